@@ -1,0 +1,33 @@
+"""The map of the service: its slices, what it opens and in which order, and what a request passes on its way."""
+
+from functools import partial
+
+from service import NAME, orders
+from service.kit import asgi, environment, http, telemetry
+from service.kit.db import Database
+from service.kit.edge import Edge
+from service.kit.health import Health
+from service.kit.migrate import find_pending
+from service.kit.openapi import Docs
+from service.settings import Settings
+
+SLICES = (orders.SLICE,)
+
+
+def build(settings: Settings) -> asgi.App:
+    """Return the whole application, the same for production and for tests."""
+    db = Database(settings.database)
+    dependencies = {"db": db}
+
+    app = http.build(SLICES, resources=[db], dependencies=dependencies)
+    if settings.server.docs:
+        app = Docs(app, partial(http.describe, SLICES, dependencies, NAME))
+    app = Health(app, partial(find_pending, settings.database, settings.migrations))
+    return Edge(app)
+
+
+def create() -> asgi.App:
+    """Return the application as each server process makes it, from the environment."""
+    settings = environment.read(Settings)
+    telemetry.configure(settings.log)
+    return build(settings)

@@ -1,0 +1,110 @@
+# kit: updated by the template; extend it from app.py
+"""The `service` command."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from service.kit import development, environment, migrate, postgres, server
+from service.kit.embedded import EmbeddedError
+from service.kit.environment import Environment, SettingsError
+from service.kit.http import Slice
+from service.kit.migrate import MigrationError
+from service.kit.postgres import DatabaseError
+from service.kit.server import PortError
+
+KNOWN_ERRORS = (DatabaseError, EmbeddedError, SettingsError, MigrationError, PortError)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the command is about. `create` names the factory of the application, as `module:function`."""
+
+    settings: type[Environment]
+    slices: Sequence[Slice]
+    create: str
+
+
+class Service(click.Group):
+    """A group whose known errors are one message and exit code 1, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a subcommand."""
+        try:
+            return super().invoke(ctx)
+        except KNOWN_ERRORS as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Service, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def service() -> None:
+    """Run and look after the service.
+
+    `dev` needs nothing but this project. The other commands read their settings from environment variables;
+    `settings` lists them.
+    """
+
+
+@service.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Where to listen.")
+@click.option("--seed", type=click.IntRange(0), help="Made-up rows that each slice has at least. [default: 1000]")
+@click.pass_obj
+def dev(wiring: Wiring, port: int, seed: int | None) -> None:
+    """Run for development, restarting at every change.
+
+    Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds made-up rows, and serves the API with its
+    documentation. Ctrl-C stops all of it; the data stays, and `--seed` adds only what is missing.
+
+    With DATABASE_URL set, it uses that database instead, and adds rows only if `--seed` asks for them.
+    """
+    development.run(wiring.settings, wiring.slices, wiring.create, port, seed)
+
+
+@service.command()
+@click.pass_obj
+def serve(wiring: Wiring) -> None:
+    """Run for production, on SERVER_HOST and SERVER_PORT.
+
+    Refuses to start when a setting is missing or wrong. It starts even while the database is away: /readyz says 503
+    until it is back.
+    """
+    settings = environment.read(wiring.settings)
+    try:
+        asyncio.run(postgres.check(settings.database))
+    except postgres.UnreachableError as error:
+        click.echo(f"Warning: {error}\nStarting anyway: /readyz answers 503 until the database is there.", err=True)
+    server.serve(wiring.create, settings.server)
+
+
+@service.command(name="migrate")
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a migration is pending.")
+@click.option("--list", "show", is_flag=True, help="Change nothing; show every migration, and when it was applied.")
+@click.pass_obj
+def migrate_schema(wiring: Wiring, check: bool, show: bool) -> None:
+    """Apply the pending migrations.
+
+    The files of migrations/ are applied in order, each in a transaction. Any number of processes may do this at once:
+    one applies them, the others wait for it. A file that was edited after it was applied is refused.
+    """
+    settings = environment.read(wiring.settings)
+    if not check and not show:
+        return asyncio.run(development.apply_migrations(settings))
+    states = asyncio.run(migrate.list_states(settings.database, settings.migrations))
+    for migration, applied_at in states:
+        if show or not applied_at:
+            click.echo(f"{migration.name:40} {f'{applied_at:%Y-%m-%d %H:%M:%S %Z}' if applied_at else 'pending'}")
+    if check and any(applied_at is None for _, applied_at in states):
+        raise SystemExit(1)
+
+
+@service.command(name="settings")
+@click.pass_obj
+def list_settings(wiring: Wiring) -> None:
+    """List every setting, with its default and its meaning.
+
+    Settings are environment variables. Set DATABASE_URL; every other one has a default that is safe in production.
+    """
+    for name, default, description in environment.variables(wiring.settings):
+        click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")

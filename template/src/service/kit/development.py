@@ -1,0 +1,79 @@
+# kit: updated by the template; extend it from app.py
+"""`service dev`: a database of its own, the schema, some rows, and the server, in one foreground process."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from service.kit import embedded, environment, migrate, postgres, server
+from service.kit.db import Database
+from service.kit.environment import Environment
+from service.kit.http import Slice
+
+DATA = Path(".postgres")
+PACKAGE = Path(__file__).parents[1]
+DEFAULT_ROWS = 1000
+
+
+def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int, seed: int | None) -> None:
+    """Prepare everything and serve until Ctrl-C or SIGTERM, which end the preparation as well."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    own = "DATABASE_URL" not in os.environ
+    os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true"}
+    os.environ.setdefault("LOG_FORMAT", "console")
+    try:
+        with provide_database(own) as url:
+            os.environ["DATABASE_URL"] = url
+            settings = environment.read(kind)
+            server.check_port(settings.server)
+            asyncio.run(apply_migrations(settings))
+            asyncio.run(add_rows(settings, slices, (DEFAULT_ROWS if own else 0) if seed is None else seed))
+            click.echo(welcome(settings, slices, own))
+            watched = [PACKAGE, settings.migrations.folder]
+            server.serve(create, settings.server, watched, lambda: asyncio.run(apply_migrations(settings)))
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+
+
+@contextmanager
+def provide_database(own: bool) -> Generator[str]:
+    """Yield the URL of the database to use: the embedded one, or the one that the environment names."""
+    if not own:
+        yield os.environ["DATABASE_URL"]
+        return
+    click.echo(f"Starting PostgreSQL in {DATA}/ …")
+    with embedded.run(DATA) as url:
+        yield url
+
+
+async def apply_migrations(settings: Environment) -> None:
+    """Apply the pending migrations, and say so."""
+    async for migration, seconds in migrate.apply_pending(settings.database, settings.migrations):
+        click.echo(f"Applied {migration.name} in {seconds * 1000:.0f} ms")
+
+
+async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) -> None:
+    """Let each slice have at least `wanted` made-up rows."""
+    async with Database(settings.database) as db:
+        for part in slices:
+            if part.seed and wanted:
+                async for present in part.seed(db, wanted):
+                    click.echo(f"{part.routes.path}: {present:,} of {wanted:,} made-up rows")
+
+
+def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
+    """Return what to open and what to try."""
+    base = f"http://{settings.server.host}:{settings.server.port}"
+    path = next((part.routes.path for part in slices if part.seed), "/readyz")
+    lines = {
+        "Try it": f"curl -s {base}{path}",
+        "API docs": f"{base}/docs",
+        "Database": f"psql '{settings.database.url.get_secret_value()}'" if own else postgres.locate(settings.database),
+        "Stop": "Ctrl-C",
+    }
+    return "\n".join(["", *(f"  {name:10}{value}" for name, value in lines.items()), ""])

@@ -1,0 +1,61 @@
+# kit: updated by the template; extend it from app.py
+"""Settings from the environment: typed, frozen, and checked as a whole before anything starts."""
+
+import os
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.kit.migrate import MigrationOptions
+from service.kit.postgres import DatabaseOptions
+from service.kit.server import ServerOptions
+from service.kit.telemetry import LogOptions
+
+
+class Environment(BaseSettings):
+    """The kit's settings: the option `pool_size` of the group `database` is the variable DATABASE_POOL_SIZE."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_nested_delimiter="_", env_nested_max_split=1, hide_input_in_errors=True
+    )
+
+    database: DatabaseOptions
+    migrations: MigrationOptions = MigrationOptions()
+    server: ServerOptions = ServerOptions()
+    log: LogOptions = LogOptions()
+
+
+class SettingsError(Exception):
+    """The environment does not describe a service that can start. The message names every problem."""
+
+
+def read[S: Environment](settings: type[S]) -> S:
+    """Return the settings, or raise `SettingsError`."""
+    if strays := sorted({name.upper() for name in settings.model_fields} & os.environ.keys()):
+        raise SettingsError(f"unset {', '.join(strays)}: settings are named {strays[0]}_SOMETHING")
+    try:
+        return settings()
+    except ValidationError as error:
+        problems = {problem for detail in error.errors() for problem in _explain(settings, detail)}
+        raise SettingsError("\n".join(["settings are missing or wrong:", *sorted(problems)])) from None
+
+
+def variables(settings: type[Environment]) -> Iterator[tuple[str, object, str]]:
+    """Yield the name, the default (`...` when there is none) and the description of every variable."""
+    for group, field in settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for option, detail in field.annotation.model_fields.items():
+                default = ... if detail.is_required() else detail.default
+                yield f"{group}_{option}".upper(), default, detail.description or ""
+
+
+def _explain(settings: type[Environment], detail: ErrorDetails) -> Iterator[str]:
+    location = "_".join(str(part) for part in detail["loc"]).upper()
+    if detail["type"] == "missing":
+        for name, default, description in variables(settings):
+            if default is ... and name.startswith(location):
+                yield f"  {name}: it is required ({description})"
+    else:
+        yield f"  {location}: {detail['msg'].removeprefix('Value error, ')}"

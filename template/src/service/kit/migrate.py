@@ -1,0 +1,174 @@
+# kit: updated by the template; extend it from app.py
+"""Migrations: numbered files of plain SQL, each applied once, in order, in a transaction of its own.
+
+An advisory lock lets one process apply them while others wait, so every replica may run `service migrate` at its start.
+A table's lock that is not to be had is given up and tried again: while a file waits for it, all requests wait behind.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import asyncpg
+from pydantic import BaseModel, Field
+
+from service.kit import postgres
+from service.kit.postgres import DatabaseOptions, Seconds
+
+FILE_NAME = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
+
+ADVISORY_LOCK = 0x6D696772617465
+"""Any number that nothing else in the database uses: "migrate" in ASCII."""
+
+TABLE = """
+create table if not exists schema_migrations (
+    number integer primary key,
+    name text not null,
+    checksum text not null,
+    applied_at timestamptz not null default now()
+)
+"""
+
+
+class MigrationOptions(BaseModel, frozen=True):
+    """MIGRATIONS_*: where the files are, and how patiently they are applied."""
+
+    folder: Annotated[Path, Field(description="the folder of the SQL files, from the working directory")] = Path(
+        "migrations"
+    )
+    lock_timeout: Annotated[Seconds, Field(description="seconds to wait for a table's lock at each try")] = 1
+    lock_tries: Annotated[int, Field(ge=1, le=1000, description="tries to get a table's lock")] = 20
+    wait: Annotated[Seconds, Field(description="seconds to wait for another process that migrates")] = 300
+
+
+class MigrationError(Exception):
+    """The schema cannot be brought up to date. The message says why and what to do; the failed file left no trace."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """What the file contained, whatever the line endings of the checkout."""
+        return sha256(self.sql.encode()).hexdigest()
+
+
+def read_files(folder: Path) -> list[Migration]:
+    """Return the migrations of a folder in order, or raise `MigrationError` for a misnamed or doubled one."""
+    if not folder.is_dir():
+        raise MigrationError(f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER")
+    migrations: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
+        matched = FILE_NAME.fullmatch(path.name)
+        if not matched:
+            raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
+        number = int(matched["number"])
+        if number in migrations:
+            raise MigrationError(f"{path.name} and {migrations[number].name} share a number; renumber the newer")
+        migrations[number] = Migration(number, path.name, path.read_text("utf-8"))
+    return list(migrations.values())
+
+
+async def list_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
+    """Return what the database remembers of each applied file, by number: `name`, `checksum` and `applied_at`."""
+    if not await connection.fetchval("select to_regclass('schema_migrations')"):
+        return {}
+    records = await connection.fetch("select number, name, checksum, applied_at from schema_migrations order by number")
+    return {record["number"]: record for record in records}
+
+
+async def match_files(connection: asyncpg.Connection, folder: Path) -> list[tuple[Migration, datetime | None]]:
+    """Return every file with the time it was applied. Raises `MigrationError` when an applied file has been edited."""
+    applied = await list_applied(connection)
+    matched = []
+    for migration in read_files(folder):
+        known = applied.get(migration.number)
+        if known and known["checksum"] != migration.checksum:
+            raise MigrationError(
+                f"{migration.name} differs from what was applied on {known['applied_at']:%Y-%m-%d %H:%M} as "
+                f"{known['name']}. Restore the file, and put the change into a new one."
+            )
+        matched.append((migration, known["applied_at"] if known else None))
+    return matched
+
+
+async def list_states(database: DatabaseOptions, options: MigrationOptions) -> list[tuple[Migration, datetime | None]]:
+    """Return every file with the time it was applied, or None while it is pending."""
+    async with postgres.connect(database, "service migrate") as connection:
+        return await match_files(connection, options.folder)
+
+
+async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> str | None:
+    """Return why the schema is not ready for this release, or None when it is."""
+    pending = [migration for migration, applied_at in await list_states(database, options) if applied_at is None]
+    return f"Migrations are pending, from {pending[0].name} on. Run `service migrate`." if pending else None
+
+
+async def apply_pending(database: DatabaseOptions, options: MigrationOptions) -> AsyncIterator[tuple[Migration, float]]:
+    """Apply every pending file, and yield each with the seconds it took."""
+    async with postgres.connect(database, "service migrate") as connection:
+        await wait_for_turn(connection, options)
+        await connection.execute(TABLE)
+        pending = [file for file, applied_at in await match_files(connection, options.folder) if applied_at is None]
+        for migration in pending:
+            began = time.monotonic()
+            await apply_patiently(connection, migration, options)
+            yield migration, time.monotonic() - began
+
+
+async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOptions) -> None:
+    """Take the advisory lock, which PostgreSQL frees when this connection ends, however it ends."""
+    deadline = time.monotonic() + options.wait
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", ADVISORY_LOCK):
+        if time.monotonic() > deadline:
+            raise MigrationError(f"Another process has been migrating for {options.wait:g} s. Look what it waits for.")
+        await asyncio.sleep(0.1)
+
+
+async def apply_patiently(connection: asyncpg.Connection, migration: Migration, options: MigrationOptions) -> None:
+    """Apply one file. When a lock is not to be had, let the queued requests pass, and try again."""
+    for attempt in range(1, options.lock_tries + 1):
+        try:
+            return await apply_once(connection, migration, options.lock_timeout)
+        except asyncpg.LockNotAvailableError:
+            if attempt == options.lock_tries:
+                raise MigrationError(
+                    f"{migration.name}: its tables stayed locked through {attempt} tries. Nothing was changed; end the "
+                    "long transactions on them, or try again when it is quieter."
+                ) from None
+            await asyncio.sleep(options.lock_timeout)
+        except asyncpg.PostgresError as error:
+            raise MigrationError(describe(migration, error)) from error
+
+
+async def apply_once(connection: asyncpg.Connection, migration: Migration, lock_timeout: float) -> None:
+    """Apply one file and remember it, both or neither."""
+    async with connection.transaction():
+        await connection.execute(f"set local lock_timeout = '{lock_timeout * 1000:.0f}ms'")
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)",
+            migration.number,
+            migration.name,
+            migration.checksum,
+        )
+
+
+def describe(migration: Migration, error: asyncpg.PostgresError) -> str:
+    """Return what failed, with the line of the file where PostgreSQL saw it."""
+    details = error.as_dict()
+    line = migration.sql[: int(details["position"]) - 1].count("\n") + 1 if details.get("position") else None
+    place = f"{migration.name}, line {line}" if line else migration.name
+    return f"{place}: {details.get('message')}. Nothing of this file was applied; correct it and run it again."

@@ -1,0 +1,101 @@
+"""Requests about orders: parse, call, respond."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Request, Response, Router, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import UNSET, structs
+
+from service.kit import pages
+from service.kit.http import Cursor, Db, Limit
+from service.kit.pages import Keyset, Page
+from service.kit.problems import conflict, invalid, not_found
+from service.orders import queries
+from service.orders.model import NewOrder, Order, OrderChange, Sort, Status
+
+CONSTRAINTS = {
+    "orders_reference_key": partial(conflict, "reference", "another order has it"),
+    "orders_status_check": partial(invalid, "status", "no order has such a status"),
+    "orders_currency_check": partial(invalid, "currency", "it must be three capital letters"),
+    "orders_total_minor_check": partial(invalid, "total_minor", "it must not be negative"),
+    "orders_item_count_check": partial(invalid, "item_count", "it must be positive"),
+}
+
+# The statement of each sort: over all orders, and over those of one status.
+LISTS = {
+    "-created_at": (queries.newest_orders, queries.newest_orders_by_status),
+    "created_at": (queries.oldest_orders, queries.oldest_orders_by_status),
+}
+
+# Less than the id of every row: a list that starts here includes all orders of its first moment.
+NO_ID = UUID(int=0)
+
+
+@post("/", summary="Create an order")
+async def create_order(db: Db, data: JSONBody[NewOrder]) -> Response[Order]:
+    """Store a new order under a `reference` that no other order has."""
+    order = await db.fetch_one(
+        queries.create_order,
+        data.reference,
+        data.customer_email,
+        data.currency,
+        data.total_minor,
+        data.item_count,
+        data.tags,
+        data.gift,
+        data.note,
+    )
+    return Response(order, headers={"Location": f"/v1/orders/{order.id}"})
+
+
+@get("/{order_id:uuid}", summary="Read an order")
+async def read_order(db: Db, order_id: FromPath[UUID]) -> Order:
+    """Return one order."""
+    order = await db.find(queries.read_order, order_id)
+    if order is None:
+        raise not_found(f"The order {order_id}")
+    return order
+
+
+@patch("/{order_id:uuid}", summary="Change an order")
+async def change_order(db: Db, order_id: FromPath[UUID], data: JSONBody[OrderChange]) -> Order:
+    """Change the given fields, unless the order was changed since the `version` that the client read."""
+    order = await read_order.fn(db, order_id)
+    given = {name: value for name, value in structs.asdict(data).items() if value is not UNSET}
+    wanted = structs.replace(order, **given)
+    changed = await db.find(
+        queries.change_order, order_id, data.version, wanted.status, wanted.tags, wanted.gift, wanted.note
+    )
+    if changed is None:
+        raise conflict("version", f"the order has been changed since version {data.version}; read it again")
+    return changed
+
+
+@get("/", summary="List orders")
+async def list_orders(
+    db: Db,
+    request: Request,
+    sort: FromQuery[Sort] = "-created_at",
+    status: FromQuery[Status | None] = None,
+    created_from: Annotated[datetime | None, QueryParameter(description="The earliest creation time.")] = None,
+    created_before: Annotated[datetime | None, QueryParameter(description="Orders are older than this.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = pages.DEFAULT_LIMIT,
+) -> Response[Page[Order]]:
+    """Return a page of orders, the newest first unless `sort` says otherwise."""
+    since = pages.instant("created_from", created_from, pages.EARLIEST)
+    until = pages.instant("created_before", created_before, pages.LATEST)
+    start, stop = (until, since) if sort == "-created_at" else (since, until)
+    keyset = Keyset(tuple[datetime, UUID], "orders", sort, status, since, until)
+    after = (start, NO_ID) if cursor is None else keyset.open(cursor)
+    all_orders, by_status = LISTS[sort]
+    query, filters = (by_status, [status]) if status else (all_orders, [])
+    rows = await db.fetch(query, *after, stop, limit + 1, *filters)
+    page = keyset.cut(rows, limit, lambda order: (order.created_at, order.id))
+    return Response(page, headers=pages.link(request.query_params.multi_items(), page.next))
+
+
+routes = Router("/v1/orders", route_handlers=[create_order, read_order, change_order, list_orders], tags=["orders"])

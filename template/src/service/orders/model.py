@@ -1,0 +1,64 @@
+"""What an order is: as it is stored and shown, as it is created, and as it is changed."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+type Status = Literal["pending", "paid", "shipped", "cancelled"]
+type Sort = Literal["-created_at", "created_at"]
+
+Reference = Annotated[str, Meta(min_length=1, max_length=40, examples=["SO-2026-0001"])]
+Email = Annotated[str, Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=254, examples=["ada@example.com"])]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217", examples=["EUR"])]
+# 2^53 - 1 is the largest integer that every JSON client holds exactly.
+Minor = Annotated[int, Meta(ge=0, le=2**53 - 1, description="In minor units: 1999 is 19.99 EUR", examples=[1999])]
+ItemCount = Annotated[int, Meta(ge=1, le=10_000, examples=[3])]
+Tag = Annotated[str, Meta(min_length=1, max_length=40, examples=["priority"])]
+Tags = Annotated[list[Tag], Meta(max_length=20)]
+Note = Annotated[str, Meta(max_length=500, examples=["Leave it with the neighbours"])]
+Version = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Counts the changes of an order", examples=[1])]
+
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class Order(Struct, frozen=True):
+    """An order as it is stored and shown; its fields are in the order of the columns that `queries` selects."""
+
+    id: UUID
+    reference: Reference
+    customer_email: Email
+    status: Status
+    currency: Currency
+    total_minor: Minor
+    item_count: ItemCount
+    tags: Tags
+    gift: bool
+    note: Note | None
+    version: Version
+    created_at: Moment
+    updated_at: Moment
+
+
+class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a client sends to create an order."""
+
+    reference: Reference
+    customer_email: Email
+    currency: Currency
+    total_minor: Minor
+    item_count: ItemCount
+    tags: Tags = []
+    gift: bool = False
+    note: Note | None = None
+
+
+class OrderChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a client sends to change an order: the version it read, and the fields to change."""
+
+    version: Version
+    status: Status | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
+    gift: bool | UnsetType = UNSET
+    note: Note | UnsetType | None = UNSET

@@ -1,0 +1,92 @@
+"""The SQL of orders, one object for each statement. `{columns}` is every field of `Order`."""
+
+from service.kit.queries import Query
+from service.orders.model import Order
+
+create_order = Query(
+    """
+    insert into orders (reference, customer_email, currency, total_minor, item_count, tags, gift, note)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)
+    returning {columns}
+    """,
+    Order,
+)
+
+read_order = Query(
+    """
+    select {columns}
+      from orders
+     where id = $1
+    """,
+    Order,
+)
+
+# $2 is the version that the client read. After another change no row has it, and nothing is changed.
+change_order = Query(
+    """
+    update orders
+       set status = $3, tags = $4, gift = $5, note = $6, version = version + 1, updated_at = now()
+     where id = $1 and version = $2
+    returning {columns}
+    """,
+    Order,
+)
+
+# The lists start after a creation time and id ($1, $2), end at a creation time ($3), and return $4 rows. Both ends are
+# conditions on the index, so PostgreSQL reads the rows of the page and no others, however deep the page is.
+newest_orders = Query(
+    """
+    select {columns}
+      from orders
+     where (created_at, id) < ($1, $2) and created_at >= $3
+     order by created_at desc, id desc
+     limit $4
+    """,
+    Order,
+)
+
+oldest_orders = Query(
+    """
+    select {columns}
+      from orders
+     where (created_at, id) > ($1, $2) and created_at < $3
+     order by created_at, id
+     limit $4
+    """,
+    Order,
+)
+
+newest_orders_by_status = Query(
+    """
+    select {columns}
+      from orders
+     where status = $5 and (created_at, id) < ($1, $2) and created_at >= $3
+     order by created_at desc, id desc
+     limit $4
+    """,
+    Order,
+)
+
+oldest_orders_by_status = Query(
+    """
+    select {columns}
+      from orders
+     where status = $5 and (created_at, id) > ($1, $2) and created_at < $3
+     order by created_at, id
+     limit $4
+    """,
+    Order,
+)
+
+# Made-up orders for development are numbered: SEED-0000001 and on.
+count_seeded_orders = Query(
+    """
+    select coalesce(max(substr(reference, 6)), '0')::int
+      from orders
+     where reference >= 'SEED-' and reference < 'SEED.'
+    """,
+    int,
+)
+
+# After many new rows, so that plans are made for them.
+analyze_orders = Query("analyze orders", int)

@@ -1,0 +1,7 @@
+"""Every variable that the service reads: the kit's groups, and the service's own. `service settings` lists them."""
+
+from service.kit.environment import Environment
+
+
+class Settings(Environment):
+    """A field `orders: OrderOptions = OrderOptions()` here would be read from ORDERS_*."""

@@ -1,0 +1,135 @@
+# kit: updated by the template; fixtures of your own belong in tests/conftest.py
+"""Fixtures for every test: a database of its own, cloned from a migrated one, and production's own application on it.
+
+One PostgreSQL serves the whole run: the first process starts it, or takes TEST_DATABASE_URL, and the parallel ones
+share it. Copying the migrated database costs some 20 ms a test, and nothing of one test reaches another.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from service import app
+from service.kit import asgi, embedded, migrate
+from service.kit.migrate import MigrationOptions
+from service.kit.postgres import DatabaseOptions
+from service.settings import Settings
+
+# Environment variables, so that the parallel processes of pytest-xdist inherit them.
+SERVER = "TEST_DATABASE_URL"
+TEMPLATE = "TEST_TEMPLATE_DATABASE"
+
+resources = ExitStack()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start PostgreSQL and migrate the template database, once for all parallel processes."""
+    if hasattr(session.config, "workerinput"):
+        return
+    if SERVER not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="service-test-"))
+        resources.callback(shutil.rmtree, folder, ignore_errors=True)
+        os.environ[SERVER] = resources.enter_context(embedded.run(folder / "data"))
+        resources.callback(os.environ.pop, SERVER)
+        asyncio.run(trade_durability_for_speed())
+    asyncio.run(prepare_template(f"service_template_{uuid4().hex}"))
+
+
+def pytest_sessionfinish() -> None:
+    """Stop what was started."""
+    resources.close()
+
+
+def name_database(name: str) -> str:
+    """Return the URL of another database on the server of the tests."""
+    return urlsplit(os.environ[SERVER])._replace(path=f"/{name}").geturl()
+
+
+async def execute(*statements: str) -> None:
+    """Run statements on the server itself, outside of any test's database."""
+    connection = await asyncpg.connect(os.environ[SERVER])
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def trade_durability_for_speed() -> None:
+    """Let the server skip what only matters after a crash: its data is thrown away anyway."""
+    speedups = [f"alter system set {name} = off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
+    await execute(*speedups, "alter system set autovacuum = off", "select pg_reload_conf()")
+
+
+async def prepare_template(name: str) -> None:
+    """Make the database that every test's database is copied from."""
+    await execute(f"create database {name}")
+    resources.callback(lambda: asyncio.run(execute(f"drop database {name}")))
+    os.environ[TEMPLATE] = name
+    options = DatabaseOptions(url=SecretStr(name_database(name)))
+    async for _ in migrate.apply_pending(options, MigrationOptions()):
+        pass
+
+
+@asynccontextmanager
+async def make_database(template: str) -> AsyncGenerator[str]:
+    """Yield the URL of a new database, and drop it afterwards."""
+    name = f"service_test_{uuid4().hex}"
+    await execute(f"create database {name} template {template} strategy file_copy")
+    yield name_database(name)
+    await execute(f"drop database {name} with (force)")
+
+
+@pytest_asyncio.fixture
+async def database_url() -> AsyncGenerator[str]:
+    """A migrated database for one test."""
+    async with make_database(os.environ[TEMPLATE]) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def empty_database_url() -> AsyncGenerator[str]:
+    """A database without any table, for one test."""
+    async with make_database("template0") as url:
+        yield url
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """The settings of production, but for the database."""
+    return Settings(database=DatabaseOptions(url=SecretStr(database_url)))
+
+
+@asynccontextmanager
+async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient]:
+    """Start an application in this process as a server would, and yield a client of it."""
+    events: asyncio.Queue[asgi.Message] = asyncio.Queue()
+    answers: asyncio.Queue[asgi.Message] = asyncio.Queue()
+    lifespan = asyncio.ensure_future(
+        application({"type": "lifespan", "asgi": {}, "state": {}}, events.get, answers.put)
+    )
+    await events.put({"type": "lifespan.startup"})
+    assert (await answers.get())["type"] == "lifespan.startup.complete"
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        yield client
+    await events.put({"type": "lifespan.shutdown"})
+    assert (await answers.get())["type"] == "lifespan.shutdown.complete"
+    await lifespan
+
+
+@pytest_asyncio.fixture
+async def client(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of the whole application, with an empty database."""
+    async with open_client(app.build(settings)) as client:
+        yield client

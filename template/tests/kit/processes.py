@@ -1,0 +1,73 @@
+# kit: updated by the template
+"""The `service` command as a process of its own, as an operator starts it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "service"]
+SETTINGS = re.compile("(DATABASE|MIGRATIONS|SERVER|LOG)_")
+
+
+def find_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def make_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with just these settings of the service."""
+    kept = {name: value for name, value in os.environ.items() if not SETTINGS.match(name)}
+    return kept | {"MIGRATIONS_FOLDER": str(ROOT / "migrations")} | dict(settings)
+
+
+def run(*arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    env = make_environment(settings)
+    return subprocess.run(
+        [*COMMAND, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+@contextmanager
+def start(*arguments: str, cwd: Path, **settings: str) -> Generator[subprocess.Popen[bytes]]:
+    """Start a command that stays, in a process group of its own, with its output in cwd/output; end it afterwards."""
+    with (cwd / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=make_environment(settings),
+            cwd=cwd,
+            stdout=output,
+            stderr=output,
+            process_group=0,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(15)
+
+
+def wait_until_live(process: subprocess.Popen[bytes], url: str, seconds: float = 20) -> None:
+    """Return when the service answers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            httpx.get(f"{url}/livez", timeout=1)
+        except httpx.TransportError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError(f"the service does not answer at {url}; its exit code is {process.poll()}")

@@ -1,0 +1,143 @@
+# kit: updated by the template
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
+
+
+@pytest.fixture
+def project() -> Generator[Path]:
+    """A folder with nothing but the migrations, to run `service dev` in.
+
+    It is not pytest's: under root, PostgreSQL runs as another user, from whom each start of pytest locks its folders.
+    """
+    with tempfile.TemporaryDirectory(prefix="service-dev-") as folder:
+        shutil.copytree(ROOT / "migrations", Path(folder, "migrations"))
+        yield Path(folder)
+
+
+def find_servers(folder: Path) -> list[psutil.Process]:
+    """Return the PostgreSQL servers that run on a data folder."""
+    return [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "postgres" and str(folder) in (process.info["cmdline"] or [])
+    ]
+
+
+def is_sleeping(project: Path) -> bool:
+    """Return whether a session of the server runs a statement: PostgreSQL shows it in the title of its process."""
+    sessions = [session for server in find_servers(project / ".postgres") for session in server.children()]
+    return any("[local] SELECT" in " ".join(session.cmdline()) for session in sessions)
+
+
+def read_output(project: Path, process: subprocess.Popen[bytes]) -> str:
+    """Return what `service dev` printed, once it serves."""
+    deadline = time.monotonic() + 30
+    while "Started worker" not in (output := (project / "output").read_text()):
+        assert process.poll() is None, output
+        assert time.monotonic() < deadline, output
+        time.sleep(0.05)
+    return output
+
+
+def test_it_prints_a_curl_that_works_and_ctrl_c_stops_all_of_it(project: Path):
+    port = find_port()
+    with start("dev", "--port", str(port), "--seed", "30", cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        output = read_output(project, process)
+        wait_until_live(process, f"http://127.0.0.1:{port}")
+        curl = re.search(r"curl .*", output)
+        assert curl
+        assert subprocess.run(shlex.split(curl[0] + " --fail"), check=False, capture_output=True).returncode == 0
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/docs").status_code == 200
+        assert find_servers(project / ".postgres")
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert process.wait(15) == 0
+    assert not find_servers(project / ".postgres")
+
+
+def test_it_stops_postgresql_when_it_is_ended_before_it_serves(project: Path):
+    (project / "migrations" / "9000_slow.sql").write_text("select pg_sleep(60)")
+    with start("dev", cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        deadline = time.monotonic() + 20
+        while not is_sleeping(project):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    assert not find_servers(project / ".postgres")
+
+
+def test_what_a_killed_run_left_behind_is_taken_over_and_stopped(project: Path):
+    port = str(find_port())
+    with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        read_output(project, process)
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+        process.wait(15)
+    assert find_servers(project / ".postgres"), "the database outlives a kill -9, as any daemon does"
+    with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        read_output(project, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    assert not find_servers(project / ".postgres")
+
+
+def test_a_lock_file_of_a_process_that_is_gone_or_another_one_now_is_ignored(project: Path):
+    port = str(find_port())
+    with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        read_output(project, process)
+    for content in ("", "garbage", f"{os.getpid()}\n{project}\n0\n5432\n{project}\n\n0 0\nready\n"):
+        (project / ".postgres" / "postmaster.pid").write_text(content)
+        with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+            read_output(project, process)
+
+
+def test_a_folder_that_postgresql_cannot_use_is_explained_and_kept(project: Path):
+    data = project / ".postgres"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("9\n")
+    result = run("dev", cwd=project)
+    assert result.returncode == 1
+    assert "PostgreSQL did not start on .postgres: pg_ctl: " in result.stderr
+    assert "delete .postgres" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (data / "PG_VERSION").exists()
+
+
+def test_a_change_of_the_code_or_a_new_migration_is_taken_up(project: Path):
+    port = find_port()
+    url = f"http://127.0.0.1:{port}"
+    with start("dev", "--port", str(port), cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        read_output(project, process)
+        (project / "migrations" / "9000_later.sql").write_text(
+            "create table later (id int constraint later_pkey primary key)"
+        )
+        deadline = time.monotonic() + 20
+        while "Applied 9000_later.sql" not in (output := (project / "output").read_text()):
+            assert time.monotonic() < deadline, output
+            time.sleep(0.05)
+        wait_until_live(process, url)
+        assert httpx.get(f"{url}/readyz").status_code == 200
+
+
+def test_with_a_database_url_it_uses_that_database_and_adds_no_rows(project: Path, database_url: str):
+    port = str(find_port())
+    with start("dev", "--port", port, cwd=project, DATABASE_URL=database_url) as process:
+        output = read_output(project, process)
+    assert "made-up rows" not in output
+    assert not (project / ".postgres").exists()

@@ -1,0 +1,49 @@
+# kit: updated by the template
+from pathlib import Path
+
+import pytest
+
+from service.kit import environment
+from service.kit.environment import SettingsError
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+URL = "postgresql://me:hidden@host/name"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, _, _ in environment.variables(Settings):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_all_problems_are_named_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SERVER_PORT", "70000")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(SettingsError) as caught:
+        environment.read(Settings)
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.split(":")[0].strip() for line in lines] == ["DATABASE_URL", "LOG_LEVEL", "SERVER_PORT"]
+    assert "required" in lines[0]
+
+
+def test_an_option_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("DATABASE_POOL_SIZE", "7")
+    settings = environment.read(Settings)
+    assert settings.database.pool_size == 7
+    assert settings.database.url.get_secret_value() == URL
+    assert "hidden" not in repr(settings)
+
+
+def test_a_variable_named_like_a_group_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("LOG", "/var/log")
+    with pytest.raises(SettingsError, match="unset LOG"):
+        environment.read(Settings)
+
+
+def test_every_kit_variable_but_the_database_has_a_default_and_each_has_a_description():
+    variables = list(environment.variables(environment.Environment))
+    assert [name for name, default, _ in variables if default is ...] == ["DATABASE_URL"]
+    assert all(description for _, _, description in variables)

@@ -1,0 +1,104 @@
+# kit: updated by the template
+"""The laws of the layout: they let an update replace the kit, and let a slice be deleted or moved whole."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "service"
+KIT = PACKAGE / "kit"
+SLICES = [path.parent for path in PACKAGE.glob("*/__init__.py") if path.parent != KIT]
+SQL = re.compile(
+    r"\s*(select\s.+\sfrom\s|insert\s+into\s|update\s+\S+\s+set\s|delete\s+from\s|merge\s+into\s|with\s+\w+\s+as\s"
+    r"|(create|alter|drop)\s+(unique\s+)?(table|index|type|schema)\s|truncate\s|copy\s+\S+\s+(from|to)\s|select\s+\S+\s*$)",
+    re.IGNORECASE | re.DOTALL,
+)
+KIT_MODULES_WITH_SQL = {"db.py", "migrate.py", "postgres.py"}
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def find_imports(path: Path) -> set[str]:
+    """Return the dotted names that a module imports, with `from a import b` as a.b."""
+    names: set[str] = set()
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: import by the full name"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def find_strings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the strings of a module with their lines, docstrings apart; what an f-string inserts shows as x."""
+    tree = parse(path)
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield (
+                node.lineno,
+                "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values),
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.lineno, node.value
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_the_kit_imports_nothing_of_the_service_around_it():
+    for path in KIT.glob("**/*.py"):
+        ours = {name for name in find_imports(path) if is_within(name, "service")}
+        strays = {name for name in ours if not is_within(name, "service.kit")}
+        assert not strays, f"{path} imports {strays}; hand it over as a parameter, from app.py"
+
+
+def test_slices_do_not_import_each_other():
+    for folder in SLICES:
+        others = [f"service.{other.name}" for other in SLICES if other != folder]
+        for path in folder.glob("**/*.py"):
+            strays = [name for name in find_imports(path) for other in others if is_within(name, other)]
+            assert not strays, f"{path} imports {strays}; hand it over as a parameter, from app.py"
+
+
+def test_sql_stands_in_queries_only():
+    for path in PACKAGE.glob("**/*.py"):
+        if path.name == "queries.py" or (path.parent == KIT and path.name in KIT_MODULES_WITH_SQL):
+            continue
+        for line, text in find_strings(path):
+            assert not SQL.match(text), f"{path}:{line}: move this SQL into a queries.py"
+
+
+def test_the_web_framework_is_imported_in_app_http_and_one_kit_module():
+    allowed = {PACKAGE / "app.py", KIT / "http.py", *(folder / "http.py" for folder in SLICES)}
+    for path in set(PACKAGE.glob("**/*.py")) - allowed:
+        strays = {name for name in find_imports(path) if is_within(name, "litestar")}
+        assert not strays, f"{path} imports {strays}; that belongs into an http.py"
+
+
+def test_settings_are_passed_and_not_imported():
+    allowed = {PACKAGE / "app.py", PACKAGE / "__main__.py"}
+    for path in set(PACKAGE.glob("**/*.py")) - allowed:
+        strays = {name for name in find_imports(path) if is_within(name, "service.settings")}
+        assert not strays, f"{path} imports {strays}; take what you need as a parameter, from app.py"
+
+
+@pytest.mark.parametrize("path", sorted(KIT.glob("**/*.py")), ids=lambda path: path.name)
+def test_a_file_of_the_kit_says_so_in_its_first_line(path: Path):
+    assert path.read_text("utf-8").startswith("# kit: updated by the template")
+
+
+def test_every_dependency_is_used():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = {re.split(r"[^\w-]", item)[0].replace("-", "_") for item in project["project"]["dependencies"]}
+    used = {name.split(".")[0] for path in PACKAGE.glob("**/*.py") for name in find_imports(path)}
+    assert wanted - used <= {"uvloop"}, "granian chooses uvloop by its name; the others are not imported anywhere"

@@ -1,0 +1,1 @@
+"""Tests of orders, through the whole application and on a real PostgreSQL."""

@@ -1,0 +1,25 @@
+"""Orders over a real server, from a real client: what no test within one process can show."""
+
+from pathlib import Path
+
+import httpx
+
+from tests.kit.processes import find_port, start, wait_until_live
+from tests.orders.test_orders import NEW
+
+
+def test_an_order_is_created_read_listed_and_changed_over_http(database_url: str, tmp_path: Path):
+    port = str(find_port())
+    with (
+        start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        wait_until_live(process, str(client.base_url))
+        created = client.post("/v1/orders", json=NEW, headers={"x-request-id": "served-1"})
+        assert (created.status_code, created.headers["x-request-id"]) == (201, "served-1")
+        order = client.get(created.headers["location"]).json()
+        assert order == created.json()
+        changed = client.patch(f"/v1/orders/{order['id']}", json={"version": 1, "status": "paid"})
+        assert changed.json()["version"] == 2
+        assert client.get("/v1/orders?status=paid").json() == {"data": [changed.json()], "next": None}
+        assert client.post("/v1/orders", content=b'{"note": "\\ud800"}').status_code == 415

@@ -1,0 +1,57 @@
+"""One template repository and one copy of each render for the whole run, apart from the settings of whoever runs it."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import plumbum
+import pytest
+
+from tests import service, shell, snapshot
+
+type Render = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep copier and git from the user's settings. Copier runs git through plumbum, which copied the environment."""
+    folder = tmp_path_factory.mktemp("copier")
+    (folder / "settings.yml").write_text("{}")
+    copier = {"COPIER_SETTINGS_PATH": str(folder / "settings.yml"), "COPIER_CACHE_DIR": str(folder / "cache")}
+    with pytest.MonkeyPatch.context() as patch, plumbum.local.env(**shell.GIT, **copier):
+        for name, value in (shell.GIT | copier).items():
+            patch.setitem(os.environ, name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def template(_own_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository with the working tree as its newest versions."""
+    return snapshot.take(tmp_path_factory.mktemp("repository") / "template")
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Return a function that renders a version with some answers, once. The renders are not to be changed."""
+    done: dict[str, Path] = {}
+
+    def render(version: str = snapshot.CURRENT, **answers: str) -> Path:
+        key = json.dumps([version, answers], sort_keys=True)
+        if key not in done:
+            done[key] = service.render(template, tmp_path_factory.mktemp("render") / "it", answers, version)
+        return done[key]
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Path]:
+    """Return a folder for services that run PostgreSQL.
+
+    For root, PostgreSQL runs as another user, who has to get at its files. Whatever pytest starts next on this machine
+    closes pytest's own folders to other users again.
+    """
+    with tempfile.TemporaryDirectory(prefix="template-test-") as folder:
+        yield Path(folder)

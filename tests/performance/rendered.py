@@ -1,0 +1,58 @@
+"""The default service, rendered from the working tree and started as `service dev` starts it."""
+
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import service, shell, snapshot
+
+
+@contextmanager
+def start(rows: int, port: int) -> Generator[Path]:
+    """Yield the folder of a running service with this many made-up orders; stop it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="measure-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
+        rendered = service.render(snapshot.take(folder / "template"), folder / "service", {})
+        shell.run("uv", "sync", "--quiet", cwd=rendered)
+        command = ["uv", "run", "service", "dev", "--port", str(port), "--seed", str(rows)]
+        with (folder / "output").open("w") as output:
+            process = subprocess.Popen(command, cwd=rendered, env=shell.environment(), stdout=output, stderr=output)
+        try:
+            while "Started worker" not in (printed := (folder / "output").read_text()):
+                if process.poll() is not None:
+                    raise SystemExit(printed)
+                time.sleep(0.1)
+            yield rendered
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def find_processes(folder: Path) -> list[int]:
+    """Return the ids of the processes that belong to a service: its workers, and its PostgreSQL with every backend."""
+    found = []
+    postmaster = (folder / ".postgres" / "postmaster.pid").read_text().splitlines()[0]
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = re.search(r"\) \S (\d+)", (entry / "stat").read_text())
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it ended meanwhile
+        if entry.name == postmaster or (parent and parent[1] == postmaster) or str(folder / ".venv") in command:
+            found.append(int(entry.name))
+    return found
+
+
+def read_cpu_seconds(pids: list[int]) -> float:
+    """Return the processor time that processes have used so far, from the scheduler, to the nanosecond."""
+    total = 0
+    for pid in pids:
+        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            total += int(thread.read_text().split()[0])
+    return total / 1e9

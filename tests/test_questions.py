@@ -1,0 +1,81 @@
+"""The questions: their defaults and help, what they refuse, and that copier needs no trust to ask them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import service
+from tests.owners import CONFIG
+from tests.snapshot import ROOT
+
+QUESTIONS = {name: question for name, question in CONFIG.items() if not name.startswith("_")}
+
+NAME = "Use 1 to 40 lower-case letters, digits and single hyphens, beginning with a letter"
+DESCRIPTION = "Write one line of 1 to 120 characters, without spaces around it"
+OWNER = "Write 1 to 80 characters, without spaces around them"
+CONTROL = "Write it in one line, without control characters"
+
+REFUSED = [
+    *(("project_name", bad, NAME) for bad in ("", "Shop", "1shop", "-shop", "shop-", "a--b", "a_b", "a b", "été")),
+    ("project_name", "a" * 41, NAME),
+    ("project_name", "shop\n", NAME),
+    ("project_name", "service", '"service" is the name of the import package'),
+    *(("description", bad, DESCRIPTION) for bad in ("", " ", " a", "a ", "a\n", "a" * 121)),
+    *(("description", bad, CONTROL) for bad in ("a\nb", "a\tb", "a\x00b", "a\x1bb", "a\x7fb")),
+    *(("owner", bad, OWNER) for bad in ("", " ", " a", "a ", "a" * 81)),
+    *(("owner", bad, CONTROL) for bad in ("a\nb", "a\rb", "a\x7fb")),
+    *(("python_version", bad, "Invalid choice") for bad in ("", "3.11", "3", "3.12.1")),
+]
+
+
+@pytest.mark.parametrize(("question", "answer", "message"), REFUSED)
+def test_a_wrong_answer_is_refused_and_says_what_is_wanted(question, answer, message, template, tmp_path):
+    with pytest.raises(ValueError, match=re.escape(message)) as refusal:
+        service.render(template, tmp_path / "it", {question: answer})
+    assert f"'{question}'" in str(refusal.value)
+    assert not (tmp_path / "it").exists()
+
+
+@pytest.mark.parametrize("answer", ["a", "a1", "a-1-b", "a" * 40])
+def test_a_good_name_is_accepted(answer, template, tmp_path):
+    folder = service.render(template, tmp_path / "it", {"project_name": answer})
+    assert f'name = "{answer}"' in (folder / "pyproject.toml").read_text()
+
+
+def test_there_are_at_most_eight_questions():
+    assert 1 <= len(QUESTIONS) <= 8
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_has_a_default_and_a_help_that_asks(name):
+    assert QUESTIONS[name]["default"] != ""
+    assert "?" in QUESTIONS[name]["help"]
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_answer_to_a_question_is_used_in_the_template(name):
+    variable = re.compile(rf"{{[{{%][^}}]*\b{name}\b")
+    files = [path for path in (ROOT / "template").rglob("*.jinja") if path.is_file()]
+    assert [path for path in files if variable.search(path.read_text()) or variable.search(path.name)]
+
+
+@pytest.mark.parametrize("key", ["_tasks", "_jinja_extensions", "_external_data", "_skip_if_exists", "_migrations"])
+def test_the_template_asks_for_no_trust_and_for_no_exception(key):
+    assert key not in CONFIG
+
+
+def test_a_misspelt_variable_in_the_template_is_an_error():
+    assert CONFIG["_envops"]["undefined"] == "jinja2.StrictUndefined"
+
+
+def test_the_oldest_copier_allowed_knows_all_that_the_template_uses():
+    pinned = re.search(r'"copier==([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert pinned
+    assert CONFIG["_min_copier_version"].rsplit(".", 1)[0] == pinned[1].rsplit(".", 1)[0]
+
+
+def test_every_message_is_a_file_of_its_own():
+    included = re.findall(r"include '(hooks/messages/[^']+)'", (ROOT / "copier.yml").read_text())
+    present = {str(path.relative_to(ROOT)) for path in Path(ROOT, "hooks/messages").iterdir()}
+    assert set(included) == present

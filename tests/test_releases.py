@@ -1,0 +1,35 @@
+"""The releases in git and the entries of CHANGELOG.md are the same."""
+
+import re
+
+from tests import releases
+from tests.snapshot import ROOT
+
+HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+VERSION = re.compile(r"v\d+\.\d+\.\d+")
+
+
+def number(version):
+    return tuple(map(int, version[1:].split(".")))
+
+
+def entries():
+    """Return the versions that have an entry, newest first."""
+    headings = HEADING.findall((ROOT / "CHANGELOG.md").read_text())
+    assert headings
+    if headings[0] == "Unreleased":
+        del headings[0]
+    found = [VERSION.match(heading) for heading in headings]
+    return [match[0] if match else heading for match, heading in zip(found, headings, strict=True)]
+
+
+def test_every_entry_names_a_version_and_the_newest_stands_first():
+    listed = entries()
+    assert [entry for entry in listed if not VERSION.fullmatch(entry)] == []
+    assert listed == sorted(set(listed), key=number, reverse=True)
+
+
+def test_every_release_has_an_entry_and_every_entry_but_a_new_one_a_release():
+    listed, released = entries(), list(releases.find(ROOT))
+    assert released == sorted(released, key=number)
+    assert listed in (released[::-1], listed[:1] + released[::-1])

@@ -1,0 +1,103 @@
+"""What the template renders: complete, tidy files in which nothing of the template shows."""
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import service, shell
+from tests.service import ANSWERS
+from tests.snapshot import CURRENT
+
+JINJA = re.compile(r"(?<!\$)\{[{%#]")
+
+PARSERS = {
+    ".json": json.loads,
+    ".toml": tomllib.loads,
+    ".yaml": lambda text: list(yaml.safe_load_all(text)),
+    ".yml": lambda text: list(yaml.safe_load_all(text)),
+}
+
+
+@pytest.fixture(scope="module", params=ANSWERS)
+def answers(request):
+    return ANSWERS[request.param]
+
+
+@pytest.fixture
+def folder(render, answers):
+    return render(**answers)
+
+
+@pytest.fixture
+def texts(folder):
+    return {name: content.decode() for name, (content, _) in service.read(folder).items()}
+
+
+def test_the_answers_are_recorded(texts, answers):
+    recorded = yaml.safe_load(texts[".copier-answers.yml"])
+    assert recorded["_commit"] == CURRENT
+    assert recorded["python_version"] in ("3.12", "3.13", "3.14")
+    assert answers.items() <= recorded.items()
+
+
+def test_the_answers_reach_the_package_as_they_were_given(texts, answers):
+    project = tomllib.loads(texts["pyproject.toml"])["project"]
+    recorded = yaml.safe_load(texts[".copier-answers.yml"])
+    assert project["name"] == recorded["project_name"]
+    assert project["description"] == recorded["description"]
+    assert project["authors"] == [{"name": recorded["owner"]}]
+    assert project["requires-python"] == f">={recorded['python_version']}"
+
+
+def test_no_jinja_is_left(texts):
+    assert [name for name, text in texts.items() if JINJA.search(text)] == []
+    assert [name for name in texts if name.endswith(".jinja") or JINJA.search(name)] == []
+
+
+def test_every_data_file_parses(texts):
+    parsed = {name: PARSERS[suffix](text) for name, text in texts.items() if (suffix := Path(name).suffix) in PARSERS}
+    assert {"pyproject.toml", ".copier-answers.yml"} <= parsed.keys()
+
+
+def test_every_file_ends_with_one_newline_and_no_line_with_a_space(texts):
+    assert [name for name, text in texts.items() if text and not re.search(r"[^\n]\n\Z", text)] == []
+    assert [name for name, text in texts.items() if re.search(r"[ \t\r]$", text, re.MULTILINE)] == []
+
+
+def test_ruff_has_nothing_to_format_and_nothing_to_say(folder):
+    ruff = (sys.executable, "-m", "ruff")
+    shell.run(*ruff, "format", "--no-cache", "--diff", ".", cwd=folder)
+    shell.run(*ruff, "check", "--no-cache", ".", cwd=folder)
+
+
+def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_path):
+    again = service.render(template, tmp_path / "elsewhere", answers)
+    assert service.read(again) == service.read(folder)
+
+
+def test_other_answers_change_only_files_that_the_template_fills_in(render, template):
+    one, other = service.read(render(**ANSWERS["default"])), service.read(render(**ANSWERS["odd"]))
+    filled = {name for name in one if one[name] != other.get(name)}
+    root = template / "template"
+    jinja = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*.jinja")}
+    assert one.keys() == other.keys()
+    assert "pyproject.toml" in filled
+    assert filled - {".copier-answers.yml"} <= jinja
+
+
+def test_the_command_line_copies_without_trust_and_names_the_next_commands(template, tmp_path):
+    copier = (sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", CURRENT)
+    output = shell.run(*copier, template, tmp_path / "shop", cwd=tmp_path)
+    for command in (f"cd {tmp_path / 'shop'}", "git init && git add --all && git commit", "uv run service dev"):
+        assert f"    {command}" in output
+
+
+def test_pytest_copie_renders_it_too(copie, template, render):
+    result = copie.copy(template_dir=template, vcs_ref=CURRENT, extra_answers=ANSWERS["odd"])
+    assert result.exception is None
+    assert service.read(result.project_dir) == service.read(render(**ANSWERS["odd"]))

@@ -1,0 +1,80 @@
+"""Updates: from every release to the working tree, on a service as it was rendered and on one that a team works in."""
+
+import pytest
+
+from tests import releases, service
+from tests.owners import owner
+from tests.service import ANSWERS
+from tests.snapshot import CURRENT, OLDER, ROOT
+
+VERSIONS = [*releases.find(ROOT), OLDER]
+
+
+@pytest.fixture
+def shop(render, tmp_path):
+    """A service of the version before the current one."""
+    return service.adopt(render(OLDER), tmp_path / "shop")
+
+
+def not_yours(folder):
+    return {path: content for path, content in service.read(folder).items() if owner(path) != "yours"}
+
+
+@pytest.mark.parametrize("answers", ANSWERS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_updated_service_is_what_a_new_one_would_be(version, answers, render, tmp_path):
+    before, fresh = render(version, **ANSWERS[answers]), render(CURRENT, **ANSWERS[answers])
+    folder = service.adopt(before, tmp_path / "shop")
+    service.update(folder)
+    assert not_yours(folder) == not_yours(fresh)
+    assert not_yours(folder) != not_yours(before)
+
+
+def test_a_second_update_changes_nothing(shop):
+    service.update(shop)
+    assert service.changes(shop) != ""
+    service.save(shop)
+    service.update(shop)
+    assert service.changes(shop) == ""
+
+
+def test_a_file_of_the_kit_comes_changes_and_goes_with_the_versions(shop):
+    kit = shop / "src/service/kit"
+    (kit / "db.py").unlink()
+    assert (kit / "older.py").exists()
+    assert "# older" in (kit / "pages.py").read_text()
+    service.save(shop)
+
+    service.update(shop)
+
+    assert not (kit / "older.py").exists()
+    assert "# older" not in (kit / "pages.py").read_text()
+    assert not (kit / "db.py").exists()  # deleted by the team, and copier respects that
+
+
+def test_the_work_of_a_team_survives(shop):
+    added = {"src/service/carts/__init__.py": '"""Carts."""\n', "tests/carts/test_carts.py": "", "notes.txt": "a \n"}
+    for path, text in added.items():
+        (shop / path).parent.mkdir(parents=True, exist_ok=True)
+        (shop / path).write_text(text)
+    project = shop / "pyproject.toml"
+    project.write_text(project.read_text().replace("dependencies = [\n", 'dependencies = [\n    "aiofiles>=1",\n', 1))
+    app = shop / "src/service/app.py"
+    app.write_text(app.read_text() + "# carts\n")
+    (shop / "migrations/0001_orders.sql").unlink()
+    service.save(shop)
+
+    service.update(shop)
+
+    assert {path: (shop / path).read_text() for path in added} == added
+    assert '    "aiofiles>=1",\n' in project.read_text()
+    assert "# older" not in project.read_text()
+    assert app.read_text().endswith("# older\n# carts\n")
+    assert not (shop / "migrations/0001_orders.sql").exists()
+
+
+def test_the_message_after_an_update_names_the_next_commands(shop, capsys):
+    service.update(shop)
+    message = capsys.readouterr().err
+    for command in ("git status", "uv sync", "uv run pytest"):
+        assert f"\n    {command}" in message
