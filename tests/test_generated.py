@@ -21,6 +21,11 @@ def test_its_types_are_right(folder):
     shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
 
 
+@pytest.mark.parametrize("command", [("format", "--diff"), ("check",)])
+def test_its_formatter_and_linter_have_nothing_to_do(folder, command):
+    shell.run("uv", "run", "--quiet", "ruff", *command, "--no-cache", cwd=folder)
+
+
 @pytest.mark.parametrize("command", [("service",), ("service", "dev"), ("service", "serve")])
 def test_its_command_explains_itself(folder, command):
     assert "Usage: " in shell.run("uv", "run", "--quiet", *command, "--help", cwd=folder)

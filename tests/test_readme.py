@@ -99,6 +99,13 @@ def type_in_terminal(command, environment, cwd, log):
     os.close(terminal)
 
 
+def test_the_test_command_runs_pytest(clone, bare):
+    command = ["python3", "run.py", "test", "--collect-only", "-q", "tests/test_releases.py"]
+    done = subprocess.run(command, cwd=clone, env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "test_releases.py::" in done.stdout
+
+
 def test_try_starts_a_service_that_answers_and_ctrl_c_ends_all_of_it(clone, bare, port, workshop):
     folder, log = workshop / "my-service", workshop / "log"
     command = ["python3", "run.py", "try", "--port", str(port), "--into", str(folder), "--seed", "50"]

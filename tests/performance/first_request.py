@@ -4,6 +4,7 @@ Runs `python3 run.py try` from a clone, in an empty home without uv: first with 
 with the cache that this left. The clock stops when the service answers a request for orders with 200.
 """
 
+import argparse
 import os
 import signal
 import subprocess
@@ -21,14 +22,18 @@ PORT = "8766"
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--warm-only", action="store_true", help="once, with the package cache of whoever runs this")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="measure-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
         clone = snapshot.take(folder / "clone")
-        for cache in ("cold", "warm"):
+        packages = Path(shell.run("uv", "cache", "dir", cwd=folder).strip()) if options.warm_only else folder / "cache"
+        for cache in ("cold", "warm")[options.warm_only :]:
             home = folder / cache
             home.mkdir(mode=0o755)
-            total, after_rendering = time_first_answer(clone, home, folder / "cache")
+            total, after_rendering = time_first_answer(clone, home, packages)
             print(
                 f"{cache} package cache: {total:.1f} s in all, {after_rendering:.1f} s of them after rendering",
                 flush=True,

