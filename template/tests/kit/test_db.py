@@ -116,6 +116,12 @@ async def test_a_value_that_does_not_fit_its_column_is_a_422(db: Database, value
     assert problem.status == 422
 
 
+async def test_a_misused_statement_is_a_fault_of_ours_and_not_a_lost_connection(db: Database):
+    with pytest.raises(asyncpg.InterfaceError) as caught:
+        await db.fetch(ONE, "too much")
+    assert failures.explain(caught.value, {}) is None
+
+
 async def test_killed_connections_are_503_and_then_replaced(db: Database):
     async with db.connection() as killer, db.connection() as victim:
         await killer.raw.execute("select pg_terminate_backend($1)", victim.raw.get_server_pid())

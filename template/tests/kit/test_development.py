@@ -127,7 +127,13 @@ def test_a_change_of_the_code_or_a_new_migration_is_taken_up(project: Path):
         (project / "migrations" / "9000_later.sql").write_text(
             "create table later (id int constraint later_pkey primary key)"
         )
+        broken = project / "migrations" / "9001_broken.sql"
+        broken.write_text("create tabel broken ()")
         deadline = time.monotonic() + 20
+        while "9001_broken.sql, line 1: syntax error" not in (output := (project / "output").read_text()):
+            assert time.monotonic() < deadline, output
+            time.sleep(0.05)
+        broken.unlink()
         while "Applied 9000_later.sql" not in (output := (project / "output").read_text()):
             assert time.monotonic() < deadline, output
             time.sleep(0.05)

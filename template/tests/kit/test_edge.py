@@ -4,7 +4,7 @@ import pytest
 
 from service.kit import asgi
 from service.kit.edge import Edge
-from service.kit.problems import invalid
+from service.kit.problems import busy, invalid
 
 
 async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
@@ -15,6 +15,8 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             raise invalid("colour", "it must be red")
         case "/bug":
             raise RuntimeError("the secret is 1234")
+        case "/lost":
+            raise busy("The database is away.") from OSError("connection reset by test")
         case "/late":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"half", "more_body": True})
@@ -67,6 +69,11 @@ async def test_a_bug_is_a_500_that_shows_nothing_and_a_log_that_shows_all(capsys
     logged = capsys.readouterr().out
     assert "the secret is 1234" in logged
     assert "abc" in logged
+
+
+async def test_a_problem_of_ours_is_logged_with_its_cause(capsys: pytest.CaptureFixture[str]):
+    assert (await send(ask("/lost"))).status_code == 503
+    assert "connection reset by test" in capsys.readouterr().out
 
 
 async def test_a_response_that_fails_half_way_is_cut():

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -35,7 +36,7 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
             asyncio.run(add_rows(settings, slices, (DEFAULT_ROWS if own else 0) if seed is None else seed))
             click.echo(welcome(settings, slices, own))
             watched = [PACKAGE, settings.migrations.folder]
-            server.serve(create, settings.server, watched, lambda: asyncio.run(apply_migrations(settings)))
+            server.serve(create, settings.server, watched, partial(take_up_migrations, settings))
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
@@ -55,6 +56,14 @@ async def apply_migrations(settings: Environment) -> None:
     """Apply the pending migrations, and say so."""
     async for migration, seconds in migrate.apply_pending(settings.database, settings.migrations):
         click.echo(f"Applied {migration.name} in {seconds * 1000:.0f} ms")
+
+
+def take_up_migrations(settings: Environment) -> None:
+    """Apply what was added while the service runs. A file that is not finished yet must not end the session."""
+    try:
+        asyncio.run(apply_migrations(settings))
+    except (migrate.MigrationError, postgres.DatabaseError) as error:
+        click.echo(f"Error: {error}", err=True)
 
 
 async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) -> None:

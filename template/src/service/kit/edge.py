@@ -43,6 +43,10 @@ class Edge:
         try:
             await self.app(scope, receive, send_identified)
         except Problem as problem:
+            if problem.status >= 500:
+                log.warning(
+                    "request refused", status=problem.status, detail=problem.detail, cause=repr(problem.__cause__)
+                )
             await answer(problem, send_identified)
         except Exception:
             log.exception("request failed", method=scope["method"], path=scope["path"])

@@ -42,6 +42,8 @@ def explain(error: Exception, constraints: Constraints) -> Problem | None:
             return busy("Another request holds what this one needs.")
         case asyncpg.QueryCanceledError() | TimeoutError():
             return Problem(504, "timeout", "The database did not answer in time. Nothing was changed.")
+        case asyncpg.InterfaceError() if "closed" not in str(error):
+            return None  # the interface was misused: too many arguments, two statements at once on one connection
         case _ if isinstance(error, UNREACHABLE):
             return busy("The connection to the database was lost.")
         case _:

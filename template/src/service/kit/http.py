@@ -128,7 +128,9 @@ def raise_problem(constraints: failures.Constraints, _: Request, error: Exceptio
         case HTTPException():
             raise rejection(error) from None
         case _:
-            raise failures.explain(error, constraints) or error
+            if problem := failures.explain(error, constraints):
+                raise problem from error
+            raise error
 
 
 def misfit(error: ValidationException) -> Problem:

@@ -65,20 +65,19 @@ class Docs:
     def find(self, path: str) -> bool:
         """Load the documentation when any of it is first asked for; return whether `path` belongs to it."""
         if not self.files and path in ("/docs", "/openapi.json"):
-            self.files = load_assets() | {
-                "/docs": (PAGE.encode(), b"text/html; charset=utf-8"),
-                "/openapi.json": (msgspec.json.encode(self.describe()), b"application/json"),
-            }
+            description = msgspec.json.encode(self.describe())
+            self.files = {"/openapi.json": (description, b"application/json"), **load_page()}
         return path in self.files
 
 
-def load_assets() -> dict[str, tuple[bytes, bytes]]:
-    """Return Swagger UI's files by path. The package also holds a Flask extension, which is never imported."""
+def load_page() -> dict[str, tuple[bytes, bytes]]:
+    """Return Swagger UI by path, or nothing where its package is missing. The Flask extension in it is not imported."""
     package = find_spec("flask_swagger_ui")
     if package is None or package.origin is None:
         return {}
     folder = Path(package.origin).parent / "dist"
-    return {f"/docs/{name}": ((folder / name).read_bytes(), media_type) for name, media_type in ASSETS.items()}
+    assets = {f"/docs/{name}": ((folder / name).read_bytes(), media_type) for name, media_type in ASSETS.items()}
+    return {"/docs": (PAGE.encode(), b"text/html; charset=utf-8"), **assets}
 
 
 def complete(description: Description, bodies: Sequence[type]) -> Description:

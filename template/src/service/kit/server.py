@@ -18,7 +18,7 @@ class ServerOptions(BaseModel, frozen=True):
     host: Annotated[str, Field(description="the address to listen on; 0.0.0.0 is all of them")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="the port to listen on")] = 8000
     workers: Annotated[int, Field(ge=1, le=256, description="processes; one for each core it may use")] = 1
-    docs: Annotated[bool, Field(description="serve /docs and /openapi.json; they need the development group")] = False
+    docs: Annotated[bool, Field(description="serve /openapi.json, and /docs if the development group is there")] = False
 
 
 class PortError(Exception):
@@ -33,7 +33,8 @@ def check_port(options: ServerOptions) -> None:
         try:
             probe.bind((options.host, options.port))
         except OSError as error:
-            raise PortError(f"Cannot listen on {options.host}:{options.port}: {error.strerror}.") from None
+            advice = "Choose another port, or stop what listens there."
+            raise PortError(f"Cannot listen on {options.host}:{options.port}: {error.strerror}. {advice}") from None
 
 
 def serve(
