@@ -43,6 +43,22 @@ def is_sleeping(project: Path) -> bool:
     return any("[local] SELECT" in " ".join(session.cmdline()) for session in sessions)
 
 
+def wait_for(text: str, project: Path) -> None:
+    """Return when `service dev` has printed a text."""
+    deadline = time.monotonic() + 20
+    while text not in (output := (project / "output").read_text()):
+        assert time.monotonic() < deadline, output
+        time.sleep(0.05)
+
+
+def read_health(port: int) -> dict[str, str]:
+    """Return what /livez answers, or nothing while nobody answers."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=1).json()
+    except httpx.TransportError:
+        return {}
+
+
 def read_output(project: Path, process: subprocess.Popen[bytes]) -> str:
     """Return what `service dev` printed, once it serves."""
     deadline = time.monotonic() + 30
@@ -119,26 +135,34 @@ def test_a_folder_that_postgresql_cannot_use_is_explained_and_kept(project: Path
     assert (data / "PG_VERSION").exists()
 
 
-def test_a_change_of_the_code_or_a_new_migration_is_taken_up(project: Path):
+def test_a_change_of_the_code_is_taken_up_and_a_broken_one_outlived(project: Path):
     port = find_port()
-    url = f"http://127.0.0.1:{port}"
+    shutil.copytree(ROOT / "src", project / "src")
+    module = project / "src" / "service" / "kit" / "health.py"
+    code = module.read_text()
+    with start("dev", "--port", str(port), cwd=project, PYTHONPATH=str(project / "src")) as process:
+        read_output(project, process)
+        module.write_text("def (")
+        wait_for("SyntaxError", project)
+        module.write_text(code.replace('{"status": "ok"}', '{"status": "changed"}'))
+        deadline = time.monotonic() + 20
+        while read_health(port) != {"status": "changed"}:
+            assert time.monotonic() < deadline, (project / "output").read_text()
+            time.sleep(0.05)
+
+
+def test_a_new_migration_is_taken_up_and_a_broken_one_outlived(project: Path):
+    port = find_port()
+    migrations = project / "migrations"
     with start("dev", "--port", str(port), cwd=project, MIGRATIONS_FOLDER="migrations") as process:
         read_output(project, process)
-        (project / "migrations" / "9000_later.sql").write_text(
-            "create table later (id int constraint later_pkey primary key)"
-        )
-        broken = project / "migrations" / "9001_broken.sql"
-        broken.write_text("create tabel broken ()")
-        deadline = time.monotonic() + 20
-        while "9001_broken.sql, line 1: syntax error" not in (output := (project / "output").read_text()):
-            assert time.monotonic() < deadline, output
-            time.sleep(0.05)
-        broken.unlink()
-        while "Applied 9000_later.sql" not in (output := (project / "output").read_text()):
-            assert time.monotonic() < deadline, output
-            time.sleep(0.05)
-        wait_until_live(process, url)
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        (migrations / "9001_broken.sql").write_text("create tabel broken ()")
+        wait_for("9001_broken.sql, line 1: syntax error", project)
+        (migrations / "9001_broken.sql").unlink()
+        (migrations / "9000_later.sql").write_text("select 1")
+        wait_for("Applied 9000_later.sql", project)
+        wait_until_live(process, f"http://127.0.0.1:{port}")
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
 
 
 def test_with_a_database_url_it_uses_that_database_and_adds_no_rows(project: Path, database_url: str):

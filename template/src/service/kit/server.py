@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """The HTTP server: granian over ASGI, one event loop for each worker process."""
 
+import multiprocessing
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,6 +50,8 @@ def serve(
     that does not even import: that is for development.
     """
     check_port(options)
+    # A forked worker would keep the modules of this process, and not take up a change. From 3.14 on, granian spawns.
+    multiprocessing.set_start_method("spawn", force=True)
     granian = Granian(
         create,
         factory=True,
