@@ -26,6 +26,7 @@ from service.kit import asgi, embedded, migrate
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.settings import Settings
+from tests.kit import statements
 
 # Environment variables, so that the parallel processes of pytest-xdist inherit them.
 SERVER = "TEST_DATABASE_URL"
@@ -129,7 +130,8 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient
 
 
 @pytest_asyncio.fixture
-async def client(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of the whole application, with an empty database."""
-    async with open_client(app.build(settings)) as client:
+async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of the whole application, with an empty database and a budget of statements for each request."""
+    statements.watch(monkeypatch)
+    async with open_client(statements.limit(app.build(settings))) as client:
         yield client

@@ -17,9 +17,9 @@ class Query[Row]:
     `row` is called with the columns, by position. `{columns}` in the SQL stands for the fields of a struct `row`, so
     that a select list and its type cannot drift apart.
 
-    The rest is for tests and tools. `params` are the Python types of the arguments. `sample` is SQL that returns one row
-    of arguments, to run the statement with on made-up rows. `excused` has the reason for each rule of the contract that
-    the statement may break.
+    The rest is for tests and tools. `params` are the Python types of the arguments. `sample` is SQL that returns one
+    row of arguments, to run the statement with on made-up rows. `excused` has the reason for each rule of the contract
+    that the statement may break.
     """
 
     __slots__ = ("excused", "line", "params", "row", "sample", "sql")

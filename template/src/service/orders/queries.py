@@ -1,5 +1,8 @@
 """The SQL of orders, one object for each statement. `{columns}` is every field of `Order`."""
 
+from datetime import datetime
+from uuid import UUID
+
 from service.kit.queries import Query
 from service.orders.model import Order
 
@@ -10,6 +13,10 @@ create_order = Query(
     returning {columns}
     """,
     Order,
+    params=(str, str, str, int, int, list[str], bool, str | None),
+    sample="""
+    select 'SO-' || uuidv7(), 'ada@example.com', 'EUR', 1999::bigint, 3, array['priority'], false, null
+    """,
 )
 
 read_order = Query(
@@ -19,6 +26,8 @@ read_order = Query(
      where id = $1
     """,
     Order,
+    params=(UUID,),
+    sample="select id from orders limit 1",
 )
 
 # $2 is the version that the client read. After another change no row has it, and nothing is changed.
@@ -30,6 +39,8 @@ change_order = Query(
     returning {columns}
     """,
     Order,
+    params=(UUID, int, str, list[str], bool, str | None),
+    sample="select id, version, 'paid', tags, gift, note from orders limit 1",
 )
 
 # The lists start after a creation time and id ($1, $2), end at a creation time ($3), and return $4 rows. Both ends are
@@ -43,6 +54,8 @@ newest_orders = Query(
      limit $4
     """,
     Order,
+    params=(datetime, UUID, datetime, int),
+    sample="select created_at, id, '-infinity'::timestamptz, 21::bigint from orders offset 500 limit 1",
 )
 
 oldest_orders = Query(
@@ -54,6 +67,8 @@ oldest_orders = Query(
      limit $4
     """,
     Order,
+    params=(datetime, UUID, datetime, int),
+    sample="select created_at, id, 'infinity'::timestamptz, 21::bigint from orders offset 500 limit 1",
 )
 
 newest_orders_by_status = Query(
@@ -65,6 +80,8 @@ newest_orders_by_status = Query(
      limit $4
     """,
     Order,
+    params=(datetime, UUID, datetime, int, str),
+    sample="select created_at, id, '-infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1",
 )
 
 oldest_orders_by_status = Query(
@@ -76,6 +93,8 @@ oldest_orders_by_status = Query(
      limit $4
     """,
     Order,
+    params=(datetime, UUID, datetime, int, str),
+    sample="select created_at, id, 'infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1",
 )
 
 # Made-up orders for development are numbered: SEED-0000001 and on.

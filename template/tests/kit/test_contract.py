@@ -1,0 +1,83 @@
+# kit: updated by the template
+"""SQL under contract: every statement of the slices, against the migrated schema at the sizes of production."""
+
+import ast
+import inspect
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import asyncpg
+import pytest_asyncio
+
+import service
+from service.kit import budgets, catalog, contract, plans, queries, statistics
+from service.kit.queries import Query
+
+PACKAGE = Path(service.__file__).parent
+BUDGETS = budgets.read(PACKAGE.parents[1] / budgets.FILE)
+STATEMENTS = dict(queries.find(service))
+
+
+@pytest_asyncio.fixture
+async def connection(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
+    """A connection to a database that PostgreSQL believes to be as large as production."""
+    connection = await asyncpg.connect(database_url)
+    await statistics.pretend(connection, BUDGETS.rows, budgets.DEFAULT_ROWS)
+    await connection.execute(plans.SETTINGS)
+    yield connection
+    await connection.close()
+
+
+def locate(name: str, query: Query) -> str:
+    slice_name, statement = name.split(".")
+    path = Path(inspect.getfile(sys.modules[f"service.{slice_name}.queries"])).relative_to(PACKAGE.parents[1])
+    return f"{path}:{query.line} {statement}"
+
+
+async def test_every_statement_keeps_the_contract(connection: asyncpg.Connection):
+    schema = await catalog.read_schema(connection, BUDGETS.rows)
+    broken = []
+    for name, query in STATEMENTS.items():
+        findings, _ = await contract.check(connection, query, schema)
+        broken += [f"{locate(name, query)} [{found.rule}] {found.detail}. {found.fix}" for found in findings]
+    assert not broken, "\n" + "\n".join(broken)
+
+
+async def test_every_foreign_key_has_an_index(connection: asyncpg.Connection):
+    findings = await catalog.check_foreign_keys(connection)
+    assert not findings, "\n" + "\n".join(findings)
+
+
+async def test_every_index_is_used(connection: asyncpg.Connection):
+    planned = [query for query in STATEMENTS.values() if plans.can_plan(query.sql)]
+    trees = [await plans.explain(connection, query.sql) for query in planned]
+    used = {node.get("Index Name") for tree in trees for node, _ in tree.walk()}
+    findings = await catalog.check_indexes(connection, used, BUDGETS.unused_indexes)
+    assert not findings, "\n" + "\n".join(findings)
+
+
+def test_no_statement_is_made_from_input():
+    """A `Query` is made when its module is imported, of text that stands there: no identifier comes from a request."""
+    strays = []
+    for path in sorted(PACKAGE.glob("*/**/*.py")):
+        if path.is_relative_to(PACKAGE / "kit"):
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        constants = {call for node in tree.body if isinstance(node, ast.Assign) for call in ast.walk(node)}
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Query":
+                text = call.args[0] if call.args else None
+                if path.name != "queries.py" or call not in constants or not is_fixed(text):
+                    strays.append(f"{path}:{call.lineno}: write this statement out, as a constant of queries.py")
+            if isinstance(call, ast.Attribute) and call.attr == "raw":
+                strays.append(f"{path}:{call.lineno}: run a Query instead of text on the raw connection")
+    assert not strays, "\n" + "\n".join(strays)
+
+
+def is_fixed(text: ast.expr | None) -> bool:
+    """Return whether an expression is a string, perhaps with constants of the module in capitals put into it."""
+    if isinstance(text, ast.JoinedStr):
+        inserted = [part.value for part in text.values if isinstance(part, ast.FormattedValue)]
+        return all(isinstance(value, ast.Name) and value.id.isupper() for value in inserted)
+    return isinstance(text, ast.Constant)

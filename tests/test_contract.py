@@ -1,0 +1,103 @@
+"""Faults in SQL that a generated service's suite has to find, with a message that names the place and the fix."""
+
+import re
+import shutil
+
+import pytest
+
+from tests import shell
+from tests.faults import EXCUSED, FOREIGN_KEY, N_PLUS_1, SORT, STATEMENTS, TYPES
+
+ORDERS = "src/service/orders"
+
+
+@pytest.fixture(scope="module")
+def synced(render, tmp_path_factory):
+    """A service with its packages, on a path where PostgreSQL gets at it."""
+    folder = tmp_path_factory.mktemp("contract") / "it"
+    shutil.copytree(render(), folder)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def folder(synced):
+    """The service, and its files as they were afterwards."""
+    kept = {path: path.read_bytes() for path in synced.rglob("*") if path.is_file() and ".venv" not in path.parts}
+    yield synced
+    for path in [path for path in synced.rglob("*") if path.is_file() and ".venv" not in path.parts]:
+        if path not in kept:
+            path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
+def fail(folder, *tests):
+    """Run tests that have to fail, and return what they print."""
+    code, output = shell.attempt("uv", "run", "--quiet", "pytest", "-q", "-n0", *tests, cwd=folder)
+    assert code == 1, output
+    return output
+
+
+def plant(path, old, new):
+    """Replace text that stands in a file once."""
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def findings(synced):
+    """What the suite says of the planted statements: all at once, for they do not touch each other."""
+    path = synced / ORDERS / "queries.py"
+    text = path.read_text()
+    planted = "".join(f"{name} = Query({arguments})\n" for name, (arguments, _) in STATEMENTS.items())
+    imports = text.replace("from service.kit.queries", "from msgspec import Struct\n\nfrom service.kit.queries")
+    path.write_text(imports + TYPES + planted + EXCUSED)
+    output = fail(synced, "tests/kit/test_contract.py")
+    path.write_text(text)
+    return output
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_faulty_statement_is_named_with_its_line_and_what_to_do(findings, name):
+    assert re.search(rf"{ORDERS}/queries\.py:\d+ {name} {STATEMENTS[name][1]}", findings), findings
+
+
+def test_an_excused_statement_and_those_of_the_example_are_not_named(findings):
+    for name in ("excused", "read_order", "newest_orders", "oldest_orders_by_status"):
+        assert f" {name} [" not in findings
+
+
+def test_a_row_type_that_forgets_null_is_found(folder):
+    plant(folder / ORDERS / "model.py", "    note: Note | None\n", "    note: Note\n")
+    assert "read_order [nulls] note can be null" in fail(folder, "tests/kit/test_contract.py")
+
+
+def test_a_dropped_index_is_found(folder):
+    migration = folder / "migrations/0001_orders.sql"
+    plant(migration, "create index orders_created_at_idx on orders (created_at, id);\n", "")
+    assert "newest_orders [" in fail(folder, "tests/kit/test_contract.py")
+
+
+def test_a_foreign_key_without_an_index_and_an_index_without_a_use_are_found(folder):
+    (folder / "migrations/0002_lines.sql").write_text(FOREIGN_KEY)
+    output = fail(folder, "tests/kit/test_contract.py")
+    assert "lines.lines_order_id_fkey: add an index on lines (order_id)" in output
+    assert "orders.orders_gift_idx: no statement uses this index; drop it, or give the reason" in output
+    budgets = folder / "perf/budgets.toml"
+    budgets.write_text(budgets.read_text() + 'orders_gift_idx = "planted"\n')
+    assert "orders_gift_idx" not in fail(folder, "tests/kit/test_contract.py")
+
+
+def test_a_statement_made_from_input_is_found(folder):
+    path = folder / ORDERS / "http.py"
+    plant(path, "    keyset = Keyset(", SORT + "    keyset = Keyset(")
+    plant(path, "from service.kit.pages import", "from service.kit.queries import Query\nfrom service.kit.pages import")
+    assert "write this statement out, as a constant of queries.py" in fail(folder, "tests/kit/test_contract.py")
+
+
+def test_a_request_that_makes_one_statement_for_each_row_is_found(folder):
+    plant(folder / ORDERS / "http.py", "    return Response(page,", N_PLUS_1 + "    return Response(page,")
+    output = fail(folder, "tests/orders/test_list.py", "-k", "twenty")
+    assert "GET /v1/orders made 21 statements and may make 1: orders.read_order 20 times" in output
