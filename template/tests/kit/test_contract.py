@@ -11,7 +11,7 @@ import asyncpg
 import pytest_asyncio
 
 import service
-from service.kit import budgets, catalog, contract, plans, queries, statistics
+from service.kit import budgets, catalog, contract, plans, queries, records, statistics, survey
 from service.kit.queries import Query
 
 PACKAGE = Path(service.__file__).parent
@@ -81,3 +81,11 @@ def is_fixed(text: ast.expr | None) -> bool:
         inserted = [part.value for part in text.values if isinstance(part, ast.FormattedValue)]
         return all(isinstance(value, ast.Name) and value.id.isupper() for value in inserted)
     return isinstance(text, ast.Constant)
+
+
+async def test_every_plan_is_as_it_is_recorded(connection: asyncpg.Connection):
+    """A service that keeps no plans in perf/plans/ has nothing to compare with; `service plans --record` begins it."""
+    folder = PACKAGE.parents[1] / records.FOLDER
+    entries = await survey.plan_all(connection, STATEMENTS.items(), BUDGETS)
+    difference = records.compare(entries, folder) if folder.is_dir() else []
+    assert not difference, "\n" + "\n".join([*difference, "If that is meant: uv run service plans --record"])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import click
 
 from service.kit import development, environment, migrate, postgres, server
+from service.kit.commands.plans import show_plans
+from service.kit.commands.queries import show_queries
 from service.kit.embedded import EmbeddedError
 from service.kit.environment import Environment, SettingsError
 from service.kit.http import Slice
@@ -108,3 +110,7 @@ def list_settings(wiring: Wiring) -> None:
     """
     for name, default, description in environment.variables(wiring.settings):
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
+
+
+service.add_command(show_plans)
+service.add_command(show_queries)

@@ -29,8 +29,13 @@ def run(folder: Path) -> Generator[str]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     clear_traces(folder)
     complaints = collect_complaints()
+    is_new = not (folder / "PG_VERSION").exists()
     try:
         server = get_server(folder)
+        if is_new:
+            server.cleanup()
+            load_statistics(folder)
+            server = get_server(folder)
     except (subprocess.SubprocessError, OSError, AssertionError, ValueError) as error:
         reason = explain(complaints) or str(error)
         advice = f"To begin with an empty database, delete {folder}."
@@ -56,6 +61,12 @@ def clear_traces(folder: Path) -> None:
     if users.is_file():
         alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
         users.write_text(json.dumps(alive))
+
+
+def load_statistics(folder: Path) -> None:
+    """Let the server keep count of its statements, for `service queries`. The library loads at a start only."""
+    with (folder / "postgresql.auto.conf").open("a") as settings:
+        settings.write("shared_preload_libraries = 'pg_stat_statements'\n")
 
 
 def collect_complaints() -> list[str]:

@@ -67,7 +67,8 @@ async def explain(connection: asyncpg.Connection, sql: str) -> Node:
         text = await connection.fetchval(f"explain (verbose, format json) execute explained {arguments}")
     finally:
         await connection.execute("deallocate explained")
-    return read(json.loads(text)[0]["Plan"])
+    (explained,) = json.loads(text)
+    return read(explained["Plan"] | {"Query Identifier": explained.get("Query Identifier")})
 
 
 def read(said: dict[str, Any]) -> Node:
@@ -77,11 +78,30 @@ def read(said: dict[str, Any]) -> Node:
     )
 
 
-def draw(node: Node, depth: int = 0) -> list[str]:
-    """Return the lines of a plan as text, without costs, which change with every release of PostgreSQL."""
+def describe(node: Node) -> list[str]:
+    """Return what a step does, and its conditions, a line each."""
     target = " on ".join(str(node.get(name)) for name in ("Index Name", "Relation Name") if node.get(name))
-    indent = "  " * depth
     said = {name: node.get(name) for name in SHOWN if node.get(name)}
     details = [f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in said.items()]
-    lines = [indent + " ".join(filter(None, [node.kind, target])), *(f"{indent}    {detail}" for detail in details)]
-    return [*lines, *(line for child in node.inputs for line in draw(child, depth + 1))]
+    return [f"{node.kind} {target}".rstrip(), *details]
+
+
+def compare(node: Node) -> str:
+    """Return the numbers of a step: estimated, and real where it was run."""
+    if (actual := node.get("Actual Rows")) is None:
+        return f"cost {node.get('Total Cost'):,.2f}, about {node.rows:,} rows"
+    blocks = (node.get("Shared Hit Blocks") or 0) + (node.get("Shared Read Blocks") or 0)
+    times = f" x {node.get('Actual Loops'):g}" if node.get("Actual Loops") != 1 else ""
+    return (
+        f"{actual:,g} rows{times} (expected {node.rows:,}), {node.get('Actual Total Time'):.3f} ms, {blocks:,} blocks"
+    )
+
+
+def draw(node: Node, numbers: bool = False, depth: int = 0) -> list[str]:
+    """Return the lines of a plan as an indented text, with or without its numbers."""
+    indent = "  " * depth
+    title, *details = describe(node)
+    lines = [f"{indent}{title}", *(f"{indent}    {detail}" for detail in details)]
+    if numbers:
+        lines.insert(1, f"{indent}    {compare(node)}")
+    return [*lines, *(line for child in node.inputs for line in draw(child, numbers, depth + 1))]

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import asyncpg
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 
 from service.kit import failures
 
@@ -53,6 +53,14 @@ class DatabaseOptions(BaseModel, frozen=True):
             chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
             raise ValueError(f"each deadline must be shorter than the next: {chain}")
         return self
+
+
+def read_url(url: str) -> DatabaseOptions:
+    """Return options with nothing but a URL. Raises `DatabaseError` when it is not the URL of a PostgreSQL database."""
+    try:
+        return DatabaseOptions(url=SecretStr(url))
+    except ValidationError as error:
+        raise DatabaseError(f"DATABASE_URL: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 
 
 class DatabaseError(Exception):
