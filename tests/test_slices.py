@@ -11,7 +11,7 @@ EDITS = {
     "from service import NAME, orders\n": "from service import NAME\n",
     "SLICES = (orders.SLICE,)\n": "SLICES = ()\n",
 }
-PATHS = ("src/service/orders", "tests/orders", "migrations/0001_orders.sql")
+PATHS = ("src/service/orders", "tests/orders", "migrations/0001_orders.sql", "perf/plans/orders.txt")
 
 
 @pytest.fixture
