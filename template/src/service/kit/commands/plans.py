@@ -72,7 +72,7 @@ async def run(server: str, entries: Sequence[Entry]) -> dict[str, Node]:
 def select(entries: list[Entry], name: str | None) -> list[Entry]:
     """Return all entries, or the one with a name."""
     chosen = [entry for entry in entries if name in (None, entry.name)]
-    if not chosen:
+    if name and not chosen:
         raise click.ClickException(f"There is no statement {name}. There are {', '.join(e.name for e in entries)}.")
     return chosen
 
