@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests import releases, service
+from tests import releases, service, shell
 from tests.owners import owner
 from tests.service import ANSWERS
 from tests.snapshot import CURRENT, OLDER, ROOT
+from tests.test_generated import PASSED
 
 VERSIONS = [*releases.find(ROOT), OLDER]
 
@@ -28,6 +29,14 @@ def test_an_updated_service_is_what_a_new_one_would_be(version, answers, render,
     service.update(folder)
     assert not_yours(folder) == not_yours(fresh)
     assert not_yours(folder) != not_yours(before)
+
+
+def test_a_service_of_the_last_release_passes_its_suite_after_an_update(render, workshop):
+    *_, last = releases.find(ROOT)
+    folder = service.adopt(render(last), workshop / "updated")
+    service.update(folder)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
 
 
 def test_a_second_update_changes_nothing(shop):
