@@ -46,6 +46,23 @@ def test_an_unknown_statement_is_refused_with_those_there_are(project: Path):
     assert "There is no statement orders.nothing" in result.stderr
 
 
+def test_a_budget_that_cannot_be_read_is_named(project: Path):
+    file = project / "perf" / "budgets.toml"
+    file.parent.mkdir(exist_ok=True)
+    for content, complaint in [
+        ("[rows", "end of document"),
+        ('[rows]\norders = "many"\n', "$.rows"),
+        ("[sizes]\n", "sizes"),
+    ]:
+        file.write_text(content)
+        result = run("plans", cwd=project)
+        assert result.returncode == 1
+        assert "perf/budgets.toml: " in result.stderr
+        assert complaint in result.stderr
+        assert "Traceback" not in result.stderr
+    file.unlink()
+
+
 def test_the_slowest_statements_of_a_database_are_shown_and_a_database_that_does_not_count_is_explained(
     project: Path, database_url: str
 ):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import click
 
 from service.kit import development, environment, migrate, postgres, server
+from service.kit.budgets import BudgetError
 from service.kit.commands.plans import show_plans
 from service.kit.commands.queries import show_queries
 from service.kit.embedded import EmbeddedError
@@ -17,7 +18,7 @@ from service.kit.migrate import MigrationError
 from service.kit.postgres import DatabaseError
 from service.kit.server import PortError
 
-KNOWN_ERRORS = (DatabaseError, EmbeddedError, SettingsError, MigrationError, PortError)
+KNOWN_ERRORS = (BudgetError, DatabaseError, EmbeddedError, SettingsError, MigrationError, PortError)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ CHECKS = "select quote_ident(conname) from pg_constraint where conrelid = $1::re
 REQUIRED = """
 select quote_ident(attname) as name
   from pg_attribute
- where attrelid = $1::regclass and attnum > 0 and attnotnull and not attisdropped
+ where attrelid = $1::regclass and attnum > 0 and attnotnull and attidentity = '' and not attisdropped
 """
 
 
@@ -55,5 +55,6 @@ async def allocate_page(connection: asyncpg.Connection, table: str) -> None:
         await connection.execute(f"alter table {table} drop constraint {name} cascade")
     for (name,) in await connection.fetch(REQUIRED, table):
         await connection.execute(f"alter table {table} alter column {name} drop not null")
+    await connection.execute(f"alter table {table} disable trigger user")
     await connection.execute(f"insert into {table} default values")
     await transaction.rollback()
