@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import service
-from service.kit import asgi, budgets, queries
+from service.kit import asgi, queries
 from service.kit.db import Connection
 from service.kit.queries import Query
+from service.kit.sql import budgets
 
 BUDGETS = budgets.read(Path(__file__).parents[2] / budgets.FILE)
 

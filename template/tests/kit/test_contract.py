@@ -11,8 +11,9 @@ import asyncpg
 import pytest_asyncio
 
 import service
-from service.kit import budgets, catalog, contract, plans, queries, records, statistics, survey
+from service.kit import queries
 from service.kit.queries import Query
+from service.kit.sql import budgets, catalog, contract, plans, records, statistics, survey
 
 PACKAGE = Path(service.__file__).parent
 BUDGETS = budgets.read(PACKAGE.parents[1] / budgets.FILE)

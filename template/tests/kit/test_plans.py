@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 
 import service
-from service.kit import plans, queries, records, report, survey
+from service.kit import queries
 from service.kit.queries import Query
-from service.kit.survey import Entry
+from service.kit.sql import plans, records, report, survey
+from service.kit.sql.survey import Entry
 from tests.kit.processes import ROOT, run
 
 NAMES = sorted(name for name, _ in queries.find(service))

@@ -5,9 +5,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from service.kit import asgi, budgets
+from service.kit import asgi
 from service.kit.db import Database
 from service.kit.queries import Query
+from service.kit.sql import budgets
 from service.settings import Settings
 from tests.kit import statements
 

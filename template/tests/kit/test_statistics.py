@@ -1,7 +1,7 @@
 # kit: updated by the template
 import asyncpg
 
-from service.kit import plans, statistics
+from service.kit.sql import plans, statistics
 
 SCHEMA = """
 create table "Owners" (id int generated always as identity constraint owners_pkey primary key, name text not null);

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import click
 
 from service.kit import development, environment, migrate, postgres, server
-from service.kit.budgets import BudgetError
 from service.kit.commands.plans import show_plans
 from service.kit.commands.queries import show_queries
 from service.kit.embedded import EmbeddedError
@@ -17,6 +16,7 @@ from service.kit.http import Slice
 from service.kit.migrate import MigrationError
 from service.kit.postgres import DatabaseError
 from service.kit.server import PortError
+from service.kit.sql.budgets import BudgetError
 
 KNOWN_ERRORS = (BudgetError, DatabaseError, EmbeddedError, SettingsError, MigrationError, PortError)
 

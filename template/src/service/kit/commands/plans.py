@@ -11,10 +11,11 @@ from pathlib import Path
 import asyncpg
 import click
 
-from service.kit import budgets, embedded, plans, postgres, queries, records, report, scratch, survey
+from service.kit import embedded, postgres, queries
 from service.kit.development import DATA
-from service.kit.plans import Node
-from service.kit.survey import Entry
+from service.kit.sql import budgets, plans, records, report, scratch, survey
+from service.kit.sql.plans import Node
+from service.kit.sql.survey import Entry
 
 PACKAGE = __name__.partition(".")[0]
 

@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 import click
 
-from service.kit import embedded, plans, postgres, queries
+from service.kit import embedded, postgres, queries
 from service.kit.development import DATA
+from service.kit.sql import plans
 
 PACKAGE = __name__.partition(".")[0]
 

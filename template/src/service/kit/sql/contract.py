@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from service.kit import plans, rows
-from service.kit.plans import Node
 from service.kit.queries import Query
+from service.kit.sql import plans, rows
+from service.kit.sql.plans import Node
 
 LARGE = 10_000
 """From this many rows on, a table may not be read as a whole."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from service.kit import catalog, contract, plans
-from service.kit.budgets import Budgets
-from service.kit.contract import Finding
-from service.kit.plans import Node
 from service.kit.queries import Query
+from service.kit.sql import catalog, contract, plans
+from service.kit.sql.budgets import Budgets
+from service.kit.sql.contract import Finding
+from service.kit.sql.plans import Node
 
 
 @dataclass(frozen=True)

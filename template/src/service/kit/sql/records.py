@@ -6,8 +6,8 @@ from difflib import unified_diff
 from itertools import groupby
 from pathlib import Path
 
-from service.kit import plans
-from service.kit.survey import Entry
+from service.kit.sql import plans
+from service.kit.sql.survey import Entry
 
 FOLDER = Path("perf/plans")
 

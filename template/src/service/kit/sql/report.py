@@ -4,9 +4,9 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from service.kit import plans
-from service.kit.plans import Node
-from service.kit.survey import Entry
+from service.kit.sql import plans
+from service.kit.sql.plans import Node
+from service.kit.sql.survey import Entry
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --bad: #c0392b; --quiet: #777 }

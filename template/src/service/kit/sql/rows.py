@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from service.kit.plans import Node
+from service.kit.sql.plans import Node
 
 TYPES: dict[str, type] = {
     "bool": bool,

@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import asyncpg
 
-from service.kit import budgets, migrate, plans, postgres, statistics
-from service.kit.budgets import Budgets
+from service.kit import migrate, postgres
 from service.kit.migrate import MigrationOptions
+from service.kit.sql import budgets, plans, statistics
+from service.kit.sql.budgets import Budgets
 
 
 @asynccontextmanager

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Set
 
 import asyncpg
 
-from service.kit.budgets import DEFAULT_ROWS
-from service.kit.contract import Schema
+from service.kit.sql.budgets import DEFAULT_ROWS
+from service.kit.sql.contract import Schema
 
 TABLES = """
 select relname
