@@ -32,6 +32,9 @@ TESTS = {
         "uv run --no-dev service migrate",
         "uv run --no-dev service serve",
     ],
+    "test_scaffold.py::test_new_slices_pass_their_tests_and_those_of_the_kit": [
+        "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
+    ],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],

@@ -116,6 +116,17 @@ async def test_a_value_that_does_not_fit_its_column_is_a_422(db: Database, value
     assert problem.status == 422
 
 
+async def test_a_connection_that_ended_while_it_was_borrowed_is_a_503(db: Database):
+    async with db.connection() as killer, db.connection() as victim:
+        await killer.raw.execute("select pg_terminate_backend($1)", victim.raw.get_server_pid())
+        await asyncio.sleep(0.2)  # asyncpg notices, and takes the connection back
+        with pytest.raises(asyncpg.InterfaceError, match="released back") as caught:
+            await victim.fetch(ONE)
+    problem = failures.explain(caught.value, {})
+    assert problem is not None
+    assert problem.status == 503
+
+
 async def test_a_misused_statement_is_a_fault_of_ours_and_not_a_lost_connection(db: Database):
     with pytest.raises(asyncpg.InterfaceError) as caught:
         await db.fetch(ONE, "too much")

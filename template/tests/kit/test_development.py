@@ -38,9 +38,9 @@ def find_servers(folder: Path) -> list[psutil.Process]:
 
 
 def is_sleeping(project: Path) -> bool:
-    """Return whether a session of the server runs a statement: PostgreSQL shows it in the title of its process."""
+    """Return whether a session of the server runs a migration: PostgreSQL shows it in the title of its process."""
     sessions = [session for server in find_servers(project / ".postgres") for session in server.children()]
-    return any("[local] SELECT" in " ".join(session.cmdline()) for session in sessions)
+    return any("[local] DO" in " ".join(session.cmdline()) for session in sessions)
 
 
 def wait_for(text: str, project: Path) -> None:

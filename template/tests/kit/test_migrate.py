@@ -3,15 +3,15 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from service.kit import migrate
-from service.kit.migrate import MigrationError, MigrationOptions
-from service.kit.postgres import DatabaseOptions
+from service.kit.migrate import MigrationError
+from tests.kit.schema import apply, ask
 
 COMMAND = [sys.executable, "-m", "service", "migrate"]
 
@@ -23,17 +23,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def apply(url: str, folder: Path, **options: float) -> list[str]:
-    patience = MigrationOptions.model_validate({"folder": folder, "lock_timeout": 0.1, "lock_tries": 2} | options)
-    database = DatabaseOptions(url=SecretStr(url))
-    return [migration.name async for migration, _ in migrate.apply_pending(database, patience)]
-
-
-async def count_notes(url: str) -> int:
-    connection = await asyncpg.connect(url)
-    count = await connection.fetchval("select count(*) from notes")
-    await connection.close()
-    return count
+async def count_notes(url: str) -> object:
+    return await ask(url, "select count(*) from notes")
 
 
 def run(url: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -97,7 +88,9 @@ async def test_a_locked_table_is_given_up_and_traffic_passes_meanwhile(empty_dat
     async with reader.transaction():
         await reader.fetch("select * from notes")
         migrating = asyncio.create_task(apply(empty_database_url, folder))
-        for _ in range(10):
+        deadline = time.monotonic() + 10
+        while not migrating.done():
+            assert time.monotonic() < deadline
             await other.fetch("select * from notes", timeout=2)
             await asyncio.sleep(0.02)
         with pytest.raises(MigrationError, match=r"0003_last.sql.*2 tries.*Nothing was changed"):
@@ -105,6 +98,15 @@ async def test_a_locked_table_is_given_up_and_traffic_passes_meanwhile(empty_dat
     assert await apply(empty_database_url, folder) == ["0003_last.sql"]
     await reader.close()
     await other.close()
+
+
+async def test_a_running_file_stands_by_name_in_the_list_of_sessions(empty_database_url: str, folder: Path):
+    (folder / "0002_more.sql").write_text("select pg_sleep(1)")
+    migrating = asyncio.create_task(apply(empty_database_url, folder))
+    query = "select bool_or(query like '%0002_more.sql%') from pg_stat_activity where application_name = 'service migrate'"
+    while not await ask(empty_database_url, query):
+        assert not migrating.done()
+    await migrating
 
 
 async def test_a_process_waits_for_one_that_migrates_and_not_for_ever(empty_database_url: str, folder: Path):

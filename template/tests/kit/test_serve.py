@@ -60,7 +60,7 @@ def test_it_refuses_a_port_that_is_in_use(command: str, database_url: str):
     assert f"Cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["dev"], ["serve"], ["migrate"], ["settings"]])
+@pytest.mark.parametrize("arguments", [[], ["dev"], ["serve"], ["migrate"], ["migrate", "new"], ["settings"]])
 def test_every_command_has_a_help_that_says_more_than_its_name(arguments: list[str]):
     result = run(*arguments, "--help")
     assert result.returncode == 0

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import click
 
-from service.kit import development, environment, migrate, postgres, server
+from service.kit import development, environment, postgres, server
+from service.kit.commands.migrate import migrate_schema
+from service.kit.commands.new import new
 from service.kit.commands.plans import show_plans
 from service.kit.commands.queries import show_queries
 from service.kit.embedded import EmbeddedError
@@ -81,27 +83,6 @@ def serve(wiring: Wiring) -> None:
     server.serve(wiring.create, settings.server)
 
 
-@service.command(name="migrate")
-@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a migration is pending.")
-@click.option("--list", "show", is_flag=True, help="Change nothing; show every migration, and when it was applied.")
-@click.pass_obj
-def migrate_schema(wiring: Wiring, check: bool, show: bool) -> None:
-    """Apply the pending migrations.
-
-    The files of migrations/ are applied in order, each in a transaction. Any number of processes may do this at once:
-    one applies them, the others wait for it. A file that was edited after it was applied is refused.
-    """
-    settings = environment.read(wiring.settings)
-    if not check and not show:
-        return asyncio.run(development.apply_migrations(settings))
-    states = asyncio.run(migrate.list_states(settings.database, settings.migrations))
-    for migration, applied_at in states:
-        if show or not applied_at:
-            click.echo(f"{migration.name:40} {f'{applied_at:%Y-%m-%d %H:%M:%S %Z}' if applied_at else 'pending'}")
-    if check and any(applied_at is None for _, applied_at in states):
-        raise SystemExit(1)
-
-
 @service.command(name="settings")
 @click.pass_obj
 def list_settings(wiring: Wiring) -> None:
@@ -113,5 +94,7 @@ def list_settings(wiring: Wiring) -> None:
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
 
 
+service.add_command(migrate_schema)
+service.add_command(new)
 service.add_command(show_plans)
 service.add_command(show_queries)

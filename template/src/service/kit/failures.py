@@ -4,6 +4,7 @@
 Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 import asyncpg
@@ -27,6 +28,10 @@ UNREACHABLE = (
 """The connection was refused, lost or never made. Whether a statement that was under way took effect is unknown."""
 
 
+LOST = re.compile("closed|released back")
+"""How asyncpg's own errors tell of a lost connection: one that ends while it is borrowed goes back to the pool."""
+
+
 def explain(error: Exception, constraints: Constraints) -> Problem | None:
     """Return what to answer for an error of the database, or None when it is a fault of ours.
 
@@ -42,7 +47,7 @@ def explain(error: Exception, constraints: Constraints) -> Problem | None:
             return busy("Another request holds what this one needs.")
         case asyncpg.QueryCanceledError() | TimeoutError():
             return Problem(504, "timeout", "The database did not answer in time. Nothing was changed.")
-        case asyncpg.InterfaceError() if "closed" not in str(error):
+        case asyncpg.InterfaceError() if not LOST.search(str(error)):
             return None  # the interface was misused: too many arguments, two statements at once on one connection
         case _ if isinstance(error, UNREACHABLE):
             return busy("The connection to the database was lost.")

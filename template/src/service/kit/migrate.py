@@ -1,17 +1,14 @@
 # kit: updated by the template; extend it from app.py
-"""Migrations: numbered files of plain SQL, each applied once, in order, in a transaction of its own.
+"""Migrations: numbered files of plain SQL, each applied once, in order, in a transaction of its own unless it says not.
 
 An advisory lock lets one process apply them while others wait, so every replica may run `service migrate` at its start.
 A table's lock that is not to be had is given up and tried again: while a file waits for it, all requests wait behind.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +16,9 @@ import asyncpg
 from pydantic import BaseModel, Field
 
 from service.kit import postgres
+from service.kit.migrations import runner, standalone
+from service.kit.migrations.files import DRAFT, Migration, MigrationError, read_files
 from service.kit.postgres import DatabaseOptions, Seconds
-
-FILE_NAME = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
 
 ADVISORY_LOCK = 0x6D696772617465
 """Any number that nothing else in the database uses: "migrate" in ASCII."""
@@ -45,40 +42,6 @@ class MigrationOptions(BaseModel, frozen=True):
     lock_timeout: Annotated[Seconds, Field(description="seconds to wait for a table's lock at each try")] = 1
     lock_tries: Annotated[int, Field(ge=1, le=1000, description="tries to get a table's lock")] = 20
     wait: Annotated[Seconds, Field(description="seconds to wait for another process that migrates")] = 300
-
-
-class MigrationError(Exception):
-    """The schema cannot be brought up to date. The message says why and what to do; the failed file left no trace."""
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One file."""
-
-    number: int
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        """What the file contained, whatever the line endings of the checkout."""
-        return sha256(self.sql.encode()).hexdigest()
-
-
-def read_files(folder: Path) -> list[Migration]:
-    """Return the migrations of a folder in order, or raise `MigrationError` for a misnamed or doubled one."""
-    if not folder.is_dir():
-        raise MigrationError(f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER")
-    migrations: dict[int, Migration] = {}
-    for path in sorted(folder.glob("*.sql")):
-        matched = FILE_NAME.fullmatch(path.name)
-        if not matched:
-            raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
-        number = int(matched["number"])
-        if number in migrations:
-            raise MigrationError(f"{path.name} and {migrations[number].name} share a number; renumber the newer")
-        migrations[number] = Migration(number, path.name, path.read_text("utf-8"))
-    return list(migrations.values())
 
 
 async def list_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
@@ -122,9 +85,10 @@ async def apply_pending(database: DatabaseOptions, options: MigrationOptions) ->
         await wait_for_turn(connection, options)
         await connection.execute(TABLE)
         pending = [file for file, applied_at in await match_files(connection, options.folder) if applied_at is None]
+        await check_files(connection, pending)
         for migration in pending:
             began = time.monotonic()
-            await apply_patiently(connection, migration, options)
+            await runner.apply(connection, migration, options.lock_timeout, options.lock_tries)
             yield migration, time.monotonic() - began
 
 
@@ -137,38 +101,10 @@ async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOption
         await asyncio.sleep(0.1)
 
 
-async def apply_patiently(connection: asyncpg.Connection, migration: Migration, options: MigrationOptions) -> None:
-    """Apply one file. When a lock is not to be had, let the queued requests pass, and try again."""
-    for attempt in range(1, options.lock_tries + 1):
-        try:
-            return await apply_once(connection, migration, options.lock_timeout)
-        except asyncpg.LockNotAvailableError:
-            if attempt == options.lock_tries:
-                raise MigrationError(
-                    f"{migration.name}: its tables stayed locked through {attempt} tries. Nothing was changed; end the "
-                    "long transactions on them, or try again when it is quieter."
-                ) from None
-            await asyncio.sleep(options.lock_timeout)
-        except asyncpg.PostgresError as error:
-            raise MigrationError(describe(migration, error)) from error
-
-
-async def apply_once(connection: asyncpg.Connection, migration: Migration, lock_timeout: float) -> None:
-    """Apply one file and remember it, both or neither."""
-    async with connection.transaction():
-        await connection.execute(f"set local lock_timeout = '{lock_timeout * 1000:.0f}ms'")
-        await connection.execute(migration.sql)
-        await connection.execute(
-            "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)",
-            migration.number,
-            migration.name,
-            migration.checksum,
-        )
-
-
-def describe(migration: Migration, error: asyncpg.PostgresError) -> str:
-    """Return what failed, with the line of the file where PostgreSQL saw it."""
-    details = error.as_dict()
-    line = migration.sql[: int(details["position"]) - 1].count("\n") + 1 if details.get("position") else None
-    place = f"{migration.name}, line {line}" if line else migration.name
-    return f"{place}: {details.get('message')}. Nothing of this file was applied; correct it and run it again."
+async def check_files(connection: asyncpg.Connection, pending: list[Migration]) -> None:
+    """Raise `MigrationError` for what is certain to fail, before anything is applied."""
+    for migration in pending:
+        if not migration.code and (DRAFT in migration.sql or migration.standalone):
+            raise MigrationError(f"{migration.name} holds no statement yet. Write it, or delete the file.")
+        if migration.standalone:
+            await standalone.check(connection, migration)

@@ -1,0 +1,100 @@
+# kit: updated by the template; extend it from app.py
+"""The files of migrations/: their names, their order, and how each asks to be run."""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+STANDALONE = "-- migrate: without a transaction"
+"""The first line of a file that PostgreSQL cannot run, or should not run, in a transaction."""
+
+DRAFT = "-- Until a statement stands below, `service migrate` refuses this file."
+"""Keeps `service dev`, which applies what is added, from applying a file that is only just begun."""
+
+HEADER = f"""\
+-- {{name}}: what changes, and why.
+--
+-- The file is applied once, in a transaction: all of it, or nothing. Afterwards it is never edited.
+-- An index on a table that has rows is built beside the traffic, by one statement in a file of its own:
+--   {STANDALONE}    <- as the first line
+--   create index concurrently if not exists orders_note_idx on orders (note);
+-- `uv run pytest tests/kit/test_migration_lint.py` says what would stop traffic, and what to write instead.
+{DRAFT}
+
+"""
+
+LINTED_FROM = "linted-from"
+"""The file that says from which number on the suite lints. Without it, as in a service from before, it does not."""
+
+
+class MigrationError(Exception):
+    """The schema cannot be brought up to date. The message says why, what to do, and what the failed file left."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """What the file contained, whatever the line endings of the checkout."""
+        return sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def standalone(self) -> bool:
+        """Whether it is run outside a transaction."""
+        return self.sql.partition("\n")[0] == STANDALONE
+
+    @property
+    def code(self) -> str:
+        """The file without its comments."""
+        return COMMENT.sub(" ", self.sql).strip()
+
+
+def read_files(folder: Path) -> list[Migration]:
+    """Return the migrations of a folder in order, or raise `MigrationError` for a misnamed or doubled one."""
+    if not folder.is_dir():
+        raise MigrationError(f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER")
+    migrations: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
+        matched = FILE_NAME.fullmatch(path.name)
+        if not matched:
+            raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
+        number = int(matched["number"])
+        if number in migrations:
+            raise MigrationError(f"{path.name} and {migrations[number].name} share a number; renumber the newer")
+        migrations[number] = Migration(number, path.name, path.read_text("utf-8"))
+    return list(migrations.values())
+
+
+def write_draft(folder: Path, name: str) -> list[Path]:
+    """Write a new file with the next number, and return what was written. Raises `MigrationError`."""
+    if not NAME.fullmatch(name):
+        advice = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("0123456789_")
+        raise MigrationError(f"{name!r}: write lower-case words joined by _, like {advice or 'add_customers'}")
+    migrations = read_files(folder)
+    for migration in migrations:
+        if migration.name[5:] == f"{name}.sql":
+            raise MigrationError(f"{folder / migration.name} has that name already; say what is different about this")
+    number = max((migration.number for migration in migrations), default=0) + 1
+    path = folder / f"{number:04}_{name}.sql"
+    path.write_text(HEADER.format(name=name), "utf-8")
+    return [path, *start_linting(folder, number)]
+
+
+def start_linting(folder: Path, number: int) -> list[Path]:
+    """Let the suite lint from a file on, unless that is settled. Return what was written."""
+    path = folder / LINTED_FROM
+    if path.exists():
+        return []
+    path.write_text(f"{number:04} is the first file that tests/kit/test_migration_lint.py looks at.\n", "utf-8")
+    return [path]
