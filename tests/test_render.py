@@ -13,7 +13,8 @@ from tests import service, shell
 from tests.service import ANSWERS
 from tests.snapshot import CURRENT
 
-JINJA = re.compile(r"(?<!\$)\{[{%#]")
+JINJA = re.compile(r"(?<!\$)\{(?:\{\s|[%#])")
+"""Jinja as it is written here: with a space behind the braces, unlike the doubled braces of a Python string."""
 
 PARSERS = {
     ".json": json.loads,
