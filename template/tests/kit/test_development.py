@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -38,9 +39,12 @@ def find_servers(folder: Path) -> list[psutil.Process]:
 
 
 def is_sleeping(project: Path) -> bool:
-    """Return whether a session of the server runs a migration: PostgreSQL shows it in the title of its process."""
-    sessions = [session for server in find_servers(project / ".postgres") for session in server.children()]
-    return any("[local] DO" in " ".join(session.cmdline()) for session in sessions)
+    """Return whether a session of the server runs a statement: PostgreSQL shows it in the title of its process."""
+    for server in find_servers(project / ".postgres"):
+        with suppress(psutil.NoSuchProcess):  # it ended since it was listed
+            if any("[local] DO" in " ".join(session.cmdline()) for session in server.children()):
+                return True
+    return False
 
 
 def wait_for(text: str, project: Path) -> None:
