@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from service.kit import embedded
 from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
 
 
@@ -118,13 +119,14 @@ def test_what_a_killed_run_left_behind_is_taken_over_and_stopped(project: Path):
 
 
 def test_a_lock_file_of_a_process_that_is_gone_or_another_one_now_is_ignored(project: Path):
-    port = str(find_port())
-    with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
-        read_output(project, process)
+    data = project / ".postgres"
+    with embedded.run(data):
+        assert find_servers(data)
     for content in ("", "garbage", f"{os.getpid()}\n{project}\n0\n5432\n{project}\n\n0 0\nready\n"):
-        (project / ".postgres" / "postmaster.pid").write_text(content)
-        with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
-            read_output(project, process)
+        (data / "postmaster.pid").write_text(content)
+        with embedded.run(data):
+            assert find_servers(data)
+    assert not find_servers(data)
 
 
 def test_a_folder_that_postgresql_cannot_use_is_explained_and_kept(project: Path):

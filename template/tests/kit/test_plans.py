@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 import service
-from service.kit import queries
+from service.kit import embedded, queries
 from service.kit.queries import Query
 from service.kit.sql import plans, records, report, survey
 from service.kit.sql.survey import Entry
@@ -20,8 +20,8 @@ NAMES = sorted(name for name, _ in queries.find(service))
 
 @pytest.fixture(scope="module")
 def project() -> Generator[Path]:
-    """A folder with migrations and budgets, to run tools in: not pytest's, see test_development."""
-    with tempfile.TemporaryDirectory(prefix="service-plans-") as folder:
+    """A folder with migrations and a running database, to run tools in: not pytest's, see test_development."""
+    with tempfile.TemporaryDirectory(prefix="service-plans-") as folder, embedded.run(Path(folder, ".postgres")):
         shutil.copytree(ROOT / "migrations", Path(folder, "migrations"))
         yield Path(folder)
 
