@@ -18,7 +18,7 @@ GIT = {
 }
 """Git's settings, the same on every machine."""
 
-FOREIGN = ("VIRTUAL_ENV", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE", "PYTEST_", "UV_PROJECT", "UV_RUN", "COLUMNS")
+FOREIGN = ("CI", "VIRTUAL_ENV", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE", "PYTEST_", "UV_PROJECT", "UV_RUN", "COLUMNS")
 """How variables begin that would change what a command does."""
 
 
