@@ -14,9 +14,9 @@ import service
 from service.kit import queries
 from service.kit.queries import Query
 from service.kit.sql import budgets, catalog, contract, plans, records, statistics, survey
+from tests.kit.statements import BUDGETS
 
 PACKAGE = Path(service.__file__).parent
-BUDGETS = budgets.read(PACKAGE.parents[1] / budgets.FILE)
 STATEMENTS = dict(queries.find(service))
 
 
