@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,3 +56,11 @@ def workshop() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="template-test-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -68,13 +67,6 @@ def database_url(workshop):
         assert server.stdout
         yield server.stdout.readline().strip()
         server.communicate()
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_an_operator_migrates_and_serves_without_the_development_group(service, database_url, port):

@@ -7,7 +7,6 @@ import pty
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import termios
 import time
@@ -42,13 +41,6 @@ def bare(tmp_path_factory):
     others = [path for path in shell.environment()["PATH"].split(os.pathsep) if not Path(path, "uv").exists()]
     path = os.pathsep.join([str(folder / "python/bin"), *others])
     return shell.environment(HOME=str(folder / "home"), PATH=path, UV_CACHE_DIR=cache)
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def processes(folder):
