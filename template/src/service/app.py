@@ -8,6 +8,7 @@ from service.kit.db import Database
 from service.kit.edge import Edge
 from service.kit.health import Health
 from service.kit.migrate import find_pending
+from service.kit.offload import Offload
 from service.kit.openapi import Docs
 from service.settings import Settings
 
@@ -17,9 +18,10 @@ SLICES = (orders.SLICE,)
 def build(settings: Settings) -> asgi.App:
     """Return the whole application, the same for production and for tests."""
     db = Database(settings.database)
-    dependencies = {"db": db}
+    offload = Offload(settings.offload)
+    dependencies = {"db": db, "offload": offload}
 
-    app = http.build(SLICES, resources=[db], dependencies=dependencies)
+    app = http.build(SLICES, resources=[db, offload], dependencies=dependencies)
     if settings.server.docs:
         app = Docs(app, partial(http.describe, SLICES, dependencies, NAME))
     app = Health(app, partial(find_pending, settings.database, settings.migrations))

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
+from service.kit.offload import OffloadOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
 from service.kit.telemetry import LogOptions
@@ -26,6 +27,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
+    offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
 
 

@@ -19,12 +19,13 @@ from litestar.params import QueryParameter
 from litestar.routes import HTTPRoute
 from litestar.serialization import default_serializer
 
-from service.kit import asgi, bodies, failures, openapi, pages, parameters, timing
+from service.kit import asgi, bodies, failures, offload, openapi, pages, parameters, timing
 from service.kit.db import Database
 from service.kit.problems import InvalidField, Problem
 
 # What handlers declare as parameters: `db: Db`, `limit: Limit`.
 Db = NamedDependency[Database]
+Offload = NamedDependency[offload.Offload]
 Limit = Annotated[int, QueryParameter(ge=1, le=pages.MOST, description="How many rows a page holds.")]
 Cursor = Annotated[
     str | None, QueryParameter(max_length=512, description="`next` of the page before, all else unchanged.")

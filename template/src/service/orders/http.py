@@ -10,11 +10,11 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, structs
 
 from service.kit import pages
-from service.kit.http import Cursor, Db, Limit
+from service.kit.http import Cursor, Db, Limit, Offload
 from service.kit.pages import Keyset, Page
 from service.kit.problems import conflict, invalid, not_found
-from service.orders import queries
-from service.orders.model import NewOrder, Order, OrderChange, Sort, Status
+from service.orders import queries, report
+from service.orders.model import NewOrder, Order, OrderChange, Report, Sort, Status
 
 CONSTRAINTS = {
     "orders_reference_key": partial(conflict, "reference", "another order has it"),
@@ -98,4 +98,13 @@ async def list_orders(
     return Response(page, headers=pages.link(request.query_params.multi_items(), page.next))
 
 
-routes = Router("/v1/orders", route_handlers=[create_order, read_order, change_order, list_orders], tags=["orders"])
+@get("/report", summary="Summarize the latest orders")
+async def report_orders(db: Db, offload: Offload) -> Report:
+    """Return what is typical of the latest 20,000 orders, by currency. It is computed beside the requests."""
+    groups = await db.fetch(queries.latest_amounts, report.MOST)
+    return Report(await offload.in_process(report.summarize, groups))
+
+
+routes = Router(
+    "/v1/orders", route_handlers=[create_order, read_order, change_order, list_orders, report_orders], tags=["orders"]
+)

@@ -41,6 +41,31 @@ class Order(Struct, frozen=True):
     updated_at: Moment
 
 
+class Amounts(Struct, frozen=True):
+    """The amounts of orders in one currency, in minor units."""
+
+    currency: str
+    totals: list[int]
+
+
+class Summary(Struct, frozen=True):
+    """What is typical of the orders in one currency. `far_out` counts the unusually large ones."""
+
+    currency: Currency
+    orders: int
+    median: Minor
+    mean: Minor
+    mean_from: Minor
+    mean_to: Minor
+    far_out: int
+
+
+class Report(Struct, frozen=True):
+    """The summary of each currency, over the latest orders."""
+
+    currencies: list[Summary]
+
+
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
     """What a client sends to create an order."""
 

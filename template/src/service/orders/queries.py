@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.kit.queries import Query
-from service.orders.model import Order
+from service.orders.model import Amounts, Order
 
 create_order = Query(
     """
@@ -95,6 +95,20 @@ oldest_orders_by_status = Query(
     Order,
     params=(datetime, UUID, datetime, int, str),
     sample="select created_at, id, 'infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1",
+)
+
+# All amounts of one currency in one row: an array of numbers is decoded, and handed to a process, in a fraction of the
+# time that rows would take. There are fewer currencies than 200.
+latest_amounts = Query(
+    """
+    select currency, coalesce(array_agg(total_minor), '{}') as totals
+      from (select currency, total_minor from orders order by created_at desc, id desc limit $1) as latest
+     group by currency
+     limit 200
+    """,
+    Amounts,
+    params=(int,),
+    sample="select 20000::bigint",
 )
 
 # Made-up orders for development are numbered: SEED-0000001 and on.

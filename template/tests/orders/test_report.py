@@ -1,0 +1,49 @@
+import httpx
+
+from service.kit.db import Database
+from service.orders import report, seed
+from service.orders.model import Amounts
+from service.settings import Settings
+from tests.orders.test_orders import create
+
+PATH = "/v1/orders/report"
+
+
+async def test_a_report_summarizes_each_currency(client: httpx.AsyncClient):
+    for number, amount in enumerate((100, 200, 300)):
+        await create(client, reference=f"EUR-{number}", total_minor=amount)
+    await create(client, reference="USD", currency="USD", total_minor=7)
+    response = await client.get(PATH)
+    assert response.status_code == 200
+    dollars, euros = sorted(response.json()["currencies"], key=lambda summary: summary["orders"])
+    assert dollars == {
+        "currency": "USD",
+        "orders": 1,
+        "median": 7,
+        "mean": 7,
+        "mean_from": 7,
+        "mean_to": 7,
+        "far_out": 0,
+    }
+    assert (euros["currency"], euros["orders"], euros["median"], euros["mean"]) == ("EUR", 3, 200, 200)
+    assert 100 <= euros["mean_from"] < 200 < euros["mean_to"] <= 300
+
+
+async def test_a_report_on_no_orders_is_empty(client: httpx.AsyncClient):
+    assert (await client.get(PATH)).json() == {"currencies": []}
+
+
+async def test_a_report_covers_the_latest_orders_and_no_more(
+    client: httpx.AsyncClient, settings: Settings, monkeypatch
+):
+    monkeypatch.setattr(report, "MOST", 100)
+    async with Database(settings.database) as db:
+        async for _ in seed.write_orders(db, 150):
+            pass
+    counted = (await client.get(PATH)).json()["currencies"]
+    assert sum(summary["orders"] for summary in counted) == 100
+
+
+def test_an_amount_far_above_the_others_is_counted():
+    (summary,) = report.summarize([Amounts("EUR", [*range(100, 200), 10_000])])
+    assert (summary.far_out, summary.median) == (1, 150)
