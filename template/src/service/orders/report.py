@@ -1,4 +1,4 @@
-"""What a report says of the amounts of orders: a computation that keeps a processor busy for a second or so."""
+"""What a report says of the amounts of orders: a computation that keeps a processor busy for a while."""
 
 import random
 from statistics import fmean, quantiles
@@ -6,7 +6,7 @@ from statistics import fmean, quantiles
 from service.orders.model import Amounts, Summary
 
 MOST = 20_000
-"""Orders that a report covers: what a process computes in about a second, and a connection sends in some 20 ms."""
+"""Orders that a report covers: what a process computes in some 0.3 s."""
 
 RESAMPLES = 200
 FAR_OUT = 3.0
