@@ -1,0 +1,140 @@
+# kit: updated by the template
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from functools import partial
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from service.kit import deadline
+from service.kit.db import Database
+from service.kit.problems import Problem
+from service.kit.queries import Query
+from service.settings import Settings
+from tests.kit import pools
+from tests.kit.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
+
+
+@pytest.fixture
+def make(settings: Settings) -> Make:
+    return partial(pools.make, settings.database)
+
+
+@pytest_asyncio.fixture
+async def db(make: Make) -> AsyncGenerator[Database]:
+    async with make() as db:
+        yield db
+
+
+async def test_a_statement_ends_with_the_request(db: Database):
+    await borrow_all(db)
+    deadline.set_end(0.1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1) as outer:
+            await db.fetch_one(SLEEP, 3)
+    assert not outer.expired()
+    deadline.set_end(5)
+    assert len(await borrow_all(db)) == SIZE
+
+
+async def test_a_cancelled_statement_is_stopped_and_its_connection_kept(db: Database):
+    async with db.connection() as watcher:
+        async with db.connection() as connection:
+            pid = await connection.fetch_one(PID)
+        task = asyncio.create_task(db.fetch_one(SLEEP, 4))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await db.fetch_one(PID) == pid
+        state = Query("select state || query from pg_stat_activity where pid = $1", str)
+        assert await watcher.fetch_one(state, pid) == f"idle{PID.sql}"
+
+
+async def test_what_a_block_left_open_is_undone_before_the_next_gets_the_connection(make: Make):
+    async with make(pool_size=1) as db:
+        with suppress(asyncio.CancelledError):
+            async with db.transaction() as connection:
+                pid = await connection.fetch_one(PID)
+                await connection.raw.execute("create table left_open ()")
+                raise asyncio.CancelledError
+        assert await db.fetch_one(PID) == pid
+        async with db.transaction() as connection:
+            assert await connection.raw.fetchval("select to_regclass('left_open')") is None
+
+
+async def test_a_connection_cannot_be_used_after_its_block(db: Database):
+    async with db.connection() as connection:
+        pass
+    with pytest.raises(AttributeError):
+        await connection.fetch_one(PID)
+
+
+async def test_idle_connections_that_died_are_replaced_before_anybody_notices(db: Database, database_url: str):
+    killed = await borrow_all(db)
+    killer = await asyncpg.connect(database_url)
+    await killer.fetch("select pg_terminate_backend(pid) from unnest($1::int[]) as pid", list(killed))
+    await killer.close()
+    await asyncio.sleep(0.1)
+    assert not killed & await borrow_all(db)
+    assert db.pool.lost == SIZE
+
+
+async def test_a_connection_that_was_idle_for_long_is_closed(make: Make):
+    async with make(idle_lifetime=0.1) as db:
+        await borrow_all(db)
+        await asyncio.sleep(0.2)
+        await db.fetch_one(PID)
+        await settle(db)
+        assert (db.pool.size, db.pool.lost) == (1, 0)
+
+
+async def test_a_connection_is_replaced_when_it_is_old(make: Make):
+    async with make(pool_size=1, max_lifetime=0.2) as db:
+        first = await db.fetch_one(PID)
+        await asyncio.sleep(0.3)
+        assert await db.fetch_one(PID) == first, "it is noticed when the connection is returned"
+        assert await db.fetch_one(PID) != first
+        assert db.pool.lost == 0
+
+
+async def test_closing_waits_for_what_is_borrowed_and_refuses_who_waits(make: Make):
+    db = make(pool_size=1, acquire_timeout=5)
+    async with db:
+        slow = asyncio.create_task(db.fetch_one(SLEEP, 0.2))
+        await asyncio.sleep(0.1)
+        waiter = asyncio.create_task(db.fetch_one(PID))
+        await asyncio.sleep(0.01)
+    assert slow.done()
+    assert await slow == 1
+    with pytest.raises(Problem, match="stopping"):
+        await waiter
+    assert not db.pool.tasks
+
+
+async def test_closing_ends_what_is_borrowed_for_too_long(make: Make):
+    db = make(pool_size=1, acquire_timeout=0.1, lock_timeout=0.2, statement_timeout=0.3, command_timeout=0.4)
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with db.connection() as connection:
+            held.set()
+            await asyncio.sleep(1)
+            await connection.fetch_one(PID)
+
+    async with asyncio.timeout(3):
+        async with db:
+            task = asyncio.create_task(hold())
+            await held.wait()
+        assert not task.done()
+        with pytest.raises(asyncpg.InterfaceError, match="closed"):
+            await task
+
+
+async def test_it_can_be_opened_again(db: Database):
+    await borrow_all(db)
+    await db.__aexit__()
+    async with db:
+        assert len(await borrow_all(db)) == SIZE
