@@ -7,6 +7,7 @@ from functools import partial
 import asyncpg
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
 from service.kit import deadline
 from service.kit.db import Database
@@ -15,6 +16,7 @@ from service.kit.queries import Query
 from service.settings import Settings
 from tests.kit import pools
 from tests.kit.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
+from tests.kit.test_postgres import listen
 
 
 @pytest.fixture
@@ -131,6 +133,17 @@ async def test_closing_ends_what_is_borrowed_for_too_long(make: Make):
         assert not task.done()
         with pytest.raises(asyncpg.InterfaceError, match="closed"):
             await task
+
+
+async def test_closing_does_not_wait_for_a_connection_that_never_opens(make: Make):
+    async with listen(None) as port, asyncio.timeout(3):
+        silent = SecretStr(f"postgresql://me@127.0.0.1:{port}/name")
+        db = make(url=silent, connect_timeout=30, acquire_timeout=0.1)
+        async with db:
+            with pytest.raises(Problem):
+                await db.fetch_one(PID)
+            assert db.pool.opening == 1
+        assert db.pool.opening == 0
 
 
 async def test_it_can_be_opened_again(db: Database):

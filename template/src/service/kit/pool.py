@@ -111,14 +111,15 @@ class Pool:
 
     async def open_one(self) -> None:
         """Open a connection for whoever waits longest. A failure is told to that one, and the next has its own try."""
+        connection = None
         try:
             connection = await self.connect()
         except Exception as error:
-            self.opening -= 1
             self.waiters.refuse(failures.refuse(error))
-            self.open_for(self.waiting)
-            return
-        self.opening -= 1
+        finally:
+            self.opening -= 1
+        if connection is None:
+            return self.open_for(self.waiting)
         self.opened += 1
         self.connections.add(connection)
         connection.live_for(self.options.max_lifetime)
