@@ -48,7 +48,6 @@ class Pool:
 
     @property
     def in_use(self) -> int:
-        """Connections that are borrowed, or cleaned after that."""
         return len(self.connections) - len(self.free)
 
     @property
