@@ -71,19 +71,19 @@ async def test_closing_waits_for_what_is_borrowed_and_refuses_who_waits(make: Ma
 
 async def test_closing_ends_what_is_borrowed_for_too_long(make: Make):
     db = make(pool_size=1, acquire_timeout=0.1, lock_timeout=0.2, statement_timeout=0.3, command_timeout=0.4)
-    held = asyncio.Event()
+    held, closed = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
         async with db.connection() as connection:
             held.set()
-            await asyncio.sleep(1)
+            await closed.wait()
             await connection.fetch_one(PID)
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(5):
         async with db:
             task = asyncio.create_task(hold())
             await held.wait()
-        assert not task.done()
+        closed.set()
         with pytest.raises(asyncpg.InterfaceError, match="closed"):
             await task
 
