@@ -28,6 +28,8 @@ from service.kit.postgres import DatabaseOptions
 from service.settings import Settings
 from tests.kit import statements
 
+pytest_plugins = ["tests.kit.blocking"]
+
 # Environment variables, so that the parallel processes of pytest-xdist inherit them.
 SERVER = "TEST_DATABASE_URL"
 TEMPLATE = "TEST_TEMPLATE_DATABASE"

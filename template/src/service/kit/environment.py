@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.kit import capacity
+from service.kit import capacity, offload
 from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions
@@ -38,6 +38,14 @@ class Environment(BaseSettings):
         if self.database.pool_size is None:
             size = capacity.choose_pool_size(self.server.workers)
             self.__dict__["database"] = self.database.model_copy(update={"pool_size": size})
+        return self
+
+    @model_validator(mode="after")
+    def size_offload(self) -> Self:
+        """Fill in the number of processes that compute, which depends on that of workers too."""
+        if self.offload.processes is None:
+            processes = offload.choose_processes(self.server.workers)
+            self.__dict__["offload"] = self.offload.model_copy(update={"processes": processes})
         return self
 
 

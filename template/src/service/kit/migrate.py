@@ -56,7 +56,7 @@ async def match_files(connection: asyncpg.Connection, folder: Path) -> list[tupl
     """Return every file with the time it was applied. Raises `MigrationError` when an applied file has been edited."""
     applied = await list_applied(connection)
     matched = []
-    for migration in read_files(folder):
+    for migration in await asyncio.to_thread(read_files, folder):
         known = applied.get(migration.number)
         if known and known["checksum"] != migration.checksum:
             raise MigrationError(

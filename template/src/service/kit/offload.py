@@ -6,14 +6,13 @@ belong here.
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, Field
 
-from service.kit import timing
+from service.kit import capacity, timing
 from service.kit.children import Children
 from service.kit.postgres import Seconds
 from service.kit.tiers import Tier
@@ -29,7 +28,7 @@ class OffloadOptions(BaseModel, frozen=True):
     thread_waiters: Annotated[Waiters, Field(description="calls that may wait for a thread, then 503")] = 32
     thread_wait: Annotated[Seconds, Field(description="seconds that they wait, then 503")] = 1
     processes: Annotated[
-        Limit | None, Field(description="calls in processes at once; by default half the cores, at least 1")
+        Limit | None, Field(description="calls in processes at once; by default one for each core, shared")
     ] = None
     process_waiters: Annotated[Waiters, Field(description="calls that may wait for a process, then 503")] = 8
     process_wait: Annotated[Seconds, Field(description="seconds that they wait, then 503")] = 3
@@ -46,8 +45,7 @@ class Offload:
     def __init__(self, options: OffloadOptions | None = None, imports: Sequence[str] = ()) -> None:
         self.options = options = options or OffloadOptions()
         self.threads = Tier("thread", options.threads, options.thread_waiters, options.thread_wait)
-        limit = options.processes or max(1, count_cores() // 2)
-        self.processes = Tier("process", limit, options.process_waiters, options.process_wait)
+        self.processes = Tier("process", options.processes or 1, options.process_waiters, options.process_wait)
         self.children = Children(imports)
         self.is_open = False
 
@@ -88,6 +86,6 @@ class Offload:
             return await tier.run(getattr(function, "__name__", type(function).__name__), call)
 
 
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def choose_processes(workers: int) -> int:
+    """Return how many processes each worker may compute in when no setting says so: all cores, shared."""
+    return max(1, round(capacity.count_cores() / workers))

@@ -1,0 +1,140 @@
+# kit: updated by the template
+"""Fail every test in which the service blocks the event loop: by waiting, or by computing for too long at a stretch.
+
+Waiting is what blockbuster knows: sleep, files, sockets, locks and more, called by code of the service while a loop
+runs. Computing is measured by the processor time of the loop's thread while a request is answered, so a machine that is
+busy with something else fails no test.
+"""
+
+import asyncio
+import sys
+import sysconfig
+import threading
+import time
+import traceback
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import pytest
+from blockbuster import BlockBuster, BlockingError
+
+import service
+from service.kit import edge
+
+BUDGET = 0.1
+"""Seconds of processor time for one step of a request between two awaits: a hundred times what most requests need."""
+
+SAMPLED = 0.01
+
+ADVICE = "`await offload.in_thread(…)` waits elsewhere, `await offload.in_process(…)` computes elsewhere."
+
+
+FOREIGN = ("<", sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+"""How the files begin whose lines nobody here can change."""
+
+ALLOWED = (
+    ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),  # looks for ~/.pgpass before each connection
+    ("structlog/_base.py", "_proxy_to_logger"),  # writes to a pipe, and reads the lines that an exception passed
+    ("logging/__init__.py", "emit"),  # the same, for libraries
+    ("service/kit/openapi.py", "find"),  # the description is made at its first request, in development
+)
+"""Where blocking is let pass: the end of a file name, and a function."""
+
+COMMANDS = ("service.kit.migrations", "service.kit.queries", "service.kit.sql")
+"""What only commands call: it may block a loop that serves nobody. Called by other code of the service, it may not."""
+
+
+def make_guard() -> BlockBuster:
+    """Return what raises when code of the service blocks."""
+    guard = BlockBuster([service], excluded_modules=COMMANDS)
+    for function in guard.functions.values():
+        for file, name in ALLOWED:
+            function.can_block_in(file, name)
+    return guard
+
+
+@dataclass
+class Watch:
+    """What has blocked since the last test, and since when the loop of this thread runs the step it is in."""
+
+    thread: int = field(default_factory=threading.get_ident)
+    found: list[str] = field(default_factory=list)
+    began: float | None = None
+    """The time on `clock`, or None between two steps."""
+
+    def __post_init__(self) -> None:
+        own = hasattr(time, "pthread_getcpuclockid")
+        self.clock = partial(time.clock_gettime, time.pthread_getcpuclockid(self.thread)) if own else time.process_time
+
+    def note(self, what: str, stack: traceback.StackSummary) -> None:
+        """Keep a finding, with the nearest line of the service or of its tests."""
+        ours = (frame for frame in reversed(stack) if not frame.filename.startswith(FOREIGN))
+        place = next((frame for frame in ours if frame.filename != __file__), None)
+        where = f"{place.filename}:{place.lineno}, in {place.name}: {place.line}" if place else "an unknown place"
+        self.found.append(f"{where}\n    {what}. {ADVICE}")
+
+    def measure(self, run: Any, handle: asyncio.Handle) -> None:
+        """Run a step of a loop, knowing when it began."""
+        if threading.get_ident() != self.thread:
+            return run(handle)
+        self.began = self.clock()
+        try:
+            run(handle)
+        finally:
+            self.began = None
+
+    def sample(self, over: threading.Event) -> None:
+        """Look at what the loop's thread does, beside it, and note each step that takes too long, once."""
+        noted = None
+        while not over.wait(SAMPLED):
+            began = self.began
+            if began is None or began == noted or self.clock() - began < BUDGET:
+                continue
+            frame = sys._current_frames().get(self.thread)
+            if self.began == began and frame and answers_request(frame):
+                noted = began
+                self.note(f"computes for more than {BUDGET * 1000:.0f} ms at a stretch", traceback.extract_stack(frame))
+
+
+def answers_request(frame: FrameType | None) -> bool:
+    """Return whether code is called by the edge."""
+    while frame:
+        if frame.f_code.co_filename == edge.__file__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+@pytest.fixture(scope="session")
+def watch() -> Generator[Watch]:
+    """The watch over all tests of this process."""
+    watch, over = Watch(), threading.Event()
+    sampler = threading.Thread(target=watch.sample, args=(over,), daemon=True)
+    remember, run = BlockingError.__init__, asyncio.Handle._run
+
+    def note(error: BlockingError, function: str) -> None:
+        remember(error, function)
+        watch.note(f"blocks the event loop by {function}", traceback.extract_stack(sys._getframe(1)))
+
+    guard = make_guard()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BlockingError, "__init__", note)
+        patch.setattr(asyncio.Handle, "_run", lambda handle: watch.measure(run, handle))
+        guard.activate()
+        sampler.start()
+        yield watch
+        over.set()
+        sampler.join()
+        guard.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks(watch: Watch) -> Generator[None]:
+    """Fail the test in which something blocked, also where it became a response with the status 500."""
+    watch.found.clear()
+    yield
+    if watch.found:
+        pytest.fail("\n".join(["the event loop was blocked:", *dict.fromkeys(watch.found)]), pytrace=False)
