@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.kit.compress import CompressionOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
@@ -25,6 +26,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     log: LogOptions = LogOptions()
+    compression: CompressionOptions = CompressionOptions()
 
 
 class SettingsError(Exception):
