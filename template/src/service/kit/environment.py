@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.kit.compress import CompressionOptions
+from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
@@ -25,8 +26,9 @@ class Environment(BaseSettings):
     database: DatabaseOptions
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
-    log: LogOptions = LogOptions()
+    edge: EdgeOptions = EdgeOptions()
     compression: CompressionOptions = CompressionOptions()
+    log: LogOptions = LogOptions()
 
 
 class SettingsError(Exception):
