@@ -28,14 +28,21 @@ class Conditional:
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return await self.app(scope, receive, send)
-        is_head = scope["method"] == "HEAD"
-        known = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
-        read = Read(send, known, is_head=is_head)
+        known = b",".join([value for name, value in scope["headers"] if name == b"if-none-match"])
+        if scope["method"] == "GET":
+            return await self.app(scope, receive, Read(send, known, is_head=False).take)
+        await self.answer_head(scope, receive, Read(send, known, is_head=True))
+
+    async def answer_head(self, scope: asgi.Scope, receive: asgi.Receive, read: "Read") -> None:
+        """Run the request as GET, without sending the body."""
+        scope["method"] = "GET"  # in place: the layers around this read from the scope what the framework adds to it
         try:
-            await self.app({**scope, "method": "GET"} if is_head else scope, receive, read.take)
+            await self.app(scope, receive, read.take)
         except Exception:
             if not read.is_cut:
                 raise
+        finally:
+            scope["method"] = "HEAD"
 
 
 class CutError(Exception):
