@@ -40,6 +40,7 @@ async def test_what_is_compressed_already_or_must_not_be_is_left_as_it_is(header
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
+        ([], "accept-encoding"),
         ([b"origin"], "origin, accept-encoding"),
         ([b"origin", b"accept"], "origin, accept, accept-encoding"),
         ([b"Accept-Encoding, origin"], "Accept-Encoding, origin"),
