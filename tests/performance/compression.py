@@ -14,7 +14,7 @@ from urllib.parse import quote
 from tests import shell
 from tests.performance import rendered
 
-CODERS = Path(__file__).with_name("coders.py")
+INSIDE = Path(__file__).with_name("inside") / "compression.py"
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     with rendered.start(options.rows, options.port) as folder, tempfile.TemporaryDirectory() as name:
         bodies = Path(name)
         fetch_bodies(f"http://127.0.0.1:{options.port}/v1/orders", options.rows, bodies)
-        command = ["uv", "run", "python", str(CODERS), name, "--rounds", str(options.rounds)]
+        command = ["uv", "run", "python", str(INSIDE), name, "--rounds", str(options.rounds)]
         print(shell.run(*command, cwd=folder), end="")
 
 

@@ -20,7 +20,7 @@ BROTLI = 2
 GZIP = 1
 BROTLI_WINDOW = 16
 GZIP_FORMAT = 31
-# A window of 128 KB keeps an open stream at 250 KB; the default of 512 KB takes 640 KB and saves nothing on rows.
+# A window of 128 KB: an open stream holds a quarter less memory than by default, and rows compress as well.
 ZSTD: dict[int, int] = {zstd.CompressionParameter.compression_level: 1, zstd.CompressionParameter.window_log: 17}
 
 LONGEST_HEADER = 500
