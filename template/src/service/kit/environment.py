@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.kit import capacity
+from service.kit.compress import CompressionOptions
 from service.kit import capacity, offload
 from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
@@ -29,6 +31,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
+    compression: CompressionOptions = CompressionOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
 
