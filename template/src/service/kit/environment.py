@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
-from service.kit.telemetry import LogOptions
+from service.kit.telemetry import LogOptions, MetricsOptions
 
 
 class Environment(BaseSettings):
@@ -25,6 +25,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     log: LogOptions = LogOptions()
+    metrics: MetricsOptions = MetricsOptions()
 
 
 class SettingsError(Exception):

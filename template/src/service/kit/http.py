@@ -61,6 +61,7 @@ def build(
         before_request=refuse_stray_parameters,
         request_class=StrictRequest,
         request_max_body_size=bodies.MOST_BYTES,
+        logging_config=None,  # kit/telemetry.py has set up the logs
         openapi_config=None,
     )
     return cast("asgi.App", app)
