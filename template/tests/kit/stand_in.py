@@ -16,7 +16,7 @@ from subprocess import Popen
 import httpx
 import psutil
 
-from service.kit import asgi, metrics, server, telemetry
+from service.kit import asgi, server, telemetry, timing
 from service.kit.edge import Edge
 from service.kit.health import Health
 from service.kit.server import ServerOptions
@@ -38,10 +38,11 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
         note("closed")
         return await send({"type": f"{message['type']}.complete"})
     note(f"{scope['path']} {scope['query_string'].decode()}")
-    began = time.perf_counter()
+    scope["path_template"] = scope["path"]
     match scope["path"]:
         case "/work":
-            await asyncio.sleep(0.02)
+            with timing.Span("pool"):
+                await asyncio.sleep(0.02)
         case "/stream":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             while True:
@@ -51,7 +52,6 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
                 pass
         case "/block":
             time.sleep(60)  # noqa: ASYNC251 - the fault
-    metrics.observe_request("GET", scope["path"], 200, time.perf_counter() - began, {"pool": 0.001})
     await asgi.respond(send, 200, b"done", b"text/plain", [])
 
 

@@ -3,11 +3,13 @@
 
 import os
 from collections.abc import Iterator
+from typing import Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
@@ -24,8 +26,18 @@ class Environment(BaseSettings):
     database: DatabaseOptions
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
+    edge: EdgeOptions = EdgeOptions()
     log: LogOptions = LogOptions()
     metrics: MetricsOptions = MetricsOptions()
+
+    @model_validator(mode="after")
+    def nest_deadlines(self) -> Self:
+        """Let every request end by its own deadline before the service stops waiting for it."""
+        inner, outer = self.edge.request_timeout, self.server.drain_timeout
+        if inner >= outer:
+            chain = f"EDGE_REQUEST_TIMEOUT ({inner:g}) < SERVER_DRAIN_TIMEOUT ({outer:g})"
+            raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        return self
 
 
 class SettingsError(Exception):
@@ -59,4 +71,4 @@ def _explain(settings: type[Environment], detail: ErrorDetails) -> Iterator[str]
             if default is ... and name.startswith(location):
                 yield f"  {name}: it is required ({description})"
     else:
-        yield f"  {location}: {detail['msg'].removeprefix('Value error, ')}"
+        yield f"  {location or 'deadlines'}: {detail['msg'].removeprefix('Value error, ')}"

@@ -106,7 +106,6 @@ def make(
         respawn_interval=3,  # a worker is told to stop when the one that takes its place has had time to start
         workers_kill_timeout=kill_timeout,
         workers_max_rss=options.memory,
-        log_access=bool(watched),
         log_dictconfig=hand_over_logs() if logs and logs.format == "json" else None,
         reload=bool(watched),
         reload_paths=watched or None,
