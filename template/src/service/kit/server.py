@@ -42,7 +42,6 @@ class ServerOptions(BaseModel, frozen=True):
     kill_timeout: Annotated[
         int, Field(ge=1, le=3600, description="seconds to finish and close, then workers are killed")
     ] = 15
-    memory: Annotated[int | None, Field(ge=64, description="MiB; a worker that holds more is replaced")] = None
 
     @model_validator(mode="after")
     def nest_deadlines(self) -> Self:
@@ -105,7 +104,6 @@ def make(
         respawn_failed_workers=not watched,
         respawn_interval=3,  # a worker is told to stop when the one that takes its place has had time to start
         workers_kill_timeout=kill_timeout,
-        workers_max_rss=options.memory,
         log_dictconfig=hand_over_logs() if logs and logs.format == "json" else None,
         reload=bool(watched),
         reload_paths=watched or None,
