@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -106,17 +108,26 @@ def test_it_answers_while_readiness_says_that_it_drains(tmp_path: Path):
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path):
-    with stand_in.run(tmp_path, drain_delay=60) as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(stand_in.run(tmp_path, drain_delay=60, drain_timeout=60, kill_timeout=61))
+        stalled = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        stalled.sendall(b"GET /stream HTTP/1.1\r\nhost: test\r\n\r\n")
+        wait_for(lambda: len(server.ledger) == 1)
         server.stop()
         wait_for(lambda: "told to stop" in server.output)
         server.stop()
         assert server.process.wait(10) == 0
 
 
-def test_ctrl_c_in_a_terminal_ends_it_without_a_complaint(tmp_path: Path):
+def test_ctrl_c_in_a_terminal_is_for_the_main_process_alone(tmp_path: Path):
     with stand_in.run(tmp_path, workers=2, drain_delay=60) as server:
+        wait_for(lambda: server.output.count("Started worker") == 2)
+        for worker in server.find_workers():
+            os.kill(worker, signal.SIGINT)
+        time.sleep(0.5)  # in which a worker would begin to stop
+        assert "Stopping worker" not in server.output
         os.killpg(server.process.pid, signal.SIGINT)
         assert server.process.wait(10) == 0
     lines = [json.loads(line) for line in server.output.splitlines()]
     assert {line["level"] for line in lines} == {"info"}
-    assert "Shutting down granian" in {line["event"] for line in lines}
+    assert "Stopping worker-1" in {line["event"] for line in lines}
