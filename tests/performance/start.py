@@ -1,7 +1,7 @@
 """How long `service serve` takes to its first answer, and what it holds: `uv run python -m tests.performance.start`.
 
-Starts the default service in production's way, on a migrated database, several times in turn. The clock runs from the command
-to the first 200 for a page of orders; the memory is that which is resident after it, and a thousand more.
+Starts the default service in production's way, on a migrated database, several times in turn. The clock runs from the
+command to the first 200 for a page of orders; the memory is what is resident after that, and a thousand more.
 """
 
 import argparse
@@ -44,7 +44,8 @@ def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, fl
     environment = shell.environment(DATABASE_URL=url, EDGE_LOG="false", **settings)
     command = [str(folder / ".venv" / "bin" / "service"), "serve"]
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    silence = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=silence, stderr=silence)
     try:
         while (status := ask(port)) != 200:
             if process.poll() is not None or time.monotonic() - began > 30:
@@ -73,8 +74,8 @@ def ask(port: int) -> int:
 
 def find_workers(parent: int) -> list[int]:
     """Return the worker processes of a main process."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(child) for child in children if b"--multiprocessing-fork" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    children = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+    return [child for child in children if b"--multiprocessing-fork" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def read_resident(pid: int) -> float:
