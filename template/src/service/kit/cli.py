@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from service.kit import environment, postgres, server, telemetry
+from service.kit import capacity, environment, postgres, server, telemetry
 from service.kit.environment import Environment
 from service.kit.http import Slice
 
@@ -100,13 +100,13 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
 def serve(wiring: Wiring) -> None:
     """Run for production, on SERVER_HOST and SERVER_PORT.
 
-    Refuses to start when a setting is missing or wrong. It starts even while the database is away: /readyz says 503
-    until it is back.
+    Refuses to start when a setting is missing or wrong, or when PostgreSQL lets fewer connections in than all workers
+    may open. It starts even while the database is away: /readyz says 503 until it is back.
     """
     settings = environment.read(wiring.settings)
     telemetry.configure(settings.log)
     try:
-        asyncio.run(postgres.check(settings.database))
+        asyncio.run(capacity.check(settings.database, settings.server.workers))
     except postgres.UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: /readyz answers 503 until the database is there.", err=True)
     server.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.kit import capacity
+from service.kit.compress import CompressionOptions
 from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
@@ -27,6 +29,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
+    compression: CompressionOptions = CompressionOptions()
     log: LogOptions = LogOptions()
     metrics: MetricsOptions = MetricsOptions()
 
@@ -37,6 +40,14 @@ class Environment(BaseSettings):
         if inner >= outer:
             chain = f"EDGE_REQUEST_TIMEOUT ({inner:g}) < SERVER_DRAIN_TIMEOUT ({outer:g})"
             raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        return self
+
+    @model_validator(mode="after")
+    def size_pool(self) -> Self:
+        """Fill in the size of the pool, which depends on the number of workers."""
+        if self.database.pool_size is None:
+            size = capacity.choose_pool_size(self.server.workers)
+            self.__dict__["database"] = self.database.model_copy(update={"pool_size": size})
         return self
 
 
