@@ -47,6 +47,7 @@ TESTS = {
         "uv run python -m tests.performance.paging",
         "uv run python -m tests.performance.pool",
         "uv run python -m tests.performance.first_request",
+        "uv run python -m tests.performance.start",
         "uv run python -m tests.performance.compression",
     ],
 }
@@ -55,6 +56,7 @@ TESTS = {
 MEASUREMENTS = {
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
+    "start": ["--rounds", "1", "--workers", "1", "--requests", "5"],
     "pool": ["--rounds", "2", "--statements", "50"],
     "compression": ["--rows", "2000", "--rounds", "1"],
 }

@@ -17,7 +17,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service"]
 # What would change what a command does; and what some CI images set, by which each start compiles every module anew.
-FOREIGN = re.compile("(DATABASE|MIGRATIONS|SERVER|LOG)_|PYTHONDONTWRITEBYTECODE")
+FOREIGN = re.compile("(DATABASE|MIGRATIONS|SERVER|LOG|METRICS)_|PROMETHEUS_|PYTHONDONTWRITEBYTECODE")
 
 
 def find_port() -> int:
@@ -30,7 +30,7 @@ def find_port() -> int:
 def make_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with just these settings of the service."""
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
-    return kept | {"MIGRATIONS_FOLDER": str(ROOT / "migrations")} | dict(settings)
+    return kept | {"MIGRATIONS_FOLDER": str(ROOT / "migrations"), "METRICS_PORT": "0"} | dict(settings)
 
 
 def run(*arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:

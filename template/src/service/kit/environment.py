@@ -17,7 +17,7 @@ from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
-from service.kit.telemetry import LogOptions
+from service.kit.telemetry import LogOptions, MetricsOptions
 
 
 class Environment(BaseSettings):
@@ -34,6 +34,16 @@ class Environment(BaseSettings):
     compression: CompressionOptions = CompressionOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
+    metrics: MetricsOptions = MetricsOptions()
+
+    @model_validator(mode="after")
+    def nest_deadlines(self) -> Self:
+        """Let every request end by its own deadline before the service stops waiting for it."""
+        inner, outer = self.edge.request_timeout, self.server.drain_timeout
+        if inner >= outer:
+            chain = f"EDGE_REQUEST_TIMEOUT ({inner:g}) < SERVER_DRAIN_TIMEOUT ({outer:g})"
+            raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        return self
 
     @model_validator(mode="after")
     def size_pool(self) -> Self:
@@ -83,4 +93,4 @@ def _explain(settings: type[Environment], detail: ErrorDetails) -> Iterator[str]
             if default is ... and name.startswith(location):
                 yield f"  {name}: it is required ({description})"
     else:
-        yield f"  {location}: {detail['msg'].removeprefix('Value error, ')}"
+        yield f"  {location or 'deadlines'}: {detail['msg'].removeprefix('Value error, ')}"

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import structlog
 
-from service.kit import asgi, deadline, problems, timing
+from service.kit import asgi, deadline, metrics, problems, timing
 from service.kit.problems import Problem
 
 log = structlog.get_logger()
@@ -104,6 +104,12 @@ class Exchange:
         """Return the seconds so far by what they were spent on; `handler` is what no span accounts for."""
         total = time.perf_counter() - self.began_at
         return {**self.spans, "handler": total - sum(self.spans.values()), "total": total}
+
+    def measure(self) -> None:
+        """Count the request and its time for Prometheus. 499 stands for a client that left before any answer."""
+        route = self.scope.get("path_template") or "unmatched"
+        seconds = time.perf_counter() - self.began_at
+        metrics.observe_request(self.scope["method"], route, self.status or 499, seconds, self.spans)
 
     def write_log(self, problem: Problem | None) -> None:
         """Write the line of the access log. Its times are in milliseconds."""

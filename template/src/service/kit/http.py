@@ -66,6 +66,7 @@ def build(
         before_request=preempt,
         after_request=encode,
         request_class=StrictRequest,
+        logging_config=None,  # kit/telemetry.py has set up the logs
         request_max_body_size=None,  # the edge bounds bodies
         openapi_config=None,
     )

@@ -1,0 +1,67 @@
+# kit: updated by the template
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from service.kit import metrics
+from service.kit.metrics import Meters
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
+    made = CollectorRegistry()
+    meters = Meters(made)
+    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    return made
+
+
+def test_a_request_is_counted_by_its_route_and_its_time_by_its_layers(registry: CollectorRegistry):
+    metrics.observe_request("GET", "/v1/orders/{id}", 200, 0.5, {"pool": 0.1, "database": 0.15})
+    route = {"method": "GET", "route": "/v1/orders/{id}"}
+    assert registry.get_sample_value("http_requests_total", {**route, "status": "200"}) == 1
+    assert registry.get_sample_value("http_request_duration_seconds_sum", route) == 0.5
+    spent = {
+        layer: registry.get_sample_value("http_layer_duration_seconds_sum", {"layer": layer})
+        for layer in ("pool", "database", "handler")
+    }
+    assert spent == pytest.approx({"pool": 0.1, "database": 0.15, "handler": 0.25})
+
+
+def test_a_caller_cannot_make_new_series_with_made_up_methods(registry: CollectorRegistry):
+    for number in range(50):
+        metrics.observe_request(f"BREW{number}", "unmatched", 405, 0.1, {})
+    made_up = {"method": "other", "route": "unmatched", "status": "405"}
+    assert registry.get_sample_value("http_requests_total", made_up) == 50
+    assert len(metrics.meters().answers) == 1
+
+
+def test_a_refusal_is_counted_by_its_reason(registry: CollectorRegistry):
+    metrics.count_refusal("pool")
+    metrics.count_refusal("pool")
+    assert registry.get_sample_value("http_requests_refused_total", {"reason": "pool"}) == 2
+
+
+def test_a_pool_is_read_at_the_scrape(registry: CollectorRegistry):
+    lent = [1, 2, 3]
+    metrics.watch_pool("primary", 10, in_use=lambda: len(lent), waiting=lambda: 7)
+    lent.pop()
+    names = ("db_pool_connections_max", "db_pool_connections_in_use", "db_pool_waiting_requests")
+    assert [registry.get_sample_value(name, {"pool": "primary"}) for name in names] == [10, 2, 7]
+
+
+def test_names_and_units_are_those_of_prometheus(registry: CollectorRegistry):
+    for metric in registry.collect():
+        assert metric.type != "counter" or not metric.name.endswith("_total")  # it is added to the samples
+        assert metric.type != "histogram" or metric.name.endswith("_seconds")
+        assert metric.documentation
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """These tests are about a process of its own."""
+    assert metrics.SHARED not in os.environ
+    yield
+    assert not list(Path().glob("*.db"))
