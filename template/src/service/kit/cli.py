@@ -109,7 +109,7 @@ def serve(wiring: Wiring) -> None:
         asyncio.run(capacity.check(settings.database, settings.server.workers))
     except postgres.UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: /readyz answers 503 until the database is there.", err=True)
-    server.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics)
+    server.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
 
 
 @service.command(name="settings")

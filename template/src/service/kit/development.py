@@ -39,7 +39,7 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
             click.echo(welcome(settings, slices, own))
             watched = [PACKAGE, settings.migrations.folder]
             on_reload = partial(take_up_migrations, settings)
-            server.serve(create, settings.server, watched, on_reload, settings.log, settings.metrics)
+            server.serve(create, settings.server, watched, on_reload, settings.log, settings.metrics, settings.watchdog)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 

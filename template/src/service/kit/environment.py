@@ -9,15 +9,15 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.kit import capacity
-from service.kit.compress import CompressionOptions
 from service.kit import capacity, offload
+from service.kit.compress import CompressionOptions
 from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
 from service.kit.telemetry import LogOptions, MetricsOptions
+from service.kit.watchdog import WatchdogOptions
 
 
 class Environment(BaseSettings):
@@ -34,6 +34,7 @@ class Environment(BaseSettings):
     compression: CompressionOptions = CompressionOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
+    watchdog: WatchdogOptions = WatchdogOptions()
     metrics: MetricsOptions = MetricsOptions()
 
     @model_validator(mode="after")

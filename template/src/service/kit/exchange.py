@@ -17,6 +17,9 @@ log = structlog.get_logger()
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request being answered, for logs, problems and outgoing calls."""
 
+current_scope: ContextVar[asgi.Scope | None] = ContextVar("current_scope", default=None)
+"""What was asked, for whoever finds that its answer blocks the event loop."""
+
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a caller may send: anything else could forge log lines, so it is replaced."""
 
@@ -61,6 +64,7 @@ class Exchange:
         self.status = 0
         self.sent = 0
         request_id.set(self.id)
+        current_scope.set(scope)
         timing.spans.set(self.spans)
 
     async def send(self, message: asgi.Message) -> None:

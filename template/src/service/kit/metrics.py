@@ -41,6 +41,13 @@ class Meters:
         self.pool_size = gauge("db_pool_connections_max", "Connections that a pool may open.", "pool")
         self.pool_in_use = gauge("db_pool_connections_in_use", "Connections that are lent out.", "pool")
         self.pool_waiting = gauge("db_pool_waiting_requests", "Requests that wait for a connection.", "pool")
+        self.offloaded = gauge("offload_calls_running", "Calls that run beside the event loop.", "tier")
+        self.offload_waiting = gauge("offload_calls_waiting", "Calls that wait for a place.", "tier")
+        self.offload_wait = seconds("offload_wait_seconds", "What calls waited for a place.", "tier", "call")
+        self.offload_run = seconds("offload_run_seconds", "What calls ran.", "tier", "call")
+        self.abandoned = counter("offload_calls_abandoned_total", "Calls whose request ended first.", "tier")
+        self.lag = seconds("event_loop_lag_seconds", "How late the event loop was, some sixteen times a second.")
+        self.blocked = counter("event_loop_blocked_total", "Times the event loop was blocked beyond WATCHDOG_LAG.")
         self.workers = gauge("service_workers", "Worker processes that run.")
         self.starts = counter("service_worker_starts_total", "Worker processes started, the first ones included.")
         self.answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}

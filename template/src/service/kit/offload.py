@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, Field
 
-from service.kit import capacity, timing
+from service.kit import capacity, metrics, timing
 from service.kit.children import Children
 from service.kit.postgres import Seconds
 from service.kit.tiers import Tier
@@ -51,6 +51,9 @@ class Offload:
 
     async def __aenter__(self) -> Self:
         self.is_open = True
+        for tier in (self.threads, self.processes):
+            metrics.watch(metrics.meters().offloaded.labels(tier.name), partial(getattr, tier, "running"))
+            metrics.watch(metrics.meters().offload_waiting.labels(tier.name), partial(getattr, tier, "waiting"))
         return self
 
     async def __aexit__(self, *_: object) -> None:

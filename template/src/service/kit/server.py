@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, model_validator
 from service.kit import exposition, ports, signals, worker
 from service.kit.ports import PortError
 from service.kit.telemetry import LogOptions, MetricsOptions
+from service.kit.watchdog import WatchdogOptions
 
 log = structlog.get_logger()
 
@@ -64,6 +65,7 @@ def serve(
     on_reload: Callable[[], None] = lambda: None,
     logs: LogOptions | None = None,
     metrics: MetricsOptions | None = None,
+    watch: WatchdogOptions | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `create` names the factory of the application, as `module:function`.
 
@@ -78,11 +80,13 @@ def serve(
         draining = shared / "draining"
         if metrics and metrics.port:
             offer_metrics(stack, metrics, shared / "metrics", create.partition(".")[0])
+        if watched:  # nothing would replace a worker that the watchdog ends
+            watch = (watch or WatchdogOptions()).model_copy(update={"stuck": 0})
         drain_timeout, kill_timeout = (1, 5) if watched else (options.drain_timeout, options.kill_timeout)
         server = make(create, options, kill_timeout, logs, watched)
         server.on_startup(partial(signals.heed, server, draining, options.drain_delay))
         server.on_reload(on_reload)
-        server.serve(target_loader=partial(worker.load, logs, draining, drain_timeout))
+        server.serve(target_loader=partial(worker.load, logs, draining, drain_timeout, watch=watch))
 
 
 def make(

@@ -6,30 +6,18 @@ import contextvars
 import queue
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Any
 
 import structlog
 
-from service.kit import deadline
+from service.kit import deadline, metrics
 from service.kit.problems import Problem, busy
 
 log = structlog.get_logger()
-
-
-@dataclass
-class Tally:
-    """What the calls of one function have cost: how many began and failed, and their seconds of waiting and running."""
-
-    calls: int = 0
-    failed: int = 0
-    waited: float = 0.0
-    ran: float = 0.0
 
 
 class Tier:
@@ -49,7 +37,6 @@ class Tier:
         self.refused = 0
         self.timed_out = 0
         self.abandoned = 0
-        self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self.threads = 0
         self.places = asyncio.Semaphore(limit)
         self.work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -59,11 +46,9 @@ class Tier:
         began = time.perf_counter()
         await self.take_place()
         self.running += 1
-        tally = self.tallies[name]
-        tally.calls += 1
-        tally.waited += time.perf_counter() - began
+        metrics.meters().offload_wait.labels(self.name, name).observe(time.perf_counter() - began)
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.start(partial(self.work_on, tally, future, partial(contextvars.copy_context().run, call)))
+        self.start(partial(self.work_on, name, future, partial(contextvars.copy_context().run, call)))
         left = deadline.cut(inf)
         try:
             async with asyncio.timeout(None if left == inf else left) as limit:
@@ -76,6 +61,7 @@ class Tier:
         finally:
             if future.cancelled():
                 self.abandoned += 1
+                metrics.meters().abandoned.labels(self.name).inc()
                 log.warning("call abandoned", tier=self.name, call=name, running=self.running, limit=self.limit)
 
     async def take_place(self) -> None:
@@ -85,6 +71,7 @@ class Tier:
             return
         if self.waiting >= self.waiters:
             self.refused += 1
+            metrics.count_refusal(f"offload-{self.name}")
             raise busy("As much of this work as can be done at once is waiting already. Try again shortly.")
         self.waiting += 1
         try:
@@ -92,6 +79,7 @@ class Tier:
                 await self.places.acquire()
         except TimeoutError:
             self.timed_out += 1
+            metrics.count_refusal(f"offload-{self.name}")
             raise busy("Too much work of this kind is under way. Try again shortly.") from None
         finally:
             self.waiting -= 1
@@ -109,7 +97,7 @@ class Tier:
             work()
             del work  # and with it the result, however long the next call is in coming
 
-    def work_on(self, tally: Tally, future: asyncio.Future[Any], call: Callable[[], object]) -> None:
+    def work_on(self, name: str, future: asyncio.Future[Any], call: Callable[[], object]) -> None:
         """Run a call in this thread, and tell the event loop."""
         result, error = None, None
         began = time.perf_counter()
@@ -119,17 +107,15 @@ class Tier:
             error = raised
         seconds = time.perf_counter() - began
         with suppress(RuntimeError):  # the event loop has closed without waiting any longer
-            future.get_loop().call_soon_threadsafe(self.finish, tally, future, result, error, seconds)
+            future.get_loop().call_soon_threadsafe(self.finish, name, future, result, error, seconds)
 
     def finish(
-        self, tally: Tally, future: asyncio.Future[Any], result: object, error: BaseException | None, seconds: float
+        self, name: str, future: asyncio.Future[Any], result: object, error: BaseException | None, seconds: float
     ) -> None:
         """Give the place of a call back, and answer if anybody still waits."""
         self.running -= 1
         self.places.release()
-        tally.ran += seconds
-        if error:
-            tally.failed += 1
+        metrics.meters().offload_run.labels(self.name, name).observe(seconds)
         if future.done():
             log.info("abandoned call ended", tier=self.name, seconds=round(seconds, 3), error=error and repr(error))
         elif error:

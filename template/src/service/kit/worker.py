@@ -13,6 +13,7 @@ import structlog
 
 from service.kit import asgi, metrics, telemetry
 from service.kit.telemetry import LogOptions
+from service.kit.watchdog import Watchdog, WatchdogOptions
 
 log = structlog.get_logger()
 
@@ -20,13 +21,15 @@ CANCEL_SECONDS = 1.0
 """How long a cancelled request may take to clean up."""
 
 
-def load(logs: LogOptions | None, draining: Path, drain_timeout: float, target: str) -> asgi.App:
+def load(
+    logs: LogOptions | None, draining: Path, drain_timeout: float, target: str, watch: WatchdogOptions | None = None
+) -> asgi.App:
     """Return the application that the factory `target` makes, as `module:function`, ready to run in this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if logs:
         telemetry.configure(logs)
     module, _, name = target.partition(":")
-    worker = Worker(getattr(import_module(module), name)(), draining, drain_timeout)
+    worker = Worker(getattr(import_module(module), name)(), draining, drain_timeout, watch)
     metrics.watch(metrics.meters().in_flight, lambda: len(worker.requests))
     metrics.meters().workers.set(1)
     metrics.meters().starts.inc()
@@ -41,10 +44,13 @@ class Worker:
     `draining` is the file that exists once the service has been told to stop.
     """
 
-    def __init__(self, app: asgi.App, draining: Path, drain_timeout: float) -> None:
+    def __init__(
+        self, app: asgi.App, draining: Path, drain_timeout: float, watch: WatchdogOptions | None = None
+    ) -> None:
         self.app = app
         self.draining = draining
         self.drain_timeout = drain_timeout
+        self.watch = watch or WatchdogOptions()
         self.requests: set[asyncio.Task[object]] = set()
         self.messages: asyncio.Queue[asgi.Message] = asyncio.Queue()
         self.closed = threading.Event()
@@ -65,10 +71,12 @@ class Worker:
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Pass the server's word to the application, or ours when the server waits too long."""
-        self.heed_signals(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self.heed_signals(loop)
         self.background = [asyncio.create_task(self.forward(receive)), asyncio.create_task(metrics.sample())]
         try:
-            await self.app(scope, self.messages.get, send)
+            with Watchdog(loop, self.watch):
+                await self.app(scope, self.messages.get, send)
         finally:
             self.closed.set()
             for task in self.background:

@@ -1,0 +1,78 @@
+# kit: updated by the template
+"""A small application on the kit's server that blocks its event loop, or works beside it, as it is told."""
+
+import asyncio
+import os
+import re
+import sys
+import time
+
+import msgspec
+from pydantic import SecretStr
+
+from service.kit import asgi, server, telemetry
+from service.kit.db import Database
+from service.kit.edge import Edge, EdgeOptions
+from service.kit.health import Health
+from service.kit.offload import Offload, OffloadOptions
+from service.kit.postgres import DatabaseOptions
+from service.kit.queries import Query
+from service.kit.server import ServerOptions
+from service.kit.telemetry import LogOptions
+from service.kit.watchdog import WatchdogOptions
+from tests.kit import offloaded
+
+LIMITS = OffloadOptions(threads=8, thread_waiters=4, thread_wait=0.5, processes=1, drain_timeout=1)
+WATCH = WatchdogOptions(stuck=1.5)
+ONE = Query("select 1", int)
+
+
+class Application:
+    """Answers with what came of the call that the path names. The query is its number."""
+
+    def __init__(self) -> None:
+        self.db = Database(DatabaseOptions(url=SecretStr(os.environ["DATABASE"]), pool_size=2))
+        self.offload = Offload(LIMITS)
+
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self.live(receive, send)
+        scope["path_template"] = scope["path"]
+        result = await self.run(scope["path"], float(scope["query_string"] or 0))
+        await asgi.respond(send, 200, msgspec.json.encode(result), b"application/json", [])
+
+    async def live(self, receive: asgi.Receive, send: asgi.Send) -> None:
+        await send({"type": f"{(await receive())['type']}.complete"})
+        async with self.db, self.offload:
+            message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+
+    async def run(self, path: str, number: float) -> object:
+        match path:
+            case "/sleep":
+                time.sleep(number)  # noqa: ASYNC251 - the fault
+            case "/hold":
+                return bool(re.match("(a+)+$", "a" * 50 + "b"))  # takes years, and the GIL
+            case "/thread":
+                return await self.offload.in_thread(time.sleep, number)
+            case "/process":
+                return await self.offload.in_process(offloaded.compute, number)
+            case "/database":
+                return await self.db.fetch_one(ONE)
+            case "/wait":
+                await asyncio.sleep(number)
+        return os.getpid()
+
+
+async def find_no_fault() -> None:
+    """Say that all is well."""
+
+
+def create() -> asgi.App:
+    return Edge(Health(Application(), find_no_fault), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
+
+
+if __name__ == "__main__":
+    telemetry.configure(LogOptions())
+    options = ServerOptions(port=int(sys.argv[1]), drain_timeout=2, kill_timeout=6)
+    server.serve("tests.kit.busy:create", options, logs=LogOptions(), watch=WATCH)
