@@ -2,10 +2,12 @@
 """A small application on the kit's server that blocks its event loop, or works beside it, as it is told."""
 
 import asyncio
+import json
 import os
 import re
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 from pydantic import SecretStr
@@ -70,6 +72,22 @@ async def find_no_fault() -> None:
 
 def create() -> asgi.App:
     return Edge(Health(Application(), find_no_fault), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
+
+
+class Output:
+    """What the server has printed since the test began."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "output"
+        self.start = self.file.stat().st_size
+
+    def read(self) -> str:
+        return self.file.read_text()[self.start :]
+
+    def find(self, event: str) -> list[dict]:
+        """Return the lines of the log for what begins like this."""
+        lines = [json.loads(line) for line in self.read().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"].startswith(event)]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,12 @@ class LonelyError(Exception):
 
 def fail_alone() -> None:
     raise LonelyError("no ", "company")
+
+
+def fail_locked() -> None:
+    error = RuntimeError("no key")
+    error.lock = threading.Lock()
+    raise error
 
 
 def make_function():

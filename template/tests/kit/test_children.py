@@ -54,8 +54,9 @@ async def test_a_process_loads_its_modules_before_its_first_call():
         (lambda: 1, TypeError, r"this call cannot be sent .* Pass a function from the top level of a module"),
         (offloaded.make_function, TypeError, "the result cannot be sent"),
         (offloaded.fail_alone, ChildError, "LonelyError: no company"),
+        (offloaded.fail_locked, ChildError, "RuntimeError: no key"),
     ],
-    ids=["call", "result", "exception"],
+    ids=["call", "result", "exception-to-read", "exception-to-send"],
 )
 async def test_what_cannot_be_sent_is_said_and_breaks_nothing(offload: Offload, function, error, message):
     with pytest.raises(error, match=message):
