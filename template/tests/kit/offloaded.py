@@ -55,10 +55,16 @@ def fail_alone() -> None:
     raise LonelyError("no ", "company")
 
 
+class LockedError(Exception):
+    """An exception that cannot be sent: it holds a lock."""
+
+    def __init__(self) -> None:
+        super().__init__("no key")
+        self.lock = threading.Lock()
+
+
 def fail_locked() -> None:
-    error = RuntimeError("no key")
-    error.lock = threading.Lock()
-    raise error
+    raise LockedError
 
 
 def make_function():

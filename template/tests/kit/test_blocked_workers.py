@@ -125,6 +125,18 @@ async def test_a_killed_process_fails_its_call_and_the_next_one_succeeds(client:
     assert (await client.get("/process?0")).status_code == 200
 
 
+async def test_a_computation_ends_with_its_worker(client: httpx.AsyncClient):
+    assert (await client.get("/process?0")).status_code == 200
+    worker = psutil.Process(await until_answered(client))
+    children = worker.children()
+    call = asyncio.create_task(client.get("/process?60"))
+    await asyncio.sleep(0.2)
+    worker.kill()
+    with pytest.raises(httpx.TransportError):
+        await call
+    assert not psutil.wait_procs(children, 5)[1]
+
+
 def test_the_end_does_not_wait_for_calls_longer_than_it_may_and_takes_processes_along(tmp_path: Path):
     with serve(tmp_path, os.environ[fixtures.SERVER], timeout=0.3) as (process, url):
         output = Output(tmp_path)

@@ -54,7 +54,7 @@ async def test_a_process_loads_its_modules_before_its_first_call():
         (lambda: 1, TypeError, r"this call cannot be sent .* Pass a function from the top level of a module"),
         (offloaded.make_function, TypeError, "the result cannot be sent"),
         (offloaded.fail_alone, ChildError, "LonelyError: no company"),
-        (offloaded.fail_locked, ChildError, "RuntimeError: no key"),
+        (offloaded.fail_locked, ChildError, "LockedError: no key"),
     ],
     ids=["call", "result", "exception-to-read", "exception-to-send"],
 )

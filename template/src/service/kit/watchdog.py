@@ -39,7 +39,7 @@ class WatchdogOptions(BaseModel, frozen=True):
 
 
 class Watchdog:
-    """Watches a loop while its block runs. `blocked` counts the incidents, `longest` is the longest, in seconds."""
+    """Watches a loop while its block runs. `blocked` counts what was reported, `stood` is for how long it stands still."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, options: WatchdogOptions) -> None:
         self.loop = loop
@@ -47,8 +47,9 @@ class Watchdog:
         self.beat = options.lag / 4
         self.thread_id = threading.get_ident()
         self.blocked = 0
-        self.longest = 0.0
         self.ticks = 0
+        self.seen = 0
+        self.stood = 0.0
         self.due = 0.0
         self.over = threading.Event()
         self.limit = options.stuck * capacity.count_cores()
@@ -75,33 +76,38 @@ class Watchdog:
 
     def watch(self) -> None:
         """Look, beside the loop, whether it ticks."""
-        seen, stood = 0, 0.0
         looked, worked = time.monotonic(), time.process_time()
         while not self.over.wait(self.beat):
             self.guard(self.limit)
             passed, computed = time.monotonic() - looked, time.process_time() - worked
             looked, worked = looked + passed, worked + computed
-            if self.ticks != seen:
-                seen, stood = self.ticks, 0.0
-                continue
-            before = stood
-            # This thread may be late because a call holds the GIL, which takes processor time; suspension takes none.
-            stood += min(passed, max(computed, 2 * self.beat))
-            self.longest = max(self.longest, stood)
-            if before < self.options.lag <= stood:
-                self.report("event loop blocked", stood)
-            if 0 < self.options.stuck <= stood:
-                self.end(stood)
+            self.look(passed, computed)
         self.guard(0)
 
-    def report(self, event: str, seconds: float) -> None:
+    def look(self, passed: float, computed: float) -> None:
+        """Judge the loop, given the seconds since the last look, and the processor time of the process in them.
+
+        The thread may have been kept from looking by a call that holds the GIL, which takes processor time; a suspension
+        takes none, so that no more than two beats of it count.
+        """
+        if self.ticks != self.seen:
+            self.seen, self.stood = self.ticks, 0.0
+            return
+        before = self.stood
+        self.stood += min(passed, max(computed, 2 * self.beat))
+        if before < self.options.lag <= self.stood:
+            self.report("event loop blocked")
+        if 0 < self.options.stuck <= self.stood:
+            self.end()
+
+    def report(self, event: str) -> None:
         """Log what the loop is busy with, and for which request."""
         self.blocked += 1
         metrics.meters().blocked.inc()
         frame = sys._current_frames().get(self.thread_id)
         stack = traceback.extract_stack(frame)[-SHOWN:] if frame else []
         lines = [f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack]
-        log.error(event, seconds=round(seconds, 3), **self.find_request(), stack=lines)
+        log.error(event, seconds=round(self.stood, 3), **self.find_request(), stack=lines)
 
     def find_request(self) -> dict[str, str]:
         """Return what is known of the request whose turn it is, if it is one's."""
@@ -113,9 +119,9 @@ class Watchdog:
         identity = task.get_context().get(exchange.request_id, "")
         return {"method": scope["method"], "route": route, "path": scope["path"], "request_id": identity}
 
-    def end(self, seconds: float) -> None:
+    def end(self) -> None:
         """End the process at once: nothing of it that would have to close in order can be relied on."""
-        self.report("worker stuck: ending it, so that it is replaced", seconds)
+        self.report("worker stuck: ending it, so that it is replaced")
         faulthandler.dump_traceback(all_threads=True)
         os._exit(1)
 
