@@ -121,7 +121,7 @@ class StrictRequest(Request[Any, Any, Any]):
         return bodies.decode(await self.body(), self.headers.get("content-type", ""), kind)
 
 
-def preempt(request: Request) -> Response[None] | None:
+async def preempt(request: Request) -> Response[None] | None:
     """Answer OPTIONS, for which the framework lists one method of several, and check the query."""
     if request.method == HttpMethod.OPTIONS:
         route = next(
