@@ -22,6 +22,7 @@ from litestar.serialization import default_serializer
 from service.kit import asgi, bodies, failures, openapi, pages, parameters, timing
 from service.kit.db import Database
 from service.kit.problems import InvalidField, Problem
+from service.kit.responses import Whole
 
 # What handlers declare as parameters: `db: Db`, `limit: Limit`.
 Db = NamedDependency[Database]
@@ -109,6 +110,7 @@ async def encode(response: Response[Any]) -> Response[Any]:
         with timing.Span("encoding"):
             response.content = ENCODER.encode(response.content)
         response.media_type = response.media_type or MediaType.JSON
+        return cast("Response[Any]", Whole(response))
     return response
 
 
@@ -121,7 +123,7 @@ class StrictRequest(Request[Any, Any, Any]):
         return bodies.decode(await self.body(), self.headers.get("content-type", ""), kind)
 
 
-def preempt(request: Request) -> Response[None] | None:
+async def preempt(request: Request) -> Response[None] | None:
     """Answer OPTIONS, for which the framework lists one method of several, and check the query."""
     if request.method == HttpMethod.OPTIONS:
         route = next(
