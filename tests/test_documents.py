@@ -48,6 +48,7 @@ TESTS = {
         "uv run python -m tests.performance.pool",
         "uv run python -m tests.performance.first_request",
         "uv run python -m tests.performance.compression",
+        "uv run python -m tests.performance.export",
     ],
 }
 """Which commands each test runs."""
@@ -57,6 +58,7 @@ MEASUREMENTS = {
     "first_request": ["--warm-only"],
     "pool": ["--rounds", "2", "--statements", "50"],
     "compression": ["--rows", "2000", "--rounds", "1"],
+    "export": ["--rows", "900", "--rounds", "1"],
 }
 
 
