@@ -49,6 +49,7 @@ TESTS = {
         "uv run python -m tests.performance.first_request",
         "uv run python -m tests.performance.compression",
         "uv run python -m tests.performance.compare",
+        "uv run python -m tests.performance.export",
     ],
 }
 """Which commands each test runs."""
@@ -59,6 +60,7 @@ MEASUREMENTS = {
     "pool": ["--rounds", "2", "--statements", "50"],
     "compression": ["--rows", "2000", "--rounds", "1"],
     "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
+    "export": ["--rows", "900", "--rounds", "1"],
 }
 
 
