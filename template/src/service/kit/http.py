@@ -9,15 +9,18 @@ from functools import partial
 from importlib.metadata import metadata
 from typing import Annotated, Any, NoReturn, cast
 
-from litestar import Litestar, Request, Router
+import msgspec
+from litestar import Litestar, Request, Response, Router
 from litestar.constants import RESERVED_KWARGS
 from litestar.di import NamedDependency, Provide
+from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.params import QueryParameter
 from litestar.routes import HTTPRoute
+from litestar.serialization import default_serializer
 
-from service.kit import asgi, bodies, failures, openapi, pages
+from service.kit import asgi, bodies, failures, openapi, pages, timing
 from service.kit.db import Database
 from service.kit.problems import InvalidField, Problem, invalid
 
@@ -27,6 +30,8 @@ Limit = Annotated[int, QueryParameter(ge=1, le=pages.MOST, description="How many
 Cursor = Annotated[
     str | None, QueryParameter(max_length=512, description="`next` of the page before, all else unchanged.")
 ]
+
+ENCODER = msgspec.json.Encoder(enc_hook=default_serializer)
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,9 @@ def build(
         dependencies={name: provide(value) for name, value in dependencies.items()},
         exception_handlers={Exception: partial(raise_problem, constraints)},
         before_request=refuse_stray_parameters,
+        after_request=encode,
         request_class=StrictRequest,
-        request_max_body_size=bodies.MOST_BYTES,
+        request_max_body_size=None,  # the edge bounds bodies
         openapi_config=None,
     )
     return cast("asgi.App", app)
@@ -96,6 +102,15 @@ def find_bodies(app: Litestar) -> Iterator[type]:
 def provide(value: object) -> Provide:
     """Return a dependency that is the same object for every request."""
     return Provide(lambda: value, sync_to_thread=False)
+
+
+async def encode(response: Response[Any]) -> Response[Any]:
+    """Encode the content of a response as JSON, on the account of the request."""
+    if type(response) is Response and not isinstance(response.content, bytes | str | None):
+        with timing.Span("encoding"):
+            response.content = ENCODER.encode(response.content)
+        response.media_type = response.media_type or MediaType.JSON
+    return response
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -147,7 +162,6 @@ def rejection(error: HTTPException) -> Problem:
     known = {
         404: ("not-found", "Nothing is at this path."),
         405: ("method-not-allowed", "This path does not answer that method; the header Allow lists what it answers."),
-        413: ("too-large", f"The body is larger than {bodies.MOST_BYTES} bytes."),
     }
     kind, detail = known.get(error.status_code, ("rejected", error.detail))
     return Problem(error.status_code, kind, detail, headers=dict(error.headers or {}))
