@@ -73,12 +73,7 @@ def record_plans(plural: str) -> bool:
 
 def describe_rest(plural: str, recorded: bool) -> str:
     """Return what is left to do."""
-    record = (
-        ""
-        if recorded
-        else "\n  uv run service plans --record   # keeps the plans of its statements in perf/plans/, for review"
-    )
-    return f"""
+    lines = f"""
 Add the slice to src/service/app.py:
 
   from service import …, {plural}
@@ -88,4 +83,9 @@ Then:
 
   uv run service dev              # applies the migration, and adds made-up rows
   uv run pytest
-  uv run service perf {plural:11} # shows what its requests cost, by perf/scenarios/{plural}.toml{record}"""
+  uv run service perf {plural:11} # shows what its requests cost, by perf/scenarios/{plural}.toml"""
+    return (
+        lines
+        if recorded
+        else f"{lines}\n  uv run service plans --record   # keeps the plans of its statements for review"
+    )

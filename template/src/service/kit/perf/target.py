@@ -78,7 +78,7 @@ def start(environment: Mapping[str, str]) -> Generator[Target]:
     """Run `service serve` on a free port and yield it when it is ready. Raises `ScenarioError`."""
     port = find_port()
     url = f"http://127.0.0.1:{port}"
-    own = {"SERVER_HOST": "127.0.0.1", "SERVER_PORT": str(port)}
+    own = {"SERVER_HOST": "127.0.0.1", "SERVER_PORT": str(port), "EDGE_TIMING": "true"}
     with tempfile.TemporaryFile() as output:
         command = [sys.executable, "-m", PACKAGE, "serve"]
         process = subprocess.Popen(command, env={**environment, **own}, stdout=output, stderr=output)  # noqa: S603
