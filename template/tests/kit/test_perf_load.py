@@ -3,11 +3,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import repeat
+from time import perf_counter
 
 import pytest
 
 from service.kit.perf import load
 from service.kit.perf.client import NO_ANSWER, Address, Call, Sample
+from service.kit.perf.pool import Pool
 
 CALL = Call("ping", b"GET /ping HTTP/1.1\r\nhost: test\r\n\r\n")
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -36,7 +38,7 @@ async def always(data: bytes = ANSWER) -> bytes:
     return data
 
 
-async def test_a_stall_counts_for_every_request_that_was_due_meanwhile():
+async def test_a_stall_delays_no_request_and_counts_for_each_that_was_due_meanwhile():
     asked = 0
     samples: list[Sample] = []
     resume = asyncio.Event()
@@ -44,16 +46,33 @@ async def test_a_stall_counts_for_every_request_that_was_due_meanwhile():
     async def stall() -> bytes:
         nonlocal asked
         asked += 1
-        if asked == 20:
-            asyncio.get_running_loop().call_later(0.4, resume.set)
-        if asked >= 20:
-            await resume.wait()
+        if asked == 50:
+            resume.set()
+        if asked > 20:
+            await asyncio.wait_for(resume.wait(), 5)
         return ANSWER
 
     async with listen(stall) as address:
         await load.at_rate(address, repeat(CALL), 100, 1, samples.append)
     assert [sample.status for sample in samples] == [200] * 100
-    assert sum(sample.seconds > 0.1 for sample in samples) >= 25, "at a rate of 100, some 30 were due in 0.3 s"
+    assert sum(sample.seconds > 0.1 for sample in samples) >= 15, "of the 30, some 20 waited for more than 0.1 s"
+
+
+async def test_the_time_of_a_request_begins_when_it_is_due_and_not_when_a_connection_is_free():
+    samples: list[Sample] = []
+
+    async def dawdle() -> bytes:
+        await asyncio.sleep(0.1)
+        return ANSWER
+
+    async with listen(dawdle) as address:
+        pool = Pool(address, 1, samples.append)
+        due = perf_counter() - 1
+        for _ in range(3):
+            pool.submit(CALL, due)
+        await pool.finish(10)
+    assert [sample.seconds > least for sample, least in zip(samples, (1.09, 1.19, 1.29), strict=True)] == [True] * 3
+    assert min(sample.late for sample in samples) > 0.9
 
 
 async def test_as_many_requests_are_under_way_as_there_are_connections_and_no_more():
@@ -92,17 +111,26 @@ async def test_the_status_and_the_timing_of_every_answer_are_recorded(answer: by
     assert [(sample.status, sample.timing) for sample in samples] == [(201, b"database;dur=1.5")] * 10
 
 
-@pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"])
-async def test_a_request_without_a_whole_answer_is_recorded_as_such(answer: bytes):
+@pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n"], ids=["closed", "garbled"])
+async def test_a_connection_that_ends_without_an_answer_is_recorded_at_once(answer: bytes):
     samples: list[Sample] = []
     async with listen(lambda: always(answer)) as address:
+        await load.at_rate(address, repeat(CALL), 100, 0.05, samples.append)
+    assert [sample.status for sample in samples] == [NO_ANSWER] * 5
+    assert max(sample.seconds for sample in samples) < load.PATIENCE / 2
+
+
+async def test_an_answer_that_does_not_come_is_given_up():
+    samples: list[Sample] = []
+    async with listen(lambda: always(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok")) as address:
         await load.at_rate(address, repeat(CALL), 100, 0.05, samples.append, patience=0.1)
     assert [sample.status for sample in samples] == [NO_ANSWER] * 5
 
 
-async def test_a_service_that_is_not_there_gives_no_answer():
+async def test_a_service_that_is_not_there_gives_no_answer_at_once():
     async with listen(always) as address:
         pass
     samples: list[Sample] = []
     await load.at_rate(address, repeat(CALL), 100, 0.05, samples.append)
     assert [sample.status for sample in samples] == [NO_ANSWER] * 5
+    assert max(sample.seconds for sample in samples) < load.PATIENCE / 2

@@ -47,7 +47,7 @@ def test_what_exceeds_its_budget_is_told_where_this_kind_of_load_tells_it():
 def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine():
     rows = [report.summarise("read", EXPECTED, [make(2, timing="pool;dur=1")], 1, None)]
     lines = list(report.draw(Report("carts", "1 a second", 1, rows, True, 12.0, 80.0, ["read: something"])))
-    assert lines[0] == "carts: 1 a second"
+    assert lines[0] == "carts: 1 a second; times in ms"
     assert "p99" in lines[1]
     assert lines[1].endswith("pool")
     assert lines[2].split() == ["read", "1", "1.0", "2.0", "2.0", "2.0", "2.0", "-", "1.000"]

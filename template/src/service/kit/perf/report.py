@@ -12,7 +12,7 @@ from service.kit.perf.scenario import Step
 
 ALL = "all"
 LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
-TIMES = ("p50 ms", "p95", "p99", "max")
+TIMES = ("p50", "p95", "p99", "max")
 WIDTH = 12
 
 MOST_LATE_MS = 5.0
@@ -108,7 +108,7 @@ def draw(report: Report) -> Iterator[str]:
     width = max(len(row.step) for row in report.rows)
     layers = list(dict.fromkeys(layer for row in report.rows for layer in row.layers))
     titles = ["requests", "a second", *(TIMES if report.paced else ()), "CPU µs", *layers]
-    yield f"{report.scenario}: {report.load}"
+    yield f"{report.scenario}: {report.load}; times in ms"
     yield f"  {'':{width}}" + "".join(f"{title:>{WIDTH}}" for title in titles)
     for row in report.rows:
         times = (row.p50, row.p95, row.p99, row.most) if report.paced else ()
