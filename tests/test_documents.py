@@ -46,6 +46,7 @@ TESTS = {
     "test_style.py::test_a_tool_has_nothing_to_say": ["uv run ruff format && uv run ruff check", "uv run ty check"],
     "test_documents.py::test_a_measurement_runs": [
         "uv run python -m tests.performance.paging",
+        "uv run python -m tests.performance.pool",
         "uv run python -m tests.performance.first_request",
     ],
 }
@@ -54,6 +55,7 @@ TESTS = {
 MEASUREMENTS = {
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
+    "pool": ["--rounds", "2", "--statements", "50"],
 }
 
 
