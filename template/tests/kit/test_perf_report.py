@@ -46,13 +46,14 @@ def test_what_exceeds_its_budget_is_told_where_this_kind_of_load_tells_it():
 
 def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine():
     rows = [report.summarise("read", EXPECTED, [make(2, timing="pool;dur=1")], 1, None)]
-    lines = list(report.draw(Report("carts", "1 a second", 1, rows, True, 12.0, 80.0, ["read: something"])))
+    lines = list(report.draw(Report("carts", "1 a second", rows, True, 12.0, 30.0, 80.0, ["read: something"])))
     assert lines[0] == "carts: 1 a second; times in ms"
     assert "p99" in lines[1]
     assert lines[1].endswith("pool")
     assert lines[2].split() == ["read", "1", "1.0", "2.0", "2.0", "2.0", "2.0", "-", "1.000"]
     assert "80 MB" in lines[3]
-    assert "12 ms late" in lines[4]
-    assert lines[5] == "  read: something."
-    unpaced = list(report.draw(Report("carts", "as fast as it goes", 1, rows, False, 0, None, [])))
+    assert "30 µs" in lines[4]
+    assert "12 ms late" in lines[5]
+    assert lines[6] == "  read: something."
+    unpaced = list(report.draw(Report("carts", "as fast as it goes", rows, False, 0, 30, None, [])))
     assert "p99" not in unpaced[1]

@@ -41,15 +41,15 @@ class Row(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """One run of a scenario. `paced` tells that it was at a rate, and `late_ms` the p99 of our own lateness.
 
-    `memory_mb` is resident, of all processes of the service.
+    `own_cpu_us` is what sending a request took of us. `memory_mb` is resident, of all processes of the service.
     """
 
     scenario: str
     load: str
-    seconds: float
     rows: Sequence[Row]
     paced: bool
     late_ms: float
+    own_cpu_us: float
     memory_mb: float | None
     exceeded: Sequence[str]
 
@@ -123,6 +123,7 @@ def remark(report: Report) -> Iterator[str]:
     """Yield what the numbers do not say by themselves."""
     if report.memory_mb is not None:
         yield f"  Memory of the service: {report.memory_mb:,.0f} MB."
+    yield f"  Sending a request took {report.own_cpu_us:.0f} µs of CPU besides."
     if report.late_ms > MOST_LATE_MS:
         yield f"  Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times."
     for line in report.exceeded:

@@ -4,9 +4,10 @@
 import asyncio
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from time import perf_counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from time import perf_counter, process_time
 
 import click
 
@@ -30,70 +31,83 @@ class Plan:
 
 
 type Start = Callable[[float, Record], Awaitable[None]]
+type Outcome = tuple[list[Row], list[Measured]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The samples of a load, its seconds, and the processor time that it took of the service and of ourselves."""
+
+    samples: Sequence[Sample]
+    seconds: float
+    cpu: float | None
+    own_cpu: float
+
+    def summarise(self, step: str, expected: Mapping[str, int]) -> Row:
+        """Return the row of all samples."""
+        return report.summarise(step, expected, self.samples, self.seconds, self.cpu)
 
 
 def run(name: str, scenario: Scenario, target: Target, plan: Plan) -> Report:
     """Return the report of one run. Raises `ScenarioError`."""
     writer = calls.Writer(scenario, calls.take(target.url, scenario))
-    if plan.connections is None:
-        rows, late = load.run(run_mix(name, scenario, target, plan, writer))
-        described = f"{plan.rate:g} requests a second for {plan.seconds:g} s, at even intervals"
-    else:
-        rows, late = load.run(run_steps(name, scenario, target, plan, writer))
-        described = f"each step for {plan.seconds:g} s, as fast as {plan.connections} connections can"
     paced = plan.connections is None
-    exceeded = report.find_exceeded(scenario.steps, rows, paced)
-    return Report(name, described, plan.seconds, rows, paced, late, target.read_memory(), list(exceeded))
+    send = send_mix if paced else send_each
+    rows, measured = load.run(send(name, scenario.steps, target, plan, writer))
+    samples = [sample for part in measured for sample in part.samples]
+    return Report(
+        scenario=name,
+        load=describe(plan),
+        rows=rows,
+        paced=paced,
+        late_ms=report.rank(sorted(sample.late * 1000 for sample in samples), 0.99) if paced else 0,
+        own_cpu_us=sum(part.own_cpu for part in measured) / len(samples) * 1e6,
+        memory_mb=target.read_memory(),
+        exceeded=list(report.find_exceeded(scenario.steps, rows, paced)),
+    )
 
 
-async def run_mix(
-    name: str, scenario: Scenario, target: Target, plan: Plan, writer: calls.Writer
-) -> tuple[list[Row], float]:
-    """Send the mix at a rate. The cost of a request is known only of all together."""
-    mixed = calls.mix(scenario.steps, writer, target.host)
+def describe(plan: Plan) -> str:
+    """Return what load a plan makes."""
+    if plan.connections is None:
+        return f"{plan.rate:g} requests a second for {plan.seconds:g} s, at even intervals"
+    return f"each step for {plan.seconds:g} s, as fast as {plan.connections} connections can"
 
-    async def start(seconds: float, record: Record) -> None:
-        await load.at_rate(target.address, mixed, plan.rate, seconds, record)
 
-    samples, cpu = await measure(name, target, plan, start)
-    expected = {step.name: step.expect for step in scenario.steps}
+async def send_mix(name: str, steps: Sequence[Step], target: Target, plan: Plan, writer: calls.Writer) -> Outcome:
+    """Send all steps at a rate. The cost of a request is known only of all together."""
+    mixed = calls.mix(steps, writer, target.host)
+    measured = await measure(name, target, plan, partial(load.at_rate, target.address, mixed, plan.rate))
+    expected = {step.name: step.expect for step in steps}
     by_step: defaultdict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
+    for sample in measured.samples:
         by_step[sample.step].append(sample)
-    rows = [report.summarise(step.name, expected, by_step[step.name], plan.seconds, None) for step in scenario.steps]
-    rows.append(report.summarise(ALL, expected, samples, plan.seconds, cpu))
-    return rows, report.rank(sorted(sample.late * 1000 for sample in samples), 0.99)
+    parts = {step.name: replace(measured, samples=by_step[step.name], cpu=None) for step in steps}
+    return [part.summarise(step, expected) for step, part in {**parts, ALL: measured}.items()], [measured]
 
 
-async def run_steps(
-    name: str, scenario: Scenario, target: Target, plan: Plan, writer: calls.Writer
-) -> tuple[list[Row], float]:
+async def send_each(name: str, steps: Sequence[Step], target: Target, plan: Plan, writer: calls.Writer) -> Outcome:
     """Send each step alone, as fast as it goes."""
-    rows = [await run_step(f"{name}, {step.name}", step, target, plan, writer) for step in scenario.steps]
-    return rows, 0.0
+    rows, parts = [], []
+    for step in steps:
+        made = calls.mix([step], writer, target.host)
+        start = partial(load.through_connections, target.address, made, plan.connections or 1)
+        parts.append(await measure(f"{name}, {step.name}", target, plan, start))
+        rows.append(parts[-1].summarise(step.name, {step.name: step.expect}))
+    return rows, parts
 
 
-async def run_step(title: str, step: Step, target: Target, plan: Plan, writer: calls.Writer) -> Row:
-    """Send one step as fast as it goes."""
-    made = calls.mix([step], writer, target.host)
-
-    async def start(seconds: float, record: Record) -> None:
-        await load.through_connections(target.address, made, plan.connections or 1, seconds, record)
-
-    samples, cpu = await measure(title, target, plan, start)
-    return report.summarise(step.name, {step.name: step.expect}, samples, plan.seconds, cpu)
-
-
-async def measure(title: str, target: Target, plan: Plan, start: Start) -> tuple[Sequence[Sample], float | None]:
-    """Return the samples of a load, after a warm-up, and the seconds of processor time that it took."""
+async def measure(title: str, target: Target, plan: Plan, start: Start) -> Measured:
+    """Return what is measured of a load, after a warm-up."""
     await start(min(WARM_UP, plan.seconds), lambda _: None)
     samples: list[Sample] = []
-    before = target.read_cpu()
+    began, own, before = perf_counter(), process_time(), target.read_cpu()
     progress = asyncio.create_task(show_progress(title, plan.seconds, samples))
     await start(plan.seconds, samples.append)
     progress.cancel()
     after = target.read_cpu()
-    return samples, None if before is None or after is None else after - before
+    spent = None if before is None or after is None else after - before
+    return Measured(samples, perf_counter() - began, spent, process_time() - own)
 
 
 async def show_progress(title: str, seconds: float, samples: Sequence[Sample]) -> None:

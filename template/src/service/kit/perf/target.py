@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 from urllib.parse import urlsplit
 
 import httpx
@@ -46,7 +47,10 @@ class Target:
 
     def read_cpu(self) -> float | None:
         """Return the processor time that the service has used, in seconds, user and system."""
-        times = [process.cpu_times() for process in self.processes]
+        try:
+            times = [process.cpu_times() for process in self.processes]
+        except psutil.NoSuchProcess:
+            raise ScenarioError("A process of the service ended under the load; it failed, or was replaced.") from None
         return sum(spent.user + spent.system for spent in times) if times else None
 
     def read_memory(self) -> float | None:
@@ -84,8 +88,7 @@ def start(environment: Mapping[str, str]) -> Generator[Target]:
         process = subprocess.Popen(command, env={**environment, **own}, stdout=output, stderr=output)  # noqa: S603
         try:
             if not wait_until_ready(process, url):
-                output.seek(0)
-                raise ScenarioError(f"The service did not start:\n{output.read().decode(errors='replace')[-2000:]}")
+                raise ScenarioError(f"The service did not start:\n{read_end(output)}")
             parent = psutil.Process(process.pid)
             yield Target(url, (parent, *parent.children(recursive=True)))
         finally:
@@ -94,6 +97,12 @@ def start(environment: Mapping[str, str]) -> Generator[Target]:
                 process.wait(STOPPING)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def read_end(output: IO[bytes]) -> str:
+    """Return the last lines of an output."""
+    output.seek(0)
+    return output.read().decode(errors="replace")[-2000:]
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], url: str) -> bool:
