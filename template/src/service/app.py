@@ -19,7 +19,7 @@ def build(settings: Settings) -> asgi.App:
     db = Database(settings.database)
     dependencies = {"db": db}
 
-    app = http.build(SLICES, resources=[db], dependencies=dependencies)
+    app = http.build(SLICES, resources=[db], dependencies=dependencies, idempotency=settings.idempotency)
     if settings.server.docs:
         app = Docs(app, partial(http.describe, SLICES, dependencies, NAME))
     app = Health(app, partial(find_pending, settings.database, settings.migrations))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.kit.idempotency import IdempotencyOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
@@ -24,6 +25,7 @@ class Environment(BaseSettings):
     database: DatabaseOptions
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
+    idempotency: IdempotencyOptions = IdempotencyOptions()
     log: LogOptions = LogOptions()
 
 

@@ -2,30 +2,42 @@
 """The one kit module that knows the web framework: it turns slices into an ASGI application."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import metadata
 from typing import Annotated, Any, NoReturn, cast
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, MediaType, Request, Response, Router
 from litestar.constants import RESERVED_KWARGS
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
-from litestar.params import QueryParameter
+from litestar.openapi.spec import Example
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
 
-from service.kit import asgi, bodies, failures, openapi, pages
-from service.kit.db import Database
+from service.kit import asgi, bodies, failures, idempotency, openapi, pages
+from service.kit.db import Connection, Database
+from service.kit.idempotency import IdempotencyOptions, Key, Reply
 from service.kit.problems import InvalidField, Problem, invalid
 
-# What handlers declare as parameters: `db: Db`, `limit: Limit`.
+# What handlers declare as parameters: `db: Db`, `limit: Limit`, `idempotency_key: IdempotencyKey`.
 Db = NamedDependency[Database]
+IdempotencyKey = NamedDependency[Key | None]
 Limit = Annotated[int, QueryParameter(ge=1, le=pages.MOST, description="How many rows a page holds.")]
 Cursor = Annotated[
     str | None, QueryParameter(max_length=512, description="`next` of the page before, all else unchanged.")
+]
+KeyHeader = Annotated[
+    str | None,
+    HeaderParameter(
+        name=idempotency.HEADER,
+        description="One for each request, and the same for each retry of it, which then gets the first reply.",
+        examples=[Example(value="0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e")],
+    ),
 ]
 
 
@@ -46,6 +58,7 @@ def build(
     slices: Sequence[Slice],
     resources: Sequence[AbstractAsyncContextManager],
     dependencies: Mapping[str, object],
+    idempotency: IdempotencyOptions = idempotency.DEFAULTS,
 ) -> asgi.App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` for every error.
 
@@ -56,7 +69,7 @@ def build(
     app = Litestar(
         route_handlers=[part.routes for part in slices],
         lifespan=[lambda _, resource=resource: resource for resource in resources],
-        dependencies={name: provide(value) for name, value in dependencies.items()},
+        dependencies=provide_all(dependencies, idempotency),
         exception_handlers={Exception: partial(raise_problem, constraints)},
         before_request=refuse_stray_parameters,
         request_class=StrictRequest,
@@ -71,7 +84,7 @@ def describe(slices: Sequence[Slice], dependencies: Mapping[str, object], distri
     about = metadata(distribution)
     app = Litestar(
         route_handlers=[part.routes for part in slices],
-        dependencies={name: provide(value) for name, value in dependencies.items()},
+        dependencies=provide_all(dependencies),
         openapi_config=OpenAPIConfig(
             title=about["name"],
             version=about["version"],
@@ -93,9 +106,53 @@ def find_bodies(app: Litestar) -> Iterator[type]:
             yield definition.annotation
 
 
+def provide_all(dependencies: Mapping[str, object], options: IdempotencyOptions = idempotency.DEFAULTS) -> dict:
+    """Return what handlers may ask for by name: what the service hands over, and what the kit reads of a request."""
+    return {"idempotency_key": provide_key(options)} | {name: provide(value) for name, value in dependencies.items()}
+
+
+def provide_key(options: IdempotencyOptions) -> Provide:
+    """Return the dependency that reads a request's key. A key counts within its route."""
+    keep = timedelta(hours=options.keep_hours)
+
+    def read(request: Request, header: KeyHeader = None) -> Key | None:
+        value = idempotency.parse(request.headers.getall(idempotency.HEADER, [])) if header is not None else None
+        if value is None:
+            return None
+        route = f"{request.method} {request.scope['path_template']}"
+        return Key(value, route, f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}", keep)
+
+    return Provide(read, sync_to_thread=False)
+
+
 def provide(value: object) -> Provide:
     """Return a dependency that is the same object for every request."""
     return Provide(lambda: value, sync_to_thread=False)
+
+
+async def once[Body](
+    db: Database,
+    key: Key | None,
+    data: object,
+    work: Callable[[Connection], Awaitable[Response[Body]]],
+    *,
+    caller: str = "",
+) -> Response[Body]:
+    """Run `work` in a transaction, and no second time for the same key: then the client gets the stored reply.
+
+    `data` is the body, to tell a repeated request from another one, which is refused. Keys of different callers have
+    nothing to do with each other. Without a key, the work is just done. Cookies are not stored.
+    """
+    async with db.transaction() as connection:
+        if key is None:
+            return await work(connection)
+        entry = idempotency.identify(key, data, caller)
+        if reply := await idempotency.find_reply(connection, entry):
+            return Response(cast("Body", reply.body), status_code=reply.status, headers=reply.headers)
+        response = await work(connection)
+        body = response.render(response.content, MediaType.JSON)
+        await idempotency.store_reply(connection, entry, Reply(response.status_code, dict(response.headers), body))
+        return response
 
 
 class StrictRequest(Request[Any, Any, Any]):
