@@ -9,9 +9,6 @@ import msgspec
 
 from service.kit.problems import Problem, invalid
 
-MOST_BYTES = 1_000_000
-"""The largest body that is read; more is answered with 413."""
-
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 SURROGATE = re.compile("[\ud800-\udfff]")
 FAULT = re.compile(r"(?P<detail>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)

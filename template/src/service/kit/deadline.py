@@ -14,6 +14,11 @@ def set_end(seconds: float) -> None:
     ends_at.set(time.monotonic() + seconds)
 
 
+def lift() -> None:
+    """Let the work of the current context take as long as it takes."""
+    ends_at.set(inf)
+
+
 def cut(most: float) -> float:
     """Return `most` seconds, or what is left of the request when that is less. Never less than zero."""
     end = ends_at.get()

@@ -25,7 +25,7 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
     """Prepare everything and serve until Ctrl-C or SIGTERM, which end the preparation as well."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     own = "DATABASE_URL" not in os.environ
-    os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true"}
+    os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     os.environ.setdefault("LOG_FORMAT", "console")
     try:
         with provide_database(own) as url:

@@ -1,67 +1,101 @@
 # kit: updated by the template; extend it from app.py
-"""The outermost layer: every request has an id, and every request gets an answer."""
+"""The outermost layer: every request is bounded in what it sends and how long it takes, and gets an answer."""
 
+import asyncio
 import re
-import secrets
-from contextvars import ContextVar
+from typing import Annotated
 
 import structlog
+from pydantic import BaseModel, Field
 
-from service.kit import asgi, problems
-from service.kit.problems import Problem
+from service.kit import asgi, deadline, health, problems, uploads
+from service.kit.exchange import Exchange
+from service.kit.postgres import Seconds
+from service.kit.problems import Problem, busy
 
 log = structlog.get_logger()
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request being answered, for logs, problems and outgoing calls."""
+PORT = re.compile(r":\d*$")
 
-ACCEPTED_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What a caller may send: anything else could forge log lines, so it is replaced."""
+
+class EdgeOptions(BaseModel, frozen=True):
+    """EDGE_*: what one worker takes from clients, and what it tells them."""
+
+    request_timeout: Annotated[Seconds, Field(description="seconds until a request is answered, then 504")] = 10
+    concurrency: Annotated[int, Field(ge=1, le=100_000, description="requests under way in one worker, then 503")] = 100
+    body_bytes: Annotated[int, Field(ge=1, le=2**40, description="the largest request body, then 413")] = 1_000_000
+    body_grace: Annotated[Seconds, Field(description="seconds in which a request body may be slow")] = 3
+    body_rate: Annotated[int, Field(ge=1, description="bytes per second that it needs then, or 408")] = 10_000
+    stall_timeout: Annotated[Seconds, Field(description="seconds a client may not read a stream, then it ends")] = 30
+    hosts: Annotated[str, Field(description="names that requests may be for, with commas between; none is any")] = ""
+    log: Annotated[bool, Field(description="write a line for each request")] = True
+    timing: Annotated[bool, Field(description="tell clients where the time went, in the header Server-Timing")] = False
 
 
 class Edge:
-    """Wrap an application: `x-request-id` in and out, and a problem for whatever escapes from within."""
+    """Wrap an application: a request id, limits, protective headers, a log line, and problems for all errors."""
 
-    def __init__(self, app: asgi.App) -> None:
+    def __init__(self, app: asgi.App, options: EdgeOptions | None = None) -> None:
         self.app = app
+        self.options = options or EdgeOptions()
+        self.hosts = frozenset(name.strip().lower() for name in self.options.hosts.split(",") if name.strip())
+        self.under_way = 0
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        identity = identify(scope)
-        request_id.set(identity)
-        structlog.contextvars.bind_contextvars(request_id=identity)
-        started = False
-
-        async def send_identified(message: asgi.Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message["headers"], (b"x-request-id", identity.encode())]
-            await send(message)
-
+        exchange = Exchange(scope, send, self.options.stall_timeout, show_timing=self.options.timing)
+        refusal = None
         try:
-            await self.app(scope, receive, send_identified)
+            if scope["path"] in health.PATHS:
+                await self.app(scope, receive, exchange.send)
+            else:
+                await self.admit(exchange, scope, receive)
         except Problem as problem:
-            if problem.status >= 500:
-                log.warning(
-                    "request refused", status=problem.status, detail=problem.detail, cause=repr(problem.__cause__)
-                )
-            await answer(problem, send_identified)
+            refusal = problem
+            if exchange.started:
+                raise
+            await exchange.refuse(problem)
         except Exception:
             log.exception("request failed", method=scope["method"], path=scope["path"])
-            if started:
+            if exchange.started:
                 raise  # too late for another answer: the server cuts the connection, so that the client notices
-            await answer(problems.internal(), send_identified)
+            await exchange.refuse(problems.internal())
+        finally:
+            if self.options.log and scope["path"] not in health.PATHS:
+                exchange.write_log(refusal)
+
+    async def admit(self, exchange: Exchange, scope: asgi.Scope, receive: asgi.Receive) -> None:
+        """Let a request through to the application, unless it is for another host or one too many."""
+        self.refuse_foreign_host(scope)
+        if self.under_way >= self.options.concurrency:
+            raise busy("The service is answering as many requests as it can. Try again shortly.")
+        options = self.options
+        bounded = uploads.limit(scope, receive, options.body_bytes, options.body_grace, options.body_rate)
+        self.under_way += 1
+        deadline.set_end(options.request_timeout)
+        try:
+            async with asyncio.timeout(options.request_timeout) as exchange.timeout:
+                await self.app(scope, bounded, exchange.send)
+        except TimeoutError:
+            if exchange.timeout and exchange.timeout.expired():
+                raise late(exchange) from None
+            raise
+        finally:
+            deadline.lift()
+            self.under_way -= 1
+
+    def refuse_foreign_host(self, scope: asgi.Scope) -> None:
+        """Raise a 400 problem when the request is for no host, or for one that is not ours."""
+        host = asgi.header(scope, b"host")
+        if not host and scope["http_version"] not in ("1", "1.0"):
+            raise Problem(400, "no-host", "Send the header host.")
+        if self.hosts and PORT.sub("", host or "").lower() not in self.hosts:
+            raise Problem(400, "unknown-host", "This service does not answer for the host of the request.")
 
 
-def identify(scope: asgi.Scope) -> str:
-    """Return the caller's request id when it is acceptable, else a new one."""
-    given = asgi.header(scope, b"x-request-id") or ""
-    return given if ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)
-
-
-async def answer(problem: Problem, send: asgi.Send) -> None:
-    """Send a problem as the response."""
-    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    await asgi.respond(send, problem.status, problem.encode(request_id.get()), problems.MEDIA_TYPE, headers)
+def late(exchange: Exchange) -> Problem:
+    """Return the problem of a request that passed its deadline. What it did until then may stand."""
+    if exchange.started:
+        return Problem(504, "stalled", "The client stopped reading the response.")
+    return Problem(504, "timeout", "The request took too long. Read before you repeat it: it may have taken effect.")

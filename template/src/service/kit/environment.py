@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.kit.edge import EdgeOptions
 from service.kit.idempotency import IdempotencyOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
@@ -25,6 +26,7 @@ class Environment(BaseSettings):
     database: DatabaseOptions
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
+    edge: EdgeOptions = EdgeOptions()
     idempotency: IdempotencyOptions = IdempotencyOptions()
     log: LogOptions = LogOptions()
 

@@ -17,6 +17,8 @@ from service.kit.problems import Problem
 
 log = structlog.get_logger()
 
+PATHS = frozenset(("/livez", "/readyz"))
+
 CHECK_SECONDS = 2.0
 """The longest a check may take; a probe's own time-out should be longer."""
 
@@ -62,7 +64,7 @@ class Health:
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         path = scope.get("path")
-        if path not in ("/livez", "/readyz"):
+        if path not in PATHS:
             return await self.app(scope, receive, send)
         if scope["method"] not in ("GET", "HEAD"):
             raise Problem(405, "method-not-allowed", f"{path} answers GET.", headers={"allow": "GET, HEAD"})

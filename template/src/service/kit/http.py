@@ -10,16 +10,19 @@ from functools import partial
 from importlib.metadata import metadata
 from typing import Annotated, Any, NoReturn, cast
 
-from litestar import Litestar, MediaType, Request, Response, Router
+import msgspec
+from litestar import Litestar, Request, Response, Router
 from litestar.constants import RESERVED_KWARGS
 from litestar.di import NamedDependency, Provide
+from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
+from litestar.serialization import default_serializer
 
-from service.kit import asgi, bodies, failures, idempotency, openapi, pages
+from service.kit import asgi, bodies, failures, idempotency, openapi, pages, timing
 from service.kit.db import Connection, Database
 from service.kit.idempotency import IdempotencyOptions, Key, Reply
 from service.kit.problems import InvalidField, Problem, invalid
@@ -39,6 +42,8 @@ KeyHeader = Annotated[
         examples=[Example(value="0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e")],
     ),
 ]
+
+ENCODER = msgspec.json.Encoder(enc_hook=default_serializer)
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,9 @@ def build(
         dependencies=provide_all(dependencies, idempotency),
         exception_handlers={Exception: partial(raise_problem, constraints)},
         before_request=refuse_stray_parameters,
+        after_request=encode,
         request_class=StrictRequest,
-        request_max_body_size=bodies.MOST_BYTES,
+        request_max_body_size=None,  # the edge bounds bodies
         openapi_config=None,
     )
     return cast("asgi.App", app)
@@ -106,7 +112,9 @@ def find_bodies(app: Litestar) -> Iterator[type]:
             yield definition.annotation
 
 
-def provide_all(dependencies: Mapping[str, object], options: IdempotencyOptions = idempotency.DEFAULTS) -> dict:
+def provide_all(
+    dependencies: Mapping[str, object], options: IdempotencyOptions = idempotency.DEFAULTS
+) -> dict[str, Provide]:
     """Return what handlers may ask for by name: what the service hands over, and what the kit reads of a request."""
     return {"idempotency_key": provide_key(options)} | {name: provide(value) for name, value in dependencies.items()}
 
@@ -148,11 +156,22 @@ async def once[Body](
             return await work(connection)
         entry = idempotency.identify(key, data, caller)
         if reply := await idempotency.find_reply(connection, entry):
-            return Response(cast("Body", reply.body), status_code=reply.status, headers=reply.headers)
-        response = await work(connection)
+            return Response(
+                cast("Body", reply.body), media_type=MediaType.JSON, status_code=reply.status, headers=reply.headers
+            )
+        response = await encode(await work(connection))
         body = response.render(response.content, MediaType.JSON)
         await idempotency.store_reply(connection, entry, Reply(response.status_code, dict(response.headers), body))
         return response
+
+
+async def encode(response: Response[Any]) -> Response[Any]:
+    """Encode the content of a response as JSON, on the account of the request."""
+    if type(response) is Response and not isinstance(response.content, bytes | str | None):
+        with timing.Span("encoding"):
+            response.content = ENCODER.encode(response.content)
+        response.media_type = response.media_type or MediaType.JSON
+    return response
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -204,7 +223,6 @@ def rejection(error: HTTPException) -> Problem:
     known = {
         404: ("not-found", "Nothing is at this path."),
         405: ("method-not-allowed", "This path does not answer that method; the header Allow lists what it answers."),
-        413: ("too-large", f"The body is larger than {bodies.MOST_BYTES} bytes."),
     }
     kind, detail = known.get(error.status_code, ("rejected", error.detail))
     return Problem(error.status_code, kind, detail, headers=dict(error.headers or {}))

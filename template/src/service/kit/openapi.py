@@ -36,6 +36,9 @@ SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: true, displa
 </html>
 """
 
+POLICY = b"default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+"""What the page may load: its own files, and what Swagger UI writes into it."""
+
 REFERENCE = "#/components/schemas/"
 MODULE_PATH = re.compile(r"(?<=_)(\w+\.)+(?=\w+_\")")
 """What the framework writes before the name of a type inside a generic one, and msgspec leaves out."""
@@ -59,7 +62,7 @@ class Docs:
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET" and self.find(scope["path"]):
             body, media_type = self.files[scope["path"]]
-            return await asgi.respond(send, 200, body, media_type, [])
+            return await asgi.respond(send, 200, body, media_type, [(b"content-security-policy", POLICY)])
         await self.app(scope, receive, send)
 
     def find(self, path: str) -> bool:

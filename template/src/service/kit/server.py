@@ -65,7 +65,6 @@ def serve(
         respawn_failed_workers=not watched,
         respawn_interval=0.1,
         workers_kill_timeout=5,
-        log_access=bool(watched),
         reload=bool(watched),
         reload_paths=watched or None,
         reload_ignore_worker_failure=True,
