@@ -46,6 +46,7 @@ TESTS = {
     "test_documents.py::test_a_measurement_runs": [
         "uv run python -m tests.performance.paging",
         "uv run python -m tests.performance.first_request",
+        "uv run python -m tests.performance.keys",
     ],
 }
 """Which commands each test runs."""
@@ -53,6 +54,7 @@ TESTS = {
 MEASUREMENTS = {
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
+    "keys": ["--rounds", "2", "--requests", "5"],
 }
 
 

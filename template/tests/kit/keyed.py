@@ -1,6 +1,7 @@
 # kit: updated by the template
 """Fixtures and helpers of the tests that send requests with a key to the service in `notes`."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import asyncpg
@@ -44,8 +45,13 @@ async def count(raw: asyncpg.Connection, table: str = "notes") -> int:
     return await raw.fetchval(f"select count(*) from {table}")
 
 
+WAITING = """
+select pid from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())
+"""
+
+
 async def wait_for_lock(raw: asyncpg.Connection) -> int:
     """Return the process of the session that waits for a lock, as soon as one does."""
-    while not (pid := await raw.fetchval("select pid from pg_locks where not granted")):
-        pass
+    while not (pid := await raw.fetchval(WAITING)):
+        await asyncio.sleep(0.01)
     return pid

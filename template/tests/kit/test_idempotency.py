@@ -89,6 +89,12 @@ async def test_a_request_in_flight_is_answered_with_409_at_once(client: httpx.As
     assert (await post(client)).content == (await first).content
 
 
+async def test_what_is_stored_is_sent_to_any_number_at_once(client: httpx.AsyncClient):
+    await post(client)
+    replies = await asyncio.gather(*(post(client) for _ in range(30)))
+    assert {(reply.status_code, reply.headers.get("idempotency-replayed")) for reply in replies} == {(201, "true")}
+
+
 async def test_a_reply_is_kept_as_long_as_the_setting_says(settings: Settings, raw: asyncpg.Connection):
     short = settings.model_copy(update={"idempotency": IdempotencyOptions(keep_hours=1)})
     async with open_client(notes.build(short)) as client:

@@ -1,4 +1,6 @@
 # kit: updated by the template
+import re
+
 import asyncpg
 import httpx
 import pytest
@@ -50,3 +52,4 @@ def test_the_description_tells_of_the_header():
     operation = http.describe(slices, {"db": None}, NAME)["paths"]["/notes/{folder}"]["post"]
     (header,) = [parameter for parameter in operation["parameters"] if parameter["in"] == "header"]
     assert (header["name"], header["required"], header["schema"]["type"]) == ("Idempotency-Key", False, "string")
+    assert re.search(header["schema"]["pattern"], header["examples"].popitem()[1]["value"])

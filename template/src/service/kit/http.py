@@ -39,6 +39,7 @@ KeyHeader = Annotated[
     HeaderParameter(
         name=idempotency.HEADER,
         description="One for each request, and the same for each retry of it, which then gets the first reply.",
+        schema_extra={"pattern": f"^{idempotency.PATTERN}$"},
         examples=[Example(value="0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e")],
     ),
 ]

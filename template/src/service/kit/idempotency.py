@@ -24,8 +24,7 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 """Marks a reply that comes from the table: nothing was done this time."""
 
-BARE = re.compile(r"(?!\")[\x21-\x7e]{1,255}")
-QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
+PATTERN = r'([!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")'
 """The draft's form is a string of RFC 9651, in quotes; most clients send the bare key, and both name the same."""
 
 
@@ -119,10 +118,8 @@ def parse(sent: Sequence[str]) -> str | None:
     if not sent:
         return None
     line = sent[0].strip() if len(sent) == 1 else ""
-    if quoted := QUOTED.fullmatch(line):
-        return re.sub(r"\\(.)", r"\1", quoted[1])
-    if BARE.fullmatch(line):
-        return line
+    if re.fullmatch(PATTERN, line):
+        return re.sub(r"\\(.)", r"\1", line[1:-1]) if line.startswith('"') else line
     detail = "send it once, with 1 to 255 visible ASCII characters; a new UUID for each new request is a good key"
     raise Problem(400, "malformed", f"{HEADER}: {detail}", InvalidField(HEADER, detail))
 
@@ -147,10 +144,11 @@ async def find_reply(connection: Connection, entry: Entry) -> Reply | None:
 
     Raises a 409 problem while another has the key, and a 422 problem when the key was used for another request.
     """
-    if not await connection.fetch_one(take_lock, int.from_bytes(entry.digest[:8], signed=True)):
-        raise in_flight()
+    is_first = await connection.fetch_one(take_lock, int.from_bytes(entry.digest[:8], signed=True))
     row = await connection.find(read_reply, entry.digest)
     if row is None:
+        if not is_first:
+            raise in_flight()
         return None
     if row.fingerprint != entry.fingerprint:
         detail = "it was used for another request; send a new key with a new request"
