@@ -9,6 +9,7 @@ import http.client
 import itertools
 import json
 import statistics
+from pathlib import Path
 from uuid import uuid4
 
 from tests.performance import rendered
@@ -27,8 +28,9 @@ def main() -> None:
     with rendered.start(1000, options.port) as folder:
         client = http.client.HTTPConnection("127.0.0.1", options.port)
         create(client, KINDS[0])  # so that there are backends to look for
-        everything = rendered.find_processes(folder)
-        service = [pid for pid in everything if is_service(pid, str(folder))]
+        commands = {pid: read_command(pid) for pid in rendered.find_processes(folder)}
+        everything = [pid for pid, command in commands.items() if "autovacuum worker" not in command]  # those end
+        service = [pid for pid in everything if f"{folder}/.venv" in commands[pid]]
         costs = {kind: [] for kind in KINDS}
         for _ in range(options.rounds):
             for kind, spent in costs.items():
@@ -37,16 +39,16 @@ def main() -> None:
     for part, name in enumerate(("service", "service and PostgreSQL")):
         plain = [spent[part] for spent in costs[KINDS[0]]]
         for kind, spent in costs.items():
-            ratios = sorted(cost[part] / base for cost, base in zip(spent, plain, strict=True))
-            middle = statistics.median(cost[part] for cost in spent) * 1e6
-            spread = f"{statistics.median(ratios):.2f} times, from {ratios[0]:.2f} to {ratios[-1]:.2f}"
-            print(f"{name:22}  {kind:23}  {middle:7,.0f} µs  {spread}")
+            ratios = [cost[part] / base for cost, base in zip(spent, plain, strict=True)]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            cost = statistics.median(cost[part] for cost in spent) * 1e6
+            spread = f"{middle:.2f} times, half of the rounds from {low:.2f} to {high:.2f}"
+            print(f"{name:22}  {kind:23}  {cost:7,.0f} µs  {spread}")
 
 
-def is_service(pid: int, folder: str) -> bool:
-    """Return whether a process belongs to the service, and not to PostgreSQL."""
-    with open(f"/proc/{pid}/cmdline") as command:
-        return f"{folder}/.venv/bin/python" in command.read()
+def read_command(pid: int) -> str:
+    """Return the command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
 def measure(client: http.client.HTTPConnection, kind: str, requests: int, *groups: list[int]) -> tuple[float, ...]:

@@ -1,7 +1,6 @@
 # kit: updated by the template
 """Fixtures and helpers of the tests that send requests with a key to the service in `notes`."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import asyncpg
@@ -46,12 +45,14 @@ async def count(raw: asyncpg.Connection, table: str = "notes") -> int:
 
 
 WAITING = """
-select pid from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())
+select pid
+  from pg_locks
+ where not granted and database = (select oid from pg_database where datname = current_database())
 """
 
 
 async def wait_for_lock(raw: asyncpg.Connection) -> int:
     """Return the process of the session that waits for a lock, as soon as one does."""
     while not (pid := await raw.fetchval(WAITING)):
-        await asyncio.sleep(0.01)
+        await raw.execute("select pg_sleep(0.01)")
     return pid

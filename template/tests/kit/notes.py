@@ -61,7 +61,7 @@ async def create_strictly(db: Db, data: JSONBody[NewNote], idempotency_key: Idem
     async def work(connection: Connection) -> Response[Note]:
         return Response(await connection.fetch_one(insert_note, data.text, 0))
 
-    return await once(db, idempotency.require(idempotency_key), data, work, caller="ada")
+    return await once(db, idempotency.require(idempotency_key), data, work)
 
 
 @get("/process")

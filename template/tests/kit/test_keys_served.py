@@ -66,7 +66,7 @@ async def test_a_worker_killed_between_its_commit_and_its_reply_leaves_the_reply
         stalled = asyncio.create_task(client.post(f"{url}/1", json=NOTE, headers=KEY | {"x-stall": "yes"}))
         while await count(raw) == 0:
             assert not stalled.done()
-            await asyncio.sleep(0.01)
+            await raw.execute("select pg_sleep(0.01)")
         os.kill(worker, signal.SIGKILL)
         with pytest.raises(httpx.TransportError):
             await stalled
