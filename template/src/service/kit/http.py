@@ -1,7 +1,6 @@
 # kit: updated by the template; extend it from app.py
 """The one kit module that knows the web framework: it turns slices into an ASGI application."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import msgspec
 from litestar import Litestar, Request, Response, Router
 from litestar.constants import RESERVED_KWARGS
 from litestar.di import NamedDependency, Provide
-from litestar.enums import MediaType
+from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Example
@@ -22,10 +21,10 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
 from litestar.serialization import default_serializer
 
-from service.kit import asgi, bodies, failures, idempotency, openapi, pages, timing
+from service.kit import asgi, bodies, failures, idempotency, openapi, pages, parameters, timing
 from service.kit.db import Connection, Database
 from service.kit.idempotency import IdempotencyOptions, Key, Reply
-from service.kit.problems import InvalidField, Problem, invalid
+from service.kit.problems import InvalidField, Problem
 
 # What handlers declare as parameters: `db: Db`, `limit: Limit`, `idempotency_key: IdempotencyKey`.
 Db = NamedDependency[Database]
@@ -77,7 +76,7 @@ def build(
         lifespan=[lambda _, resource=resource: resource for resource in resources],
         dependencies=provide_all(dependencies, idempotency),
         exception_handlers={Exception: partial(raise_problem, constraints)},
-        before_request=refuse_stray_parameters,
+        before_request=preempt,
         after_request=encode,
         request_class=StrictRequest,
         request_max_body_size=None,  # the edge bounds bodies
@@ -184,17 +183,20 @@ class StrictRequest(Request[Any, Any, Any]):
         return bodies.decode(await self.body(), self.headers.get("content-type", ""), kind)
 
 
-def refuse_stray_parameters(request: Request) -> None:
-    """Refuse a query parameter that the handler does not know, or gets twice. A misspelt filter filters nothing."""
-    if not request.scope["query_string"]:
-        return
-    handler = request.route_handler
-    known = handler.parsed_fn_signature.parameters.keys() - RESERVED_KWARGS - handler.resolve_dependencies().keys()
-    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
-        if name not in known or name in request.path_params:
-            raise invalid(name, f"there is no such parameter; known are {', '.join(sorted(known)) or 'none'}")
-        if times > 1:
-            raise invalid(name, "it is given twice")
+def preempt(request: Request) -> Response[None] | None:
+    """Answer OPTIONS, for which the framework lists one method of several, and check the query."""
+    if request.method == HttpMethod.OPTIONS:
+        route = next(
+            item for item in request.app.routes if request.route_handler in getattr(item, "route_handlers", ())
+        )
+        return Response(None, status_code=204, headers={"allow": ", ".join(sorted(cast("HTTPRoute", route).methods))})
+    if request.scope["query_string"]:
+        handler = request.route_handler
+        elsewhere = RESERVED_KWARGS | handler.resolve_dependencies().keys() | request.path_params.keys()
+        signature = handler.parsed_fn_signature.parameters
+        known = {name: definition.annotation for name, definition in signature.items() if name not in elsewhere}
+        parameters.check(request.query_params.multi_items(), known)
+    return None
 
 
 def raise_problem(constraints: failures.Constraints, _: Request, error: Exception) -> NoReturn:

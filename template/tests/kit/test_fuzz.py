@@ -1,0 +1,42 @@
+# kit: updated by the template
+"""The whole API, asked by a machine for all that its description allows, and for much that it does not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.processes import ROOT, find_port, start, wait_until_live
+
+pytestmark = pytest.mark.faults
+
+# What a description in JSON Schema allows and the service refuses: 1.0 for an integer, and a cursor of no list.
+EXCLUDED = "positive_data_acceptance"
+
+
+def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database_url: str, tmp_path: Path):
+    url = f"http://127.0.0.1:{(port := find_port())}"
+    settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "SERVER_DOCS": "true"}
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "run",
+        f"{url}/openapi.json",
+        "--no-color",
+        "--max-examples=25",
+    ]
+    checks = [
+        "--checks=all",
+        f"--exclude-checks={EXCLUDED}",
+        "--generation-allow-x00=true",
+        "--generation-deterministic",
+    ]
+    with start("serve", cwd=tmp_path, **settings) as process:
+        wait_until_live(process, url)
+        result = subprocess.run(
+            [*command, *checks], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        )
+    assert result.returncode == 0, f"{result.stdout}\n{(tmp_path / 'output').read_text('utf-8')[-3000:]}"
+    assert "Tested:" in result.stdout or not any((ROOT / "src/service").glob("*/http.py")), result.stdout
