@@ -45,8 +45,10 @@ TESTS = {
     "test_style.py::test_a_tool_has_nothing_to_say": ["uv run ruff format && uv run ruff check", "uv run ty check"],
     "test_documents.py::test_a_measurement_runs": [
         "uv run python -m tests.performance.paging",
+        "uv run python -m tests.performance.pool",
         "uv run python -m tests.performance.first_request",
         "uv run python -m tests.performance.keys",
+        "uv run python -m tests.performance.compression",
     ],
 }
 """Which commands each test runs."""
@@ -55,6 +57,8 @@ MEASUREMENTS = {
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
     "keys": ["--rounds", "2", "--requests", "5"],
+    "pool": ["--rounds", "2", "--statements", "50"],
+    "compression": ["--rows", "2000", "--rounds", "1"],
 }
 
 

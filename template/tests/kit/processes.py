@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,11 +42,13 @@ def run(*arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.Comple
 
 
 @contextmanager
-def start(*arguments: str, cwd: Path, **settings: str) -> Generator[subprocess.Popen[bytes]]:
+def start(
+    *arguments: str, cwd: Path, command: Sequence[str] = COMMAND, **settings: str
+) -> Generator[subprocess.Popen[bytes]]:
     """Start a command that stays, in a process group of its own, with its output in cwd/output; end it afterwards."""
     with (cwd / "output").open("wb") as output:
         process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             env=make_environment(settings),
             cwd=cwd,
             stdout=output,

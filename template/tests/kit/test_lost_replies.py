@@ -59,7 +59,7 @@ async def test_a_connection_lost_at_commit_is_a_503_and_the_retry_gets_the_reply
         database = settings.database.model_copy(update={"url": SecretStr(url)})
         async with open_client(notes.build(settings.model_copy(update={"database": database}))) as client:
             lost = await post(client)
-            assert tell(lost) == (503, "urn:problem:busy")
+            assert tell(lost) == (503, "urn:problem:outcome-unknown")
             assert await count(raw) == 1, "it was committed, and nobody knew"
             again = await post(client)
             assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
@@ -73,7 +73,7 @@ async def test_a_backend_that_ends_in_the_middle_is_a_503_and_the_retry_has_the_
         await raw.execute("lock table notes")
         waiting = asyncio.create_task(post(client))
         await raw.execute("select pg_terminate_backend($1)", await wait_for_lock(raw))
-        assert tell(await waiting) == (503, "urn:problem:busy")
+        assert tell(await waiting) == (503, "urn:problem:outcome-unknown")
     assert (await count(raw), await count(raw, "kit.idempotency_keys")) == (0, 0)
     again = await post(client)
     assert (again.status_code, "idempotency-replayed" in again.headers) == (201, False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from service.kit import development, environment, postgres, server
+from service.kit import capacity, development, environment, postgres, server
 from service.kit.commands.migrate import migrate_schema
 from service.kit.commands.new import new
 from service.kit.commands.plans import show_plans
@@ -72,12 +72,12 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
 def serve(wiring: Wiring) -> None:
     """Run for production, on SERVER_HOST and SERVER_PORT.
 
-    Refuses to start when a setting is missing or wrong. It starts even while the database is away: /readyz says 503
-    until it is back.
+    Refuses to start when a setting is missing or wrong, or when PostgreSQL lets fewer connections in than all workers
+    may open. It starts even while the database is away: /readyz says 503 until it is back.
     """
     settings = environment.read(wiring.settings)
     try:
-        asyncio.run(postgres.check(settings.database))
+        asyncio.run(capacity.check(settings.database, settings.server.workers))
     except postgres.UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: /readyz answers 503 until the database is there.", err=True)
     server.serve(wiring.create, settings.server)

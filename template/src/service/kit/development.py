@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from service.kit import embedded, environment, migrate, postgres, server
+from service.kit import capacity, embedded, environment, migrate, postgres, server
 from service.kit.db import Database
 from service.kit.environment import Environment
 from service.kit.http import Slice
@@ -33,6 +33,7 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
             settings = environment.read(kind)
             server.check_port(settings.server)
             asyncio.run(apply_migrations(settings))
+            asyncio.run(capacity.check(settings.database, settings.server.workers))
             asyncio.run(add_rows(settings, slices, (DEFAULT_ROWS if own else 0) if seed is None else seed))
             click.echo(welcome(settings, slices, own))
             watched = [PACKAGE, settings.migrations.folder]

@@ -3,11 +3,14 @@
 
 import os
 from collections.abc import Iterator
+from typing import Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.kit import capacity
+from service.kit.compress import CompressionOptions
 from service.kit.edge import EdgeOptions
 from service.kit.idempotency import IdempotencyOptions
 from service.kit.migrate import MigrationOptions
@@ -28,7 +31,16 @@ class Environment(BaseSettings):
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
     idempotency: IdempotencyOptions = IdempotencyOptions()
+    compression: CompressionOptions = CompressionOptions()
     log: LogOptions = LogOptions()
+
+    @model_validator(mode="after")
+    def size_pool(self) -> Self:
+        """Fill in the size of the pool, which depends on the number of workers."""
+        if self.database.pool_size is None:
+            size = capacity.choose_pool_size(self.server.workers)
+            self.__dict__["database"] = self.database.model_copy(update={"pool_size": size})
+        return self
 
 
 class SettingsError(Exception):

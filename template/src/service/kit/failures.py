@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import asyncpg
 
-from service.kit.problems import Problem, busy
+from service.kit.problems import RETRY_AFTER, Problem, busy
 
 type Constraints = Mapping[str, Callable[[], Problem]]
 
@@ -28,8 +28,27 @@ UNREACHABLE = (
 """The connection was refused, lost or never made. Whether a statement that was under way took effect is unknown."""
 
 
-LOST = re.compile("closed|released back")
-"""How asyncpg's own errors tell of a lost connection: one that ends while it is borrowed goes back to the pool."""
+LOST = re.compile("closed")
+"""How asyncpg's own errors tell of a lost connection."""
+
+UNKNOWN = "If the request was to change something, look whether it did before you repeat it."
+
+CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""What undoes a transaction for the sake of another. The same work, begun anew, may well succeed."""
+
+
+def refuse(error: Exception) -> Exception:
+    """Return what to raise when no connection could be opened: a 503 problem, as nothing was done yet."""
+    if not isinstance(error, (*UNREACHABLE, asyncpg.PostgresError)):
+        return error
+    problem = busy("The database cannot be reached.")
+    problem.__cause__ = error
+    return problem
+
+
+def leave_open(detail: str) -> Problem:
+    """503: whether a change was made is unknown, so nothing may repeat it blindly, neither we nor the client."""
+    return Problem(503, "outcome-unknown", f"{detail} {UNKNOWN}", headers={"retry-after": str(RETRY_AFTER)})
 
 
 def explain(error: Exception, constraints: Constraints) -> Problem | None:
@@ -45,11 +64,15 @@ def explain(error: Exception, constraints: Constraints) -> Problem | None:
             return Problem(422, "invalid", "A value lies outside what the database can store.")
         case asyncpg.LockNotAvailableError():
             return busy("Another request holds what this one needs.")
-        case asyncpg.QueryCanceledError() | TimeoutError():
-            return Problem(504, "timeout", "The database did not answer in time. Nothing was changed.")
+        case _ if isinstance(error, CONFLICTS):
+            return busy("Other requests changed the same at the same time.")
+        case asyncpg.QueryCanceledError():
+            return Problem(504, "timeout", "The database took too long, and undid the statement that did.")
+        case TimeoutError():
+            return Problem(504, "timeout", f"The database did not answer in time. {UNKNOWN}")
         case asyncpg.InterfaceError() if not LOST.search(str(error)):
             return None  # the interface was misused: too many arguments, two statements at once on one connection
         case _ if isinstance(error, UNREACHABLE):
-            return busy("The connection to the database was lost.")
+            return leave_open("The connection to the database was lost.")
         case _:
             return None

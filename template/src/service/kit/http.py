@@ -149,20 +149,23 @@ async def once[Body](
     """Run `work` in a transaction, and no second time for the same key: then the client gets the stored reply.
 
     `data` is the body, to tell a repeated request from another one, which is refused. Keys of different callers have
-    nothing to do with each other. Without a key, the work is just done. Cookies are not stored.
+    nothing to do with each other. Without a key, the work is just done. Cookies are not stored. A deadlock lets all of
+    it run again.
     """
-    async with db.transaction() as connection:
+
+    async def attempt(connection: Connection) -> Response[Body]:
         if key is None:
             return await work(connection)
         entry = idempotency.identify(key, data, caller)
         if reply := await idempotency.find_reply(connection, entry):
-            return Response(
-                cast("Body", reply.body), media_type=MediaType.JSON, status_code=reply.status, headers=reply.headers
-            )
+            body = cast("Body", reply.body)
+            return Response(body, media_type=MediaType.JSON, status_code=reply.status, headers=reply.headers)
         response = await encode(await work(connection))
-        body = response.render(response.content, MediaType.JSON)
-        await idempotency.store_reply(connection, entry, Reply(response.status_code, dict(response.headers), body))
+        content = response.render(response.content, MediaType.JSON)
+        await idempotency.store_reply(connection, entry, Reply(response.status_code, dict(response.headers), content))
         return response
+
+    return await db.in_transaction(attempt)
 
 
 async def encode(response: Response[Any]) -> Response[Any]:

@@ -81,7 +81,7 @@ async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> 
 
 async def apply_pending(database: DatabaseOptions, options: MigrationOptions) -> AsyncIterator[tuple[Migration, float]]:
     """Apply every pending file, and yield each with the seconds it took."""
-    async with postgres.connect(database, "service migrate") as connection:
+    async with postgres.connect(postgres.bypass_pooler(database), "service migrate") as connection:
         await wait_for_turn(connection, options)
         await connection.execute(TABLE)
         pending = [file for file, applied_at in await match_files(connection, options.folder) if applied_at is None]

@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """Where PostgreSQL is, how long anything may wait for it, and how to open one connection outside the pool."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ OLDEST_SERVER = 18
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Lifetime = Annotated[float, Field(gt=0, le=86_400)]
 
 
 def check_url(url: SecretStr) -> SecretStr:
@@ -33,11 +35,23 @@ def check_url(url: SecretStr) -> SecretStr:
     return url
 
 
+Url = Annotated[SecretStr, AfterValidator(check_url)]
+
+
 class DatabaseOptions(BaseModel, frozen=True):
     """DATABASE_*: where PostgreSQL is, and how long anything may wait for it."""
 
-    url: Annotated[SecretStr, AfterValidator(check_url), Field(description=f"PostgreSQL, as {EXAMPLE_URL}")]
-    pool_size: Annotated[int, Field(ge=1, le=500, description="most connections of one worker")] = 10
+    url: Annotated[Url, Field(description=f"PostgreSQL, as {EXAMPLE_URL}")]
+    direct_url: Annotated[Url | None, Field(description="past a PgBouncer at DATABASE_URL, for migrations")] = None
+    replica_url: Annotated[Url | None, Field(description="a replica, for reads that may be some moments old")] = None
+    pool_size: Annotated[
+        int | None,
+        Field(ge=1, le=500, description="most connections of one worker; by default 4 for each core, shared"),
+    ] = None
+    pool_waiters: Annotated[int, Field(ge=0, le=10_000, description="requests that may wait for a connection")] = 50
+    reserve: Annotated[int, Field(ge=0, le=10_000, description="connections left to others, as other instances")] = 10
+    idle_lifetime: Annotated[Lifetime, Field(description="seconds that an unused connection stays open")] = 300
+    max_lifetime: Annotated[Lifetime, Field(description="seconds that a connection stays open")] = 1800
     connect_timeout: Annotated[Seconds, Field(description="seconds to open a connection")] = 3
     acquire_timeout: Annotated[Seconds, Field(description="seconds to wait for a free connection, then 503")] = 1
     lock_timeout: Annotated[Seconds, Field(description="seconds a statement may wait for a lock")] = 2
@@ -72,7 +86,9 @@ class UnreachableError(DatabaseError):
 
 
 @asynccontextmanager
-async def connect(options: DatabaseOptions, application: str) -> AsyncGenerator[asyncpg.Connection]:
+async def connect(
+    options: DatabaseOptions, application: str, settings: Mapping[str, str] = MappingProxyType({})
+) -> AsyncGenerator[asyncpg.Connection]:
     """Open a connection of its own, without time limits on statements, for migrations and checks.
 
     `application` shows in PostgreSQL's list of sessions. Raises `DatabaseError`.
@@ -82,7 +98,7 @@ async def connect(options: DatabaseOptions, application: str) -> AsyncGenerator[
         connection = await asyncpg.connect(
             options.url.get_secret_value(),
             timeout=options.connect_timeout,
-            server_settings={"application_name": application},
+            server_settings={**settings, "application_name": application},
         )
     except (*failures.UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
         raise explain(error, where) from error
@@ -91,6 +107,11 @@ async def connect(options: DatabaseOptions, application: str) -> AsyncGenerator[
         yield connection
     finally:
         await connection.close(timeout=options.connect_timeout)
+
+
+def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
+    """Return options that lead to PostgreSQL itself, for what needs a session of its own."""
+    return options.model_copy(update={"url": options.direct_url}) if options.direct_url else options
 
 
 async def check(options: DatabaseOptions) -> None:
@@ -104,6 +125,9 @@ def explain(error: Exception, where: str) -> DatabaseError:
     match error:
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError() | ValueError():
             return DatabaseError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
+        case asyncpg.ProtocolViolationError():
+            advice = "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
+            return DatabaseError(f"{where} refuses how the service connects: {error}. {advice}")
         case ConnectionError() if type(error) is ConnectionError:  # how asyncpg reports a foreign protocol
             return DatabaseError(f"What answers at {where} is not PostgreSQL. Correct DATABASE_URL.")
         case _:
@@ -122,13 +146,3 @@ def locate(options: DatabaseOptions) -> str:
     """Return where the database is, for messages: without user and password."""
     parts = urlsplit(options.url.get_secret_value())
     return f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-
-def session_settings(options: DatabaseOptions) -> dict[str, str]:
-    """Return what PostgreSQL enforces by itself on each connection, in its units."""
-    limits = {
-        "statement_timeout": options.statement_timeout,
-        "lock_timeout": options.lock_timeout,
-        "idle_in_transaction_session_timeout": options.command_timeout,
-    }
-    return {"application_name": "service"} | {name: f"{seconds * 1000:.0f}ms" for name, seconds in limits.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from service.kit.queries import Query
-from service.kit.sql import plans, rows
+from service.kit.sql import plans, rows, sessions
 from service.kit.sql.plans import Node
 
 LARGE = 10_000
@@ -66,9 +66,12 @@ async def check(connection: asyncpg.Connection, query: Query, schema: Schema) ->
 
 
 def check_text(query: Query) -> Iterator[Finding]:
-    """Refuse `select *`: a new column would change what is read, or break the row type, without anybody touching it."""
-    if STAR.search(LITERALS.sub("''", query.sql)):
+    """Refuse what the text tells: `select *`, which a new column changes, and state that outlasts the request."""
+    text = LITERALS.sub("''", query.sql)
+    if STAR.search(text):
         yield Finding("star", "it selects *", "List the columns; {columns} stands for the fields of the row type.")
+    for advice in sessions.find_traces(text):
+        yield Finding("session", "what it sets stays on the connection for other requests", advice)
 
 
 def check_params(query: Query, expected: list[str]) -> Iterator[Finding]:
