@@ -48,6 +48,7 @@ TESTS = {
         "uv run python -m tests.performance.paging",
         "uv run python -m tests.performance.pool",
         "uv run python -m tests.performance.first_request",
+        "uv run python -m tests.performance.keys",
         "uv run python -m tests.performance.compression",
         "uv run python -m tests.performance.compare",
         "uv run python -m tests.performance.export",
@@ -58,6 +59,7 @@ TESTS = {
 MEASUREMENTS = {
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
+    "keys": ["--rounds", "2", "--requests", "5"],
     "pool": ["--rounds", "2", "--statements", "50"],
     "compression": ["--rows", "2000", "--rounds", "1"],
     "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],

@@ -20,7 +20,7 @@ def build(settings: Settings) -> asgi.App:
     db = Database(settings.database)
     dependencies = {"db": db, "exports": Exports(db, settings.export)}
 
-    app = http.build(SLICES, resources=[db], dependencies=dependencies)
+    app = http.build(SLICES, resources=[db], dependencies=dependencies, idempotency=settings.idempotency)
     if settings.server.docs:
         app = Docs(app, partial(http.describe, SLICES, dependencies, NAME))
     app = Health(app, partial(find_pending, settings.database, settings.migrations))

@@ -13,6 +13,7 @@ from service.kit import capacity
 from service.kit.compress import CompressionOptions
 from service.kit.edge import EdgeOptions
 from service.kit.export import ExportOptions
+from service.kit.idempotency import IdempotencyOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
@@ -30,6 +31,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
+    idempotency: IdempotencyOptions = IdempotencyOptions()
     compression: CompressionOptions = CompressionOptions()
     export: ExportOptions = ExportOptions()
     log: LogOptions = LogOptions()

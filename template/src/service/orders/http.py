@@ -11,8 +11,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, structs
 
 from service.kit import formats, pages
+from service.kit.db import Connection, Database
 from service.kit.export import Export, Exports
-from service.kit.http import Cursor, Db, Exporting, Limit
+from service.kit.http import Cursor, Db, Exporting, IdempotencyKey, Limit, once
 from service.kit.pages import Keyset, Page
 from service.kit.problems import conflict, invalid, not_found
 from service.orders import queries
@@ -46,20 +47,28 @@ CreatedBefore = Annotated[datetime | None, QueryParameter(description="Orders ar
 
 
 @post("/", summary="Create an order")
-async def create_order(db: Db, data: JSONBody[NewOrder]) -> Response[Order]:
-    """Store a new order under a `reference` that no other order has."""
-    order = await db.fetch_one(
-        queries.create_order,
-        data.reference,
-        data.customer_email,
-        data.currency,
-        data.total_minor,
-        data.item_count,
-        data.tags,
-        data.gift,
-        data.note,
-    )
-    return Response(order, headers={"Location": f"/v1/orders/{order.id}"})
+async def create_order(db: Db, data: JSONBody[NewOrder], idempotency_key: IdempotencyKey) -> Response[Order]:
+    """Store a new order under a `reference` that no other order has.
+
+    With an `Idempotency-Key`, the same request sent again gets the first reply, and nothing is done twice.
+    """
+
+    async def work(connection: Connection | Database) -> Response[Order]:
+        order = await connection.fetch_one(
+            queries.create_order,
+            data.reference,
+            data.customer_email,
+            data.currency,
+            data.total_minor,
+            data.item_count,
+            data.tags,
+            data.gift,
+            data.note,
+        )
+        return Response(order, headers={"Location": f"/v1/orders/{order.id}"})
+
+    # One statement takes effect as a whole by itself; only with its key it needs a transaction.
+    return await (once(db, idempotency_key, data, work) if idempotency_key else work(db))
 
 
 @get("/{order_id:uuid}", summary="Read an order")

@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.kit import migrate
 from service.kit.migrate import MigrationOptions
-from service.kit.migrations.files import begin_linting
+from service.kit.migrations.files import begin_linting, read_files
 from service.kit.scaffold import http, migration, model, package, queries, scenario, seed, suite
 from service.kit.scaffold.refusal import Refusal
 from service.kit.scaffold.resource import Resource
@@ -43,7 +42,7 @@ def plan(project: Project, resource: Resource) -> dict[Path, str]:
     """Return the content of every new file by its path, or refuse."""
     if not project.tests.is_dir():
         raise Refusal(f"{project.tests} is no folder; a slice can be added only in the project's own folder.")
-    number = max((known.number for known in migrate.read_files(project.migrations)), default=0) + 1
+    number = max((known.number for known in read_files(project.migrations)), default=0) + 1
     check_free(project, resource)
     folder, tests = project.package / resource.plural, project.tests / resource.plural
     files = {
@@ -71,7 +70,7 @@ def check_free(project: Project, resource: Resource) -> None:
     for path in (*places, project.tests / resource.plural, locate_scenario(project, resource)):
         if path.exists():
             raise Refusal(f"{resource.plural}: {path} is there already; choose another name, or delete it first.")
-    schema = "\n".join(known.sql for known in migrate.read_files(project.migrations))
+    schema = "\n".join(known.sql for known in read_files(project.migrations))
     constraints = [name for name, _ in migration.list_constraints(resource)]
     for name in (resource.plural, *constraints, *migration.list_indexes(resource)):
         if len(name) > MOST_LETTERS:

@@ -1,10 +1,20 @@
 # kit: updated by the template; extend it from app.py
-"""Responses in one piece: JSON that is bytes already goes out as it is, past the framework's own way to build it."""
+"""How what a handler returns is sent: JSON is encoded once, and goes out as it is; exports are described."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from service.kit import asgi
+import msgspec
+from litestar import Response
+from litestar.enums import MediaType
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.serialization import default_serializer
+
+from service.kit import asgi, formats, timing
+
+ENCODER = msgspec.json.Encoder(enc_hook=default_serializer)
 
 BODILESS = (204, 304)
 OWN = {"content-type", "content-length"}
@@ -40,3 +50,29 @@ class Whole:
             await asgi.respond(send, status, response.content, media_type.encode(), encoded)
 
         return send_whole
+
+
+async def finish(response: Any) -> Any:
+    """Return what sends the response of a handler: this is the last that the framework asks before it sends it."""
+    return Whole(response) if encode(response) else response
+
+
+def encode(response: Any) -> bool:
+    """Make JSON of the content of a response, on the account of the request. Return whether there was any to make."""
+    if type(response) is not Response or isinstance(response.content, bytes | str | None):
+        return False
+    with timing.Span("encoding"):
+        response.content = ENCODER.encode(response.content)
+    response.media_type = response.media_type or MediaType.JSON
+    return True
+
+
+@dataclass
+class Exporting(Operation):
+    """How a route that returns an `Export` is described: `@get("/export", operation_class=Exporting)`."""
+
+    def __post_init__(self) -> None:
+        """List the formats."""
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        kinds = [form.media_type.partition(";")[0] for form in formats.FORMATS.values()]
+        self.responses = {"200": OpenAPIResponse("The rows, as a file.", content=dict.fromkeys(kinds, text))}
