@@ -23,7 +23,7 @@ def build(settings: Settings) -> asgi.App:
     if settings.server.docs:
         app = Docs(app, partial(http.describe, SLICES, dependencies, NAME))
     app = Health(app, partial(find_pending, settings.database, settings.migrations))
-    return Edge(app, settings.edge)
+    return Edge(app, settings.edge, settings.compression)
 
 
 def create() -> asgi.App:

@@ -98,7 +98,7 @@ async def test_a_response_that_fails_half_way_is_cut():
 
 
 async def test_a_response_is_protected_unless_the_handler_knows_better():
-    response = await send(ask("/fine"))
+    response = await send(httpx.Request("POST", "http://service.test/fine"))
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-store"
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]

@@ -9,6 +9,8 @@ import structlog
 from pydantic import BaseModel, Field
 
 from service.kit import asgi, deadline, health, problems, uploads
+from service.kit.compress import Compression, CompressionOptions
+from service.kit.conditional import Conditional
 from service.kit.exchange import Exchange
 from service.kit.postgres import Seconds
 from service.kit.problems import Problem, busy
@@ -33,10 +35,15 @@ class EdgeOptions(BaseModel, frozen=True):
 
 
 class Edge:
-    """Wrap an application: a request id, limits, protective headers, a log line, and problems for all errors."""
+    """Wrap an application: a request id, limits, protective headers, a log line, and problems for all errors.
 
-    def __init__(self, app: asgi.App, options: EdgeOptions | None = None) -> None:
-        self.app = app
+    Inside of that, responses are compressed, and reads have an ETag.
+    """
+
+    def __init__(
+        self, app: asgi.App, options: EdgeOptions | None = None, compression: CompressionOptions | None = None
+    ) -> None:
+        self.app = Compression(Conditional(app), compression or CompressionOptions())
         self.options = options or EdgeOptions()
         self.hosts = frozenset(name.strip().lower() for name in self.options.hosts.split(",") if name.strip())
         self.under_way = 0

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.kit import capacity
+from service.kit.compress import CompressionOptions
 from service.kit.edge import EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
@@ -28,6 +29,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
+    compression: CompressionOptions = CompressionOptions()
     log: LogOptions = LogOptions()
 
     @model_validator(mode="after")
