@@ -6,6 +6,7 @@ from service import NAME, orders
 from service.kit import asgi, environment, http, telemetry
 from service.kit.db import Database
 from service.kit.edge import Edge
+from service.kit.export import Exports
 from service.kit.health import Health
 from service.kit.migrate import find_pending
 from service.kit.openapi import Docs
@@ -17,7 +18,7 @@ SLICES = (orders.SLICE,)
 def build(settings: Settings) -> asgi.App:
     """Return the whole application, the same for production and for tests."""
     db = Database(settings.database)
-    dependencies = {"db": db}
+    dependencies = {"db": db, "exports": Exports(db, settings.export)}
 
     app = http.build(SLICES, resources=[db], dependencies=dependencies)
     if settings.server.docs:

@@ -17,7 +17,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service"]
 # What would change what a command does; and what some CI images set, by which each start compiles every module anew.
-FOREIGN = re.compile("(DATABASE|MIGRATIONS|SERVER|LOG)_|PYTHONDONTWRITEBYTECODE")
+FOREIGN = re.compile("(DATABASE|MIGRATIONS|SERVER|LOG|EDGE|EXPORT)_|PYTHONDONTWRITEBYTECODE")
 
 
 def find_port() -> int:

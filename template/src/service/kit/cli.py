@@ -10,6 +10,7 @@ import click
 from service.kit import capacity, development, environment, postgres, server
 from service.kit.commands.migrate import migrate_schema
 from service.kit.commands.new import new
+from service.kit.commands.perf import perf
 from service.kit.commands.plans import show_plans
 from service.kit.commands.queries import show_queries
 from service.kit.embedded import EmbeddedError
@@ -96,5 +97,6 @@ def list_settings(wiring: Wiring) -> None:
 
 service.add_command(migrate_schema)
 service.add_command(new)
+service.add_command(perf)
 service.add_command(show_plans)
 service.add_command(show_queries)

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.kit import capacity
 from service.kit.compress import CompressionOptions
 from service.kit.edge import EdgeOptions
+from service.kit.export import ExportOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
@@ -30,6 +31,7 @@ class Environment(BaseSettings):
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
     compression: CompressionOptions = CompressionOptions()
+    export: ExportOptions = ExportOptions()
     log: LogOptions = LogOptions()
 
     @model_validator(mode="after")

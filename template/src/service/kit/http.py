@@ -15,13 +15,17 @@ from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 from litestar.routes import HTTPRoute
 from litestar.serialization import default_serializer
 
-from service.kit import asgi, bodies, failures, openapi, pages, parameters, timing
+from service.kit import asgi, bodies, failures, formats, openapi, pages, parameters, timing
 from service.kit.db import Database
+from service.kit.export import Export
 from service.kit.problems import InvalidField, Problem
+from service.kit.responses import Whole
 
 # What handlers declare as parameters: `db: Db`, `limit: Limit`.
 Db = NamedDependency[Database]
@@ -95,7 +99,19 @@ def find_bodies(app: Litestar) -> Iterator[type]:
         taken = [signature.parameters["data"]] if "data" in signature.parameters else []
         returned = signature.return_type
         for definition in (*taken, *(returned.inner_types or [returned])):
-            yield definition.annotation
+            if definition.annotation is not Export:
+                yield definition.annotation
+
+
+@dataclass
+class Exporting(Operation):
+    """How a route that returns an `Export` is described: `@get("/export", operation_class=Exporting)`."""
+
+    def __post_init__(self) -> None:
+        """List the formats."""
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        kinds = [form.media_type.partition(";")[0] for form in formats.FORMATS.values()]
+        self.responses = {"200": OpenAPIResponse("The rows, as a file.", content=dict.fromkeys(kinds, text))}
 
 
 def provide(value: object) -> Provide:
@@ -109,6 +125,7 @@ async def encode(response: Response[Any]) -> Response[Any]:
         with timing.Span("encoding"):
             response.content = ENCODER.encode(response.content)
         response.media_type = response.media_type or MediaType.JSON
+        return cast("Response[Any]", Whole(response))
     return response
 
 
@@ -121,7 +138,7 @@ class StrictRequest(Request[Any, Any, Any]):
         return bodies.decode(await self.body(), self.headers.get("content-type", ""), kind)
 
 
-def preempt(request: Request) -> Response[None] | None:
+async def preempt(request: Request) -> Response[None] | None:
     """Answer OPTIONS, for which the framework lists one method of several, and check the query."""
     if request.method == HttpMethod.OPTIONS:
         route = next(

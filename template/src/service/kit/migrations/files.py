@@ -88,13 +88,15 @@ def write_draft(folder: Path, name: str) -> list[Path]:
     number = max((migration.number for migration in migrations), default=0) + 1
     path = folder / f"{number:04}_{name}.sql"
     path.write_text(HEADER.format(name=name), "utf-8")
-    return [path, *start_linting(folder, number)]
+    settled = begin_linting(folder, number)
+    for place, text in settled.items():
+        place.write_text(text, "utf-8")
+    return [path, *settled]
 
 
-def start_linting(folder: Path, number: int) -> list[Path]:
-    """Let the suite lint from a file on, unless that is settled. Return what was written."""
+def begin_linting(folder: Path, number: int) -> dict[Path, str]:
+    """Return the file that lets the suite lint from a migration on, by its path; nothing, where that is settled."""
     path = folder / LINTED_FROM
     if path.exists():
-        return []
-    path.write_text(f"{number:04} is the first file that tests/kit/test_migration_lint.py looks at.\n", "utf-8")
-    return [path]
+        return {}
+    return {path: f"{number:04} is the first file that tests/kit/test_migration_lint.py looks at.\n"}
