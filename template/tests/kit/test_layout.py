@@ -5,6 +5,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,14 @@ def test_a_file_of_the_kit_says_so_in_its_first_line(path: Path):
     assert path.read_text("utf-8").startswith("# kit: updated by the template")
 
 
+def normalize(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
 def test_every_dependency_is_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wanted = {re.split(r"[^\w-]", item)[0].replace("-", "_") for item in project["project"]["dependencies"]}
-    used = {name.split(".")[0] for path in PACKAGE.glob("**/*.py") for name in find_imports(path)}
+    wanted = {normalize(re.split(r"[^\w.-]", item)[0]) for item in project["project"]["dependencies"]}
+    modules = {name.split(".")[0] for path in PACKAGE.glob("**/*.py") for name in find_imports(path)}
+    sources = packages_distributions()
+    used = {normalize(name) for module in modules for name in sources.get(module, ())}
     assert wanted - used <= {"uvloop"}, "granian chooses uvloop by its name; the others are not imported anywhere"
