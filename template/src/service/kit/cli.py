@@ -4,24 +4,22 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import click
 
-from service.kit import capacity, development, environment, postgres, server
-from service.kit.commands.migrate import migrate_schema
-from service.kit.commands.new import new
-from service.kit.commands.perf import perf
-from service.kit.commands.plans import show_plans
-from service.kit.commands.queries import show_queries
-from service.kit.embedded import EmbeddedError
-from service.kit.environment import Environment, SettingsError
+from service.kit import capacity, environment, postgres, server, telemetry
+from service.kit.environment import Environment
 from service.kit.http import Slice
-from service.kit.migrate import MigrationError
-from service.kit.postgres import DatabaseError
-from service.kit.server import PortError
-from service.kit.sql.budgets import BudgetError
 
-KNOWN_ERRORS = (BudgetError, DatabaseError, EmbeddedError, SettingsError, MigrationError, PortError)
+TOOLS = {
+    "migrate": "service.kit.commands.migrate:migrate_schema",
+    "new": "service.kit.commands.new:new",
+    "perf": "service.kit.commands.perf:perf",
+    "plans": "service.kit.commands.plans:show_plans",
+    "queries": "service.kit.commands.queries:show_queries",
+}
+"""Commands that are imported when they are called: a worker process imports this module too, and needs none of them."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,40 @@ class Wiring:
 class Service(click.Group):
     """A group whose known errors are one message and exit code 1, without a traceback."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(ctx), *TOOLS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported if need be."""
+        if cmd_name not in TOOLS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = TOOLS[cmd_name].partition(":")
+        return getattr(import_module(module), name)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a subcommand."""
         try:
             return super().invoke(ctx)
-        except KNOWN_ERRORS as error:
+        except find_known_errors() as error:
             raise click.ClickException(str(error)) from error
+
+
+def find_known_errors() -> tuple[type[Exception], ...]:
+    """Return the errors whose message says all there is to say."""
+    from service.kit.embedded import EmbeddedError
+    from service.kit.migrate import MigrationError
+    from service.kit.ports import PortError
+    from service.kit.sql.budgets import BudgetError
+
+    return (
+        BudgetError,
+        EmbeddedError,
+        MigrationError,
+        PortError,
+        environment.SettingsError,
+        postgres.DatabaseError,
+    )
 
 
 @click.group(cls=Service, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,6 +91,8 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
 
     With DATABASE_URL set, it uses that database instead, and adds rows only if `--seed` asks for them.
     """
+    from service.kit import development
+
     development.run(wiring.settings, wiring.slices, wiring.create, port, seed)
 
 
@@ -77,11 +105,12 @@ def serve(wiring: Wiring) -> None:
     may open. It starts even while the database is away: /readyz says 503 until it is back.
     """
     settings = environment.read(wiring.settings)
+    telemetry.configure(settings.log)
     try:
         asyncio.run(capacity.check(settings.database, settings.server.workers))
     except postgres.UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: /readyz answers 503 until the database is there.", err=True)
-    server.serve(wiring.create, settings.server)
+    server.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics)
 
 
 @service.command(name="settings")
@@ -93,10 +122,3 @@ def list_settings(wiring: Wiring) -> None:
     """
     for name, default, description in environment.variables(wiring.settings):
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
-
-
-service.add_command(migrate_schema)
-service.add_command(new)
-service.add_command(perf)
-service.add_command(show_plans)
-service.add_command(show_queries)

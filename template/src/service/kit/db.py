@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Literal, Self
 
-from service.kit import capacity, connections, failures, retries
+from service.kit import capacity, connections, failures, metrics, retries
 from service.kit.lease import Connection, Lease
 from service.kit.pool import Pool
 from service.kit.postgres import DatabaseOptions
@@ -33,6 +33,8 @@ class Database:
     async def __aenter__(self) -> Self:
         """Open the pool even while PostgreSQL is away: connections are made when they are first needed."""
         self.pool.is_open = self.replica.pool.is_open = True
+        for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
+            metrics.watch_pool(name, pool.most, lambda pool=pool: pool.in_use, lambda pool=pool: pool.waiting)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -27,6 +27,7 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
     own = "DATABASE_URL" not in os.environ
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     os.environ.setdefault("LOG_FORMAT", "console")
+    os.environ.setdefault("METRICS_PORT", "0")
     try:
         with provide_database(own) as url:
             os.environ["DATABASE_URL"] = url
@@ -37,7 +38,8 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
             asyncio.run(add_rows(settings, slices, (DEFAULT_ROWS if own else 0) if seed is None else seed))
             click.echo(welcome(settings, slices, own))
             watched = [PACKAGE, settings.migrations.folder]
-            server.serve(create, settings.server, watched, partial(take_up_migrations, settings))
+            on_reload = partial(take_up_migrations, settings)
+            server.serve(create, settings.server, watched, on_reload, settings.log, settings.metrics)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, Field
 
-from service.kit import asgi, deadline, health, problems, uploads
+from service.kit import asgi, deadline, health, metrics, problems, uploads
 from service.kit.compress import Compression, CompressionOptions
 from service.kit.conditional import Conditional
 from service.kit.exchange import Exchange
@@ -69,6 +69,7 @@ class Edge:
                 raise  # too late for another answer: the server cuts the connection, so that the client notices
             await exchange.refuse(problems.internal())
         finally:
+            exchange.measure()
             if self.options.log and scope["path"] not in health.PATHS:
                 exchange.write_log(refusal)
 
@@ -76,6 +77,7 @@ class Edge:
         """Let a request through to the application, unless it is for another host or one too many."""
         self.refuse_foreign_host(scope)
         if self.under_way >= self.options.concurrency:
+            metrics.count_refusal("admission")
             raise busy("The service is answering as many requests as it can. Try again shortly.")
         options = self.options
         bounded = uploads.limit(scope, receive, options.body_bytes, options.body_grace, options.body_rate)

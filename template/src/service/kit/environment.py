@@ -17,7 +17,7 @@ from service.kit.idempotency import IdempotencyOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
-from service.kit.telemetry import LogOptions
+from service.kit.telemetry import LogOptions, MetricsOptions
 
 
 class Environment(BaseSettings):
@@ -35,6 +35,20 @@ class Environment(BaseSettings):
     compression: CompressionOptions = CompressionOptions()
     export: ExportOptions = ExportOptions()
     log: LogOptions = LogOptions()
+    metrics: MetricsOptions = MetricsOptions()
+
+    @model_validator(mode="after")
+    def nest_deadlines(self) -> Self:
+        """Let every wait end before the one around it, so that the error names the true cause."""
+        waits = {
+            "DATABASE_COMMAND_TIMEOUT": self.database.command_timeout,
+            "EDGE_REQUEST_TIMEOUT": self.edge.request_timeout,
+            "SERVER_DRAIN_TIMEOUT": self.server.drain_timeout,
+        }
+        if list(waits.values()) != sorted(set(waits.values())):
+            chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
+            raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        return self
 
     @model_validator(mode="after")
     def size_pool(self) -> Self:
@@ -76,4 +90,4 @@ def _explain(settings: type[Environment], detail: ErrorDetails) -> Iterator[str]
             if default is ... and name.startswith(location):
                 yield f"  {name}: it is required ({description})"
     else:
-        yield f"  {location}: {detail['msg'].removeprefix('Value error, ')}"
+        yield f"  {location or 'deadlines'}: {detail['msg'].removeprefix('Value error, ')}"

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import structlog
 
-from service.kit import asgi, deadline, problems, timing
+from service.kit import asgi, deadline, metrics, problems, timing
 from service.kit.problems import Problem
 
 log = structlog.get_logger()
@@ -105,6 +105,12 @@ class Exchange:
         total = time.perf_counter() - self.began_at
         return {**self.spans, "handler": total - sum(self.spans.values()), "total": total}
 
+    def measure(self) -> None:
+        """Count the request and its time for Prometheus. 499 stands for a client that left before any answer."""
+        route = self.scope.get("path_template") or "unmatched"
+        seconds = time.perf_counter() - self.began_at
+        metrics.observe_request(self.scope["method"], route, self.status or 499, seconds, self.spans)
+
     def write_log(self, problem: Problem | None) -> None:
         """Write the line of the access log. Its times are in milliseconds."""
         scope = self.scope
@@ -119,9 +125,10 @@ class Exchange:
         line |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.split().items()}
         if problem is None or problem.status < 500:
             log.info("request", **line)
+        elif problem.__cause__ is None:  # as under overload, when there are many such lines
+            log.info("request", **line, detail=problem.detail)
         else:
-            cause = repr(problem.__cause__) if problem.__cause__ else None
-            log.warning("request refused", **line, detail=problem.detail, cause=cause)
+            log.warning("request", **line, detail=problem.detail, cause=repr(problem.__cause__))
 
 
 def identify(scope: asgi.Scope) -> str:

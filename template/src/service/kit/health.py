@@ -68,6 +68,11 @@ class Health:
             return await self.app(scope, receive, send)
         if scope["method"] not in ("GET", "HEAD"):
             raise Problem(405, "method-not-allowed", f"{path} answers GET.", headers={"allow": "GET, HEAD"})
+        scope["path_template"] = path
+        if scope.get("draining"):
+            raise Problem(
+                503, "draining", "The service is about to stop.", headers={"retry-after": str(problems.RETRY_AFTER)}
+            )
         if path == "/readyz" and (fault := await self.readiness.find_fault()):
             raise Problem(503, "not-ready", fault, headers={"retry-after": str(problems.RETRY_AFTER)})
         body = msgspec.json.encode({"status": "ok"})

@@ -15,7 +15,7 @@ MOST_WAITING = 1000
 
 
 class Writer:
-    """Write lines: errors at once, with all before them, and the others some moments later."""
+    """Write lines: warnings and errors at once, with all before them, and the others some moments later."""
 
     def __init__(self) -> None:
         self.waiting: list[str] = []
@@ -45,5 +45,5 @@ class Writer:
             sys.stdout.write(text)
             sys.stdout.flush()
 
-    debug = info = warning = write
-    error = critical = write_now
+    debug = info = write
+    warning = error = critical = write_now

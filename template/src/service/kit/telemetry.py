@@ -1,5 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Logs: one JSON object a line in production, readable lines in development, the request id in each."""
+"""Logs: one JSON object a line in production, readable lines in development, the request id in each.
+
+And where Prometheus finds the metrics.
+"""
 
 import json
 import logging
@@ -24,6 +27,13 @@ class LogOptions(BaseModel, frozen=True):
         "info"
     )
     format: Annotated[Literal["json", "console"], Field(description="json for machines, console for people")] = "json"
+
+
+class MetricsOptions(BaseModel, frozen=True):
+    """METRICS_*: where Prometheus finds /metrics, which is not where the public finds the service."""
+
+    host: Annotated[str, Field(description="the address of /metrics; 0.0.0.0 is all of them")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="the port of /metrics; 0 serves none")] = 9464
 
 
 def configure(options: LogOptions) -> None:

@@ -54,6 +54,7 @@ def build(
         before_request=requests.preempt,
         after_request=responses.finish,
         request_class=requests.StrictRequest,
+        logging_config=None,  # kit/telemetry.py has set up the logs
         request_max_body_size=None,  # the edge bounds bodies
         openapi_config=None,
     )

@@ -1,0 +1,111 @@
+# kit: updated by the template; extend it from app.py
+"""What a worker counts and measures for Prometheus; `kit/exposition.py` adds the workers up and shows the sums.
+
+Metrics of your own are made with prometheus_client where they are used, and are shown with these.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder through which workers share what they count. prometheus_client reads it when it is imported."""
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SAMPLE_SECONDS = 1.0
+"""How old a sampled gauge may be."""
+
+
+class Meters:
+    """The metrics of this process. A label has few values: a caller must not be able to make new ones."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=registry, multiprocess_mode="livesum")
+
+        def seconds(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(name, text, labels, registry=registry, buckets=BUCKETS)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        self.requests = counter("http_requests_total", "Answered requests.", "method", "route", "status")
+        self.seconds = seconds("http_request_duration_seconds", "From request to answer.", "method", "route")
+        self.layers = seconds("http_layer_duration_seconds", "What a request spent in one layer.", "layer")
+        self.refused = counter("http_requests_refused_total", "Requests refused for want of room.", "reason")
+        self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
+        self.pool_size = gauge("db_pool_connections_max", "Connections that a pool may open.", "pool")
+        self.pool_in_use = gauge("db_pool_connections_in_use", "Connections that are lent out.", "pool")
+        self.pool_waiting = gauge("db_pool_waiting_requests", "Requests that wait for a connection.", "pool")
+        self.workers = gauge("service_workers", "Worker processes that run.")
+        self.starts = counter("service_worker_starts_total", "Worker processes started, the first ones included.")
+        self.answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self.spans: dict[str, Histogram] = {}
+        self.sources: list[tuple[Gauge, Callable[[], float]]] = []
+
+
+@cache
+def meters() -> Meters:
+    """Return the metrics of this process, made at the first call."""
+    return Meters()
+
+
+def observe_request(method: str, route: str, status: int, seconds: float, spans: Mapping[str, float]) -> None:
+    """Count an answered request. `route` is its template, as /v1/orders/{id}, or "unmatched"; `spans` as in kit/timing.
+
+    What no span accounts for is the layer "handler". Costs about 3 µs, and 1.6 µs for each layer.
+    """
+    all_of = meters()
+    key = (method if method in METHODS else "other", route, status)
+    answer = all_of.answers.get(key)
+    if answer is None:
+        answer = all_of.requests.labels(*key), all_of.seconds.labels(*key[:2])
+        all_of.answers[key] = answer
+    answer[0].inc()
+    answer[1].observe(seconds)
+    rest = seconds
+    for layer, spent in spans.items():
+        rest -= spent
+        observe_layer(layer, spent)
+    if spans:
+        observe_layer("handler", max(0.0, rest))
+
+
+def observe_layer(layer: str, seconds: float) -> None:
+    """Add the time that one request spent in a layer."""
+    spans = meters().spans
+    if layer not in spans:
+        spans[layer] = meters().layers.labels(layer)
+    spans[layer].observe(seconds)
+
+
+def count_refusal(reason: str) -> None:
+    """Count a request that was refused for want of room, as by "admission", "pool" or "export"."""
+    meters().refused.labels(reason).inc()
+
+
+def watch(gauge: Gauge, read: Callable[[], float]) -> None:
+    """Let a gauge show what `read` returns: at a scrape, or at most a second before where workers share a folder."""
+    if SHARED in os.environ:
+        meters().sources.append((gauge, read))
+    else:
+        gauge.set_function(read)
+
+
+def watch_pool(name: str, size: int, in_use: Callable[[], int], waiting: Callable[[], int]) -> None:
+    """Show the state of a pool of connections, which is called `name` among the pools of this service."""
+    meters().pool_size.labels(name).set(size)
+    watch(meters().pool_in_use.labels(name), in_use)
+    watch(meters().pool_waiting.labels(name), waiting)
+
+
+async def sample() -> None:
+    """Write the watched gauges where the main process can read them, once a second, until cancelled."""
+    while True:
+        for gauge, read in meters().sources:
+            gauge.set(read())
+        await asyncio.sleep(SAMPLE_SECONDS)
