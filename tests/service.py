@@ -59,3 +59,12 @@ def read(folder: Path) -> Tree:
         for name, path in sorted(inside.items())
         if name.parts[0] != ".git"
     }
+
+
+def replace(path: Path, *edits: tuple[str, str]) -> None:
+    """Replace texts that each stand in a file exactly once."""
+    text = path.read_text()
+    for old, new in edits:
+        assert text.count(old) == 1, f"{path}: {old!r} stands there {text.count(old)} times"
+        text = text.replace(old, new)
+    path.write_text(text)

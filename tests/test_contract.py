@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests import shell
+from tests import service, shell
 from tests.faults import EXCUSED, FOREIGN_KEY, N_PLUS_1, SORT, STATEMENTS, TYPES
 
 ORDERS = "src/service/orders"
@@ -39,13 +39,6 @@ def fail(folder, *tests):
     return output
 
 
-def plant(path, old, new):
-    """Replace text that stands in a file once."""
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
-
-
 @pytest.fixture(scope="module")
 def findings(synced):
     """What the suite says of the planted statements: all at once, for they do not touch each other."""
@@ -70,13 +63,13 @@ def test_an_excused_statement_and_those_of_the_example_are_not_named(findings):
 
 
 def test_a_row_type_that_forgets_null_is_found(folder):
-    plant(folder / ORDERS / "model.py", "    note: Note | None\n", "    note: Note\n")
+    service.replace(folder / ORDERS / "model.py", ("    note: Note | None\n", "    note: Note\n"))
     assert "read_order [nulls] note can be null" in fail(folder, "tests/kit/test_contract.py")
 
 
 def test_a_dropped_index_is_found(folder):
     migration = folder / "migrations/0001_orders.sql"
-    plant(migration, "create index orders_created_at_idx on orders (created_at, id);\n", "")
+    service.replace(migration, ("create index orders_created_at_idx on orders (created_at, id);\n", ""))
     assert "newest_orders [" in fail(folder, "tests/kit/test_contract.py")
 
 
@@ -92,12 +85,14 @@ def test_a_foreign_key_without_an_index_and_an_index_without_a_use_are_found(fol
 
 def test_a_statement_made_from_input_is_found(folder):
     path = folder / ORDERS / "http.py"
-    plant(path, "    keyset = Keyset(", SORT + "    keyset = Keyset(")
-    plant(path, "from service.kit.pages import", "from service.kit.queries import Query\nfrom service.kit.pages import")
+    service.replace(path, ("    keyset = Keyset(", SORT + "    keyset = Keyset("))
+    service.replace(
+        path, ("from service.kit.pages import", "from service.kit.queries import Query\nfrom service.kit.pages import")
+    )
     assert "write this statement out, as a constant of queries.py" in fail(folder, "tests/kit/test_contract.py")
 
 
 def test_a_request_that_makes_one_statement_for_each_row_is_found(folder):
-    plant(folder / ORDERS / "http.py", "    return Response(page,", N_PLUS_1 + "    return Response(page,")
+    service.replace(folder / ORDERS / "http.py", ("    return Response(page,", N_PLUS_1 + "    return Response(page,"))
     output = fail(folder, "tests/orders/test_list.py", "-k", "twenty")
     assert "GET /v1/orders made 21 statements and may make 1: orders.read_order 20 times" in output

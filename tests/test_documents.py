@@ -35,6 +35,7 @@ TESTS = {
     "test_scaffold.py::test_new_slices_pass_their_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
+    "test_scaffold.py::test_a_newcomer_adds_a_resource_and_measures_it_in_under_a_minute": ["uv run service perf"],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],
@@ -47,8 +48,11 @@ TESTS = {
         "uv run python -m tests.performance.paging",
         "uv run python -m tests.performance.pool",
         "uv run python -m tests.performance.first_request",
+        "uv run python -m tests.performance.keys",
         "uv run python -m tests.performance.start",
         "uv run python -m tests.performance.compression",
+        "uv run python -m tests.performance.compare",
+        "uv run python -m tests.performance.export",
     ],
 }
 """Which commands each test runs."""
@@ -56,9 +60,12 @@ TESTS = {
 MEASUREMENTS = {
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
+    "keys": ["--rounds", "2", "--requests", "5"],
     "start": ["--rounds", "1", "--workers", "1", "--requests", "5"],
     "pool": ["--rounds", "2", "--statements", "50"],
     "compression": ["--rows", "2000", "--rounds", "1"],
+    "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
+    "export": ["--rows", "900", "--rounds", "1"],
 }
 
 

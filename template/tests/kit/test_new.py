@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.kit.commands.new import new
+from service.kit.perf import scenario
 from service.kit.scaffold import project
 from service.kit.scaffold.project import Project
 from tests.kit.processes import ROOT, run
@@ -27,13 +28,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("__init__", "settings", "orders/__init__"):
         (tmp_path / f"src/service/{name}.py").write_text('"""Something."""\n')
     (tmp_path / "migrations/0041_parcels.sql").write_text(TABLE)
-    found = Project(tmp_path / "src/service", tmp_path / "tests", tmp_path / "migrations")
+    found = Project(tmp_path / "src/service", tmp_path / "tests", tmp_path / "migrations", tmp_path / "perf")
     monkeypatch.setattr(project, "find", lambda: found)
     return tmp_path
 
 
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(new, arguments)
+def call(*arguments: str, options: tuple[str, ...] = ("--no-plans",)) -> Result:
+    return CliRunner().invoke(new, [*arguments, *options])
 
 
 def read(folder: Path) -> dict[str, str]:
@@ -48,9 +49,26 @@ def test_a_slice_consists_of_its_code_its_tests_and_the_next_migration(folder: P
         *(f"src/service/line_items/{name}.py" for name in ("__init__", "model", "queries", "http", "seed")),
         *(f"tests/line_items/{name}.py" for name in ("__init__", "test_line_items")),
         "migrations/0042_line_items.sql",
+        "migrations/linted-from",
+        "perf/scenarios/line_items.toml",
     }
     assert "from service import …, line_items" in result.output
     assert '"/v1/line-items"' in (folder / "src/service/line_items/http.py").read_text()
+    assert (folder / "migrations/linted-from").read_text().startswith("0042 ")
+
+
+def test_where_the_lint_begins_is_settled_once(folder: Path):
+    (folder / "migrations/linted-from").write_text("0007")
+    assert call("line_items", "name:text").exit_code == 0
+    assert (folder / "migrations/linted-from").read_text() == "0007"
+
+
+@pytest.mark.parametrize("fields", [FIELDS, "body:text", "at:date!", "amount:money?"])
+def test_a_slice_has_a_scenario_that_can_be_read(folder: Path, fields: str):
+    assert call("invoices", *fields.split()).exit_code == 0
+    made = scenario.read(folder / "perf/scenarios/invoices.toml")
+    filters = [f"page by {spec.partition(':')[0]}" for spec in fields.split() if "@" in spec]
+    assert [step.name for step in made.steps] == ["read", "first page", "later page", *filters, "create"]
 
 
 @pytest.mark.parametrize(
@@ -144,6 +162,18 @@ def test_what_cannot_be_made_is_explained_and_changes_nothing(folder: Path, orde
     assert message in result.output
     assert isinstance(result.exception, SystemExit), "an error without a message"
     assert read(folder) == before
+
+
+def test_without_a_postgresql_the_slice_is_made_and_the_missing_step_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(folder)
+    (folder / ".postgres").write_text("no folder")
+    result = call("invoices", "number:text", options=())
+    assert result.exit_code == 0
+    assert (folder / "src/service/invoices/http.py").exists()
+    assert "Their plans are not recorded: PostgreSQL did not start" in result.output
+    assert "uv run service plans --record" in result.output
 
 
 def test_it_is_refused_away_from_the_project(folder: Path):

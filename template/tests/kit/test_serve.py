@@ -102,3 +102,5 @@ def test_a_request_that_may_outlast_the_drain_is_refused_at_start():
     assert "SERVER_DRAIN_TIMEOUT (12) < SERVER_KILL_TIMEOUT (9)" in result.stderr
     result = run("serve", DATABASE_URL="postgresql://me@host/name", EDGE_REQUEST_TIMEOUT="12")
     assert "EDGE_REQUEST_TIMEOUT (12) < SERVER_DRAIN_TIMEOUT (12)" in result.stderr
+    result = run("serve", DATABASE_URL="postgresql://me@host/name", DATABASE_COMMAND_TIMEOUT="10")
+    assert "DATABASE_COMMAND_TIMEOUT (10) < EDGE_REQUEST_TIMEOUT (10)" in result.stderr

@@ -1,12 +1,16 @@
 # kit: updated by the template
+import asyncio
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
 
-from service.kit import telemetry
+from service.kit import lines, telemetry
 from service.kit.telemetry import LogOptions
+from tests.kit.processes import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +46,36 @@ def test_a_request_is_short_for_people(capsys: pytest.CaptureFixture[str]):
     assert "GET /v1 200 in 1.3 ms" in line
     assert "database" not in line
     assert "\x1b" not in line
+
+
+async def test_lines_wait_for_others_and_errors_do_not(capsys: pytest.CaptureFixture[str]):
+    telemetry.configure(LogOptions())
+    log = structlog.get_logger()
+    log.info("first")
+    log.info("second")
+    assert capsys.readouterr().out == ""
+    log.error("third")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["first", "second", "third"]
+    log.info("fourth")
+    await asyncio.sleep(lines.PAUSE + 0.1)
+    assert "fourth" in capsys.readouterr().out
+
+
+async def test_no_more_lines_wait_than_the_most(capsys: pytest.CaptureFixture[str]):
+    telemetry.configure(LogOptions())
+    for _ in range(lines.MOST_WAITING + 1):
+        structlog.get_logger().info("many")
+    assert len(capsys.readouterr().out.splitlines()) == lines.MOST_WAITING + 1
+
+
+def test_what_waits_is_written_at_the_end():
+    program = """
+import asyncio, structlog
+from service.kit import telemetry
+telemetry.configure(telemetry.LogOptions())
+async def main():
+    structlog.get_logger().info("last")
+asyncio.run(main())
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout)["event"] == "last"

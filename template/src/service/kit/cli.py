@@ -15,6 +15,7 @@ from service.kit.http import Slice
 TOOLS = {
     "migrate": "service.kit.commands.migrate:migrate_schema",
     "new": "service.kit.commands.new:new",
+    "perf": "service.kit.commands.perf:perf",
     "plans": "service.kit.commands.plans:show_plans",
     "queries": "service.kit.commands.queries:show_queries",
 }

@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.kit import capacity, offload
 from service.kit.compress import CompressionOptions
 from service.kit.edge import EdgeOptions
+from service.kit.export import ExportOptions
+from service.kit.idempotency import IdempotencyOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions
 from service.kit.postgres import DatabaseOptions
@@ -31,7 +33,9 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
+    idempotency: IdempotencyOptions = IdempotencyOptions()
     compression: CompressionOptions = CompressionOptions()
+    export: ExportOptions = ExportOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
     watchdog: WatchdogOptions = WatchdogOptions()
@@ -39,10 +43,14 @@ class Environment(BaseSettings):
 
     @model_validator(mode="after")
     def nest_deadlines(self) -> Self:
-        """Let every request end by its own deadline before the service stops waiting for it."""
-        inner, outer = self.edge.request_timeout, self.server.drain_timeout
-        if inner >= outer:
-            chain = f"EDGE_REQUEST_TIMEOUT ({inner:g}) < SERVER_DRAIN_TIMEOUT ({outer:g})"
+        """Let every wait end before the one around it, so that the error names the true cause."""
+        waits = {
+            "DATABASE_COMMAND_TIMEOUT": self.database.command_timeout,
+            "EDGE_REQUEST_TIMEOUT": self.edge.request_timeout,
+            "SERVER_DRAIN_TIMEOUT": self.server.drain_timeout,
+        }
+        if list(waits.values()) != sorted(set(waits.values())):
+            chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
             raise ValueError(f"each deadline must be shorter than the next: {chain}")
         return self
 

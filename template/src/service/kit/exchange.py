@@ -129,9 +129,10 @@ class Exchange:
         line |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.split().items()}
         if problem is None or problem.status < 500:
             log.info("request", **line)
+        elif problem.__cause__ is None:  # as under overload, when there are many such lines
+            log.info("request", **line, detail=problem.detail)
         else:
-            cause = repr(problem.__cause__) if problem.__cause__ else None
-            log.warning("request refused", **line, detail=problem.detail, cause=cause)
+            log.warning("request", **line, detail=problem.detail, cause=repr(problem.__cause__))
 
 
 def identify(scope: asgi.Scope) -> str:

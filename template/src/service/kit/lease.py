@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from service.kit import deadline
+from service.kit import deadline, metrics
 from service.kit.connections import PooledConnection
 from service.kit.pool import Pool
 from service.kit.problems import Problem
@@ -72,8 +72,12 @@ class Lease:
         self.timeout = timeout
 
     async def __aenter__(self) -> Connection:
-        with Span("pool"):
-            raw = await self.pool.acquire()
+        try:
+            with Span("pool"):
+                raw = await self.pool.acquire()
+        except Problem:
+            metrics.count_refusal("pool")
+            raise
         self.connection = Connection(raw, self.timeout)
         return self.connection
 

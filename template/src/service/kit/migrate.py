@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from service.kit import postgres
 from service.kit.migrations import runner, standalone
-from service.kit.migrations.files import DRAFT, Migration, MigrationError, read_files
+from service.kit.migrations.files import DRAFT, Migration, MigrationError, read_all
 from service.kit.postgres import DatabaseOptions, Seconds
 
 ADVISORY_LOCK = 0x6D696772617465
@@ -53,10 +53,10 @@ async def list_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Reco
 
 
 async def match_files(connection: asyncpg.Connection, folder: Path) -> list[tuple[Migration, datetime | None]]:
-    """Return every file with the time it was applied. Raises `MigrationError` when an applied file has been edited."""
+    """Return every file with the time it was applied, the kit's first. Raises `MigrationError` for an edited one."""
     applied = await list_applied(connection)
     matched = []
-    for migration in await asyncio.to_thread(read_files, folder):
+    for migration in await asyncio.to_thread(read_all, folder):
         known = applied.get(migration.number)
         if known and known["checksum"] != migration.checksum:
             raise MigrationError(

@@ -7,6 +7,8 @@ And where Prometheus finds the metrics.
 import json
 import logging
 import sys
+from datetime import UTC, datetime
+from multiprocessing.util import Finalize
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,6 +17,7 @@ from pydantic import BaseModel, Field
 from structlog.typing import EventDict, WrappedLogger
 
 from service.kit.exchange import request_id
+from service.kit.lines import Writer
 
 
 class LogOptions(BaseModel, frozen=True):
@@ -35,23 +38,20 @@ class MetricsOptions(BaseModel, frozen=True):
 
 def configure(options: LogOptions) -> None:
     """Set up logging for this process. Logs of libraries take the same form, from WARNING on."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        add_request_id,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    machine = [structlog.processors.dict_tracebacks, encode]
-    last = (
-        machine if options.format == "json" else [condense, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
-    )
+    shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, stamp]
+    if options.format == "json":
+        last: list[structlog.typing.Processor] = [structlog.processors.dict_tracebacks, encode]
+    else:
+        last = [condense, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+    writer = Writer()
     level = logging.getLevelNamesMapping()[options.level.upper()]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
+    Finalize(None, writer.flush, exitpriority=1)  # unlike atexit, it runs in worker processes as well
     handler = logging.StreamHandler()
     formatter = structlog.stdlib.ProcessorFormatter
     processors = [formatter.remove_processors_meta, *last]
@@ -59,8 +59,10 @@ def configure(options: LogOptions) -> None:
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
 
 
-def add_request_id(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
-    """Add the id of the request that is being answered, if there is one."""
+def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
+    """Add the level, the time, and the id of the request that is being answered, if there is one."""
+    line["level"] = level
+    line["timestamp"] = datetime.now(UTC)
     if identity := request_id.get():
         line["request_id"] = identity
     return line
@@ -71,7 +73,7 @@ def encode(_: WrappedLogger, __: str, line: EventDict) -> str:
     try:
         return msgspec.json.encode(line, enc_hook=repr).decode()
     except UnicodeEncodeError:
-        return json.dumps(line, default=repr)
+        return json.dumps(line, default=str)
 
 
 def condense(_: WrappedLogger, __: str, line: EventDict) -> EventDict:

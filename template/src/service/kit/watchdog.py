@@ -39,7 +39,7 @@ class WatchdogOptions(BaseModel, frozen=True):
 
 
 class Watchdog:
-    """Watches a loop while its block runs. `blocked` counts what was reported, `stood` is for how long it stands still."""
+    """Watches a loop while its block runs. `blocked` counts the reports, `stood` is for how long it stands still."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, options: WatchdogOptions) -> None:
         self.loop = loop
@@ -87,8 +87,8 @@ class Watchdog:
     def look(self, passed: float, computed: float) -> None:
         """Judge the loop, given the seconds since the last look, and the processor time of the process in them.
 
-        The thread may have been kept from looking by a call that holds the GIL, which takes processor time; a suspension
-        takes none, so that no more than two beats of it count.
+        The thread may have been kept from looking by a call that holds the GIL, which takes processor time. Suspension
+        takes none, so no more than two beats of it count.
         """
         if self.ticks != self.seen:
             self.seen, self.stood = self.ticks, 0.0

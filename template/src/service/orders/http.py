@@ -6,11 +6,14 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Request, Response, Router, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, structs
 
-from service.kit import pages
-from service.kit.http import Cursor, Db, Limit, Offload
+from service.kit import formats, pages
+from service.kit.db import Connection, Database
+from service.kit.export import Export, Exports
+from service.kit.http import Cursor, Db, Exporting, IdempotencyKey, Limit, Offload, once
 from service.kit.pages import Keyset, Page
 from service.kit.problems import conflict, invalid, not_found
 from service.orders import queries, report
@@ -30,25 +33,42 @@ LISTS = {
     "created_at": (queries.oldest_orders, queries.oldest_orders_by_status),
 }
 
+EXPORTS = {
+    "-created_at": (queries.export_newest, queries.export_newest_by_status),
+    "created_at": (queries.export_oldest, queries.export_oldest_by_status),
+}
+
 # Less than the id of every row: a list that starts here includes all orders of its first moment.
 NO_ID = UUID(int=0)
 
+# The filters of the list and of the export.
+CreatedFrom = Annotated[datetime | None, QueryParameter(description="The earliest creation time.")]
+CreatedBefore = Annotated[datetime | None, QueryParameter(description="Orders are older than this.")]
+
 
 @post("/", summary="Create an order")
-async def create_order(db: Db, data: JSONBody[NewOrder]) -> Response[Order]:
-    """Store a new order under a `reference` that no other order has."""
-    order = await db.fetch_one(
-        queries.create_order,
-        data.reference,
-        data.customer_email,
-        data.currency,
-        data.total_minor,
-        data.item_count,
-        data.tags,
-        data.gift,
-        data.note,
-    )
-    return Response(order, headers={"Location": f"/v1/orders/{order.id}"})
+async def create_order(db: Db, data: JSONBody[NewOrder], idempotency_key: IdempotencyKey) -> Response[Order]:
+    """Store a new order under a `reference` that no other order has.
+
+    With an `Idempotency-Key`, the same request sent again gets the first reply, and nothing is done twice.
+    """
+
+    async def work(connection: Connection | Database) -> Response[Order]:
+        order = await connection.fetch_one(
+            queries.create_order,
+            data.reference,
+            data.customer_email,
+            data.currency,
+            data.total_minor,
+            data.item_count,
+            data.tags,
+            data.gift,
+            data.note,
+        )
+        return Response(order, headers={"Location": f"/v1/orders/{order.id}"})
+
+    # One statement takes effect as a whole by itself; only with its key it needs a transaction.
+    return await (once(db, idempotency_key, data, work) if idempotency_key else work(db))
 
 
 @get("/{order_id:uuid}", summary="Read an order")
@@ -80,8 +100,8 @@ async def list_orders(
     request: Request,
     sort: FromQuery[Sort] = "-created_at",
     status: FromQuery[Status | None] = None,
-    created_from: Annotated[datetime | None, QueryParameter(description="The earliest creation time.")] = None,
-    created_before: Annotated[datetime | None, QueryParameter(description="Orders are older than this.")] = None,
+    created_from: CreatedFrom = None,
+    created_before: CreatedBefore = None,
     cursor: Cursor = None,
     limit: Limit = pages.DEFAULT_LIMIT,
 ) -> Response[Page[Order]]:
@@ -105,6 +125,25 @@ async def report_orders(db: Db, offload: Offload) -> Report:
     return Report(await offload.in_process(report.summarize, groups))
 
 
+@get("/export", summary="Export orders", operation_class=Exporting)
+async def export_orders(
+    exports: NamedDependency[Exports],
+    sort: FromQuery[Sort] = "-created_at",
+    status: FromQuery[Status | None] = None,
+    created_from: CreatedFrom = None,
+    created_before: CreatedBefore = None,
+    format: FromQuery[formats.Name | None] = None,
+) -> Export:
+    """Stream all orders that the same filters list, as CSV or NDJSON: by `format`, or else by the header `Accept`."""
+    since = pages.instant("created_from", created_from, pages.EARLIEST)
+    until = pages.instant("created_before", created_before, pages.LATEST)
+    all_orders, by_status = EXPORTS[sort]
+    query, filters = (by_status, [status]) if status else (all_orders, [])
+    return exports.stream(query, since, until, *filters, name="orders", form=format)
+
+
 routes = Router(
-    "/v1/orders", route_handlers=[create_order, read_order, change_order, list_orders, report_orders], tags=["orders"]
+    "/v1/orders",
+    route_handlers=[create_order, read_order, change_order, list_orders, export_orders, report_orders],
+    tags=["orders"],
 )

@@ -6,6 +6,8 @@ from uuid import UUID
 from service.kit.queries import Query
 from service.orders.model import Amounts, Order
 
+EXPORT = {"unbounded": "it streams"}
+
 create_order = Query(
     """
     insert into orders (reference, customer_email, currency, total_minor, item_count, tags, gift, note)
@@ -95,6 +97,55 @@ oldest_orders_by_status = Query(
     Order,
     params=(datetime, UUID, datetime, int, str),
     sample="select created_at, id, 'infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1",
+)
+
+# The exports have every order from one creation time ($1) to another ($2).
+export_newest = Query(
+    """
+    select {columns}
+      from orders
+     where created_at >= $1 and created_at < $2
+     order by created_at desc, id desc
+    """,
+    Order,
+    params=(datetime, datetime),
+    excused=EXPORT,
+)
+
+export_oldest = Query(
+    """
+    select {columns}
+      from orders
+     where created_at >= $1 and created_at < $2
+     order by created_at, id
+    """,
+    Order,
+    params=(datetime, datetime),
+    excused=EXPORT,
+)
+
+export_newest_by_status = Query(
+    """
+    select {columns}
+      from orders
+     where status = $3 and created_at >= $1 and created_at < $2
+     order by created_at desc, id desc
+    """,
+    Order,
+    params=(datetime, datetime, str),
+    excused=EXPORT,
+)
+
+export_oldest_by_status = Query(
+    """
+    select {columns}
+      from orders
+     where status = $3 and created_at >= $1 and created_at < $2
+     order by created_at, id
+    """,
+    Order,
+    params=(datetime, datetime, str),
+    excused=EXPORT,
 )
 
 # All amounts of one currency in one row: an array of numbers is decoded, and handed to a process, in a fraction of the

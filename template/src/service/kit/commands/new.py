@@ -1,12 +1,23 @@
 # kit: updated by the template; extend it from app.py
-"""`service new`: a slice by the conventions of the others, with its migration and its tests."""
+"""`service new`: a slice by the conventions of the others, with its migration, tests, scenario and plans."""
 
+import asyncio
+import importlib
 import os
 from pathlib import Path
 
+import asyncpg
 import click
 
+from service.kit import embedded
+from service.kit.commands import plans
+from service.kit.development import DATA
+from service.kit.embedded import EmbeddedError
+from service.kit.migrate import MigrationError
+from service.kit.postgres import DatabaseError
 from service.kit.scaffold import fields, project, resource, words
+from service.kit.sql import records
+from service.kit.sql.budgets import BudgetError
 
 EXAMPLE = "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date? 'tags:text[]'"
 
@@ -16,7 +27,8 @@ EXAMPLE = "Example: service new invoices number:text! total:money 'status:enum(o
 @click.argument("specs", metavar="NAME:TYPE…", nargs=-1)
 @click.option("--singular", help="What one is called, where the plural does not tell: news_item for news.")
 @click.option("--dry-run", is_flag=True, help="Print the files and write nothing.")
-def new(plural: str, specs: tuple[str, ...], singular: str | None, dry_run: bool) -> None:
+@click.option("--no-plans", is_flag=True, help="Do not record the plans of its statements, which takes a PostgreSQL.")
+def new(plural: str, specs: tuple[str, ...], singular: str | None, dry_run: bool, no_plans: bool) -> None:
     """Add a slice: create, read, change and list a resource.
 
     RESOURCE is its plural. A field is its name and its type, with a suffix for each of these: ? nullable, ! unique, @ a
@@ -35,7 +47,8 @@ def new(plural: str, specs: tuple[str, ...], singular: str | None, dry_run: bool
     project.write(files)
     for path, text in files.items():
         click.echo(f"{text.count('\n'):5} lines  {show(path)}")
-    click.echo(describe_rest(plural))
+    recorded = not no_plans and record_plans(plural)
+    click.echo(describe_rest(plural, recorded))
 
 
 def show(path: Path) -> str:
@@ -43,9 +56,24 @@ def show(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def describe_rest(plural: str) -> str:
+def record_plans(plural: str) -> bool:
+    """Record the plans of the new slice in perf/plans/, and return whether that was possible."""
+    click.echo(f"Planning its statements on the PostgreSQL in {DATA}/ …")
+    importlib.invalidate_caches()  # its modules are new
+    try:
+        with embedded.run(DATA) as server:
+            written = records.add(asyncio.run(plans.plan(server, f"{plural}.")))
+    except (asyncpg.PostgresError, BudgetError, DatabaseError, EmbeddedError, MigrationError, OSError) as error:
+        click.echo(f"Their plans are not recorded: {error}", err=True)
+        return False
+    for path in written:
+        click.echo(f"{path.read_text('utf-8').count('\n'):5} lines  {path}")
+    return True
+
+
+def describe_rest(plural: str, recorded: bool) -> str:
     """Return what is left to do."""
-    return f"""
+    lines = f"""
 Add the slice to src/service/app.py:
 
   from service import …, {plural}
@@ -55,4 +83,9 @@ Then:
 
   uv run service dev              # applies the migration, and adds made-up rows
   uv run pytest
-  uv run service plans --record   # keeps the plans of its statements in perf/plans/, for review"""
+  uv run service perf {plural:11} # shows what its requests cost, by perf/scenarios/{plural}.toml"""
+    return (
+        lines
+        if recorded
+        else f"{lines}\n  uv run service plans --record   # keeps the plans of its statements for review"
+    )

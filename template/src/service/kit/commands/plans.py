@@ -11,13 +11,11 @@ from pathlib import Path
 import asyncpg
 import click
 
-from service.kit import embedded, postgres, queries
+from service.kit import PACKAGE, embedded, postgres, queries
 from service.kit.development import DATA
 from service.kit.sql import budgets, plans, records, report, scratch, survey
 from service.kit.sql.plans import Node
 from service.kit.sql.survey import Entry
-
-PACKAGE = __name__.partition(".")[0]
 
 
 @click.command(name="plans")
@@ -53,11 +51,12 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool, html:
         click.echo("\n".join(tell(entries[0], real) if name else tabulate(entries, real)))
 
 
-async def plan(server: str) -> list[Entry]:
-    """Return every statement of the service with its plan."""
+async def plan(server: str, beginning: str = "") -> list[Entry]:
+    """Return the statements of the service whose names begin so, with their plans."""
     declared = budgets.read()
+    chosen = [(name, query) for name, query in queries.find(import_module(PACKAGE)) if name.startswith(beginning)]
     async with scratch.provide(server, declared) as connection:
-        return await survey.plan_all(connection, queries.find(import_module(PACKAGE)), declared)
+        return await survey.plan_all(connection, chosen, declared)
 
 
 async def run(server: str, entries: Sequence[Entry]) -> dict[str, Node]:

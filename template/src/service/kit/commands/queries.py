@@ -11,11 +11,9 @@ from typing import Any
 import asyncpg
 import click
 
-from service.kit import embedded, postgres, queries
+from service.kit import PACKAGE, embedded, postgres, queries
 from service.kit.development import DATA
 from service.kit.sql import plans
-
-PACKAGE = __name__.partition(".")[0]
 
 SLOWEST = """
 select queryid, query, calls, mean_exec_time as mean, rows::float / calls as rows,

@@ -2,7 +2,7 @@
 """The files of migrations/: their names, their order, and how each asks to be run."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,6 +28,9 @@ HEADER = f"""\
 
 """
 
+KIT = Path(__file__).parent / "tables"
+"""The files of the kit's own tables. They come with an update, and are never edited."""
+
 LINTED_FROM = "linted-from"
 """The file that says from which number on the suite lints. Without it, as in a service from before, it does not."""
 
@@ -48,6 +51,11 @@ class Migration:
     def checksum(self) -> str:
         """What the file contained, whatever the line endings of the checkout."""
         return sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def is_kits(self) -> bool:
+        """Whether it makes a table of the kit."""
+        return self.number < 0
 
     @property
     def standalone(self) -> bool:
@@ -76,6 +84,15 @@ def read_files(folder: Path) -> list[Migration]:
     return list(migrations.values())
 
 
+def read_all(folder: Path) -> list[Migration]:
+    """Return the kit's own migrations, and then those of a folder. Raises `MigrationError`.
+
+    The kit counts downwards from -1, so that its files and the team's are remembered in one table and never meet.
+    """
+    kits = [replace(file, number=-file.number, name=f"kit/{file.name}") for file in read_files(KIT)]
+    return [*kits, *read_files(folder)]
+
+
 def write_draft(folder: Path, name: str) -> list[Path]:
     """Write a new file with the next number, and return what was written. Raises `MigrationError`."""
     if not NAME.fullmatch(name):
@@ -88,13 +105,15 @@ def write_draft(folder: Path, name: str) -> list[Path]:
     number = max((migration.number for migration in migrations), default=0) + 1
     path = folder / f"{number:04}_{name}.sql"
     path.write_text(HEADER.format(name=name), "utf-8")
-    return [path, *start_linting(folder, number)]
+    settled = begin_linting(folder, number)
+    for place, text in settled.items():
+        place.write_text(text, "utf-8")
+    return [path, *settled]
 
 
-def start_linting(folder: Path, number: int) -> list[Path]:
-    """Let the suite lint from a file on, unless that is settled. Return what was written."""
+def begin_linting(folder: Path, number: int) -> dict[Path, str]:
+    """Return the file that lets the suite lint from a migration on, by its path; nothing, where that is settled."""
     path = folder / LINTED_FROM
     if path.exists():
-        return []
-    path.write_text(f"{number:04} is the first file that tests/kit/test_migration_lint.py looks at.\n", "utf-8")
-    return [path]
+        return {}
+    return {path: f"{number:04} is the first file that tests/kit/test_migration_lint.py looks at.\n"}

@@ -15,6 +15,12 @@ The `select` after them lets the last be `select into`, which may not end what i
 sessions, which shows this text.
 """
 
+KITS = (
+    "It makes a table of the kit, in the schema `kit`: move away what is in its way, or let this user make "
+    "the schema (`grant create on database …`), or make it for that user (`create schema kit authorization …`)."
+)
+"""What to do when a file fails that nobody here can correct."""
+
 
 async def apply(connection: asyncpg.Connection, migration: Migration, lock_timeout: float, lock_tries: int) -> None:
     """Apply one file. When a lock is not to be had, let the queued requests pass, and try again."""
@@ -61,7 +67,7 @@ def describe(migration: Migration, error: asyncpg.PostgresError) -> str:
     """Return what failed, with the line of the file where PostgreSQL saw it, and what to do."""
     rest = tell_rest(error) or "Nothing of this file was applied."
     reasons = [f"{locate(migration, error)}: {error.as_dict().get('message') or error}.", *advise(error), rest]
-    return " ".join([*reasons, "Correct it and run it again."])
+    return " ".join([*reasons, KITS if migration.is_kits else "Correct it and run it again."])
 
 
 def locate(migration: Migration, error: asyncpg.PostgresError) -> str:

@@ -22,11 +22,16 @@ STARTS = {"-created_at": (pages.LATEST, UUID(int=0)), "created_at": (pages.EARLI
 @post("/", summary="Create ${a_one}")
 ${create}
     """${purpose}
-${check_new}    created = await db.fetch_one(
-        queries.create_${one},
+${check_new}
+    async def work(connection: Connection | Database) -> Response[${One}]:
+        created = await connection.fetch_one(
+            queries.create_${one},
 ${new}
-    )
-    return Response(created, headers={"Location": f"${path}/{created.id}"})
+        )
+        return Response(created, headers={"Location": f"${path}/{created.id}"})
+
+    # One statement takes effect as a whole by itself; only with its key it needs a transaction.
+    return await (once(db, idempotency_key, data, work) if idempotency_key else work(db))
 
 
 @get("/{${one}_id:uuid}", summary="Read ${a_one}")
@@ -105,7 +110,9 @@ def write_signatures(resource: Resource) -> dict[str, str]:
     which = f"{one}_id: FromPath[UUID]"
     return {
         "create": source.wrap(
-            f"async def create_{one}(", ["db: Db", f"data: JSONBody[New{struct}]"], f") -> Response[{struct}]:"
+            f"async def create_{one}(",
+            ["db: Db", f"data: JSONBody[New{struct}]", "idempotency_key: IdempotencyKey"],
+            f") -> Response[{struct}]:",
         ),
         "read": source.wrap(f"async def read_{one}(", ["db: Db", which], f") -> {struct}:"),
         "change": source.wrap(
@@ -122,7 +129,7 @@ def write_arguments(resource: Resource) -> dict[str, str]:
     return {
         "check_new": "    values.check(**structs.asdict(data))\n" if checked else "",
         "check_given": "    values.check(**given)\n" if checked else "",
-        "new": source.lines([pass_on("data", column) for column in columns], " " * 8),
+        "new": source.lines([pass_on("data", column) for column in columns], " " * 12),
         "changed": source.lines([pass_on("wanted", column) for column in columns], " " * 8),
     }
 

@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.kit import migrate
 from service.kit.migrate import MigrationOptions
-from service.kit.scaffold import http, migration, model, package, queries, seed, suite
+from service.kit.migrations.files import begin_linting, read_files
+from service.kit.scaffold import http, migration, model, package, queries, scenario, seed, suite
 from service.kit.scaffold.refusal import Refusal
 from service.kit.scaffold.resource import Resource
 
@@ -29,18 +29,20 @@ class Project:
     package: Path
     tests: Path
     migrations: Path
+    perf: Path
 
 
 def find() -> Project:
     """Return the project that this code belongs to, with the migrations of the working directory."""
-    return Project(PACKAGE, PACKAGE.parents[1] / "tests", MigrationOptions().folder)
+    root = PACKAGE.parents[1]
+    return Project(PACKAGE, root / "tests", MigrationOptions().folder, root / "perf")
 
 
 def plan(project: Project, resource: Resource) -> dict[Path, str]:
     """Return the content of every new file by its path, or refuse."""
     if not project.tests.is_dir():
         raise Refusal(f"{project.tests} is no folder; a slice can be added only in the project's own folder.")
-    number = max((known.number for known in migrate.read_files(project.migrations)), default=0) + 1
+    number = max((known.number for known in read_files(project.migrations)), default=0) + 1
     check_free(project, resource)
     folder, tests = project.package / resource.plural, project.tests / resource.plural
     files = {
@@ -51,17 +53,24 @@ def plan(project: Project, resource: Resource) -> dict[Path, str]:
         folder / "seed.py": seed.write(resource),
         tests / "__init__.py": package.write_tests(resource),
         tests / f"test_{resource.plural}.py": suite.write(resource),
+        locate_scenario(project, resource): scenario.write(resource),
+        **begin_linting(project.migrations, number),
     }
     return files | {project.migrations / f"{number:04}_{resource.plural}.sql": migration.write(resource)}
+
+
+def locate_scenario(project: Project, resource: Resource) -> Path:
+    """Return where the scenario of a resource is."""
+    return project.perf / "scenarios" / f"{resource.plural}.toml"
 
 
 def check_free(project: Project, resource: Resource) -> None:
     """Refuse a resource whose folders, table, constraints or indexes are there already, or have names too long."""
     places = [project.package / resource.plural, project.package / f"{resource.plural}.py"]
-    for path in (*places, project.tests / resource.plural):
+    for path in (*places, project.tests / resource.plural, locate_scenario(project, resource)):
         if path.exists():
             raise Refusal(f"{resource.plural}: {path} is there already; choose another name, or delete it first.")
-    schema = "\n".join(known.sql for known in migrate.read_files(project.migrations))
+    schema = "\n".join(known.sql for known in read_files(project.migrations))
     constraints = [name for name, _ in migration.list_constraints(resource)]
     for name in (resource.plural, *constraints, *migration.list_indexes(resource)):
         if len(name) > MOST_LETTERS:
@@ -73,6 +82,6 @@ def check_free(project: Project, resource: Resource) -> None:
 def write(files: dict[Path, str]) -> None:
     """Write new files, the migration last: a running `service dev` takes it up at once."""
     for path, text in files.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)

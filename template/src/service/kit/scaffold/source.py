@@ -38,8 +38,8 @@ OTHERS = {
 }
 KIT = {
     **dict.fromkeys(("documents", "filters", "pages", "values"), "service.kit"),
-    "Database": "service.kit.db",
-    **dict.fromkeys(("Cursor", "Db", "Limit", "Slice"), "service.kit.http"),
+    **dict.fromkeys(("Connection", "Database"), "service.kit.db"),
+    **dict.fromkeys(("Cursor", "Db", "IdempotencyKey", "Limit", "Slice", "once"), "service.kit.http"),
     **dict.fromkeys(("Keyset", "Page"), "service.kit.pages"),
     **dict.fromkeys(("conflict", "invalid", "not_found"), "service.kit.problems"),
     "Query": "service.kit.queries",

@@ -54,6 +54,13 @@ async def test_what_is_created_can_be_read_where_its_location_says(client: httpx
     assert (await client.get(created.headers["location"])).json() == created.json()
 
 
+async def test_a_creation_that_is_sent_again_with_its_key_is_done_once(client: httpx.AsyncClient):
+    key = {"Idempotency-Key": str(uuid4())}
+    first, again = [await client.post(PATH, json=NEW, headers=key) for _ in range(2)]
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert len((await client.get(PATH)).json()["data"]) == 1
+
+
 ${optional}async def test_what_is_unknown_is_not_found(client: httpx.AsyncClient):
     missing = f"{PATH}/{uuid4()}"
     assert (await client.get(missing)).status_code == 404

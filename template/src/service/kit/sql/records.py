@@ -14,10 +14,15 @@ FOLDER = Path("perf/plans")
 
 def write(entries: Sequence[Entry], folder: Path = FOLDER) -> list[Path]:
     """Write the plans of all slices, and return the files that changed. A slice that is gone takes its file along."""
+    for path in set(folder.glob("*.txt")) - render(entries, folder).keys():
+        path.unlink()
+    return add(entries, folder)
+
+
+def add(entries: Sequence[Entry], folder: Path = FOLDER) -> list[Path]:
+    """Write the plans of some slices, and return the files that changed."""
     texts = render(entries, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in set(folder.glob("*.txt")) - texts.keys():
-        path.unlink()
     changed = [path for path, text in texts.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in changed:
         path.write_text(texts[path], "utf-8")

@@ -1,0 +1,46 @@
+# kit: updated by the template; extend it from app.py
+"""What handlers declare as parameters, and how a request becomes their values."""
+
+from typing import Annotated, Any, cast
+
+from litestar import Request, Response
+from litestar.constants import RESERVED_KWARGS
+from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
+from litestar.params import QueryParameter
+from litestar.routes import HTTPRoute
+
+from service.kit import bodies, offload, pages, parameters
+from service.kit.db import Database
+
+Db = NamedDependency[Database]
+Offload = NamedDependency[offload.Offload]
+Limit = Annotated[int, QueryParameter(ge=1, le=pages.MOST, description="How many rows a page holds.")]
+Cursor = Annotated[
+    str | None, QueryParameter(max_length=512, description="`next` of the page before, all else unchanged.")
+]
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose JSON is decoded by the kit: exact types, no unknown and no repeated fields."""
+
+    async def json(self) -> Any:
+        """Return the body as the type of the handler's `data` parameter."""
+        kind = self.route_handler.parsed_fn_signature.parameters["data"].annotation
+        return bodies.decode(await self.body(), self.headers.get("content-type", ""), kind)
+
+
+async def preempt(request: Request) -> Response[None] | None:
+    """Answer OPTIONS, for which the framework lists one method of several, and check the query."""
+    if request.method == HttpMethod.OPTIONS:
+        route = next(
+            item for item in request.app.routes if request.route_handler in getattr(item, "route_handlers", ())
+        )
+        return Response(None, status_code=204, headers={"allow": ", ".join(sorted(cast("HTTPRoute", route).methods))})
+    if request.scope["query_string"]:
+        handler = request.route_handler
+        elsewhere = RESERVED_KWARGS | handler.resolve_dependencies().keys() | request.path_params.keys()
+        signature = handler.parsed_fn_signature.parameters
+        known = {name: definition.annotation for name, definition in signature.items() if name not in elsewhere}
+        parameters.check(request.query_params.multi_items(), known)
+    return None

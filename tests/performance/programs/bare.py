@@ -1,0 +1,21 @@
+"""The generated service without what stands around its framework: the same routes and pool, and no edge.
+
+The difference to the service is what the edge costs. It runs in the environment of a generated service.
+"""
+
+import sys
+
+from service.app import SLICES
+from service.kit import asgi, environment, http, server
+from service.kit.db import Database
+from service.settings import Settings
+
+
+def create() -> asgi.App:
+    """Return the application of the framework."""
+    db = Database(environment.read(Settings).database)
+    return http.build(SLICES, resources=[db], dependencies={"db": db})
+
+
+if __name__ == "__main__":
+    server.serve("bare:create", server.ServerOptions(port=int(sys.argv[1])))

@@ -1,0 +1,50 @@
+"""A PostgreSQL with orders in it: prints one line of JSON that says where it is, and runs until its input is closed.
+
+It runs in the environment of a generated service: `python database.py ROWS KEYS`.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import asyncpg
+from service import app
+from service.kit import development, embedded, environment
+from service.settings import Settings
+
+PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
+
+
+def main(rows: int, keys: int) -> None:
+    """Start PostgreSQL in the working directory, and fill it."""
+    output = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the preparation prints is for people
+    with embedded.run(Path(".postgres")) as url:
+        os.environ["DATABASE_URL"] = url
+        described = {"url": url, **asyncio.run(prepare(rows, keys))}
+        os.write(output, json.dumps(described).encode() + b"\n")
+        sys.stdin.read()
+
+
+async def prepare(rows: int, keys: int) -> dict[str, object]:
+    """Migrate and fill the database; return some keys drawn from it, and the versions of what is measured."""
+    settings = environment.read(Settings)
+    await development.apply_migrations(settings)
+    await development.add_rows(settings, app.SLICES, rows)
+    connection = await asyncpg.connect(settings.database.url.get_secret_value())
+    try:
+        await connection.execute("vacuum (analyze) orders")  # so that no vacuum runs while something is measured
+        drawn = await connection.fetch("select id::text from orders order by hashtext(reference) limit $1", keys)
+        server = ".".join(map(str, connection.get_server_version()[:2]))
+    finally:
+        await connection.close()
+    python = ".".join(map(str, sys.version_info[:3]))
+    versions = {"Python": python, "PostgreSQL": server, **{name: version(name) for name in PACKAGES}}
+    return {"keys": [record["id"] for record in drawn], "versions": versions}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,136 @@
+"""A filled PostgreSQL and the servers on it, each started as in production and pinned to a core. For Linux."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests import shell
+from tests.performance import rendered
+
+PROGRAMS = Path(__file__).parent / "programs"
+POOL_SIZE = 10
+SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
+"""Where the server under test runs, and where the database and the load do."""
+
+
+@dataclass
+class Server:
+    """A program that listens on a port; its process may have made others."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[str]
+
+    def read_cpu_seconds(self) -> float:
+        """Return the processor time that it has used so far, with its workers."""
+        return rendered.read_cpu_seconds(list(list_family(self.process.pid)))
+
+    def get(self, path: str, **headers: str) -> tuple[bytes, str | None]:
+        """Return the body at a path, and its encoding."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.read(), response.headers["content-encoding"]
+
+
+@contextmanager
+def provide_database(folder: Path, rows: int, keys: int) -> Generator[dict[str, Any]]:
+    """Yield the URL of a database with this many orders, some of their keys, and the versions in use."""
+    process = spawn([python(folder), str(PROGRAMS / "database.py"), str(rows), str(keys)], folder, OTHER_CORE)
+    try:
+        assert process.stdout
+        if not (line := process.stdout.readline()):
+            raise SystemExit("the database did not start")
+        yield json.loads(line)
+    finally:
+        process.communicate(timeout=60)  # the end of its input ends it
+
+
+@contextmanager
+def start(name: str, folder: Path, url: str) -> Generator[Server]:
+    """Yield the running server of that name: a program, or the service itself."""
+    port = find_port()
+    commands = {
+        "service": [str(folder / ".venv/bin/service"), "serve"],
+        "conventional": ["uv", "run", "--quiet", "--script", "--python", python(folder)],
+    }
+    command = commands.get(name, [python(folder)])
+    command += [] if name == "service" else [str(PROGRAMS / f"{name}.py"), str(port)]
+    variables = {"DATABASE_URL": url, "DATABASE_POOL_SIZE": str(POOL_SIZE), "SERVER_PORT": str(port)}
+    process = spawn(command, folder, SERVER_CORE, folder.parent / f"{name}.log", **variables)
+    try:
+        server = Server(name, port, process)
+        wait_until_ready(server)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def spawn(command: list[str], folder: Path, core: int, log: Path | None = None, **variables: str) -> subprocess.Popen:
+    """Start a command on one core, with its output piped, or written to a file as a supervisor would."""
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})  # what this process starts inherits it
+    try:
+        output = log.open("w") if log else subprocess.PIPE
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=shell.environment(**variables),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output if log else sys.stderr,
+            text=True,
+        )
+    finally:
+        os.sched_setaffinity(0, usual)
+
+
+def drive(folder: Path, **specification: object) -> dict[str, Any]:
+    """Run a load on the other core, and return its figures."""
+    command = [python(folder), str(PROGRAMS / "load.py"), json.dumps(specification)]
+    printed, _ = spawn(command, folder, OTHER_CORE).communicate(timeout=300)
+    return json.loads(printed)
+
+
+def wait_until_ready(server: Server) -> None:
+    """Return once the server answers a request for rows."""
+    for _ in range(600):
+        try:
+            server.get("/v1/orders?limit=1")
+        except (urllib.error.URLError, OSError):
+            if server.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit(f"{server.name} did not start; its log is above the folder that it runs in")
+
+
+def list_family(pid: int) -> Iterator[int]:
+    """Yield a process and all that descend from it."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from list_family(int(child))
+
+
+def find_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def python(folder: Path) -> str:
+    """Return the interpreter of a rendered service."""
+    return str(folder / ".venv" / "bin" / "python")
