@@ -37,7 +37,7 @@ FOREIGN = ("<", sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
 
 ALLOWED = (
     ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),  # looks for ~/.pgpass before each connection
-    ("structlog/_base.py", "_proxy_to_logger"),  # writes to a pipe, and reads the lines that an exception passed
+    ("structlog/_base.py", "_proxy_to_logger"),  # writes to a pipe, and draws an exception with the lines it passed
     ("logging/__init__.py", "emit"),  # the same, for libraries
     ("service/kit/openapi.py", "find"),  # the description is made at its first request, in development
 )
@@ -94,16 +94,19 @@ class Watch:
             if began is None or began == noted or self.clock() - began < BUDGET:
                 continue
             frame = sys._current_frames().get(self.thread)
-            if self.began == began and frame and answers_request(frame):
+            if self.began == began and counts(frame):
                 noted = began
                 self.note(f"computes for more than {BUDGET * 1000:.0f} ms at a stretch", traceback.extract_stack(frame))
 
 
-def answers_request(frame: FrameType | None) -> bool:
-    """Return whether code is called by the edge."""
+def counts(frame: FrameType | None) -> bool:
+    """Return whether code is called by the edge, and by nothing that is allowed to block."""
     while frame:
-        if frame.f_code.co_filename == edge.__file__:
+        name = frame.f_code.co_filename
+        if name == edge.__file__:
             return True
+        if any(name.endswith(file) and frame.f_code.co_name == function for file, function in ALLOWED):
+            return False
         frame = frame.f_back
     return False
 

@@ -18,7 +18,7 @@ async def test_a_loop_that_ticks_is_not_blocked():
     watchdog = make()
     for _ in range(100):
         watchdog.ticks += 1
-        watchdog.look(0.03, 0.03)
+        await asyncio.to_thread(watchdog.look, 0.03, 0.03)
     assert watchdog.blocked == 0
 
 
@@ -26,17 +26,18 @@ async def test_a_loop_that_stands_still_is_reported_once_and_again_the_next_time
     watchdog = make()
     for _ in range(2):
         for _ in range(100):
-            watchdog.look(0.01, 0)
+            await asyncio.to_thread(watchdog.look, 0.01, 0)
         watchdog.ticks += 1
-        watchdog.look(0.01, 0)
+        await asyncio.to_thread(watchdog.look, 0.01, 0)
     assert watchdog.blocked == 2
 
 
 async def test_a_suspended_process_is_not_a_blocked_one_and_a_call_that_holds_the_gil_is():
     watchdog = make()
-    watchdog.look(3600, 0)
+    await asyncio.to_thread(watchdog.look, 3600, 0)
     assert watchdog.blocked == 0
-    watchdog.look(0.5, 0.5)
+    watchdog = make()
+    await asyncio.to_thread(watchdog.look, 0.5, 0.5)
     assert watchdog.blocked == 1
 
 

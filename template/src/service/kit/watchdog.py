@@ -59,6 +59,7 @@ class Watchdog:
             faulthandler.register(signal.SIGVTALRM, chain=True)
         self.due = time.monotonic()
         self.tick()
+        self.guard(self.limit)
         threading.Thread(target=self.watch, name="watchdog", daemon=True).start()
         return self
 
@@ -77,12 +78,14 @@ class Watchdog:
     def watch(self) -> None:
         """Look, beside the loop, whether it ticks."""
         looked, worked = time.monotonic(), time.process_time()
-        while not self.over.wait(self.beat):
-            self.guard(self.limit)
-            passed, computed = time.monotonic() - looked, time.process_time() - worked
-            looked, worked = looked + passed, worked + computed
-            self.look(passed, computed)
-        self.guard(0)
+        try:
+            while not self.over.wait(self.beat):
+                self.guard(self.limit)
+                passed, computed = time.monotonic() - looked, time.process_time() - worked
+                looked, worked = looked + passed, worked + computed
+                self.look(passed, computed)
+        finally:
+            self.guard(0)
 
     def look(self, passed: float, computed: float) -> None:
         """Judge the loop, given the seconds since the last look, and the processor time of the process in them.
@@ -106,7 +109,7 @@ class Watchdog:
         metrics.meters().blocked.inc()
         frame = sys._current_frames().get(self.thread_id)
         stack = traceback.extract_stack(frame)[-SHOWN:] if frame else []
-        lines = [f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack]
+        lines = "\n".join(f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack)
         log.error(event, seconds=round(self.stood, 3), **self.find_request(), stack=lines)
 
     def find_request(self) -> dict[str, str]:
