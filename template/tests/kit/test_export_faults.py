@@ -115,7 +115,9 @@ async def test_a_client_that_stops_reading_costs_no_memory_and_is_given_up(start
         await asyncio.sleep(1)
         assert worker.memory_info().rss - before < 20_000_000
         await wait_for(watcher, 0)
-        assert await answer(client) == ALL
+        async with asyncio.timeout(2):
+            while await answer(client) != ALL:  # noqa: ASYNC110 - its place is free some moments after PostgreSQL is
+                await asyncio.sleep(0.02)
         received = b""
         while portion := stalled.recv(1_000_000):
             received = portion

@@ -38,5 +38,8 @@ def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database
         result = subprocess.run(
             [*command, *checks], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
         )
-    assert result.returncode == 0, f"{result.stdout}\n{(tmp_path / 'output').read_text('utf-8')[-3000:]}"
-    assert "Tested:" in result.stdout or not any((ROOT / "src/service").glob("*/http.py")), result.stdout
+    has_routes = "The schema defines no API operations" not in result.stdout
+    assert result.returncode == 0 or not has_routes, (
+        f"{result.stdout}\n{(tmp_path / 'output').read_text('utf-8')[-3000:]}"
+    )
+    assert has_routes or not list((ROOT / "src/service").glob("*/http.py")), "a slice is left out of the description"

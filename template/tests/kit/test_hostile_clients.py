@@ -2,18 +2,16 @@
 """What clients do to a real server, out of malice or by bad luck: it stays bounded, and others are served."""
 
 import asyncio
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 
 import httpx
 import psutil
 import pytest
 
-from tests.kit.processes import ROOT, find_port, wait_until_live
+from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
 pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="module")]
 
@@ -21,16 +19,11 @@ pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="module")]
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Generator[int]:
     """Where tests/kit/echo.py is served."""
-    port = find_port()
-    output = tmp_path_factory.mktemp("echo") / "output"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kit.echo", str(port)], cwd=ROOT, stdout=file, stderr=file
-        )
-    wait_until_live(process, f"http://127.0.0.1:{port}")
-    yield port
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0, output.read_text()[-5000:]
+    command = [sys.executable, "-m", "tests.kit.echo", str(port := find_port())]
+    with start(cwd=tmp_path_factory.mktemp("echo"), command=command, PYTHONPATH=str(ROOT)) as process:
+        wait_until_live(process, f"http://127.0.0.1:{port}")
+        yield port
+    assert process.returncode == 0
 
 
 async def converse(port: int, *parts: bytes, pause: float = 0, most: int = 4096) -> bytes:
@@ -111,9 +104,9 @@ async def test_a_stream_that_nobody_reads_is_ended_and_holds_little_memory(port:
     readers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
     for _, writer in readers:
         writer.write(b"GET /stream HTTP/1.1\r\nhost: service.test\r\n\r\n")
-    await wait_for_state(port, streams=20)
+    await wait_for_state(port, lambda state: state["streams"] == 20)
     assert worker.memory_info().rss - before < 100_000_000
-    await wait_for_state(port, streams=0)
+    await wait_for_state(port, lambda state: state["streams"] == 0)
     for _, writer in readers:
         writer.close()
 
@@ -123,7 +116,7 @@ async def test_a_thousand_clients_that_vanish_leave_nothing_behind(port: int):
     await vanish(port, 100)  # so that what is only loaded once is loaded
     state, files, memory = await get_state(port), worker.num_fds(), worker.memory_info().rss
     await vanish(port, 1_000)
-    await wait_for_state(port, tasks=state["tasks"], streams=0)
+    await wait_for_state(port, lambda now: now["tasks"] <= state["tasks"] and now["streams"] == 0)
     assert worker.num_fds() <= files + 5
     assert worker.memory_info().rss - memory < 20_000_000
 
@@ -140,15 +133,14 @@ async def vanish(port: int, times: int) -> None:
 
 def find_worker(port: int) -> psutil.Process:
     """Return the process that serves, a child of the one that was started."""
-    for process in psutil.process_iter(["cmdline"]):
-        if process.info["cmdline"] and process.info["cmdline"][-2:] == ["tests.kit.echo", str(port)]:
-            return next(child for child in process.children() if "spawn_main" in " ".join(child.cmdline()))
-    raise AssertionError("the server is not there")
+    command = ["tests.kit.echo", str(port)]
+    (main,) = [found for found in psutil.process_iter(["cmdline"]) if (found.info["cmdline"] or [])[-2:] == command]
+    return next(child for child in main.children() if "spawn_main" in " ".join(child.cmdline()))
 
 
-async def wait_for_state(port: int, **wanted: int) -> None:
+async def wait_for_state(port: int, is_reached: Callable[[dict[str, int]], bool]) -> None:
     """Return when the process is as wanted, which it has to be within seconds."""
     deadline = time.monotonic() + 8
-    while not wanted.items() <= (state := await get_state(port)).items():
-        assert time.monotonic() < deadline, f"{state} and not {wanted}"
+    while not is_reached(state := await get_state(port)):
+        assert time.monotonic() < deadline, state
         await asyncio.sleep(0.1)

@@ -129,5 +129,5 @@ def test_ctrl_c_in_a_terminal_is_for_the_main_process_alone(tmp_path: Path):
         os.killpg(server.process.pid, signal.SIGINT)
         assert server.process.wait(10) == 0
     lines = [json.loads(line) for line in server.output.splitlines()]
-    assert {line["level"] for line in lines} == {"info"}
+    assert [line for line in lines if line["level"] != "info"] == []
     assert "Stopping worker-1" in {line["event"] for line in lines}

@@ -13,8 +13,7 @@ from litestar import Router, get
 from litestar.response import Stream
 
 from service.kit import http
-from service.kit.compress import Compression, Response
-from service.kit.conditional import Conditional
+from service.kit.compress import Response
 from service.kit.edge import Edge
 from service.kit.http import Slice
 from tests.kit.messages import DECODERS
@@ -38,7 +37,7 @@ async def open_stream(released: asyncio.Event) -> AsyncGenerator[tuple[asyncio.S
 
     app = http.build([Slice(Router("/", route_handlers=[stream_rows]))], [], {})
     port = find_port()
-    server = Server(Edge(Compression(Conditional(app))), port=port, interface=Interfaces.ASGI, log_enabled=False)
+    server = Server(Edge(app), port=port, interface=Interfaces.ASGI, log_enabled=False)
     serving = asyncio.create_task(server.serve())
     reader, writer = await connect(port)
     try:

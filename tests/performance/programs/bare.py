@@ -8,13 +8,15 @@ import sys
 from service.app import SLICES
 from service.kit import asgi, environment, http, server
 from service.kit.db import Database
+from service.kit.export import Exports
 from service.settings import Settings
 
 
 def create() -> asgi.App:
     """Return the application of the framework."""
-    db = Database(environment.read(Settings).database)
-    return http.build(SLICES, resources=[db], dependencies={"db": db})
+    settings = environment.read(Settings)
+    db = Database(settings.database)
+    return http.build(SLICES, resources=[db], dependencies={"db": db, "exports": Exports(db, settings.export)})
 
 
 if __name__ == "__main__":

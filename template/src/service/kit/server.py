@@ -2,8 +2,6 @@
 """The HTTP server: granian over ASGI, one event loop for each worker process."""
 
 import multiprocessing
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +15,7 @@ from granian.http import HTTP1Settings
 from granian.server.common import AbstractServer
 from pydantic import BaseModel, Field, model_validator
 
-from service.kit import exposition, ports, signals, worker
+from service.kit import exposition, ports, shared, signals, worker
 from service.kit.ports import PortError
 from service.kit.telemetry import LogOptions, MetricsOptions
 from service.kit.watchdog import WatchdogOptions
@@ -76,10 +74,10 @@ def serve(
     # A forked worker would keep the modules of this process, and not take up a change. From 3.14 on, granian spawns.
     multiprocessing.set_start_method("spawn", force=True)
     with ExitStack() as stack:
-        shared = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="service-", dir=find_memory())))
-        draining = shared / "draining"
+        folder = stack.enter_context(shared.provide())
+        draining = folder / "draining"
         if metrics and metrics.port:
-            offer_metrics(stack, metrics, shared / "metrics", create.partition(".")[0])
+            offer_metrics(stack, metrics, folder / "metrics", create.partition(".")[0])
         if watched:  # nothing would replace a worker that the watchdog ends
             watch = (watch or WatchdogOptions()).model_copy(update={"stuck": 0})
         drain_timeout, kill_timeout = (1, 5) if watched else (options.drain_timeout, options.kill_timeout)
@@ -119,11 +117,6 @@ def hand_over_logs() -> dict[str, Any]:
     """Return a configuration by which the server's lines take the form of ours."""
     ours = {"handlers": [], "level": "INFO", "propagate": True}
     return {"loggers": {"_granian": ours, "granian.access": ours}}
-
-
-def find_memory() -> str | None:
-    """Return a folder in memory, where there is one: counting must not wait for a disk."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of a random name is made there
 
 
 def offer_metrics(stack: ExitStack, options: MetricsOptions, folder: Path, package: str) -> None:
