@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests import service, shell, snapshot
@@ -40,46 +41,32 @@ def main() -> None:
         rendered = service.render(snapshot.take(folder / "template"), folder / "service", {})
         shell.run("uv", "sync", "--quiet", cwd=rendered)
         database = stack.enter_context(servers.provide_database(rendered, options.rows, 1000))
-        start = Starter(rendered, database["url"], stack)
-        offloaded, unwatched = start("offloaded", METRICS), start("unwatched", 0, WATCHDOG_LAG="3600")
+        begin = partial(start, folder=rendered, url=database["url"])
+        offloaded = stack.enter_context(begin("offloaded", metrics=METRICS))
+        unwatched = stack.enter_context(begin("unwatched", metrics=0, WATCHDOG_LAG="3600"))
         edit(rendered / HANDLER, OFFLOADED, BYPASSED)
-        bypassed = start("bypassed", METRICS + 1)
-        edit(rendered / HANDLER, BYPASSED, OFFLOADED)
+        bypassed = stack.enter_context(begin("bypassed", metrics=METRICS + 1))
         run = Run(rendered, [f"/v1/orders/{key}" for key in database["keys"]], options)
         compare_latency(run, offloaded, bypassed)
         weigh_watchdog(run, offloaded, unwatched)
 
 
-class Starter:
-    """Starts servers of one folder, which end together."""
-
-    def __init__(self, folder: Path, url: str, stack: ExitStack) -> None:
-        self.folder, self.url, self.stack = folder, url, stack
-
-    def __call__(self, name: str, metrics: int, **variables: str) -> Server:
-        return self.stack.enter_context(self.run(name, metrics, variables))
-
-    @contextmanager
-    def run(self, name: str, metrics: int, variables: dict[str, str]) -> Generator[Server]:
-        """Yield a running service, as in production."""
-        port = servers.find_port()
-        settings = {"DATABASE_URL": self.url, "SERVER_PORT": str(port), "METRICS_PORT": str(metrics), **variables}
-        with (self.folder.parent / f"{name}.log").open("w") as log:
-            process = subprocess.Popen(
-                [str(self.folder / ".venv/bin/service"), "serve"],
-                cwd=self.folder,
-                env=shell.environment(**settings),
-                stdout=log,
-                stderr=log,
-                text=True,
-            )
-        try:
-            server = Server(name, port, process)
-            servers.wait_until_ready(server)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(30)
+@contextmanager
+def start(name: str, folder: Path, url: str, metrics: int, **variables: str) -> Generator[Server]:
+    """Yield a running service, as in production."""
+    port = servers.find_port()
+    settings = {"DATABASE_URL": url, "SERVER_PORT": str(port), "METRICS_PORT": str(metrics), **variables}
+    command = [str(folder / ".venv/bin/service"), "serve"]
+    with (folder.parent / f"{name}.log").open("w") as log:
+        env = shell.environment(**settings)
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, text=True)
+    try:
+        server = Server(name, port, process)
+        servers.wait_until_ready(server)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 class Run:

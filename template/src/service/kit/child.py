@@ -14,8 +14,8 @@ import traceback
 from importlib import import_module
 from typing import BinaryIO
 
-NICENESS = 5
-"""How far computing stands back for the worker where processors are scarce: about a third of its share of one."""
+NICENESS = 10
+"""How far computing stands back for the worker where processors are scarce: a tenth of its share of one."""
 
 
 def main() -> None:
