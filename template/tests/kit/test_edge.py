@@ -6,7 +6,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from service.kit import asgi, deadline, timing
+from service.kit import admission, asgi, deadline, timing
 from service.kit.edge import Edge, EdgeOptions
 from service.kit.problems import busy, invalid
 
@@ -122,16 +122,17 @@ async def test_one_request_too_many_is_refused_at_once_and_the_others_are_not():
     slow = [asyncio.ensure_future(send(ask("/slow"), edge)) for _ in range(2)]
     await asyncio.sleep(0.05)
     refused = await send(ask("/fine"), edge)
-    assert refused.status_code == 503
-    assert refused.headers["retry-after"] == "1"
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:problem:busy")
+    assert refused.json()["request_id"] == refused.headers["x-request-id"]
+    assert (refused.headers["retry-after"], refused.headers["cache-control"]) == ("1", "no-store")
     assert [response.status_code for response in await asyncio.gather(*slow)] == [504, 504]
     assert (await send(ask("/fine"), edge)).status_code == 200
-    assert edge.under_way == 0
+    assert edge.admission.under_way == 0
 
 
 async def test_health_is_answered_however_much_is_under_way_and_for_any_host():
     edge = Edge(answer, EdgeOptions(concurrency=1, hosts="api.example.com"))
-    edge.under_way = 1
+    edge.admission.under_way = 1
     assert (await send(ask("/livez"), edge)).status_code == 200
 
 
@@ -188,3 +189,16 @@ async def test_a_body_that_is_too_large_or_too_slow_or_encoded_is_refused():
         assert (await send(httpx.Request("POST", "http://service.test/body", content=body), edge)).status_code == status
     encoded = httpx.Request("POST", "http://service.test/body", content=b"x", headers={"content-encoding": "gzip"})
     assert (await send(encoded, edge)).status_code == 415
+
+
+async def test_a_flood_of_refusals_is_one_line_in_the_log(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(admission, "REPORT_SECONDS", 0.05)
+    edge = Edge(answer, EdgeOptions(concurrency=1))
+    edge.admission.under_way = 1
+    with capture_logs() as lines:
+        for _ in range(30):
+            await send(ask("/fine"), edge)
+        await asyncio.sleep(0.1)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("requests refused", "warning")] * len(lines)
+    assert sum(line["count"] for line in lines) == 30
+    assert len(lines) < 10

@@ -8,12 +8,13 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, Field
 
-from service.kit import asgi, deadline, health, metrics, problems, uploads
+from service.kit import asgi, deadline, health, problems, uploads
+from service.kit.admission import Admission
 from service.kit.compress import Compression, CompressionOptions
 from service.kit.conditional import Conditional
 from service.kit.exchange import Exchange
 from service.kit.postgres import Seconds
-from service.kit.problems import Problem, busy
+from service.kit.problems import Problem
 
 log = structlog.get_logger()
 
@@ -46,15 +47,18 @@ class Edge:
         self.app = Compression(Conditional(app), compression or CompressionOptions())
         self.options = options or EdgeOptions()
         self.hosts = frozenset(name.strip().lower() for name in self.options.hosts.split(",") if name.strip())
-        self.under_way = 0
+        self.admission = Admission(self.options.concurrency)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        is_probe = scope["path"] in health.PATHS
+        if self.admission.is_full and not is_probe:
+            return await self.admission.refuse(scope, send)
         exchange = Exchange(scope, send, self.options.stall_timeout, show_timing=self.options.timing)
         refusal = None
         try:
-            if scope["path"] in health.PATHS:
+            if is_probe:
                 await self.app(scope, receive, exchange.send)
             else:
                 await self.admit(exchange, scope, receive)
@@ -70,18 +74,15 @@ class Edge:
             await exchange.refuse(problems.internal())
         finally:
             exchange.measure()
-            if self.options.log and scope["path"] not in health.PATHS:
+            if self.options.log and not is_probe:
                 exchange.write_log(refusal)
 
     async def admit(self, exchange: Exchange, scope: asgi.Scope, receive: asgi.Receive) -> None:
-        """Let a request through to the application, unless it is for another host or one too many."""
+        """Let a request through to the application, unless it is for another host."""
         self.refuse_foreign_host(scope)
-        if self.under_way >= self.options.concurrency:
-            metrics.count_refusal("admission")
-            raise busy("The service is answering as many requests as it can. Try again shortly.")
         options = self.options
         bounded = uploads.limit(scope, receive, options.body_bytes, options.body_grace, options.body_rate)
-        self.under_way += 1
+        self.admission.under_way += 1
         deadline.set_end(options.request_timeout)
         try:
             async with asyncio.timeout(options.request_timeout) as exchange.timeout:
@@ -92,7 +93,7 @@ class Edge:
             raise
         finally:
             deadline.lift()
-            self.under_way -= 1
+            self.admission.under_way -= 1
 
     def refuse_foreign_host(self, scope: asgi.Scope) -> None:
         """Raise a 400 problem when the request is for no host, or for one that is not ours."""

@@ -48,7 +48,7 @@ class DatabaseOptions(BaseModel, frozen=True):
         int | None,
         Field(ge=1, le=500, description="most connections of one worker; by default 4 for each core, shared"),
     ] = None
-    pool_waiters: Annotated[int, Field(ge=0, le=10_000, description="requests that may wait for a connection")] = 50
+    pool_waiters: Annotated[int, Field(ge=0, le=10_000, description="requests that may wait for a connection")] = 100
     reserve: Annotated[int, Field(ge=0, le=10_000, description="connections left to others, as other instances")] = 10
     idle_lifetime: Annotated[Lifetime, Field(description="seconds that an unused connection stays open")] = 300
     max_lifetime: Annotated[Lifetime, Field(description="seconds that a connection stays open")] = 1800

@@ -1,0 +1,50 @@
+# kit: updated by the template; extend it from app.py
+"""Requests that a worker refuses because it answers enough already: at the least cost, since they come in floods.
+
+Whatever a refusal costs, the requests that were admitted wait for it. So it passes no layer, and has no log line of its
+own: at twice the load that a worker can carry, that is the difference between most of the work done, and none.
+"""
+
+import asyncio
+
+import structlog
+
+from service.kit import asgi, metrics, problems
+from service.kit.exchange import PROTECTION, identify
+from service.kit.problems import busy
+
+log = structlog.get_logger()
+
+PROBLEM = busy("The service is answering as many requests as it can. Try again shortly.")
+HEADERS = [*PROTECTION, *((name.encode(), value.encode()) for name, value in PROBLEM.headers.items())]
+
+REPORT_SECONDS = 1.0
+"""How long refusals are counted for one line in the log."""
+
+
+class Admission:
+    """At most so many requests at once. `under_way` is how many there are, `refused` how many were one too many."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.under_way = 0
+        self.refused = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.under_way >= self.most
+
+    async def refuse(self, scope: asgi.Scope, send: asgi.Send) -> None:
+        """Answer 503 with Retry-After. Nothing was done, so the client may repeat the request."""
+        metrics.count_refusal("admission")
+        if not self.refused:
+            asyncio.get_running_loop().call_later(REPORT_SECONDS, self.report)
+        self.refused += 1
+        identity = identify(scope)
+        headers = [*HEADERS, (b"x-request-id", identity.encode())]
+        await asgi.respond(send, PROBLEM.status, PROBLEM.encode(identity), problems.MEDIA_TYPE, headers)
+
+    def report(self) -> None:
+        """Write one line for the refusals of the last second."""
+        log.warning("requests refused", count=self.refused, under_way=self.under_way)
+        self.refused = 0
