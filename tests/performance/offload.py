@@ -2,13 +2,13 @@
 
 Asks for single orders at a steady rate while nothing else happens, and while reports are computed all the time: in
 processes, as the service does it, and in the handler itself. Latency counts from the moment that a request was due.
-Then the watchdog: processor time for each request with it and without, in turn. The servers may use every core.
+Then the watchdog: processor time for each request with it and without, in turn. The service has one core for its loop
+and its processes; the database and the load have the other.
 """
 
 import argparse
 import re
 import statistics
-import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Generator
@@ -53,13 +53,11 @@ def main() -> None:
 
 @contextmanager
 def start(name: str, folder: Path, url: str, metrics: int, **variables: str) -> Generator[Server]:
-    """Yield a running service, as in production."""
+    """Yield a running service, as in production, on a core of its own."""
     port = servers.find_port()
     settings = {"DATABASE_URL": url, "SERVER_PORT": str(port), "METRICS_PORT": str(metrics), **variables}
     command = [str(folder / ".venv/bin/service"), "serve"]
-    with (folder.parent / f"{name}.log").open("w") as log:
-        env = shell.environment(**settings)
-        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, text=True)
+    process = servers.spawn(command, folder, servers.SERVER_CORE, folder.parent / f"{name}.log", **settings)
     try:
         server = Server(name, port, process)
         servers.wait_until_ready(server)

@@ -32,7 +32,7 @@ class OffloadOptions(BaseModel, frozen=True):
     ] = None
     process_waiters: Annotated[Waiters, Field(description="calls that may wait for a process, then 503")] = 8
     process_wait: Annotated[Seconds, Field(description="seconds that they wait, then 503")] = 3
-    drain_timeout: Annotated[Seconds, Field(description="seconds for calls to end when the service stops")] = 2
+    drain_timeout: Annotated[Seconds, Field(description="seconds for calls to end when the service stops")] = 1
 
 
 class Offload:
