@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.processes import ROOT
 
-SUITE = '''
+SUITE = """
 import asyncio, hashlib, socket, time, urllib.request
 
 import httpx
@@ -77,7 +77,7 @@ async def test_computing_outside_of_requests_is_let_pass():
     ends_at = time.thread_time() + 0.3
     while time.thread_time() < ends_at:
         pass
-'''
+"""
 
 CAUGHT = {
     "sleep": "blocks the event loop by time.sleep",
