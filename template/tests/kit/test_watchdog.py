@@ -41,6 +41,12 @@ async def test_a_suspended_process_is_not_a_blocked_one_and_a_call_that_holds_th
     assert watchdog.blocked == 1
 
 
+async def test_the_end_is_put_off_long_before_it_comes_however_much_lag_is_allowed():
+    for options in (WatchdogOptions(lag=3600), WatchdogOptions(lag=3600, stuck=2), WatchdogOptions()):
+        watchdog = make(options)
+        assert watchdog.beat <= watchdog.limit / 4
+
+
 async def test_how_late_the_loop_is_can_be_seen_by_prometheus():
     def count() -> float:
         (family,) = metrics.meters().lag.collect()

@@ -23,6 +23,9 @@ from service.kit.postgres import Seconds
 
 log = structlog.get_logger()
 
+LONGEST = 4.0
+"""Seconds of which a quarter is the longest beat, however much lag is allowed: each beat puts off the end by `guard`."""
+
 SHOWN = 12
 """The innermost frames of a stack that are logged."""
 
@@ -44,7 +47,7 @@ class Watchdog:
     def __init__(self, loop: asyncio.AbstractEventLoop, options: WatchdogOptions) -> None:
         self.loop = loop
         self.options = options
-        self.beat = options.lag / 4
+        self.beat = min(options.lag, options.stuck or options.lag, LONGEST) / 4
         self.thread_id = threading.get_ident()
         self.blocked = 0
         self.ticks = 0
