@@ -53,6 +53,7 @@ TESTS = {
         "uv run python -m tests.performance.compression",
         "uv run python -m tests.performance.compare",
         "uv run python -m tests.performance.export",
+        "uv run python -m tests.performance.offload",
     ],
 }
 """Which commands each test runs."""
@@ -66,6 +67,7 @@ MEASUREMENTS = {
     "compression": ["--rows", "2000", "--rounds", "1"],
     "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
     "export": ["--rows", "900", "--rounds", "1"],
+    "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
 }
 
 

@@ -43,7 +43,9 @@ def main() -> None:
         database = stack.enter_context(servers.provide_database(rendered, options.rows, 1000))
         begin = partial(start, folder=rendered, url=database["url"])
         offloaded = stack.enter_context(begin("offloaded", metrics=METRICS))
-        unwatched = stack.enter_context(begin("unwatched", metrics=0, WATCHDOG_LAG="3600", WATCHDOG_STUCK="0"))
+        unwatched = stack.enter_context(
+            begin("unwatched", metrics=METRICS + 2, WATCHDOG_LAG="3600", WATCHDOG_STUCK="0")
+        )
         edit(rendered / HANDLER, OFFLOADED, BYPASSED)
         bypassed = stack.enter_context(begin("bypassed", metrics=METRICS + 1))
         run = Run(rendered, [f"/v1/orders/{key}" for key in database["keys"]], options)

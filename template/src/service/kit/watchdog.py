@@ -24,7 +24,7 @@ from service.kit.postgres import Seconds
 log = structlog.get_logger()
 
 LONGEST = 4.0
-"""Seconds of which a quarter is the longest beat, however much lag is allowed: each beat puts off the end by `guard`."""
+"""Four times the longest beat, in seconds, however much lag is allowed: each beat puts the end by `guard` off."""
 
 SHOWN = 12
 """The innermost frames of a stack that are logged."""
