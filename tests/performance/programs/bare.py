@@ -9,6 +9,7 @@ from service.app import SLICES
 from service.kit import asgi, environment, http, server
 from service.kit.db import Database
 from service.kit.export import Exports
+from service.kit.offload import Offload
 from service.settings import Settings
 
 
@@ -16,7 +17,9 @@ def create() -> asgi.App:
     """Return the application of the framework."""
     settings = environment.read(Settings)
     db = Database(settings.database)
-    return http.build(SLICES, resources=[db], dependencies={"db": db, "exports": Exports(db, settings.export)})
+    offload = Offload(settings.offload)
+    dependencies = {"db": db, "exports": Exports(db, settings.export), "offload": offload}
+    return http.build(SLICES, resources=[db, offload], dependencies=dependencies)
 
 
 if __name__ == "__main__":
