@@ -40,6 +40,13 @@ def compute(seconds: float) -> int:
     return number
 
 
+def wait_for(path: str) -> str:
+    """Return when a file is there."""
+    while not Path(path).exists():
+        time.sleep(0.01)
+    return path
+
+
 def refuse(number: int) -> None:
     raise ValueError(f"{number} is not acceptable")
 

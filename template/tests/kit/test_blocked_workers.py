@@ -25,8 +25,7 @@ pytestmark = pytest.mark.faults
 @contextmanager
 def serve(folder: Path, database: str, timeout: float = 10) -> Generator[tuple[Popen[bytes], str]]:
     """Serve `tests/kit/busy.py` until the block ends; yield the process and the URL."""
-    port = find_port()
-    command = [sys.executable, "-m", "tests.kit.busy", str(port)]
+    command = [sys.executable, "-m", "tests.kit.busy", str(port := find_port())]
     settings = {"PYTHONPATH": str(ROOT), "DATABASE": database, "TIMEOUT": str(timeout)}
     with start(cwd=folder, command=command, **settings) as process:
         wait_until_live(process, url := f"http://127.0.0.1:{port}")
@@ -35,7 +34,6 @@ def serve(folder: Path, database: str, timeout: float = 10) -> Generator[tuple[P
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Path, str]]:
-    """A running server, its folder and its URL."""
     folder = tmp_path_factory.mktemp("busy")
     with serve(folder, os.environ[fixtures.SERVER]) as (_, url):
         yield folder, url

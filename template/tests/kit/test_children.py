@@ -66,13 +66,14 @@ async def test_what_cannot_be_sent_is_said_and_breaks_nothing(offload: Offload, 
 
 
 async def test_the_death_of_a_process_fails_its_own_call_and_no_other(offload: Offload, tmp_path: Path):
-    mark = tmp_path / "mark"
-    other = asyncio.create_task(offload.in_process(offloaded.compute, 0.4))
+    mark, release = tmp_path / "mark", tmp_path / "release"
+    other = asyncio.create_task(offload.in_process(offloaded.wait_for, str(release)))
     with pytest.raises(Problem) as raised:
         await offload.in_process(offloaded.die, str(mark))
     assert (raised.value.status, raised.value.headers) == (503, {"retry-after": "1"})
     assert await offload.in_process(offloaded.square, 3) == 9
-    assert await other > 0
+    release.touch()
+    assert await other == str(release)
     assert (offload.children.started, offload.children.died) == (3, 1)
     assert not psutil.pid_exists(int(mark.read_text()))
 
