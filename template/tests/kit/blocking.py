@@ -31,7 +31,6 @@ BUDGET = 0.1
 ADVICE = "`await offload.in_thread(…)` waits elsewhere, `await offload.in_process(…)` computes elsewhere."
 
 
-# How the files begin whose lines nobody here can change.
 FOREIGN = ("<", sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
 
 ALLOWED = (
@@ -120,7 +119,6 @@ def counts(frame: FrameType | None) -> bool:
 
 @pytest.fixture(scope="session")
 def watch() -> Generator[Watch]:
-    """The watch over all tests of this process."""
     watch, over = Watch(), threading.Event()
     sampler = threading.Thread(target=watch.sample, args=(over,), daemon=True)
     remember, run = BlockingError.__init__, asyncio.Handle._run
