@@ -79,3 +79,16 @@ asyncio.run(main())
 """
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(result.stdout)["event"] == "last"
+
+
+def test_a_traceback_tells_where_and_no_variables(capsys: pytest.CaptureFixture[str]):
+    telemetry.configure(LogOptions())
+    password = "hun" + "ter2"
+    try:
+        raise ValueError(f"a password of {len(password)} letters")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    line = capsys.readouterr().out
+    assert "test_telemetry.py" in line
+    assert "a password of 7 letters" in line
+    assert "hunter2" not in line

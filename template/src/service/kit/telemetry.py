@@ -39,8 +39,10 @@ class MetricsOptions(BaseModel, frozen=True):
 def configure(options: LogOptions) -> None:
     """Set up logging for this process. Logs of libraries take the same form, from WARNING on."""
     shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, stamp]
+    # Not structlog's own `dict_tracebacks`: it writes local variables, and secrets with them.
+    trace = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
     if options.format == "json":
-        last: list[structlog.typing.Processor] = [structlog.processors.dict_tracebacks, encode]
+        last: list[structlog.typing.Processor] = [trace, encode]
     else:
         last = [condense, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     writer = Writer()
