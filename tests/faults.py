@@ -90,7 +90,7 @@ create index orders_gift_idx on orders (gift);
 """
 
 N_PLUS_1 = """    for row in page.data:
-        await db.find(queries.read_order, row.id)
+        await db.find(queries.read_order, caller.id, row.id)
 """
 
 SORT = """    await db.fetch(Query(f"select 1 from orders order by {sort}", int))

@@ -29,6 +29,7 @@ TESTS = {
     "test_journey.py::test_an_operator_migrates_and_serves_without_the_development_group": [
         "uv sync --no-dev",
         "export DATABASE_URL=postgresql://user:password@host:5432/name",
+        "uv run --no-dev service key",
         "uv run --no-dev service migrate",
         "uv run --no-dev service serve",
     ],
@@ -51,6 +52,7 @@ TESTS = {
         "uv run python -m tests.performance.keys",
         "uv run python -m tests.performance.start",
         "uv run python -m tests.performance.compression",
+        "uv run python -m tests.performance.tokens",
         "uv run python -m tests.performance.compare",
         "uv run python -m tests.performance.export",
         "uv run python -m tests.performance.offload",
@@ -59,6 +61,7 @@ TESTS = {
 """Which commands each test runs."""
 
 MEASUREMENTS = {
+    "tokens": [],
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
     "keys": ["--rounds", "2", "--requests", "5"],

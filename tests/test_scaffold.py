@@ -29,12 +29,18 @@ README = ["number:text!", "customer:uuid@", "total:money", "status:enum(open,pai
 
 SLICES = {"every_things": EVERY, "invoices": README, "notes": ["body:text"]}
 APP = (
-    ("from service import NAME, orders\n", "from service import NAME, every_things, invoices, notes, orders\n"),
-    ("SLICES = (orders.SLICE,)\n", "SLICES = (orders.SLICE, every_things.SLICE, invoices.SLICE, notes.SLICE)\n"),
+    (
+        "from service import NAME, accounts, orders\n",
+        "from service import NAME, accounts, every_things, invoices, notes, orders\n",
+    ),
+    (
+        "SLICES = (accounts.SLICE, orders.SLICE)\n",
+        "SLICES = (accounts.SLICE, every_things.SLICE, invoices.SLICE, notes.SLICE, orders.SLICE)\n",
+    ),
 )
 NEWCOMER = (
-    ("from service import NAME, orders\n", "from service import NAME, invoices, orders\n"),
-    ("SLICES = (orders.SLICE,)\n", "SLICES = (orders.SLICE, invoices.SLICE)\n"),
+    ("from service import NAME, accounts, orders\n", "from service import NAME, accounts, invoices, orders\n"),
+    ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (accounts.SLICE, orders.SLICE, invoices.SLICE)\n"),
 )
 TESTS = [
     *(f"tests/{name}" for name in SLICES),

@@ -1,4 +1,4 @@
-"""The promise that the example slice can be deleted."""
+"""The promise that the example slices can be deleted: that of accounts, where tokens come from elsewhere, and both."""
 
 import sys
 
@@ -7,29 +7,59 @@ import pytest
 from tests import service, shell
 from tests.test_generated import PASSED
 
-EDITS = (
-    ("from service import NAME, orders\n", "from service import NAME\n"),
-    ("SLICES = (orders.SLICE,)\n", "SLICES = ()\n"),
+# What to edit, and what to delete.
+ACCOUNTS = (
+    {
+        "src/service/app.py": (
+            ("from service import NAME, accounts, orders\n", "from service import NAME, orders\n"),
+            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
+            (', "issuer": settings.auth}', "}"),
+        ),
+        "src/service/settings.py": (
+            ("import IssuerOptions", "import AuthOptions"),
+            (
+                "    # Where another service issues the tokens, this is `AuthOptions`.\n    auth: Issuer",
+                "    auth: Auth",
+            ),
+        ),
+    },
+    (
+        "src/service/accounts",
+        "tests/accounts",
+        "migrations/0002_accounts.sql",
+        "perf/plans/accounts.txt",
+    ),
 )
-PATHS = (
-    "src/service/orders",
-    "tests/orders",
-    "migrations/0001_orders.sql",
-    "perf/plans/orders.txt",
-    "perf/scenarios/orders.toml",
+EXAMPLES = (
+    {
+        "src/service/app.py": (
+            ("from service import NAME, accounts, orders\n", "from service import NAME\n"),
+            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = ()\n"),
+        )
+    },
+    (
+        *ACCOUNTS[1],
+        "src/service/orders",
+        "tests/orders",
+        "migrations/0001_orders.sql",
+        "perf/plans/orders.txt",
+        "perf/scenarios/orders.toml",
+    ),
 )
 
 
-@pytest.fixture
-def folder(render, workshop):
-    """A service without the example, as git keeps it: without folders that became empty."""
-    folder = service.adopt(render(), workshop / "without-example")
-    shell.run("git", "rm", "-r", "--quiet", *PATHS, cwd=folder)
-    service.replace(folder / "src/service/app.py", *EDITS)
+@pytest.fixture(params=[ACCOUNTS, EXAMPLES], ids=["accounts", "examples"])
+def folder(request, render, workshop):
+    """A service without some of its slices, as git keeps it: without folders that became empty."""
+    edits, paths = request.param
+    folder = service.adopt(render(), workshop / f"without-{request.node.callspec.id}")
+    shell.run("git", "rm", "-r", "--quiet", *paths, cwd=folder)
+    for name, pairs in edits.items():
+        service.replace(folder / name, *pairs)
     return folder
 
 
-def test_without_the_example_slice_everything_still_passes(folder):
+def test_without_an_example_everything_still_passes(folder):
     shell.run(sys.executable, "-m", "ruff", "check", "--no-cache", ".", cwd=folder)
     shell.run(sys.executable, "-m", "ruff", "format", "--no-cache", "--diff", ".", cwd=folder)
     shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)

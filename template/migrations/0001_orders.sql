@@ -1,7 +1,9 @@
--- Orders: one row each, with the amount in minor units of its currency (cents), so that sums are exact.
+-- Orders: one row each, with the amount in minor units of its currency (cents), so that sums are exact. `account` is the
+-- subject of the token that created it, whoever issued that: the table of accounts may be another service's.
 
 create table orders (
     id             uuid        not null default uuidv7(),
+    account        text        not null,
     reference      text        not null,
     customer_email text        not null,
     status         text        not null default 'pending',
@@ -16,13 +18,13 @@ create table orders (
     updated_at     timestamptz not null default now(),
 
     constraint orders_pkey primary key (id),
-    constraint orders_reference_key unique (reference),
+    constraint orders_reference_key unique (account, reference),
     constraint orders_status_check check (status in ('pending', 'paid', 'shipped', 'cancelled')),
     constraint orders_currency_check check (currency ~ '^[A-Z]{3}$'),
     constraint orders_total_minor_check check (total_minor >= 0),
     constraint orders_item_count_check check (item_count > 0)
 );
 
--- One index for each way to page: all orders, and those of one status. Both are read in either direction.
-create index orders_created_at_idx on orders (created_at, id);
-create index orders_status_created_at_idx on orders (status, created_at, id);
+-- One index for each way to page: all orders of an account, and those of one status. Both are read in either direction.
+create index orders_account_created_at_idx on orders (account, created_at, id);
+create index orders_account_status_created_at_idx on orders (account, status, created_at, id);

@@ -26,19 +26,19 @@ def main() -> None:
     options = parser.parse_args()
     with rendered.start(options.rows, options.port) as folder, tempfile.TemporaryDirectory() as name:
         bodies = Path(name)
-        fetch_bodies(f"http://127.0.0.1:{options.port}/v1/orders", options.rows, bodies)
+        fetch_bodies(f"http://127.0.0.1:{options.port}/v1/orders", rendered.sign_in(folder), options.rows, bodies)
         command = ["uv", "run", "python", str(INSIDE), name, "--rounds", str(options.rounds)]
         print(shell.run(*command, cwd=folder), end="")
 
 
-def fetch_bodies(url: str, rows: int, folder: Path) -> None:
+def fetch_bodies(url: str, headers: dict[str, str], rows: int, folder: Path) -> None:
     """Write what the service answers: single orders, pages, and all of it as one JSON array and as NDJSON."""
     pages = {"one order": 1, "3 orders": 3, "page of 50": 50}
     for name, limit in pages.items():
-        (folder / name).write_bytes(fetch(f"{url}?limit={limit}"))
+        (folder / name).write_bytes(fetch(f"{url}?limit={limit}", headers))
     orders, cursor = [], ""
     while len(orders) < rows:
-        page = json.loads(fetch(f"{url}?limit=100{cursor}"))
+        page = json.loads(fetch(f"{url}?limit=100{cursor}", headers))
         orders += page["data"]
         if page["next"] is None:
             break
@@ -48,9 +48,9 @@ def fetch_bodies(url: str, rows: int, folder: Path) -> None:
     (folder / "export").write_text("".join(f"{line}\n" for line in lines))
 
 
-def fetch(url: str) -> bytes:
+def fetch(url: str, headers: dict[str, str]) -> bytes:
     """Return what is at a URL, not compressed."""
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as response:
         return response.read()
 
 

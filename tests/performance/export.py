@@ -29,10 +29,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8766)
     options = parser.parse_args()
     with rendered.start(options.rows, options.port + 1) as folder, serve(folder, options.port) as worker:
+        headers = rendered.sign_in(folder)
         for _ in range(20):
-            export(options.port, "/v1/orders?limit=100")
+            export(options.port, "/v1/orders?limit=100", headers)
         idle = read_memory(worker)
-        costs = {name: [measure(worker, options.port, name) for _ in range(options.rounds)] for name in FORMATS}
+        costs = {
+            name: [measure(worker, options.port, name, headers) for _ in range(options.rounds)] for name in FORMATS
+        }
     print(f"{options.rows:,} orders, {options.rounds} rounds, one worker; idle it held {idle:.0f} MB")
     for name, rounds in costs.items():
         seconds, first, most, size = (statistics.median(column) for column in zip(*rounds, strict=True))
@@ -48,7 +51,8 @@ def main() -> None:
 def serve(folder: Path, port: int) -> Generator[int]:
     """Serve the rows of a rendered service as in production, and yield the process id of the worker."""
     database = f"postgresql://postgres:@/postgres?host={folder / '.postgres'}"
-    environment = shell.environment() | {"DATABASE_URL": database, "SERVER_PORT": str(port)}
+    key = rendered.read_key(folder)
+    environment = shell.environment(DATABASE_URL=database, SERVER_PORT=str(port), AUTH_SIGNING_KEY=key)
     with (folder / "serving").open("w") as output:
         command = [str(folder / ".venv/bin/service"), "serve"]
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
@@ -69,24 +73,24 @@ def find_worker(process: subprocess.Popen, output: Path) -> int:
     raise SystemExit(output.read_text())
 
 
-def measure(worker: int, port: int, name: str) -> tuple[float, float, float, int]:
+def measure(worker: int, port: int, name: str, headers: dict[str, str]) -> tuple[float, float, float, int]:
     """Return what one export takes: processor seconds, seconds to its first byte, the most memory in MB, and bytes."""
     memory: list[float] = []
     done = threading.Event()
     watching = threading.Thread(target=watch, args=(worker, memory, done))
     before = rendered.read_cpu_seconds([worker])
     watching.start()
-    first, size = export(port, f"/v1/orders/export?format={name}")
+    first, size = export(port, f"/v1/orders/export?format={name}", headers)
     done.set()
     watching.join()
     return rendered.read_cpu_seconds([worker]) - before, first, max(memory), size
 
 
-def export(port: int, path: str) -> tuple[float, int]:
+def export(port: int, path: str, headers: dict[str, str]) -> tuple[float, int]:
     """Read a response, and return the seconds to its first byte and how long it is."""
     client = http.client.HTTPConnection("127.0.0.1", port)
     started_at = time.perf_counter()
-    client.request("GET", path)
+    client.request("GET", path, headers=headers)
     response = client.getresponse()
     size = len(response.read(1))
     first = time.perf_counter() - started_at

@@ -13,9 +13,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests import shell, snapshot
+from tests.performance import rendered
 
 PORT = "8766"
 
@@ -50,13 +52,13 @@ def time_first_answer(clone: Path, home: Path, cache: Path) -> tuple[float, floa
     began = time.monotonic()
     process = subprocess.Popen(command, cwd=clone, env=environment, stdout=subprocess.DEVNULL, process_group=0)
     try:
-        rendered = wait_for(lambda: (target / ".copier-answers.yml").exists(), process)
-        answered = wait_for(answers, process)
+        after = wait_for(lambda: (target / ".copier-answers.yml").exists(), process)
+        answered = wait_for(partial(answers, target), process)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
             process.wait(30)
-    return answered - began, answered - rendered
+    return answered - began, answered - after
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> float:
@@ -68,10 +70,13 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) ->
     return time.monotonic()
 
 
-def answers() -> bool:
-    """Return whether the service answers a request for rows."""
+def answers(folder: Path) -> bool:
+    """Return whether the service answers a request for rows, with a token as the command that it prints has one."""
+    if not (folder / ".signing-key").exists():
+        return False
+    request = urllib.request.Request(f"http://127.0.0.1:{PORT}/v1/orders", headers=rendered.sign_in(folder))
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/v1/orders", timeout=1) as response:
+        with urllib.request.urlopen(request, timeout=1) as response:
             return response.status == 200
     except (urllib.error.URLError, OSError):
         return False

@@ -26,15 +26,16 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8765)
     options = parser.parse_args()
     with rendered.start(1000, options.port) as folder:
+        sign_in = rendered.sign_in(folder)
         client = http.client.HTTPConnection("127.0.0.1", options.port)
-        create(client, KINDS[0])  # so that there are backends to look for
+        create(client, sign_in, KINDS[0])  # so that there are backends to look for
         commands = {pid: read_command(pid) for pid in rendered.find_processes(folder)}
         everything = [pid for pid, command in commands.items() if "autovacuum worker" not in command]  # those end
         service = [pid for pid in everything if f"{folder}/.venv" in commands[pid]]
         costs = {kind: [] for kind in KINDS}
         for _ in range(options.rounds):
             for kind, spent in costs.items():
-                spent.append(measure(client, kind, options.requests, service, everything))
+                spent.append(measure(client, sign_in, kind, options.requests, service, everything))
     print(f"{options.rounds} rounds of {options.requests} requests of each kind, processor time for each request")
     for part, name in enumerate(("service", "service and PostgreSQL")):
         plain = [spent[part] for spent in costs[KINDS[0]]]
@@ -51,12 +52,14 @@ def read_command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
-def measure(client: http.client.HTTPConnection, kind: str, requests: int, *groups: list[int]) -> tuple[float, ...]:
+def measure(
+    client: http.client.HTTPConnection, sign_in: dict[str, str], kind: str, requests: int, *groups: list[int]
+) -> tuple[float, ...]:
     """Return the processor seconds of each group of processes for one request."""
     before = [rendered.read_cpu_seconds(pids) for pids in groups]
     order, key = new_order(), str(uuid4())
     for _ in range(requests):
-        create(client, kind, order, key)
+        create(client, sign_in, kind, order, key)
     return tuple((rendered.read_cpu_seconds(pids) - was) / requests for pids, was in zip(groups, before, strict=True))
 
 
@@ -72,10 +75,12 @@ def new_order() -> dict[str, object]:
     }
 
 
-def create(client: http.client.HTTPConnection, kind: str, order: dict | None = None, key: str = "") -> None:
+def create(
+    client: http.client.HTTPConnection, sign_in: dict[str, str], kind: str, order: dict | None = None, key: str = ""
+) -> None:
     """Send an order: a new one, or the same under the same key."""
     again = kind == KINDS[2]
-    headers = {"content-type": "application/json"}
+    headers = sign_in | {"content-type": "application/json"}
     if kind != KINDS[0]:
         headers["idempotency-key"] = key if again else str(uuid4())
     client.request("POST", "/v1/orders", json.dumps(order if again else new_order()), headers)

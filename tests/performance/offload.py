@@ -1,12 +1,13 @@
 """What work beside the event loop spares everybody else: `uv run python -m tests.performance.offload`.
 
-Asks for single orders at a steady rate while nothing else happens, and while reports are computed all the time: in
-processes, as the service does it, and in the handler itself. Latency counts from the moment that a request was due.
-Then the watchdog: processor time for each request with it and without, in turn. The service has one core for its loop
-and its processes; the database and the load have the other.
+Asks for single orders at a steady rate while nothing else happens, and while reports are computed all the time and five
+clients a second log in: in processes and threads, as the service does it, and in the handlers. Latency counts from the
+moment that a request was due. Then the watchdog: processor time for each request with it and without, in turn. The
+service has one core for its loop, its threads and its processes; the database and the load have the other.
 """
 
 import argparse
+import json
 import re
 import statistics
 import tempfile
@@ -18,12 +19,22 @@ from functools import partial
 from pathlib import Path
 
 from tests import service, shell, snapshot
-from tests.performance import servers
+from tests.performance import rendered, servers
 from tests.performance.servers import Server
 
 REPORT = "/v1/orders/report"
-HANDLER = Path("src/service/orders/http.py")
-OFFLOADED, BYPASSED = "await offload.in_process(report.summarize, groups)", "report.summarize(groups)"
+LOGIN, LOGINS = "/v1/sessions", 5
+"""Where clients log in, and how often in a second."""
+
+ACCOUNT = json.dumps({"email": "ada@example.com", "password": "correct horse battery staple"})
+# The calls that are offloaded, and the same in the handler.
+BYPASSES = {
+    "src/service/orders/http.py": ("await offload.in_process(report.summarize, groups)", "report.summarize(groups)"),
+    "src/service/accounts/passwords.py": (
+        "await offload.in_thread(hasher.verify, password, stored or NOBODY)",
+        "hasher.verify(password, stored or NOBODY)",
+    ),
+}
 METRICS = 9471
 
 
@@ -38,17 +49,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="measure-") as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-        rendered = service.render(snapshot.take(folder / "template"), folder / "service", {})
-        shell.run("uv", "sync", "--quiet", cwd=rendered)
-        database = stack.enter_context(servers.provide_database(rendered, options.rows, 1000))
-        begin = partial(start, folder=rendered, url=database["url"])
+        made = service.render(snapshot.take(folder / "template"), folder / "service", {})
+        shell.run("uv", "sync", "--quiet", cwd=made)
+        database = stack.enter_context(servers.provide_database(made, options.rows, 1000))
+        begin = partial(start, folder=made, url=database["url"])
         offloaded = stack.enter_context(begin("offloaded", metrics=METRICS))
         unwatched = stack.enter_context(
             begin("unwatched", metrics=METRICS + 2, WATCHDOG_LAG="3600", WATCHDOG_STUCK="0")
         )
-        edit(rendered / HANDLER, OFFLOADED, BYPASSED)
+        for path, change in BYPASSES.items():
+            edit(made / path, *change)
         bypassed = stack.enter_context(begin("bypassed", metrics=METRICS + 1))
-        run = Run(rendered, [f"/v1/orders/{key}" for key in database["keys"]], options)
+        servers.post(offloaded, "/v1/accounts", ACCOUNT)
+        run = Run(made, [f"/v1/orders/{key}" for key in database["keys"]], options)
         compare_latency(run, offloaded, bypassed)
         weigh_watchdog(run, offloaded, unwatched)
 
@@ -57,11 +70,12 @@ def main() -> None:
 def start(name: str, folder: Path, url: str, metrics: int, **variables: str) -> Generator[Server]:
     """Yield a running service, as in production, on a core of its own."""
     port = servers.find_port()
-    settings = {"DATABASE_URL": url, "SERVER_PORT": str(port), "METRICS_PORT": str(metrics), **variables}
+    settings = {"DATABASE_URL": url, "SERVER_PORT": str(port), "METRICS_PORT": str(metrics)}
+    settings |= {"AUTH_SIGNING_KEY": rendered.read_key(folder), **variables}
     command = [str(folder / ".venv/bin/service"), "serve"]
     process = servers.spawn(command, folder, servers.SERVER_CORE, folder.parent / f"{name}.log", **settings)
     try:
-        server = Server(name, port, process)
+        server = Server(name, port, process, rendered.sign_in(folder))
         servers.wait_until_ready(server)
         yield server
     finally:
@@ -80,35 +94,50 @@ class Run:
         given = {"paths": self.paths, "clients": 50, "rate": self.options.rate, "seconds": self.options.seconds}
         return servers.drive(self.folder, port=server.port, **given | changes)
 
-    def ask_beside_reports(self, server: Server) -> tuple[dict, int]:
-        """Return the same while one client asks for reports, and how many of them there were."""
+    def ask_beside_work(self, server: Server) -> tuple[dict, list[int]]:
+        """Return the same beside a client that asks for reports, and logins; and how many there were of each."""
+        login = {"paths": [LOGIN], "body": ACCOUNT, "rate": LOGINS, "clients": 20}
         with ThreadPoolExecutor() as beside:
             reports = beside.submit(self.ask, server, paths=[REPORT], clients=1, rate=0)
+            logins = beside.submit(self.ask, server, **login)
             figures = self.ask(server)
-            return figures, reports.result()["answers"].get("200", {"count": 0})["count"]
+            return figures, [count(reports.result(), "200"), count(logins.result(), "201")]
+
+
+def count(figures: dict, status: str) -> int:
+    """Return how many answers had a status."""
+    return figures["answers"].get(status, {"count": 0})["count"]
 
 
 def compare_latency(run: Run, offloaded: Server, bypassed: Server) -> None:
-    """Print what single orders take, without reports and beside them."""
-    latencies: dict[str, list[float]] = {"no reports": [], "reports in processes": [], "reports in the handler": []}
-    counts, lags = [0, 0], []
+    """Print what single orders take, alone and beside reports and logins."""
+    beside = {"beside work": offloaded, "beside blocking work": bypassed}
+    latencies: dict[str, list[float]] = {name: [] for name in ("alone", *beside)}
+    counts, lags = {name: [] for name in beside}, {name: [] for name in beside}
     for _ in range(run.options.rounds):
-        latencies["no reports"].append(run.ask(offloaded)["answers"]["200"]["p99"])
-        for number, (name, server) in enumerate(zip(list(latencies)[1:], (offloaded, bypassed), strict=True)):
+        latencies["alone"].append(run.ask(offloaded)["answers"]["200"]["p99"])
+        for number, (name, server) in enumerate(beside.items()):
             before = read_lags(METRICS + number)
-            figures, reports = run.ask_beside_reports(server)
+            figures, done = run.ask_beside_work(server)
             latencies[name].append(figures["answers"]["200"]["p99"])
-            counts[number] += reports
-            lags.append({edge: count - before[edge] for edge, count in read_lags(METRICS + number).items()})
+            counts[name].append(done)
+            lags[name].append({edge: late - before[edge] for edge, late in read_lags(METRICS + number).items()})
     rounds = f"{run.options.rounds} rounds of {run.options.seconds:g} s"
     print(f"single orders at {run.options.rate:g} requests/s, {rounds}, the medians of p99:")
     for name, values in latencies.items():
-        print(f"{name:24}{statistics.median(values):8.1f} ms, from {min(values):.1f} to {max(values):.1f}")
-    for number, name in enumerate(list(latencies)[1:]):
-        total = {edge: sum(lag[edge] for lag in lags[number::2]) for edge in lags[0]}
-        reach = next(edge for edge, count in total.items() if count >= 0.999 * total["+Inf"])
-        seconds = run.options.rounds * run.options.seconds
-        print(f"{name}: {counts[number] / seconds:.1f} a second; loop lag at p99.9 at most {reach} s")
+        ratio = statistics.median(x / alone for x, alone in zip(values, latencies["alone"], strict=True))
+        spread = f"from {min(values):.1f} to {max(values):.1f}"
+        print(f"{name:24}{statistics.median(values):8.1f} ms, {spread}, {ratio:.2f} times that alone")
+    for name, late in lags.items():
+        describe_work(name, counts[name], late, run.options.rounds * run.options.seconds)
+
+
+def describe_work(name: str, counts: list[list[int]], lags: list[dict[str, float]], seconds: float) -> None:
+    """Print how much work there was, and how late the loop was meanwhile."""
+    reports, logins = (sum(column) / seconds for column in zip(*counts, strict=True))
+    total = {edge: sum(lag[edge] for lag in lags) for edge in lags[0]}
+    reach = next(edge for edge, late in total.items() if late >= 0.999 * total["+Inf"])
+    print(f"{name}: {reports:.1f} reports and {logins:.1f} logins a second; loop lag at p99.9 at most {reach} s")
 
 
 def weigh_watchdog(run: Run, watched: Server, unwatched: Server) -> None:

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8765)
     options = parser.parse_args()
     with rendered.start(options.rows, options.port) as folder:
-        client = http.client.HTTPConnection("127.0.0.1", options.port)
+        client = Client(options.port, rendered.sign_in(folder))
         deep = f"{PAGE}&cursor={quote(find_cursor(client, options.skip))}"
         pids = rendered.find_processes(folder)
         ratios, first_costs = [], []
@@ -40,7 +40,15 @@ def main() -> None:
     print(f"page after row {options.skip:,}: {spread}")
 
 
-def find_cursor(client: http.client.HTTPConnection, skip: int) -> str:
+class Client:
+    """A connection, and what is sent along with each request."""
+
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
+        self.headers = headers
+
+
+def find_cursor(client: Client, skip: int) -> str:
     """Follow the list until `skip` rows have passed, and return the cursor of what comes next."""
     page = fetch(client, PAGE)
     for passed in range(100, skip, 100):
@@ -50,17 +58,17 @@ def find_cursor(client: http.client.HTTPConnection, skip: int) -> str:
     return page["next"]
 
 
-def fetch(client: http.client.HTTPConnection, path: str) -> dict:
+def fetch(client: Client, path: str) -> dict:
     """Return the JSON at a path."""
-    client.request("GET", path)
-    response = client.getresponse()
+    client.connection.request("GET", path, headers=client.headers)
+    response = client.connection.getresponse()
     body = response.read()
     if response.status != 200:
         raise SystemExit(f"{path} answered {response.status}: {body.decode()}")
     return json.loads(body)
 
 
-def measure(client: http.client.HTTPConnection, path: str, requests: int, pids: list[int]) -> float:
+def measure(client: Client, path: str, requests: int, pids: list[int]) -> float:
     """Return the processor seconds that many requests for one page take."""
     before = rendered.read_cpu_seconds(pids)
     for _ in range(requests):

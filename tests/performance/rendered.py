@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tests import service, shell, snapshot
@@ -32,6 +33,19 @@ def start(rows: int, port: int) -> Generator[Path]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
+
+
+@cache
+def sign_in(folder: Path) -> dict[str, str]:
+    """Return the header by which a rendered service takes a request as that of the account with the made-up orders."""
+    token = shell.run(str(folder / ".venv/bin/service"), "token", cwd=folder).strip()
+    return {"Authorization": f"Bearer {token}"}
+
+
+def read_key(folder: Path) -> str:
+    """Return the key that the tokens are signed with, for the variable AUTH_SIGNING_KEY."""
+    sign_in(folder)
+    return (folder / ".signing-key").read_text().strip()
 
 
 def find_processes(folder: Path) -> list[int]:

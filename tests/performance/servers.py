@@ -30,6 +30,7 @@ class Server:
     name: str
     port: int
     process: subprocess.Popen[str]
+    headers: dict[str, str]
 
     def read_cpu_seconds(self) -> float:
         """Return the processor time that it has used so far, with its workers."""
@@ -37,9 +38,16 @@ class Server:
 
     def get(self, path: str, **headers: str) -> tuple[bytes, str | None]:
         """Return the body at a path, and its encoding."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=self.headers | headers)
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.read(), response.headers["content-encoding"]
+
+
+def post(server: Server, path: str, body: str) -> None:
+    """Send JSON to a path, which has to take it."""
+    headers = server.headers | {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", body.encode(), headers)
+    urllib.request.urlopen(request, timeout=10).close()
 
 
 @contextmanager
@@ -66,9 +74,10 @@ def start(name: str, folder: Path, url: str) -> Generator[Server]:
     command = commands.get(name, [python(folder)])
     command += [] if name == "service" else [str(PROGRAMS / f"{name}.py"), str(port)]
     variables = {"DATABASE_URL": url, "DATABASE_POOL_SIZE": str(POOL_SIZE), "SERVER_PORT": str(port)}
+    variables |= {"AUTH_SIGNING_KEY": rendered.read_key(folder)}
     process = spawn(command, folder, SERVER_CORE, folder.parent / f"{name}.log", **variables)
     try:
-        server = Server(name, port, process)
+        server = Server(name, port, process, rendered.sign_in(folder))
         wait_until_ready(server)
         yield server
     finally:
@@ -95,8 +104,10 @@ def spawn(command: list[str], folder: Path, core: int, log: Path | None = None, 
         os.sched_setaffinity(0, usual)
 
 
-def drive(folder: Path, **specification: object) -> dict[str, Any]:
+def drive(folder: Path, **specification: Any) -> dict[str, Any]:
     """Run a load on the other core, and return its figures."""
+    signed_in = "".join(f"{name}: {value}\r\n" for name, value in rendered.sign_in(folder).items())
+    specification["headers"] = specification.get("headers", "") + signed_in
     command = [python(folder), str(PROGRAMS / "load.py"), json.dumps(specification)]
     printed, _ = spawn(command, folder, OTHER_CORE).communicate(timeout=300)
     return json.loads(printed)

@@ -42,31 +42,32 @@ def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, fl
     port, metrics = find_port(), find_port()
     settings = {"SERVER_PORT": str(port), "SERVER_WORKERS": str(workers), "METRICS_PORT": str(metrics)}
     url = f"postgresql://postgres@/postgres?host={folder / '.postgres'}"
-    environment = shell.environment(DATABASE_URL=url, EDGE_LOG="false", **settings)
+    key = rendered.read_key(folder)
+    environment = shell.environment(DATABASE_URL=url, EDGE_LOG="false", AUTH_SIGNING_KEY=key, **settings)
     command = [str(folder / ".venv" / "bin" / "service"), "serve"]
     began = time.monotonic()
     silence = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=silence, stderr=silence)
     try:
-        while (status := ask(port)) != 200:
+        while (status := ask(port, rendered.sign_in(folder))) != 200:
             if process.poll() is not None or time.monotonic() - began > 30:
                 raise SystemExit(f"no answer from {command}: {status or process.poll()}")
             time.sleep(0.005)
         answered = time.monotonic() - began
         spent = rendered.read_cpu_seconds([process.pid, *find_workers(process.pid)])
         for _ in range(requests):
-            ask(port)
+            ask(port, rendered.sign_in(folder))
         return answered, spent, read_resident(process.pid), max(map(read_resident, find_workers(process.pid)))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
-def ask(port: int) -> int:
+def ask(port: int, headers: dict[str, str]) -> int:
     """Return the status of an answer, or 0 if there is none."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", PAGE)
+        connection.request("GET", PAGE, headers=headers)
         return connection.getresponse().status
     except OSError:
         return 0

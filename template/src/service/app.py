@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from service import NAME, orders
+from service import NAME, accounts, orders
 from service.kit import asgi, environment, http, telemetry
+from service.kit.auth import Auth
 from service.kit.db import Database
 from service.kit.edge import Edge
 from service.kit.export import Exports
@@ -13,16 +14,17 @@ from service.kit.offload import Offload
 from service.kit.openapi import Docs
 from service.settings import Settings
 
-SLICES = (orders.SLICE,)
+SLICES = (accounts.SLICE, orders.SLICE)
 
 
 def build(settings: Settings) -> asgi.App:
     """Return the whole application, the same for production and for tests."""
     db = Database(settings.database)
     offload = Offload(settings.offload)
-    dependencies = {"db": db, "exports": Exports(db, settings.export), "offload": offload}
+    exports = Exports(db, settings.export)
+    dependencies = {"db": db, "exports": exports, "offload": offload, "issuer": settings.auth}
 
-    app = http.build(SLICES, resources=[db, offload], dependencies=dependencies, idempotency=settings.idempotency)
+    app = http.build(SLICES, [db, offload], dependencies, settings.idempotency, Auth(settings.auth))
     if settings.server.docs:
         app = Docs(app, partial(http.describe, SLICES, dependencies, NAME))
     app = Health(app, partial(find_pending, settings.database, settings.migrations))

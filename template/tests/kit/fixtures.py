@@ -22,7 +22,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from service import app
-from service.kit import asgi, embedded, migrate
+from service.kit import asgi, credentials, embedded, migrate, tokens
 from service.kit.migrate import MigrationOptions
 from service.kit.postgres import DatabaseOptions
 from service.settings import Settings
@@ -41,6 +41,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Start PostgreSQL and migrate the template database, once for all parallel processes."""
     if hasattr(session.config, "workerinput"):
         return
+    os.environ["AUTH_SIGNING_KEY"] = tokens.make_key()
+    credentials.provide(Settings)
     if SERVER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="service-test-"))
         resources.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -113,9 +115,15 @@ def settings(database_url: str) -> Settings:
     return Settings(database=DatabaseOptions(url=SecretStr(database_url)))
 
 
+def make_headers(subject: str = credentials.DEVELOPER) -> dict[str, str]:
+    """Return what a client sends along to be known as `subject`: nothing, where the service takes no tokens."""
+    token = credentials.sign(Settings, subject)
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 @asynccontextmanager
 async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient]:
-    """Start an application in this process as a server would, and yield a client of it."""
+    """Start an application in this process as a server would, and yield a client of it, with a token of development."""
     events: asyncio.Queue[asgi.Message] = asyncio.Queue()
     answers: asyncio.Queue[asgi.Message] = asyncio.Queue()
     lifespan = asyncio.ensure_future(
@@ -124,7 +132,8 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient
     await events.put({"type": "lifespan.startup"})
     assert (await answers.get())["type"] == "lifespan.startup.complete"
     transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    headers = make_headers()
+    async with httpx.AsyncClient(transport=transport, base_url="http://service.test", headers=headers) as client:
         yield client
     await events.put({"type": "lifespan.shutdown"})
     assert (await answers.get())["type"] == "lifespan.shutdown.complete"

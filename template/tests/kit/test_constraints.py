@@ -13,6 +13,11 @@ async def test_every_constraint_has_a_problem(database_url: str):
           from pg_constraint
          where connamespace = 'public'::regnamespace and contype in ('u', 'c', 'f', 'x')
            and conrelid <> 'schema_migrations'::regclass
+        union
+        select indrelid::regclass::text, relname
+          from pg_index
+          join pg_class on pg_class.oid = indexrelid
+         where relnamespace = 'public'::regnamespace and indisunique and not indisprimary
         """
     )
     await connection.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.fixtures import make_headers
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
 pytestmark = pytest.mark.faults
@@ -32,6 +33,7 @@ def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database
         f"--exclude-checks={EXCLUDED}",
         "--generation-allow-x00=true",
         "--generation-deterministic",
+        *(f"--header={name}: {value}" for name, value in make_headers().items()),
     ]
     with start("serve", cwd=tmp_path, **settings) as process:
         wait_until_live(process, url)

@@ -63,8 +63,8 @@ async def test_a_key_counts_within_its_route(client: httpx.AsyncClient, raw: asy
 
 
 async def test_a_key_counts_within_its_caller():
-    key = Key("k", "POST /notes/{folder}", "/notes/1?", timedelta(hours=1))
-    ada, grace = (idempotency.identify(key, {}, caller) for caller in ("ada", "grace"))
+    keys = [Key("k", caller, "POST /notes/{folder}", "/notes/1?", timedelta(hours=1)) for caller in ("ada", "grace")]
+    ada, grace = (idempotency.identify(key, {}) for key in keys)
     assert ada.digest != grace.digest
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from service.kit.cli import Wiring
 from service.kit.commands.new import new
 from service.kit.perf import scenario
 from service.kit.scaffold import project
 from service.kit.scaffold.project import Project
+from service.settings import Settings
 from tests.kit.processes import ROOT, run
 
 FIELDS = """
@@ -34,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(*arguments: str, options: tuple[str, ...] = ("--no-plans",)) -> Result:
-    return CliRunner().invoke(new, [*arguments, *options])
+    return CliRunner().invoke(new, [*arguments, *options], obj=Wiring(Settings, (), ""))
 
 
 def read(folder: Path) -> dict[str, str]:

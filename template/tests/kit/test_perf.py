@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import app
-from service.kit import development
+from service.kit import credentials, development
 from service.kit.perf import calls, load, report, runs, scenario
 from service.kit.perf.client import Sample
 from service.kit.perf.runs import Plan
@@ -42,12 +42,12 @@ def target(settings: Settings, tmp_path: Path) -> Generator[Target]:
     url = settings.database.url.get_secret_value()
     with start("serve", cwd=tmp_path, DATABASE_URL=url, SERVER_PORT=port) as process:
         wait_until_live(process, f"http://127.0.0.1:{port}")
-        yield Target(f"http://127.0.0.1:{port}")
+        yield Target(f"http://127.0.0.1:{port}", token=credentials.sign(Settings))
 
 
 def try_out(target: Target, described: Scenario) -> list[str]:
     """Send a few requests of each step, and return what is wrong with their answers."""
-    writer = calls.Writer(described, calls.take(target.url, described))
+    writer = calls.Writer(described, calls.take(target.url, described, target.token), target.token)
     samples: list[Sample] = []
     for step in described.steps:
         made = calls.mix([step], writer, target.host)

@@ -13,17 +13,17 @@ from service.kit.queries import Query
 from service.settings import Settings
 from tests.kit import pools
 
-READ = Query("select balance from accounts where id = $1", int)
-CHANGE = Query("update accounts set balance = balance + 1 where id = $1 returning balance", int)
-TOTAL = Query("select sum(balance)::int from accounts", int)
+READ = Query("select balance from balances where id = $1", int)
+CHANGE = Query("update balances set balance = balance + 1 where id = $1 returning balance", int)
+TOTAL = Query("select sum(balance)::int from balances", int)
 
 
 @pytest_asyncio.fixture
 async def db(settings: Settings) -> AsyncGenerator[Database]:
     async with pools.make(settings.database, pool_size=4, acquire_timeout=2, lock_timeout=3) as db:
         async with db.connection() as connection:
-            await connection.raw.execute("create table accounts (id int primary key, balance int not null)")
-            await connection.raw.execute("insert into accounts values (1, 0), (2, 0)")
+            await connection.raw.execute("create table balances (id int primary key, balance int not null)")
+            await connection.raw.execute("insert into balances values (1, 0), (2, 0)")
         yield db
 
 
@@ -94,7 +94,7 @@ async def test_another_error_is_not_tried_again(db: Database):
     async def work(connection: Connection) -> None:
         nonlocal tries
         tries += 1
-        await connection.raw.execute("insert into accounts values (1, 0)")
+        await connection.raw.execute("insert into balances values (1, 0)")
 
     with pytest.raises(asyncpg.UniqueViolationError):
         await db.in_transaction(work)

@@ -40,7 +40,7 @@ async def test_a_reference_is_used_once(client: httpx.AsyncClient):
     await create(client)
     response = await client.post("/v1/orders", json=NEW)
     assert response.status_code == 409
-    assert response.json()["errors"] == [{"field": "reference", "detail": "another order has it"}]
+    assert response.json()["errors"] == [{"field": "reference", "detail": "another of your orders has it"}]
 
 
 async def test_an_unknown_order_is_not_found(client: httpx.AsyncClient):

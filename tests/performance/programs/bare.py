@@ -7,6 +7,7 @@ import sys
 
 from service.app import SLICES
 from service.kit import asgi, environment, http, server
+from service.kit.auth import Auth
 from service.kit.db import Database
 from service.kit.export import Exports
 from service.kit.offload import Offload
@@ -18,8 +19,9 @@ def create() -> asgi.App:
     settings = environment.read(Settings)
     db = Database(settings.database)
     offload = Offload(settings.offload)
-    dependencies = {"db": db, "exports": Exports(db, settings.export), "offload": offload}
-    return http.build(SLICES, resources=[db, offload], dependencies=dependencies)
+    exports = Exports(db, settings.export)
+    dependencies = {"db": db, "exports": exports, "offload": offload, "issuer": settings.auth}
+    return http.build(SLICES, [db, offload], dependencies, auth=Auth(settings.auth))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 from service import app
-from service.kit import development, embedded, environment
+from service.kit import credentials, development, embedded, environment
 from service.settings import Settings
 
 PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
@@ -24,6 +24,7 @@ def main(rows: int, keys: int) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the preparation prints is for people
     with embedded.run(Path(".postgres")) as url:
         os.environ["DATABASE_URL"] = url
+        credentials.provide(Settings)
         described = {"url": url, **asyncio.run(prepare(rows, keys))}
         os.write(output, json.dumps(described).encode() + b"\n")
         sys.stdin.read()

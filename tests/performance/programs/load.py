@@ -25,9 +25,11 @@ class Load:
     """One run, and what came of it."""
 
     def __init__(
-        self, port: int, paths: list[str], clients: int, seconds: float, rate: float, headers: str = ""
+        self, port: int, paths: list[str], clients: int, seconds: float, rate: float, headers: str = "", body: str = ""
     ) -> None:
-        texts = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n" for path in paths]
+        method = "POST" if body else "GET"
+        headers += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        texts = [f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n{body}" for path in paths]
         self.requests = cycle([text.encode() for text in texts])
         self.port, self.clients, self.seconds, self.rate = port, clients, seconds, rate
         self.latencies: dict[int, list[float]] = {}

@@ -13,11 +13,13 @@ from service.kit.environment import Environment
 from service.kit.http import Slice
 
 TOOLS = {
+    "key": "service.kit.commands.key:make_key",
     "migrate": "service.kit.commands.migrate:migrate_schema",
     "new": "service.kit.commands.new:new",
     "perf": "service.kit.commands.perf:perf",
     "plans": "service.kit.commands.plans:show_plans",
     "queries": "service.kit.commands.queries:show_queries",
+    "token": "service.kit.commands.token:print_token",
 }
 """Commands that are imported when they are called: a worker process imports this module too, and needs none of them."""
 
@@ -55,6 +57,7 @@ class Service(click.Group):
 
 def find_known_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose message says all there is to say."""
+    from service.kit.credentials import CredentialsError
     from service.kit.embedded import EmbeddedError
     from service.kit.migrate import MigrationError
     from service.kit.ports import PortError
@@ -62,6 +65,7 @@ def find_known_errors() -> tuple[type[Exception], ...]:
 
     return (
         BudgetError,
+        CredentialsError,
         EmbeddedError,
         MigrationError,
         PortError,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from service.kit import capacity, embedded, environment, migrate, postgres, server
+from service.kit import capacity, credentials, embedded, environment, migrate, postgres, server
 from service.kit.db import Database
 from service.kit.environment import Environment
 from service.kit.http import Slice
@@ -28,6 +28,7 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     os.environ.setdefault("LOG_FORMAT", "console")
     os.environ.setdefault("METRICS_PORT", "0")
+    credentials.provide(kind)
     try:
         with provide_database(own) as url:
             os.environ["DATABASE_URL"] = url
@@ -81,9 +82,10 @@ async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) 
 def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
     """Return what to open and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
+    header = '-H "Authorization: Bearer $(uv run service token)" ' if "auth" in type(settings).model_fields else ""
     path = next((part.routes.path for part in slices if part.seed), "/readyz")
     lines = {
-        "Try it": f"curl -s {base}{path}",
+        "Try it": f"curl -s {header}{base}{path}",
         "API docs": f"{base}/docs",
         "Database": f"psql '{settings.database.url.get_secret_value()}'" if own else postgres.locate(settings.database),
         "Stop": "Ctrl-C",

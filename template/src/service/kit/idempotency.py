@@ -40,9 +40,10 @@ DEFAULTS = IdempotencyOptions()
 
 
 class Key(NamedTuple):
-    """The key of one request: `route` is what it is unique within, `target` is what was asked for there."""
+    """The key of one request. It is unique within its caller and its route; `target` is what was asked for there."""
 
     value: str
+    caller: str
     route: str
     target: str
     keep: timedelta
@@ -132,9 +133,9 @@ def require(key: Key | None) -> Key:
     return key
 
 
-def identify(key: Key, data: object, caller: str) -> Entry:
+def identify(key: Key, data: object) -> Entry:
     """Return what tells a request from others. Its body counts as what it means, not as it was written."""
-    identity = msgspec.json.encode((caller, key.route, key.value))
+    identity = msgspec.json.encode((key.caller, key.route, key.value))
     content = msgspec.json.encode((key.target, data), order="sorted")
     return Entry(sha256(identity).digest(), sha256(content).digest(), key.keep)
 

@@ -37,6 +37,7 @@ class Meters:
         self.seconds = seconds("http_request_duration_seconds", "From request to answer.", "method", "route")
         self.layers = seconds("http_layer_duration_seconds", "What a request spent in one layer.", "layer")
         self.refused = counter("http_requests_refused_total", "Requests refused for want of room.", "reason")
+        self.tokens = counter("auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome")
         self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
         self.pool_size = gauge("db_pool_connections_max", "Connections that a pool may open.", "pool")
         self.pool_in_use = gauge("db_pool_connections_in_use", "Connections that are lent out.", "pool")
@@ -96,6 +97,11 @@ def observe_layer(layer: str, seconds: float) -> None:
 def count_refusal(reason: str) -> None:
     """Count a request that was refused for want of room, as by "admission", "pool" or "export"."""
     meters().refused.labels(reason).inc()
+
+
+def count_token(outcome: str) -> None:
+    """Count a bearer token that was "verified" or "refused", or is "missing". One that is known costs nothing."""
+    meters().tokens.labels(outcome).inc()
 
 
 def watch(gauge: Gauge, read: Callable[[], float]) -> None:

@@ -5,7 +5,7 @@ The page's files come from the development group, so that it works without a net
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,22 @@ def load_page() -> dict[str, tuple[bytes, bytes]]:
     return {"/docs": (PAGE.encode(), b"text/html; charset=utf-8"), **assets}
 
 
-def complete(description: Description, bodies: Sequence[type]) -> Description:
-    """Make the framework's description exact: what msgspec accepts in `bodies`, and problems for every error."""
+def complete(
+    description: Description, bodies: Sequence[type], guarded: Collection[tuple[str, str]] = ()
+) -> Description:
+    """Make the framework's description exact: what msgspec accepts in `bodies`, and problems for every error.
+
+    `guarded` names the operations that need a token, by method and path.
+    """
     text = msgspec.json.encode(description).decode()
     exact: Description = msgspec.json.decode(MODULE_PATH.sub("", text))
     _, schemas = msgspec.json.schema_components([*bodies, problems.ProblemDetails], ref_template=REFERENCE + "{name}")
     exact["components"] = {"schemas": schemas}
-    for operation in list_operations(exact):
+    if guarded:
+        exact["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for method, path, operation in list_operations(exact):
+        if (method, path) in guarded:
+            operation["security"] = [{"token": []}]
         for parameter in operation.get("parameters", []):
             parameter["schema"] = drop_null(parameter["schema"])
         operation["responses"].pop("400", None)  # the framework's own shape, which is never sent
@@ -97,10 +106,12 @@ def complete(description: Description, bodies: Sequence[type]) -> Description:
     return exact
 
 
-def list_operations(description: Description) -> Iterator[dict[str, Any]]:
-    """Yield every operation of every path."""
-    for path in description.get("paths", {}).values():
-        yield from (operation for operation in path.values() if "responses" in operation)
+def list_operations(description: Description) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the method and the path of every operation, and what describes it."""
+    for path, operations in description.get("paths", {}).items():
+        for method, operation in operations.items():
+            if "responses" in operation:
+                yield method.upper(), path, operation
 
 
 def drop_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from msgspec import UNSET, structs
 from service.kit import formats, pages
 from service.kit.db import Connection, Database
 from service.kit.export import Export, Exports
-from service.kit.http import Cursor, Db, Exporting, IdempotencyKey, Limit, Offload, once
+from service.kit.http import NEEDS_TOKEN, Caller, Cursor, Db, Exporting, IdempotencyKey, Limit, Offload, once
 from service.kit.pages import Keyset, Page
 from service.kit.problems import conflict, invalid, not_found
 from service.orders import queries, report
 from service.orders.model import NewOrder, Order, OrderChange, Report, Sort, Status
 
 CONSTRAINTS = {
-    "orders_reference_key": partial(conflict, "reference", "another order has it"),
+    "orders_reference_key": partial(conflict, "reference", "another of your orders has it"),
     "orders_status_check": partial(invalid, "status", "no order has such a status"),
     "orders_currency_check": partial(invalid, "currency", "it must be three capital letters"),
     "orders_total_minor_check": partial(invalid, "total_minor", "it must not be negative"),
@@ -47,8 +47,10 @@ CreatedBefore = Annotated[datetime | None, QueryParameter(description="Orders ar
 
 
 @post("/", summary="Create an order")
-async def create_order(db: Db, data: JSONBody[NewOrder], idempotency_key: IdempotencyKey) -> Response[Order]:
-    """Store a new order under a `reference` that no other order has.
+async def create_order(
+    db: Db, caller: Caller, data: JSONBody[NewOrder], idempotency_key: IdempotencyKey
+) -> Response[Order]:
+    """Store a new order of the caller, under a `reference` that no other of its orders has.
 
     With an `Idempotency-Key`, the same request sent again gets the first reply, and nothing is done twice.
     """
@@ -56,6 +58,7 @@ async def create_order(db: Db, data: JSONBody[NewOrder], idempotency_key: Idempo
     async def work(connection: Connection | Database) -> Response[Order]:
         order = await connection.fetch_one(
             queries.create_order,
+            caller.id,
             data.reference,
             data.customer_email,
             data.currency,
@@ -72,22 +75,22 @@ async def create_order(db: Db, data: JSONBody[NewOrder], idempotency_key: Idempo
 
 
 @get("/{order_id:uuid}", summary="Read an order")
-async def read_order(db: Db, order_id: FromPath[UUID]) -> Order:
-    """Return one order."""
-    order = await db.find(queries.read_order, order_id)
+async def read_order(db: Db, caller: Caller, order_id: FromPath[UUID]) -> Order:
+    """Return one order of the caller. Another's is not found."""
+    order = await db.find(queries.read_order, caller.id, order_id)
     if order is None:
         raise not_found(f"The order {order_id}")
     return order
 
 
 @patch("/{order_id:uuid}", summary="Change an order")
-async def change_order(db: Db, order_id: FromPath[UUID], data: JSONBody[OrderChange]) -> Order:
+async def change_order(db: Db, caller: Caller, order_id: FromPath[UUID], data: JSONBody[OrderChange]) -> Order:
     """Change the given fields, unless the order was changed since the `version` that the client read."""
-    order = await read_order.fn(db, order_id)
+    order = await read_order.fn(db, caller, order_id)
     given = {name: value for name, value in structs.asdict(data).items() if value is not UNSET}
     wanted = structs.replace(order, **given)
     changed = await db.find(
-        queries.change_order, order_id, data.version, wanted.status, wanted.tags, wanted.gift, wanted.note
+        queries.change_order, caller.id, order_id, data.version, wanted.status, wanted.tags, wanted.gift, wanted.note
     )
     if changed is None:
         raise conflict("version", f"the order has been changed since version {data.version}; read it again")
@@ -97,6 +100,7 @@ async def change_order(db: Db, order_id: FromPath[UUID], data: JSONBody[OrderCha
 @get("/", summary="List orders")
 async def list_orders(
     db: Db,
+    caller: Caller,
     request: Request,
     sort: FromQuery[Sort] = "-created_at",
     status: FromQuery[Status | None] = None,
@@ -105,45 +109,50 @@ async def list_orders(
     cursor: Cursor = None,
     limit: Limit = pages.DEFAULT_LIMIT,
 ) -> Response[Page[Order]]:
-    """Return a page of orders, the newest first unless `sort` says otherwise."""
+    """Return a page of the caller's orders, the newest first unless `sort` says otherwise."""
     since = pages.instant("created_from", created_from, pages.EARLIEST)
     until = pages.instant("created_before", created_before, pages.LATEST)
     start, stop = (until, since) if sort == "-created_at" else (since, until)
-    keyset = Keyset(tuple[datetime, UUID], "orders", sort, status, since, until)
+    keyset = Keyset(tuple[datetime, UUID], "orders", caller.id, sort, status, since, until)
     after = (start, NO_ID) if cursor is None else keyset.open(cursor)
     all_orders, by_status = LISTS[sort]
     query, filters = (by_status, [status]) if status else (all_orders, [])
-    rows = await db.fetch(query, *after, stop, limit + 1, *filters)
+    rows = await db.fetch(query, caller.id, *after, stop, limit + 1, *filters)
     page = keyset.cut(rows, limit, lambda order: (order.created_at, order.id))
     return Response(page, headers=pages.link(request.query_params.multi_items(), page.next))
 
 
 @get("/report", summary="Summarize the latest orders")
-async def report_orders(db: Db, offload: Offload) -> Report:
-    """Return what is typical of the latest 20,000 orders, by currency. It is computed beside the requests."""
-    groups = await db.fetch(queries.latest_amounts, report.MOST)
+async def report_orders(db: Db, caller: Caller, offload: Offload) -> Report:
+    """Return what is typical of the caller's latest 20,000 orders, by currency. It is computed beside the requests."""
+    groups = await db.fetch(queries.latest_amounts, caller.id, report.MOST)
     return Report(await offload.in_process(report.summarize, groups))
 
 
 @get("/export", summary="Export orders", operation_class=Exporting)
 async def export_orders(
     exports: NamedDependency[Exports],
+    caller: Caller,
     sort: FromQuery[Sort] = "-created_at",
     status: FromQuery[Status | None] = None,
     created_from: CreatedFrom = None,
     created_before: CreatedBefore = None,
     format: FromQuery[formats.Name | None] = None,
 ) -> Export:
-    """Stream all orders that the same filters list, as CSV or NDJSON: by `format`, or else by the header `Accept`."""
+    """Stream all of the caller's orders that the same filters list.
+
+    As CSV or NDJSON: by `format`, or else by the header `Accept`.
+    """
     since = pages.instant("created_from", created_from, pages.EARLIEST)
     until = pages.instant("created_before", created_before, pages.LATEST)
     all_orders, by_status = EXPORTS[sort]
     query, filters = (by_status, [status]) if status else (all_orders, [])
-    return exports.stream(query, since, until, *filters, name="orders", form=format)
+    return exports.stream(query, caller.id, since, until, *filters, name="orders", form=format)
 
 
 routes = Router(
     "/v1/orders",
     route_handlers=[create_order, read_order, change_order, list_orders, export_orders, report_orders],
+    opt=NEEDS_TOKEN,
     tags=["orders"],
 )

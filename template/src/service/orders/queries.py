@@ -10,14 +10,14 @@ EXPORT = {"unbounded": "it streams"}
 
 create_order = Query(
     """
-    insert into orders (reference, customer_email, currency, total_minor, item_count, tags, gift, note)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)
+    insert into orders (account, reference, customer_email, currency, total_minor, item_count, tags, gift, note)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     returning {columns}
     """,
     Order,
-    params=(str, str, str, int, int, list[str], bool, str | None),
+    params=(str, str, str, str, int, int, list[str], bool, str | None),
     sample="""
-    select 'SO-' || uuidv7(), 'ada@example.com', 'EUR', 1999::bigint, 3, array['priority'], false, null
+    select 'development', 'SO-' || uuidv7(), 'ada@example.com', 'EUR', 1999::bigint, 3, array['priority'], false, null
     """,
 )
 
@@ -25,90 +25,95 @@ read_order = Query(
     """
     select {columns}
       from orders
-     where id = $1
+     where id = $2 and account = $1
     """,
     Order,
-    params=(UUID,),
-    sample="select id from orders limit 1",
+    params=(str, UUID),
+    sample="select account, id from orders limit 1",
 )
 
-# $2 is the version that the client read. After another change no row has it, and nothing is changed.
+# $3 is the version that the client read. After another change no row has it, and nothing is changed.
 change_order = Query(
     """
     update orders
-       set status = $3, tags = $4, gift = $5, note = $6, version = version + 1, updated_at = now()
-     where id = $1 and version = $2
+       set status = $4, tags = $5, gift = $6, note = $7, version = version + 1, updated_at = now()
+     where id = $2 and account = $1 and version = $3
     returning {columns}
     """,
     Order,
-    params=(UUID, int, str, list[str], bool, str | None),
-    sample="select id, version, 'paid', tags, gift, note from orders limit 1",
+    params=(str, UUID, int, str, list[str], bool, str | None),
+    sample="select account, id, version, 'paid', tags, gift, note from orders limit 1",
 )
 
-# The lists start after a creation time and id ($1, $2), end at a creation time ($3), and return $4 rows. Both ends are
-# conditions on the index, so PostgreSQL reads the rows of the page and no others, however deep the page is.
+# The lists of an account ($1) start after a creation time and id ($2, $3), end at a creation time ($4), and return $5
+# rows. Both ends are conditions on the index, so PostgreSQL reads the rows of the page and no others, however deep the
+# page is.
 newest_orders = Query(
     """
     select {columns}
       from orders
-     where (created_at, id) < ($1, $2) and created_at >= $3
+     where account = $1 and (created_at, id) < ($2, $3) and created_at >= $4
      order by created_at desc, id desc
-     limit $4
+     limit $5
     """,
     Order,
-    params=(datetime, UUID, datetime, int),
-    sample="select created_at, id, '-infinity'::timestamptz, 21::bigint from orders offset 500 limit 1",
+    params=(str, datetime, UUID, datetime, int),
+    sample="select account, created_at, id, '-infinity'::timestamptz, 21::bigint from orders offset 500 limit 1",
 )
 
 oldest_orders = Query(
     """
     select {columns}
       from orders
-     where (created_at, id) > ($1, $2) and created_at < $3
+     where account = $1 and (created_at, id) > ($2, $3) and created_at < $4
      order by created_at, id
-     limit $4
+     limit $5
     """,
     Order,
-    params=(datetime, UUID, datetime, int),
-    sample="select created_at, id, 'infinity'::timestamptz, 21::bigint from orders offset 500 limit 1",
+    params=(str, datetime, UUID, datetime, int),
+    sample="select account, created_at, id, 'infinity'::timestamptz, 21::bigint from orders offset 500 limit 1",
 )
 
 newest_orders_by_status = Query(
     """
     select {columns}
       from orders
-     where status = $5 and (created_at, id) < ($1, $2) and created_at >= $3
+     where account = $1 and status = $6 and (created_at, id) < ($2, $3) and created_at >= $4
      order by created_at desc, id desc
-     limit $4
+     limit $5
     """,
     Order,
-    params=(datetime, UUID, datetime, int, str),
-    sample="select created_at, id, '-infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1",
+    params=(str, datetime, UUID, datetime, int, str),
+    sample="""
+    select account, created_at, id, '-infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1
+    """,
 )
 
 oldest_orders_by_status = Query(
     """
     select {columns}
       from orders
-     where status = $5 and (created_at, id) > ($1, $2) and created_at < $3
+     where account = $1 and status = $6 and (created_at, id) > ($2, $3) and created_at < $4
      order by created_at, id
-     limit $4
+     limit $5
     """,
     Order,
-    params=(datetime, UUID, datetime, int, str),
-    sample="select created_at, id, 'infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1",
+    params=(str, datetime, UUID, datetime, int, str),
+    sample="""
+    select account, created_at, id, 'infinity'::timestamptz, 21::bigint, status from orders offset 500 limit 1
+    """,
 )
 
-# The exports have every order from one creation time ($1) to another ($2).
+# The exports have every order of an account ($1) from one creation time ($2) to another ($3).
 export_newest = Query(
     """
     select {columns}
       from orders
-     where created_at >= $1 and created_at < $2
+     where account = $1 and created_at >= $2 and created_at < $3
      order by created_at desc, id desc
     """,
     Order,
-    params=(datetime, datetime),
+    params=(str, datetime, datetime),
     excused=EXPORT,
 )
 
@@ -116,11 +121,11 @@ export_oldest = Query(
     """
     select {columns}
       from orders
-     where created_at >= $1 and created_at < $2
+     where account = $1 and created_at >= $2 and created_at < $3
      order by created_at, id
     """,
     Order,
-    params=(datetime, datetime),
+    params=(str, datetime, datetime),
     excused=EXPORT,
 )
 
@@ -128,11 +133,11 @@ export_newest_by_status = Query(
     """
     select {columns}
       from orders
-     where status = $3 and created_at >= $1 and created_at < $2
+     where account = $1 and status = $4 and created_at >= $2 and created_at < $3
      order by created_at desc, id desc
     """,
     Order,
-    params=(datetime, datetime, str),
+    params=(str, datetime, datetime, str),
     excused=EXPORT,
 )
 
@@ -140,11 +145,11 @@ export_oldest_by_status = Query(
     """
     select {columns}
       from orders
-     where status = $3 and created_at >= $1 and created_at < $2
+     where account = $1 and status = $4 and created_at >= $2 and created_at < $3
      order by created_at, id
     """,
     Order,
-    params=(datetime, datetime, str),
+    params=(str, datetime, datetime, str),
     excused=EXPORT,
 )
 
@@ -153,13 +158,15 @@ export_oldest_by_status = Query(
 latest_amounts = Query(
     """
     select currency, coalesce(array_agg(total_minor), '{}') as totals
-      from (select currency, total_minor from orders order by created_at desc, id desc limit $1) as latest
+      from (
+          select currency, total_minor from orders where account = $1 order by created_at desc, id desc limit $2
+      ) as latest
      group by currency
      limit 200
     """,
     Amounts,
-    params=(int,),
-    sample="select 20000::bigint",
+    params=(str, int),
+    sample="select account, 20000::bigint from orders limit 1",
 )
 
 # Made-up orders for development are numbered: SEED-0000001 and on.
@@ -167,9 +174,11 @@ count_seeded_orders = Query(
     """
     select coalesce(max(substr(reference, 6)), '0')::int
       from orders
-     where reference >= 'SEED-' and reference < 'SEED.'
+     where account = $1 and reference >= 'SEED-' and reference < 'SEED.'
     """,
     int,
+    params=(str,),
+    sample="select 'development'",
 )
 
 # After many new rows, so that plans are made for them.

@@ -5,11 +5,12 @@ import asyncio
 import importlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import click
 
-from service.kit import embedded
+from service.kit import credentials, embedded
 from service.kit.commands import plans
 from service.kit.development import DATA
 from service.kit.embedded import EmbeddedError
@@ -18,6 +19,9 @@ from service.kit.postgres import DatabaseError
 from service.kit.scaffold import fields, project, resource, words
 from service.kit.sql import records
 from service.kit.sql.budgets import BudgetError
+
+if TYPE_CHECKING:
+    from service.kit.cli import Wiring
 
 EXAMPLE = "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date? 'tags:text[]'"
 
@@ -28,7 +32,10 @@ EXAMPLE = "Example: service new invoices number:text! total:money 'status:enum(o
 @click.option("--singular", help="What one is called, where the plural does not tell: news_item for news.")
 @click.option("--dry-run", is_flag=True, help="Print the files and write nothing.")
 @click.option("--no-plans", is_flag=True, help="Do not record the plans of its statements, which takes a PostgreSQL.")
-def new(plural: str, specs: tuple[str, ...], singular: str | None, dry_run: bool, no_plans: bool) -> None:
+@click.pass_obj
+def new(
+    wiring: "Wiring", plural: str, specs: tuple[str, ...], singular: str | None, dry_run: bool, no_plans: bool
+) -> None:
     """Add a slice: create, read, change and list a resource.
 
     RESOURCE is its plural. A field is its name and its type, with a suffix for each of these: ? nullable, ! unique, @ a
@@ -38,7 +45,9 @@ def new(plural: str, specs: tuple[str, ...], singular: str | None, dry_run: bool
     enum(a,b), text[] and json (an object). What is made is yours: read it, and change it as you like.
     """
     named = resource.name(plural, singular)
-    made = resource.Resource(plural, named.singular, tuple(fields.parse_all(specs, words.CLASSES | named.classes)))
+    parsed = tuple(fields.parse_all(specs, words.CLASSES | named.classes))
+    guarded = credentials.find_group(wiring.settings) is not None
+    made = resource.Resource(plural, named.singular, parsed, guarded)
     files = project.plan(project.find(), made)
     if dry_run:
         for path, text in files.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from service.kit import development, environment
+from service.kit import credentials, development, environment
 
 if TYPE_CHECKING:
     from service.kit.cli import Wiring
@@ -33,6 +33,7 @@ DEFAULT_ROWS = 10_000
     "--rows", type=click.IntRange(0), help=f"Made-up rows that each slice has at least. [default: {DEFAULT_ROWS}]"
 )
 @click.option("--url", help="Measure the service that answers there, without its CPU and memory.")
+@click.option("--token", help="The token to send along with `--url`.")
 @click.option("--check", is_flag=True, help="Exit with 1 when an answer or a budget is not met.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.pass_obj
@@ -44,6 +45,7 @@ def perf(
     seconds: float,
     rows: int | None,
     url: str | None,
+    token: str | None,
     check: bool,
     as_json: bool,
 ) -> None:
@@ -63,7 +65,7 @@ def perf(
     try:
         chosen = scenario.find(names)
         reports = []
-        with provide(wiring, url, rows) as target:
+        with provide(wiring, url, rows, token) as target:
             for name, described in chosen.items():
                 reports.append(runs.run(name, described, target, runs.Plan(rate, seconds, connections)))
                 if not as_json:
@@ -77,20 +79,22 @@ def perf(
 
 
 @contextmanager
-def provide(wiring: "Wiring", url: str | None, rows: int | None) -> Generator["Target"]:
+def provide(wiring: "Wiring", url: str | None, rows: int | None, token: str | None) -> Generator["Target"]:
     """Yield what is measured: the service at a URL, or one that runs for as long as it is measured."""
     from service.kit.perf import target
 
     if url:
-        yield target.Target(url.rstrip("/"))
+        yield target.Target(url.rstrip("/"), token=token)
         return
+    credentials.provide(wiring.settings)
+    token = token or credentials.sign(wiring.settings)
     own = "DATABASE_URL" not in os.environ
     with target.provide_database() as database:
         os.environ["DATABASE_URL"] = database
         wanted = (DEFAULT_ROWS if own else 0) if rows is None else rows
         with redirect_stdout(sys.stderr):
             prepare(wiring, wanted)
-        with target.start(os.environ) as started:
+        with target.start(os.environ, token) as started:
             yield started
 
 

@@ -11,7 +11,9 @@ from litestar.params import QueryParameter
 from litestar.routes import HTTPRoute
 
 from service.kit import bodies, offload, pages, parameters
+from service.kit.auth import Auth
 from service.kit.db import Database
+from service.kit.http.access import needs_token
 
 Db = NamedDependency[Database]
 Offload = NamedDependency[offload.Offload]
@@ -30,17 +32,33 @@ class StrictRequest(Request[Any, Any, Any]):
         return bodies.decode(await self.body(), self.headers.get("content-type", ""), kind)
 
 
-async def preempt(request: Request) -> Response[None] | None:
-    """Answer OPTIONS, for which the framework lists one method of several, and check the query."""
-    if request.method == HttpMethod.OPTIONS:
-        route = next(
-            item for item in request.app.routes if request.route_handler in getattr(item, "route_handlers", ())
-        )
-        return Response(None, status_code=204, headers={"allow": ", ".join(sorted(cast("HTTPRoute", route).methods))})
-    if request.scope["query_string"]:
-        handler = request.route_handler
-        elsewhere = RESERVED_KWARGS | handler.resolve_dependencies().keys() | request.path_params.keys()
-        signature = handler.parsed_fn_signature.parameters
-        known = {name: definition.annotation for name, definition in signature.items() if name not in elsewhere}
-        parameters.check(request.query_params.multi_items(), known)
-    return None
+class Gate:
+    """What each request passes before its handler. Without `auth`, nobody is asked for a token."""
+
+    def __init__(self, auth: Auth | None) -> None:
+        self.auth = auth
+
+    async def preempt(self, request: Request) -> Response[None] | None:
+        """Answer OPTIONS, for which the framework lists one method of several; check the token and the query."""
+        if request.method == HttpMethod.OPTIONS:
+            return list_methods(request)
+        if self.auth is not None and needs_token(request.route_handler):
+            request.scope["auth"] = await self.auth.identify(request.scope["headers"])
+        if request.scope["query_string"]:
+            check_query(request)
+        return None
+
+
+def list_methods(request: Request) -> Response[None]:
+    """Return the answer to OPTIONS."""
+    route = next(item for item in request.app.routes if request.route_handler in getattr(item, "route_handlers", ()))
+    return Response(None, status_code=204, headers={"allow": ", ".join(sorted(cast("HTTPRoute", route).methods))})
+
+
+def check_query(request: Request) -> None:
+    """Refuse parameters that the handler does not have, and values of the wrong type."""
+    handler = request.route_handler
+    elsewhere = RESERVED_KWARGS | handler.resolve_dependencies().keys() | request.path_params.keys()
+    signature = handler.parsed_fn_signature.parameters
+    known = {name: definition.annotation for name, definition in signature.items() if name not in elsewhere}
+    parameters.check(request.query_params.multi_items(), known)

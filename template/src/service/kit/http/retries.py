@@ -29,7 +29,7 @@ KeyHeader = Annotated[
 
 
 def provide_key(options: IdempotencyOptions) -> Provide:
-    """Return the dependency that reads a request's key. A key counts within its route."""
+    """Return the dependency that reads a request's key. A key counts within its route and its caller."""
     keep = timedelta(hours=options.keep_hours)
 
     def read(request: Request, header: KeyHeader = None) -> Key | None:
@@ -37,7 +37,10 @@ def provide_key(options: IdempotencyOptions) -> Provide:
         if value is None:
             return None
         route = f"{request.method} {request.scope['path_template']}"
-        return Key(value, route, f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}", keep)
+        caller = request.scope["auth"].id if request.scope.get("auth") else ""
+        return Key(
+            value, caller, route, f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}", keep
+        )
 
     return Provide(read, sync_to_thread=False)
 
@@ -47,20 +50,17 @@ async def once[Body](
     key: Key | None,
     data: object,
     work: Callable[[Connection], Awaitable[Response[Body]]],
-    *,
-    caller: str = "",
 ) -> Response[Body]:
     """Run `work` in a transaction, and no second time for the same key: then the client gets the stored reply.
 
-    `data` is the body, to tell a repeated request from another one, which is refused. Keys of different callers have
-    nothing to do with each other. Without a key, the work is just done. Cookies are not stored. A deadlock lets all of
-    it run again.
+    `data` is the body, to tell a repeated request from another one, which is refused. Without a key, the work is just
+    done. Cookies are not stored. A deadlock lets all of it run again.
     """
 
     async def attempt(connection: Connection) -> Response[Body]:
         if key is None:
             return await work(connection)
-        entry = idempotency.identify(key, data, caller)
+        entry = idempotency.identify(key, data)
         if reply := await idempotency.find_reply(connection, entry):
             body = cast("Body", reply.body)
             return Response(body, media_type=MediaType.JSON, status_code=reply.status, headers=reply.headers)

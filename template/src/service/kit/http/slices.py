@@ -11,13 +11,13 @@ from typing import cast
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.routes import HTTPRoute
 
 from service.kit import asgi, failures, openapi
 from service.kit import idempotency as keys
+from service.kit.auth import Auth
 from service.kit.db import Database
 from service.kit.export import Export
-from service.kit.http import refusals, requests, responses, retries
+from service.kit.http import access, refusals, requests, responses, retries
 from service.kit.idempotency import IdempotencyOptions
 
 
@@ -39,11 +39,13 @@ def build(
     resources: Sequence[AbstractAsyncContextManager],
     dependencies: Mapping[str, object],
     idempotency: IdempotencyOptions = keys.DEFAULTS,
+    auth: Auth | None = None,
 ) -> asgi.App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` for every error.
 
     `resources` are opened in order before the first request and closed in reverse after the last. `dependencies` are
-    handed to each handler that has a parameter of their name.
+    handed to each handler that has a parameter of their name. Raises `AccessError` unless each route says who may
+    call it; without `auth` none has to, and none can need a token.
     """
     constraints = {name: make for part in slices for name, make in part.constraints.items()}
     app = Litestar(
@@ -51,13 +53,14 @@ def build(
         lifespan=[lambda _, resource=resource: resource for resource in resources],
         dependencies=provide_all(dependencies, idempotency),
         exception_handlers={Exception: partial(refusals.raise_problem, constraints)},
-        before_request=requests.preempt,
+        before_request=requests.Gate(auth).preempt,
         after_request=responses.finish,
         request_class=requests.StrictRequest,
         logging_config=None,  # kit/telemetry.py has set up the logs
         request_max_body_size=None,  # the edge bounds bodies
         openapi_config=None,
     )
+    access.check(app, is_checked=auth is not None)
     return cast("asgi.App", app)
 
 
@@ -75,13 +78,14 @@ def describe(slices: Sequence[Slice], dependencies: Mapping[str, object], distri
             operation_id_creator=lambda handler, *_: handler.handler_name,
         ),
     )
-    return openapi.complete(app.openapi_schema.to_schema(), list(find_bodies(app)))
+    guarded = {(method, path) for method, path, handler in access.list_handlers(app) if access.needs_token(handler)}
+    return openapi.complete(app.openapi_schema.to_schema(), list(find_bodies(app)), guarded)
 
 
 def find_bodies(app: Litestar) -> Iterator[type]:
     """Yield the types that handlers take and return as JSON."""
-    handlers = [handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
-    for signature in (handler.parsed_fn_signature for handler in handlers if handler.resolve_include_in_schema()):
+    handlers = (handler for _, _, handler in access.list_handlers(app) if handler.resolve_include_in_schema())
+    for signature in (handler.parsed_fn_signature for handler in handlers):
         taken = [signature.parameters["data"]] if "data" in signature.parameters else []
         returned = signature.return_type
         for definition in (*taken, *(returned.inner_types or [returned])):
@@ -91,7 +95,7 @@ def find_bodies(app: Litestar) -> Iterator[type]:
 
 def provide_all(dependencies: Mapping[str, object], options: IdempotencyOptions = keys.DEFAULTS) -> dict[str, Provide]:
     """Return what handlers may ask for by name: what the service hands over, and what the kit reads of a request."""
-    return {"idempotency_key": retries.provide_key(options)} | {
+    return {"caller": access.provide_caller, "idempotency_key": retries.provide_key(options)} | {
         name: provide(value) for name, value in dependencies.items()
     }
 

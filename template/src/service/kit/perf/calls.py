@@ -22,10 +22,11 @@ type Taken = Mapping[str, list[object]]
 class Writer:
     """Fills in the templates of a scenario. A header whose value is not taken yet is left out."""
 
-    def __init__(self, scenario: Scenario, taken: Taken) -> None:
+    def __init__(self, scenario: Scenario, taken: Taken, token: str | None = None) -> None:
         self.in_url, self.in_body = Values(taken, write_quoted), Values(taken, write_escaped)
         in_header = Values(taken, write_plain)
-        headers = {name: Template(text) for name, text in (HEADERS | dict(scenario.headers)).items()}
+        bearer = {"authorization": f"Bearer {token}"} if token else {}
+        headers = {name: Template(text) for name, text in (HEADERS | bearer | dict(scenario.headers)).items()}
         known = taken.keys() | FRESH.keys()
         self.headers = {
             name: template.substitute(in_header)
@@ -40,14 +41,14 @@ class Writer:
         return method, path, self.headers | ({"content-type": "application/json"} if body else {}), body
 
 
-def take(url: str, scenario: Scenario) -> Taken:
+def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
     """Return what the values of a scenario are, from answers of the service. Raises `ScenarioError`."""
     taken: dict[str, list[object]] = {}
     with httpx.Client(base_url=url, timeout=30) as client:
         for name, source in scenario.values.items():
             found = [
                 value
-                for page in go_through(client, Writer(scenario, taken), source)
+                for page in go_through(client, Writer(scenario, taken, token), source)
                 for value in pick(page, source.take)
             ]
             taken[name] = list(dict.fromkeys(value for value in found if isinstance(value, str | int | float)))

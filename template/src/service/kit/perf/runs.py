@@ -50,7 +50,7 @@ class Measured:
 
 def run(name: str, scenario: Scenario, target: Target, plan: Plan) -> Report:
     """Return the report of one run. Raises `ScenarioError`."""
-    writer = calls.Writer(scenario, calls.take(target.url, scenario))
+    writer = calls.Writer(scenario, calls.take(target.url, scenario, target.token), target.token)
     paced = plan.connections is None
     send = send_mix if paced else send_each
     rows, measured = load.run(send(name, scenario.steps, target, plan, writer))

@@ -28,10 +28,11 @@ STARTING, STOPPING = 20, 15
 
 @dataclass(frozen=True)
 class Target:
-    """Where the service answers, and its processes if they are ours."""
+    """Where the service answers, its processes if they are ours, and the token to send along if it takes one."""
 
     url: str
     processes: tuple[psutil.Process, ...] = ()
+    token: str | None = None
 
     @property
     def address(self) -> Address:
@@ -78,7 +79,7 @@ async def create_database(server: str) -> None:
 
 
 @contextmanager
-def start(environment: Mapping[str, str]) -> Generator[Target]:
+def start(environment: Mapping[str, str], token: str | None = None) -> Generator[Target]:
     """Run `service serve` on a free port and yield it when it is ready. Raises `ScenarioError`."""
     port = find_port()
     url = f"http://127.0.0.1:{port}"
@@ -90,7 +91,7 @@ def start(environment: Mapping[str, str]) -> Generator[Target]:
             if not wait_until_ready(process, url):
                 raise ScenarioError(f"The service did not start:\n{read_end(output)}")
             parent = psutil.Process(process.pid)
-            yield Target(url, (parent, *parent.children(recursive=True)))
+            yield Target(url, (parent, *parent.children(recursive=True)), token)
         finally:
             process.terminate()
             try:

@@ -139,7 +139,8 @@ def write_routes(resource: Resource) -> str:
     one = resource.singular
     handlers = [f"create_{one}", f"read_{one}", f"change_{one}", f"list_{resource.plural}"]
     listed = source.wrap("route_handlers=[", handlers, "]", indent="    ", room=1).lstrip()
-    return source.wrap("routes = Router(", [f'"{resource.path}"', listed, f'tags=["{resource.many}"]'], ")")
+    access = ["opt=NEEDS_TOKEN"] if resource.guarded else []
+    return source.wrap("routes = Router(", [f'"{resource.path}"', listed, *access, f'tags=["{resource.many}"]'], ")")
 
 
 def describe_creation(resource: Resource) -> str:

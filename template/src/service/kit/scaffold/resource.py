@@ -24,11 +24,12 @@ VOWEL = re.compile(r"(?!eu|one|u[bcfhjknqrst][aeiou])[aeiou]")
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource and its fields. `plural` is the name of the table, the folder and the package."""
+    """A resource and its fields. `plural` names the table, the folder and the package; `guarded` asks for a token."""
 
     plural: str
     singular: str
     fields: tuple[Field, ...] = ()
+    guarded: bool = False
 
     @property
     def columns(self) -> list[Column]:

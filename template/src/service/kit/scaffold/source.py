@@ -39,7 +39,7 @@ OTHERS = {
 KIT = {
     **dict.fromkeys(("documents", "filters", "pages", "values"), "service.kit"),
     **dict.fromkeys(("Connection", "Database"), "service.kit.db"),
-    **dict.fromkeys(("Cursor", "Db", "IdempotencyKey", "Limit", "Slice", "once"), "service.kit.http"),
+    **dict.fromkeys(("NEEDS_TOKEN", "Cursor", "Db", "IdempotencyKey", "Limit", "Slice", "once"), "service.kit.http"),
     **dict.fromkeys(("Keyset", "Page"), "service.kit.pages"),
     **dict.fromkeys(("conflict", "invalid", "not_found"), "service.kit.problems"),
     "Query": "service.kit.queries",

@@ -1,0 +1,42 @@
+"""What an account is: as it is shown, as it is stored, and what logs in to it."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+Email = Annotated[str, Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=254, examples=["ada@example.com"])]
+# At least 15 characters, of any kind: NIST SP 800-63B-4, section 3.1.1.2, where a password is all that is asked for.
+# The upper bound keeps hashing from becoming a way to load the service.
+Password = Annotated[str, Meta(min_length=15, max_length=256, examples=["correct horse battery staple"])]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class Account(Struct, frozen=True):
+    """An account as it is shown; its fields are in the order of the columns that `queries` selects."""
+
+    id: UUID
+    email: Email
+    created_at: Moment
+
+
+class Secret(Struct, frozen=True):
+    """What a login is checked with. It never leaves the service."""
+
+    id: UUID
+    password_hash: str
+
+
+class Credentials(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a client sends to sign up, and to log in."""
+
+    email: Email
+    password: Password
+
+
+class Session(Struct, frozen=True):
+    """What a login gives: a token to send as `Authorization: Bearer TOKEN` until it expires."""
+
+    token: str
+    expires_in: Annotated[int, Meta(description="Seconds", examples=[3600])]

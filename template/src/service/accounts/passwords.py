@@ -1,0 +1,24 @@
+"""Passwords: hashed with Argon2id, in a thread, for each hash keeps a processor busy for some 20 ms."""
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from service.kit.offload import Offload
+
+# OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. As many threads as OFFLOAD_THREADS hash at once,
+# each in so much memory.
+hasher = PasswordHash([Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)])
+
+NOBODY = hasher.hash("the password of no account")
+"""What a password is compared with when there is no such account, so that the answer takes as long."""
+
+
+async def hash_password(offload: Offload, password: str) -> str:
+    """Return what is stored of a password."""
+    return await offload.in_thread(hasher.hash, password)
+
+
+async def is_correct(offload: Offload, password: str, stored: str | None) -> bool:
+    """Return whether a password is the one that was hashed. Without a hash it is not, and that takes as long."""
+    matches = await offload.in_thread(hasher.verify, password, stored or NOBODY)
+    return matches and stored is not None

@@ -1,0 +1,102 @@
+import time
+from statistics import median
+
+import httpx
+import jwt
+import pytest
+
+from service.accounts import passwords
+from service.kit.offload import Offload
+
+ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
+
+
+async def sign_up(client: httpx.AsyncClient, **changes: object) -> httpx.Response:
+    return await client.post("/v1/accounts", json=ADA | changes)
+
+
+async def log_in(client: httpx.AsyncClient, **changes: object) -> httpx.Response:
+    return await client.post("/v1/sessions", json=ADA | changes)
+
+
+async def test_who_signs_up_can_log_in_and_read_the_account_with_the_token(client: httpx.AsyncClient):
+    created = await sign_up(client)
+    session = await log_in(client)
+    headers = {"authorization": f"Bearer {session.json()['token']}"}
+    read = await client.get(created.headers["location"], headers=headers)
+    assert (created.status_code, session.status_code, read.status_code) == (201, 201, 200)
+    assert read.json() == created.json()
+    assert created.json().keys() == {"id", "email", "created_at"}
+
+
+async def test_a_token_names_the_account_and_expires_when_it_says(client: httpx.AsyncClient):
+    account = (await sign_up(client)).json()
+    session = (await log_in(client)).json()
+    claims = jwt.decode(session["token"], options={"verify_signature": False})
+    assert claims["sub"] == account["id"]
+    assert claims["exp"] - claims["iat"] == session["expires_in"] == 3600
+
+
+async def test_an_address_is_one_account_however_it_is_written(client: httpx.AsyncClient):
+    await sign_up(client)
+    again = await sign_up(client, email="ADA@Example.com", password="quite another password")
+    assert again.status_code == 409
+    assert again.json()["errors"] == [{"field": "email", "detail": "another account has it"}]
+    assert (await log_in(client, email="Ada@EXAMPLE.com")).status_code == 201
+
+
+async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: httpx.AsyncClient):
+    await sign_up(client)
+    wrong = await log_in(client, password="wrong horse battery staple")
+    unknown = await log_in(client, email="grace@example.com")
+    answers = [{**response.json(), "request_id": ""} for response in (wrong, unknown)]
+    assert (wrong.status_code, unknown.status_code) == (401, 401)
+    assert answers[0] == answers[1]
+
+
+async def test_a_wrong_password_and_an_unknown_address_are_as_much_work():
+    """Compared by processor time, interleaved; a login that skips the hash for one of them takes a hundredth of it."""
+    stored = passwords.hasher.hash(ADA["password"])
+    spent: dict[str | None, list[float]] = {stored: [], None: []}
+    async with Offload() as offload:
+        for _ in range(9):
+            for known, times in spent.items():
+                began = time.process_time()
+                assert not await passwords.is_correct(offload, "wrong horse battery staple", known)
+                times.append(time.process_time() - began)
+    assert 0.5 < median(spent[stored]) / median(spent[None]) < 2
+
+
+async def test_the_password_of_nobody_opens_nothing():
+    async with Offload() as offload:
+        assert not await passwords.is_correct(offload, "the password of no account", None)
+
+
+async def test_a_password_is_stored_as_argon2id_with_at_least_the_parameters_of_owasp():
+    async with Offload() as offload:
+        hashes = [await passwords.hash_password(offload, ADA["password"]) for _ in range(2)]
+    assert all(text.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for text in hashes)
+    assert hashes[0] != hashes[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"email": "nobody"}, "email"),
+        ({"email": "a" * 250 + "@x.io"}, "email"),
+        ({"email": "a\x00b@example.com"}, "email"),
+        ({"password": "x" * 14}, "password"),
+        ({"password": "x" * 257}, "password"),
+        ({"password": 7}, "password"),
+        ({"admin": True}, "admin"),
+    ],
+)
+async def test_an_unacceptable_field_is_named(client: httpx.AsyncClient, change: dict[str, object], field: str):
+    response = await sign_up(client, **change)
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+
+
+async def test_a_token_of_no_account_finds_none(client: httpx.AsyncClient):
+    response = await client.get("/v1/accounts/me")
+    assert (response.status_code, response.json()["detail"]) == (404, "An account of this token does not exist.")
