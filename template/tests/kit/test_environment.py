@@ -5,6 +5,8 @@ import pytest
 
 from service.kit import environment
 from service.kit.environment import SettingsError
+from service.kit.issuers import IssuerOptions
+from service.kit.migrate import MigrationOptions
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +51,19 @@ def test_every_kit_variable_but_the_database_has_a_default_and_each_has_a_descri
     variables = list(environment.variables(environment.Environment))
     assert [name for name, default, _ in variables if default is ...] == ["DATABASE_URL"]
     assert all(description for _, _, description in variables)
+
+
+class Own(environment.Environment):
+    migrations: MigrationOptions = MigrationOptions(folder=Path("elsewhere"))
+    auth: IssuerOptions
+
+
+def test_a_command_can_do_without_the_groups_of_the_service_and_still_has_its_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.delenv("AUTH_SIGNING_KEY", raising=False)
+    with pytest.raises(SettingsError, match="AUTH_SIGNING_KEY"):
+        environment.read(Own)
+    settings = environment.read(environment.narrow(Own))
+    assert (settings.migrations.folder, settings.database.url.get_secret_value()) == (Path("elsewhere"), URL)

@@ -122,7 +122,7 @@ def serve(wiring: Wiring) -> None:
 def list_settings(wiring: Wiring) -> None:
     """List every setting, with its default and its meaning.
 
-    Settings are environment variables. Set DATABASE_URL; every other one has a default that is safe in production.
+    Settings are environment variables. All but the required ones have a default that is safe in production.
     """
     for name, default, description in environment.variables(wiring.settings):
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")

@@ -3,9 +3,9 @@
 
 import os
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, create_model, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -84,6 +84,13 @@ def read[S: Environment](settings: type[S]) -> S:
     except ValidationError as error:
         problems = {problem for detail in error.errors() for problem in _explain(settings, detail)}
         raise SettingsError("\n".join(["settings are missing or wrong:", *sorted(problems)])) from None
+
+
+def narrow(settings: type[Environment]) -> type[Environment]:
+    """Return settings without the groups that are the service's own, for commands that must not need its secrets."""
+    fields = settings.model_fields.items()
+    kept: Any = {name: (field.annotation, field) for name, field in fields if name in Environment.model_fields}
+    return create_model(settings.__name__, __base__=Environment, **kept)
 
 
 def variables(settings: type[Environment]) -> Iterator[tuple[str, object, str]]:

@@ -30,7 +30,7 @@ def migrate_schema(context: click.Context, check: bool, show: bool) -> None:
     """
     if context.invoked_subcommand:
         return
-    settings = environment.read(context.obj.settings)
+    settings = environment.read(environment.narrow(context.obj.settings))
     if check or show:
         tell_states(settings, check, show)
     else:
