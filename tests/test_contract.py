@@ -76,7 +76,7 @@ def test_a_dropped_index_is_found(folder):
 
 
 def test_a_foreign_key_without_an_index_and_an_index_without_a_use_are_found(folder):
-    (folder / "migrations/0002_lines.sql").write_text(FOREIGN_KEY)
+    (folder / "migrations/0099_lines.sql").write_text(FOREIGN_KEY)
     output = fail(folder, "tests/kit/test_contract.py")
     assert "lines.lines_order_id_fkey: add an index on lines (order_id)" in output
     assert "orders.orders_gift_idx: no statement uses this index; drop it, or give the reason" in output

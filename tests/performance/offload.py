@@ -12,14 +12,13 @@ import re
 import statistics
 import tempfile
 import urllib.request
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from tests import service, shell, snapshot
-from tests.performance import rendered, servers
+from tests.performance import servers
 from tests.performance.servers import Server
 
 REPORT = "/v1/orders/report"
@@ -30,7 +29,7 @@ ACCOUNT = json.dumps({"email": "ada@example.com", "password": "correct horse bat
 # The calls that are offloaded, and the same in the handler.
 BYPASSES = {
     "src/service/orders/http.py": ("await offload.in_process(report.summarize, groups)", "report.summarize(groups)"),
-    "src/service/accounts/passwords.py": (
+    "src/service/kit/passwords.py": (
         "await offload.in_thread(hasher.verify, password, stored or NOBODY)",
         "hasher.verify(password, stored or NOBODY)",
     ),
@@ -52,35 +51,18 @@ def main() -> None:
         made = service.render(snapshot.take(folder / "template"), folder / "service", {})
         shell.run("uv", "sync", "--quiet", cwd=made)
         database = stack.enter_context(servers.provide_database(made, options.rows, 1000))
-        begin = partial(start, folder=made, url=database["url"])
-        offloaded = stack.enter_context(begin("offloaded", metrics=METRICS))
+        begin = partial(servers.start, folder=made, url=database["url"], program="service")
+        offloaded = stack.enter_context(begin("offloaded", METRICS_PORT=str(METRICS)))
         unwatched = stack.enter_context(
-            begin("unwatched", metrics=METRICS + 2, WATCHDOG_LAG="3600", WATCHDOG_STUCK="0")
+            begin("unwatched", METRICS_PORT=str(METRICS + 2), WATCHDOG_LAG="3600", WATCHDOG_STUCK="0")
         )
         for path, change in BYPASSES.items():
-            edit(made / path, *change)
-        bypassed = stack.enter_context(begin("bypassed", metrics=METRICS + 1))
+            service.replace(made / path, change)
+        bypassed = stack.enter_context(begin("bypassed", METRICS_PORT=str(METRICS + 1)))
         servers.post(offloaded, "/v1/accounts", ACCOUNT)
         run = Run(made, [f"/v1/orders/{key}" for key in database["keys"]], options)
         compare_latency(run, offloaded, bypassed)
         weigh_watchdog(run, offloaded, unwatched)
-
-
-@contextmanager
-def start(name: str, folder: Path, url: str, metrics: int, **variables: str) -> Generator[Server]:
-    """Yield a running service, as in production, on a core of its own."""
-    port = servers.find_port()
-    settings = {"DATABASE_URL": url, "SERVER_PORT": str(port), "METRICS_PORT": str(metrics)}
-    settings |= {"AUTH_SIGNING_KEY": rendered.read_key(folder), **variables}
-    command = [str(folder / ".venv/bin/service"), "serve"]
-    process = servers.spawn(command, folder, servers.SERVER_CORE, folder.parent / f"{name}.log", **settings)
-    try:
-        server = Server(name, port, process, rendered.sign_in(folder))
-        servers.wait_until_ready(server)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 class Run:
@@ -162,13 +144,6 @@ def read_lags(port: int) -> dict[str, float]:
         edge: float(count)
         for edge, count in re.findall(r'^event_loop_lag_seconds_bucket\{le="(\S+)"\} (\S+)$', text, re.M)
     }
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace one thing in a file."""
-    text = path.read_text()
-    assert old in text, path
-    path.write_text(text.replace(old, new))
 
 
 if __name__ == "__main__":

@@ -64,17 +64,18 @@ def provide_database(folder: Path, rows: int, keys: int) -> Generator[dict[str, 
 
 
 @contextmanager
-def start(name: str, folder: Path, url: str) -> Generator[Server]:
-    """Yield the running server of that name: a program, or the service itself."""
+def start(name: str, folder: Path, url: str, program: str = "", **settings: str) -> Generator[Server]:
+    """Yield the running server of that name: a program, which is called like it by default, or the service itself."""
+    program = program or name
     port = find_port()
     commands = {
         "service": [str(folder / ".venv/bin/service"), "serve"],
         "conventional": ["uv", "run", "--quiet", "--script", "--python", python(folder)],
     }
-    command = commands.get(name, [python(folder)])
-    command += [] if name == "service" else [str(PROGRAMS / f"{name}.py"), str(port)]
+    command = commands.get(program, [python(folder)])
+    command += [] if program == "service" else [str(PROGRAMS / f"{program}.py"), str(port)]
     variables = {"DATABASE_URL": url, "DATABASE_POOL_SIZE": str(POOL_SIZE), "SERVER_PORT": str(port)}
-    variables |= {"AUTH_SIGNING_KEY": rendered.read_key(folder)}
+    variables |= {"AUTH_SIGNING_KEY": rendered.read_key(folder), **settings}
     process = spawn(command, folder, SERVER_CORE, folder.parent / f"{name}.log", **variables)
     try:
         server = Server(name, port, process, rendered.sign_in(folder))

@@ -1,6 +1,7 @@
 # kit: updated by the template
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -80,8 +81,7 @@ def test_it_prints_a_curl_that_works_and_ctrl_c_stops_all_of_it(project: Path):
         wait_until_live(process, f"http://127.0.0.1:{port}")
         curl = re.search(r"curl .*", output)
         assert curl
-        tried = subprocess.run(curl[0] + " --fail", shell=True, cwd=ROOT, check=False, capture_output=True)
-        assert tried.returncode == 0, tried
+        assert subprocess.run(shlex.split(curl[0] + " --fail"), check=False, capture_output=True).returncode == 0
         assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
         assert httpx.get(f"http://127.0.0.1:{port}/docs").status_code == 200
         assert find_servers(project / ".postgres")

@@ -7,8 +7,9 @@ from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from service.accounts import passwords, queries
+from service.accounts import queries
 from service.accounts.model import Account, Credentials, Session
+from service.kit import passwords
 from service.kit.http import NEEDS_TOKEN, PUBLIC, Caller, Db, Offload
 from service.kit.issuers import IssuerOptions
 from service.kit.problems import Problem, conflict, not_found

@@ -82,7 +82,8 @@ async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) 
 def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
     """Return what to open and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
-    header = '-H "Authorization: Bearer $(uv run service token)" ' if "auth" in type(settings).model_fields else ""
+    token = credentials.sign(type(settings))
+    header = f"-H 'Authorization: Bearer {token}' " if token else ""
     path = next((part.routes.path for part in slices if part.seed), "/readyz")
     lines = {
         "Try it": f"curl -s {header}{base}{path}",

@@ -1,3 +1,4 @@
+# kit: updated by the template; extend it from app.py
 """Passwords: hashed with Argon2id, in a thread, for each hash keeps a processor busy for some 20 ms."""
 
 from pwdlib import PasswordHash
@@ -10,7 +11,7 @@ from service.kit.offload import Offload
 hasher = PasswordHash([Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)])
 
 NOBODY = hasher.hash("the password of no account")
-"""What a password is compared with when there is no such account, so that the answer takes as long."""
+"""What a password is compared with when there is no account, so that the answer takes as long."""
 
 
 async def hash_password(offload: Offload, password: str) -> str:
