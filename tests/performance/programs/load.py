@@ -17,8 +17,7 @@ from typing import cast
 
 import uvloop
 
-GRACE = 5.0
-"""Seconds to wait at the end for answers that are under way."""
+GRACE = 5.0  # seconds to wait at the end for answers that are under way
 
 
 class Load:
@@ -27,10 +26,9 @@ class Load:
     def __init__(
         self, port: int, paths: list[str], clients: int, seconds: float, rate: float, headers: str = "", body: str = ""
     ) -> None:
-        method = "POST" if body else "GET"
         headers += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
-        texts = [f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n{body}" for path in paths]
-        self.requests = cycle([text.encode() for text in texts])
+        rest = f" HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n{body}"
+        self.requests = cycle([f"{'POST' if body else 'GET'} {path}{rest}".encode() for path in paths])
         self.port, self.clients, self.seconds, self.rate = port, clients, seconds, rate
         self.latencies: dict[int, list[float]] = {}
         self.bytes = Counter[int]()
