@@ -41,17 +41,21 @@ async def ask(auth: Auth, *headers: str) -> str:
 
 
 class Publisher:
-    """Where keys are published: `keys` by name, `reads` counts the times they were read; `broken` answers nonsense."""
+    """Where keys are published: `keys` by name, `reads` counts the times they were read; `broken` answers nonsense,
+    and `delay` is how many seconds each answer takes.
+    """
 
     def __init__(self) -> None:
         self.keys: dict[str, Ed25519PrivateKey] = {}
         self.reads = 0
+        self.delay = 0.0
         self.broken = False
         self.url = ""
 
     def write(self) -> bytes:
         """Return the set of keys."""
         self.reads += 1
+        time.sleep(self.delay)
         if self.broken:
             return b"<html>"
         keys = [

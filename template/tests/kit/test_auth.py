@@ -166,6 +166,8 @@ async def test_keys_stay_while_the_issuer_is_away_and_without_any_the_answer_is_
         assert await ask(auth, sent) == "ada"
     monkeypatch.setattr(auth.keys, "max_age", 0)
     assert await ask(auth, sent) == "ada"
+    await auth.keys.refresh()
+    assert await ask(auth, sent) == "ada"
 
 
 async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(monkeypatch: pytest.MonkeyPatch):
@@ -178,7 +180,24 @@ async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(mon
         publisher.keys = {"b": OTHER}
         assert await ask(auth, sent) == "ada"
         monkeypatch.setattr(auth.keys, "max_age", 0)
+        await ask(auth, sent)
+        await auth.keys.refresh()
         assert "a key that its issuer does not have" in (await refuse(auth, sent)).detail
+
+
+async def test_an_issuer_that_hangs_delays_nobody_whose_key_is_known(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jwks, "PAUSE", 0)
+    sent = f"Bearer {issue(KEY, name='a')}"
+    with publish() as publisher:
+        publisher.keys = {"a": KEY}
+        auth = Auth(publish_options(publisher.url))
+        assert await ask(auth, sent) == "ada"
+        monkeypatch.setattr(auth.keys, "max_age", 0)
+        publisher.delay = 1
+        async with asyncio.timeout(0.5):
+            assert await ask(auth, sent) == "ada"
+        await auth.keys.refresh()
+        assert publisher.reads == 2
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Auth:
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
         self.options = options
         self.keys = options.open_keys()
+        self.trusted = self.keys.known
         self.verify = lru_cache(options.cache_size)(self.check)
 
     async def identify(self, headers: Headers) -> Caller:
@@ -57,27 +58,27 @@ class Auth:
         """
         token = read_bearer(headers)
         if self.keys.is_stale:
-            await self.renew_keys()
+            self.keys.renew()
         try:
-            caller = self.verify(token)
+            caller = self.verify_known(token)
         except UnknownKeyError:
-            await self.renew_keys()
+            await self.keys.refresh()
             caller = self.verify_at_last(token)
         if caller.expires + self.options.leeway <= time.time():
             raise refuse("it has expired")
         return caller
 
-    async def renew_keys(self) -> None:
-        """Read published keys again. No token stays known whose key is withdrawn."""
-        before = self.keys.known
-        await self.keys.refresh()
-        if self.keys.known is not before:
+    def verify_known(self, token: str) -> Caller:
+        """Verify a token, or find it among those known: none whose key may have been withdrawn since."""
+        if self.keys.known is not self.trusted:
+            self.trusted = self.keys.known
             self.verify.cache_clear()
+        return self.verify(token)
 
     def verify_at_last(self, token: str) -> Caller:
         """Verify a token after its key was looked for."""
         try:
-            return self.verify(token)
+            return self.verify_known(token)
         except UnknownKeyError:
             raise refuse("it is signed with a key that its issuer does not have") from None
 

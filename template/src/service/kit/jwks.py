@@ -38,8 +38,11 @@ class Keys:
         except KeyError:
             raise UnknownKeyError from None
 
+    def renew(self) -> None:
+        """Begin to read the keys again, if they are published."""
+
     async def refresh(self) -> None:
-        """Read the keys again, if they are published."""
+        """Read the keys again, if they are published, for one that is not among them."""
 
 
 class ConfiguredKey(Keys):
@@ -52,36 +55,46 @@ class ConfiguredKey(Keys):
 
 
 class PublishedKeys(Keys):
-    """The keys that an issuer publishes as a JWK set (RFC 7517)."""
+    """The keys that an issuer publishes as a JWK set (RFC 7517).
+
+    Those that are old are used while they are read anew, so that an issuer who is slow or away delays nobody whose key
+    is known.
+    """
 
     def __init__(self, url: str, max_age: float, timeout: float) -> None:
         super().__init__({})
         self.source = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=timeout)
         self.max_age = max_age
         self.read_at = self.tried_at = float("-inf")
-        self.lock = asyncio.Lock()
+        self.reading: asyncio.Task[None] | None = None
 
     @property
     def is_stale(self) -> bool:
-        """Whether the keys are too old to rely on."""
+        """Whether the keys are old, and it is time to try to read them."""
         now = time.monotonic()
         return now - self.read_at > self.max_age and now - self.tried_at > PAUSE
 
+    def renew(self) -> None:
+        """Begin to read the keys, unless that is under way or was tried a moment ago."""
+        if self.reading is None and time.monotonic() - self.tried_at > PAUSE:
+            self.tried_at = time.monotonic()
+            self.reading = asyncio.create_task(self.read())
+
     async def refresh(self) -> None:
-        """Read the keys, in a thread, unless that was tried a moment ago. Those known stay when it fails."""
-        async with self.lock:
-            if time.monotonic() - self.tried_at > PAUSE:
-                self.tried_at = time.monotonic()
-                await self.read()
+        """Read the keys, and wait for that. Raises a 503 problem when there are none."""
+        self.renew()
+        if self.reading is not None:
+            await asyncio.shield(self.reading)
         if not self.known:
             raise problems.busy("The keys that tokens are checked with cannot be read; try again in a moment.")
 
     async def read(self) -> None:
-        """Read the keys once."""
+        """Read the keys once, in a thread. Those that are known stay when it fails."""
         try:
             published = await asyncio.to_thread(self.source.get_jwk_set)
+            self.known = {key.key_id or "": key.key for key in published.keys if key.public_key_use in (None, "sig")}
+            self.read_at = time.monotonic()
         except (jwt.PyJWTError, OSError, ValueError) as error:
             log.warning("jwks_unreadable", url=self.source.uri, error=str(error), kept=len(self.known))
-            return
-        self.known = {key.key_id or "": key.key for key in published.keys if key.public_key_use in (None, "sig")}
-        self.read_at = time.monotonic()
+        finally:
+            self.reading = None
