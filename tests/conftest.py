@@ -6,6 +6,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import plumbum
 import pytest
@@ -38,7 +39,7 @@ def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Return a function that renders a version with some answers, once. The renders are not to be changed."""
     done: dict[str, Path] = {}
 
-    def render(version: str = snapshot.CURRENT, **answers: str) -> Path:
+    def render(version: str = snapshot.CURRENT, **answers: Any) -> Path:
         key = json.dumps([version, answers], sort_keys=True)
         if key not in done:
             done[key] = service.render(template, tmp_path_factory.mktemp("render") / "it", answers, version)

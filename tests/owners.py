@@ -15,7 +15,9 @@ MERGED = {"pyproject.toml"}
 def excluded(operation: str) -> list[str]:
     """Return the patterns that copier leaves alone during an operation, `copy` or `update`."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)  # as in copier.yml
-    entries = [environment.from_string(entry).render(_copier_operation=operation) for entry in CONFIG["_exclude"]]
+    entries = [
+        environment.from_string(entry).render(_copier_operation=operation, jobs=True) for entry in CONFIG["_exclude"]
+    ]
     return [line for entry in entries for line in entry.splitlines() if line.strip()]
 
 

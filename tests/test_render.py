@@ -16,6 +16,9 @@ from tests.snapshot import CURRENT
 JINJA = re.compile(r"(?<!\$)\{(?:\{\s|[%#])")
 """Jinja as it is written here: with a space behind the braces, unlike the doubled braces of a Python string."""
 
+JOBS = re.compile(r"pgqueuer|jobs?(?![a-z])|service worker|create_worker|commands/worker", re.IGNORECASE)
+"""What only a service with jobs speaks of."""
+
 PARSERS = {
     ".json": json.loads,
     ".toml": tomllib.loads,
@@ -82,13 +85,20 @@ def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_pat
 
 
 def test_other_answers_change_only_files_that_the_template_fills_in(render, template):
-    one, other = service.read(render(**ANSWERS["default"])), service.read(render(**ANSWERS["odd"]))
+    one, other = service.read(render(**ANSWERS["default"])), service.read(render(**ANSWERS["odd"] | {"jobs": True}))
     filled = {name for name in one if one[name] != other.get(name)}
     root = template / "template"
     jinja = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*.jinja")}
     assert one.keys() == other.keys()
     assert "pyproject.toml" in filled
     assert filled - {".copier-answers.yml"} <= jinja
+
+
+@pytest.mark.parametrize("jobs", [True, False])
+def test_jobs_leave_no_trace_where_they_are_not_wanted(jobs, render):
+    tree = service.read(render(jobs=jobs))
+    traces = {name for name, (content, _) in tree.items() if JOBS.search(name) or JOBS.search(content.decode())}
+    assert (len(traces) > 30) if jobs else (traces == {".copier-answers.yml"})
 
 
 def test_the_command_line_copies_without_trust_and_names_the_next_commands(template, tmp_path):

@@ -44,27 +44,31 @@ def count_cores(quota: Path = QUOTA) -> int:
         return cores
 
 
-async def check(options: DatabaseOptions, workers: int) -> None:
-    """Raise `DatabaseError` unless each database can be used, and lets all connections of this instance in."""
+async def check(options: DatabaseOptions, workers: int, beside: int = 0) -> None:
+    """Raise `DatabaseError` unless each database can be used, and lets all connections of this instance in.
+
+    `beside` is how many connections other processes of this service open than those which serve requests.
+    """
     replica = [options.model_copy(update={"url": options.replica_url})] if options.replica_url else []
     for database in (options, *replica):
         async with postgres.connect(database, "service check", connections.session_settings(database)) as connection:
             if options.direct_url:
                 await check_limits(connection, database)
             else:
-                await check_places(connection, database, workers)
+                await check_places(connection, database, workers, beside)
 
 
-async def check_places(connection: asyncpg.Connection, options: DatabaseOptions, workers: int) -> None:
+async def check_places(connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int) -> None:
     """Refuse more connections than the server has places for."""
     size = options.pool_size or choose_pool_size(workers)
-    wanted = workers * size + options.reserve
+    wanted = workers * size + beside + options.reserve
     most, reserved = await connection.fetchrow(PLACES)
     if wanted <= most - reserved:
         return
     where = postgres.locate(options)
     raise DatabaseError(
-        f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE), and {options.reserve} "
+        f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE)"
+        f"{f', {beside} of what runs beside them' if beside else ''}, and {options.reserve} "
         f"for others (DATABASE_RESERVE), make {wanted}. PostgreSQL at {where} lets in {most - reserved}: "
         f"{most} (max_connections) less {reserved} (reserved for superusers and roles). Lower one of the former, raise "
         f"max_connections, or put a PgBouncer between and set DATABASE_DIRECT_URL."

@@ -2,35 +2,38 @@
 """The `service` command."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 
 import click
 
-from service.kit import capacity, environment, postgres, server, telemetry
+from service.kit import capacity, commands, environment, postgres, server, telemetry
 from service.kit.environment import Environment
 from service.kit.http import Slice
-
-TOOLS = {
-    "key": "service.kit.commands.key:make_key",
-    "migrate": "service.kit.commands.migrate:migrate_schema",
-    "new": "service.kit.commands.new:new",
-    "perf": "service.kit.commands.perf:perf",
-    "plans": "service.kit.commands.plans:show_plans",
-    "queries": "service.kit.commands.queries:show_queries",
-    "token": "service.kit.commands.token:print_token",
-}
-"""Commands that are imported when they are called: a worker process imports this module too, and needs none of them."""
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """What the command is about. `create` names the factory of the application, as `module:function`."""
+    """What the command is about. `create` names the factory of the application, as `module:function`.
+
+    `beside` holds what else runs for as long as the service does, by the command that runs it: its factory, in the same
+    form. `service dev` runs those commands too.
+    """
 
     settings: type[Environment]
     slices: Sequence[Slice]
     create: str
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+
+def list_tools() -> frozenset[str]:
+    """Return the commands of kit/commands/, each named like its module.
+
+    They are imported when they are called: a worker process imports this module too, and needs none of them.
+    """
+    return frozenset(module.name for module in pkgutil.iter_modules(commands.__path__))
 
 
 class Service(click.Group):
@@ -38,14 +41,14 @@ class Service(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted({*super().list_commands(ctx), *TOOLS})
+        return sorted({*super().list_commands(ctx), *list_tools()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, imported if need be."""
-        if cmd_name not in TOOLS:
+        if cmd_name not in list_tools():
             return super().get_command(ctx, cmd_name)
-        module, _, name = TOOLS[cmd_name].partition(":")
-        return getattr(import_module(module), name)
+        defined = vars(import_module(f"{commands.__name__}.{cmd_name}")).values()
+        return next(value for value in defined if isinstance(value, click.Command) and value.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a subcommand."""
@@ -97,7 +100,7 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     """
     from service.kit import development
 
-    development.run(wiring.settings, wiring.slices, wiring.create, port, seed)
+    development.run(wiring.settings, wiring.slices, wiring.create, port, seed, wiring.beside)
 
 
 @service.command()
@@ -111,7 +114,7 @@ def serve(wiring: Wiring) -> None:
     settings = environment.read(wiring.settings)
     telemetry.configure(settings.log)
     try:
-        asyncio.run(capacity.check(settings.database, settings.server.workers))
+        asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
     except postgres.UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: /readyz answers 503 until the database is there.", err=True)
     server.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)

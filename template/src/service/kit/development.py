@@ -4,14 +4,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import click
 
-from service.kit import capacity, credentials, embedded, environment, migrate, postgres, server
+from service.kit import capacity, companions, credentials, embedded, environment, migrate, postgres, server
 from service.kit.db import Database
 from service.kit.environment import Environment
 from service.kit.http import Slice
@@ -21,8 +21,18 @@ PACKAGE = Path(__file__).parents[1]
 DEFAULT_ROWS = 1000
 
 
-def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int, seed: int | None) -> None:
-    """Prepare everything and serve until Ctrl-C or SIGTERM, which end the preparation as well."""
+def run(
+    kind: type[Environment],
+    slices: Sequence[Slice],
+    create: str,
+    port: int,
+    seed: int | None,
+    beside: Iterable[str] = (),
+) -> None:
+    """Prepare everything and serve until Ctrl-C or SIGTERM, which end the preparation as well.
+
+    `beside` names commands of the service that run as long, and anew after each change.
+    """
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     own = "DATABASE_URL" not in os.environ
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
@@ -35,12 +45,14 @@ def run(kind: type[Environment], slices: Sequence[Slice], create: str, port: int
             settings = environment.read(kind)
             server.check_port(settings.server)
             asyncio.run(apply_migrations(settings))
-            asyncio.run(capacity.check(settings.database, settings.server.workers))
+            asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
             asyncio.run(add_rows(settings, slices, (DEFAULT_ROWS if own else 0) if seed is None else seed))
             click.echo(welcome(settings, slices, own))
             watched = [PACKAGE, settings.migrations.folder]
-            on_reload = partial(take_up_migrations, settings)
-            server.serve(create, settings.server, watched, on_reload, settings.log, settings.metrics, settings.watchdog)
+            with companions.run(beside) as restart:
+                on_reload = partial(take_up_change, settings, restart)
+                options = settings.log, settings.metrics, settings.watchdog
+                server.serve(create, settings.server, watched, on_reload, *options)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
@@ -62,12 +74,13 @@ async def apply_migrations(settings: Environment) -> None:
         click.echo(f"Applied {migration.name} in {seconds * 1000:.0f} ms")
 
 
-def take_up_migrations(settings: Environment) -> None:
+def take_up_change(settings: Environment, restart: Callable[[], None]) -> None:
     """Apply what was added while the service runs. A file that is not finished yet must not end the session."""
     try:
         asyncio.run(apply_migrations(settings))
     except (migrate.MigrationError, postgres.DatabaseError) as error:
         click.echo(f"Error: {error}", err=True)
+    restart()
 
 
 async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) -> None:

@@ -70,6 +70,11 @@ class Environment(BaseSettings):
             self.__dict__["offload"] = self.offload.model_copy(update={"processes": processes})
         return self
 
+    def count_beside(self) -> int:
+        """Return how many connections processes beside the server open: groups of settings say so of theirs."""
+        groups = (getattr(self, name) for name in type(self).model_fields)
+        return sum(getattr(group, "connections_beside", 0) for group in groups)
+
 
 class SettingsError(Exception):
     """The environment does not describe a service that can start. The message names every problem."""

@@ -88,7 +88,7 @@ read_reply = Query(
     Row,
 )
 
-# Every new row deletes up to ten expired ones, so the table shrinks to the keys of the last hours without a job for it.
+# Every new row deletes up to ten expired ones, so the table shrinks to the keys of the last hours by itself.
 store_row = Query(
     """
     with expired as (

@@ -1,0 +1,1 @@
+# kit: updated by the template
