@@ -81,6 +81,7 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service.test") as client:
         await asyncio.gather(client.get("/rest"), client.get("/rest"))
     edge.accounts.settle()
+    edge.admission.report()
     answered = {"method": "GET", "route": "/rest", "status": "200"}
     assert registry.get_sample_value("http_requests_total", answered) == 1
     assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1

@@ -78,11 +78,12 @@ class Edge:
             self.accounts.add(exchange, refusal, logged=self.options.log and not is_probe)
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        """Run the application from its start to its end, and write what is left to write."""
+        """Run the application from its start to its end, and account for what is left."""
         try:
             await self.app(scope, receive, send)
         finally:
             self.accounts.settle()
+            self.admission.report()
 
     async def admit(self, exchange: Exchange, scope: asgi.Scope, receive: asgi.Receive) -> None:
         """Let a request through to the application, unless it is for another host."""

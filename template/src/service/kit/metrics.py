@@ -87,9 +87,9 @@ def observe_layer(layer: str, seconds: Sequence[float]) -> None:
     meters().layers.labels(layer).observe_all(seconds)
 
 
-def count_refusal(reason: str) -> None:
-    """Count a request that was refused for want of room, as by "admission", "pool" or "export"."""
-    meters().refused.labels(reason).inc()
+def count_refusal(reason: str, number: int = 1) -> None:
+    """Count requests that were refused for want of room, as by "admission", "pool" or "export"."""
+    meters().refused.labels(reason).inc(number)
 
 
 def count_token(outcome: str) -> None:
