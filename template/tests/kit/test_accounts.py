@@ -110,6 +110,27 @@ async def test_what_waits_is_written_when_the_application_ends(lines: list[Event
     assert len(lines) == 1
 
 
+async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[EventDict]):
+    left: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        with timing.Span("total"):
+            await asyncio.sleep(0.02)
+
+    async def leave(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        await work()
+        left.append(asyncio.create_task(work()))
+        await answer(scope, receive, send)
+
+    edge = Edge(leave)
+    await ask(edge, "/fine")
+    spans = dict(edge.accounts.waiting[0].spans)
+    await left[0]
+    assert edge.accounts.waiting[0].spans == spans
+    edge.accounts.settle()
+    assert lines[0]["total_ms"] > spans["total"] * 1000, "a span may have that name, but the total is the total"
+
+
 async def test_what_waits_holds_no_request():
     edge = Edge(answer)
     await ask(edge, "/fine")

@@ -67,7 +67,7 @@ class Accounts:
             exchange.sent,
             (scope.get("client") or ("",))[0],
             time.perf_counter() - exchange.began_at,
-            exchange.spans,
+            dict(exchange.spans),  # what the handler left running may still add to its own
             time.time(),
             copy_context() if logged else None,
             fault,
@@ -118,6 +118,7 @@ def write_line(account: Account) -> None:
     """Write the line of a request. Its times are in milliseconds."""
     # Many refusals under overload have no cause; what has one is a fault to look after.
     write = log.warning if "cause" in account.fault else log.info
+    times = account.split() | {"total": account.seconds}
     write(
         "request",
         method=account.method,
@@ -126,8 +127,7 @@ def write_line(account: Account) -> None:
         status=account.status,
         bytes=account.sent,
         client=account.client,
-        **{f"{name}_ms": round(seconds * 1000, 3) for name, seconds in account.split().items()},
-        total_ms=round(account.seconds * 1000, 3),
+        **{f"{name}_ms": round(seconds * 1000, 3) for name, seconds in times.items()},
         **account.fault,
         timestamp=datetime.fromtimestamp(account.ended_at, UTC),
     )
