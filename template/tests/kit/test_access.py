@@ -45,6 +45,11 @@ async def test_a_handler_that_asks_for_the_caller_gets_the_bearer_of_the_token()
     assert response.text == "ada"
 
 
+async def test_the_log_names_the_caller(capsys: pytest.CaptureFixture[str]):
+    await ask(Router("/", route_handlers=[read_name], opt=NEEDS_TOKEN), "/me", OPTIONS.sign("ada"))
+    assert "caller=ada" in capsys.readouterr().out
+
+
 async def test_without_a_token_a_guarded_route_is_closed_and_says_how_it_opens():
     response = await ask(Router("/", route_handlers=[read_name], opt=NEEDS_TOKEN), "/me", None)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")

@@ -1,30 +1,14 @@
 # kit: updated by the template
 import asyncio
-from collections.abc import AsyncGenerator
-from functools import partial
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
 from service.kit.db import Database
 from service.kit.problems import Problem
-from service.settings import Settings
-from tests.kit import pools
 from tests.kit.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
 from tests.kit.test_postgres import listen
-
-
-@pytest.fixture
-def make(settings: Settings) -> Make:
-    return partial(pools.make, settings.database)
-
-
-@pytest_asyncio.fixture
-async def db(make: Make) -> AsyncGenerator[Database]:
-    async with make() as db:
-        yield db
 
 
 async def test_idle_connections_that_died_are_replaced_before_anybody_notices(db: Database, database_url: str):

@@ -168,17 +168,6 @@ async def test_where_the_time_went_is_told_only_when_it_is_wanted():
     assert "server-timing" not in (await send(ask("/measured"))).headers
 
 
-async def test_each_request_is_a_line_in_the_log_but_probes_are_none():
-    with capture_logs() as lines:
-        await send(ask("/measured"))
-        await send(ask("/livez"))
-        await send(ask("/fine"), Edge(answer, EdgeOptions(log=False)))
-    (line,) = lines
-    assert (line["event"], line["method"], line["path"], line["status"]) == ("request", "GET", "/measured", 200)
-    assert line["bytes"] > 0
-    assert line["database_ms"] >= 2
-
-
 async def test_a_body_that_is_too_large_or_too_slow_or_encoded_is_refused():
     async def drip() -> AsyncIterator[bytes]:
         yield b"x"

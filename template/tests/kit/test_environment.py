@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from service.kit import environment
+from service.kit import capacity, environment, offload
 from service.kit.environment import SettingsError
 from service.kit.issuers import IssuerOptions
 from service.kit.migrate import MigrationOptions
@@ -51,6 +51,19 @@ def test_every_kit_variable_but_the_database_has_a_default_and_each_has_a_descri
     variables = list(environment.variables(environment.Environment))
     assert [name for name, default, _ in variables if default is ...] == ["DATABASE_URL"]
     assert all(description for _, _, description in variables)
+
+
+def test_a_size_that_depends_on_the_cores_is_listed_as_it_is_chosen(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", URL)
+    listed = {name: default for name, default, _ in environment.variables(Settings)}
+    settings = environment.read(Settings)
+    assert listed["DATABASE_POOL_SIZE"] == settings.database.pool_size == capacity.choose_pool_size(workers=1)
+    assert listed["OFFLOAD_PROCESSES"] == settings.offload.processes == offload.choose_processes(workers=1)
+    monkeypatch.setenv("SERVER_WORKERS", "2")
+    monkeypatch.setenv("OFFLOAD_PROCESSES", "3")
+    settings = environment.read(Settings)
+    assert settings.database.pool_size == capacity.choose_pool_size(workers=2)
+    assert settings.offload.processes == 3
 
 
 class Own(environment.Environment):

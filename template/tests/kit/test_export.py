@@ -6,6 +6,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from prometheus_client import REGISTRY
 
 from service.kit.db import Database
 from service.kit.environment import Environment
@@ -76,14 +77,20 @@ async def test_what_goes_wrong_later_cuts_the_response(db: Database):
     assert (await fetch(exports.stream(exporting.QUERIES["few"], name="few"))).status_code == 200
 
 
+def count_refused() -> float:
+    return REGISTRY.get_sample_value("http_requests_refused_total", {"reason": "export"}) or 0
+
+
 async def test_one_export_more_than_may_run_is_refused_at_once(db: Database):
     exports = Exports(db, ExportOptions(concurrency=2))
     assert exports.most == 1, "one connection is left for everything else"
     few = exports.stream(exporting.QUERIES["few"], name="few")
+    refused = count_refused()
     with exports.admit(), pytest.raises(Problem) as caught:
         await fetch(few)
     assert caught.value.status == 503
     assert "retry-after" in caught.value.headers
+    assert count_refused() == refused + 1
     assert (await fetch(few)).status_code == 200
     assert exports.running == 0
 

@@ -17,7 +17,7 @@ COUNT = """
 import sys
 from service.kit import metrics
 for _ in range(int(sys.argv[1])):
-    metrics.observe_request("GET", sys.argv[2], 200, 0.02, {"pool": 0.01})
+    metrics.count_requests("GET", sys.argv[2], 200, [0.02])
 metrics.meters().in_flight.set(3)
 if len(sys.argv) > 3:
     print("ready", flush=True)
@@ -83,7 +83,7 @@ def test_the_workers_add_up_to_exactly_what_was_asked_on_a_port_of_its_own(tmp_p
         for _ in range(60):  # each on its own connection, so that both workers get some
             assert httpx.get(f"{server.url}/work").status_code == 200
         assert httpx.get(f"{server.url}/metrics").text == "done", "that is the application, and not the metrics"
-        # The last request is counted just after its answer, and gauges are up to a second old.
+        # Requests are counted some moments after they are answered, and gauges are up to a second old.
         wait_for(lambda: server.read_metric('http_layer_duration_seconds_count{layer="pool"}') == 60)
         wait_for(lambda: server.read_metric("http_requests_in_flight") == 0)
         assert server.read_metric("service_workers") == 2

@@ -6,7 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
-from service.kit import idempotency
+from service.kit import idempotency, replies
 from service.kit.idempotency import IdempotencyOptions, Key
 from service.settings import Settings
 from tests.kit import notes
@@ -124,7 +124,7 @@ async def test_no_statement_reads_the_whole_table(raw: asyncpg.Connection):
     await raw.execute(f"insert into kit.idempotency_keys {fresh}")
     await raw.execute("analyze kit.idempotency_keys")
     await raw.execute("set plan_cache_mode = force_generic_plan")
-    for query, arguments in ((idempotency.read_reply, 1), (idempotency.store_row, 6)):
+    for query, arguments in ((replies.read_reply, 1), (replies.store_row, 6)):
         await raw.execute(f"prepare it as {query.sql}")
         plan = await raw.fetch(f"explain execute it ({', '.join(['null'] * arguments)})")
         assert "Seq Scan" not in str(plan)

@@ -1,29 +1,13 @@
 # kit: updated by the template
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import suppress
-from functools import partial
 
 import pytest
-import pytest_asyncio
 
 from service.kit import deadline
 from service.kit.db import Database
 from service.kit.queries import Query
-from service.settings import Settings
-from tests.kit import pools
 from tests.kit.pools import PID, SIZE, SLEEP, Make, borrow_all
-
-
-@pytest.fixture
-def make(settings: Settings) -> Make:
-    return partial(pools.make, settings.database)
-
-
-@pytest_asyncio.fixture
-async def db(make: Make) -> AsyncGenerator[Database]:
-    async with make() as db:
-        yield db
 
 
 async def test_a_statement_ends_with_the_request(db: Database):

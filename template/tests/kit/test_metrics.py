@@ -24,23 +24,37 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
 
 
 def test_a_request_is_counted_by_its_route_and_its_time_by_its_layers(registry: CollectorRegistry):
-    metrics.observe_request("GET", "/v1/orders/{id}", 200, 0.5, {"pool": 0.1, "database": 0.15})
+    metrics.count_requests("GET", "/v1/orders/{id}", 200, [0.5, 0.25])
+    metrics.observe_layer("pool", [0.1, 0.2])
     route = {"method": "GET", "route": "/v1/orders/{id}"}
-    assert registry.get_sample_value("http_requests_total", {**route, "status": "200"}) == 1
-    assert registry.get_sample_value("http_request_duration_seconds_sum", route) == 0.5
-    spent = {
-        layer: registry.get_sample_value("http_layer_duration_seconds_sum", {"layer": layer})
-        for layer in ("pool", "database", "handler")
-    }
-    assert spent == pytest.approx({"pool": 0.1, "database": 0.15, "handler": 0.25})
+    assert registry.get_sample_value("http_requests_total", {**route, "status": "200"}) == 2
+    assert registry.get_sample_value("http_request_duration_seconds_sum", route) == 0.75
+    assert registry.get_sample_value("http_layer_duration_seconds_sum", {"layer": "pool"}) == pytest.approx(0.3)
+
+
+def test_many_times_are_counted_as_each_of_them_would_be(registry: CollectorRegistry):
+    times = [0, 0.0005, 0.001, 0.0010001, 0.3, 10, 11, 3600]
+    metrics.observe_layer("many", times)
+    for seconds in times:
+        metrics.meters().layers.labels("each").observe(seconds)
+    many, each = (
+        {
+            (sample.name, sample.labels.get("le")): sample.value
+            for sample in next(iter(metrics.meters().layers.collect())).samples
+            if sample.labels["layer"] == layer and not sample.name.endswith("_created")
+        }
+        for layer in ("many", "each")
+    )
+    assert many == each
 
 
 def test_a_caller_cannot_make_new_series_with_made_up_methods(registry: CollectorRegistry):
     for number in range(50):
-        metrics.observe_request(f"BREW{number}", "unmatched", 405, 0.1, {})
+        metrics.count_requests(f"BREW{number}", "unmatched", 405, [0.1])
     made_up = {"method": "other", "route": "unmatched", "status": "405"}
     assert registry.get_sample_value("http_requests_total", made_up) == 50
-    assert len(metrics.meters().answers) == 1
+    series = [sample for metric in registry.collect() for sample in metric.samples if "method" in sample.labels]
+    assert {sample.labels["method"] for sample in series} == {"other"}
 
 
 def test_a_refusal_is_counted_by_its_reason(registry: CollectorRegistry):
@@ -66,6 +80,8 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
     edge = Edge(rest, EdgeOptions(concurrency=1))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service.test") as client:
         await asyncio.gather(client.get("/rest"), client.get("/rest"))
+    edge.journal.settle()
+    edge.admission.report()
     answered = {"method": "GET", "route": "/rest", "status": "200"}
     assert registry.get_sample_value("http_requests_total", answered) == 1
     assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1

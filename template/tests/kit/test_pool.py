@@ -1,31 +1,16 @@
 # kit: updated by the template
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable
-from functools import partial
+from collections.abc import Awaitable
 
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
 from service.kit import deadline
 from service.kit.db import Database
 from service.kit.problems import Problem
-from service.settings import Settings
-from tests.kit import pools
 from tests.kit.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
 from tests.kit.test_postgres import listen
-
-
-@pytest.fixture
-def make(settings: Settings) -> Make:
-    return partial(pools.make, settings.database)
-
-
-@pytest_asyncio.fixture
-async def db(make: Make) -> AsyncGenerator[Database]:
-    async with make() as db:
-        yield db
 
 
 async def find_problem(work: Awaitable[object]) -> Problem:

@@ -43,16 +43,20 @@ async def test_a_serialization_failure_runs_the_whole_work_again(db: Database):
 async def test_a_deadlock_runs_the_loser_again(db: Database):
     tries: list[int] = []
     met = asyncio.Barrier(2)
+    won = asyncio.Event()
 
     async def transfer(first: int, second: int) -> None:
         async def work(connection: Connection) -> None:
             tries.append(first)
+            if len(tries) > 2:
+                await won.wait()  # or the loser may be back at its row before the winner has noticed that it is free
             await connection.fetch_one(CHANGE, first)
             if len(tries) <= 2:
                 await met.wait()
             await connection.fetch_one(CHANGE, second)
 
         await db.in_transaction(work)
+        won.set()
 
     await asyncio.gather(transfer(1, 2), transfer(2, 1))
     assert await db.fetch_one(TOTAL) == 4

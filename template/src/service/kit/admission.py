@@ -16,7 +16,13 @@ from service.kit.problems import busy
 log = structlog.get_logger()
 
 PROBLEM = busy("The service is answering as many requests as it can. Try again shortly.")
-HEADERS = [*PROTECTION, *((name.encode(), value.encode()) for name, value in PROBLEM.headers.items())]
+HEADERS = [
+    (b"content-type", problems.MEDIA_TYPE),
+    *PROTECTION,
+    *((name.encode(), value.encode()) for name, value in PROBLEM.headers.items()),
+]
+BEFORE, AFTER = PROBLEM.encode("|").split(b"|")
+"""The body is the same for all, around the id of the request."""
 
 REPORT_SECONDS = 1.0
 """How long refusals are counted for one line in the log."""
@@ -36,15 +42,18 @@ class Admission:
 
     async def refuse(self, scope: asgi.Scope, send: asgi.Send) -> None:
         """Answer 503 with Retry-After. Nothing was done, so the client may repeat the request."""
-        metrics.count_refusal("admission")
         if not self.refused:
             asyncio.get_running_loop().call_later(REPORT_SECONDS, self.report)
         self.refused += 1
-        identity = identify(scope)
-        headers = [*HEADERS, (b"x-request-id", identity.encode())]
-        await asgi.respond(send, PROBLEM.status, PROBLEM.encode(identity), problems.MEDIA_TYPE, headers)
+        identity = identify(scope).encode()
+        body = BEFORE + identity + AFTER
+        headers = [*HEADERS, (b"content-length", b"%d" % len(body)), (b"x-request-id", identity)]
+        await send({"type": "http.response.start", "status": PROBLEM.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def report(self) -> None:
-        """Write one line for the refusals of the last second."""
-        log.warning("requests refused", count=self.refused, under_way=self.under_way)
-        self.refused = 0
+        """Count the refusals of the last second, and write one line for all of them."""
+        if self.refused:
+            metrics.count_refusal("admission", self.refused)
+            log.warning("requests refused", count=self.refused, under_way=self.under_way)
+            self.refused = 0

@@ -9,6 +9,7 @@ import structlog
 from pydantic import BaseModel, Field
 
 from service.kit import asgi, deadline, health, problems, uploads
+from service.kit.journal import Journal
 from service.kit.admission import Admission
 from service.kit.compress import Compression, CompressionOptions
 from service.kit.conditional import Conditional
@@ -48,10 +49,11 @@ class Edge:
         self.options = options or EdgeOptions()
         self.hosts = frozenset(name.strip().lower() for name in self.options.hosts.split(",") if name.strip())
         self.admission = Admission(self.options.concurrency)
+        self.journal = Journal()
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            return await self.live(scope, receive, send)
         is_probe = scope["path"] in health.PATHS
         if self.admission.is_full and not is_probe:
             return await self.admission.refuse(scope, send)
@@ -73,9 +75,15 @@ class Edge:
                 raise  # too late for another answer: the server cuts the connection, so that the client notices
             await exchange.refuse(problems.internal())
         finally:
-            exchange.measure()
-            if self.options.log and not is_probe:
-                exchange.write_log(refusal)
+            self.journal.add(exchange, refusal, logged=self.options.log and not is_probe)
+
+    async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        """Run the application from its start to its end, and account for what is left."""
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.journal.settle()
+            self.admission.report()
 
     async def admit(self, exchange: Exchange, scope: asgi.Scope, receive: asgi.Receive) -> None:
         """Let a request through to the application, unless it is for another host."""

@@ -21,6 +21,9 @@ from service.kit.server import ServerOptions
 from service.kit.telemetry import LogOptions, MetricsOptions
 from service.kit.watchdog import WatchdogOptions
 
+SIZES = {("database", "pool_size"): capacity.choose_pool_size, ("offload", "processes"): offload.choose_processes}
+"""What each worker has so many of, by the number of workers, when no setting says so."""
+
 
 class Environment(BaseSettings):
     """The kit's settings: the option `pool_size` of the group `database` is the variable DATABASE_POOL_SIZE."""
@@ -55,19 +58,12 @@ class Environment(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def size_pool(self) -> Self:
-        """Fill in the size of the pool, which depends on the number of workers."""
-        if self.database.pool_size is None:
-            size = capacity.choose_pool_size(self.server.workers)
-            self.__dict__["database"] = self.database.model_copy(update={"pool_size": size})
-        return self
-
-    @model_validator(mode="after")
-    def size_offload(self) -> Self:
-        """Fill in the number of processes that compute, which depends on that of workers too."""
-        if self.offload.processes is None:
-            processes = offload.choose_processes(self.server.workers)
-            self.__dict__["offload"] = self.offload.model_copy(update={"processes": processes})
+    def choose_sizes(self) -> Self:
+        """Fill in the sizes that depend on the cores and on the number of workers."""
+        for (group, option), choose in SIZES.items():
+            given = getattr(self, group)
+            if getattr(given, option) is None:
+                self.__dict__[group] = given.model_copy(update={option: choose(self.server.workers)})
         return self
 
     def count_beside(self) -> int:
@@ -104,6 +100,8 @@ def variables(settings: type[Environment]) -> Iterator[tuple[str, object, str]]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             for option, detail in field.annotation.model_fields.items():
                 default = ... if detail.is_required() else detail.default
+                if choose := SIZES.get((group, option)):
+                    default = choose(ServerOptions().workers)
                 yield f"{group}_{option}".upper(), default, detail.description or ""
 
 

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""One request and its response: their id, what is added to the response, and the line in the access log."""
+"""One request and its response: their id, and what is added to the response."""
 
 import asyncio
 import re
@@ -7,12 +7,8 @@ import secrets
 import time
 from contextvars import ContextVar
 
-import structlog
-
-from service.kit import asgi, deadline, metrics, problems, timing
+from service.kit import asgi, deadline, problems, timing
 from service.kit.problems import Problem
-
-log = structlog.get_logger()
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request being answered, for logs, problems and outgoing calls."""
@@ -108,31 +104,6 @@ class Exchange:
         """Return the seconds so far by what they were spent on; `handler` is what no span accounts for."""
         total = time.perf_counter() - self.began_at
         return {**self.spans, "handler": total - sum(self.spans.values()), "total": total}
-
-    def measure(self) -> None:
-        """Count the request and its time for Prometheus. 499 stands for a client that left before any answer."""
-        route = self.scope.get("path_template") or "unmatched"
-        seconds = time.perf_counter() - self.began_at
-        metrics.observe_request(self.scope["method"], route, self.status or 499, seconds, self.spans)
-
-    def write_log(self, problem: Problem | None) -> None:
-        """Write the line of the access log. Its times are in milliseconds."""
-        scope = self.scope
-        line: dict[str, object] = {
-            "method": scope["method"],
-            "path": scope["path"],
-            "route": scope.get("path_template", ""),
-            "status": self.status,
-            "bytes": self.sent,
-            "client": (scope.get("client") or ("",))[0],
-        }
-        line |= {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in self.split().items()}
-        if problem is None or problem.status < 500:
-            log.info("request", **line)
-        elif problem.__cause__ is None:  # as under overload, when there are many such lines
-            log.info("request", **line, detail=problem.detail)
-        else:
-            log.warning("request", **line, detail=problem.detail, cause=repr(problem.__cause__))
 
 
 def identify(scope: asgi.Scope) -> str:

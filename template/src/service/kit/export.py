@@ -10,7 +10,7 @@ from typing import Annotated
 import asyncpg
 from pydantic import BaseModel, Field
 
-from service.kit import asgi, formats, stream
+from service.kit import asgi, formats, metrics, stream
 from service.kit.db import Database
 from service.kit.formats import Format
 from service.kit.postgres import Seconds
@@ -62,6 +62,7 @@ class Exports:
     def admit(self) -> Generator[None]:
         """Count one more export while the block runs, or raise a 503 problem."""
         if self.running >= self.most:
+            metrics.count_refusal("export")
             raise busy("As many exports are running as may. Try again when one of them has ended.")
         self.running += 1
         try:

@@ -68,7 +68,7 @@ class Pool:
             self.refused += 1
             raise busy(f"{FULL} Too many requests wait for one.")
         self.open_for(self.waiting + 1)
-        return await self.waiters.wait(deadline.cut(self.options.acquire_timeout), busy(FULL), self.release)
+        return await self.waiters.wait(deadline.cut(self.options.acquire_timeout), lambda: busy(FULL), self.release)
 
     def release(self, connection: PooledConnection, clean: Callable[[], Awaitable[None]] | None = None) -> None:
         """Take a connection back at once. `clean` undoes what was left on it, before anybody else gets it."""

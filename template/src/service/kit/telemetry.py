@@ -62,9 +62,10 @@ def configure(options: LogOptions) -> None:
 
 
 def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
-    """Add the level, the time, and the id of the request that is being answered, if there is one."""
+    """Add the level, the time unless it has one, and the id of the request that is being answered, if there is one."""
     line["level"] = level
-    line["timestamp"] = datetime.now(UTC)
+    if "timestamp" not in line:
+        line["timestamp"] = datetime.now(UTC)
     if identity := request_id.get():
         line["request_id"] = identity
     return line

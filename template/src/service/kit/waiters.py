@@ -18,8 +18,8 @@ class Waiters[Item]:
     def __len__(self) -> int:
         return len(self.queue)
 
-    async def wait(self, seconds: float, late: Problem, give_back: Callable[[Item], None]) -> Item:
-        """Wait for an item. Raises `late` after so many seconds.
+    async def wait(self, seconds: float, late: Callable[[], Problem], give_back: Callable[[Item], None]) -> Item:
+        """Wait for an item. Raises what `late` makes after so many seconds.
 
         An item that is handed over at the very moment at which the waiting task is cancelled goes to `give_back`.
         """
@@ -38,12 +38,12 @@ class Waiters[Item]:
         finally:
             timer.cancel()
 
-    def expire(self, waiter: asyncio.Future[Item], late: Problem) -> None:
+    def expire(self, waiter: asyncio.Future[Item], late: Callable[[], Problem]) -> None:
         """Refuse a waiter whose time is up. A timer of its own ends the wait even where a cancellation would not."""
         if not waiter.done():
             self.queue.remove(waiter)
             self.timed_out += 1
-            waiter.set_exception(late)
+            waiter.set_exception(late())
 
     def serve(self, item: Item) -> bool:
         """Hand an item to who has waited longest. Return whether anybody waits."""

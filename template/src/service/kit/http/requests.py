@@ -1,12 +1,14 @@
 # kit: updated by the template; extend it from app.py
 """What handlers declare as parameters, and how a request becomes their values."""
 
+from functools import cache
 from typing import Annotated, Any, cast
 
 from litestar import Request, Response
 from litestar.constants import RESERVED_KWARGS
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
+from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 from litestar.routes import HTTPRoute
 
@@ -57,8 +59,12 @@ def list_methods(request: Request) -> Response[None]:
 
 def check_query(request: Request) -> None:
     """Refuse parameters that the handler does not have, and values of the wrong type."""
-    handler = request.route_handler
-    elsewhere = RESERVED_KWARGS | handler.resolve_dependencies().keys() | request.path_params.keys()
+    parameters.check(request.query_params.multi_items(), find_known(request.route_handler, tuple(request.path_params)))
+
+
+@cache
+def find_known(handler: BaseRouteHandler, in_path: tuple[str, ...]) -> dict[str, Any]:
+    """Return the types of the parameters that a handler takes from the query, by their names."""
+    elsewhere = RESERVED_KWARGS | handler.resolve_dependencies().keys() | set(in_path)
     signature = handler.parsed_fn_signature.parameters
-    known = {name: definition.annotation for name, definition in signature.items() if name not in elsewhere}
-    parameters.check(request.query_params.multi_items(), known)
+    return {name: definition.annotation for name, definition in signature.items() if name not in elsewhere}

@@ -11,10 +11,11 @@ from litestar.enums import MediaType
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter
 
-from service.kit import idempotency
+from service.kit import idempotency, replies
 from service.kit.db import Connection, Database
 from service.kit.http import responses
-from service.kit.idempotency import IdempotencyOptions, Key, Reply
+from service.kit.idempotency import IdempotencyOptions, Key
+from service.kit.replies import Reply
 
 IdempotencyKey = NamedDependency[Key | None]
 KeyHeader = Annotated[
@@ -61,13 +62,13 @@ async def once[Body](
         if key is None:
             return await work(connection)
         entry = idempotency.identify(key, data)
-        if reply := await idempotency.find_reply(connection, entry):
+        if reply := await replies.find(connection, entry):
             body = cast("Body", reply.body)
             return Response(body, media_type=MediaType.JSON, status_code=reply.status, headers=reply.headers)
         response = await work(connection)
         responses.encode(response)
         content = response.render(response.content, MediaType.JSON)
-        await idempotency.store_reply(connection, entry, Reply(response.status_code, dict(response.headers), content))
+        await replies.store(connection, entry, Reply(response.status_code, dict(response.headers), content))
         return response
 
     return await db.in_transaction(attempt)

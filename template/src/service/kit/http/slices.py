@@ -17,7 +17,7 @@ from service.kit import idempotency as keys
 from service.kit.auth import Auth
 from service.kit.db import Database
 from service.kit.export import Export
-from service.kit.http import access, refusals, requests, responses, retries
+from service.kit.http import access, providers, refusals, requests, responses, retries
 from service.kit.idempotency import IdempotencyOptions
 
 
@@ -61,6 +61,7 @@ def build(
         openapi_config=None,
     )
     access.check(app, is_checked=auth is not None)
+    providers.take_turns(app)
     return cast("asgi.App", app)
 
 
