@@ -3,6 +3,8 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 import structlog
@@ -16,6 +18,7 @@ from service.kit.conditional import Conditional
 from service.kit.exchange import Exchange
 from service.kit.postgres import Seconds
 from service.kit.problems import Problem
+from service.kit.uploads import UploadOptions
 
 log = structlog.get_logger()
 
@@ -39,14 +42,20 @@ class EdgeOptions(BaseModel, frozen=True):
 class Edge:
     """Wrap an application: a request id, limits, protective headers, a log line, and problems for all errors.
 
-    Inside of that, responses are compressed, and reads have an ETag.
+    Inside of that, responses are compressed, and reads have an ETag. `uploads` names the paths to which clients send
+    files, which have bounds of their own.
     """
 
     def __init__(
-        self, app: asgi.App, options: EdgeOptions | None = None, compression: CompressionOptions | None = None
+        self,
+        app: asgi.App,
+        options: EdgeOptions | None = None,
+        compression: CompressionOptions | None = None,
+        uploads: Mapping[str, UploadOptions] = MappingProxyType({}),
     ) -> None:
         self.app = Compression(Conditional(app), compression or CompressionOptions())
         self.options = options or EdgeOptions()
+        self.uploads = uploads
         self.hosts = frozenset(name.strip().lower() for name in self.options.hosts.split(",") if name.strip())
         self.admission = Admission(self.options.concurrency)
         self.journal = Journal()
@@ -89,11 +98,13 @@ class Edge:
         """Let a request through to the application, unless it is for another host."""
         self.refuse_foreign_host(scope)
         options = self.options
-        bounded = uploads.limit(scope, receive, options.body_bytes, options.body_grace, options.body_rate)
+        upload = self.uploads.get(scope["path"])
+        most, seconds = (upload.body_bytes, upload.timeout) if upload else (options.body_bytes, options.request_timeout)
+        bounded = uploads.limit(scope, receive, most, options.body_grace, options.body_rate)
         self.admission.under_way += 1
-        deadline.set_end(options.request_timeout)
+        deadline.set_end(seconds)
         try:
-            async with asyncio.timeout(options.request_timeout) as exchange.timeout:
+            async with asyncio.timeout(seconds) as exchange.timeout:
                 await self.app(scope, bounded, exchange.send)
         except TimeoutError:
             if exchange.timeout and exchange.timeout.expired():

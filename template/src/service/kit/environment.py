@@ -19,6 +19,7 @@ from service.kit.offload import OffloadOptions
 from service.kit.postgres import DatabaseOptions
 from service.kit.server import ServerOptions
 from service.kit.telemetry import LogOptions, MetricsOptions
+from service.kit.uploads import UploadOptions
 from service.kit.watchdog import WatchdogOptions
 
 SIZES = {("database", "pool_size"): capacity.choose_pool_size, ("offload", "processes"): offload.choose_processes}
@@ -36,6 +37,7 @@ class Environment(BaseSettings):
     migrations: MigrationOptions = MigrationOptions()
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
+    upload: UploadOptions = UploadOptions()
     idempotency: IdempotencyOptions = IdempotencyOptions()
     compression: CompressionOptions = CompressionOptions()
     export: ExportOptions = ExportOptions()

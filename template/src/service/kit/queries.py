@@ -44,9 +44,9 @@ class Query[Row]:
 
 def find(package: ModuleType) -> Iterator[tuple[str, Query]]:
     """Yield every statement of the slices in a package with its name, like `orders.read_order`."""
-    folders = [Path(path) for path in package.__path__]
-    for module_path in sorted(path for folder in folders for path in folder.glob("*/queries.py")):
-        part = module_path.parent.name
+    found = ((path, Path(root)) for root in package.__path__ for path in Path(root).glob("*/**/queries.py"))
+    for path, root in sorted(found):
+        part = ".".join(path.parent.relative_to(root).parts)
         for name, value in vars(import_module(f"{package.__name__}.{part}.queries")).items():
             if isinstance(value, Query):
                 yield f"{part}.{name}", value

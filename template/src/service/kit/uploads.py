@@ -6,9 +6,19 @@ No server below does either: a client that sends a byte a minute, or never stops
 
 import asyncio
 import time
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 from service.kit import asgi
 from service.kit.problems import Problem
+
+
+class UploadOptions(BaseModel, frozen=True):
+    """UPLOAD_*: the bounds of a request that brings a file, in place of those of the edge."""
+
+    body_bytes: Annotated[int, Field(ge=1, le=2**40, description="the largest file, then 413")] = 100_000_000
+    timeout: Annotated[float, Field(gt=0, le=600, description="seconds until it is stored, then 504")] = 300
 
 
 def limit(scope: asgi.Scope, receive: asgi.Receive, most: int, grace: float, rate: float) -> asgi.Receive:

@@ -3,7 +3,7 @@
 
 from service.kit.http.access import NEEDS_TOKEN, PUBLIC, Caller
 from service.kit.http.requests import Cursor, Db, Limit, Offload
-from service.kit.http.responses import Exporting
+from service.kit.http.responses import Exporting, Importing
 from service.kit.http.retries import IdempotencyKey, once
 from service.kit.http.slices import Slice, build, describe
 
@@ -15,6 +15,7 @@ __all__ = [
     "Db",
     "Exporting",
     "IdempotencyKey",
+    "Importing",
     "Limit",
     "Offload",
     "Slice",

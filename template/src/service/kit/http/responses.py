@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""How what a handler returns is sent: JSON is encoded once, and goes out as it is; exports are described."""
+"""How what a handler returns is sent: JSON is encoded once, and goes out as it is; files are described."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Response
 from litestar.enums import MediaType
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.serialization import default_serializer
 
@@ -76,3 +76,14 @@ class Exporting(Operation):
         text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
         kinds = [form.media_type.partition(";")[0] for form in formats.FORMATS.values()]
         self.responses = {"200": OpenAPIResponse("The rows, as a file.", content=dict.fromkeys(kinds, text))}
+
+
+@dataclass
+class Importing(Operation):
+    """How a route that reads the body as rows is described: `@post("/import", operation_class=Importing)`."""
+
+    def __post_init__(self) -> None:
+        """List the formats."""
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        kinds = [form.media_type.partition(";")[0] for form in formats.FORMATS.values()]
+        self.request_body = RequestBody(dict.fromkeys(kinds, text), "The rows, as a file.", required=True)

@@ -43,7 +43,7 @@ def compare(entries: Sequence[Entry], folder: Path = FOLDER) -> list[str]:
 
 def render(entries: Sequence[Entry], folder: Path) -> dict[Path, str]:
     """Return the text of each slice's file. Costs are left out: they change with every release of PostgreSQL."""
-    grouped = groupby(entries, lambda entry: entry.name.partition(".")[0])
+    grouped = groupby(entries, lambda entry: entry.name.rpartition(".")[0])
     return {folder / f"{part}.txt": "\n\n".join(map(describe, members)) + "\n" for part, members in grouped}
 
 
