@@ -31,8 +31,8 @@ async def connection(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
 
 
 def locate(name: str, query: Query) -> str:
-    slice_name, statement = name.split(".")
-    path = Path(inspect.getfile(sys.modules[f"service.{slice_name}.queries"])).relative_to(PACKAGE.parents[1])
+    part, _, statement = name.rpartition(".")
+    path = Path(inspect.getfile(sys.modules[f"service.{part}.queries"])).relative_to(PACKAGE.parents[1])
     return f"{path}:{query.line} {statement}"
 
 
@@ -89,5 +89,5 @@ async def test_every_plan_is_as_it_is_recorded(connection: asyncpg.Connection):
     folder = PACKAGE.parents[1] / records.FOLDER
     recorded = {path.stem for path in folder.glob("*.txt")}
     entries = await survey.plan_all(connection, STATEMENTS.items(), BUDGETS)
-    difference = records.compare([entry for entry in entries if entry.name.split(".")[0] in recorded], folder)
+    difference = records.compare([entry for entry in entries if entry.name.rpartition(".")[0] in recorded], folder)
     assert not difference, "\n" + "\n".join([*difference, "If that is meant: uv run service plans --record"])

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from service.kit import admission, asgi, deadline, timing
 from service.kit.edge import Edge, EdgeOptions
 from service.kit.problems import busy, invalid
+from service.kit.uploads import UploadOptions
 
 
 async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
@@ -178,6 +179,32 @@ async def test_a_body_that_is_too_large_or_too_slow_or_encoded_is_refused():
         assert (await send(httpx.Request("POST", "http://service.test/body", content=body), edge)).status_code == status
     encoded = httpx.Request("POST", "http://service.test/body", content=b"x", headers={"content-encoding": "gzip"})
     assert (await send(encoded, edge)).status_code == 415
+
+
+async def test_a_path_for_files_has_bounds_of_its_own():
+    upload = UploadOptions(body_bytes=20, timeout=0.1)
+    edge = Edge(answer, EdgeOptions(body_bytes=10, request_timeout=30), uploads={"/body": upload, "/slow": upload})
+    for length, status in ((20, 200), (21, 413)):
+        sent = httpx.Request("POST", "http://service.test/body", content=b"x" * length)
+        assert (await send(sent, edge)).status_code == status
+    assert (await send(httpx.Request("POST", "http://service.test/slow"), edge)).status_code == 504
+    elsewhere = httpx.Request("POST", "http://service.test/bodyguard", content=b"x" * 11)
+    assert (await send(elsewhere, edge)).status_code == 413
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]):
+    messages = iter([{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}])
+    scope = {"type": "http", "method": "POST", "path": "/body", "http_version": "1.1", "headers": [(b"host", b"a")]}
+
+    async def receive() -> asgi.Message:
+        return next(messages)
+
+    async def ignore(_: asgi.Message) -> None:
+        """Nobody is there any more."""
+
+    await Edge(answer)(scope | {"query_string": b"", "client": None}, receive, ignore)
+    printed = capsys.readouterr().out
+    assert "status=400" in printed or '"status":400' in printed
 
 
 async def test_a_flood_of_refusals_is_one_line_in_the_log(monkeypatch: pytest.MonkeyPatch):

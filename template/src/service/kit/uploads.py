@@ -45,6 +45,8 @@ def limit(scope: asgi.Scope, receive: asgi.Receive, most: int, grace: float, rat
                 message = await receive()
         except TimeoutError:
             raise Problem(408, "too-slow", f"The body did not arrive at {rate:g} bytes/s.") from None
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "incomplete", "The client went away before its body was complete.")
         received += len(message.get("body", b""))
         if received > most:
             raise too_large(most)
