@@ -34,13 +34,13 @@ APP = (
         "from service import NAME, accounts, every_things, invoices, notes, orders\n",
     ),
     (
-        "SLICES = (accounts.SLICE, orders.SLICE)\n",
-        "SLICES = (accounts.SLICE, every_things.SLICE, invoices.SLICE, notes.SLICE, orders.SLICE)\n",
+        "SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE)\n",
+        "SLICES = (accounts.SLICE, every_things.SLICE, invoices.SLICE, notes.SLICE, orders.SLICE, imports.SLICE)\n",
     ),
 )
 NEWCOMER = (
     ("from service import NAME, accounts, orders\n", "from service import NAME, accounts, invoices, orders\n"),
-    ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (accounts.SLICE, orders.SLICE, invoices.SLICE)\n"),
+    ("SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE)\n", "SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE, invoices.SLICE)\n"),
 )
 TESTS = [
     *(f"tests/{name}" for name in SLICES),

@@ -12,7 +12,7 @@ ACCOUNTS = (
     {
         "src/service/app.py": (
             ("from service import NAME, accounts, orders\n", "from service import NAME, orders\n"),
-            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
+            ("SLICES = (accounts.SLICE, ", "SLICES = ("),
             (', "issuer": settings.auth}', "}"),
         ),
         "src/service/settings.py": (
@@ -34,7 +34,10 @@ EXAMPLES = (
     {
         "src/service/app.py": (
             ("from service import NAME, accounts, orders\n", "from service import NAME\n"),
-            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = ()\n"),
+            ("SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE)\n", "SLICES = ()\n"),
+            ("from service.orders import imports\n", ""),
+            (" = imports.JOBS\n", " = ()\n"),
+            (", uploads={imports.PATH: settings.upload})", ")"),
         )
     },
     (
@@ -42,7 +45,9 @@ EXAMPLES = (
         "src/service/orders",
         "tests/orders",
         "migrations/0001_orders.sql",
+        "migrations/0003_order_imports.sql",
         "perf/plans/orders.txt",
+        "perf/plans/orders.imports.txt",
         "perf/scenarios/orders.toml",
     ),
 )
