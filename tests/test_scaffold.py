@@ -40,7 +40,10 @@ APP = (
 )
 NEWCOMER = (
     ("from service import NAME, accounts, orders\n", "from service import NAME, accounts, invoices, orders\n"),
-    ("SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE)\n", "SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE, invoices.SLICE)\n"),
+    (
+        "SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE)\n",
+        "SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE, invoices.SLICE)\n",
+    ),
 )
 TESTS = [
     *(f"tests/{name}" for name in SLICES),

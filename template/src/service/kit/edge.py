@@ -11,11 +11,11 @@ import structlog
 from pydantic import BaseModel, Field
 
 from service.kit import asgi, deadline, health, problems, uploads
-from service.kit.journal import Journal
 from service.kit.admission import Admission
 from service.kit.compress import Compression, CompressionOptions
 from service.kit.conditional import Conditional
 from service.kit.exchange import Exchange
+from service.kit.journal import Journal
 from service.kit.postgres import Seconds
 from service.kit.problems import Problem
 from service.kit.uploads import UploadOptions
