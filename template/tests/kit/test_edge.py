@@ -202,7 +202,9 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_our
     async def ignore(_: asgi.Message) -> None:
         """Nobody is there any more."""
 
-    await Edge(answer)(scope | {"query_string": b"", "client": None}, receive, ignore)
+    edge = Edge(answer)
+    await edge(scope | {"query_string": b"", "client": None}, receive, ignore)
+    edge.journal.settle()
     printed = capsys.readouterr().out
     assert "status=400" in printed or '"status":400' in printed
 

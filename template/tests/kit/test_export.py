@@ -23,7 +23,7 @@ STATE = "select name, setting from pg_settings where source in ('session', 'clie
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    quick = {"acquire_timeout": 0.1, "lock_timeout": 0.2, "statement_timeout": 0.3, "command_timeout": 0.4}
+    quick = {"acquire_timeout": 0.5, "lock_timeout": 0.6, "statement_timeout": 0.7, "command_timeout": 0.8}
     return settings.model_copy(update={"database": settings.database.model_copy(update=quick | {"pool_size": 2})})
 
 

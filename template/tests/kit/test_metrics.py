@@ -88,7 +88,7 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
 
 
 async def test_a_pool_shows_what_it_lends_and_whom_it_refuses(registry: CollectorRegistry, database_url: str):
-    options = DatabaseOptions(url=SecretStr(database_url), pool_size=1, acquire_timeout=0.05)
+    options = DatabaseOptions(url=SecretStr(database_url), pool_size=1, acquire_timeout=0.5)
     async with Database(options) as db, db.connection():
         with pytest.raises(Problem):
             await db.connection().__aenter__()
