@@ -32,8 +32,12 @@ LOST = """
 select count(*) filter (where status = 'picked') - count(*) filter (where status = 'queued') as runs
   from kit.pgqueuer_log
  where job_id = $1
+   and id > coalesce((select max(id) from kit.pgqueuer_log where job_id = $1 and status = 'failed'), 0)
 """
-"""Each time that a job is taken is noted, and each time that it goes back: what is left are runs that just ended."""
+"""Each time that a job is taken is noted, and each time that it goes back: what is left are runs that just ended.
+
+Whoever retries a held job gives it all its attempts again.
+"""
 
 DIED = "Its worker died while it ran, at each attempt; the log of the worker may tell why."
 
