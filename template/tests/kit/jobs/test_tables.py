@@ -3,6 +3,7 @@
 
 import asyncpg
 import pytest
+from pgqueuer.domain import models
 
 from service.kit.jobs.tables import NAMES, Names, make_queries
 
@@ -27,3 +28,13 @@ async def test_pgqueuer_would_see_that_something_is_missing(database_url: str):
 def test_no_variable_of_the_environment_renames_them(variable: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(variable, "other")
     assert Names(db_schema="kit") == NAMES
+
+
+async def test_a_worker_that_has_done_jobs_looks_for_others_at_once(database_url: str):
+    connection = await asyncpg.connect(database_url)
+    queries = make_queries(connection)
+    heard: list[str | bytes | bytearray] = []
+    await queries.driver.add_listener(NAMES.channel, heard.append)
+    await queries.log_jobs([])
+    await connection.close()
+    assert [models.AnyEvent.model_validate_json(event).root.type for event in heard] == ["table_changed_event"]
