@@ -15,7 +15,7 @@ def output(render, workshop):
     files = [("ground", GROUND)]
     files += [(f"unsafe_{name}", sql) for name, (sql, _, _) in UNSAFE.items()]
     files += [(f"safe_{name}", sql) for name, steps in SAFE.items() for sql in steps]
-    for number, (name, sql) in enumerate(files, 2):
+    for number, (name, sql) in enumerate(files, 1001):
         (folder / f"migrations/{number:04}_{name}.sql").write_text(f"{sql}\n")
     shell.run("uv", "sync", "--quiet", cwd=folder)
     code, output = shell.attempt(
