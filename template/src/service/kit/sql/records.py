@@ -43,8 +43,16 @@ def compare(entries: Sequence[Entry], folder: Path = FOLDER) -> list[str]:
 
 def render(entries: Sequence[Entry], folder: Path) -> dict[Path, str]:
     """Return the text of each slice's file. Costs are left out: they change with every release of PostgreSQL."""
-    grouped = groupby(entries, lambda entry: entry.name.rpartition(".")[0])
-    return {folder / f"{part}.txt": "\n\n".join(map(describe, members)) + "\n" for part, members in grouped}
+    by_part = sorted(entries, key=lambda entry: (name_part(entry), entry.name))  # orders.imports stands within orders
+    return {
+        folder / f"{part}.txt": "\n\n".join(map(describe, members)) + "\n"
+        for part, members in groupby(by_part, name_part)
+    }
+
+
+def name_part(entry: Entry) -> str:
+    """Return the slice of a statement, or the part of a slice, like `orders.imports`."""
+    return entry.name.rpartition(".")[0]
 
 
 def describe(entry: Entry) -> str:
