@@ -24,7 +24,7 @@ from service.kit.telemetry import LogOptions
 from service.kit.watchdog import WatchdogOptions
 from tests.kit import offloaded
 
-LIMITS = OffloadOptions(threads=8, thread_waiters=4, thread_wait=0.5, processes=1, drain_timeout=1)
+LIMITS = OffloadOptions(threads=8, thread_waiters=4, thread_wait=2, processes=1, drain_timeout=1)
 WATCH = WatchdogOptions(stuck=1.5)
 ONE = Query("select 1", int)
 

@@ -100,16 +100,16 @@ async def test_a_flood_of_calls_is_refused_at_once_and_others_are_served(client:
         return status, time.perf_counter() - began
 
     await asyncio.gather(*(time_get("/wait?0.1") for _ in range(70)))  # opens the connections
-    calls = [asyncio.create_task(time_get("/thread?1")) for _ in range(60)]
+    calls = [asyncio.create_task(time_get("/thread?3")) for _ in range(60)]
     await asyncio.sleep(0.2)
     others = [await time_get(path) for path in ("/database", "/livez") * 20]
     answers = await asyncio.gather(*calls)
     refused = sorted(seconds for status, seconds in answers if status == 503)
     assert [status for status, _ in answers].count(200) == 8
     assert len(refused) == 52
-    assert refused[40] < 0.4, "48 find no place to wait; the 4 others wait for 0.5 s"
+    assert refused[47] < 1.5, "48 find no place to wait; the 4 others wait for 2 s"
     assert {status for status, _ in others} == {200}
-    assert sorted(seconds for _, seconds in others)[20] < 0.1
+    assert sorted(seconds for _, seconds in others)[20] < 0.5
 
 
 async def test_a_killed_process_fails_its_call_and_the_next_one_succeeds(client: httpx.AsyncClient):
