@@ -54,6 +54,7 @@ TESTS = {
         "uv run python -m tests.performance.start",
         "uv run python -m tests.performance.compression",
         "uv run python -m tests.performance.tokens",
+        "uv run python -m tests.performance.flood",
         "uv run python -m tests.performance.compare",
         "uv run python -m tests.performance.export",
         "uv run python -m tests.performance.offload",
@@ -64,6 +65,7 @@ TESTS = {
 
 MEASUREMENTS = {
     "tokens": [],
+    "flood": ["--rounds", "1"],
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
     "first_request": ["--warm-only"],
     "keys": ["--rounds", "2", "--requests", "5"],
