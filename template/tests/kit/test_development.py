@@ -90,6 +90,23 @@ def test_it_prints_a_curl_that_works_and_ctrl_c_stops_all_of_it(project: Path):
     assert not find_servers(project / ".postgres")
 
 
+def test_impatience_while_it_ends_leaves_nothing_behind(project: Path):
+    port = find_port()
+    with start("dev", "--port", str(port), cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        wait_until_live(process, f"http://127.0.0.1:{port}")
+        process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + 20
+        while "shutdown completed" not in (printed := (project / "output").read_text()):
+            assert time.monotonic() < deadline, printed
+            time.sleep(0.005)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+    assert process.returncode == 0
+    assert "Traceback" not in (project / "output").read_text()
+    assert not find_servers(project / ".postgres")
+
+
 def test_it_stops_postgresql_when_it_is_ended_before_it_serves(project: Path):
     (project / "migrations" / "9000_slow.sql").write_text("select pg_sleep(60)")
     with start("dev", cwd=project, MIGRATIONS_FOLDER="migrations") as process:

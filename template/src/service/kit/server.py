@@ -84,7 +84,10 @@ def serve(
         server = make(create, options, kill_timeout, logs, watched)
         server.on_startup(partial(signals.heed, server, draining, options.drain_delay))
         server.on_reload(on_reload)
-        server.serve(target_loader=partial(worker.load, logs, draining, drain_timeout, watch=watch))
+        try:
+            server.serve(target_loader=partial(worker.load, logs, draining, drain_timeout, watch=watch))
+        finally:
+            signals.ignore()
 
 
 def make(

@@ -40,3 +40,9 @@ def heed(server: AbstractServer, draining: Path, delay: float) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+
+
+def ignore() -> None:
+    """Heed no signal any more: what is left ends by itself, and would be left behind if it were interrupted."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
