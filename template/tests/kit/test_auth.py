@@ -3,7 +3,8 @@ import asyncio
 import time
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import REGISTRY
 from pydantic import SecretStr, ValidationError
@@ -71,6 +72,25 @@ async def test_a_token_that_does_not_count_is_refused_with_the_reason(token: str
     assert (problem.status, problem.headers) == (401, {"www-authenticate": 'Bearer error="invalid_token"'})
     assert problem.detail == f"The token is refused: {reason}. Get a new one."
     assert count("refused") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"),
+    [
+        ("ES256", ec.generate_private_key(ec.SECP256R1())),
+        ("PS256", rsa.generate_private_key(65537, 2048)),
+        ("RS256", rsa.generate_private_key(65537, 2048)),
+    ],
+    ids=["ES256", "PS256", "RS256"],
+)
+async def test_tokens_of_another_algorithm_count_where_the_settings_name_it(
+    algorithm: str, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+):
+    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    pem = key.public_key().public_bytes(*form).decode()
+    auth = Auth(make_options(KEY, algorithm=algorithm, public_key=pem))
+    assert await ask(auth, f"Bearer {issue(key, algorithm)}") == "ada"
+    assert "another algorithm" in (await refuse(auth, f"Bearer {issue(KEY)}")).detail
 
 
 async def test_a_token_signed_with_the_public_key_as_a_secret_is_refused():
