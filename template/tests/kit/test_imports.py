@@ -4,7 +4,7 @@ from typing import Annotated
 import pytest
 from msgspec import Meta, Struct
 
-from service.kit import imports
+from service.kit import cells, imports
 from service.kit.formats import Name
 from service.kit.imports import Line, Splitter
 from service.kit.problems import Problem
@@ -71,9 +71,9 @@ def test_a_splitter_holds_no_more_than_a_row_and_a_chunk():
 
 def test_a_row_means_the_same_in_both_formats():
     columns = ["name", "weight", "tags", "fragile", "note"]
-    cells = imports.read_row('"a ""b""",3,"[""x"", ""y""]",true,', columns, Parcel)
-    lines = imports.read_row('{"name": "a \\"b\\"", "weight": 3, "tags": ["x", "y"], "fragile": true}', [], Parcel)
-    assert cells == lines == Parcel('a "b"', 3, ["x", "y"], fragile=True)
+    by_cells = cells.read_row('"a ""b""",3,"[""x"", ""y""]",true,', columns, Parcel)
+    by_json = cells.read_row('{"name": "a \\"b\\"", "weight": 3, "tags": ["x", "y"], "fragile": true}', [], Parcel)
+    assert by_cells == by_json == Parcel('a "b"', 3, ["x", "y"], fragile=True)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_row_means_the_same_in_both_formats():
 )
 def test_a_cell_that_does_not_fit_is_named(text: str, detail: str):
     with pytest.raises(Problem) as raised:
-        imports.read_row(text, ["name", "weight"], Parcel)
+        cells.read_row(text, ["name", "weight"], Parcel)
     assert raised.value.detail == detail
 
 

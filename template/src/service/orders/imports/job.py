@@ -4,7 +4,7 @@ from functools import partial
 
 import msgspec
 
-from service.kit import imports
+from service.kit import cells
 from service.kit.db import Connection, Database
 from service.kit.jobs import Job, Schedule
 from service.kit.problems import Problem
@@ -54,7 +54,7 @@ def read_rows(rows: list[Row], progress: Progress) -> tuple[dict[int, NewOrder],
     seen: set[str] = set()
     for row in rows:
         try:
-            order = imports.read_row(row.text, progress.columns, NewOrder)
+            order = cells.read_row(row.text, progress.columns, NewOrder)
         except Problem as problem:
             faults[row.line] = problem.detail
             continue
