@@ -53,6 +53,13 @@ EXAMPLES = (
 )
 
 
+SUITES = {
+    # Most faults are planted on applications of the tests' own, which are the same: these two are asked for tokens.
+    "without-accounts": (["-m", "not faults"], ["tests/kit/test_fuzz.py", "tests/kit/test_development.py"]),
+    "without-examples": ([],),
+}
+
+
 @pytest.fixture(params=[ACCOUNTS, EXAMPLES], ids=["accounts", "examples"])
 def folder(request, render, workshop):
     """A service without some of its slices, as git keeps it: without folders that became empty."""
@@ -68,4 +75,5 @@ def test_without_an_example_everything_still_passes(folder):
     shell.run(sys.executable, "-m", "ruff", "check", "--no-cache", ".", cwd=folder)
     shell.run(sys.executable, "-m", "ruff", "format", "--no-cache", "--diff", ".", cwd=folder)
     shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
-    assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
+    for chosen in SUITES[folder.name]:
+        assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", *chosen, cwd=folder))
