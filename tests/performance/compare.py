@@ -9,15 +9,14 @@ import argparse
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests import service, shell, snapshot
-from tests.performance import report, servers
+from tests import snapshot
+from tests.performance import rendered, report, servers
 from tests.performance.servers import Server
 
 PROGRAMS = ("floor", "bare", "service", "conventional")
@@ -47,8 +46,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="renew docs/performance.md and its figures")
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="measure-") as name:
-        figures = measure(Path(name), options)
+    with rendered.make() as folder:
+        figures = measure(folder, options)
     print(report.draw_text(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))
@@ -57,15 +56,12 @@ def main() -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Render the service, start everything, and return the figures."""
-    folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-    rendered = service.render(snapshot.take(folder / "template"), folder / "service", {})
-    shell.run("uv", "sync", "--quiet", cwd=rendered)
+    """Start everything in the folder of a service, and return the figures."""
     with ExitStack() as stack:
-        database = stack.enter_context(servers.provide_database(rendered, options.rows, 1000))
-        started = {name: stack.enter_context(servers.start(name, rendered, database["url"])) for name in PROGRAMS}
+        database = stack.enter_context(servers.provide_database(folder, options.rows, 1000))
+        started = {name: stack.enter_context(servers.start(name, folder, database["url"])) for name in PROGRAMS}
         verify(started, database["keys"])
-        measured = Measurement(rendered, started, database["keys"], options)
+        measured = Measurement(folder, started, database["keys"], options)
         slices = list(measured.run_rounds())
         overload = {work: measured.overload(work) for work in list(WORKS)[:2]} if options.overload else {}
     return {

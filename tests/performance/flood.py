@@ -8,14 +8,12 @@ The service has one core; the database and the load have the other.
 import argparse
 import asyncio
 import statistics
-import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import service, shell, snapshot
-from tests.performance import servers
+from tests.performance import rendered, servers
 
 CALLS, RUNNING, WAITING = 60, 8, 4
 BESIDE = ("/database", "/livez")
@@ -26,13 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="measure-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-        made = service.render(snapshot.take(folder / "template"), folder / "service", {})
-        shell.run("uv", "sync", "--quiet", cwd=made)
-        with servers.provide_database(made, 0, 0) as database, start(made, database["url"]) as port:
-            asyncio.run(flood(port, options.rounds))
+    with (
+        rendered.make() as folder,
+        servers.provide_database(folder, 0, 0) as database,
+        start(folder, database["url"]) as port,
+    ):
+        asyncio.run(flood(port, options.rounds))
 
 
 @contextmanager

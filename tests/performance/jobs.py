@@ -6,10 +6,10 @@ what it acknowledges; lets one worker run jobs that do nothing; and kills a work
 
 import argparse
 import subprocess
-import tempfile
 from pathlib import Path
 
-from tests import service, shell, snapshot
+from tests import shell
+from tests.performance import rendered
 
 INSIDE = Path(__file__).with_name("inside") / "jobs.py"
 
@@ -22,15 +22,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=5000, help="jobs that do nothing")
     parser.add_argument("--held", type=int, default=500, help="jobs that the killed worker holds")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="measure-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-        rendered = service.render(snapshot.take(folder / "template"), folder / "service", {})
-        shell.run("uv", "sync", "--quiet", cwd=rendered)
-        arguments = [folder / "data", options.rounds, options.seconds, options.jobs, options.held]
+    with rendered.make() as folder:
+        arguments = [folder.parent / "data", options.rounds, options.seconds, options.jobs, options.held]
         command = ["uv", "run", "python", str(INSIDE), *map(str, arguments)]
-        environment = {**shell.environment(), "PYTHONPATH": str(rendered)}
-        subprocess.run(command, cwd=rendered, env=environment, check=True)
+        environment = {**shell.environment(), "PYTHONPATH": str(folder)}
+        subprocess.run(command, cwd=folder, env=environment, check=True)
 
 
 if __name__ == "__main__":

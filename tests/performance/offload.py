@@ -10,15 +10,14 @@ import argparse
 import json
 import re
 import statistics
-import tempfile
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests import service, shell, snapshot
-from tests.performance import servers
+from tests import service
+from tests.performance import rendered, servers
 from tests.performance.servers import Server
 
 REPORT = "/v1/orders/report"
@@ -45,11 +44,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="the length of each run")
     parser.add_argument("--rate", type=float, default=200, help="requests a second")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="measure-") as name, ExitStack() as stack:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-        made = service.render(snapshot.take(folder / "template"), folder / "service", {})
-        shell.run("uv", "sync", "--quiet", cwd=made)
+    with ExitStack() as stack:
+        made = stack.enter_context(rendered.make())
         database = stack.enter_context(servers.provide_database(made, options.rows, 1000))
         begin = partial(servers.start, folder=made, url=database["url"], program="service")
         offloaded = stack.enter_context(begin("offloaded", METRICS_PORT=str(METRICS)))

@@ -6,10 +6,10 @@ over a bare connection, in turn and in one process. The cost is that process's p
 
 import argparse
 import subprocess
-import tempfile
 from pathlib import Path
 
-from tests import service, shell, snapshot
+from tests import shell
+from tests.performance import rendered
 
 INSIDE = Path(__file__).with_name("inside") / "pool.py"
 
@@ -20,15 +20,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--statements", type=int, default=3000, help="statements for each way in a round")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="measure-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-        rendered = service.render(snapshot.take(folder / "template"), folder / "service", {})
-        shell.run("uv", "sync", "--quiet", cwd=rendered)
-        command = ["uv", "run", "python", str(INSIDE), str(folder / "data")]
+    with rendered.make() as folder:
+        command = ["uv", "run", "python", str(INSIDE), str(folder.parent / "data")]
         subprocess.run(
             [*command, str(options.rounds), str(options.statements)],
-            cwd=rendered,
+            cwd=folder,
             env=shell.environment(),
             check=True,
         )

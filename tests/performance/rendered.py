@@ -1,4 +1,4 @@
-"""The default service, rendered from the working tree and started as `service dev` starts it."""
+"""The default service, rendered from the working tree, and started as `service dev` starts it."""
 
 import re
 import signal
@@ -14,22 +14,29 @@ from tests import service, shell, snapshot
 
 
 @contextmanager
-def start(rows: int, port: int) -> Generator[Path]:
-    """Yield the folder of a running service with this many made-up orders; stop it afterwards."""
+def make() -> Generator[Path]:
+    """Yield the folder of a service with its packages; delete it, and what was put beside it, afterwards."""
     with tempfile.TemporaryDirectory(prefix="measure-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-        rendered = service.render(snapshot.take(folder / "template"), folder / "service", {})
-        shell.run("uv", "sync", "--quiet", cwd=rendered)
+        made = service.render(snapshot.take(folder / "template"), folder / "service", {})
+        shell.run("uv", "sync", "--quiet", cwd=made)
+        yield made
+
+
+@contextmanager
+def start(rows: int, port: int) -> Generator[Path]:
+    """Yield the folder of a running service with this many made-up orders; stop it afterwards."""
+    with make() as folder:
         command = ["uv", "run", "service", "dev", "--port", str(port), "--seed", str(rows)]
-        with (folder / "output").open("w") as output:
-            process = subprocess.Popen(command, cwd=rendered, env=shell.environment(), stdout=output, stderr=output)
+        with (folder.parent / "output").open("w") as output:
+            process = subprocess.Popen(command, cwd=folder, env=shell.environment(), stdout=output, stderr=output)
         try:
-            while "Started worker" not in (printed := (folder / "output").read_text()):
+            while "Started worker" not in (printed := (folder.parent / "output").read_text()):
                 if process.poll() is not None:
                     raise SystemExit(printed)
                 time.sleep(0.1)
-            yield rendered
+            yield folder
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
