@@ -22,7 +22,6 @@ type Headers = Iterable[tuple[bytes, bytes]]
 REQUIRED = ["exp", "iss", "aud", "sub"]
 """What a token must say, beside a signature that holds. `nbf` counts where it is there."""
 
-
 REASONS: dict[type[Exception], str] = {
     jwt.ExpiredSignatureError: "it has expired",
     jwt.ImmatureSignatureError: "it is not valid yet",

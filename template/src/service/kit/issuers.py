@@ -6,10 +6,26 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model_validator
 
 from service.kit import tokens
 from service.kit.jwks import ConfiguredKey, Keys, PublishedKeys
+
+
+def check_public(text: str) -> str:
+    """Refuse what is no public key."""
+    tokens.read_public(text)
+    return text
+
+
+def check_private(text: SecretStr) -> SecretStr:
+    """Refuse what is no private key."""
+    tokens.read_private(text.get_secret_value())
+    return text
+
+
+PublicKey = Annotated[str, AfterValidator(check_public)]
+PrivateKey = Annotated[SecretStr, AfterValidator(check_private)]
 
 
 class CheckOptions(BaseModel, frozen=True):
@@ -27,7 +43,7 @@ class AuthOptions(CheckOptions, frozen=True):
     algorithm: Annotated[
         Literal["EdDSA", "ES256", "PS256", "RS256"], Field(description="what they are signed with, and nothing else")
     ] = "EdDSA"
-    public_key: Annotated[str | None, Field(description="the issuer's public key, as PEM or in one line")] = None
+    public_key: Annotated[PublicKey | None, Field(description="the issuer's public key, as PEM or in one line")] = None
     jwks_url: Annotated[HttpUrl | None, Field(description="or where it publishes its keys")] = None
     jwks_max_age: Annotated[float, Field(ge=1, description="seconds after which they are read again")] = 600
     jwks_timeout: Annotated[float, Field(gt=0, le=10, description="seconds that reading them may take")] = 2
@@ -38,14 +54,6 @@ class AuthOptions(CheckOptions, frozen=True):
         if (self.public_key is None) == (self.jwks_url is None):
             raise ValueError("set AUTH_PUBLIC_KEY or AUTH_JWKS_URL, and not both: tokens are checked with the key")
         return self
-
-    @field_validator("public_key")
-    @classmethod
-    def check_public_key(cls, text: str | None) -> str | None:
-        """Refuse what is no key."""
-        if text is not None:
-            tokens.read_public(text)
-        return text
 
     def open_keys(self) -> Keys:
         """Return the keys that tokens are checked with."""
@@ -58,30 +66,15 @@ class IssuerOptions(CheckOptions, frozen=True):
     """AUTH_*: the key that the service signs its tokens with, and how it checks them."""
 
     signing_key: Annotated[
-        SecretStr, Field(description="the private key that signs tokens; `uv run service key` makes one")
+        PrivateKey, Field(description="the private key that signs tokens; `uv run service key` makes one")
     ]
     previous_key: Annotated[
-        str | None, Field(description="the public key of the signing key before, while its tokens are in use")
+        PublicKey | None, Field(description="the public key of the signing key before, while its tokens are in use")
     ] = None
     token_lifetime: Annotated[float, Field(ge=60, le=86400, description="seconds for which a token is valid")] = 3600
     issuer: Annotated[str, Field(min_length=1, description="who issues the tokens: their `iss`")] = "service"
     audience: Annotated[str, Field(min_length=1, description="whom they are for: their `aud`")] = "service"
     algorithm: Annotated[Literal["EdDSA"], Field(description="what they are signed with")] = "EdDSA"
-
-    @field_validator("signing_key")
-    @classmethod
-    def check_signing_key(cls, text: SecretStr) -> SecretStr:
-        """Refuse what is no key."""
-        tokens.read_private(text.get_secret_value())
-        return text
-
-    @field_validator("previous_key")
-    @classmethod
-    def check_previous_key(cls, text: str | None) -> str | None:
-        """Refuse what is no key."""
-        if text is not None:
-            tokens.read_public(text)
-        return text
 
     def open_keys(self) -> Keys:
         """Return the keys that tokens are checked with."""
