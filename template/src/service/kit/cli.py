@@ -113,11 +113,16 @@ def serve(wiring: Wiring) -> None:
     """
     settings = environment.read(wiring.settings)
     telemetry.configure(settings.log)
+    check_capacity(settings, "/readyz answers 503 until the database is there")
+    server.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+
+
+def check_capacity(settings: Environment, meanwhile: str) -> None:
+    """Raise `DatabaseError` unless the database lets all connections in; warn while it is away."""
     try:
         asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
     except postgres.UnreachableError as error:
-        click.echo(f"Warning: {error}\nStarting anyway: /readyz answers 503 until the database is there.", err=True)
-    server.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+        click.echo(f"Warning: {error}\nStarting anyway: {meanwhile}.", err=True)
 
 
 @service.command(name="settings")

@@ -1,16 +1,10 @@
 # kit: updated by the template; extend it from app.py
 """`service worker`: run the jobs of the service."""
 
-import asyncio
-from typing import TYPE_CHECKING
-
 import click
 
-from service.kit import capacity, environment, postgres, telemetry
+from service.kit import cli, environment, telemetry
 from service.kit.jobs import options
-
-if TYPE_CHECKING:
-    from service.kit.cli import Wiring
 
 MISSING = """\
 This service does not say yet how its worker is made. Add to app.py
@@ -29,7 +23,7 @@ The names come from service.kit.jobs."""
 
 @click.command(name="worker")
 @click.pass_obj
-def run_worker(wiring: "Wiring") -> None:
+def run_worker(wiring: cli.Wiring) -> None:
     """Run jobs, JOBS_CONCURRENCY at once, until told to stop.
 
     Start as many as you like, on as many machines: each job is taken by one of them. A worker process that dies, or
@@ -42,8 +36,5 @@ def run_worker(wiring: "Wiring") -> None:
         raise click.ClickException(MISSING)
     settings = environment.read(wiring.settings)
     telemetry.configure(settings.log)
-    try:
-        asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
-    except postgres.UnreachableError as error:
-        click.echo(f"Warning: {error}\nStarting anyway: jobs run as soon as the database is there.", err=True)
+    cli.check_capacity(settings, "jobs run as soon as the database is there")
     supervisor.supervise(wiring.beside["worker"], options.find(settings), settings.metrics)
