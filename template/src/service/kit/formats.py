@@ -59,6 +59,7 @@ NDJSON = Format(
 )
 
 FORMATS = {form.name: form for form in (CSV, NDJSON)}
+MEDIA_TYPES = {form.media_type.partition(";")[0]: form.name for form in FORMATS.values()}
 
 
 def choose(name: Name | None, scope: asgi.Scope) -> Format:

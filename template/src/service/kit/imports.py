@@ -4,17 +4,14 @@
 Nothing here holds more than a chunk and one row, so an import of any length takes the memory of a short one.
 """
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from service.kit import cells
-from service.kit.formats import Name
+from service.kit import cells, formats
 from service.kit.problems import Problem, invalid
 
-MEDIA_TYPES: Mapping[str, Name] = MappingProxyType({"text/csv": "csv", "application/x-ndjson": "ndjson"})
 ROW_BYTES = 65_536
 """The longest row: one that never ends, as after a quote that is not closed, must not be held in memory."""
 
@@ -26,11 +23,11 @@ class Line(NamedTuple):
     text: str
 
 
-def read_form(content_type: str) -> Name:
+def read_form(content_type: str) -> formats.Name:
     """Return what a file is by its media type. Raises a 415 problem."""
-    form = MEDIA_TYPES.get(content_type.partition(";")[0].strip().lower())
+    form = formats.MEDIA_TYPES.get(content_type.partition(";")[0].strip().lower())
     if form is None:
-        raise Problem(415, "unsupported-media-type", f"Send a file as {' or '.join(MEDIA_TYPES)}.")
+        raise Problem(415, "unsupported-media-type", f"Send a file as {' or '.join(formats.MEDIA_TYPES)}.")
     return form
 
 
@@ -41,7 +38,7 @@ class Splitter:
     first row names the `columns`, which are fields of `kind`.
     """
 
-    def __init__(self, form: Name, kind: type[msgspec.Struct]) -> None:
+    def __init__(self, form: formats.Name, kind: type[msgspec.Struct]) -> None:
         self.is_csv = form == "csv"
         self.kind = kind
         self.columns: list[str] = []

@@ -74,8 +74,9 @@ class Exporting(Operation):
     def __post_init__(self) -> None:
         """List the formats."""
         text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        kinds = [form.media_type.partition(";")[0] for form in formats.FORMATS.values()]
-        self.responses = {"200": OpenAPIResponse("The rows, as a file.", content=dict.fromkeys(kinds, text))}
+        self.responses = {
+            "200": OpenAPIResponse("The rows, as a file.", content=dict.fromkeys(formats.MEDIA_TYPES, text))
+        }
 
 
 @dataclass
@@ -85,5 +86,4 @@ class Importing(Operation):
     def __post_init__(self) -> None:
         """List the formats."""
         text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        kinds = [form.media_type.partition(";")[0] for form in formats.FORMATS.values()]
-        self.request_body = RequestBody(dict.fromkeys(kinds, text), "The rows, as a file.", required=True)
+        self.request_body = RequestBody(dict.fromkeys(formats.MEDIA_TYPES, text), "The rows, as a file.", required=True)
