@@ -23,7 +23,7 @@ import pytest
 from blockbuster import BlockBuster, BlockingError
 
 import service
-from service.kit import edge
+from service.kit.edge import edge
 
 BUDGET = 0.1
 """Seconds of processor time for one step of a request between two awaits: a hundred times what most requests need."""
@@ -37,11 +37,11 @@ ALLOWED = (
     ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),  # looks for ~/.pgpass before each connection
     ("structlog/_base.py", "_proxy_to_logger"),  # writes to a pipe, and draws an exception with the lines it passed
     ("logging/__init__.py", "emit"),  # the same, for libraries
-    ("service/kit/openapi.py", "find"),  # the description is made at its first request, in development
+    ("service/kit/web/openapi.py", "find"),  # the description is made at its first request, in development
 )
 """Where blocking is let pass: the end of a file name, and a function."""
 
-COMMANDS = ("service.kit.migrations", "service.kit.queries", "service.kit.sql")
+COMMANDS = ("service.kit.migrate", "service.kit.db.query", "service_tools.sql")
 """What only commands call: it may block a loop that serves nobody. Called by other code of the service, it may not."""
 
 

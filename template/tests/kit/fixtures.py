@@ -23,10 +23,14 @@ import structlog
 from pydantic import SecretStr
 
 from service import app
-from service.kit import asgi, credentials, embedded, migrate, telemetry, tokens
-from service.kit.migrate import MigrationOptions
-from service.kit.postgres import DatabaseOptions
+from service.kit.auth import tokens
+from service.kit.db.postgres import DatabaseOptions
+from service.kit.edge import asgi
+from service.kit.migrate import migrate
+from service.kit.migrate.migrate import MigrationOptions
+from service.kit.server import logs
 from service.settings import Settings
+from service_tools.dev import credentials, embedded
 from tests.kit import statements
 
 pytest_plugins = ["tests.kit.blocking"]
@@ -62,7 +66,7 @@ def pytest_sessionfinish() -> None:
 def show_plain_tracebacks() -> None:
     """Let errors be logged as they are. Drawn with the variables of each frame, one takes 100 ms of the event loop."""
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, telemetry.stamp, plain])
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, logs.stamp, plain])
 
 
 def name_database(name: str) -> str:

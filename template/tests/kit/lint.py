@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.kit.migrations.files import COMMENT, LINTED_FROM, Migration, read_files
+from service.kit.migrate.files import COMMENT, LINTED_FROM, Migration, read_files
 from tests.kit.rules import ADVICE, OURS
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from service.kit import environment, metrics
+from service.kit.edge import metrics
+from service.kit.server import environment
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ from pathlib import Path
 import asyncpg
 from pydantic import SecretStr
 
-from service.kit import migrate
-from service.kit.migrate import MigrationOptions
-from service.kit.postgres import DatabaseOptions
+from service.kit.db.postgres import DatabaseOptions
+from service.kit.migrate import migrate
+from service.kit.migrate.migrate import MigrationOptions
 
 
 async def apply(url: str, folder: Path, **options: float) -> list[str]:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import service
-from service.kit import asgi, queries
-from service.kit.db import Connection
-from service.kit.queries import Query
-from service.kit.sql import budgets
+from service.kit.db import query
+from service.kit.db.database import Connection
+from service.kit.db.query import Query
+from service.kit.edge import asgi
+from service_tools.sql import budgets
 
 BUDGETS = budgets.read(Path(__file__).parents[2] / budgets.FILE)
 
@@ -53,7 +54,7 @@ def check(route: str, noted: list[Query]) -> None:
     allowed = BUDGETS.statements.get(route, budgets.DEFAULT_STATEMENTS)
     if len(noted) <= allowed:
         return
-    names = {id(query): name for name, query in queries.find(service)}
+    names = {id(query): name for name, query in query.find(service)}
     counts = Counter(names.get(id(query), query.sql) for query in noted)
     listed = ", ".join(f"{name} {times} times" for name, times in counts.most_common())
     raise AssertionError(

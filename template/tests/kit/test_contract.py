@@ -11,13 +11,13 @@ import asyncpg
 import pytest_asyncio
 
 import service
-from service.kit import queries
-from service.kit.queries import Query
-from service.kit.sql import budgets, catalog, contract, plans, records, statistics, survey
+from service.kit.db import query
+from service.kit.db.query import Query
+from service_tools.sql import budgets, catalog, contract, plans, records, statistics, survey
 from tests.kit.statements import BUDGETS
 
 PACKAGE = Path(service.__file__).parent
-STATEMENTS = dict(queries.find(service))
+STATEMENTS = dict(query.find(service))
 
 
 @pytest_asyncio.fixture
@@ -39,9 +39,9 @@ def locate(name: str, query: Query) -> str:
 async def test_every_statement_keeps_the_contract(connection: asyncpg.Connection):
     schema = await catalog.read_schema(connection, BUDGETS.rows)
     broken = []
-    for name, query in STATEMENTS.items():
-        findings, _ = await contract.check(connection, query, schema)
-        broken += [f"{locate(name, query)} [{found.rule}] {found.detail}. {found.fix}" for found in findings]
+    for name, statement in STATEMENTS.items():
+        findings, _ = await contract.check(connection, statement, schema)
+        broken += [f"{locate(name, statement)} [{found.rule}] {found.detail}. {found.fix}" for found in findings]
     assert not broken, "\n" + "\n".join(broken)
 
 
@@ -70,7 +70,7 @@ def test_no_statement_is_made_from_input():
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Query":
                 text = call.args[0] if call.args else None
                 if path.name != "queries.py" or call not in constants or not is_fixed(text):
-                    strays.append(f"{path}:{call.lineno}: write this statement out, as a constant of queries.py")
+                    strays.append(f"{path}:{call.lineno}: write this statement out, as a constant of query.py")
             if isinstance(call, ast.Attribute) and call.attr == "raw":
                 strays.append(f"{path}:{call.lineno}: run a Query instead of text on the raw connection")
     assert not strays, "\n" + "\n".join(strays)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.kit.migrate import MigrationOptions
-from service.kit.migrations.files import STANDALONE
+from service.kit.migrate.files import STANDALONE
+from service.kit.migrate.migrate import MigrationOptions
 from tests.kit import lint
 
 HELP = (

@@ -3,7 +3,7 @@ import asyncpg
 import pytest
 from litestar.constants import RESERVED_KWARGS
 
-from service.kit.scaffold import resource, words
+from service_tools.scaffold import resource, words
 
 
 @pytest.mark.parametrize(

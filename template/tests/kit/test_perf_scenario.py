@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from service.kit.perf import calls, scenario
-from service.kit.perf.scenario import Scenario, ScenarioError, Step
-from service.kit.perf.values import FRESH, Values, write_escaped, write_plain, write_quoted
+from service_tools.perf import calls, scenario
+from service_tools.perf.scenario import Scenario, ScenarioError, Step
+from service_tools.perf.values import FRESH, Values, write_escaped, write_plain, write_quoted
 
 STEP = '[[steps]]\nname = "read"\nrequest = "GET /v1/carts/${id}"\n'
 VALUE = '[values]\nid = {request = "GET /v1/carts", take = "data.id"}\n'

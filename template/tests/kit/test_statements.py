@@ -5,11 +5,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from service.kit import asgi
-from service.kit.db import Database
-from service.kit.queries import Query
-from service.kit.sql import budgets
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.edge import asgi
 from service.settings import Settings
+from service_tools.sql import budgets
 from tests.kit import statements
 
 ONE = Query("select 1", int)

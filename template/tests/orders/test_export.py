@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from service.kit.db import Database
+from service.kit.db.database import Database
 from service.orders.seed import write_orders
 from service.settings import Settings
 from tests.orders.test_list import walk

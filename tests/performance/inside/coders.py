@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import brotli
-from service.kit import codings
-from service.kit.codings import Coding, Stream, zstd
+from service.kit.edge import codings
+from service.kit.edge.codings import Coding, Stream, zstd
 
 FLUSH = zstd.ZstdCompressor.FLUSH_BLOCK
 STREAMS = 50

@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import coders
-from service.kit import asgi
-from service.kit.codings import Coding
-from service.kit.compress import Compression
-from service.kit.conditional import Conditional
+from service.kit.edge import asgi
+from service.kit.edge.codings import Coding
+from service.kit.edge.compression import Compression
+from service.kit.edge.etag import Conditional
 
 SIZES = (1_024, 8_192, 65_536)
 

@@ -10,12 +10,12 @@ import uvloop
 from pgqueuer.adapters.persistence import schema_ddl
 from pgqueuer.domain.schema.declaration import target
 from pydantic import SecretStr
-from service.kit import embedded
-from service.kit.db import Database
+from service.kit.db.database import Database
+from service.kit.db.postgres import DatabaseOptions
+from service.kit.db.query import Query
 from service.kit.jobs import enqueue, enqueue_all
 from service.kit.jobs.tables import NAMES
-from service.kit.postgres import DatabaseOptions
-from service.kit.queries import Query
+from service_tools.dev import embedded
 
 from tests.kit.jobs import queue
 from tests.kit.jobs.working import NOTHING, WRITE, Task

@@ -8,10 +8,10 @@ from pathlib import Path
 import asyncpg
 import uvloop
 from pydantic import SecretStr
-from service.kit import embedded
-from service.kit.db import Database
-from service.kit.postgres import DatabaseOptions
-from service.kit.queries import Query
+from service.kit.db.database import Database
+from service.kit.db.postgres import DatabaseOptions
+from service.kit.db.query import Query
+from service_tools.dev import embedded
 
 ROW = Query("select id, name from things where id = $1", lambda number, name: (number, name))
 SETUP = """

@@ -8,9 +8,9 @@ from copy import copy
 from typing import Any
 
 from pydantic import SecretStr
-from service.kit import tokens
-from service.kit.auth import Auth
-from service.kit.issuers import IssuerOptions
+from service.kit.auth import tokens
+from service.kit.auth.bearer import Auth
+from service.kit.auth.issuer import IssuerOptions
 from service.orders.http import read_order
 
 ROUNDS = 9

@@ -6,11 +6,13 @@ The difference to the service is what the edge costs. It runs in the environment
 import sys
 
 from service.app import SLICES
-from service.kit import asgi, environment, http, server
-from service.kit.auth import Auth
-from service.kit.db import Database
-from service.kit.export import Exports
-from service.kit.offload import Offload
+from service.kit import web
+from service.kit.auth.bearer import Auth
+from service.kit.db.database import Database
+from service.kit.edge import asgi
+from service.kit.offload.offload import Offload
+from service.kit.rows.export import Exports
+from service.kit.server import environment, serve
 from service.settings import Settings
 
 
@@ -21,8 +23,8 @@ def create() -> asgi.App:
     offload = Offload(settings.offload)
     exports = Exports(db, settings.export)
     dependencies = {"db": db, "exports": exports, "offload": offload, "issuer": settings.auth}
-    return http.build(SLICES, [db, offload], dependencies, auth=Auth(settings.auth))
+    return web.build(SLICES, [db, offload], dependencies, auth=Auth(settings.auth))
 
 
 if __name__ == "__main__":
-    server.serve("bare:create", server.ServerOptions(port=int(sys.argv[1])))
+    serve.serve("bare:create", serve.ServerOptions(port=int(sys.argv[1])))

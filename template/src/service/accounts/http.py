@@ -9,10 +9,9 @@ from litestar.params import JSONBody
 
 from service.accounts import queries
 from service.accounts.model import Account, Credentials, Session
-from service.kit import passwords
-from service.kit.http import NEEDS_TOKEN, PUBLIC, Caller, Db, Offload
-from service.kit.issuers import IssuerOptions
-from service.kit.problems import Problem, conflict, not_found
+from service.kit.auth import IssuerOptions, passwords
+from service.kit.edge import Problem, conflict, not_found
+from service.kit.web import NEEDS_TOKEN, PUBLIC, Caller, Db, Offload
 
 CONSTRAINTS = {"accounts_email_key": partial(conflict, "email", "another account has it")}
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from service.accounts.model import Account, Secret
-from service.kit.queries import Query
+from service.kit.db import Query
 
 create_account = Query(
     """

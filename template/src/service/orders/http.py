@@ -10,12 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, structs
 
-from service.kit import formats, pages
 from service.kit.db import Connection, Database
-from service.kit.export import Export, Exports
-from service.kit.http import NEEDS_TOKEN, Caller, Cursor, Db, Exporting, IdempotencyKey, Limit, Offload, once
-from service.kit.pages import Keyset, Page
-from service.kit.problems import conflict, invalid, not_found
+from service.kit.edge import conflict, invalid, not_found
+from service.kit.rows import Export, Exports, Keyset, Page, formats, pages
+from service.kit.web import NEEDS_TOKEN, Caller, Cursor, Db, Exporting, IdempotencyKey, Limit, Offload, once
 from service.orders import queries, report
 from service.orders.model import NewOrder, Order, OrderChange, Report, Sort, Status
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from service.kit.queries import Query
+from service.kit.db import Query
 from service.orders.model import Amounts, Order
 
 EXPORT = {"unbounded": "it streams"}

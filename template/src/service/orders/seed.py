@@ -4,9 +4,9 @@ import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from service.kit.credentials import DEVELOPER
 from service.kit.db import Database
 from service.orders import queries
+from service_tools.dev.credentials import DEVELOPER
 
 NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(minutes=5)

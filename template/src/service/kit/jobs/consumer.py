@@ -15,12 +15,13 @@ from pgqueuer import PgQueuer, Queries
 from pgqueuer.domain import models
 from pgqueuer.domain.types import QueueManagerId
 
-from service.kit import connections, metrics, postgres
+from service.kit.db import connections, postgres
+from service.kit.edge import metrics
 from service.kit.jobs import meters, recovery, tables, upkeep
 from service.kit.jobs.job import Schedule
 from service.kit.jobs.runner import Runner
 from service.kit.jobs.worker import Worker
-from service.kit.watchdog import Watchdog
+from service.kit.server import Watchdog
 
 log = structlog.get_logger()
 

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 from pgqueuer.domain.types import JobId
 
+from service.kit.edge import CommandError
 from service.kit.jobs.tables import make_queries
 
 COUNT = """
@@ -70,7 +71,7 @@ class Held(msgspec.Struct, frozen=True):
     message: str | None
 
 
-class UnknownError(Exception):
+class UnknownError(CommandError):
     """There is no held job of an id. The message names it, and nothing was changed."""
 
 

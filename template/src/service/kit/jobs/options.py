@@ -5,8 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from service.kit.environment import Environment
-from service.kit.postgres import DatabaseOptions, Lifetime, Seconds
+from service.kit.db import DatabaseOptions
+from service.kit.edge import Lifetime, Seconds
+from service.kit.server import Environment
 
 
 class JobOptions(BaseModel, frozen=True):

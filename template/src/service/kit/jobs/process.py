@@ -15,7 +15,8 @@ import asyncpg
 import structlog
 import uvloop
 
-from service.kit import failures, metrics
+from service.kit.db import errors
+from service.kit.edge import metrics
 from service.kit.jobs.consumer import Consumer, LostError
 from service.kit.jobs.runner import Cut
 
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 AGAIN = 75
 """The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
 
-LOST = (LostError, *failures.UNREACHABLE, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (LostError, *errors.UNREACHABLE, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def run(create: str, identity: UUID, died: bool) -> None:

@@ -9,11 +9,10 @@ from datetime import timedelta
 
 import msgspec
 
-from service.kit.exchange import request_id
+from service.kit.db import Connection, Query
+from service.kit.edge import request_id
 from service.kit.jobs import meters
 from service.kit.jobs.job import Job
-from service.kit.lease import Connection
-from service.kit.queries import Query
 
 REQUEST_ID = "request_id"
 """The header of a job that names the request which enqueued it."""
@@ -56,7 +55,7 @@ async def enqueue_all[Argument: msgspec.Struct](
     if strays := {type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)}:
         raise TypeError(f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}")
     payloads = [msgspec.json.encode(argument) for argument in arguments]
-    headers = msgspec.json.encode({REQUEST_ID: request_id.get()}).decode()
+    headers = msgspec.json.encode({REQUEST_ID: request_id()}).decode()
     identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
     meters.meters().enqueued.labels(job.name).inc(len(payloads))
     return identities

@@ -13,7 +13,7 @@ from pgqueuer.core.executors import EntrypointExecutorParameters
 from pgqueuer.domain import models
 from pgqueuer.ports.driver import Driver
 
-from service.kit import deadline, exchange
+from service.kit.edge import context
 from service.kit.jobs import meters, recovery
 from service.kit.jobs.job import Hold, Job
 from service.kit.jobs.options import JobOptions
@@ -90,8 +90,7 @@ class Runner(DatabaseRetryEntrypointExecutor):
         """Let the log, the watchdog and the database know whose work this is and how long it may take."""
         task.set_name(f"{self.job.name} {job.id}")
         structlog.contextvars.bind_contextvars(job=self.job.name, job_id=job.id)
-        exchange.request_id.set(str((job.headers or {}).get(REQUEST_ID, "")))
-        deadline.set_end(self.timeout)
+        context.begin(str((job.headers or {}).get(REQUEST_ID, "")), self.timeout)
         waited = datetime.now(UTC) - max(job.created, job.execute_after)
         meters.meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
 

@@ -16,10 +16,9 @@ from uuid import uuid4
 
 import structlog
 
-from service.kit import server, shared
 from service.kit.jobs import process
 from service.kit.jobs.options import JobOptions
-from service.kit.telemetry import MetricsOptions
+from service.kit.server import MetricsOptions, serve, shared
 
 log = structlog.get_logger()
 
@@ -87,5 +86,5 @@ def supervise(create: str, options: JobOptions, exposed: MetricsOptions) -> None
     with ExitStack() as stack:
         folder = stack.enter_context(shared.provide())
         if exposed.port:
-            server.offer_metrics(stack, exposed, folder / "metrics", create.partition(".")[0])
+            serve.offer_metrics(stack, exposed, folder / "metrics", create.partition(".")[0])
         Supervisor(create, options).run()

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from service.kit.environment import Environment
 from service.kit.jobs.job import Job, Schedule
 from service.kit.jobs.options import JobOptions
+from service.kit.server import Environment
 
 OURS = frozenset(("job_id", "attempt"))
 """What a handler may ask for by name besides the dependencies."""

@@ -1,0 +1,10 @@
+# kit: updated by the template; extend it from app.py
+"""PostgreSQL."""
+
+from service.kit.db.database import Database
+from service.kit.db.errors import Constraints
+from service.kit.db.lease import Connection
+from service.kit.db.postgres import DatabaseError, DatabaseOptions, UnreachableError
+from service.kit.db.query import Query
+
+__all__ = ["Connection", "Constraints", "Database", "DatabaseError", "DatabaseOptions", "Query", "UnreachableError"]

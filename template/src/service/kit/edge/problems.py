@@ -1,0 +1,85 @@
+# kit: updated by the template; extend it from app.py
+"""Errors as clients see them: RFC 9457 problems, one shape for every status.
+
+A handler raises `Problem`; the edge adds the request id and sends it. Nothing of an exception's own text reaches a
+client unless it was written here or in a slice.
+"""
+
+from http import HTTPStatus
+
+import msgspec
+
+MEDIA_TYPE = b"application/problem+json"
+RETRY_AFTER = 1
+"""Seconds a client is asked to wait when the service is busy: about one acquire timeout."""
+
+
+class InvalidField(msgspec.Struct, frozen=True):
+    """One rejected input: `field` is its name as the client sent it, `detail` says what is accepted."""
+
+    field: str
+    detail: str
+
+
+class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The wire form of a `Problem`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: tuple[InvalidField, ...] = ()
+
+
+class Problem(Exception):
+    """An answer that is not a success.
+
+    `kind` names the problem for programs (`urn:problem:<kind>`), `detail` tells people what to do next, `errors` names
+    the rejected fields, `headers` are sent along.
+    """
+
+    def __init__(
+        self, status: int, kind: str, detail: str, *errors: InvalidField, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{status} {kind}: {detail}")
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+    def encode(self, request_id: str) -> bytes:
+        """Return the problem as JSON."""
+        title = HTTPStatus(self.status).phrase
+        body = ProblemDetails(f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors)
+        return msgspec.json.encode(body)
+
+
+def invalid(field: str, detail: str) -> Problem:
+    """422: one field of the request was understood and is not acceptable."""
+    return Problem(422, "invalid", f"{field}: {detail}", InvalidField(field, detail))
+
+
+def conflict(field: str, detail: str) -> Problem:
+    """409: the request is valid but contradicts what is stored."""
+    return Problem(409, "conflict", f"{field}: {detail}", InvalidField(field, detail))
+
+
+def not_found(what: str) -> Problem:
+    """404: nothing has this identity, or the caller may not know that it exists."""
+    return Problem(404, "not-found", f"{what} does not exist.")
+
+
+def busy(detail: str) -> Problem:
+    """503 with Retry-After: nothing was done, and the same request may succeed shortly."""
+    return Problem(503, "busy", detail, headers={"retry-after": str(RETRY_AFTER)})
+
+
+def internal() -> Problem:
+    """500: our fault. The log holds the cause under the same request id."""
+    return Problem(500, "internal", "The request failed on our side. Report the request_id if it keeps failing.")
+
+
+class CommandError(Exception):
+    """What whoever runs a command has to mend. The message says what and how; it is shown without a traceback."""

@@ -1,0 +1,121 @@
+# kit: updated by the template; extend it from app.py
+"""The files of migrations/: their names, their order, and how each asks to be run."""
+
+import re
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from service.kit.edge import CommandError
+
+FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+STANDALONE = "-- migrate: without a transaction"
+"""The first line of a file that PostgreSQL cannot run, or should not run, in a transaction."""
+
+DRAFT = "-- Until a statement stands below, `service migrate` refuses this file."
+"""Keeps `service dev`, which applies what is added, from applying a file that is only just begun."""
+
+HEADER = f"""\
+-- {{name}}: what changes, and why.
+--
+-- The file is applied once, in a transaction: all of it, or nothing. Afterwards it is never edited.
+-- An index on a table that has rows is built beside the traffic, by one statement in a file of its own:
+--   {STANDALONE}    <- as the first line
+--   create index concurrently if not exists orders_note_idx on orders (note);
+-- `uv run pytest tests/kit/test_migration_lint.py` says what would stop traffic, and what to write instead.
+{DRAFT}
+
+"""
+
+KIT = Path(__file__).parent / "tables"
+"""The files of the kit's own tables. They come with an update, and are never edited."""
+
+LINTED_FROM = "linted-from"
+"""The file that says from which number on the suite lints. Without it, as in a service from before, it does not."""
+
+
+class MigrationError(CommandError):
+    """The schema cannot be brought up to date. The message says why, what to do, and what the failed file left."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """What the file contained, whatever the line endings of the checkout."""
+        return sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def is_kits(self) -> bool:
+        """Whether it makes a table of the kit."""
+        return self.number < 0
+
+    @property
+    def standalone(self) -> bool:
+        """Whether it is run outside a transaction."""
+        return self.sql.partition("\n")[0] == STANDALONE
+
+    @property
+    def code(self) -> str:
+        """The file without its comments."""
+        return COMMENT.sub(" ", self.sql).strip()
+
+
+def read_files(folder: Path) -> list[Migration]:
+    """Return the migrations of a folder in order, or raise `MigrationError` for a misnamed or doubled one."""
+    if not folder.is_dir():
+        raise MigrationError(f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER")
+    migrations: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
+        matched = FILE_NAME.fullmatch(path.name)
+        if not matched:
+            raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
+        number = int(matched["number"])
+        if number in migrations:
+            raise MigrationError(f"{path.name} and {migrations[number].name} share a number; renumber the newer")
+        migrations[number] = Migration(number, path.name, path.read_text("utf-8"))
+    return list(migrations.values())
+
+
+def read_all(folder: Path) -> list[Migration]:
+    """Return the kit's own migrations, and then those of a folder. Raises `MigrationError`.
+
+    The kit counts downwards from -1, so that its files and the team's are remembered in one table and never meet.
+    """
+    kits = [replace(file, number=-file.number, name=f"kit/{file.name}") for file in read_files(KIT)]
+    return [*kits, *read_files(folder)]
+
+
+def write_draft(folder: Path, name: str) -> list[Path]:
+    """Write a new file with the next number, and return what was written. Raises `MigrationError`."""
+    if not NAME.fullmatch(name):
+        advice = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("0123456789_")
+        raise MigrationError(f"{name!r}: write lower-case words joined by _, like {advice or 'add_customers'}")
+    migrations = read_files(folder)
+    for migration in migrations:
+        if migration.name[5:] == f"{name}.sql":
+            raise MigrationError(f"{folder / migration.name} has that name already; say what is different about this")
+    number = max((migration.number for migration in migrations), default=0) + 1
+    path = folder / f"{number:04}_{name}.sql"
+    path.write_text(HEADER.format(name=name), "utf-8")
+    settled = begin_linting(folder, number)
+    for place, text in settled.items():
+        place.write_text(text, "utf-8")
+    return [path, *settled]
+
+
+def begin_linting(folder: Path, number: int) -> dict[Path, str]:
+    """Return the file that lets the suite lint from a migration on, by its path; nothing, where that is settled."""
+    path = folder / LINTED_FROM
+    if path.exists():
+        return {}
+    return {path: f"{number:04} is the first file that tests/kit/test_migration_lint.py looks at.\n"}

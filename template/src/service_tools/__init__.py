@@ -1,0 +1,2 @@
+# kit: updated by the template
+"""Tools."""

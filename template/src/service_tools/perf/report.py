@@ -1,0 +1,130 @@
+# kit: updated by the template; extend it from app.py
+"""What a run has shown: for each step its requests, errors, times, cost and layers, and where it exceeds its budget."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from service_tools.perf.client import NO_ANSWER, Sample
+from service_tools.perf.scenario import Step
+
+ALL = "all"
+LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
+TIMES = ("p50", "p95", "p99", "max")
+WIDTH = 12
+
+MOST_LATE_MS = 5.0
+"""With more, the machine was too busy to send the requests when they were due."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A step, or all of them. Times are milliseconds; `cpu_us` are microseconds of the service for each request.
+
+    `errors` counts the answers that were not expected, by status. `layers` has the mean time in each layer that the
+    service names in `Server-Timing`.
+    """
+
+    step: str
+    requests: int
+    per_second: float
+    errors: Mapping[str, int]
+    p50: float
+    p95: float
+    p99: float
+    most: float
+    cpu_us: float | None
+    layers: Mapping[str, float]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One run of a scenario. `paced` tells that it was at a rate, and `late_ms` the p99 of our own lateness.
+
+    `own_cpu_us` is what sending a request took of us. `memory_mb` is resident, of all processes of the service.
+    """
+
+    scenario: str
+    load: str
+    rows: Sequence[Row]
+    paced: bool
+    late_ms: float
+    own_cpu_us: float
+    memory_mb: float | None
+    exceeded: Sequence[str]
+
+
+def summarise(
+    step: str, expected: Mapping[str, int], samples: Sequence[Sample], seconds: float, cpu: float | None
+) -> Row:
+    """Return what is known of a step. `cpu` is the processor time of the service meanwhile, in seconds."""
+    times = sorted(sample.seconds * 1000 for sample in samples)
+    wrong = Counter(sample.status for sample in samples if sample.status != expected[sample.step])
+    count = len(samples)
+    return Row(
+        step=step,
+        requests=count,
+        per_second=count / seconds,
+        errors={"no answer" if status == NO_ANSWER else str(status): times for status, times in wrong.items()},
+        p50=rank(times, 0.5),
+        p95=rank(times, 0.95),
+        p99=rank(times, 0.99),
+        most=rank(times, 1),
+        cpu_us=None if cpu is None or not count else cpu / count * 1e6,
+        layers=average(samples),
+    )
+
+
+def rank(ordered: Sequence[float], share: float) -> float:
+    """Return the least value that a share of all does not exceed; 0 of none."""
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0.0
+
+
+def average(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return the mean milliseconds in each layer, over the requests that told."""
+    told = [sample.timing.decode("latin-1") for sample in samples if sample.timing]
+    sums: defaultdict[str, float] = defaultdict(float)
+    for timing in told:
+        for layer, milliseconds in LAYER.findall(timing):
+            sums[layer] += float(milliseconds)
+    return {layer: total / len(told) for layer, total in sums.items()}
+
+
+def find_exceeded(steps: Sequence[Step], rows: Sequence[Row], paced: bool) -> Iterator[str]:
+    """Yield what is not as it should be: answers, and the budgets that this kind of load tells of."""
+    by_name = {row.step: row for row in rows}
+    for step in steps:
+        row = by_name[step.name]
+        for status, times in row.errors.items():
+            yield f"{step.name}: {times:,} of {row.requests:,} were not answered {step.expect}, but {status}"
+        if paced and step.p99_ms is not None and row.p99 > step.p99_ms:
+            yield f"{step.name}: its p99 of {row.p99:.1f} ms is over its budget of {step.p99_ms:g} ms"
+        if not paced and step.cpu_us is not None and row.cpu_us is not None and row.cpu_us > step.cpu_us:
+            yield f"{step.name}: {row.cpu_us:,.0f} µs of CPU for a request are over its budget of {step.cpu_us:,.0f} µs"
+
+
+def draw(report: Report) -> Iterator[str]:
+    """Yield the lines of a table, and what to say of it."""
+    width = max(len(row.step) for row in report.rows)
+    layers = list(dict.fromkeys(layer for row in report.rows for layer in row.layers))
+    titles = ["requests", "a second", *(TIMES if report.paced else ()), "CPU µs", *layers]
+    yield f"{report.scenario}: {report.load}; times in ms"
+    yield f"  {'':{width}}" + "".join(f"{title:>{WIDTH}}" for title in titles)
+    for row in report.rows:
+        times = (row.p50, row.p95, row.p99, row.most) if report.paced else ()
+        cpu = "-" if row.cpu_us is None else f"{row.cpu_us:,.0f}"
+        split = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
+        cells = [f"{row.requests:,}", f"{row.per_second:,.1f}", *(f"{value:.1f}" for value in times), cpu, *split]
+        yield f"  {row.step:{width}}" + "".join(f"{cell:>{WIDTH}}" for cell in cells)
+    yield from remark(report)
+
+
+def remark(report: Report) -> Iterator[str]:
+    """Yield what the numbers do not say by themselves."""
+    if report.memory_mb is not None:
+        yield f"  Memory of the service: {report.memory_mb:,.0f} MB."
+    yield f"  Sending a request took {report.own_cpu_us:.0f} µs of CPU besides."
+    if report.late_ms > MOST_LATE_MS:
+        yield f"  Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times."
+    for line in report.exceeded:
+        yield f"  {line}."

@@ -1,0 +1,45 @@
+# kit: updated by the template; extend it from app.py
+"""perf/budgets.toml: how large tables will be, and what a request may cost. It is the team's, and may be missing."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from service.kit.edge import CommandError
+
+FILE = Path("perf/budgets.toml")
+
+
+class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tables of the file.
+
+    `rows` has the rows of each table in production. `statements` has how many statements a request may make, by method
+    and path template, like "GET /v1/orders"; DEFAULT_STATEMENTS where it has none. `unused_indexes` has the reason for
+    each index that no statement uses.
+    """
+
+    rows: Mapping[str, int] = {}
+    statements: Mapping[str, int] = {}
+    unused_indexes: Mapping[str, str] = {}
+
+
+DEFAULT_ROWS = 1_000_000
+DEFAULT_STATEMENTS = 10
+
+
+class BudgetError(CommandError):
+    """The file cannot be read; the message says where."""
+
+
+def read(path: Path = FILE) -> Budgets:
+    """Return the team's budgets, or the defaults when there is no file."""
+    if not path.is_file():
+        return Budgets()
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        return msgspec.convert(content, Budgets)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BudgetError(f"{path}: {error}. Correct the file.") from None

@@ -1,1 +1,0 @@
-# kit: updated by the template

@@ -1,0 +1,96 @@
+import os
+from pathlib import Path
+
+import jwt
+import pytest
+from click.testing import CliRunner, Result
+from service.kit.auth import tokens
+from service.kit.auth.commands import make_key
+from service.kit.auth.issuer import AuthOptions, IssuerOptions
+from service.kit.server.cli import Wiring
+from service.kit.server.environment import Environment
+from service_tools.commands.token import print_token
+from service_tools.dev import credentials
+from service_tools.dev.credentials import FILE, CredentialsError
+
+
+class Issuing(Environment):
+    auth: IssuerOptions
+
+
+class Trusting(Environment):
+    auth: AuthOptions
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a key, and an environment without variables of tokens, which are restored afterwards."""
+    for name in ("SIGNING_KEY", "PUBLIC_KEY", "JWKS_URL", "ISSUER", "AUDIENCE"):
+        monkeypatch.setenv(f"AUTH_{name}", "")
+        monkeypatch.delenv(f"AUTH_{name}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(kind: type[Environment], *arguments: str) -> Result:
+    return CliRunner().invoke(print_token, arguments, obj=Wiring(kind, (), ""))
+
+
+def read_options(kind: type[Environment]) -> AuthOptions | IssuerOptions:
+    """Return the group `auth` of the environment."""
+    given = {name.removeprefix("AUTH_").lower(): value for name, value in os.environ.items() if name[:5] == "AUTH_"}
+    group = credentials.find_group(kind)
+    assert group
+    return group.model_validate(given)
+
+
+@pytest.mark.parametrize("kind", [Issuing, Trusting])
+def test_a_service_in_development_takes_the_token_that_the_command_prints(kind: type[Environment], folder: Path):
+    printed = call(kind, "--subject", "ada").output.strip()
+    credentials.provide(kind)
+    options = read_options(kind)
+    key = next(iter(options.open_keys().known.values()))
+    claims = jwt.decode(printed, key, ["EdDSA"], audience=options.audience, issuer=options.issuer)
+    assert claims["sub"] == "ada"
+    assert (folder / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_of_development_stays_and_a_key_of_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch):
+    credentials.provide(Issuing)
+    first = os.environ["AUTH_SIGNING_KEY"]
+    monkeypatch.delenv("AUTH_SIGNING_KEY")
+    credentials.provide(Issuing)
+    assert os.environ["AUTH_SIGNING_KEY"] == first
+    monkeypatch.setenv("AUTH_SIGNING_KEY", other := tokens.make_key())
+    credentials.provide(Issuing)
+    assert os.environ["AUTH_SIGNING_KEY"] == other
+
+
+def test_a_service_with_keys_from_elsewhere_keeps_them_and_gives_no_tokens(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AUTH_JWKS_URL", "https://issuer.test/jwks.json")
+    credentials.provide(Trusting)
+    assert "AUTH_SIGNING_KEY" not in os.environ
+    with pytest.raises(CredentialsError, match="Tokens come from elsewhere, as AUTH_JWKS_URL says"):
+        credentials.sign(Trusting)
+
+
+def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path):
+    credentials.provide(Environment)
+    assert "AUTH_SIGNING_KEY" not in os.environ
+    result = call(Environment)
+    assert (result.exit_code, list(folder.iterdir())) == (1, [])
+    assert "This service takes no tokens: its settings have no group `auth`." in result.output
+
+
+def test_a_broken_key_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AUTH_SIGNING_KEY", "broken")
+    with pytest.raises(CredentialsError, match=r"AUTH_SIGNING_KEY.*`uv run service key`"):
+        credentials.sign(Issuing)
+
+
+def test_the_command_makes_a_new_key_each_time_and_prints_its_public_half():
+    lines = [CliRunner().invoke(make_key, []).output.splitlines() for _ in range(2)]
+    assert lines[0] != lines[1]
+    variable, _, key = lines[0][0].partition("=")
+    assert variable == "AUTH_SIGNING_KEY"
+    assert lines[0][1] == f"# public half: {tokens.write_public(tokens.read_private(key).public_key())}"

@@ -1,0 +1,95 @@
+"""A small application on the kit's server that blocks its event loop, or works beside it, as it is told."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+from inside import offloaded
+from pydantic import SecretStr
+from service.kit.db.database import Database
+from service.kit.db.postgres import DatabaseOptions
+from service.kit.db.query import Query
+from service.kit.edge import asgi
+from service.kit.edge.edge import Edge, EdgeOptions
+from service.kit.edge.health import Health
+from service.kit.offload.offload import Offload, OffloadOptions
+from service.kit.server import logs, serve
+from service.kit.server.logs import LogOptions
+from service.kit.server.serve import ServerOptions
+from service.kit.server.watchdog import WatchdogOptions
+
+LIMITS = OffloadOptions(threads=8, thread_waiters=4, thread_wait=2, processes=1, drain_timeout=1)
+WATCH = WatchdogOptions(stuck=1.5)
+ONE = Query("select 1", int)
+
+
+class Application:
+    """Answers with what came of the call that the path names. The query is its number."""
+
+    def __init__(self) -> None:
+        self.db = Database(DatabaseOptions(url=SecretStr(os.environ["DATABASE"]), pool_size=2))
+        self.offload = Offload(LIMITS)
+
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self.live(receive, send)
+        scope["path_template"] = scope["path"]
+        result = await self.run(scope["path"], float(scope["query_string"] or 0))
+        await asgi.respond(send, 200, msgspec.json.encode(result), b"application/json", [])
+
+    async def live(self, receive: asgi.Receive, send: asgi.Send) -> None:
+        await send({"type": f"{(await receive())['type']}.complete"})
+        async with self.db, self.offload:
+            message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+
+    async def run(self, path: str, number: float) -> object:
+        match path:
+            case "/sleep":
+                time.sleep(number)  # noqa: ASYNC251 - the fault
+            case "/hold":
+                return bool(re.match("(a+)+$", "a" * 50 + "b"))  # takes years, and the GIL
+            case "/thread":
+                return await self.offload.in_thread(time.sleep, number)
+            case "/process":
+                return await self.offload.in_process(offloaded.compute, number)
+            case "/database":
+                return await self.db.fetch_one(ONE)
+            case "/wait":
+                await asyncio.sleep(number)
+        return os.getpid()
+
+
+async def find_no_fault() -> None:
+    """Say that all is well."""
+
+
+def create() -> asgi.App:
+    return Edge(Health(Application(), find_no_fault), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
+
+
+class Output:
+    """What the server has printed since the test began."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "output"
+        self.start = self.file.stat().st_size
+
+    def read(self) -> str:
+        return self.file.read_text()[self.start :]
+
+    def find(self, event: str) -> list[dict]:
+        """Return the lines of the log for what begins like this."""
+        lines = [json.loads(line) for line in self.read().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"].startswith(event)]
+
+
+if __name__ == "__main__":
+    logs.configure(LogOptions())
+    options = ServerOptions(port=int(sys.argv[1]), drain_timeout=2, kill_timeout=6)
+    serve.serve("inside.busy:create", options, logs=LogOptions(), watch=WATCH)

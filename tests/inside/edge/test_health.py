@@ -1,0 +1,77 @@
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from service import app
+from service.kit.db.postgres import DatabaseOptions
+from service.kit.edge import asgi, health
+from service.kit.edge.edge import Edge
+from service.kit.edge.health import Health
+from service.kit.migrate.migrate import MigrationOptions
+from service.settings import Settings
+
+from tests.kit.fixtures import open_client
+
+AWAY = DatabaseOptions(url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"))
+
+
+async def test_a_migrated_service_is_live_and_ready(client: httpx.AsyncClient):
+    for path in ("/livez", "/readyz"):
+        response = await client.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+        assert response.headers["cache-control"] == "no-store"
+
+
+async def test_it_is_not_ready_while_migrations_are_pending(settings: Settings, tmp_path: Path):
+    (tmp_path / "9999_later.sql").write_text("create table later ()")
+    changed = settings.model_copy(update={"migrations": MigrationOptions(folder=tmp_path)})
+    async with open_client(app.build(changed)) as client:
+        response = await client.get("/readyz")
+    assert response.status_code == 503
+    assert "9999_later.sql" in response.json()["detail"]
+    assert "service migrate" in response.json()["detail"]
+
+
+async def test_without_a_database_it_starts_and_is_live_and_not_ready():
+    async with open_client(app.build(Settings(database=AWAY))) as client:
+        ready = await client.get("/readyz")
+        assert (await client.get("/livez")).status_code == 200
+    assert ready.status_code == 503
+    assert ready.headers["retry-after"] == "1"
+    assert "127.0.0.1" not in ready.text
+
+
+async def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(health, "CHECK_SECONDS", 0.05)
+
+    async def hang() -> None:
+        await asyncio.sleep(60)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(Health(nothing, hang)))) as client:
+        response = await client.get("http://service.test/readyz")
+    assert response.status_code == 503
+
+
+async def test_many_probes_make_one_check():
+    checks = 0
+
+    async def count() -> None:
+        nonlocal checks
+        checks += 1
+        await asyncio.sleep(0.01)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(Health(nothing, count)))) as client:
+        responses = await asyncio.gather(*(client.get("http://service.test/readyz") for _ in range(20)))
+    assert {response.status_code for response in responses} == {200}
+    assert checks == 1
+
+
+async def test_health_answers_get_only(client: httpx.AsyncClient):
+    response = await client.post("/livez")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def nothing(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    raise AssertionError("health answers by itself")

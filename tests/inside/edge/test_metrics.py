@@ -1,0 +1,102 @@
+import asyncio
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from service.kit.db.database import Database
+from service.kit.db.postgres import DatabaseOptions
+from service.kit.edge import asgi, metrics
+from service.kit.edge.edge import Edge, EdgeOptions
+from service.kit.edge.metrics import Meters
+from service.kit.edge.problems import Problem
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
+    monkeypatch.delenv(metrics.SHARED, raising=False)
+    made = CollectorRegistry()
+    meters = Meters(made)
+    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    return made
+
+
+def test_a_request_is_counted_by_its_route_and_its_time_by_its_layers(registry: CollectorRegistry):
+    metrics.count_requests("GET", "/v1/orders/{id}", 200, [0.5, 0.25])
+    metrics.observe_layer("pool", [0.1, 0.2])
+    route = {"method": "GET", "route": "/v1/orders/{id}"}
+    assert registry.get_sample_value("http_requests_total", {**route, "status": "200"}) == 2
+    assert registry.get_sample_value("http_request_duration_seconds_sum", route) == 0.75
+    assert registry.get_sample_value("http_layer_duration_seconds_sum", {"layer": "pool"}) == pytest.approx(0.3)
+
+
+def test_many_times_are_counted_as_each_of_them_would_be(registry: CollectorRegistry):
+    times = [0, 0.0005, 0.001, 0.0010001, 0.3, 10, 11, 3600]
+    metrics.observe_layer("many", times)
+    for seconds in times:
+        metrics.meters().layers.labels("each").observe(seconds)
+    many, each = (
+        {
+            (sample.name, sample.labels.get("le")): sample.value
+            for sample in next(iter(metrics.meters().layers.collect())).samples
+            if sample.labels["layer"] == layer and not sample.name.endswith("_created")
+        }
+        for layer in ("many", "each")
+    )
+    assert many == each
+
+
+def test_a_caller_cannot_make_new_series_with_made_up_methods(registry: CollectorRegistry):
+    for number in range(50):
+        metrics.count_requests(f"BREW{number}", "unmatched", 405, [0.1])
+    made_up = {"method": "other", "route": "unmatched", "status": "405"}
+    assert registry.get_sample_value("http_requests_total", made_up) == 50
+    series = [sample for metric in registry.collect() for sample in metric.samples if "method" in sample.labels]
+    assert {sample.labels["method"] for sample in series} == {"other"}
+
+
+def test_a_refusal_is_counted_by_its_reason(registry: CollectorRegistry):
+    metrics.count_refusal("pool")
+    metrics.count_refusal("pool")
+    assert registry.get_sample_value("http_requests_refused_total", {"reason": "pool"}) == 2
+
+
+def test_a_pool_is_read_at_the_scrape(registry: CollectorRegistry):
+    lent = [1, 2, 3]
+    metrics.watch_pool("primary", 10, in_use=lambda: len(lent), waiting=lambda: 7)
+    lent.pop()
+    names = ("db_pool_connections_max", "db_pool_connections_in_use", "db_pool_waiting_requests")
+    assert [registry.get_sample_value(name, {"pool": "primary"}) for name in names] == [10, 2, 7]
+
+
+async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: CollectorRegistry):
+    async def rest(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        scope["path_template"] = "/rest"
+        await asyncio.sleep(0.05)
+        await asgi.respond(send, 200, b"", b"text/plain", [])
+
+    edge = Edge(rest, EdgeOptions(concurrency=1))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service.test") as client:
+        await asyncio.gather(client.get("/rest"), client.get("/rest"))
+    edge.journal.settle()
+    edge.admission.report()
+    answered = {"method": "GET", "route": "/rest", "status": "200"}
+    assert registry.get_sample_value("http_requests_total", answered) == 1
+    assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1
+
+
+async def test_a_pool_shows_what_it_lends_and_whom_it_refuses(registry: CollectorRegistry, database_url: str):
+    options = DatabaseOptions(url=SecretStr(database_url), pool_size=1, acquire_timeout=0.5)
+    async with Database(options) as db, db.connection():
+        with pytest.raises(Problem):
+            await db.connection().__aenter__()
+        assert registry.get_sample_value("db_pool_connections_in_use", {"pool": "primary"}) == 1
+    assert registry.get_sample_value("http_requests_refused_total", {"reason": "pool"}) == 1
+    assert registry.get_sample_value("db_pool_connections_in_use", {"pool": "replica"}) is None
+
+
+def test_names_and_units_are_those_of_prometheus(registry: CollectorRegistry):
+    for metric in registry.collect():
+        assert metric.type != "counter" or not metric.name.endswith("_total")  # it is added to the samples
+        assert metric.type != "histogram" or metric.name.endswith("_seconds")
+        assert metric.documentation

@@ -1,0 +1,54 @@
+"""A service that only exports, for tests in their process, and as one of its own: `python -m inside.exporting`."""
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from service.kit import web
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.edge import asgi
+from service.kit.edge.edge import Edge
+from service.kit.rows import formats
+from service.kit.rows.export import Export, Exports
+from service.kit.server import environment, logs, serve
+from service.kit.server.environment import Environment
+
+PAUSE = "case when id = 50000 then pg_sleep(60)::text end"
+MANY = "(select generate_series(1, 60000) as id) as many"
+QUERIES = {
+    "few": Query("select generate_series(1, 3) as id", int),
+    "none": Query("select 1 as id where false", int),
+    "endless": Query("select generate_series(1, 2000000000) as id", int),
+    "quiet": Query("select 1 as id from pg_sleep(60)", int),
+    "pausing": Query(f"select id, {PAUSE} as nap from {MANY}", int),
+    "failing": Query(f"select 1 / (50000 - id) as id from {MANY}", int),
+    "wrong": Query("select 1 / (2 - id) as id from (select generate_series(1, 3) as id) as n", int),
+    "gone": Query("select id from nowhere", int),
+}
+
+
+@get("/{name:str}")
+async def export(
+    exports: NamedDependency[Exports], name: FromPath[str], format: FromQuery[formats.Name | None] = None
+) -> Export:
+    """Export the rows of a statement."""
+    return exports.stream(QUERIES[name], name=name, form=format)
+
+
+def build(settings: Environment) -> asgi.App:
+    """Return the application."""
+    db = Database(settings.database)
+    part = web.Slice(Router("/", route_handlers=[export]))
+    app = web.build([part], [db], {"exports": Exports(db, settings.export)})
+    return Edge(app, settings.edge)
+
+
+def create() -> asgi.App:
+    """Return the application as a server process makes it."""
+    settings = environment.read(Environment)
+    logs.configure(settings.log)
+    return build(settings)
+
+
+if __name__ == "__main__":
+    serve.serve("inside.exporting:create", environment.read(Environment).server)

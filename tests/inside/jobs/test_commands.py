@@ -1,0 +1,29 @@
+"""`service jobs` and `service worker` say what to do when they cannot do what they were asked."""
+
+import pytest
+from inside.jobs import queue
+
+
+def test_a_service_that_does_not_say_how_its_worker_is_made_is_told_what_to_add(database_url: str):
+    result = queue.run("worker", url=database_url, FACTORY="")
+    assert result.returncode == 1
+    assert 'to __main__.py `beside={"worker": "service.app:create_worker"}`' in result.stderr
+
+
+@pytest.mark.parametrize("command", [("retry", "7"), ("drop", "7")])
+def test_an_unknown_id_is_named_and_nothing_is_changed(command: tuple[str, str], database_url: str):
+    result = queue.run("jobs", *command, url=database_url)
+    assert result.returncode == 1
+    assert result.stderr == "Error: No job is held under 7. `service jobs list` shows the ids; nothing was changed.\n"
+
+
+def test_a_retry_of_nothing_says_what_to_give(database_url: str):
+    result = queue.run("jobs", "retry", url=database_url)
+    assert result.returncode == 2
+    assert "Name the jobs, or say --all." in result.stderr
+
+
+def test_a_database_without_a_queue_says_what_to_run(empty_database_url: str):
+    result = queue.run("jobs", "list", url=empty_database_url)
+    assert result.returncode == 1
+    assert 'relation "kit.pgqueuer" does not exist: run `service migrate`.' in result.stderr

@@ -1,0 +1,74 @@
+"""Workers are told to stop: they finish what they can, and lose nothing."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from inside.jobs.queue import (
+    ask,
+    began,
+    check_effects,
+    count_picked,
+    execute,
+    find_child,
+    is_empty,
+    is_logged,
+    put,
+    read_log,
+    wait_until,
+    work,
+)
+from inside.jobs.working import WRITE, Task
+
+pytestmark = pytest.mark.faults
+
+
+async def test_a_process_whose_supervisor_is_killed_finishes_and_ends(url: str, tmp_path: Path):
+    await put(url, WRITE, Task(0, seconds=1))
+    with work(url, tmp_path) as process:
+        await wait_until(lambda: began(url, 1))
+        child = find_child(process)
+        process.kill()
+        await asyncio.to_thread(child.wait, 20)
+    assert await check_effects(url, 1) == 0
+    assert await is_empty(url)
+
+
+async def test_told_to_stop_it_takes_no_more_and_finishes_what_runs(url: str, tmp_path: Path):
+    await put(url, WRITE, *(Task(number, seconds=1) for number in range(30)))
+    with work(url, tmp_path) as process:
+        await wait_until(lambda: began(url, 1))
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    assert await count_picked(url) == 0
+    done = await ask(url, "select count(*) from effects")
+    assert done == await ask(url, "select count(*) from runs")
+    assert done + await ask(url, "select count(*) from kit.pgqueuer where status = 'queued'") == 30
+
+
+async def test_what_does_not_finish_in_time_goes_back_to_the_queue_as_if_it_had_not_run(url: str, tmp_path: Path):
+    ids = await put(url, WRITE, Task(0, seconds=100), Task(1, seconds=100))
+    deadlines = {"JOBS_DRAIN_TIMEOUT": "0.5", "JOBS_KILL_TIMEOUT": "5"}
+    with work(url, tmp_path, **deadlines) as process:
+        await wait_until(lambda: began(url, 2))
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    rows = await execute(url, "select status::text, attempts, queue_manager_id from kit.pgqueuer")
+    assert [tuple(row) for row in rows] == [("queued", 0, None)] * 2
+    noted = await execute(url, "select status::text, count(*) from kit.pgqueuer_log group by 1 order by 1")
+    assert [tuple(row) for row in noted] == [("picked", 2), ("queued", 4)], "what is not noted counts as a lost run"
+    (left,) = [line for line in read_log(tmp_path) if line["event"] == "jobs went back to the queue"]
+    assert left["ids"] == ids
+    assert not [line for line in read_log(tmp_path) if "Unhandled exception" in line["event"]]
+
+
+async def test_told_twice_it_ends_at_once(url: str, tmp_path: Path):
+    await put(url, WRITE, Task(0, seconds=100))
+    with work(url, tmp_path) as process:
+        await wait_until(lambda: began(url, 1))
+        process.send_signal(signal.SIGINT)
+        await wait_until(lambda: asyncio.to_thread(is_logged, tmp_path, "worker stops"))
+        process.send_signal(signal.SIGINT)
+        await asyncio.to_thread(process.wait, 5)
+    assert is_logged(tmp_path, "told to stop twice: ending at once")

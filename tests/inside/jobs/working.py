@@ -1,0 +1,124 @@
+"""A service whose jobs write down that they ran, for tests that kill its worker: `python -m inside.jobs.working`."""
+
+import asyncio
+import os
+import signal
+import time
+
+import msgspec
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.jobs import Hold, Job, JobOptions, Schedule, Worker, once
+from service.kit.server import cli, environment, logs
+from service.kit.server.environment import Environment
+
+TABLES = """
+create table runs (
+    name text not null,
+    number int not null,
+    job_id bigint not null,
+    attempt int not null,
+    since timestamptz not null default clock_timestamp(),
+    until timestamptz
+);
+create table effects (number int not null);
+"""
+
+begin = Query("insert into runs (name, number, job_id, attempt) values ($1, $2, $3, $4)", int)
+end = Query("update runs set until = clock_timestamp() where job_id = $1", int)
+affect = Query("insert into effects (number) values ($1)", int)
+count_effects = Query("select count(*) from effects where number = $1", int)
+
+
+class Settings(Environment):
+    """What a service of today has."""
+
+    jobs: JobOptions = JobOptions()
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A number to write down, after so many seconds."""
+
+    number: int
+    seconds: float = 0
+
+
+async def write(task: Task, job_id: int, attempt: int, db: Database) -> None:
+    """Write down that a run began, wait, and take effect once."""
+    await db.fetch(begin, "write", task.number, job_id, attempt)
+    await asyncio.sleep(task.seconds)
+    async with db.transaction() as connection:
+        if await once(connection, job_id):
+            await connection.fetch(affect, task.number)
+    await db.fetch(end, job_id)
+
+
+async def fail(task: Task, job_id: int, attempt: int, db: Database) -> None:
+    """Fail until an effect of the same number is there."""
+    await db.fetch(begin, "fail", task.number, job_id, attempt)
+    if not await db.fetch_one(count_effects, task.number):
+        raise RuntimeError(f"number {task.number} is broken")
+
+
+async def refuse(task: Task) -> None:
+    """Refuse for good."""
+    raise Hold(f"number {task.number} is not acceptable")
+
+
+async def wait_for_cancelled(task: Task) -> None:
+    """Wait for what nobody will finish."""
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
+
+
+async def die(task: Task, job_id: int, attempt: int, db: Database) -> None:
+    """End the process, as the system does when memory is short."""
+    await db.fetch(begin, "die", task.number, job_id, attempt)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def block(task: Task) -> None:
+    """Block the event loop."""
+    time.sleep(task.seconds)  # noqa: ASYNC251 - that is what it is for
+
+
+async def do_nothing(task: Task) -> None:
+    """Return at once."""
+
+
+NOTHING = Job("tests.nothing", Task, do_nothing)
+WRITE = Job("tests.write", Task, write)
+NARROW = Job("tests.narrow", Task, write, concurrency=3)
+FAIL = Job("tests.fail", Task, fail, attempts=3)
+REFUSE = Job("tests.refuse", Task, refuse)
+CANCELLED = Job("tests.cancelled", Task, wait_for_cancelled, attempts=1)
+SHORT = Job("tests.short", Task, write, attempts=1, timeout=0.2)
+DIE = Job("tests.die", Task, die, attempts=2)
+DOOMED = Job("tests.doomed", Task, write, attempts=2)
+BLOCK = Job("tests.block", Task, block, attempts=1)
+EVERY_2_SECONDS, DAILY = "* * * * * */2", "0 3 * * *"
+
+
+def create_worker() -> Worker:
+    """Return the worker."""
+    settings = environment.read(Settings)
+    logs.configure(settings.log)
+    db = Database(settings.jobs.share(settings.database))
+    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, DOOMED, BLOCK)
+    return Worker(jobs, settings.jobs, settings, resources=[db], dependencies={"db": db})
+
+
+def create_clock() -> Worker:
+    """Return a worker with nothing but schedules."""
+    settings = environment.read(Settings)
+    logs.configure(settings.log)
+    db = Database(settings.jobs.share(settings.database))
+    jobs = [Schedule(EVERY_2_SECONDS, WRITE, Task(7)), Schedule(DAILY, NOTHING, Task(8))]
+    return Worker(jobs, settings.jobs, settings, resources=[db], dependencies={"db": db})
+
+
+if __name__ == "__main__":
+    factory = os.environ.get("FACTORY", "create_worker")
+    beside = {"worker": f"inside.jobs.working:{factory}"} if factory else {}
+    cli.service(obj=cli.Wiring(Settings, (), create="", beside=beside))

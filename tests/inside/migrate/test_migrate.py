@@ -1,0 +1,157 @@
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+from service.kit.migrate import files, migrate
+from service.kit.migrate.migrate import MigrationError
+
+from tests.kit.schema import apply, ask
+
+COMMAND = [sys.executable, "-m", "service", "migrate"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "0001_notes.sql").write_text("create table notes (id int);\ninsert into notes values (1);\n")
+    (tmp_path / "0002_more.sql").write_text("alter table notes add text text;\ninsert into notes values (2, 'x');\n")
+    return tmp_path
+
+
+async def count_notes(url: str) -> object:
+    return await ask(url, "select count(*) from notes")
+
+
+def list_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what was printed about the files of the folder, and not about the kit's."""
+    return [line for line in result.stdout.splitlines() if "kit/" not in line]
+
+
+def run(url: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"DATABASE_URL": url, "MIGRATIONS_FOLDER": str(folder)}
+    return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, check=False, timeout=30)
+
+
+async def test_files_are_applied_once_and_in_order(empty_database_url: str, folder: Path):
+    assert await apply(empty_database_url, folder) == ["0001_notes.sql", "0002_more.sql"]
+    assert await apply(empty_database_url, folder) == []
+    (folder / "0003_last.sql").write_text("insert into notes values (3);")
+    assert await apply(empty_database_url, folder) == ["0003_last.sql"]
+    assert await count_notes(empty_database_url) == 3
+
+
+async def test_eight_processes_at_once_apply_each_file_exactly_once(empty_database_url: str, folder: Path):
+    results = await asyncio.gather(*(asyncio.to_thread(run, empty_database_url, folder) for _ in range(8)))
+    assert [result.stderr for result in results] == [""] * 8
+    applied = sorted(line.split()[1] for result in results for line in list_lines(result))
+    assert applied == ["0001_notes.sql", "0002_more.sql"]
+    assert await count_notes(empty_database_url) == 2
+
+
+async def test_an_edited_file_is_refused_and_nothing_is_applied(empty_database_url: str, folder: Path):
+    await apply(empty_database_url, folder)
+    (folder / "0001_notes.sql").write_text("create table notes (id bigint);")
+    (folder / "0003_last.sql").write_text("insert into notes values (3);")
+    with pytest.raises(MigrationError, match=r"0001_notes.sql differs .* Restore the file"):
+        await apply(empty_database_url, folder)
+    assert await count_notes(empty_database_url) == 2
+
+
+async def test_line_endings_of_the_checkout_do_not_count_as_an_edit(empty_database_url: str, folder: Path):
+    await apply(empty_database_url, folder)
+    path = folder / "0001_notes.sql"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert await apply(empty_database_url, folder) == []
+
+
+async def test_a_file_that_fails_half_way_leaves_nothing_and_can_be_corrected(empty_database_url: str, folder: Path):
+    broken = folder / "0002_more.sql"
+    correct = broken.read_text()
+    broken.write_text("insert into notes values (9);\n\nalter table nothing add x int;\n")
+    with pytest.raises(MigrationError, match=r'0002_more.sql.*"nothing" does not exist.*Nothing of this file'):
+        await apply(empty_database_url, folder)
+    assert await count_notes(empty_database_url) == 1
+    broken.write_text(correct)
+    assert await apply(empty_database_url, folder) == ["0002_more.sql"]
+
+
+async def test_a_syntax_error_is_named_with_its_line(empty_database_url: str, folder: Path):
+    (folder / "0002_more.sql").write_text("insert into notes values (9);\n\ncreate tabel x ();\n")
+    with pytest.raises(MigrationError, match=r"0002_more.sql, line 3: syntax error"):
+        await apply(empty_database_url, folder)
+
+
+async def test_a_locked_table_is_given_up_and_traffic_passes_meanwhile(empty_database_url: str, folder: Path):
+    await apply(empty_database_url, folder)
+    (folder / "0003_last.sql").write_text("alter table notes add more text;")
+    reader, other = [await asyncpg.connect(empty_database_url) for _ in range(2)]
+    async with reader.transaction():
+        await reader.fetch("select * from notes")
+        migrating = asyncio.create_task(apply(empty_database_url, folder))
+        deadline = time.monotonic() + 10
+        while not migrating.done():
+            assert time.monotonic() < deadline
+            await other.fetch("select * from notes", timeout=2)
+            await asyncio.sleep(0.02)
+        with pytest.raises(MigrationError, match=r"0003_last.sql.*2 tries.*Nothing was changed"):
+            await migrating
+    assert await apply(empty_database_url, folder) == ["0003_last.sql"]
+    await reader.close()
+    await other.close()
+
+
+async def test_a_running_file_stands_by_name_in_the_list_of_sessions(empty_database_url: str, folder: Path):
+    (folder / "0002_more.sql").write_text("select pg_sleep(1)")
+    migrating = asyncio.create_task(apply(empty_database_url, folder))
+    query = "select max(query) like '%0002_more.sql%' from pg_stat_activity where application_name = 'service migrate'"
+    while not await ask(empty_database_url, query):
+        assert not migrating.done()
+    await migrating
+
+
+async def test_a_process_waits_for_one_that_migrates_and_not_for_ever(empty_database_url: str, folder: Path):
+    holder = await asyncpg.connect(empty_database_url)
+    await holder.execute("select pg_advisory_lock($1)", migrate.ADVISORY_LOCK)
+    with pytest.raises(MigrationError, match="Another process has been migrating"):
+        await apply(empty_database_url, folder, wait=0.3)
+    waiting = asyncio.create_task(apply(empty_database_url, folder))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    await holder.close()
+    assert len(await waiting) == 2
+
+
+async def test_check_and_list_change_nothing(empty_database_url: str, folder: Path):
+    pending = await asyncio.to_thread(run, empty_database_url, folder, "--check")
+    assert pending.returncode == 1
+    assert [line.split() for line in list_lines(pending)] == [
+        ["0001_notes.sql", "pending"],
+        ["0002_more.sql", "pending"],
+    ]
+    await apply(empty_database_url, folder)
+    assert (await asyncio.to_thread(run, empty_database_url, folder, "--check")).returncode == 0
+    (folder / "0003_last.sql").write_text("insert into notes values (3);")
+    listed = await asyncio.to_thread(run, empty_database_url, folder, "--list")
+    assert listed.returncode == 0
+    names, states = zip(*(line.split(maxsplit=1) for line in list_lines(listed)), strict=True)
+    assert names == ("0001_notes.sql", "0002_more.sql", "0003_last.sql")
+    assert [state.strip() == "pending" for state in states] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("2_x.sql", "name it like"), ("0002_X.sql", "name it like"), ("0002_other.sql", "renumber the newer")],
+)
+def test_a_misnamed_or_doubled_file_is_refused(folder: Path, name: str, advice: str):
+    (folder / name).write_text("select 1")
+    with pytest.raises(MigrationError, match=advice):
+        files.read_all(folder)
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path):
+    with pytest.raises(MigrationError, match="MIGRATIONS_FOLDER"):
+        files.read_all(tmp_path / "nowhere")

@@ -1,0 +1,65 @@
+"""PgBouncer in transaction mode, in front of the PostgreSQL of the tests."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from socket import create_connection
+from urllib.parse import parse_qs, urlsplit
+
+from tests.kit.processes import find_port
+
+PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+SERVER_CONNECTIONS = 2
+
+CONFIGURATION = """
+[databases]
+* = {target} user={user}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {size}
+"""
+
+
+@contextmanager
+def run(url: str) -> Generator[str]:
+    """Run a PgBouncer in front of the server of a URL. Yield the URL that leads through it."""
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query)["host"][0]
+    target = f"host={host} port={parts.port or 5432}" + (f" password={parts.password}" if parts.password else "")
+    port = find_port()
+    account = "embedded_postgres" if os.geteuid() == 0 else None  # PgBouncer refuses to be root
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        text = CONFIGURATION.format(target=target, user=parts.username, port=port, size=SERVER_CONNECTIONS)
+        (folder / "pgbouncer.ini").write_text(text)
+        with (folder / "output").open("w") as output:
+            process = subprocess.Popen(
+                [str(PROGRAM), folder / "pgbouncer.ini"], user=account, stdout=output, stderr=output
+            )
+        try:
+            wait_until_listening(process, port, folder / "output")
+            yield f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def wait_until_listening(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+    """Return when it accepts connections."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"PgBouncer does not listen: {output.read_text()}")

@@ -1,0 +1,171 @@
+import csv
+import io
+import json
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from service.kit.db import errors
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.edge.problems import Problem
+from service.kit.rows import formats
+from service.kit.rows.export import Exports
+from service.settings import Settings
+
+HOSTILE = [
+    "",
+    "'",
+    "''; drop table orders; --",
+    '"quoted", and with a comma',
+    "back\\slash and \\n and \\u0041 and a last \\",
+    "$1 and $2 and $$ and :x and %s and {0}",
+    "E'\\x41'",
+    "tab\tnew\nline\r\nreturn\r",
+    "control \x01 and \x02 and \x1f and \x7f",
+    "\\.",
+    "\\N",
+    "null",
+    " spaces ",
+    "=HYPERLINK(1)",
+    "größe 價格 🧾 \u2028 \ufeff",
+    "--comment /* and */",
+]
+
+ECHO = Query("select $1::text as text, $2::text[] as texts, $1 = $3 as same -- not $1", str)
+TYPES = Query(
+    """
+    select true as yes, null::bool as unknown, null::text as nothing, 2::bigint ^ 62 as float,
+           9007199254740993 as large, 12.30::numeric as amount, $1::timestamptz as at,
+           'infinity'::timestamptz as never, $2::uuid as id, date '2026-01-31' as day,
+           interval '1 day 2 hours' as lasts, '{"a": [1,\r\n2]}'::json as written, '{"b": "\\n"}'::jsonb as stored,
+           array[1, null] as numbers, row(1, 'x') as pair, 1 as "an ""odd"" {} name"
+    """,
+    str,
+)
+AT = datetime(2026, 1, 31, 9, 30, 0, 120000, tzinfo=UTC)
+KEY = UUID(int=7)
+
+
+@pytest_asyncio.fixture
+async def exports(settings: Settings) -> AsyncGenerator[Exports]:
+    async with Database(settings.database) as db:
+        yield Exports(db)
+
+
+async def fetch(exports: Exports, form: formats.Name, query: Query, *args: object) -> list[dict[str, Any]]:
+    """Return the exported rows as a reader of the format finds them."""
+    transport = httpx.ASGITransport(exports.stream(query, *args, name="rows", form=form))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        text = (await client.get("/")).content.decode()
+    if form == "csv":
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+    assert text.endswith("\n")
+    return [json.loads(line) for line in text.removesuffix("\n").split("\n")]
+
+
+@pytest.mark.parametrize("conforming", ["on", "off"])
+async def test_hostile_arguments_come_out_as_they_went_in(exports: Exports, database_url: str, conforming: str):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        f"alter database {connection._params.database} set standard_conforming_strings = {conforming}"
+    )
+    await connection.close()
+    for value in HOSTILE:
+        (row,) = await fetch(exports, "csv", ECHO, value, HOSTILE, value)
+        assert (row["text"], json.loads(row["texts"]), row["same"]) == (value, HOSTILE, "true")
+        (line,) = await fetch(exports, "ndjson", ECHO, value, HOSTILE, value)
+        assert line == {"text": value, "texts": HOSTILE, "same": True}
+
+
+async def test_a_character_that_cannot_be_stored_is_a_422(exports: Exports):
+    with pytest.raises(asyncpg.DataError) as caught:
+        await fetch(exports, "csv", ECHO, "a\x00b", [], "")
+    problem = errors.explain(caught.value, {})
+    assert problem is not None
+    assert problem.status == 422
+
+
+async def test_csv_spells_values_as_the_json_of_the_api(exports: Exports):
+    (row,) = await fetch(exports, "csv", TYPES, AT, KEY)
+    assert row == {
+        "yes": "true",
+        "unknown": "",
+        "nothing": "",
+        "float": "4.611686018427388e+18",
+        "large": "9007199254740993",
+        "amount": "12.30",
+        "at": "2026-01-31T09:30:00.120000Z",
+        "never": "infinity",
+        "id": str(KEY),
+        "day": "2026-01-31",
+        "lasts": "P1DT2H",
+        "written": '{"a": [1,\r\n2]}',
+        "stored": '{"b": "\\n"}',
+        "numbers": "[1,null]",
+        "pair": '{"f1":1,"f2":"x"}',
+        'an "odd" {} name': "1",
+    }
+
+
+async def test_ndjson_has_the_values_of_the_json_of_the_api(exports: Exports):
+    (row,) = await fetch(exports, "ndjson", TYPES, AT, KEY)
+    assert (datetime.fromisoformat(row.pop("at")), Decimal(row.pop("amount"))) == (AT, Decimal("12.30"))
+    assert row == {
+        "yes": True,
+        "unknown": None,
+        "nothing": None,
+        "float": 2.0**62,
+        "large": 9007199254740993,
+        "never": "infinity",
+        "id": str(KEY),
+        "day": "2026-01-31",
+        "lasts": "P1DT2H",
+        "written": {"a": [1, 2]},
+        "stored": {"b": "\n"},
+        "numbers": [1, None],
+        "pair": {"f1": 1, "f2": "x"},
+        'an "odd" {} name': 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("accept", "name"),
+    [
+        (None, "csv"),
+        ("*/*", "csv"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "csv"),
+        ("application/x-ndjson", "ndjson"),
+        ("APPLICATION/X-NDJSON ; q=0.5", "ndjson"),
+        ("text/csv;q=0.1, application/*;q=0.2", "ndjson"),
+        ("text/csv;q=0, */*", "ndjson"),
+        ("text/csv;header=present", "csv"),
+        ("application/json", None),
+        ("text/csv;q=0", None),
+        ("text/csv;q=high", None),
+        (";;,", None),
+    ],
+)
+def test_the_accept_header_chooses(accept: str | None, name: str | None):
+    headers = [] if accept is None else [(b"accept", accept.encode())]
+    if name is None:
+        with pytest.raises(Problem, match="format=csv") as caught:
+            formats.choose(None, {"headers": headers})
+        assert caught.value.status == 406
+    else:
+        assert formats.choose(None, {"headers": headers}).name == name
+
+
+def test_a_named_format_wins_over_the_header():
+    assert formats.choose("ndjson", {"headers": [(b"accept", b"text/csv")]}).name == "ndjson"
+
+
+def test_several_accept_headers_are_one_list():
+    headers = [(b"accept", b"application/json"), (b"accept", b"application/x-ndjson")]
+    assert formats.choose(None, {"headers": headers}).name == "ndjson"

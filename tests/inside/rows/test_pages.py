@@ -1,0 +1,87 @@
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+from uuid import UUID, uuid4
+
+import pytest
+from service.kit.edge.problems import Problem
+from service.kit.rows import pages
+from service.kit.rows.pages import Keyset
+
+KEY = (datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), uuid4())
+
+
+def make_keyset(*identity: object) -> Keyset[datetime, UUID]:
+    return Keyset(tuple[datetime, UUID], *identity)
+
+
+def is_refused(keyset: Keyset[datetime, UUID], cursor: str) -> bool:
+    try:
+        keyset.open(cursor)
+    except Problem as problem:
+        return problem.status == 422 and [error.field for error in problem.errors] == ["cursor"]
+    return False
+
+
+def test_a_cursor_returns_its_key_to_the_microsecond():
+    assert make_keyset("orders", "paid").open(make_keyset("orders", "paid").seal(KEY)) == KEY
+
+
+def test_a_cursor_is_bound_to_the_list_its_sort_and_its_filters():
+    cursor = make_keyset("orders", "created_at", "paid", None).seal(KEY)
+    for identity in [
+        ("customers", "created_at", "paid", None),
+        ("orders", "-created_at", "paid", None),
+        ("orders", "created_at", None, "paid"),
+        ("orders", "created_at", "paid"),
+        (),
+    ]:
+        assert is_refused(make_keyset(*identity), cursor)
+
+
+def test_a_cursor_with_any_character_changed_or_cut_is_refused():
+    keyset = make_keyset("orders")
+    cursor = keyset.seal(KEY)
+    for position, character in enumerate(cursor):
+        for other in {"A", "z", "9", "_", "=", "é", "\x00"} - {character}:
+            assert is_refused(keyset, cursor[:position] + other + cursor[position + 1 :]), (position, other)
+        assert is_refused(keyset, cursor[:position])
+        assert is_refused(keyset, cursor[position + 1 :])
+    assert is_refused(keyset, cursor + "A")
+    assert is_refused(keyset, cursor + "=")
+
+
+def test_a_sealed_key_of_another_shape_is_refused():
+    keyset = make_keyset("orders")
+    other = Keyset(tuple[str], "orders").seal(("x",))
+    assert is_refused(keyset, other)
+    assert is_refused(keyset, urlsafe_b64encode(b"\xc1" * 40).decode())
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5])
+def test_a_list_that_ends_within_the_page_has_no_next(rows: int):
+    page = Keyset(tuple[int], "numbers").cut(list(range(rows)), 5, lambda number: (number,))
+    assert (page.data, page.next) == (list(range(rows)), None)
+
+
+def test_the_next_page_starts_after_the_last_row_that_is_shown():
+    keyset = Keyset(tuple[int], "numbers")
+    page = keyset.cut([10, 20, 30], 2, lambda number: (number,))
+    assert page.data == [10, 20]
+    assert page.next is not None
+    assert keyset.open(page.next) == (20,)
+
+
+def test_the_link_keeps_the_query_and_replaces_the_cursor():
+    header = pages.link([("status", "paid & sent"), ("cursor", "old"), ("limit", "5")], "new")["Link"]
+    target, relation = header.removeprefix("<?").split(">; ")
+    assert relation == 'rel="next"'
+    assert parse_qsl(target) == [("status", "paid & sent"), ("limit", "5"), ("cursor", "new")]
+    assert pages.link([], None) == {}
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 1, 1), datetime.fromisoformat("0001-01-01T00:00:00+05:00")])
+def test_a_moment_without_offset_or_outside_of_utc_is_refused(value: datetime):
+    with pytest.raises(Problem) as caught:
+        pages.instant("since", value, pages.EARLIEST)
+    assert caught.value.errors[0].field == "since"

@@ -1,0 +1,62 @@
+import os
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from inside import stand_in
+from inside.stand_in import Server, wait_for
+from service.kit.edge.metrics import SHARED
+from service.kit.server.logs import MetricsOptions
+from service.kit.server.serve import offer_metrics
+
+pytestmark = pytest.mark.faults
+
+REQUEST = b"GET /work HTTP/1.1\r\nhost: test\r\n\r\n"
+
+
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+def test_a_client_that_says_nothing_or_half_or_no_more_is_cut_off(tmp_path: Path):
+    with stand_in.run(tmp_path, idle_timeout=0.5) as server:
+        for said in (b"", REQUEST[:10], REQUEST):
+            with connect(server) as client:
+                client.sendall(said)
+                while client.recv(1000):  # nothing is left to read once the server has closed
+                    pass
+
+
+def test_a_connection_too_many_waits_until_another_ends(tmp_path: Path):
+    with ExitStack() as stack:
+        server = stack.enter_context(stand_in.run(tmp_path, connections=2, idle_timeout=60))
+        first, second, third = (stack.enter_context(connect(server)) for _ in range(3))
+        for client in (first, second):
+            client.sendall(REQUEST)
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        third.sendall(REQUEST)
+        third.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            third.recv(1000)
+        first.close()
+        third.settimeout(10)
+        assert third.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_line_of_the_server_has_the_form_of_ours(tmp_path: Path):
+    with stand_in.run(tmp_path) as server:
+        assert httpx.get(f"{server.url}/work").status_code == 200
+        wait_for(lambda: '"event":"Started worker-1"' in server.output.replace(": ", ":"))
+        assert all(line.startswith("{") for line in server.output.splitlines())
+
+
+def test_a_port_for_metrics_that_is_taken_and_that_nobody_chose_does_not_stop_the_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    with socket.create_server(("127.0.0.1", 0)) as taken, ExitStack() as stack:
+        options = MetricsOptions.model_construct(set(), host="127.0.0.1", port=taken.getsockname()[1])
+        offer_metrics(stack, options, tmp_path, "service")
+        assert SHARED not in os.environ
+    assert "Set METRICS_PORT" in capsys.readouterr().out

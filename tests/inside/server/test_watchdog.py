@@ -1,0 +1,66 @@
+import asyncio
+import time
+
+import pytest
+from service.kit.edge import metrics
+from service.kit.server.watchdog import Watchdog, WatchdogOptions
+
+OPTIONS = WatchdogOptions(lag=0.04, stuck=0)
+
+
+def make(options: WatchdogOptions = OPTIONS) -> Watchdog:
+    return Watchdog(asyncio.get_running_loop(), options)
+
+
+async def test_a_loop_that_ticks_is_not_blocked():
+    watchdog = make()
+    for _ in range(100):
+        watchdog.ticks += 1
+        await asyncio.to_thread(watchdog.look, 0.03, 0.03)
+    assert watchdog.blocked == 0
+
+
+async def test_a_loop_that_stands_still_is_reported_once_and_again_the_next_time():
+    watchdog = make()
+    for _ in range(2):
+        for _ in range(100):
+            await asyncio.to_thread(watchdog.look, 0.01, 0)
+        watchdog.ticks += 1
+        await asyncio.to_thread(watchdog.look, 0.01, 0)
+    assert watchdog.blocked == 2
+
+
+async def test_a_suspended_process_is_not_a_blocked_one_and_a_call_that_holds_the_gil_is():
+    watchdog = make()
+    await asyncio.to_thread(watchdog.look, 3600, 0)
+    assert watchdog.blocked == 0
+    watchdog = make()
+    await asyncio.to_thread(watchdog.look, 0.5, 0.5)
+    assert watchdog.blocked == 1
+
+
+async def test_the_end_is_put_off_long_before_it_comes_however_much_lag_is_allowed():
+    for options in (WatchdogOptions(lag=3600), WatchdogOptions(lag=3600, stuck=2), WatchdogOptions()):
+        watchdog = make(options)
+        assert watchdog.beat <= watchdog.limit / 4
+
+
+async def test_how_late_the_loop_is_can_be_seen_by_prometheus():
+    def count() -> float:
+        (family,) = metrics.meters().lag.collect()
+        return next(sample.value for sample in family.samples if sample.name.endswith("_count"))
+
+    before = count()
+    with make():
+        await asyncio.sleep(0.1)
+    seen = count()
+    assert seen > before
+    await asyncio.sleep(0.05)
+    assert count() == seen
+
+
+async def test_a_blocked_loop_is_named_with_the_line_that_blocks_it(capsys: pytest.CaptureFixture[str]):
+    with make() as watchdog:
+        time.sleep(0.5)  # noqa: ASYNC251 - the fault
+    assert watchdog.blocked == 1
+    assert "time.sleep(0.5)" in capsys.readouterr().out

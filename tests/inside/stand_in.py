@@ -1,0 +1,127 @@
+"""A small application on the kit's server, in a process of its own, which writes down what reached it."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+import httpx
+import psutil
+from service.kit.edge import asgi, context
+from service.kit.edge.edge import Edge
+from service.kit.edge.health import Health
+from service.kit.server import logs, serve
+from service.kit.server.logs import LogOptions, MetricsOptions
+from service.kit.server.serve import ServerOptions
+
+from tests.kit.processes import ROOT, find_port, start, wait_until_live
+
+
+def note(line: str) -> None:
+    """Write a line to the ledger, whole even if several workers do so at once."""
+    ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(ledger, f"{line}\n".encode())
+    os.close(ledger)
+
+
+async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    if scope["type"] == "lifespan":
+        await send({"type": f"{(await receive())['type']}.complete"})
+        message = await receive()
+        note("closed")
+        return await send({"type": f"{message['type']}.complete"})
+    note(f"{scope['path']} {scope['query_string'].decode()}")
+    scope["path_template"] = scope["path"]
+    match scope["path"]:
+        case "/work":
+            with context.Span("pool"):
+                await asyncio.sleep(0.02)
+        case "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while True:
+                await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        case "/upload":
+            while (await receive()).get("more_body"):
+                pass
+        case "/block":
+            time.sleep(60)  # noqa: ASYNC251 - the fault
+    await asgi.respond(send, 200, b"done", b"text/plain", [])
+
+
+async def find_no_fault() -> None:
+    """Say that all is well."""
+
+
+def create() -> asgi.App:
+    return Edge(Health(application, find_no_fault))
+
+
+@dataclass
+class Server:
+    """A running stand-in."""
+
+    process: Popen[bytes]
+    folder: Path
+    port: int
+    metrics_port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ledger(self) -> list[str]:
+        path = self.folder / "ledger"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def output(self) -> str:
+        return (self.folder / "output").read_text()
+
+    def find_workers(self) -> list[int]:
+        """Return the ids of the worker processes."""
+        children = psutil.Process(self.process.pid).children()
+        return [child.pid for child in children if "--multiprocessing-fork" in child.cmdline()]
+
+    def read_metric(self, sample: str) -> float:
+        """Return the value of a sample, written as Prometheus writes it; 0 if it is not there."""
+        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Return when a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+
+
+@contextmanager
+def run(folder: Path, **options: float) -> Generator[Server]:
+    """Serve the stand-in until the block ends."""
+    port, metrics_port = find_port(), find_port()
+    given = ServerOptions.model_validate({"port": port, **options}).model_dump_json()
+    command = [sys.executable, "-m", "inside.stand_in", given, str(metrics_port)]
+    paths = {"PYTHONPATH": str(ROOT), "LEDGER": str(folder / "ledger")}
+    with start(cwd=folder, command=command, **paths) as process:
+        made = Server(process, folder, port, metrics_port)
+        wait_until_live(process, made.url)
+        yield made
+
+
+if __name__ == "__main__":
+    serving, at = ServerOptions.model_validate_json(sys.argv[1]), MetricsOptions(port=int(sys.argv[2]))
+    logs.configure(LogOptions())
+    serve.serve("inside.stand_in:create", serving, logs=LogOptions(), metrics=at)

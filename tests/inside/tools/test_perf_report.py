@@ -1,0 +1,57 @@
+import pytest
+from service_tools.perf import report
+from service_tools.perf.client import NO_ANSWER, Sample
+from service_tools.perf.report import Report
+from service_tools.perf.scenario import Step
+
+EXPECTED = {"read": 200}
+
+
+def make(milliseconds: float, status: int = 200, timing: str = "") -> Sample:
+    return Sample("read", status, milliseconds / 1000, 0, timing.encode())
+
+
+def test_percentiles_are_those_of_the_samples():
+    row = report.summarise("read", EXPECTED, [make(number) for number in range(200, 0, -1)], 10, None)
+    assert (row.p50, row.p95, row.p99, row.most) == pytest.approx((100, 190, 198, 200))
+    assert (row.requests, row.per_second, row.cpu_us) == (200, 20, None)
+    assert report.summarise("read", EXPECTED, [], 10, 0.5).most == 0
+
+
+def test_what_was_not_expected_is_counted_by_status():
+    samples = [make(1), make(1, 503), make(1, 503), make(1, NO_ANSWER)]
+    assert report.summarise("read", EXPECTED, samples, 1, None).errors == {"503": 2, "no answer": 1}
+
+
+def test_processor_time_is_shared_among_the_requests_and_layers_are_means_of_those_that_tell():
+    samples = [make(1, timing="pool;dur=1, database;dur=3.5"), make(1, timing="database;dur=1.5"), make(1)]
+    row = report.summarise("read", EXPECTED, samples, 1, 0.003)
+    assert row.cpu_us == pytest.approx(1000)
+    assert row.layers == {"pool": 0.5, "database": 2.5}
+
+
+def test_what_exceeds_its_budget_is_told_where_this_kind_of_load_tells_it():
+    steps = [Step("read", "GET /", p99_ms=5, cpu_us=900)]
+    rows = [report.summarise("read", EXPECTED, [make(9), make(1, 404)], 1, 0.002)]
+    wrong = "read: 1 of 2 were not answered 200, but 404"
+    slow, dear = "its p99 of 9.0 ms is over its budget of 5 ms", "1,000 µs of CPU for a request are over its budget"
+    paced, unpaced = (list(report.find_exceeded(steps, rows, paced)) for paced in (True, False))
+    assert (paced[0], unpaced[0]) == (wrong, wrong)
+    assert len(paced) == len(unpaced) == 2
+    assert slow in paced[1]
+    assert dear in unpaced[1]
+
+
+def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine():
+    rows = [report.summarise("read", EXPECTED, [make(2, timing="pool;dur=1")], 1, None)]
+    lines = list(report.draw(Report("carts", "1 a second", rows, True, 12.0, 30.0, 80.0, ["read: something"])))
+    assert lines[0] == "carts: 1 a second; times in ms"
+    assert "p99" in lines[1]
+    assert lines[1].endswith("pool")
+    assert lines[2].split() == ["read", "1", "1.0", "2.0", "2.0", "2.0", "2.0", "-", "1.000"]
+    assert "80 MB" in lines[3]
+    assert "30 µs" in lines[4]
+    assert "12 ms late" in lines[5]
+    assert lines[6] == "  read: something."
+    unpaced = list(report.draw(Report("carts", "as fast as it goes", rows, False, 0, 30, None, [])))
+    assert "p99" not in unpaced[1]

@@ -1,0 +1,118 @@
+import json
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import service
+from service.kit.db import query
+from service.kit.db.query import Query
+from service_tools.dev import embedded
+from service_tools.sql import plans, records, report, survey
+from service_tools.sql.survey import Entry
+
+from tests.kit.processes import ROOT, run
+
+NAMES = sorted(name for name, _ in query.find(service))
+
+
+@pytest.fixture(scope="module")
+def project() -> Generator[Path]:
+    """A folder with migrations and a running database, to run tools in: not pytest's, see test_development."""
+    with tempfile.TemporaryDirectory(prefix="service-plans-") as folder, embedded.run(Path(folder, ".postgres")):
+        shutil.copytree(ROOT / "migrations", Path(folder, "migrations"))
+        yield Path(folder)
+
+
+def test_the_plans_of_all_statements_are_listed_recorded_and_compared(project: Path):
+    listed = run("plans", "--json", cwd=project)
+    assert listed.returncode == 0, listed.stderr
+    assert [entry["name"] for entry in json.loads(listed.stdout)] == NAMES
+    assert run("plans", "--record", cwd=project).returncode == 0
+    assert run("plans", "--check", cwd=project).returncode == 0
+    (project / "perf" / "plans" / "gone.txt").write_text("gone.read_gone\n  Seq Scan gone\n")
+    changed = run("plans", "--check", cwd=project)
+    assert changed.returncode == 1
+    assert "-gone.read_gone" in changed.stdout
+    assert "service plans --record" in changed.stdout
+    run("plans", "--record", cwd=project)
+    assert not (project / "perf" / "plans" / "gone.txt").exists()
+
+
+def test_an_unknown_statement_is_refused_with_those_there_are(project: Path):
+    result = run("plans", "orders.nothing", cwd=project)
+    assert result.returncode == 1
+    assert "There is no statement orders.nothing" in result.stderr
+
+
+def test_a_budget_that_cannot_be_read_is_named(project: Path):
+    file = project / "perf" / "budgets.toml"
+    file.parent.mkdir(exist_ok=True)
+    for content, complaint in [
+        ("[rows", "end of document"),
+        ('[rows]\norders = "many"\n', "$.rows"),
+        ("[sizes]\n", "sizes"),
+    ]:
+        file.write_text(content)
+        result = run("plans", cwd=project)
+        assert result.returncode == 1
+        assert "perf/budgets.toml: " in result.stderr
+        assert complaint in result.stderr
+        assert "Traceback" not in result.stderr
+    file.unlink()
+
+
+def test_the_slowest_statements_of_a_database_are_shown_and_a_database_that_does_not_count_is_explained(
+    project: Path, database_url: str
+):
+    counted = run("queries", cwd=project)
+    assert counted.returncode == 0, counted.stderr
+    assert "calls" in counted.stdout.splitlines()[0]
+    result = run("queries", cwd=project, DATABASE_URL=database_url)
+    assert result.returncode == 1
+    assert "shared_preload_libraries" in result.stderr
+    wrong = run("queries", cwd=project, DATABASE_URL="mysql://host/name")
+    assert wrong.returncode == 1
+    assert "Traceback" not in wrong.stderr
+
+
+async def test_a_statement_is_run_with_its_sample_and_rolled_back(database_url: str):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("create table notes (id int, note text)")
+    insert = Query("insert into notes (id) values ($1)", int, sample="select 7")
+    assert await survey.run(connection, Query("select 1", int)) is None
+    assert await survey.run(connection, Query("select $1::int", int, sample="select id from notes")) is None
+    node = await survey.run(connection, insert)
+    assert node is not None
+    assert node.kind == "ModifyTable"
+    assert "ms" in plans.compare(node)
+    assert await connection.fetchval("select count(*) from notes") == 0
+    await connection.close()
+
+
+async def test_the_report_shows_every_statement_and_escapes_what_it_shows(database_url: str):
+    connection = await asyncpg.connect(database_url)
+    query = Query("select '<script>' as text where 1 < $1", str)
+    entry = Entry("notes.read_note", query, await plans.explain(connection, query.sql), [])
+    await connection.close()
+    page = report.render([entry], {})
+    assert "notes.read_note" in page
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_recorded_plans_leave_out_what_changes_from_machine_to_machine(tmp_path: Path):
+    node = plans.read(
+        {"Node Type": "Index Scan", "Index Name": "i", "Relation Name": "t", "Total Cost": 1.5, "Plan Rows": 3}
+    )
+    written = records.write([Entry("notes.read_note", Query("select 1", int), node, [])], tmp_path)
+    assert [path.read_text() for path in written] == ["notes.read_note\n  Index Scan i on t\n"]
+
+
+def test_a_part_of_a_slice_has_a_file_of_its_own_and_no_statement_is_left_out(tmp_path: Path):
+    names = ["notes.a", "notes.parts.b", "notes.z"]
+    written = records.write([Entry(name, Query("select 1", int), None, []) for name in names], tmp_path)
+    kept = {path.name: [line for line in path.read_text().splitlines() if line in names] for path in written}
+    assert kept == {"notes.txt": ["notes.a", "notes.z"], "notes.parts.txt": ["notes.parts.b"]}

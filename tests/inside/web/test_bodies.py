@@ -1,0 +1,67 @@
+import msgspec
+import pytest
+from service.kit.edge.problems import Problem
+from service.kit.web import bodies
+
+
+class Line(msgspec.Struct, forbid_unknown_fields=True):
+    sku: str
+    amount: int = 1
+
+
+class Basket(msgspec.Struct, forbid_unknown_fields=True):
+    lines: list[Line]
+    note: str | None = None
+    anything: object = None
+
+
+def decode(body: bytes, media_type: str = "application/json") -> Basket:
+    return bodies.decode(body, media_type, Basket)
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/a.b+json"])
+def test_json_of_the_right_shape_is_decoded(media_type: str):
+    assert decode(b'{"lines": [{"sku": "a"}]}', media_type) == Basket([Line("a", 1)])
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+def test_another_media_type_is_refused_with_415(media_type: str):
+    with pytest.raises(Problem) as caught:
+        decode(b'{"lines": []}', media_type)
+    assert caught.value.status == 415
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"lines": []} x', b"\xff", b"\xef\xbb\xbf{}", b'{"lines": [], "anything": ' + b"[" * 200_000],
+    ids=["empty", "cut", "more behind it", "not UTF-8", "byte order mark", "200,000 brackets"],
+)
+def test_what_is_not_json_is_refused_with_400(body: bytes):
+    with pytest.raises(Problem) as caught:
+        decode(body)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"[]", "body"),
+        (b'{"note": "x"}', "lines"),
+        (b'{"lines": [{"sku": "a"}, {"amount": 2}]}', "lines[1].sku"),
+        (b'{"lines": [{"sku": "a", "colour": 1}]}', "lines[0].colour"),
+        (b'{"lines": [{"sku": "a", "amount": "2"}]}', "lines[0].amount"),
+        (b'{"lines": [{"sku": "a", "amount": 1e400}]}', "lines[0].amount"),
+        (b'{"lines": [{"sku": "a", "amount": NaN}]}', "amount"),
+        (b'{"lines": [{"sku": "a", "amount": 1' + b"0" * 5000 + b"}]}", "lines[0].amount"),
+        (b'{"lines": [], "lines": []}', "lines"),
+        (b'{"lines": [{"sku": "a", "sku": "b"}]}', "sku"),
+        (b'{"lines": [], "note": "a\\u0000b"}', "note"),
+        (b'{"lines": [], "note": "\\ud800"}', "note"),
+        (b'{"lines": [], "anything": ["fine", "\\u0000"]}', "anything"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(body: bytes, field: str):
+    with pytest.raises(Problem) as caught:
+        decode(body)
+    assert caught.value.status == 422
+    assert [error.field for error in caught.value.errors] == [field]

@@ -1,0 +1,76 @@
+"""Keys against real server processes: many requests at once, and a worker that is killed before it replies."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from inside.keyed import KEY, count, raw
+
+from tests.kit.processes import ROOT, find_port, make_environment, wait_until_live
+
+__all__ = ["raw"]  # a fixture
+
+pytestmark = pytest.mark.faults
+
+NOTE = {"text": "a"}
+
+
+@pytest.fixture
+def url(database_url: str, raw: asyncpg.Connection, tmp_path: Path) -> Generator[str]:
+    """The address of the service of notes, with two workers."""
+    port = str(find_port())
+    env = make_environment({"DATABASE_URL": database_url, "SERVER_PORT": port, "SERVER_WORKERS": "2"})
+    command = [sys.executable, "-m", "inside.notes"]
+    with (
+        (tmp_path / "output").open("wb") as output,
+        subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output, process_group=0) as process,
+    ):
+        try:
+            wait_until_live(process, f"http://127.0.0.1:{port}")
+            yield f"http://127.0.0.1:{port}/notes"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(15)
+
+
+async def test_fifty_equal_requests_at_once_have_one_effect(url: str, raw: asyncpg.Connection):
+    async def send() -> httpx.Response:
+        async with httpx.AsyncClient(timeout=20) as client:
+            return await client.post(f"{url}/1", json=NOTE, headers=KEY)
+
+    replies = await asyncio.gather(*(send() for _ in range(50)))
+    assert Counter(reply.status_code for reply in replies).keys() <= {201, 409}
+    done = [reply for reply in replies if reply.status_code == 201]
+    assert len([reply for reply in done if "idempotency-replayed" not in reply.headers]) == 1
+    assert {reply.json()["type"] for reply in replies if reply.status_code == 409} <= {"urn:problem:in-flight"}
+    again = await send()
+    assert {reply.content for reply in [*done, again]} == {again.content}
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert (await count(raw), await count(raw, "kit.idempotency_keys")) == (1, 1)
+
+
+async def test_a_worker_killed_between_its_commit_and_its_reply_leaves_the_reply_for_the_retry(
+    url: str, raw: asyncpg.Connection
+):
+    async with httpx.AsyncClient(timeout=20) as client:
+        worker = (await client.get(f"{url}/process")).json()
+        stalled = asyncio.create_task(client.post(f"{url}/1", json=NOTE, headers=KEY | {"x-stall": "yes"}))
+        while await count(raw) == 0:
+            assert not stalled.done()
+            await raw.execute("select pg_sleep(0.01)")
+        os.kill(worker, signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            await stalled
+    async with httpx.AsyncClient(timeout=20, transport=httpx.AsyncHTTPTransport(retries=5)) as client:
+        again = await client.post(f"{url}/1", json=NOTE, headers=KEY)
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert again.json() == {"id": 1, "text": "a"}
+    assert await count(raw) == 1

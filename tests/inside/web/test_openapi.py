@@ -1,0 +1,47 @@
+from collections.abc import AsyncGenerator
+
+import httpx
+import pytest
+import pytest_asyncio
+from service import app
+from service.settings import Settings
+
+from tests.kit.fixtures import open_client
+
+
+@pytest_asyncio.fixture
+async def documented(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+    server = settings.server.model_copy(update={"docs": True})
+    async with open_client(app.build(settings.model_copy(update={"server": server}))) as client:
+        yield client
+
+
+async def test_the_description_has_every_operation_with_its_problems(documented: httpx.AsyncClient):
+    response = await documented.get("/openapi.json")
+    description = response.json()
+    operations = [operation for path in description["paths"].values() for operation in path.values()]
+    assert all(operation["summary"] and "description" in operation for operation in operations)
+    assert all("application/problem+json" in operation["responses"]["default"]["content"] for operation in operations)
+    assert not any("400" in operation["responses"] for operation in operations)
+
+
+async def test_every_reference_in_the_description_leads_somewhere(documented: httpx.AsyncClient):
+    text = (await documented.get("/openapi.json")).text
+    schemas = (await documented.get("/openapi.json")).json()["components"]["schemas"]
+    references = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert references
+    assert references <= schemas.keys()
+
+
+async def test_the_page_needs_nothing_from_elsewhere(documented: httpx.AsyncClient):
+    page = await documented.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "//" not in page.text.replace("<!", "")
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js"):
+        assert f"docs/{name}" in page.text
+        assert (await documented.get(f"/docs/{name}")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/docs/swagger-ui.css"])
+async def test_production_shows_none_of_it(client: httpx.AsyncClient, path: str):
+    assert (await client.get(path)).status_code == 404

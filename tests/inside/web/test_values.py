@@ -1,0 +1,91 @@
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from service.kit.db import documents
+from service.kit.edge.problems import Problem
+from service.kit.rows import filters
+from service.kit.web import values
+
+EAST, WEST = timezone(timedelta(hours=5)), timezone(timedelta(hours=-5))
+
+
+def nest(levels: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        inner = {"a": inner}
+    return inner
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "größe",
+        msgspec.UNSET,
+        Decimal("0E+90"),
+        Decimal("-99999999999999.999999"),
+        Decimal("1E+13"),
+        datetime(2026, 1, 31, tzinfo=EAST),
+        nest(values.MOST_LEVELS),
+        {"a": [[1, 2.5, True, None, "\\u0000"]]},
+    ],
+)
+def test_a_value_that_can_be_stored_passes(value: object):
+    values.check(field=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\x00b",
+        Decimal("NaN"),
+        Decimal("-Infinity"),
+        Decimal("1E+14"),
+        Decimal("1E+999999"),
+        Decimal("0.0000001"),
+        Decimal("1.1234567"),
+        datetime(2026, 1, 31),
+        datetime(1, 1, 1, tzinfo=EAST),
+        datetime(9999, 12, 31, 23, tzinfo=WEST),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+        nest(values.MOST_LEVELS + 1),
+        {"a": [[{"b": "\x00"}]]},
+        {"a": {"\x00": 1}},
+    ],
+)
+def test_a_value_that_cannot_be_stored_is_refused_by_its_field(value: object):
+    with pytest.raises(Problem) as caught:
+        values.check(fine=1, field=value)
+    assert (caught.value.status, caught.value.errors[0].field) == (422, "field")
+
+
+def test_a_list_takes_one_filter_at_a_time():
+    assert filters.pick(a=None, b=None) == (None, ())
+    assert filters.pick(a=None, b=False) == ("b", (False,))
+    with pytest.raises(Problem, match="b: a list takes one filter at a time, and a is given as well") as caught:
+        filters.pick(a=1, b=2)
+    assert caught.value.errors[0].field == "b"
+
+
+def test_a_filter_that_no_row_can_match_is_refused():
+    with pytest.raises(Problem, match="NUL"):
+        filters.pick(name="a\x00b")
+
+
+def test_json_is_stored_as_text_and_shown_as_it_is_stored():
+    class Row(msgspec.Struct, frozen=True):
+        extra: Any
+
+        def __post_init__(self) -> None:
+            documents.embed(self, "extra")
+
+    row = Row('{"price": 1.10}')
+    assert msgspec.json.encode(row) == b'{"extra":{"price": 1.10}}'
+    assert documents.dump(row.extra) == '{"price": 1.10}'
+    assert documents.dump({"a": None}) == '{"a":null}'
+    assert documents.dump(None) is None
+    assert Row(None).extra is None
