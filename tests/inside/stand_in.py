@@ -16,7 +16,6 @@ import httpx
 import psutil
 from service.kit.edge import asgi, context
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
 from service.kit.server import logs, serve
 from service.kit.server.logs import LogOptions, MetricsOptions
 from service.kit.server.serve import ServerOptions
@@ -55,12 +54,8 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
     await asgi.respond(send, 200, b"done", b"text/plain", [])
 
 
-async def find_no_fault() -> None:
-    """Say that all is well."""
-
-
 def create() -> asgi.App:
-    return Edge(Health(application, find_no_fault))
+    return Edge(application)
 
 
 @dataclass

@@ -62,9 +62,9 @@ async def test_lines_wait_for_others_and_errors_do_not(capsys: pytest.CaptureFix
 
 async def test_no_more_lines_wait_than_the_most(capsys: pytest.CaptureFixture[str]):
     logs.configure(LogOptions())
-    for _ in range(log_writer.MOST_WAITING + 1):
+    for _ in range(log_writer.MOST_WAITING):
         structlog.get_logger().info("many")
-    assert len(capsys.readouterr().out.splitlines()) == log_writer.MOST_WAITING + 1
+    assert len(capsys.readouterr().out.splitlines()) == log_writer.MOST_WAITING
 
 
 def test_what_waits_is_written_at_the_end():
