@@ -130,7 +130,7 @@ def test_a_conflict_outside_of_such_work_is_a_503(error: Exception):
     assert (problem.status, problem.kind) == (503, "busy")
 
 
-@pytest.mark.parametrize("error", [TimeoutError(), asyncpg.ConnectionDoesNotExistError("x"), ConnectionResetError()])
+@pytest.mark.parametrize("error", [errors.SlowError(), asyncpg.ConnectionDoesNotExistError("x"), errors.LostError()])
 def test_a_client_is_not_told_that_nothing_changed_when_nobody_knows(error: Exception):
     problem = errors.explain(error, {})
     assert problem is not None

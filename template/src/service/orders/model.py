@@ -66,6 +66,17 @@ class Report(Struct, frozen=True):
     currencies: list[Summary]
 
 
+class OrderFilter(Struct, frozen=True):
+    """Which orders are listed, and in which order."""
+
+    __query__ = True
+
+    sort: Sort = "-created_at"
+    status: Status | None = None
+    created_from: Annotated[Moment, Meta(description="The earliest creation time.")] | None = None
+    created_before: Annotated[Moment, Meta(description="Orders are older than this.")] | None = None
+
+
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
     """What a client sends to create an order."""
 

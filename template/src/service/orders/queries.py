@@ -183,3 +183,8 @@ count_seeded_orders = Query(
 
 # After many new rows, so that plans are made for them.
 analyze_orders = Query("analyze orders", int)
+
+LISTS = {"-created_at": newest_orders, "created_at": oldest_orders}
+LISTS_BY_STATUS = {"-created_at": newest_orders_by_status, "created_at": oldest_orders_by_status}
+EXPORTS = {"-created_at": export_newest, "created_at": export_oldest}
+EXPORTS_BY_STATUS = {"-created_at": export_newest_by_status, "created_at": export_oldest_by_status}

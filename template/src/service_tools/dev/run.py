@@ -85,7 +85,7 @@ async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) 
         for part in slices:
             if part.seed and wanted:
                 async for present in part.seed(db, wanted):
-                    click.echo(f"{part.routes.path}: {present:,} of {wanted:,} made-up rows")
+                    click.echo(f"{part.routes.prefix}: {present:,} of {wanted:,} made-up rows")
 
 
 def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
@@ -93,7 +93,7 @@ def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
     base = f"http://{settings.server.host}:{settings.server.port}"
     token = credentials.sign(type(settings))
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
-    path = next((part.routes.path for part in slices if part.seed), "/readyz")
+    path = next((part.routes.prefix for part in slices if part.seed), "/readyz")
     lines = {
         "Try it": f"curl -s {header}{base}{path}",
         "API docs": f"{base}/docs",

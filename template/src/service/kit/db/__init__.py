@@ -2,9 +2,18 @@
 """PostgreSQL."""
 
 from service.kit.db.database import Database
-from service.kit.db.errors import Constraints
+from service.kit.db.errors import Constraints, explain
 from service.kit.db.lease import Connection
 from service.kit.db.postgres import DatabaseError, DatabaseOptions, UnreachableError
 from service.kit.db.query import Query
 
-__all__ = ["Connection", "Constraints", "Database", "DatabaseError", "DatabaseOptions", "Query", "UnreachableError"]
+__all__ = [
+    "Connection",
+    "Constraints",
+    "Database",
+    "DatabaseError",
+    "DatabaseOptions",
+    "Query",
+    "UnreachableError",
+    "explain",
+]

@@ -28,6 +28,14 @@ UNREACHABLE = (
 """The connection was refused, lost or never made. Whether a statement that was under way took effect is unknown."""
 
 
+class LostError(ConnectionError):
+    """The connection failed while it was used. An OSError of a handler is none of these."""
+
+
+class SlowError(TimeoutError):
+    """A statement did not end in time. A TimeoutError of a handler is none of these."""
+
+
 LOST = re.compile("closed")
 """How asyncpg's own errors tell of a lost connection."""
 
@@ -68,8 +76,10 @@ def explain(error: Exception, constraints: Constraints) -> Problem | None:
             return busy("Other requests changed the same at the same time.")
         case asyncpg.QueryCanceledError():
             return Problem(504, "timeout", "The database took too long, and undid the statement that did.")
-        case TimeoutError():
+        case SlowError():
             return Problem(504, "timeout", f"The database did not answer in time. {UNKNOWN}")
+        case OSError() if not isinstance(error, LostError):
+            return None  # a file or another connection of the handler, and a fault of ours
         case asyncpg.InterfaceError() if not LOST.search(str(error)):
             return None  # the interface was misused: too many arguments, two statements at once on one connection
         case _ if isinstance(error, UNREACHABLE):

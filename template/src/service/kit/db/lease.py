@@ -8,11 +8,27 @@ import asyncpg
 from asyncpg.transaction import Transaction
 
 from service.kit.db.connections import PooledConnection
+from service.kit.db.errors import LostError, SlowError
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
 from service.kit.edge import Problem, Span, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
+
+
+class Statement(Span):
+    """The time of a statement. An OSError within it is one of the database, and gets a type that says so."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("database")
+
+    def __exit__(self, *raised: object) -> None:
+        super().__exit__(*raised)
+        error = raised[1]
+        if isinstance(error, OSError):
+            raise (SlowError if isinstance(error, TimeoutError) else LostError)(str(error)) from error
 
 
 class Connection:
@@ -30,13 +46,13 @@ class Connection:
 
     async def fetch[Row](self, query: Query[Row], *args: object) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
-        with Span("database"):
+        with Statement():
             records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
         return [query.row(*record) for record in records]
 
     async def find[Row](self, query: Query[Row], *args: object) -> Row | None:
         """Return the first row of a statement, or None."""
-        with Span("database"):
+        with Statement():
             record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
         return None if record is None else query.row(*record)
 
@@ -50,12 +66,12 @@ class Connection:
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
         """Add many rows to a table by COPY, many times faster than by insert."""
         timeout = time_left(self.timeout)
-        with Span("database"):
+        with Statement():
             await self.raw.copy_records_to_table(table, columns=columns, records=rows, timeout=timeout)
 
     async def within[Result](self, work: Awaitable[Result]) -> Result:
         """Wait for something that has no limit of its own as long as for a statement."""
-        with Span("database"):
+        with Statement():
             async with asyncio.timeout(time_left(self.timeout)):
                 return await work
 

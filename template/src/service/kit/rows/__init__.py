@@ -2,6 +2,6 @@
 """Lists and exports."""
 
 from service.kit.rows.export import Export, ExportOptions, Exports
-from service.kit.rows.pages import Keyset, Page
+from service.kit.rows.pages import DEFAULT_LIMIT, Cursor, Keyset, Limit, Page
 
-__all__ = ["Export", "ExportOptions", "Exports", "Keyset", "Page"]
+__all__ = ["DEFAULT_LIMIT", "Cursor", "Export", "ExportOptions", "Exports", "Keyset", "Limit", "Page"]

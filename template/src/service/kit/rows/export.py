@@ -75,6 +75,8 @@ class Export:
     it is raised, the server cuts the connection, and the client sees that rows are missing.
     """
 
+    media_types = tuple(formats.MEDIA_TYPES)
+
     def __init__(
         self, exports: Exports, query: Query, args: tuple[object, ...], name: str, form: formats.Name | None
     ) -> None:

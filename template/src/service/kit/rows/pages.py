@@ -21,7 +21,9 @@ DEFAULT_LIMIT = 20
 MOST = 100
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST, description=f"Rows in a page, at most {MOST}.")]
-Cursor = Annotated[str, msgspec.Meta(max_length=512, description="`next` of the page before, with the same filters.")]
+Cursor = (
+    Annotated[str, msgspec.Meta(max_length=512, description="`next` of the page before, all else unchanged.")] | None
+)
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
