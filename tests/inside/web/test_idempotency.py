@@ -66,8 +66,8 @@ async def test_a_key_counts_within_its_caller():
         IdempotencyKey("k", caller, "POST /notes/{folder}", "/notes/1?", timedelta(hours=1))
         for caller in ("ada", "grace")
     ]
-    ada, grace = (key.identify() for key in keys)
-    assert ada != grace
+    (ada, asked), (grace, asked_again) = (key.identify({}) for key in keys)
+    assert (ada != grace, asked) == (True, asked_again)
 
 
 async def test_what_failed_is_not_stored_and_can_be_sent_again(client: httpx.AsyncClient, raw: asyncpg.Connection):

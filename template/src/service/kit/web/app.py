@@ -4,10 +4,12 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Lifespan
@@ -31,11 +33,6 @@ LONGEST_PATH = 2000
 KINDS: Mapping[str, Kind] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
 READERS: Mapping[Any, Reader] = {Caller: lambda scope, _, __: scope["auth"], Request: Request, WebSocket: WebSocket}
 
-REJECTIONS = {
-    404: ("not-found", "Nothing is at this path."),
-    405: ("method-not-allowed", "This path does not answer that method; the header Allow lists what it answers."),
-}
-
 
 class Endpoint:
     """Everything at one path: `apps` by method, or by MOUNT for all of them, each with who may call it."""
@@ -49,7 +46,7 @@ class Endpoint:
         scope["path_template"] = self.template
         found = self.apps.get(scope.get("method", WEBSOCKET)) or self.apps.get(MOUNT)
         if found is None:
-            return await self.list_methods(scope, send)
+            return await self.list_methods(scope)(scope, receive, send)
         access, app = found
         if access is NEEDS_TOKEN and self.auth:
             scope["auth"] = await self.auth.identify(scope["headers"])
@@ -57,13 +54,13 @@ class Endpoint:
             raise Problem(403, "forbidden", "Nobody decided who may call this.")
         await app(scope, receive, send)
 
-    async def list_methods(self, scope: asgi.Scope, send: asgi.Send) -> None:
-        """Answer OPTIONS, or refuse a method."""
-        allow = ", ".join(sorted({*self.apps, "OPTIONS"}))
+    def list_methods(self, scope: asgi.Scope) -> Response:
+        """Return the answer to OPTIONS, or refuse a method."""
+        allow = {"allow": ", ".join(sorted({*self.apps, "OPTIONS"}))}
         if scope["method"] != "OPTIONS":
-            raise Problem(405, *REJECTIONS[405], headers={"allow": allow})
-        await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow.encode())]})
-        await send({"type": "http.response.body", "body": b""})
+            detail = "This path does not answer that method; the header Allow lists what it answers."
+            raise Problem(405, "method-not-allowed", detail, headers=allow)
+        return Response(status_code=204, headers=allow)
 
 
 class Application:
@@ -71,11 +68,10 @@ class Application:
 
     def __init__(self, endpoints: Mapping[Place, Endpoint], constraints: Constraints, lifespan: Lifespan[Any]) -> None:
         self.constraints = constraints
-        self.fixed = {
-            path: endpoint for (kind, path), endpoint in endpoints.items() if kind is StarletteRoute and "{" not in path
-        }
-        others = [kind(path, found) for (kind, path), found in endpoints.items() if found not in self.fixed.values()]
-        self.router = Router(others, redirect_slashes=False, default=self.find_nothing, lifespan=lifespan)
+        fixed = {place for place in endpoints if place[0] is StarletteRoute and "{" not in place[1]}
+        self.fixed = {place[1]: endpoints[place] for place in fixed}
+        routes = [place[0](place[1], endpoints[place]) for place in endpoints if place not in fixed]
+        self.router = Router(routes, redirect_slashes=False, default=self.find_nothing, lifespan=lifespan)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         try:
@@ -98,15 +94,15 @@ class Application:
     def explain(self, error: Exception) -> Problem | None:
         """Return what to tell the client of an error, or None for a fault of ours."""
         if isinstance(error, HTTPException):
-            kind, detail = REJECTIONS.get(error.status_code, ("rejected", error.detail))
-            return Problem(error.status_code, kind, detail, headers=dict(error.headers or {}))
+            kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+            return Problem(error.status_code, kind, error.detail, headers=dict(error.headers or {}))
         return error if isinstance(error, Problem) else explain(error, self.constraints)
 
     async def find_nothing(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Answer what no route matches. A slash at the end makes no difference."""
         path = scope["path"].rstrip("/")
         if path in ("", scope["path"]):
-            raise Problem(404, *REJECTIONS[404])
+            raise Problem(404, "not-found", "Nothing is at this path.")
         scope["path"] = path
         await self(scope, receive, send)
 

@@ -97,8 +97,7 @@ class Binding:
         self.fixed: dict[str, object] = {}
         self.path: dict[str, Any] = {}
         self.query = Query()
-        self.body: Body[Any] | None = None
-        self.body_name = ""
+        self.body: tuple[str, Body[Any]] | None = None
         where = f"{route}, {route.endpoint.__module__}.{route.endpoint.__qualname__}"
         if not inspect.iscoroutinefunction(route.endpoint):
             raise TypeError(f"{where}: make it an async function")
@@ -139,8 +138,8 @@ class Binding:
             self.query.add_filter(name, kind)
         elif base in (list, dict) or any(is_struct(part) for part in (kind, *get_args(kind))):
             if self.body:
-                raise TypeError(f"`{self.body_name}` is its body already")
-            self.body, self.body_name = Body(hint), name
+                raise TypeError(f"`{self.body[0]}` is its body already")
+            self.body = name, Body(hint)
         elif is_described(hint):
             default = msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
             self.query.add(name, hint, default)
@@ -152,7 +151,7 @@ class Binding:
         if scope["query_string"] or self.query.hints:
             values |= self.query.read(scope["query_string"])
         if self.body:
-            values[self.body_name] = await self.body.read(scope, receive)
+            values[self.body[0]] = await self.body[1].read(scope, receive)
         result = await self.function(**values)
         if scope["type"] == "http":
             await send_result(result, self.route, scope, receive, send)

@@ -54,13 +54,11 @@ class IdempotencyKey(NamedTuple):
     target: str
     keep: timedelta
 
-    def identify(self) -> bytes:
-        """Return the digest that tells this key from all others."""
-        return sha256(msgspec.json.encode((self.caller, self.route, self.value))).digest()
-
-    def fingerprint(self, data: object) -> bytes:
-        """Return the digest of what is asked for. A body counts as what it means, not as it was written."""
-        return sha256(msgspec.json.encode((self.target, data), order="sorted")).digest()
+    def identify(self, data: object) -> tuple[bytes, bytes]:
+        """Return digests of the key, and of what is asked for: a body counts as what it means, not as it is written."""
+        identity = msgspec.json.encode((self.caller, self.route, self.value))
+        content = msgspec.json.encode((self.target, data), order="sorted")
+        return sha256(identity).digest(), sha256(content).digest()
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -146,7 +144,7 @@ async def once[Body](
     """
 
     async def attempt(connection: Connection) -> Reply[Body]:
-        digest, fingerprint = key.identify(), key.fingerprint(data)
+        digest, fingerprint = key.identify(data)
         if stored := await find(connection, digest, fingerprint):
             return cast("Reply[Body]", stored)
         reply = await work(connection)

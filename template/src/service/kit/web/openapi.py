@@ -84,7 +84,7 @@ def describe(bindings: Sequence[Binding], distribution: str) -> Description:
 
 
 def list_types(binding: Binding) -> list[Any]:
-    body = [binding.body.kind] if binding.body else []
+    body = [binding.body[1].kind] if binding.body else []
     return [*binding.path.values(), *binding.query.hints.values(), *body, binding.result]
 
 
@@ -99,7 +99,7 @@ def describe_operation(binding: Binding, known: Known) -> Description:
         "responses": {**describe_result(binding, known), "default": PROBLEM},
     }
     if binding.body:
-        content = {"application/json": {"schema": known[id(binding.body.kind)]}}
+        content = {"application/json": {"schema": known[id(binding.body[1].kind)]}}
         operation["requestBody"] = {"required": True, "content": content}
     if route.access is NEEDS_TOKEN:
         operation["security"] = [{"token": []}]

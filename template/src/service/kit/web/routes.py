@@ -138,16 +138,9 @@ class Slice:
 
 def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
     """Raise `AccessError` unless each route says who may call it, and can be held to that."""
-    faults = [
-        f"{route}: give it or its Routes `access=NEEDS_TOKEN`, or `access=PUBLIC`"
-        for route in routes
-        if route.access is None
-    ]
+    faults: dict[Access | None, str] = {None: "give it or its Routes `access=NEEDS_TOKEN`, or `access=PUBLIC`"}
     if not has_auth:
-        faults += [
-            f"{route}: it needs a token; give `web.build` an `auth` to check it with"
-            for route in routes
-            if route.access is NEEDS_TOKEN
-        ]
-    if faults:
-        raise AccessError("\n".join(["Who may call these routes?", *sorted(faults)]))
+        faults[NEEDS_TOKEN] = "it needs a token; give `web.build` an `auth` to check it with"
+    found = sorted(f"{route}: {faults[route.access]}" for route in routes if route.access in faults)
+    if found:
+        raise AccessError("\n".join(["Who may call these routes?", *found]))

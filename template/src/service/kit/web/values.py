@@ -38,21 +38,9 @@ def refuse(faults: Iterable[InvalidField]) -> Problem:
 
 def find_unstorable(value: Any, path: str = "", level: int = -1) -> Iterator[InvalidField]:
     """Yield every field whose value fits its type, and which PostgreSQL could not hold or would round."""
-    detail = None
     match value:
-        case str():
-            detail = find_text_fault(value)
-        case Decimal():
-            detail = find_decimal_fault(value)
-        case datetime():
-            detail = find_instant_fault(value)
-        case float() if not isfinite(value):
-            detail = "it is not a finite number"
         case dict() | list() | tuple() | set() | frozenset() | msgspec.Struct() if level == MOST_LEVELS:
-            detail = f"it is nested more than {MOST_LEVELS} levels deep"
-        case list() | tuple() | set() | frozenset():
-            for part in value:
-                yield from find_unstorable(part, path, level + 1)
+            yield InvalidField(path, f"it is nested more than {MOST_LEVELS} levels deep")
         case dict():
             for name, part in value.items():
                 yield from find_unstorable(name, path, level)
@@ -60,32 +48,34 @@ def find_unstorable(value: Any, path: str = "", level: int = -1) -> Iterator[Inv
         case msgspec.Struct():
             for name in value.__struct_fields__:
                 yield from find_unstorable(getattr(value, name), f"{path}.{name}", level + 1)
-    if detail:
-        yield InvalidField(path, detail)
+        case list() | tuple() | set() | frozenset():
+            for part in value:
+                yield from find_unstorable(part, path, level + 1)
+        case _ if detail := find_fault(value):
+            yield InvalidField(path, detail)
 
 
-def find_text_fault(value: str) -> str | None:
-    if "\x00" in value:
-        return "it contains the character NUL, which cannot be stored"
-    return "it contains half of a surrogate pair, which is no character" if SURROGATE.search(value) else None
-
-
-def find_decimal_fault(value: Decimal) -> str | None:
-    if not value.is_finite():
-        return "it is not a finite number"
-    if value and value.adjusted() >= WHOLE_DIGITS:
-        return f"it may have {WHOLE_DIGITS} digits before the point"
-    exponent = value.as_tuple().exponent
-    return f"it may have {DECIMAL_PLACES} digits after the point" if int(exponent) < -DECIMAL_PLACES else None
-
-
-def find_instant_fault(value: datetime) -> str | None:
-    """Return why a time cannot be stored: without offset, or one of the two that the driver takes for infinities."""
-    if value.tzinfo is None:
-        return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
-    try:
-        if value.astimezone(UTC).replace(tzinfo=None) not in (datetime.min, datetime.max):
-            return None
-    except OverflowError:
-        pass
-    return "it must lie within the years 1 to 9999 in UTC, and not at their very ends"
+def find_fault(value: object) -> str | None:
+    """Return why PostgreSQL could not hold a single value as it is, or None."""
+    match value:
+        case str() if "\x00" in value:
+            return "it contains the character NUL, which cannot be stored"
+        case str() if SURROGATE.search(value):
+            return "it contains half of a surrogate pair, which is no character"
+        case float() if not isfinite(value):
+            return "it is not a finite number"
+        case Decimal() if not value.is_finite():
+            return "it is not a finite number"
+        case Decimal() if value and value.adjusted() >= WHOLE_DIGITS:
+            return f"it may have {WHOLE_DIGITS} digits before the point"
+        case Decimal() if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
+            return f"it may have {DECIMAL_PLACES} digits after the point"
+        case datetime(tzinfo=None):
+            return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
+        case datetime():
+            try:
+                is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
+            except OverflowError:
+                is_infinite = True  # to the driver, the first and the last moment are
+            return "it must lie within the years 1 to 9999 in UTC, and not at their very ends" if is_infinite else None
+    return None
