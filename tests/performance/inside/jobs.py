@@ -10,8 +10,8 @@ import uvloop
 from pgqueuer.adapters.persistence import schema_ddl
 from pgqueuer.domain.schema.declaration import target
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service.kit.jobs import enqueue, enqueue_all
 from service.kit.jobs.tables import NAMES

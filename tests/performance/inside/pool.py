@@ -8,8 +8,8 @@ from pathlib import Path
 import asyncpg
 import uvloop
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service_tools.dev import embedded
 

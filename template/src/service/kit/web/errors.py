@@ -6,11 +6,11 @@ from typing import NoReturn
 from litestar import Request
 from litestar.exceptions import HTTPException, ValidationException
 
-from service.kit.db import errors
+from service.kit.db import Constraints, explain
 from service.kit.edge import InvalidField, Problem
 
 
-def raise_problem(constraints: errors.Constraints, _: Request, error: Exception) -> NoReturn:
+def raise_problem(constraints: Constraints, _: Request, error: Exception) -> NoReturn:
     """Raise the problem that describes an error, or the error itself, which the edge answers with 500."""
     match error:
         case ValidationException():
@@ -18,7 +18,7 @@ def raise_problem(constraints: errors.Constraints, _: Request, error: Exception)
         case HTTPException():
             raise rejection(error) from None
         case _:
-            if problem := errors.explain(error, constraints):
+            if problem := explain(error, constraints):
                 raise problem from error
             raise error
 

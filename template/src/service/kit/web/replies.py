@@ -5,6 +5,8 @@ The row of a key is written in the transaction of the effect, so there is never 
 and whenever, the same request with the same key finds the reply, or nothing that was done.
 """
 
+from datetime import timedelta
+
 import msgspec
 
 from service.kit.db import Connection, Query
@@ -28,13 +30,13 @@ class Row(msgspec.Struct, frozen=True):
 
     fingerprint: bytes
     status: int | None
-    headers: str
+    headers: msgspec.Raw
     body: bytes
 
 
 # Whoever comes second gets no lock and no place in a queue, so its connection is free again at once. The lock ends with
 # the transaction, also behind a pooler that hands out connections by the transaction.
-take_lock = Query("select pg_try_advisory_xact_lock($1)", bool)
+take_lock = Query("select pg_try_advisory_xact_lock($1)", bool, tuple[int])
 
 # A statement of its own, after the lock: one that began before would not see what the holder of the lock has committed.
 read_reply = Query(
@@ -44,6 +46,7 @@ read_reply = Query(
      where digest = $1 and expires_at > now()
     """,
     Row,
+    tuple[bytes],
 )
 
 # Every new row deletes up to ten expired ones, so the table shrinks to the keys of the last hours by itself.
@@ -69,6 +72,7 @@ store_row = Query(
     returning true
     """,
     bool,
+    tuple[bytes, bytes, int | None, dict[str, str], bytes, timedelta],
 )
 
 
@@ -96,8 +100,8 @@ async def store(connection: Connection, entry: Entry, reply: Reply) -> None:
         raise ValueError(
             f"{reply.status} is no success: raise a Problem, which undoes what was done, and store nothing"
         )
-    headers = msgspec.json.encode(reply.headers).decode()
-    if not await connection.find(store_row, *entry[:2], reply.status, headers, reply.body, entry.keep):
+    row = (entry.digest, entry.fingerprint, reply.status, reply.headers, reply.body, entry.keep)
+    if not await connection.find(store_row, *row):
         raise in_flight()  # the lock should rule it out; the key decides
 
 

@@ -13,8 +13,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
 from service.kit.auth import Auth
-from service.kit.db import Database
-from service.kit.db.errors import Constraints
+from service.kit.db import Constraints, Database
 from service.kit.edge import asgi
 from service.kit.rows import Export
 from service.kit.web import access, errors, openapi, providers, requests, responses
