@@ -8,8 +8,7 @@ from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.rows import formats
-from service.kit.rows.export import Export, Exports
+from service.kit.rows import Export, Exports, FormatName
 from service.kit.server import environment, logs, serve
 from service.kit.server.environment import Environment
 
@@ -29,7 +28,7 @@ QUERIES = {
 
 @get("/{name:str}")
 async def export(
-    exports: NamedDependency[Exports], name: FromPath[str], format: FromQuery[formats.Name | None] = None
+    exports: NamedDependency[Exports], name: FromPath[str], format: FromQuery[FormatName | None] = None
 ) -> Export:
     """Export the rows of a statement."""
     return exports.stream(QUERIES[name], name=name, form=format)

@@ -42,7 +42,7 @@ class NewNote(Struct, frozen=True, forbid_unknown_fields=True):
     tags: dict[str, int] = {}
 
 
-insert_note = Query("insert into notes (text, folder) values ($1, $2) returning id, text", Note)
+insert_note = Query("insert into notes (text, folder) values ($1, $2) returning id, text", Note, tuple[str, int | None])
 
 
 @post("/{folder:int}")

@@ -21,7 +21,7 @@ from tests.kit.jobs import queue
 from tests.kit.jobs.working import NOTHING, WRITE, Task
 
 BATCH = 100
-write = Query("insert into rows_written (number) values ($1)", int)
+write = Query("insert into rows_written (number) values ($1)", int, tuple[int])
 
 
 async def enqueue_for(db, seconds, clients, many):

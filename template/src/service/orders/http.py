@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from litestar import Request, Response, Router, get, patch, post
@@ -12,10 +12,10 @@ from msgspec import UNSET, structs
 
 from service.kit.db import Connection, Database
 from service.kit.edge import conflict, invalid, not_found
-from service.kit.rows import Export, Exports, Keyset, Page, formats, pages
+from service.kit.rows import DEFAULT_LIMIT, Export, Exports, FormatName, Page, link
 from service.kit.web import NEEDS_TOKEN, Caller, Cursor, Db, Exporting, IdempotencyKey, Limit, Offload, once
 from service.orders import queries, report
-from service.orders.model import NewOrder, Order, OrderChange, Report, Sort, Status
+from service.orders.model import NewOrder, Order, OrderChange, OrderFilter, Report, Status
 
 CONSTRAINTS = {
     "orders_reference_key": partial(conflict, "reference", "another of your orders has it"),
@@ -25,21 +25,8 @@ CONSTRAINTS = {
     "orders_item_count_check": partial(invalid, "item_count", "it must be positive"),
 }
 
-# The statement of each sort: over all orders, and over those of one status.
-LISTS = {
-    "-created_at": (queries.newest_orders, queries.newest_orders_by_status),
-    "created_at": (queries.oldest_orders, queries.oldest_orders_by_status),
-}
-
-EXPORTS = {
-    "-created_at": (queries.export_newest, queries.export_newest_by_status),
-    "created_at": (queries.export_oldest, queries.export_oldest_by_status),
-}
-
-# Less than the id of every row: a list that starts here includes all orders of its first moment.
-NO_ID = UUID(int=0)
-
 # The filters of the list and of the export.
+type Sort = Literal["-created_at", "created_at"]
 CreatedFrom = Annotated[datetime | None, QueryParameter(description="The earliest creation time.")]
 CreatedBefore = Annotated[datetime | None, QueryParameter(description="Orders are older than this.")]
 
@@ -105,19 +92,12 @@ async def list_orders(
     created_from: CreatedFrom = None,
     created_before: CreatedBefore = None,
     cursor: Cursor = None,
-    limit: Limit = pages.DEFAULT_LIMIT,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> Response[Page[Order]]:
     """Return a page of the caller's orders, the newest first unless `sort` says otherwise."""
-    since = pages.instant("created_from", created_from, pages.EARLIEST)
-    until = pages.instant("created_before", created_before, pages.LATEST)
-    start, stop = (until, since) if sort == "-created_at" else (since, until)
-    keyset = Keyset(tuple[datetime, UUID], "orders", caller.id, sort, status, since, until)
-    after = (start, NO_ID) if cursor is None else keyset.open(cursor)
-    all_orders, by_status = LISTS[sort]
-    query, filters = (by_status, [status]) if status else (all_orders, [])
-    rows = await db.fetch(query, caller.id, *after, stop, limit + 1, *filters)
-    page = keyset.cut(rows, limit, lambda order: (order.created_at, order.id))
-    return Response(page, headers=pages.link(request.query_params.multi_items(), page.next))
+    where = OrderFilter(sort, created_from, created_before, status)
+    page = await queries.orders.page(db, where, cursor, limit, caller.id)
+    return Response(page, headers=link(request.query_params.multi_items(), page.next))
 
 
 @get("/report", summary="Summarize the latest orders")
@@ -135,17 +115,14 @@ async def export_orders(
     status: FromQuery[Status | None] = None,
     created_from: CreatedFrom = None,
     created_before: CreatedBefore = None,
-    format: FromQuery[formats.Name | None] = None,
+    format: FromQuery[FormatName | None] = None,
 ) -> Export:
     """Stream all of the caller's orders that the same filters list.
 
     As CSV or NDJSON: by `format`, or else by the header `Accept`.
     """
-    since = pages.instant("created_from", created_from, pages.EARLIEST)
-    until = pages.instant("created_before", created_before, pages.LATEST)
-    all_orders, by_status = EXPORTS[sort]
-    query, filters = (by_status, [status]) if status else (all_orders, [])
-    return exports.stream(query, caller.id, since, until, *filters, name="orders", form=format)
+    where = OrderFilter(sort, created_from, created_before, status)
+    return exports.stream(queries.orders, where, caller.id, name="orders", form=format)
 
 
 routes = Router(

@@ -89,11 +89,21 @@ class Connection:
         """Add many rows to a table by COPY, many times faster than by insert."""
         await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows))
 
-    async def run[Result](self, work: Awaitable[Result], seconds: float | None = None) -> Result:
-        """Wait for work on `raw` as for a statement, or for so many seconds."""
+    async def copy_to(
+        self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
+    ) -> None:
+        """Hand the rows of a statement to `write` by COPY, within so many seconds. Its options are asyncpg's."""
+        try:
+            await self.raw.copy_from_query(sql, output=write, timeout=seconds, **options)
+        except errors.ERRORS as error:
+            errors.examine(error, self.raw)
+            raise
+
+    async def run[Result](self, work: Awaitable[Result]) -> Result:
+        """Wait for work on `raw` as for a statement."""
         try:
             with Span("database"):
-                async with asyncio.timeout(time_left(self.timeout) if seconds is None else seconds):
+                async with asyncio.timeout(time_left(self.timeout)):
                     return await work
         except errors.ERRORS as error:
             errors.examine(error, self.raw)

@@ -42,7 +42,7 @@ def examine(error: Exception, connection: asyncpg.Connection) -> None:
         detail = f"The connection to the database was lost. {CHECK}"
         raise NoAnswer(503, "outcome-unknown", detail, headers={"retry-after": str(RETRY_AFTER)}) from error
     if isinstance(error, asyncpg.PostgresError):
-        error.detail = None
+        vars(error).update(detail=None)
 
 
 def explain(error: Exception, constraints: Constraints) -> Problem | None:

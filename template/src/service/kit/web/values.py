@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from service.kit.edge import invalid
-from service.kit.rows import pages
+from service.kit.rows import instant
 
 WHOLE_DIGITS = 14
 DECIMAL_PLACES = 6
@@ -26,7 +26,7 @@ def check(**fields: object) -> None:
 
 def check_instant(name: str, value: datetime) -> None:
     """Raise a 422 problem for a time without offset, and for the two that the driver takes for infinities."""
-    if pages.instant(name, value, value).replace(tzinfo=None) in (datetime.min, datetime.max):
+    if instant(name, value).replace(tzinfo=None) in (datetime.min, datetime.max):
         raise invalid(name, "it must lie within the years 1 to 9999, and not at their very ends")
 
 
