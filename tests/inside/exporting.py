@@ -5,8 +5,7 @@ from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.rows import formats
-from service.kit.rows.export import Export, Exports
+from service.kit.rows import Export, Exports, FormatName
 from service.kit.server import environment, logs, serve
 from service.kit.server.environment import Environment
 from service.kit.web import PUBLIC, Routes, Slice
@@ -29,7 +28,7 @@ routes = Routes("/", access=PUBLIC)
 
 
 @routes.get("/{name}")
-async def export(exports: Exports, name: str, format: formats.Name | None = None) -> Export:
+async def export(exports: Exports, name: str, format: FormatName | None = None) -> Export:
     """Export the rows of a statement."""
     return exports.stream(QUERIES[name], name=name, form=format)
 

@@ -15,8 +15,8 @@ from service.kit.web import PUBLIC, Routes, Slice
 
 TABLE = "create table entries (number integer not null)"
 
-write = Query("insert into entries (number) values ($1) returning number", int)
-hold = Query("select 1 from pg_sleep($1)", int)
+write = Query("insert into entries (number) values ($1) returning number", int, tuple[int])
+hold = Query("select 1 from pg_sleep($1)", int, tuple[float])
 
 
 routes = Routes("/", access=PUBLIC)

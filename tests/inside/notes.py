@@ -40,7 +40,7 @@ class NewNote(Struct, frozen=True, forbid_unknown_fields=True):
     tags: dict[str, int] = {}
 
 
-insert_note = Query("insert into notes (text, folder) values ($1, $2) returning id, text", Note)
+insert_note = Query("insert into notes (text, folder) values ($1, $2) returning id, text", Note, tuple[str, int | None])
 
 
 ROUTES = Routes("/notes", access=PUBLIC)

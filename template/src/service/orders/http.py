@@ -1,6 +1,5 @@
 """Requests about orders: parse, call, respond."""
 
-from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from msgspec import UNSET, structs
 from service.kit.db import Connection, Database
 from service.kit.edge import conflict, invalid, not_found
 from service.kit.offload import Offload
-from service.kit.rows import DEFAULT_LIMIT, Cursor, Export, Exports, Keyset, Limit, Page, formats, pages
+from service.kit.rows import DEFAULT_LIMIT, Cursor, Export, Exports, FormatName, Limit, Page
 from service.kit.web import NEEDS_TOKEN, Caller, IdempotencyKey, Reply, Routes, created, once
 from service.orders import queries, report
 from service.orders.model import NewOrder, Order, OrderChange, OrderFilter, Report
@@ -33,7 +32,18 @@ async def create_order(db: Database, caller: Caller, data: NewOrder, key: Idempo
     """
 
     async def create(connection: Connection) -> Reply[Order]:
-        order = await connection.fetch_one(queries.create_order, caller.id, *structs.astuple(data))
+        order = await connection.fetch_one(
+            queries.create_order,
+            caller.id,
+            data.reference,
+            data.customer_email,
+            data.currency,
+            data.total_minor,
+            data.item_count,
+            data.tags,
+            data.gift,
+            data.note,
+        )
         return created(order, f"/v1/orders/{order.id}")
 
     return await once(db, key, data, create)
@@ -67,7 +77,7 @@ async def list_orders(
     db: Database, caller: Caller, where: OrderFilter, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 ) -> Page[Order]:
     """Return a page of the caller's orders, the newest first unless `sort` says otherwise."""
-    return await find_page(db, where, cursor, limit, caller.id)
+    return await queries.orders.page(db, where, cursor, limit, caller.id)
 
 
 @routes.get("/report", summary="Summarize the latest orders")
@@ -79,32 +89,10 @@ async def report_orders(db: Database, caller: Caller, offload: Offload) -> Repor
 
 @routes.get("/export", summary="Export orders")
 async def export_orders(
-    exports: Exports, caller: Caller, where: OrderFilter, format: formats.Name | None = None
+    exports: Exports, caller: Caller, where: OrderFilter, format: FormatName | None = None
 ) -> Export:
     """Stream all of the caller's orders that the same filters list.
 
     As CSV or NDJSON: by `format`, or else by the header `Accept`.
     """
-    since, until = find_bounds(where)
-    query = (queries.EXPORTS_BY_STATUS if where.status else queries.EXPORTS)[where.sort]
-    filters = [where.status] if where.status else []
-    return exports.stream(query, caller.id, since, until, *filters, name="orders", form=format)
-
-
-# To be replaced by `queries.orders.page` and `exports.stream(queries.orders, …)`.
-
-
-def find_bounds(where: OrderFilter) -> tuple[datetime, datetime]:
-    since = pages.instant("created_from", where.created_from, pages.EARLIEST)
-    return since, pages.instant("created_before", where.created_before, pages.LATEST)
-
-
-async def find_page(db: Database, where: OrderFilter, cursor: Cursor, limit: int, account: str) -> Page[Order]:
-    since, until = find_bounds(where)
-    start, stop = (until, since) if where.sort == "-created_at" else (since, until)
-    keyset = Keyset(tuple[datetime, UUID], "orders", account, where.sort, where.status, since, until)
-    after = (start, UUID(int=0)) if cursor is None else keyset.open(cursor)
-    query = (queries.LISTS_BY_STATUS if where.status else queries.LISTS)[where.sort]
-    filters = [where.status] if where.status else []
-    rows = await db.fetch(query, account, *after, stop, limit + 1, *filters)
-    return keyset.cut(rows, limit, lambda order: (order.created_at, order.id))
+    return exports.stream(queries.orders, where, caller.id, name="orders", form=format)

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from service.kit.rows import Filter
+
 type Status = Literal["pending", "paid", "shipped", "cancelled"]
-type Sort = Literal["-created_at", "created_at"]
 
 Reference = Annotated[str, Meta(min_length=1, max_length=40, examples=["SO-2026-0001"])]
 Email = Annotated[str, Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=254, examples=["ada@example.com"])]
@@ -41,6 +42,12 @@ class Order(Struct, frozen=True):
     updated_at: Moment
 
 
+class OrderFilter(Filter, frozen=True):
+    """What a list of orders may be narrowed to. Each set of filters that may be combined is declared in `queries`."""
+
+    status: Status | None = None
+
+
 class Amounts(Struct, frozen=True):
     """The amounts of orders in one currency, in minor units."""
 
@@ -64,17 +71,6 @@ class Report(Struct, frozen=True):
     """The summary of each currency, over the latest orders."""
 
     currencies: list[Summary]
-
-
-class OrderFilter(Struct, frozen=True):
-    """Which orders are listed, and in which order."""
-
-    __query__ = True
-
-    sort: Sort = "-created_at"
-    status: Status | None = None
-    created_from: Annotated[Moment, Meta(description="The earliest creation time.")] | None = None
-    created_before: Annotated[Moment, Meta(description="Orders are older than this.")] | None = None
 
 
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):

@@ -66,13 +66,13 @@ class Stored(msgspec.Struct, frozen=True):
 
     fingerprint: bytes
     status: int | None
-    headers: str
+    headers: msgspec.Raw
     body: bytes
 
 
 # Whoever comes second gets no lock and no place in a queue, so its connection is free again at once. The lock ends with
 # the transaction, also behind a pooler that hands out connections by the transaction.
-take_lock = Query("select pg_try_advisory_xact_lock($1)", bool)
+take_lock = Query("select pg_try_advisory_xact_lock($1)", bool, tuple[int])
 
 # A statement of its own, after the lock: one that began before would not see what the holder of the lock has committed.
 read_reply = Query(
@@ -82,6 +82,7 @@ read_reply = Query(
      where digest = $1 and expires_at > now()
     """,
     Stored,
+    tuple[bytes],
 )
 
 # Every new row deletes up to ten expired ones, so the table shrinks to the keys of the last hours by itself.
@@ -107,6 +108,7 @@ store_reply = Query(
     returning true
     """,
     bool,
+    tuple[bytes, bytes, int | None, dict[str, str], bytes, timedelta],
 )
 
 
@@ -150,7 +152,7 @@ async def once[Body](
         reply = await work(connection)
         if reply.status and not 200 <= reply.status < 300:
             raise ValueError(f"{reply.status} is no success: raise a Problem, which undoes what was done")
-        body, headers = encode(reply.body), msgspec.json.encode(reply.headers).decode()
+        body, headers = encode(reply.body), {**reply.headers}
         if not await connection.find(store_reply, digest, fingerprint, reply.status, headers, body, key.keep):
             raise in_flight()  # the lock should rule it out; the key decides
         return cast("Reply[Body]", Reply(msgspec.Raw(body), reply.status, reply.headers))

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from service.kit.edge import Span, asgi
-from service.kit.rows import Page, pages
+from service.kit.rows import Page, link
 from service.kit.web.routes import Route
 
 ENCODER = msgspec.json.Encoder()
@@ -50,6 +50,6 @@ async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asg
         return await send({"type": "http.response.body", "body": b""})
     if isinstance(result, Page) and result.next:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        fields[b"link"] = pages.link(query, result.next)["Link"].encode()
+        fields[b"link"] = link(query, result.next)["Link"].encode()
     media_type = fields.pop(b"content-type", JSON)
     await asgi.respond(send, status or route.choose_status(), encode(result), media_type, [*fields.items()])
