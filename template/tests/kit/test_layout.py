@@ -92,7 +92,7 @@ def test_the_web_framework_is_imported_in_app_in_http_and_in_the_room_web():
     }
     for path in set(PACKAGE.glob("**/*.py")) - allowed:
         strays = {name for name in find_imports(path) if is_within(name, "starlette")}
-        assert not strays, f"{path} imports {strays}; that belongs into an http.py"
+        assert not strays, f"{path} imports {strays}; that belongs in an http.py"
 
 
 def test_a_room_imports_only_rooms_that_stand_before_it():

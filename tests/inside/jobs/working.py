@@ -24,10 +24,12 @@ create table runs (
 create table effects (number int not null);
 """
 
-begin = Query("insert into runs (name, number, job_id, attempt) values ($1, $2, $3, $4)", int)
-end = Query("update runs set until = clock_timestamp() where job_id = $1", int)
-affect = Query("insert into effects (number) values ($1)", int)
-count_effects = Query("select count(*) from effects where number = $1", int)
+begin = Query(
+    "insert into runs (name, number, job_id, attempt) values ($1, $2, $3, $4)", int, tuple[str, int, int, int]
+)
+end = Query("update runs set until = clock_timestamp() where job_id = $1", int, tuple[int])
+affect = Query("insert into effects (number) values ($1)", int, tuple[int])
+count_effects = Query("select count(*) from effects where number = $1", int, tuple[int])
 
 
 class Settings(Environment):

@@ -10,7 +10,7 @@ import asyncpg
 import click
 import msgspec
 
-from service.kit.db import postgres
+from service.kit.db import DatabaseError, connect
 from service.kit.server import environment
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def run[Result](wiring: "Wiring", work: Callable[[asyncpg.Connection], Awaitable
 @asynccontextmanager
 async def open_queue(settings: "Environment") -> AsyncGenerator[asyncpg.Connection]:
     """Open a connection to the queue; say what to do when there is none yet."""
-    async with postgres.connect(settings.database, "service jobs") as connection:
+    async with connect(settings.database, "service jobs") as connection:
         try:
             yield connection
         except asyncpg.UndefinedTableError as error:
-            raise postgres.DatabaseError(f"{error}: run `service migrate`.") from None
+            raise DatabaseError(f"{error}: run `service migrate`.") from None

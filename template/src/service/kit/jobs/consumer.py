@@ -15,7 +15,7 @@ from pgqueuer import PgQueuer, Queries
 from pgqueuer.domain import models
 from pgqueuer.domain.types import QueueManagerId
 
-from service.kit.db import connections, postgres
+from service.kit.db import bypass_pooler, time_limits
 from service.kit.edge import metrics
 from service.kit.jobs import meters, recovery, tables, upkeep
 from service.kit.jobs.job import Schedule
@@ -63,12 +63,12 @@ class Consumer:
 
     async def connect(self) -> asyncpg.Connection:
         """Open the connection of the queue, past a pooler: notifications come to a session."""
-        options = postgres.bypass_pooler(self.settings.database)
+        options = bypass_pooler(self.settings.database)
         return await asyncpg.connect(
             options.url.get_secret_value(),
             timeout=options.connect_timeout,
             command_timeout=options.command_timeout,
-            server_settings={**connections.time_limits(options), "application_name": "service worker"},
+            server_settings={**time_limits(options), "application_name": "service worker"},
         )
 
     async def take_over(self, connection: asyncpg.Connection, identity: UUID, died: bool) -> None:

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 import uvloop
 
-from service.kit.db import errors
+from service.kit.db import ERRORS
 from service.kit.edge import metrics
 from service.kit.jobs.consumer import Consumer, LostError
 from service.kit.jobs.runner import Cut
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 AGAIN = 75
 """The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
 
-LOST = (LostError, *errors.UNREACHABLE, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (LostError, *ERRORS)
 
 
 def run(create: str, identity: UUID, died: bool) -> None:

@@ -32,9 +32,12 @@ put = Query(
     select id from queued order by id
     """,
     int,
+    tuple[str, list[bytes], timedelta, dict[str, str]],
 )
 
-note_done = Query("insert into kit.jobs_done (job_id) values ($1) on conflict do nothing returning job_id", int)
+note_done = Query(
+    "insert into kit.jobs_done (job_id) values ($1) on conflict do nothing returning job_id", int, tuple[int]
+)
 
 
 async def enqueue[Argument: msgspec.Struct](
@@ -55,7 +58,7 @@ async def enqueue_all[Argument: msgspec.Struct](
     if strays := {type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)}:
         raise TypeError(f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}")
     payloads = [msgspec.json.encode(argument) for argument in arguments]
-    headers = msgspec.json.encode({REQUEST_ID: request_id()}).decode()
+    headers = {REQUEST_ID: request_id()}
     identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
     meters.meters().enqueued.labels(job.name).inc(len(payloads))
     return identities

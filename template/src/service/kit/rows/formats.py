@@ -9,7 +9,7 @@ from asyncpg.types import Attribute
 
 from service.kit.edge import Problem, asgi
 
-type Name = Literal["csv", "ndjson"]
+type FormatName = Literal["csv", "ndjson"]
 
 
 class Format(NamedTuple):
@@ -19,7 +19,7 @@ class Format(NamedTuple):
     PostgreSQL's own way would surprise a reader of the API's JSON.
     """
 
-    name: Name
+    name: FormatName
     media_type: str
     select: str
     options: Mapping[str, object]
@@ -58,7 +58,7 @@ FORMATS = {form.name: form for form in (CSV, NDJSON)}
 MEDIA_TYPES = {form.media_type.partition(";")[0]: form.name for form in FORMATS.values()}
 
 
-def choose(name: Name | None, scope: asgi.Scope) -> Format:
+def choose(name: FormatName | None, scope: asgi.Scope) -> Format:
     """Return the named format, or the one that the request's `Accept` prefers. Raises a 406 problem."""
     if name is not None:
         return FORMATS[name]

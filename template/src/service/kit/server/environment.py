@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError, create_model, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.kit.db import DatabaseOptions, capacity
+from service.kit.db import DatabaseOptions, choose_pool_size
 from service.kit.edge import CommandError, CompressionOptions, EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions, offload
@@ -19,7 +19,7 @@ from service.kit.server.serve import ServerOptions
 from service.kit.server.watchdog import WatchdogOptions
 from service.kit.web import IdempotencyOptions
 
-SIZES = {("database", "pool_size"): capacity.choose_pool_size, ("offload", "processes"): offload.choose_processes}
+SIZES = {("database", "pool_size"): choose_pool_size, ("offload", "processes"): offload.choose_processes}
 """What each worker has so many of, by the number of workers, when no setting says so."""
 
 
