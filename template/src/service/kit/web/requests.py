@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 
 from service.kit.auth import Auth
 from service.kit.db import Database
-from service.kit.offload import offload
+from service.kit import offload
 from service.kit.rows import pages
 from service.kit.web import bodies, parameters
 from service.kit.web.access import needs_token
