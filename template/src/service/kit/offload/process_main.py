@@ -44,7 +44,7 @@ def receive(source: BinaryIO, calls: queue.SimpleQueue[bytes]) -> None:
 
 
 def run(call: bytes) -> bytes:
-    """Return the pickled outcome of a call: whether it succeeded, its pickled result or exception, and the traceback."""
+    """Return the outcome of a call, pickled: whether it succeeded, its pickled result or exception, its traceback."""
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker
         succeeded, value, trace = True, function(*args, **kwargs), ""

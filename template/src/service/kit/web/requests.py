@@ -12,9 +12,9 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 from litestar.routes import HTTPRoute
 
+from service.kit import offload
 from service.kit.auth import Auth
 from service.kit.db import Database
-from service.kit import offload
 from service.kit.rows import pages
 from service.kit.web import bodies, parameters
 from service.kit.web.access import needs_token
