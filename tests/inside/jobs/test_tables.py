@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 from pgqueuer.domain import models
-from service.kit.jobs.tables import NAMES, Names, make_queries
+from service.kit.jobs.pgqueuer import NAMES, Names, make_queries
 
 
 async def test_pgqueuer_would_add_nothing_but_its_trigger(database_url: str):
@@ -11,7 +11,7 @@ async def test_pgqueuer_would_add_nothing_but_its_trigger(database_url: str):
     plan = await make_queries(connection).plan_upgrade()
     await connection.close()
     missing = [statement for statement in plan.statements if NAMES.function not in statement]
-    assert missing == [], "add a migration with these to kit/migrations/tables/"
+    assert missing == [], "add a migration with these to kit/migrate/tables/"
 
 
 async def test_pgqueuer_would_see_that_something_is_missing(database_url: str):

@@ -53,7 +53,7 @@ COMMANDS = {
     "plans": "service_tools.commands.plans",
     "queries": "service.kit.db.commands",
     "token": "service_tools.commands.token",
-    "worker": "service.kit.jobs.worker_command",
+    "worker": "service.kit.jobs.commands",
 }
 """Where each command is. It is imported when it is called: a worker imports this module too, and needs none of them."""
 

@@ -12,14 +12,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.kit.db import DatabaseOptions, choose_pool_size
 from service.kit.edge import CommandError, CompressionOptions, EdgeOptions
 from service.kit.migrate import MigrationOptions
-from service.kit.offload import OffloadOptions, offload
+from service.kit.offload import OffloadOptions, share_cores
 from service.kit.rows import ExportOptions
 from service.kit.server.logs import LogOptions, MetricsOptions
 from service.kit.server.serve import ServerOptions
 from service.kit.server.watchdog import WatchdogOptions
 from service.kit.web import IdempotencyOptions
 
-SIZES = {("database", "pool_size"): choose_pool_size, ("offload", "processes"): offload.choose_processes}
+SIZES = {
+    ("database", "pool_size"): choose_pool_size,
+    ("offload", "processes"): share_cores,
+    ("offload", "hashes"): share_cores,
+}
 """What each worker has so many of, by the number of workers, when no setting says so."""
 
 

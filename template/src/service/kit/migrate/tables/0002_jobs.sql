@@ -6,7 +6,7 @@
 -- `create schema if not exists` asks for the right to create one even where it exists.
 do $$ begin if to_regnamespace('kit') is null then create schema kit; end if; end $$;
 
--- Which jobs' work is done, for a run that comes later: `once` in kit/jobs/queue.py.
+-- Which jobs' work is done, for a run that comes later: `begin_once` in kit/jobs/queue.py.
 create table kit.jobs_done (
     job_id bigint constraint jobs_done_pkey primary key,
     done_at timestamptz not null default now()

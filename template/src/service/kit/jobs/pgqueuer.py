@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""PgQueuer's tables, in the kit's schema: kit/migrations/tables/0002_jobs.sql makes them. And its way to them."""
+"""PgQueuer on the kit's own tables, which kit/migrate/tables/0002_jobs.sql makes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -13,20 +14,16 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.driver import NotifyCallback
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+NEVER = timedelta(days=36_500)
+
 
 class Names(DBSettings):
-    """PgQueuer's own names. It would read them from variables as common as CHANNEL and TRIGGER; these stand."""
+    """PgQueuer's own names, whatever the environment says: it would read variables as common as CHANNEL and TRIGGER."""
 
     @classmethod
     def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what is given here, and nothing else."""
         return (init_settings,)
 
 
@@ -34,19 +31,18 @@ NAMES = Names(db_schema="kit")
 
 
 class Driver(AsyncpgDriver):
-    """A connection that can tell its listeners of a change without asking PostgreSQL to."""
+    """A connection that can tell its listeners of a change without a round trip to PostgreSQL."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         super().__init__(connection)
         self.callbacks: list[NotifyCallback] = []
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Listen, and be told by `wake` too."""
         await super().add_listener(channel, callback)
         self.callbacks.append(callback)
 
     def wake(self) -> None:
-        """Let the worker look into the queue now, as the trigger would that these tables lack."""
+        """Let the worker check the queue now, in place of the trigger that these tables lack."""
         names = {"channel": NAMES.channel, "table": NAMES.queue_table}
         event = {**names, "operation": "delete", "sent_at": datetime.now(UTC), "type": "table_changed_event"}
         for callback in self.callbacks:
@@ -54,18 +50,21 @@ class Driver(AsyncpgDriver):
 
 
 class Statements(Queries):
-    """PgQueuer's statements. When jobs are done, the worker that did them looks for others at once."""
+    """PgQueuer's statements, on a `Driver`."""
+
+    async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
+        """Fetch queued jobs, and no job of a worker that stopped beating: upkeep.py judges those first."""
+        return await super().dequeue(*args, **kwargs | {"heartbeat_timeout": NEVER})
 
     async def log_jobs(
         self, job_status: list[tuple[models.Job, types.JOB_STATUS, models.TracebackRecord | None]]
     ) -> None:
-        """Note that jobs are done."""
+        """Note that jobs are done, and look for others at once."""
         await super().log_jobs(job_status)
         if isinstance(self.driver, Driver):
             self.driver.wake()
 
 
-def make_queries(connection: asyncpg.Connection) -> Queries:
-    """Return PgQueuer's statements, to be run on a connection."""
+def make_queries(connection: asyncpg.Connection) -> Statements:
     builders = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES), QuerySchedulerBuilder(NAMES)
     return Statements(Driver(connection), *builders)
