@@ -75,4 +75,4 @@ count_seeded_orders = Query(
 )
 
 # Refreshes the planner's statistics after many new rows.
-analyze_orders = Query("analyze orders", int)
+analyze_orders = Query("analyze orders", int, tuple[()])

@@ -3,7 +3,8 @@
 
 import asyncio
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from asyncpg.prepared_stmt import PreparedStatement
 from pydantic import BaseModel, Field
@@ -55,12 +56,12 @@ class Exports:
         They are those of a statement with its arguments, or of a listing with its filter and scope.
         """
         if isinstance(source, Listing):
-            where, *scope = args
-            query, bounds, _ = source.choose(where, tuple(scope))
-            return Export(self, query, (*bounds, None), name, form)
+            source, bounds, _ = source.choose(args[0], args[1:])
+            args = (*bounds, None)
         return Export(self, source, args, name, form)
 
 
+@dataclass(frozen=True)
 class Export:
     """One export, as an ASGI response.
 
@@ -68,16 +69,13 @@ class Export:
     it is raised, the server cuts the connection, and the client sees that rows are missing.
     """
 
-    media_types = tuple(formats.MEDIA_TYPES)
+    media_types: ClassVar = tuple(formats.MEDIA_TYPES)
 
-    def __init__(
-        self, exports: Exports, query: Query, args: tuple[object, ...], name: str, form: FormatName | None
-    ) -> None:
-        self.exports = exports
-        self.query = query
-        self.args = args
-        self.name = name
-        self.form: FormatName | None = form
+    exports: Exports
+    query: Query
+    args: tuple[object, ...]
+    name: str
+    form: FormatName | None = None
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         form = formats.choose(self.form, scope)
