@@ -158,7 +158,7 @@ def hide_rows(error: BaseException | None) -> None:
     """Drop the rows that PostgreSQL quotes in errors, which are stored and logged: they may hold personal data."""
     while error is not None:
         if isinstance(error, asyncpg.PostgresError):
-            error.detail = None
+            error.detail = None  # ty: ignore[unresolved-attribute] - asyncpg sets what PostgreSQL sends
         for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
             hide_rows(inner)
         error = error.__cause__ or error.__context__
