@@ -41,6 +41,7 @@ async def test_a_job_is_what_pgqueuer_itself_would_have_made(database_url: str):
     async with queue.open_database(database_url) as db, db.transaction() as connection:
         await enqueue(connection, WRITE, Task(1))
         headers = {"request_id": "r-1"}
+        await connection.raw.reset_type_codec("jsonb", schema="pg_catalog")  # PgQueuer writes JSON itself
         await make_queries(connection.raw).enqueue("tests.write", msgspec.json.encode(Task(1)), headers=headers)
     ours, theirs = await queue.execute(database_url, f"{ROW} order by id")
     assert dict(ours) == dict(theirs)
