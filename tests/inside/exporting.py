@@ -10,8 +10,7 @@ from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
 from service.kit.rows import formats
 from service.kit.rows.export import Export, Exports
-from service.kit.server import environment, logs, serve
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, configure_logs, read_settings, serve
 
 PAUSE = "case when id = 50000 then pg_sleep(60)::text end"
 MANY = "(select generate_series(1, 60000) as id) as many"
@@ -35,7 +34,7 @@ async def export(
     return exports.stream(QUERIES[name], name=name, form=format)
 
 
-def build(settings: Environment) -> asgi.App:
+def build(settings: KitSettings) -> asgi.App:
     """Return the application."""
     db = Database(settings.database)
     part = web.Slice(Router("/", route_handlers=[export]))
@@ -45,10 +44,10 @@ def build(settings: Environment) -> asgi.App:
 
 def create() -> asgi.App:
     """Return the application as a server process makes it."""
-    settings = environment.read(Environment)
-    logs.configure(settings.log)
+    settings = read_settings(KitSettings)
+    configure_logs(settings.log)
     return build(settings)
 
 
 if __name__ == "__main__":
-    serve.serve("inside.exporting:create", environment.read(Environment).server)
+    serve("inside.exporting:create", read_settings(KitSettings).server)

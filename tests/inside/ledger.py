@@ -11,8 +11,7 @@ from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
 from service.kit.edge.health import Health
-from service.kit.server import environment, serve
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, read_settings, serve
 from service.kit.web import Db, Slice
 
 TABLE = "create table entries (number integer not null)"
@@ -46,7 +45,7 @@ async def find_nothing_wrong() -> None:
 
 def create() -> asgi.App:
     """Return the application."""
-    settings = environment.read(Environment)
+    settings = read_settings(KitSettings)
     db = Database(settings.database)
     routes = Router("/", route_handlers=[write_entry, hold_connection])
     app = web.build([Slice(routes)], resources=[db], dependencies={"db": db})
@@ -54,4 +53,4 @@ def create() -> asgi.App:
 
 
 if __name__ == "__main__":
-    serve.serve("inside.ledger:create", environment.read(Environment).server)
+    serve("inside.ledger:create", read_settings(KitSettings).server)

@@ -17,8 +17,7 @@ from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
 from service.kit.edge.problems import conflict
-from service.kit.server import environment, serve
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, read_settings, serve
 from service.kit.web import Db, IdempotencyKey, Slice, idempotency, once
 
 TABLE = """
@@ -73,7 +72,7 @@ ROUTES = Router("/notes", route_handlers=[create_note, create_strictly, read_pro
 CONSTRAINTS = {"notes_text_key": lambda: conflict("text", "another note has it")}
 
 
-def build(settings: Environment) -> asgi.App:
+def build(settings: KitSettings) -> asgi.App:
     db = Database(settings.database)
     app = web.build([Slice(ROUTES, CONSTRAINTS)], [db], {"db": db}, settings.idempotency)
 
@@ -88,7 +87,7 @@ def build(settings: Environment) -> asgi.App:
 
 
 def create() -> asgi.App:
-    return build(environment.read(Environment))
+    return build(read_settings(KitSettings))
 
 
 async def prepare(url: str) -> asyncpg.Connection:
@@ -99,4 +98,4 @@ async def prepare(url: str) -> asyncpg.Connection:
 
 
 if __name__ == "__main__":
-    serve.serve("inside.notes:create", environment.read(Environment).server)
+    serve("inside.notes:create", read_settings(KitSettings).server)

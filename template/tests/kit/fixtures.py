@@ -23,7 +23,7 @@ import structlog
 from pydantic import SecretStr
 
 from service import app
-from service.kit.auth import tokens
+from service.kit.auth import keys
 from service.kit.db.postgres import DatabaseOptions
 from service.kit.edge import asgi
 from service.kit.migrate import migrate
@@ -47,7 +47,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     show_plain_tracebacks()
     if hasattr(session.config, "workerinput"):
         return
-    os.environ["AUTH_SIGNING_KEY"] = tokens.make_key()
+    os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
     credentials.provide(Settings)
     if SERVER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="service-test-"))

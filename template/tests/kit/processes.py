@@ -14,14 +14,14 @@ from pathlib import Path
 import httpx
 
 from service.kit.edge import metrics
-from service.kit.server import environment
+from service.kit.server import list_variables
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service"]
 # What would change what a command does, but for the keys that the tests sign tokens with; and what some CI images set,
 # by which each start compiles every module anew.
-FOREIGN = {name for name, *_ in environment.variables(Settings) if not name.startswith("AUTH_")}
+FOREIGN = {name for name, *_ in list_variables(Settings) if not name.startswith("AUTH_")}
 FOREIGN |= {"PYTHONDONTWRITEBYTECODE", metrics.SHARED}
 
 

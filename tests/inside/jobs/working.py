@@ -9,8 +9,7 @@ import msgspec
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.jobs import Hold, Job, JobOptions, Schedule, Worker, once
-from service.kit.server import cli, environment, logs
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, cli, configure_logs, read_settings
 
 TABLES = """
 create table runs (
@@ -30,7 +29,7 @@ affect = Query("insert into effects (number) values ($1)", int)
 count_effects = Query("select count(*) from effects where number = $1", int)
 
 
-class Settings(Environment):
+class Settings(KitSettings):
     """What a service of today has."""
 
     jobs: JobOptions = JobOptions()
@@ -102,8 +101,8 @@ EVERY_2_SECONDS, DAILY = "* * * * * */2", "0 3 * * *"
 
 def create_worker() -> Worker:
     """Return the worker."""
-    settings = environment.read(Settings)
-    logs.configure(settings.log)
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
     jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, DOOMED, BLOCK)
     return Worker(jobs, settings.jobs, settings, resources=[db], dependencies={"db": db})
@@ -111,8 +110,8 @@ def create_worker() -> Worker:
 
 def create_clock() -> Worker:
     """Return a worker with nothing but schedules."""
-    settings = environment.read(Settings)
-    logs.configure(settings.log)
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
     jobs = [Schedule(EVERY_2_SECONDS, WRITE, Task(7)), Schedule(DAILY, NOTHING, Task(8))]
     return Worker(jobs, settings.jobs, settings, resources=[db], dependencies={"db": db})
@@ -120,5 +119,4 @@ def create_clock() -> Worker:
 
 if __name__ == "__main__":
     factory = os.environ.get("FACTORY", "create_worker")
-    beside = {"worker": f"inside.jobs.working:{factory}"} if factory else {}
-    cli.service(obj=cli.Wiring(Settings, (), create="", beside=beside))
+    cli.main(Settings, (), create="", worker=f"inside.jobs.working:{factory}" if factory else None)

@@ -56,7 +56,7 @@ async def test_an_edited_file_is_refused_and_nothing_is_applied(empty_database_u
     await apply(empty_database_url, folder)
     (folder / "0001_notes.sql").write_text("create table notes (id bigint);")
     (folder / "0003_last.sql").write_text("insert into notes values (3);")
-    with pytest.raises(MigrationError, match=r"0001_notes.sql differs .* Restore the file"):
+    with pytest.raises(MigrationError, match=r"0001_notes.sql, applied on .* has been edited since. Restore it"):
         await apply(empty_database_url, folder)
     assert await count_notes(empty_database_url) == 2
 

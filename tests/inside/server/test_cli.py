@@ -5,7 +5,7 @@ import pytest
 from service.kit.server import cli
 
 
-@pytest.mark.parametrize("name", sorted(cli.list_tools()))
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
 def test_every_module_of_the_commands_has_the_command_of_its_name(name: str):
     command = cli.service.get_command(click.Context(cli.service), name)
     assert isinstance(command, click.Command)

@@ -6,9 +6,7 @@ from litestar import Router, get, post
 from pydantic import SecretStr
 from service import app
 from service.kit import web
-from service.kit.auth import tokens
-from service.kit.auth.bearer import Auth
-from service.kit.auth.issuer import IssuerOptions
+from service.kit.auth import Auth, IssuerOptions, keys
 from service.kit.edge.edge import Edge
 from service.kit.web import NEEDS_TOKEN, PUBLIC, Caller, Slice
 from service.kit.web.access import AccessError
@@ -16,7 +14,7 @@ from service.settings import Settings
 
 from tests.kit.fixtures import open_client
 
-OPTIONS = IssuerOptions(signing_key=SecretStr(tokens.make_key()))
+OPTIONS = IssuerOptions(signing_key=SecretStr(keys.make_key()))
 
 
 @get("/me")

@@ -73,7 +73,7 @@ class Health:
             raise Problem(
                 503, "draining", "The service is about to stop.", headers={"retry-after": str(problems.RETRY_AFTER)}
             )
-        if path == "/readyz" and (fault := await self.readiness.find_fault()):
+        if path == "/readyz" and (fault := scope.get("fault") or await self.readiness.find_fault()):
             raise Problem(503, "not-ready", fault, headers={"retry-after": str(problems.RETRY_AFTER)})
         body = msgspec.json.encode({"status": "ok"})
         headers = [(b"cache-control", b"no-store")]

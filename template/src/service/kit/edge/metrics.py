@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What a worker counts and measures for Prometheus; `kit/exposition.py` adds the workers up and shows the sums.
+"""What a worker counts and measures for Prometheus; the server adds the workers up and shows the sums.
 
 Metrics of your own are made with prometheus_client where they are used, and are shown with these.
 """
@@ -9,9 +9,9 @@ import os
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder through which workers share what they count. prometheus_client reads it when it is imported."""
@@ -69,9 +69,6 @@ class Meters:
 @cache
 def meters() -> Meters:
     """Return the metrics of this process, made at the first call."""
-    if SHARED in os.environ:
-        # It would ask for the process's number at each count: two thirds of the cost, where system calls are slow.
-        values.ValueClass = values.MultiProcessValue(process_identifier=partial(int, os.getpid()))
     return Meters()
 
 

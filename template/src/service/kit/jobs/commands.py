@@ -11,11 +11,10 @@ import click
 import msgspec
 
 from service.kit.db import postgres
-from service.kit.server import environment
 
 if TYPE_CHECKING:
     from service.kit.jobs.held import Count, Held
-    from service.kit.server import Environment
+    from service.kit.server import KitSettings
     from service.kit.server.cli import Wiring
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -89,18 +88,19 @@ def run[Result](wiring: "Wiring", work: Callable[[asyncpg.Connection], Awaitable
     """Return what `work` returns on a connection to the service's database."""
     from service.kit.jobs.held import UnknownError
 
-    async def on_connection(settings: "Environment") -> Result:
+    async def on_connection(settings: "KitSettings") -> Result:
         async with open_queue(settings) as connection:
             return await work(connection)
 
     try:
-        return asyncio.run(on_connection(environment.read(environment.narrow(wiring.settings))))
+        with wiring.open_settings() as settings:
+            return asyncio.run(on_connection(settings))
     except UnknownError as error:
         raise click.ClickException(str(error)) from None
 
 
 @asynccontextmanager
-async def open_queue(settings: "Environment") -> AsyncGenerator[asyncpg.Connection]:
+async def open_queue(settings: "KitSettings") -> AsyncGenerator[asyncpg.Connection]:
     """Open a connection to the queue; say what to do when there is none yet."""
     async with postgres.connect(settings.database, "service jobs") as connection:
         try:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from service.kit.db import DatabaseOptions
 from service.kit.edge import Lifetime, Seconds
-from service.kit.server import Environment
+from service.kit.server import KitSettings
 
 
 class JobOptions(BaseModel, frozen=True):
@@ -50,6 +50,6 @@ class JobOptions(BaseModel, frozen=True):
         return database.model_copy(update={"pool_size": self.pool_size or self.concurrency})
 
 
-def find(settings: Environment) -> JobOptions:
+def find(settings: KitSettings) -> JobOptions:
     """Return the options in the service's settings, or the defaults where settings.py does not have them."""
     return getattr(settings, "jobs", JobOptions())

@@ -19,6 +19,7 @@ from service.kit.db import errors
 from service.kit.edge import metrics
 from service.kit.jobs.consumer import Consumer, LostError
 from service.kit.jobs.runner import Cut
+from service.kit.server import take_slot
 
 log = structlog.get_logger()
 
@@ -33,6 +34,7 @@ def run(create: str, identity: UUID, died: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the supervisor decides
     threading.Thread(target=follow, name="supervisor", daemon=True).start()
     logging.getLogger("pgqueuer").addFilter(lambda line: not (line.exc_info and isinstance(line.exc_info[1], Cut)))
+    take_slot()
     module, _, name = create.partition(":")
     consumer = Consumer(getattr(import_module(module), name)())
     metrics.meters().workers.set(1)

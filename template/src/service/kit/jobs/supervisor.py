@@ -8,8 +8,6 @@ finished, the next one gives back to the queue at once: it knows it by the ident
 import multiprocessing
 import signal
 import threading
-import time
-from contextlib import ExitStack
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 from uuid import uuid4
@@ -18,23 +16,25 @@ import structlog
 
 from service.kit.jobs import process
 from service.kit.jobs.options import JobOptions
-from service.kit.server import MetricsOptions, serve, shared
+from service.kit.server import (
+    LOOK_SECONDS,
+    MetricsOptions,
+    Supervision,
+    WatchdogOptions,
+    open_runtime_folder,
+    serve_metrics,
+)
 
 log = structlog.get_logger()
-
-SHORTEST, LONGEST = 0.25, 5.0
-"""The pause before a process takes the place of another, in seconds: doubled each time that one ends soon."""
-
-SOON = 30.0
-"""A process that ran for longer was well: the pause is the shortest again."""
 
 
 class Supervisor:
     """Keeps one worker process running."""
 
-    def __init__(self, create: str, options: JobOptions) -> None:
+    def __init__(self, create: str, options: JobOptions, supervision: Supervision) -> None:
         self.create = create
         self.options = options
+        self.supervision = supervision
         self.identity = uuid4()
         self.stopping = threading.Event()
         self.child: SpawnProcess | None = None
@@ -43,28 +43,21 @@ class Supervisor:
         """Run until SIGTERM or SIGINT: the first lets the jobs finish, the second ends them at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        pause, died = SHORTEST, False
-        while not self.stopping.is_set():
-            began = time.monotonic()
-            code = self.run_child(died)
-            if self.stopping.is_set():
-                break
-            pause = SHORTEST if time.monotonic() - began > SOON else pause
-            died = code != process.AGAIN
-            log.error("worker process ended", exit_code=code, seconds_to_next=pause)
-            self.stopping.wait(pause)
-            pause = min(2 * pause, LONGEST)
+        child = self.start(died=False)
+        while not self.stopping.wait(LOOK_SECONDS):
+            if self.supervision.find_due([child]):
+                child = self.start(died=child.exitcode != process.AGAIN)
+        child.join()
         log.info("worker stopped")
 
-    def run_child(self, died: bool) -> int | None:
-        """Run one process to its end, and return its exit code: that of a killed one is negative."""
+    def start(self, *, died: bool) -> SpawnProcess:
+        """Start a process. `died` says whether the one before it did."""
         context = multiprocessing.get_context("spawn")
         self.child = context.Process(target=process.run, args=(self.create, self.identity, died))
         self.child.start()
         if self.stopping.is_set():
             self.child.terminate()
-        self.child.join()
-        return self.child.exitcode
+        return self.child
 
     def stop(self, number: int, _: FrameType | None) -> None:
         """Let the process finish its jobs, within its time."""
@@ -81,10 +74,7 @@ class Supervisor:
         self.stopping.set()
 
 
-def supervise(create: str, options: JobOptions, exposed: MetricsOptions) -> None:
+def supervise(create: str, options: JobOptions, exposed: MetricsOptions, watch: WatchdogOptions) -> None:
     """Run what the factory `create` makes, as `module:function`, and serve its metrics, until told to stop."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(shared.provide())
-        if exposed.port:
-            serve.offer_metrics(stack, exposed, folder / "metrics", create.partition(".")[0])
-        Supervisor(create, options).run()
+    with open_runtime_folder() as folder, serve_metrics(exposed, folder / "metrics", create.partition(".")[0]):
+        Supervisor(create, options, Supervision(folder, watch.stuck)).run()

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.kit.jobs.job import Job, Schedule
 from service.kit.jobs.options import JobOptions
-from service.kit.server import Environment
+from service.kit.server import KitSettings
 
 OURS = frozenset(("job_id", "attempt"))
 """What a handler may ask for by name besides the dependencies."""
@@ -26,7 +26,7 @@ class Worker:
         self,
         declared: Sequence[Job[Any] | Schedule[Any]],
         options: JobOptions,
-        settings: Environment,
+        settings: KitSettings,
         resources: Sequence[AbstractAsyncContextManager[object]] = (),
         dependencies: Mapping[str, object] | None = None,
     ) -> None:

@@ -4,7 +4,7 @@
 import click
 
 from service.kit.jobs import options
-from service.kit.server import cli, environment, logs
+from service.kit.server import cli, configure_logs, read_settings
 
 MISSING = """\
 This service does not say yet how its worker is made. Add to app.py
@@ -12,12 +12,12 @@ This service does not say yet how its worker is made. Add to app.py
     JOBS: tuple[Job | Schedule, ...] = ()
 
     def create_worker() -> Worker:
-        settings = environment.read(Settings)
-        logs.configure(settings.log)
+        settings = read_settings(Settings)
+        configure_logs(settings.log)
         db = Database(settings.jobs.share(settings.database))
         return Worker(JOBS, settings.jobs, settings, resources=[db], dependencies={"db": db})
 
-to settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `beside={"worker": "service.app:create_worker"}`.
+to settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `worker="service.app:create_worker"`.
 The names come from service.kit.jobs."""
 
 
@@ -32,9 +32,9 @@ def run_worker(wiring: cli.Wiring) -> None:
     """
     from service.kit.jobs import supervisor
 
-    if "worker" not in wiring.beside:
+    if wiring.worker is None:
         raise click.ClickException(MISSING)
-    settings = environment.read(wiring.settings)
-    logs.configure(settings.log)
+    settings = read_settings(wiring.settings)
+    configure_logs(settings.log)
     cli.check_capacity(settings, "jobs run as soon as the database is there")
-    supervisor.supervise(wiring.beside["worker"], options.find(settings), settings.metrics)
+    supervisor.supervise(wiring.worker, options.find(settings), settings.metrics, settings.watchdog)
