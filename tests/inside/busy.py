@@ -16,7 +16,6 @@ from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.health import Health
 from service.kit.offload.offload import Offload, OffloadOptions
 from service.kit.server import LogOptions, ServerOptions, WatchdogOptions, configure_logs, serve
 
@@ -64,12 +63,8 @@ class Application:
         return os.getpid()
 
 
-async def find_no_fault() -> None:
-    """Say that all is well."""
-
-
 def create() -> asgi.App:
-    return Edge(Health(Application(), find_no_fault), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
+    return Edge(Application(), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
 
 
 class Output:

@@ -10,7 +10,6 @@ from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
 from service.kit.server import KitSettings, read_settings, serve
 from service.kit.web import Db, Slice
 
@@ -39,17 +38,13 @@ async def hold_connection(db: Db, milliseconds: FromPath[int]) -> int:
     return await db.fetch_one(hold, milliseconds / 1000)
 
 
-async def find_nothing_wrong() -> None:
-    """Be always ready."""
-
-
 def create() -> asgi.App:
     """Return the application."""
     settings = read_settings(KitSettings)
     db = Database(settings.database)
     routes = Router("/", route_handlers=[write_entry, hold_connection])
     app = web.build([Slice(routes)], resources=[db], dependencies={"db": db})
-    return Edge(Health(app, find_nothing_wrong), settings.edge)
+    return Edge(app, settings.edge)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import httpx
 import psutil
 from service.kit.edge import asgi, context
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
 from service.kit.server import LogOptions, MetricsOptions, ServerOptions, configure_logs, serve
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
@@ -53,14 +52,10 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
     await asgi.respond(send, 200, b"done", b"text/plain", [])
 
 
-async def find_no_fault() -> None:
-    """Say that all is well."""
-
-
 def create() -> asgi.App:
     if "BROKEN" in os.environ:
         raise RuntimeError("it cannot start")
-    return Edge(Health(application, find_no_fault))
+    return Edge(application)
 
 
 @dataclass

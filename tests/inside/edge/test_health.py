@@ -9,7 +9,6 @@ from service import app
 from service.kit.db.postgres import DatabaseOptions
 from service.kit.edge import asgi, health
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
 from service.kit.migrate.migrate import MigrationOptions
 from service.settings import Settings
 
@@ -51,7 +50,7 @@ async def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
     async def hang() -> None:
         await asyncio.sleep(60)
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(Health(nothing, hang)))) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(nothing, ready=hang))) as client:
         response = await client.get("http://service.test/readyz")
     assert response.status_code == 503
 
@@ -64,7 +63,7 @@ async def test_many_probes_make_one_check():
         checks += 1
         await asyncio.sleep(0.01)
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(Health(nothing, count)))) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(nothing, ready=count))) as client:
         responses = await asyncio.gather(*(client.get("http://service.test/readyz") for _ in range(20)))
     assert {response.status_code for response in responses} == {200}
     assert checks == 1

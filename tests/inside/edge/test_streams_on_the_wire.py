@@ -12,8 +12,8 @@ from inside.messages import DECODERS
 from litestar import Router, get
 from litestar.response import Stream
 from service.kit import web
-from service.kit.edge.compression import Response
-from service.kit.edge.edge import Edge
+from service.kit.edge import Edge
+from service.kit.edge.response import Exchange
 from service.kit.web import Slice
 
 from tests.kit.processes import find_port
@@ -70,7 +70,7 @@ async def read_chunk(reader: asyncio.StreamReader) -> bytes:
 def count_responses() -> int:
     """Return how many responses this process is compressing."""
     gc.collect()
-    return sum(type(item) is Response for item in gc.get_objects())
+    return sum(type(item) is Exchange for item in gc.get_objects())
 
 
 async def wait_for_responses(number: int) -> None:

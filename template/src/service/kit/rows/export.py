@@ -11,7 +11,7 @@ import asyncpg
 from pydantic import BaseModel, Field
 
 from service.kit.db import Database, Query
-from service.kit.edge import Seconds, Stream, asgi, busy, metrics, stream
+from service.kit.edge import Seconds, Stream, asgi, busy, metrics
 from service.kit.rows import formats
 from service.kit.rows.formats import Format
 
@@ -90,7 +90,7 @@ class Export:
         with self.exports.admit():
             tasks = [
                 asyncio.create_task(self.run(form, response)),
-                asyncio.create_task(stream.wait_for_disconnect(receive)),
+                asyncio.create_task(asgi.wait_for_disconnect(receive)),
             ]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -70,12 +70,9 @@ def serve(
     watch = watch or WatchdogOptions()
     # A forked worker would keep the modules of this process, and not take up a change. From 3.14 on, granian spawns.
     multiprocessing.set_start_method("spawn", force=True)
-    with (
-        open_runtime_folder() as folder,
-        serve_metrics(metrics, folder / "metrics", create.partition(".")[0]),
-    ):
+    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", create.partition(".")[0]):
         drain_timeout, kill_timeout = (1, 5) if watched else (options.drain_timeout, options.kill_timeout)
-        server = Server(folder, watch.stuck, create, **choose_options(options, kill_timeout, logs), **reload(watched))
+        server = Server(create, options, folder, watch.stuck, kill_timeout, watched, take_over_logs(logs))
         server.on_startup(partial(take_signals, server, folder / DRAINING, options.drain_delay))
         server.on_reload(on_reload)
         try:
@@ -84,37 +81,46 @@ def serve(
             ignore_signals()
 
 
-def choose_options(options: ServerOptions, kill_timeout: int, logs: LogOptions | None) -> dict[str, Any]:
+def take_over_logs(logs: LogOptions | None) -> dict[str, Any] | None:
+    """Return a configuration that gives the server's own lines the form of ours."""
     ours = {"handlers": [], "level": "INFO", "propagate": True}
-    return {
-        "address": options.host,
-        "port": options.port,
-        "workers": options.workers,
-        "interface": Interfaces.ASGI,
-        "loop": Loops.uvloop,
-        # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to the proxy.
-        "http": HTTPModes.http1,
-        "websockets": False,
-        "backpressure": options.connections,
-        "http1_settings": HTTP1Settings(header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536),
-        "respawn_interval": 3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
-        "workers_kill_timeout": kill_timeout,
-        # The server's own lines take the form of ours.
-        "log_dictconfig": {"loggers": {"_granian": ours, "granian.access": ours}}
-        if logs and logs.format == "json"
-        else None,
-    }
-
-
-def reload(watched: Sequence[Path]) -> dict[str, Any]:
-    return {"reload": True, "reload_paths": watched, "reload_ignore_worker_failure": True} if watched else {}
+    return {"loggers": {"_granian": ours, "granian.access": ours}} if logs and logs.format == "json" else None
 
 
 class Server(MPServer):
     """granian's server, but for how workers are replaced: granian ends the service when one dies twice within 5.5 s."""
 
-    def __init__(self, folder: Path, stuck: float, target: str, **options: Any) -> None:
-        super().__init__(target, **options)
+    def __init__(
+        self,
+        create: str,
+        options: ServerOptions,
+        folder: Path,
+        stuck: float,
+        kill_timeout: int,
+        watched: Sequence[Path],
+        logs: dict[str, Any] | None,
+    ) -> None:
+        super().__init__(
+            create,
+            address=options.host,
+            port=options.port,
+            workers=options.workers,
+            interface=Interfaces.ASGI,
+            loop=Loops.uvloop,
+            # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to the proxy.
+            http=HTTPModes.http1,
+            websockets=False,
+            backpressure=options.connections,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536
+            ),
+            respawn_interval=3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
+            workers_kill_timeout=kill_timeout,
+            log_dictconfig=logs,
+            reload=bool(watched),
+            reload_paths=watched or None,
+            reload_ignore_worker_failure=True,
+        )
         self.started = folder / STARTED
         self.supervision = Supervision(folder, stuck)
 

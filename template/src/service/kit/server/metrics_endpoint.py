@@ -5,7 +5,6 @@ The main process serves it. Each process counts in files of a slot, which it hol
 takes over the slot of a dead one goes on where that stopped, so no count is lost and no file is left over.
 """
 
-import fcntl
 import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pydantic import BaseModel, Field
 
 from service.kit.edge.metrics import SHARED
 from service.kit.server.ports import PortError, check_port
+from service.kit.server.runtime_folder import lock
 
 log = structlog.get_logger()
 
@@ -82,17 +82,6 @@ def take_slot() -> None:
     slot = next(name for name in map("slot{}".format, count()) if lock(folder / f"{name}.lock") is not None)
     mark_process_dead(slot, str(folder))
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)
-
-
-def lock(path: Path) -> int | None:
-    """Lock a file until its descriptor, which is returned, is closed; None while another process holds the lock."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 class Slots:

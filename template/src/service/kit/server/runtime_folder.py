@@ -9,24 +9,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 VARIABLE = "SERVICE_RUNTIME_FOLDER"
 PREFIX = "service-"
 LOCK = "lock"
 
-# Files in the folder, besides those of metrics_endpoint.py:
-STARTED = "started"
-"""Exists once a worker has started."""
-DRAINING = "draining"
-"""Exists once the service has been told to stop."""
-FAULT = "fault"
-"""Says why the main process wants no more requests for now."""
-HEARTBEAT = "heartbeat-{pid}"
-"""Touched by the event loop of a worker."""
-STACK = "stack-{pid}"
-"""Takes the stack of a worker that is asked for it."""
+STARTED = "started"  # exists once a worker has started
+DRAINING = "draining"  # exists once the service has been told to stop
+FAULT = "fault"  # says why the main process wants no requests for now
+HEARTBEAT = "heartbeat-{pid}"  # touched by the event loop of a worker
+STACK = "stack-{pid}"  # takes the stack of a worker that is asked for it
 
 
 @contextmanager
@@ -36,17 +30,18 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
     Folders that killed main processes left behind are removed as well: the lock of each ended with its process. A
     process id would not do, since containers that share their memory have equal ones.
     """
-    parent = parent or find_parent()
+    memory = Path("/dev/shm")  # noqa: S108 - the folder in it gets a random name
+    parent = parent or (memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as name:
-        lock = os.open(Path(name, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
+        held = lock(Path(name, LOCK))
+        assert held is not None  # noqa: S101 - the folder is new
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             sweep(parent)
             os.environ[VARIABLE] = name
             yield Path(name)
         finally:
             os.environ.pop(VARIABLE, None)
-            os.close(lock)
+            os.close(held)
 
 
 def find_runtime_folder() -> Path | None:
@@ -54,21 +49,20 @@ def find_runtime_folder() -> Path | None:
     return Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None
 
 
-def find_parent() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108 - the folder in it gets a random name
-    return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-
-
 def sweep(parent: Path) -> None:
     for path in parent.glob(f"{PREFIX}*/{LOCK}"):
-        try:
-            lock = os.open(path, os.O_RDWR)
-        except OSError:
-            continue  # another user's, or just gone
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path.parent, ignore_errors=True)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(lock)
+        with suppress(OSError):  # another user's, or just gone
+            if (held := lock(path)) is not None:
+                shutil.rmtree(path.parent, ignore_errors=True)
+                os.close(held)
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file, and return the descriptor whose closing unlocks it; None while another process holds the lock."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

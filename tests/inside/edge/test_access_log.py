@@ -6,7 +6,7 @@ import httpx
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
-from service.kit.edge import asgi, context, journal, metrics
+from service.kit.edge import access_log, asgi, context, metrics
 from service.kit.edge.edge import Edge, EdgeOptions
 from service.kit.edge.metrics import Meters
 from service.kit.edge.problems import busy
@@ -47,7 +47,7 @@ async def test_each_request_is_a_line_in_the_log_but_probes_are_none(lines: list
     for _ in range(2):
         await ask(edge, "/livez")
     await asyncio.sleep(0.01)
-    edge.journal.settle()
+    edge.access_log.flush()
     (line,) = lines
     assert (line["event"], line["method"], line["path"], line["status"]) == ("request", "GET", "/fine", 200)
     assert (line["bytes"], line["log_level"]) == (4, "info")
@@ -60,7 +60,7 @@ async def test_each_request_is_a_line_in_the_log_but_probes_are_none(lines: list
 async def test_a_service_may_do_without_lines(lines: list[EventDict]):
     edge = Edge(answer, EdgeOptions(log=False))
     await ask(edge, "/fine")
-    edge.journal.settle()
+    edge.access_log.flush()
     assert not lines
 
 
@@ -69,18 +69,18 @@ async def test_records_wait_for_others_for_a_moment(lines: list[EventDict]):
     for _ in range(2):
         await ask(edge, "/fine")
         assert not lines
-    await asyncio.sleep(journal.PAUSE + 0.1)
+    await asyncio.sleep(access_log.PAUSE + 0.1)
     assert len(lines) == 2
     await ask(edge, "/fine")
-    await asyncio.sleep(journal.PAUSE + 0.1)
+    await asyncio.sleep(access_log.PAUSE + 0.1)
     assert len(lines) == 3
 
 
 async def test_no_more_records_wait_than_the_most(lines: list[EventDict], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(journal, "MOST_WAITING", 3)
+    monkeypatch.setattr(access_log, "MOST_WAITING", 3)
     edge = Edge(answer)
     await asyncio.gather(*(ask(edge, "/fine") for _ in range(4)))
-    assert (len(lines), len(edge.journal.waiting)) == (3, 1)
+    assert (len(lines), len(edge.access_log.waiting)) == (3, 1)
 
 
 async def test_what_has_a_cause_is_a_warning_at_once_and_a_refusal_is_none(lines: list[EventDict]):
@@ -123,17 +123,17 @@ async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[E
 
     edge = Edge(leave)
     await ask(edge, "/fine")
-    spans = dict(edge.journal.waiting[0].spans)
+    spans = dict(edge.access_log.waiting[0].spans)
     await left[0]
-    assert edge.journal.waiting[0].spans == spans
-    edge.journal.settle()
+    assert edge.access_log.waiting[0].spans == spans
+    edge.access_log.flush()
     assert lines[0]["total_ms"] > spans["total"] * 1000, "a span may have that name, but the total is the total"
 
 
 async def test_what_waits_holds_no_request():
     edge = Edge(answer)
     await ask(edge, "/fine")
-    (record,) = edge.journal.waiting
+    (record,) = edge.access_log.waiting
     assert record.context
     assert record.context[context.current].scope is None
 
@@ -146,7 +146,7 @@ async def test_requests_are_counted_by_their_route_and_times_by_their_layers(mon
     edge = Edge(answer)
     for path in ("/fine", "/fine", "/full"):
         await ask(edge, path)
-    edge.journal.settle()
+    edge.access_log.flush()
     route = {"method": "GET", "route": "unmatched"}
     get = registry.get_sample_value
     assert [get("http_requests_total", {**route, "status": status}) for status in ("200", "503")] == [2, 1]
