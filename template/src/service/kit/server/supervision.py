@@ -80,7 +80,7 @@ class Supervision:
 
     def note_death(self, index: int, place: Place, process: BaseProcess) -> None:
         now = time.monotonic()
-        if now - place.began > WELL_SECONDS:
+        if now - place.began > WELL_SECONDS or place.answered:  # to be stuck takes time enough
             place.pause = SHORTEST_PAUSE
         place.due = now + place.pause
         for name in (HEARTBEAT, STACK):
