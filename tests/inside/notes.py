@@ -80,7 +80,7 @@ def build(settings: KitSettings) -> asgi.App:
         async def never(_: asgi.Message) -> None:
             await asyncio.Event().wait()
 
-        stalled = scope["type"] == "http" and asgi.header(scope, STALL)
+        stalled = scope["type"] == "http" and asgi.merge(scope["headers"]).get(STALL)
         await app(scope, receive, never if stalled else send)
 
     return Edge(stall)

@@ -57,6 +57,21 @@ async def test_each_request_is_a_line_in_the_log_but_probes_are_none(lines: list
     assert (datetime.now(UTC) - line["timestamp"]).total_seconds() >= 0.01, "it ended then, and was written later"
 
 
+async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):
+    edge = Edge(answer)
+    await ask(edge, "/" + "x" * 60_000)
+    edge.access_log.flush()
+    assert len(lines[0]["path"]) == access_log.LONGEST
+
+
+def test_where_no_loop_runs_nothing_waits():
+    written: list[list[int]] = []
+    batch = access_log.Batch(written.append, pause=60, most=100)
+    batch.add(1)
+    batch.add(2)
+    assert written == [[1], [2]]
+
+
 async def test_a_service_may_do_without_lines(lines: list[EventDict]):
     edge = Edge(answer, EdgeOptions(log=False))
     await ask(edge, "/fine")
@@ -135,7 +150,9 @@ async def test_what_waits_holds_no_request():
     await ask(edge, "/fine")
     (record,) = edge.access_log.waiting
     assert record.context
-    assert record.context[context.current].scope is None
+    work = record.context[context.current]
+    assert work
+    assert work.scope is None
 
 
 async def test_requests_are_counted_by_their_route_and_times_by_their_layers(monkeypatch: pytest.MonkeyPatch):

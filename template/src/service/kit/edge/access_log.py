@@ -72,14 +72,12 @@ class Record(NamedTuple):
 
 
 class AccessLog(Batch[Record]):
-    """The records of this worker."""
+    """The records of this worker. Those that failed for a cause of ours are written at once, with all before them."""
 
     def __init__(self) -> None:
         super().__init__(write, PAUSE, MOST_WAITING)
 
     def record(self, exchange: Exchange, scope: asgi.Scope, problem: Problem | None, *, logged: bool) -> None:
-        """Add an answered request. One that failed for a cause of ours is written at once, with all before it."""
-        exchange.scope, exchange.request = None, {}  # tasks may keep the context, which then keeps no request
         client, auth = scope.get("client"), scope.get("auth")
         line = {
             "method": exchange.method,
@@ -92,11 +90,11 @@ class AccessLog(Batch[Record]):
         if auth:
             line["caller"] = auth.id
         if problem and problem.status >= 500:
-            line["detail"] = problem.detail
-            if problem.__cause__:
-                line["cause"] = repr(problem.__cause__)
+            line |= {"detail": problem.detail}
+            line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
         seconds = time.perf_counter() - exchange.began_at
         spans = {**exchange.spans}  # what the handler left running may still add to its own
+        exchange.scope, exchange.request = None, {}  # tasks may keep the context, which then keeps no request
         self.add(Record(line, seconds, spans, time.time(), copy_context() if logged else None))
         if "cause" in line:
             self.flush()
@@ -104,22 +102,20 @@ class AccessLog(Batch[Record]):
 
 def write(records: list[Record]) -> None:
     """Count requests and their times, and write their lines. 499 stands for a client that left before any answer."""
-    answers, layers = defaultdict(list), defaultdict(list)
+    answers, layers, logger = defaultdict(list), defaultdict(list), log.bind()
     for line, seconds, spans, ended_at, context in records:
         answers[line["method"], line["route"] or "unmatched", line["status"] or 499].append(seconds)
         split = {**spans, "handler": max(0.0, seconds - sum(spans.values()))}
         for layer, spent in split.items() if spans else ():
             layers[layer].append(spent)
         if context is not None:
-            times = {f"{name}_ms": round(spent * 1000, 3) for name, spent in (split | {"total": seconds}).items()}
-            context.run(write_line, line | times, datetime.fromtimestamp(ended_at, UTC))
+            for layer, spent in split.items():
+                line[f"{layer}_ms"] = round(spent * 1000, 3)
+            line["total_ms"] = round(seconds * 1000, 3)
+            line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
+            # Many refusals under overload have no cause; what has one is a fault to look into.
+            context.run(logger.warning if "cause" in line else logger.info, "request", **line)
     for answer, times in answers.items():
         metrics.count_requests(*answer, times)
     for layer, times in layers.items():
         metrics.observe_layer(layer, times)
-
-
-def write_line(line: dict[str, object], ended_at: datetime) -> None:
-    # Many refusals under overload have no cause; what has one is a fault to look into.
-    say = log.warning if "cause" in line else log.info
-    say("request", **line, timestamp=ended_at)

@@ -27,7 +27,7 @@ else:
 # The windows let an open stream hold a quarter less memory than by default, and rows compress as well.
 ZSTD: dict[int, int] = {zstd.CompressionParameter.compression_level: 1, zstd.CompressionParameter.window_log: 17}
 BROTLI = {"quality": 2, "lgwin": 16}
-GZIP = {"level": 1, "wbits": 31}
+GZIP_LEVEL, GZIP_FORMAT = 1, 31
 
 BY_ITSELF = re.compile(rb"basic|digest|negotiate|ntlm", re.IGNORECASE)
 """The schemes of `Authorization` that browsers send on their own, like cookies."""
@@ -66,7 +66,7 @@ def make_coder(coding: bytes) -> Coder:
     if coding == b"br":
         coder = brotli.Compressor(**BROTLI)
         return Coder(coder.process, coder.flush, coder.finish)
-    coder = zlib.compressobj(**GZIP)
+    coder = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
     return Coder(coder.compress, partial(coder.flush, zlib.Z_SYNC_FLUSH), coder.flush)
 
 

@@ -14,10 +14,10 @@ from service.kit.edge.asgi import Scope
 class Work:
     """One request or job. `ends_at` is its deadline on the clock of `time.monotonic`, `spans` are seconds by layer."""
 
-    def __init__(self, identity: str, seconds: float = inf, scope: Scope | None = None) -> None:
+    def __init__(self, identity: str, ends_at: float = inf, scope: Scope | None = None) -> None:
         self.id = identity
+        self.ends_at = ends_at
         self.scope = scope
-        self.ends_at = time.monotonic() + seconds
         self.spans: dict[str, float] = {}
 
 
@@ -27,7 +27,7 @@ current: ContextVar[Work | None] = ContextVar("current", default=None)
 
 def begin(identity: str = "", seconds: float = inf) -> Work:
     """Start work outside a request, in this context: a job, or a test. It has so many seconds."""
-    work = Work(identity, seconds)
+    work = Work(identity, time.monotonic() + seconds)
     current.set(work)
     return work
 

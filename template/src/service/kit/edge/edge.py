@@ -76,7 +76,7 @@ class Edge:
         if scope["type"] != "http":
             return await self.live(scope, receive, send)
         is_probe = scope["path"] in health.PATHS
-        if self.admission.is_full and not is_probe:
+        if self.admission.running >= self.admission.limit and not is_probe:
             return await self.refuse(scope, send)
         options = self.options
         exchange = Exchange(scope, send, self.compression, options.stall_timeout, options.timing)
@@ -85,7 +85,7 @@ class Edge:
             await (self.health.answer(scope, exchange) if is_probe else self.serve(exchange, scope, receive))
         except Exception as error:
             if exchange.status and exchange.method == "HEAD":
-                return
+                return  # all of it is sent, and the error is what stopped the body
             if isinstance(error, Problem):
                 problem = error
             else:

@@ -16,11 +16,9 @@ from service.kit.edge.problems import RETRY_AFTER, Problem
 
 log = structlog.get_logger()
 
-PATHS = frozenset(("/livez", "/readyz"))
-
+PATHS = ("/livez", "/readyz")
 CHECK_SECONDS = 2.0
 """The longest a check may take; a probe's own timeout should be longer."""
-
 CACHE_SECONDS = 1.0
 """How long an answer is kept, so that neither probes nor strangers load the database through `/readyz`."""
 
@@ -50,21 +48,16 @@ class Health:
         await asgi.respond(send, 200, b'{"status":"ok"}', b"application/json", [(b"cache-control", b"no-store")])
 
     async def find_fault(self) -> str | None:
-        """Return what is wrong, by a check at most one second old."""
+        """Return what is wrong, by a check at most one second old. What went wrong inside is logged, not shown."""
         async with self.lock:
             if self.check and time.monotonic() - self.checked_at >= CACHE_SECONDS:
-                fault = await run(self.check)
+                try:
+                    async with asyncio.timeout(CHECK_SECONDS):
+                        fault = await self.check()
+                except Exception as error:
+                    log.warning("readiness check failed", error=repr(error))
+                    fault = "The database cannot be used; the log says why."
                 if fault != self.fault:
                     log.warning("not ready", fault=fault) if fault else log.info("ready")
                 self.fault, self.checked_at = fault, time.monotonic()
             return self.fault
-
-
-async def run(check: Check) -> str | None:
-    """Run a check within its deadline. What went wrong inside is logged, not shown."""
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            return await check()
-    except Exception as error:
-        log.warning("readiness check failed", error=repr(error))
-        return "The database cannot be used; the log says why."

@@ -52,10 +52,6 @@ class Limiter:
         self.queue: deque[asyncio.Future[None]] = deque()
 
     @property
-    def is_full(self) -> bool:
-        return self.running >= self.limit
-
-    @property
     def waiting(self) -> int:
         return len(self.queue)
 

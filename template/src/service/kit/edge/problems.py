@@ -14,8 +14,8 @@ from service.kit.edge import asgi
 MEDIA_TYPE = b"application/problem+json"
 RETRY_AFTER = 1
 """Seconds a client is asked to wait when the service is busy: about one acquire timeout."""
-LONGEST = 500
-"""Characters of a text, and fields named: both may echo what a client sent, however long that is."""
+LONGEST, MOST_ERRORS = 500, 100
+"""Characters of a text, and errors in a list: both may echo what a client sent, however long that is."""
 
 
 class InvalidField(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class InvalidField(msgspec.Struct, frozen=True):
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The wire form of a `Problem`."""
+    """A `Problem` on the wire."""
 
     type: str
     title: str
@@ -50,7 +50,7 @@ class Problem(Exception):
         self.status = status
         self.kind = kind
         self.detail = detail[:LONGEST]
-        self.errors = tuple(InvalidField(each.field[:LONGEST], each.detail[:LONGEST]) for each in errors[:LONGEST])
+        self.errors = tuple(InvalidField(each.field[:LONGEST], each.detail[:LONGEST]) for each in errors[:MOST_ERRORS])
         self.headers = headers or {}
 
     def encode(self, request_id: str) -> bytes:

@@ -5,6 +5,7 @@ import asyncio
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 from math import inf
 
@@ -28,6 +29,7 @@ MOST_HASHED = 262_144
 PIECE = 65_536
 """Bytes compressed at once, in 0.1 to 0.4 ms. Other requests run between the pieces of a longer body."""
 TAG = re.compile(rb'"[^"]*"')
+READS = ("GET", "HEAD")
 BODILESS = (204, 304)
 DESCRIBES_BODY = (b"content-encoding", b"content-language", b"content-length", b"content-type", b"last-modified")
 
@@ -38,6 +40,13 @@ class HeadDoneError(Exception):
 
 class Exchange(Work):
     """One request and its response. It is the application's `send`, and `respond` is its short cut."""
+
+    start: asgi.Message | None = None
+    cookies: Sequence[tuple[bytes, bytes]] = ()
+    coder: Coder | None = None
+    status = sent = 0
+    is_late = False
+    expires_at = inf
 
     def __init__(
         self, scope: asgi.Scope, send: asgi.Send, compression: Compression, stall_timeout: float, show_timing: bool
@@ -50,12 +59,6 @@ class Exchange(Work):
         self.compression = compression
         self.stall_timeout = stall_timeout
         self.show_timing = show_timing
-        self.start: asgi.Message | None = None
-        self.cookies: asgi.Headers = []
-        self.coder: Coder | None = None
-        self.status = self.sent = 0
-        self.is_late = False
-        self.expires_at = inf
         self.task = asyncio.current_task()
         current.set(self)
 
@@ -74,45 +77,36 @@ class Exchange(Work):
             await self.begin(self.start["status"], self.take(self.start["headers"]))
             await self.send(message)
         else:
-            respond = self.stream if message.get("more_body", False) else self.respond
-            await respond(self.start["status"], message.get("body", b""), self.start["headers"])
+            more = message.get("more_body", False)
+            await self.respond(self.start["status"], message.get("body", b""), self.start["headers"], more)
 
     def take(self, headers: asgi.Headers) -> dict[bytes, bytes]:
-        """Return the headers of the response by name; all but cookies can be joined."""
+        """Return the headers of the response by name. Cookies, which cannot be joined, are kept as they are."""
         fields = asgi.merge(headers)
-        if b"set-cookie" in fields:
-            self.cookies = [pair for pair in headers if pair[0] == b"set-cookie"]
+        self.cookies = [pair for pair in headers if pair[0] == b"set-cookie"] if b"set-cookie" in fields else ()
         return fields
 
-    async def respond(self, status: int, body: bytes, headers: asgi.Headers) -> None:
-        """Send a whole response."""
-        fields = self.take(headers)
-        is_head = self.method == "HEAD"
-        is_known = status == 200 and (is_head or self.method == "GET") and self.validate(body, fields)
-        coding = self.compression.negotiate(self.request, status, fields, len(body))
+    async def respond(self, status: int, body: bytes, headers: asgi.Headers, more: bool = False) -> None:
+        """Send a whole response, or the start and the first piece of one that goes on."""
+        fields, is_head = self.take(headers), self.method == "HEAD"
+        length = int(fields.get(b"content-length", self.compression.options.minimum_bytes)) if more else len(body)
+        is_known = not more and status == 200 and self.method in READS and self.validate(body, fields)
+        coding = self.compression.negotiate(self.request, status, fields, length)
         if is_known:
             status, body, coding = 304, b"", None
             fields = {name: value for name, value in fields.items() if name not in DESCRIBES_BODY}
         if coding and not is_head:
-            if len(body) > PIECE:
-                return await self.open(status, fields, coding, body, more=False)
-            with Span("compression"):
-                body = self.compression.compress(coding, body)
-        if status not in BODILESS and not (coding and is_head):  # its length is unknown unless it is compressed
+            if more or length > PIECE:
+                self.coder = make_coder(coding)
+            else:
+                with Span("compression"):
+                    body = self.compression.compress(coding, body)
+        if status not in BODILESS and not more and not (coding and (self.coder or is_head)):
             fields[b"content-length"] = b"%d" % len(body)
         await self.begin(status, fields)
-        await self.deliver(b"" if is_head else body, more=False)
-
-    async def stream(self, status: int, body: bytes, headers: asgi.Headers) -> None:
-        """Send the start of a response in pieces, and the first piece."""
-        fields = self.take(headers)
-        length = int(fields.get(b"content-length", self.compression.options.minimum_bytes))
-        coding = self.compression.negotiate(self.request, status, fields, length)
-        if self.method != "HEAD":
-            return await self.open(status, fields, coding, body, more=True)
-        await self.begin(status, fields)
-        await self.deliver(b"", more=False)
-        raise HeadDoneError
+        await self.write(b"" if is_head else body, more and not is_head)
+        if more and is_head:
+            raise HeadDoneError
 
     def validate(self, body: bytes, fields: dict[bytes, bytes]) -> bool:
         """Give a read an ETag and `Cache-Control`. Return whether the client has this very body, by RFC 9110 §8.8.3.2.
@@ -140,16 +134,9 @@ class Exchange(Work):
             fields[b"server-timing"] = timing.encode()
         headers = [*fields.items()]
         if self.cookies:
-            headers = [pair for pair in headers if pair[0] != b"set-cookie"] + self.cookies
+            headers = [*(pair for pair in headers if pair[0] != b"set-cookie"), *self.cookies]
         self.status = status
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
-
-    async def open(
-        self, status: int, fields: dict[bytes, bytes], coding: bytes | None, body: bytes, more: bool
-    ) -> None:
-        self.coder = make_coder(coding) if coding else None
-        await self.begin(status, fields)
-        await self.write(body, more)
 
     async def write(self, body: bytes, more: bool) -> None:
         """Send a part of the body, encoded so that all of it can be decoded at once: whoever streams may pause now."""
