@@ -21,7 +21,7 @@ from service.kit.server import process
 from service.kit.server.logs import LogOptions
 from service.kit.server.metrics_endpoint import MetricsOptions, serve_metrics
 from service.kit.server.ports import check_port
-from service.kit.server.runtime_folder import DRAINING, STARTED, open_runtime_folder
+from service.kit.server.runtime_folder import DRAINING, open_runtime_folder
 from service.kit.server.supervision import LOOK_SECONDS, Supervision
 from service.kit.server.watchdog import WatchdogOptions
 
@@ -72,7 +72,8 @@ def serve(
     multiprocessing.set_start_method("spawn", force=True)
     with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", create.partition(".")[0]):
         drain_timeout, kill_timeout = (1, 5) if watched else (options.drain_timeout, options.kill_timeout)
-        server = Server(create, options, folder, watch.stuck, kill_timeout, watched, take_over_logs(logs))
+        server = make(create, options, kill_timeout, watched, logs)
+        server.supervision = Supervision(folder, watch.stuck)
         server.on_startup(partial(take_signals, server, folder / DRAINING, options.drain_delay))
         server.on_reload(on_reload)
         try:
@@ -81,54 +82,16 @@ def serve(
             ignore_signals()
 
 
-def take_over_logs(logs: LogOptions | None) -> dict[str, Any] | None:
-    """Return a configuration that gives the server's own lines the form of ours."""
-    ours = {"handlers": [], "level": "INFO", "propagate": True}
-    return {"loggers": {"_granian": ours, "granian.access": ours}} if logs and logs.format == "json" else None
-
-
 class Server(MPServer):
     """granian's server, but for how workers are replaced: granian ends the service when one dies twice within 5.5 s."""
 
-    def __init__(
-        self,
-        create: str,
-        options: ServerOptions,
-        folder: Path,
-        stuck: float,
-        kill_timeout: int,
-        watched: Sequence[Path],
-        logs: dict[str, Any] | None,
-    ) -> None:
-        super().__init__(
-            create,
-            address=options.host,
-            port=options.port,
-            workers=options.workers,
-            interface=Interfaces.ASGI,
-            loop=Loops.uvloop,
-            # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to the proxy.
-            http=HTTPModes.http1,
-            websockets=False,
-            backpressure=options.connections,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536
-            ),
-            respawn_interval=3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
-            workers_kill_timeout=kill_timeout,
-            log_dictconfig=logs,
-            reload=bool(watched),
-            reload_paths=watched or None,
-            reload_ignore_worker_failure=True,
-        )
-        self.started = folder / STARTED
-        self.supervision = Supervision(folder, stuck)
+    supervision: Supervision
 
     def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait(LOOK_SECONDS)
             self.main_loop_interrupt.clear()
-            if self.interrupt_children and not self.started.exists():
+            if self.interrupt_children and not self.supervision.has_started:
                 log.error("no worker can start: ending")
                 return  # granian then exits with 1, because `interrupt_children` is not empty
             self.interrupt_children.clear()
@@ -137,6 +100,33 @@ class Server(MPServer):
             for index in self.supervision.find_due([worker.inner for worker in self.wrks]):
                 self.wrks[index] = worker = self._spawn_worker(index, spawn_target, target_loader)
                 worker.start()
+
+
+def make(
+    create: str, options: ServerOptions, kill_timeout: int, watched: Sequence[Path], logs: LogOptions | None
+) -> Server:
+    """Return the server, set up and not started. Its own log lines take the form of ours."""
+    ours = {"handlers": [], "level": "INFO", "propagate": True}
+    form = {"loggers": {"_granian": ours, "granian.access": ours}}
+    return Server(
+        create,
+        address=options.host,
+        port=options.port,
+        workers=options.workers,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to the proxy.
+        http=HTTPModes.http1,
+        websockets=False,
+        backpressure=options.connections,
+        http1_settings=HTTP1Settings(header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536),
+        respawn_interval=3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
+        workers_kill_timeout=kill_timeout,
+        log_dictconfig=form if logs and logs.format == "json" else None,
+        reload=bool(watched),
+        reload_paths=watched or None,
+        reload_ignore_worker_failure=True,
+    )
 
 
 def take_signals(server: Server, draining: Path, delay: float) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
-from service.kit.server.runtime_folder import FAULT, HEARTBEAT, STACK
+from service.kit.server.runtime_folder import FAULT, HEARTBEAT, STACK, STARTED
 
 log = structlog.get_logger()
 
@@ -59,6 +59,11 @@ class Supervision:
         self.looked = time.monotonic()
         text = "Worker processes that ended without being told to, or were stuck."
         self.deaths = Counter("service_worker_deaths_total", text, ["cause"], registry=None)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether a worker has ever come to serve."""
+        return (self.folder / STARTED).exists()
 
     def find_due(self, processes: Sequence[BaseProcess]) -> list[int]:
         """Return which processes to replace now, by their index. Kills those that are stuck."""
