@@ -8,8 +8,7 @@ from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.server import environment, serve
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, read_settings, serve
 from service.kit.web import PUBLIC, Routes, Slice
 
 TABLE = "create table entries (number integer not null)"
@@ -42,11 +41,11 @@ async def hold_connection(db: Database, milliseconds: int) -> int:
 
 def create() -> asgi.App:
     """Return the application."""
-    settings = environment.read(Environment)
+    settings = read_settings(KitSettings)
     db = Database(settings.database)
     app = web.build([Slice(routes)], provide=[db], resources=[db])
     return Edge(app, settings.edge)
 
 
 if __name__ == "__main__":
-    serve.serve("inside.ledger:create", environment.read(Environment).server)
+    serve("inside.ledger:create", read_settings(KitSettings).server)

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def list_states(url: str, folder: Path) -> dict[str, bool]:
     """Return whether each file is applied."""
-    states = await migrate.list_states(DatabaseOptions(url=SecretStr(url)), MigrationOptions(folder=folder))
+    states = await migrate.read_state(DatabaseOptions(url=SecretStr(url)), MigrationOptions(folder=folder))
     return {migration.name: applied_at is not None for migration, applied_at in states}
 
 

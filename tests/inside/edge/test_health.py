@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 from pathlib import Path
 
 import httpx
@@ -24,8 +25,9 @@ async def test_a_migrated_service_is_live_and_ready(client: httpx.AsyncClient):
 
 
 async def test_it_is_not_ready_while_migrations_are_pending(settings: Settings, tmp_path: Path):
-    (tmp_path / "9999_later.sql").write_text("create table later ()")
-    changed = settings.model_copy(update={"migrations": MigrationOptions(folder=tmp_path)})
+    folder = shutil.copytree(settings.migrations.folder, tmp_path / "migrations")
+    (folder / "9999_later.sql").write_text("create table later ()")
+    changed = settings.model_copy(update={"migrations": MigrationOptions(folder=folder)})
     async with open_client(app.build(changed)) as client:
         response = await client.get("/readyz")
     assert response.status_code == 503

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 from service import app
-from service.kit.server import environment
+from service.kit.server import read_settings
 from service.settings import Settings
 from service_tools.dev import credentials, embedded, run
 
@@ -33,7 +33,7 @@ def main(rows: int, keys: int) -> None:
 
 async def prepare(rows: int, keys: int) -> dict[str, object]:
     """Migrate and fill the database; return some keys drawn from it, and the versions of what is measured."""
-    settings = environment.read(Settings)
+    settings = read_settings(Settings)
     await run.apply_migrations(settings)
     await run.add_rows(settings, app.SLICES, rows)
     connection = await asyncpg.connect(settings.database.url.get_secret_value())

@@ -23,4 +23,4 @@ def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
     """
     from service_tools.dev import run
 
-    run.run(wiring.settings, wiring.slices, wiring.create, port, seed, wiring.beside)
+    run.run(wiring.settings, wiring.slices, wiring.create, port, seed, ["worker"] if wiring.worker else [])

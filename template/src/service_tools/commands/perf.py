@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from service.kit.server import environment
+from service.kit.server import read_settings
 from service_tools.dev import credentials, run
 
 if TYPE_CHECKING:
@@ -101,6 +101,6 @@ def provide(wiring: "Wiring", url: str | None, rows: int | None, token: str | No
 
 def prepare(wiring: "Wiring", rows: int) -> None:
     """Bring the schema up to date, and let each slice have rows."""
-    settings = environment.read(wiring.settings)
+    settings = read_settings(wiring.settings)
     asyncio.run(run.apply_migrations(settings))
     asyncio.run(run.add_rows(settings, wiring.slices, rows))

@@ -4,9 +4,9 @@
 import os
 from pathlib import Path
 
-from service.kit.auth import AuthOptions, IssuerOptions, tokens
+from service.kit.auth import AuthOptions, IssuerOptions, keys
 from service.kit.edge import CommandError
-from service.kit.server import Environment
+from service.kit.server import KitSettings
 
 FILE = Path(".signing-key")
 LIFETIME = 3600.0
@@ -21,7 +21,7 @@ class CredentialsError(CommandError):
     """There is no token to be had. The message says why, and what to do."""
 
 
-def provide(kind: type[Environment]) -> None:
+def provide(kind: type[KitSettings]) -> None:
     """Set the variables by which the service takes tokens of development, unless it has a key already."""
     group = find_group(kind)
     if group is None or not os.environ.keys().isdisjoint(FOREIGN):
@@ -29,12 +29,12 @@ def provide(kind: type[Environment]) -> None:
     if "AUTH_SIGNING_KEY" not in os.environ:
         os.environ["AUTH_SIGNING_KEY"] = read_key()
     if issubclass(group, AuthOptions):
-        public = tokens.read_private(os.environ["AUTH_SIGNING_KEY"]).public_key()
-        own = {"AUTH_PUBLIC_KEY": tokens.write_public(public), "AUTH_ISSUER": DEVELOPER, "AUTH_AUDIENCE": DEVELOPER}
+        public = keys.read_private(os.environ["AUTH_SIGNING_KEY"]).public_key()
+        own = {"AUTH_PUBLIC_KEY": keys.write_public(public), "AUTH_ISSUER": DEVELOPER, "AUTH_AUDIENCE": DEVELOPER}
         os.environ |= own
 
 
-def sign(kind: type[Environment], subject: str = DEVELOPER) -> str | None:
+def sign(kind: type[KitSettings], subject: str = DEVELOPER) -> str | None:
     """Return a token that the service takes in development, or None if it takes none. Raises `CredentialsError`."""
     group = find_group(kind)
     if group is None:
@@ -42,14 +42,14 @@ def sign(kind: type[Environment], subject: str = DEVELOPER) -> str | None:
     if "AUTH_SIGNING_KEY" not in os.environ and (foreign := os.environ.keys() & set(FOREIGN)):
         raise CredentialsError(f"Tokens come from elsewhere, as {min(foreign)} says: get one there, or unset it.")
     try:
-        key = tokens.read_private(os.environ.get("AUTH_SIGNING_KEY") or read_key())
+        key = keys.read_private(os.environ.get("AUTH_SIGNING_KEY") or read_key())
     except ValueError as error:
         raise CredentialsError(f"AUTH_SIGNING_KEY, or {FILE}: {error}.") from None
     issuer, audience = (find_name(group, name) for name in ("issuer", "audience"))
-    return tokens.sign(key, issuer, audience, subject, LIFETIME)
+    return keys.sign(key, issuer, audience, subject, LIFETIME)
 
 
-def find_group(kind: type[Environment]) -> type[AuthOptions | IssuerOptions] | None:
+def find_group(kind: type[KitSettings]) -> type[AuthOptions | IssuerOptions] | None:
     """Return the type of the group `auth` of the settings, if there is one."""
     field = kind.model_fields.get("auth")
     group = field.annotation if field else None
@@ -66,5 +66,5 @@ def read_key() -> str:
     """Return the key of development, made at the first call."""
     if not FILE.exists():
         FILE.touch(0o600)
-        FILE.write_text(tokens.make_key(), "utf-8")
+        FILE.write_text(keys.make_key(), "utf-8")
     return FILE.read_text("utf-8").strip()

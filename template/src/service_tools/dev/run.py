@@ -14,7 +14,7 @@ import click
 from service.kit.db import Database, DatabaseError, check_capacity, locate
 from service.kit.migrate import migrate
 from service.kit.migrate.commands import apply_migrations
-from service.kit.server import Environment, environment, serve
+from service.kit.server import KitSettings, check_port, read_settings, serve
 from service.kit.web import Slice
 from service_tools.dev import companions, credentials, embedded
 
@@ -24,7 +24,7 @@ DEFAULT_ROWS = 1000
 
 
 def run(
-    kind: type[Environment],
+    kind: type[KitSettings],
     slices: Sequence[Slice],
     create: str,
     port: int,
@@ -44,8 +44,8 @@ def run(
     try:
         with provide_database(own) as url:
             os.environ["DATABASE_URL"] = url
-            settings = environment.read(kind)
-            serve.check_port(settings.server)
+            settings = read_settings(kind)
+            check_port(settings.server.host, settings.server.port)
             asyncio.run(apply_migrations(settings))
             asyncio.run(check_capacity(settings.database, settings.server.workers, settings.count_beside()))
             asyncio.run(add_rows(settings, slices, (DEFAULT_ROWS if own else 0) if seed is None else seed))
@@ -54,7 +54,7 @@ def run(
             with companions.run(beside) as restart:
                 on_reload = partial(take_up_change, settings, restart)
                 options = settings.log, settings.metrics, settings.watchdog
-                serve.serve(create, settings.server, watched, on_reload, *options)
+                serve(create, settings.server, watched, on_reload, *options)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
@@ -70,7 +70,7 @@ def provide_database(own: bool) -> Generator[str]:
         yield url
 
 
-def take_up_change(settings: Environment, restart: Callable[[], None]) -> None:
+def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
     """Apply what was added while the service runs. A file that is not finished yet must not end the session."""
     try:
         asyncio.run(apply_migrations(settings))
@@ -79,7 +79,7 @@ def take_up_change(settings: Environment, restart: Callable[[], None]) -> None:
     restart()
 
 
-async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) -> None:
+async def add_rows(settings: KitSettings, slices: Sequence[Slice], wanted: int) -> None:
     """Let each slice have at least `wanted` made-up rows."""
     async with Database(settings.database) as db:
         for part in slices:
@@ -88,7 +88,7 @@ async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) 
                     click.echo(f"{part.routes.prefix}: {present:,} of {wanted:,} made-up rows")
 
 
-def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
+def welcome(settings: KitSettings, slices: Sequence[Slice], own: bool) -> str:
     """Return what to open and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
     token = credentials.sign(type(settings))

@@ -43,7 +43,7 @@ class Health:
         retry = {"retry-after": str(RETRY_AFTER)}
         if scope.get("draining"):
             raise Problem(503, "draining", "The service is about to stop.", headers=retry)
-        if path == "/readyz" and (fault := await self.find_fault()):
+        if path == "/readyz" and (fault := scope.get("fault") or await self.find_fault()):
             raise Problem(503, "not-ready", fault, headers=retry)
         await asgi.respond(send, 200, b'{"status":"ok"}', b"application/json", [(b"cache-control", b"no-store")])
 

@@ -6,9 +6,9 @@ import os
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder through which workers share what they count. prometheus_client reads it when it is imported."""
@@ -65,9 +65,6 @@ class Meters:
 @cache
 def meters() -> Meters:
     """Return the metrics of this process."""
-    if SHARED in os.environ:
-        # It would ask for the process id at each count: two thirds of the cost, where system calls are slow.
-        values.ValueClass = values.MultiProcessValue(process_identifier=partial(int, os.getpid()))
     return Meters()
 
 

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 import structlog
-from service.kit.server import log_writer, logs
-from service.kit.server.logs import LogOptions
+from service.kit.server import LogOptions, configure_logs, logs
 
 from tests.kit.processes import ROOT
 
@@ -21,7 +20,7 @@ def restored():
 
 
 def test_a_line_is_one_object_whatever_is_in_it(capsys: pytest.CaptureFixture[str]):
-    logs.configure(LogOptions())
+    configure_logs(LogOptions())
     structlog.get_logger().info("odd", half="\ud800", line="a\nb", thing=object)
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["half"] == "\ud800"
@@ -29,7 +28,7 @@ def test_a_line_is_one_object_whatever_is_in_it(capsys: pytest.CaptureFixture[st
 
 
 def test_a_line_of_a_library_takes_the_same_form(capsys: pytest.CaptureFixture[str]):
-    logs.configure(LogOptions())
+    configure_logs(LogOptions())
     logging.getLogger("library").warning("careful: %s", "hot")
     line = json.loads(capsys.readouterr().err)
     assert line.pop("timestamp")
@@ -37,7 +36,7 @@ def test_a_line_of_a_library_takes_the_same_form(capsys: pytest.CaptureFixture[s
 
 
 def test_a_request_is_short_for_people(capsys: pytest.CaptureFixture[str]):
-    logs.configure(LogOptions(format="console"))
+    configure_logs(LogOptions(format="console"))
     structlog.get_logger().info(
         "request", method="GET", path="/v1", status=200, total_ms=1.26, database_ms=1.0, route=""
     )
@@ -48,7 +47,7 @@ def test_a_request_is_short_for_people(capsys: pytest.CaptureFixture[str]):
 
 
 async def test_lines_wait_for_others_and_errors_do_not(capsys: pytest.CaptureFixture[str]):
-    logs.configure(LogOptions())
+    configure_logs(LogOptions())
     log = structlog.get_logger()
     log.info("first")
     log.info("second")
@@ -56,22 +55,22 @@ async def test_lines_wait_for_others_and_errors_do_not(capsys: pytest.CaptureFix
     log.error("third")
     assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["first", "second", "third"]
     log.info("fourth")
-    await asyncio.sleep(log_writer.PAUSE + 0.1)
+    await asyncio.sleep(logs.PAUSE + 0.1)
     assert "fourth" in capsys.readouterr().out
 
 
 async def test_no_more_lines_wait_than_the_most(capsys: pytest.CaptureFixture[str]):
-    logs.configure(LogOptions())
-    for _ in range(log_writer.MOST_WAITING):
+    configure_logs(LogOptions())
+    for _ in range(logs.MOST_WAITING):
         structlog.get_logger().info("many")
-    assert len(capsys.readouterr().out.splitlines()) == log_writer.MOST_WAITING
+    assert len(capsys.readouterr().out.splitlines()) == logs.MOST_WAITING
 
 
 def test_what_waits_is_written_at_the_end():
     program = """
 import asyncio, structlog
-from service.kit.server import logs
-logs.configure(logs.LogOptions())
+from service.kit.server import LogOptions, configure_logs
+configure_logs(LogOptions())
 async def main():
     structlog.get_logger().info("last")
 asyncio.run(main())
@@ -81,13 +80,13 @@ asyncio.run(main())
 
 
 def test_a_traceback_tells_where_and_no_variables(capsys: pytest.CaptureFixture[str]):
-    logs.configure(LogOptions())
+    configure_logs(LogOptions())
     password = "hun" + "ter2"
     try:
         raise ValueError(f"a password of {len(password)} letters")
     except ValueError:
         structlog.get_logger().exception("failed")
     line = capsys.readouterr().out
-    assert "test_telemetry.py" in line
+    assert "test_logs.py" in line
     assert "a password of 7 letters" in line
     assert "hunter2" not in line

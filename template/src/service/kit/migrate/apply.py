@@ -26,7 +26,7 @@ async def apply(connection: asyncpg.Connection, migration: Migration, lock_timeo
     """Apply one file. When a lock is not to be had, let the queued requests pass, and try again."""
     timeout, tries = lock_timeout, lock_tries
     if migration.standalone and standalone.CONCURRENT.search(migration.code):
-        timeout, tries = lock_timeout * lock_tries, 1  # nobody queues behind it, and each try would begin anew
+        timeout, tries = lock_timeout * lock_tries, 1  # nobody queues behind it, and each try would start over
     for attempt in range(1, tries + 1):
         try:
             return await apply_once(connection, migration, timeout)
@@ -38,41 +38,41 @@ async def apply(connection: asyncpg.Connection, migration: Migration, lock_timeo
                 ) from None
             await asyncio.sleep(timeout)
         except asyncpg.PostgresError as error:
-            raise MigrationError(describe(migration, error)) from error
+            raise MigrationError(explain(migration, error)) from error
 
 
 async def apply_once(connection: asyncpg.Connection, migration: Migration, lock_timeout: float) -> None:
-    """Apply one file and remember it: both or neither, unless it asks to be run outside a transaction."""
+    """Apply one file and record it: both or neither, unless it asks to run outside a transaction."""
     if migration.standalone:
         await standalone.apply(connection, migration, lock_timeout)
-        return await remember(connection, migration)
+        return await record(connection, migration)
     async with connection.transaction():
         await connection.execute(f"set local lock_timeout = '{lock_timeout * 1000:.0f}ms'")
         await connection.execute("select set_config('service.migration', $1, true)", migration.sql)
         await connection.execute(RUN.format(name=migration.name))
-        await remember(connection, migration)
+        await record(connection, migration)
 
 
-async def remember(connection: asyncpg.Connection, migration: Migration) -> None:
-    """Record that a file was applied."""
-    await connection.execute(
-        "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)",
-        migration.number,
-        migration.name,
-        migration.checksum,
-    )
+async def record(connection: asyncpg.Connection, migration: Migration) -> None:
+    insert = "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)"
+    await connection.execute(insert, migration.number, migration.name, migration.checksum)
 
 
-def describe(migration: Migration, error: asyncpg.PostgresError) -> str:
+def explain(migration: Migration, error: asyncpg.PostgresError) -> str:
     """Return what failed, with the line of the file where PostgreSQL saw it, and what to do."""
-    rest = tell_rest(error) or "Nothing of this file was applied."
-    reasons = [f"{locate(migration, error)}: {error.as_dict().get('message') or error}.", *advise(error), rest]
+    details = error.as_dict()
+    reasons = [f"{locate(migration, details)}: {details.get('message') or error}."]
+    if isinstance(error, asyncpg.ActiveSQLTransactionError):
+        reasons.append(f"Put it alone into a file whose first line is exactly `{STANDALONE}`.")
+    elif details.get("server_source_function") == "exec_stmt_dynexecute":
+        ends = "take out begin, commit, rollback, savepoint and `copy` to here"
+        reasons.append(f"A file is one transaction as a whole: {ends}.")
+    reasons.append(tell_rest(error) or "Nothing of this file was applied.")
     return " ".join([*reasons, KITS if migration.is_kits else "Correct it and run it again."])
 
 
-def locate(migration: Migration, error: asyncpg.PostgresError) -> str:
-    """Return the file, and its line where that is known."""
-    details = error.as_dict()
+def locate(migration: Migration, details: dict[str, str]) -> str:
+    """Return the file, and the line if it is known."""
     within = (details.get("internal_query") or "").startswith(migration.sql)
     position = details.get("internal_position") if within else details.get("position") if migration.standalone else None
     if not position:
@@ -80,15 +80,6 @@ def locate(migration: Migration, error: asyncpg.PostgresError) -> str:
     return f"{migration.name}, line {migration.sql[: int(position) - 1].count('\n') + 1}"
 
 
-def advise(error: asyncpg.PostgresError) -> list[str]:
-    """Return what to write instead, for the errors that come from how files are run."""
-    if isinstance(error, asyncpg.ActiveSQLTransactionError):
-        return [f"Put it alone into a file whose first line is exactly `{STANDALONE}`."]
-    if error.as_dict().get("server_source_function") == "exec_stmt_dynexecute":
-        return ["A file is one transaction as a whole: take out begin, commit, rollback, savepoint and `copy` to here."]
-    return []
-
-
 def tell_rest(error: asyncpg.PostgresError) -> str:
-    """Return what a failed file left behind, when it noted that."""
+    """Return what a failed file left behind, if that was noted."""
     return " ".join(getattr(error, "__notes__", []))

@@ -8,13 +8,15 @@ import pytest
 from inside import stand_in
 from inside.stand_in import wait_for
 from prometheus_client import CollectorRegistry
-from service.kit.server.exposition import Workers
+from service.kit.server.metrics_endpoint import Slots
 
 from tests.kit.processes import ROOT
 
 COUNT = """
 import sys
 from service.kit.edge import metrics
+from service.kit.server import take_slot
+take_slot()
 for _ in range(int(sys.argv[1])):
     metrics.count_requests("GET", sys.argv[2], 200, [0.02])
 metrics.meters().in_flight.set(3)
@@ -36,7 +38,7 @@ def share(folder: Path) -> dict[str, str]:
 def read(folder: Path) -> dict[str, float]:
     """Return the values that matter here, by short names."""
     registry = CollectorRegistry()
-    registry.register(Workers(folder))
+    registry.register(Slots(folder))
     get = registry.get_sample_value
     labels = {"method": "GET", "route": "/a"}
     values = {
@@ -55,20 +57,39 @@ def test_what_dead_workers_counted_stays_and_takes_no_more_room_for_each(tmp_pat
         count(tmp_path, 5, "/a")
     expected = {"requests": 15, "timed": 15, "seconds": pytest.approx(0.3), "quick": 0, "slow": 15}
     assert read(tmp_path) == expected
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["counter_0.db", "histogram_0.db"]
+    files = ["counter_slot0.db", "histogram_slot0.db", "slot0.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
     count(tmp_path, 1, "/b")
     assert read(tmp_path) == expected
     count(tmp_path, 5, "/a")
     assert read(tmp_path) == {"requests": 20, "timed": 20, "seconds": pytest.approx(0.4), "quick": 0, "slow": 20}
-    assert len(list(tmp_path.iterdir())) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+
+def test_nothing_is_lost_when_processes_are_killed_and_others_take_their_slots(tmp_path: Path):
+    for _ in range(3):
+        running = [start(tmp_path, 5), start(tmp_path, 5)]
+        assert read(tmp_path)["in flight"] == 6
+        for process in running:
+            process.kill()
+            process.communicate()
+    assert read(tmp_path)["requests"] == read(tmp_path)["timed"] == 30
+    assert "in flight" not in read(tmp_path)
+    assert len(list(tmp_path.glob("*.lock"))) == 2
+
+
+def start(folder: Path, times: int) -> subprocess.Popen[bytes]:
+    """Start a process that has counted some requests, and stays."""
+    command = [sys.executable, "-c", COUNT, str(times), "/a", "stay"]
+    process = subprocess.Popen(command, env=share(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+    return process
 
 
 def test_a_gauge_is_the_sum_over_the_living(tmp_path: Path):
     count(tmp_path, 1, "/a")
-    command = [sys.executable, "-c", COUNT, "1", "/a", "stay"]
-    with subprocess.Popen(command, env=share(tmp_path), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as living:
-        assert living.stdout
-        assert living.stdout.readline() == b"ready\n"
+    with start(tmp_path, 1) as living:
         assert read(tmp_path)["in flight"] == 3
         assert read(tmp_path)["requests"] == 2
         living.communicate(timeout=30)
