@@ -92,9 +92,7 @@ def run_worker(wiring: cli.Wiring) -> None:
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     cli.check_capacity(settings, "jobs run as soon as the database is there")
-    supervisor.supervise(
-        wiring.worker, getattr(settings, "jobs", JobOptions()), settings.metrics, settings.watchdog
-    )
+    supervisor.supervise(wiring.worker, getattr(settings, "jobs", JobOptions()), settings.metrics, settings.watchdog)
 
 
 @click.group(name="jobs")

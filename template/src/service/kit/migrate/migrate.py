@@ -155,7 +155,7 @@ async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOption
 
 async def drop_everything(database: DatabaseOptions, options: MigrationOptions) -> None:
     """Drop every schema with all that is in it, and create an empty `public`."""
-    async with connect(postgres.bypass_pooler(database), "service migrate") as connection:
+    async with connect(bypass_pooler(database), "service migrate") as connection:
         await wait_for_turn(connection, options)
         async with connection.transaction():
             for row in await connection.fetch(SCHEMAS):
