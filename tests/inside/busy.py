@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 from inside import offloaded
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge, EdgeOptions

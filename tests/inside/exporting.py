@@ -1,17 +1,14 @@
 """A service that only exports, for tests in their process, and as one of its own: `python -m inside.exporting`."""
 
-from litestar import Router, get
-from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
 from service.kit import web
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.rows import formats
-from service.kit.rows.export import Export, Exports
+from service.kit.rows import Export, Exports, FormatName
 from service.kit.server import environment, logs, serve
 from service.kit.server.environment import Environment
+from service.kit.web import PUBLIC, Routes, Slice
 
 PAUSE = "case when id = 50000 then pg_sleep(60)::text end"
 MANY = "(select generate_series(1, 60000) as id) as many"
@@ -27,10 +24,11 @@ QUERIES = {
 }
 
 
-@get("/{name:str}")
-async def export(
-    exports: NamedDependency[Exports], name: FromPath[str], format: FromQuery[formats.Name | None] = None
-) -> Export:
+routes = Routes("/", access=PUBLIC)
+
+
+@routes.get("/{name}")
+async def export(exports: Exports, name: str, format: FormatName | None = None) -> Export:
     """Export the rows of a statement."""
     return exports.stream(QUERIES[name], name=name, form=format)
 
@@ -38,8 +36,7 @@ async def export(
 def build(settings: Environment) -> asgi.App:
     """Return the application."""
     db = Database(settings.database)
-    part = web.Slice(Router("/", route_handlers=[export]))
-    app = web.build([part], [db], {"exports": Exports(db, settings.export)})
+    app = web.build([Slice(routes)], provide=[Exports(db, settings.export)], resources=[db])
     return Edge(app, settings.edge)
 
 

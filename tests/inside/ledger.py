@@ -3,8 +3,6 @@
 It has production's server, edge, health, pool and errors, and no table but `entries`.
 """
 
-from litestar import Router, get, post
-from litestar.params import FromPath
 from service.kit import web
 from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
@@ -13,16 +11,19 @@ from service.kit.edge.edge import Edge
 from service.kit.edge.health import Health
 from service.kit.server import environment, serve
 from service.kit.server.environment import Environment
-from service.kit.web import Db, Slice
+from service.kit.web import PUBLIC, Routes, Slice
 
 TABLE = "create table entries (number integer not null)"
 
-write = Query("insert into entries (number) values ($1) returning number", int)
-hold = Query("select 1 from pg_sleep($1)", int)
+write = Query("insert into entries (number) values ($1) returning number", int, tuple[int])
+hold = Query("select 1 from pg_sleep($1)", int, tuple[float])
 
 
-@post("/entries/{number:int}")
-async def write_entry(db: Db, number: FromPath[int]) -> int:
+routes = Routes("/", access=PUBLIC)
+
+
+@routes.post("/entries/{number:int}")
+async def write_entry(db: Database, number: int) -> int:
     """Write a number down by a statement of its own if it is even, else in a transaction of several."""
     if number % 2 == 0:
         return await db.fetch_one(write, number)
@@ -34,8 +35,8 @@ async def write_entry(db: Db, number: FromPath[int]) -> int:
     return await db.in_transaction(work)
 
 
-@get("/hold/{milliseconds:int}")
-async def hold_connection(db: Db, milliseconds: FromPath[int]) -> int:
+@routes.get("/hold/{milliseconds:int}")
+async def hold_connection(db: Database, milliseconds: int) -> int:
     """Keep a connection busy."""
     return await db.fetch_one(hold, milliseconds / 1000)
 
@@ -48,8 +49,7 @@ def create() -> asgi.App:
     """Return the application."""
     settings = environment.read(Environment)
     db = Database(settings.database)
-    routes = Router("/", route_handlers=[write_entry, hold_connection])
-    app = web.build([Slice(routes)], resources=[db], dependencies={"db": db})
+    app = web.build([Slice(routes)], provide=[db], resources=[db])
     return Edge(Health(app, find_nothing_wrong), settings.edge)
 
 

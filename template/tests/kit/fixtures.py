@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from service import app
 from service.kit.auth import tokens
-from service.kit.db.postgres import DatabaseOptions
+from service.kit.db import DatabaseOptions
 from service.kit.edge import asgi
 from service.kit.migrate import migrate
 from service.kit.migrate.migrate import MigrationOptions

@@ -31,9 +31,11 @@ async def connection(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
 
 
 def locate(name: str, query: Query) -> str:
-    part, _, statement = name.rpartition(".")
+    part = name
+    while f"service.{part}.queries" not in sys.modules:  # orders.orders.newest is one of the listing `orders`
+        part = part.rpartition(".")[0]
     path = Path(inspect.getfile(sys.modules[f"service.{part}.queries"])).relative_to(PACKAGE.parents[1])
-    return f"{path}:{query.line} {statement}"
+    return f"{path}:{query.line} {name.removeprefix(part).lstrip('.')}"
 
 
 async def test_every_statement_keeps_the_contract(connection: asyncpg.Connection):
@@ -89,5 +91,5 @@ async def test_every_plan_is_as_it_is_recorded(connection: asyncpg.Connection):
     folder = PACKAGE.parents[1] / records.FOLDER
     recorded = {path.stem for path in folder.glob("*.txt")}
     entries = await survey.plan_all(connection, STATEMENTS.items(), BUDGETS)
-    difference = records.compare([entry for entry in entries if entry.name.rpartition(".")[0] in recorded], folder)
+    difference = records.compare([entry for entry in entries if entry.name.partition(".")[0] in recorded], folder)
     assert not difference, "\n" + "\n".join([*difference, "If that is meant: uv run service plans --record"])

@@ -1,7 +1,6 @@
 # kit: updated by the template
 import asyncpg
 import pytest
-from litestar.constants import RESERVED_KWARGS
 
 from service_tools.scaffold import resource, words
 
@@ -31,7 +30,3 @@ async def test_every_word_that_postgresql_would_quote_is_known(database_url: str
     later = connection.get_server_version().major > 18
     await connection.close()
     assert later or quoted == words.SQL
-
-
-def test_no_filter_takes_a_name_of_the_framework():
-    assert words.HANDLER >= RESERVED_KWARGS

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from service.kit.db.postgres import DatabaseOptions
+from service.kit.db import DatabaseOptions
 from service.kit.migrate import files, migrate
 from service.kit.migrate.migrate import MigrationError, MigrationOptions
 

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from service import app
-from service.kit.db.postgres import DatabaseOptions
+from service.kit.db import DatabaseOptions
 from service.kit.edge import asgi, health
 from service.kit.edge.edge import Edge
 from service.kit.edge.health import Health

@@ -4,8 +4,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.edge import asgi, metrics
 from service.kit.edge.edge import Edge, EdgeOptions
 from service.kit.edge.metrics import Meters

@@ -15,8 +15,8 @@ import psutil
 from inside.jobs import working
 from inside.jobs.working import Task
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.jobs import Job, enqueue_all
 
 from tests.kit import processes, schema

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from service.kit.auth.issuer import IssuerOptions
-from service.kit.db import capacity
+from service.kit.db import choose_pool_size
 from service.kit.migrate.migrate import MigrationOptions
 from service.kit.offload import share_cores
 from service.kit.server import environment
@@ -57,12 +57,12 @@ def test_a_size_that_depends_on_the_cores_is_listed_as_it_is_chosen(monkeypatch:
     monkeypatch.setenv("DATABASE_URL", URL)
     listed = {name: default for name, default, _ in environment.variables(Settings)}
     settings = environment.read(Settings)
-    assert listed["DATABASE_POOL_SIZE"] == settings.database.pool_size == capacity.choose_pool_size(workers=1)
+    assert listed["DATABASE_POOL_SIZE"] == settings.database.pool_size == choose_pool_size(workers=1)
     assert listed["OFFLOAD_PROCESSES"] == settings.offload.processes == share_cores(workers=1)
     monkeypatch.setenv("SERVER_WORKERS", "2")
     monkeypatch.setenv("OFFLOAD_PROCESSES", "3")
     settings = environment.read(Settings)
-    assert settings.database.pool_size == capacity.choose_pool_size(workers=2)
+    assert settings.database.pool_size == choose_pool_size(workers=2)
     assert settings.offload.processes == 3
 
 

@@ -10,8 +10,8 @@ import uvloop
 from pgqueuer.adapters.persistence import schema_ddl
 from pgqueuer.domain.schema.declaration import target
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service.kit.jobs import enqueue, enqueue_all
 from service.kit.jobs.tables import NAMES
@@ -21,7 +21,7 @@ from tests.kit.jobs import queue
 from tests.kit.jobs.working import NOTHING, WRITE, Task
 
 BATCH = 100
-write = Query("insert into rows_written (number) values ($1)", int)
+write = Query("insert into rows_written (number) values ($1)", int, tuple[int])
 
 
 async def enqueue_for(db, seconds, clients, many):

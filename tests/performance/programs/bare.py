@@ -22,8 +22,9 @@ def create() -> asgi.App:
     db = Database(settings.database)
     offload = Offload(settings.offload)
     exports = Exports(db, settings.export)
-    dependencies = {"db": db, "exports": exports, "offload": offload, "issuer": settings.auth}
-    return web.build(SLICES, [db, offload], dependencies, auth=Auth(settings.auth))
+    return web.build(
+        SLICES, provide=[db, offload, exports, settings.auth], resources=[db, offload], auth=Auth(settings.auth)
+    )
 
 
 if __name__ == "__main__":

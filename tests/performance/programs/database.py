@@ -16,7 +16,7 @@ from service.kit.server import environment
 from service.settings import Settings
 from service_tools.dev import credentials, embedded, run
 
-PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
+PACKAGES = ("asyncpg", "granian", "msgspec", "starlette", "uvloop")
 
 
 def main(rows: int, keys: int) -> None:

@@ -1,21 +1,17 @@
 """Requests about orders: parse, call, respond."""
 
-from datetime import datetime
 from functools import partial
-from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, get, patch, post
-from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, structs
 
 from service.kit.db import Connection, Database
 from service.kit.edge import conflict, invalid, not_found
-from service.kit.rows import Export, Exports, Keyset, Page, formats, pages
-from service.kit.web import NEEDS_TOKEN, Caller, Cursor, Db, Exporting, IdempotencyKey, Limit, Offload, once
+from service.kit.offload import Offload
+from service.kit.rows import DEFAULT_LIMIT, Cursor, Export, Exports, FormatName, Limit, Page
+from service.kit.web import NEEDS_TOKEN, Caller, IdempotencyKey, Reply, Routes, created, once
 from service.orders import queries, report
-from service.orders.model import NewOrder, Order, OrderChange, Report, Sort, Status
+from service.orders.model import NewOrder, Order, OrderChange, OrderFilter, Report
 
 CONSTRAINTS = {
     "orders_reference_key": partial(conflict, "reference", "another of your orders has it"),
@@ -25,35 +21,17 @@ CONSTRAINTS = {
     "orders_item_count_check": partial(invalid, "item_count", "it must be positive"),
 }
 
-# The statement of each sort: over all orders, and over those of one status.
-LISTS = {
-    "-created_at": (queries.newest_orders, queries.newest_orders_by_status),
-    "created_at": (queries.oldest_orders, queries.oldest_orders_by_status),
-}
-
-EXPORTS = {
-    "-created_at": (queries.export_newest, queries.export_newest_by_status),
-    "created_at": (queries.export_oldest, queries.export_oldest_by_status),
-}
-
-# Less than the id of every row: a list that starts here includes all orders of its first moment.
-NO_ID = UUID(int=0)
-
-# The filters of the list and of the export.
-CreatedFrom = Annotated[datetime | None, QueryParameter(description="The earliest creation time.")]
-CreatedBefore = Annotated[datetime | None, QueryParameter(description="Orders are older than this.")]
+routes = Routes("/v1/orders", access=NEEDS_TOKEN, tags=["orders"])
 
 
-@post("/", summary="Create an order")
-async def create_order(
-    db: Db, caller: Caller, data: JSONBody[NewOrder], idempotency_key: IdempotencyKey
-) -> Response[Order]:
+@routes.post("", summary="Create an order")
+async def create_order(db: Database, caller: Caller, data: NewOrder, key: IdempotencyKey) -> Reply[Order]:
     """Store a new order of the caller, under a `reference` that no other of its orders has.
 
     With an `Idempotency-Key`, the same request sent again gets the first reply, and nothing is done twice.
     """
 
-    async def work(connection: Connection | Database) -> Response[Order]:
+    async def create(connection: Connection) -> Reply[Order]:
         order = await connection.fetch_one(
             queries.create_order,
             caller.id,
@@ -66,14 +44,13 @@ async def create_order(
             data.gift,
             data.note,
         )
-        return Response(order, headers={"Location": f"/v1/orders/{order.id}"})
+        return created(order, f"/v1/orders/{order.id}")
 
-    # One statement takes effect as a whole by itself; only with its key it needs a transaction.
-    return await (once(db, idempotency_key, data, work) if idempotency_key else work(db))
+    return await once(db, key, data, create)
 
 
-@get("/{order_id:uuid}", summary="Read an order")
-async def read_order(db: Db, caller: Caller, order_id: FromPath[UUID]) -> Order:
+@routes.get("/{order_id:uuid}", summary="Read an order")
+async def read_order(db: Database, caller: Caller, order_id: UUID) -> Order:
     """Return one order of the caller. Another's is not found."""
     order = await db.find(queries.read_order, caller.id, order_id)
     if order is None:
@@ -81,10 +58,10 @@ async def read_order(db: Db, caller: Caller, order_id: FromPath[UUID]) -> Order:
     return order
 
 
-@patch("/{order_id:uuid}", summary="Change an order")
-async def change_order(db: Db, caller: Caller, order_id: FromPath[UUID], data: JSONBody[OrderChange]) -> Order:
+@routes.patch("/{order_id:uuid}", summary="Change an order")
+async def change_order(db: Database, caller: Caller, order_id: UUID, data: OrderChange) -> Order:
     """Change the given fields, unless the order was changed since the `version` that the client read."""
-    order = await read_order.fn(db, caller, order_id)
+    order = await read_order(db, caller, order_id)
     given = {name: value for name, value in structs.asdict(data).items() if value is not UNSET}
     wanted = structs.replace(order, **given)
     changed = await db.find(
@@ -95,62 +72,27 @@ async def change_order(db: Db, caller: Caller, order_id: FromPath[UUID], data: J
     return changed
 
 
-@get("/", summary="List orders")
+@routes.get("", summary="List orders")
 async def list_orders(
-    db: Db,
-    caller: Caller,
-    request: Request,
-    sort: FromQuery[Sort] = "-created_at",
-    status: FromQuery[Status | None] = None,
-    created_from: CreatedFrom = None,
-    created_before: CreatedBefore = None,
-    cursor: Cursor = None,
-    limit: Limit = pages.DEFAULT_LIMIT,
-) -> Response[Page[Order]]:
+    db: Database, caller: Caller, where: OrderFilter, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[Order]:
     """Return a page of the caller's orders, the newest first unless `sort` says otherwise."""
-    since = pages.instant("created_from", created_from, pages.EARLIEST)
-    until = pages.instant("created_before", created_before, pages.LATEST)
-    start, stop = (until, since) if sort == "-created_at" else (since, until)
-    keyset = Keyset(tuple[datetime, UUID], "orders", caller.id, sort, status, since, until)
-    after = (start, NO_ID) if cursor is None else keyset.open(cursor)
-    all_orders, by_status = LISTS[sort]
-    query, filters = (by_status, [status]) if status else (all_orders, [])
-    rows = await db.fetch(query, caller.id, *after, stop, limit + 1, *filters)
-    page = keyset.cut(rows, limit, lambda order: (order.created_at, order.id))
-    return Response(page, headers=pages.link(request.query_params.multi_items(), page.next))
+    return await queries.orders.page(db, where, cursor, limit, caller.id)
 
 
-@get("/report", summary="Summarize the latest orders")
-async def report_orders(db: Db, caller: Caller, offload: Offload) -> Report:
+@routes.get("/report", summary="Summarize the latest orders")
+async def report_orders(db: Database, caller: Caller, offload: Offload) -> Report:
     """Return what is typical of the caller's latest 20,000 orders, by currency. It is computed beside the requests."""
     groups = await db.fetch(queries.latest_amounts, caller.id, report.MOST)
     return Report(await offload.in_process(report.summarize, groups))
 
 
-@get("/export", summary="Export orders", operation_class=Exporting)
+@routes.get("/export", summary="Export orders")
 async def export_orders(
-    exports: NamedDependency[Exports],
-    caller: Caller,
-    sort: FromQuery[Sort] = "-created_at",
-    status: FromQuery[Status | None] = None,
-    created_from: CreatedFrom = None,
-    created_before: CreatedBefore = None,
-    format: FromQuery[formats.Name | None] = None,
+    exports: Exports, caller: Caller, where: OrderFilter, format: FormatName | None = None
 ) -> Export:
     """Stream all of the caller's orders that the same filters list.
 
     As CSV or NDJSON: by `format`, or else by the header `Accept`.
     """
-    since = pages.instant("created_from", created_from, pages.EARLIEST)
-    until = pages.instant("created_before", created_before, pages.LATEST)
-    all_orders, by_status = EXPORTS[sort]
-    query, filters = (by_status, [status]) if status else (all_orders, [])
-    return exports.stream(query, caller.id, since, until, *filters, name="orders", form=format)
-
-
-routes = Router(
-    "/v1/orders",
-    route_handlers=[create_order, read_order, change_order, list_orders, export_orders, report_orders],
-    opt=NEEDS_TOKEN,
-    tags=["orders"],
-)
+    return exports.stream(queries.orders, where, caller.id, name="orders", form=format)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from service.kit.db import Database, capacity, postgres
+from service.kit.db import Database, DatabaseError, check_capacity, locate
 from service.kit.migrate import migrate
 from service.kit.migrate.commands import apply_migrations
 from service.kit.server import Environment, environment, serve
@@ -47,7 +47,7 @@ def run(
             settings = environment.read(kind)
             serve.check_port(settings.server)
             asyncio.run(apply_migrations(settings))
-            asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
+            asyncio.run(check_capacity(settings.database, settings.server.workers, settings.count_beside()))
             asyncio.run(add_rows(settings, slices, (DEFAULT_ROWS if own else 0) if seed is None else seed))
             click.echo(welcome(settings, slices, own))
             watched = [PACKAGE, settings.migrations.folder]
@@ -74,7 +74,7 @@ def take_up_change(settings: Environment, restart: Callable[[], None]) -> None:
     """Apply what was added while the service runs. A file that is not finished yet must not end the session."""
     try:
         asyncio.run(apply_migrations(settings))
-    except (migrate.MigrationError, postgres.DatabaseError) as error:
+    except (migrate.MigrationError, DatabaseError) as error:
         click.echo(f"Error: {error}", err=True)
     restart()
 
@@ -85,7 +85,7 @@ async def add_rows(settings: Environment, slices: Sequence[Slice], wanted: int) 
         for part in slices:
             if part.seed and wanted:
                 async for present in part.seed(db, wanted):
-                    click.echo(f"{part.routes.path}: {present:,} of {wanted:,} made-up rows")
+                    click.echo(f"{part.routes.prefix}: {present:,} of {wanted:,} made-up rows")
 
 
 def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
@@ -93,11 +93,11 @@ def welcome(settings: Environment, slices: Sequence[Slice], own: bool) -> str:
     base = f"http://{settings.server.host}:{settings.server.port}"
     token = credentials.sign(type(settings))
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
-    path = next((part.routes.path for part in slices if part.seed), "/readyz")
+    path = next((part.routes.prefix for part in slices if part.seed), "/readyz")
     lines = {
         "Try it": f"curl -s {header}{base}{path}",
         "API docs": f"{base}/docs",
-        "Database": f"psql '{settings.database.url.get_secret_value()}'" if own else postgres.locate(settings.database),
+        "Database": f"psql '{settings.database.url.get_secret_value()}'" if own else locate(settings.database),
         "Stop": "Ctrl-C",
     }
     return "\n".join(["", *(f"  {name:10}{value}" for name, value in lines.items()), ""])

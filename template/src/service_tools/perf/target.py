@@ -18,7 +18,7 @@ import httpx
 import psutil
 
 from service.kit import PACKAGE
-from service.kit.db import postgres
+from service.kit.db import connect, read_url
 from service_tools.dev import embedded
 from service_tools.dev.run import DATA
 from service_tools.perf.client import Address
@@ -75,7 +75,7 @@ def provide_database() -> Generator[str]:
 
 async def create_database(server: str) -> None:
     """Create the database for measurements, unless it is there."""
-    async with postgres.connect(postgres.read_url(server), "service perf") as connection:
+    async with connect(read_url(server), "service perf") as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", DATABASE):
             await connection.execute(f"create database {DATABASE}")
 

@@ -43,7 +43,7 @@ def compare(entries: Sequence[Entry], folder: Path = FOLDER) -> list[str]:
 
 def render(entries: Sequence[Entry], folder: Path) -> dict[Path, str]:
     """Return the text of each slice's file. Costs are left out: they change with every release of PostgreSQL."""
-    by_part = sorted(entries, key=lambda entry: (name_part(entry), entry.name))  # orders.imports stands within orders
+    by_part = sorted(entries, key=lambda entry: (name_part(entry), entry.name))
     return {
         folder / f"{part}.txt": "\n\n".join(map(describe, members)) + "\n"
         for part, members in groupby(by_part, name_part)
@@ -51,8 +51,8 @@ def render(entries: Sequence[Entry], folder: Path) -> dict[Path, str]:
 
 
 def name_part(entry: Entry) -> str:
-    """Return the slice of a statement, or the part of a slice, like `orders.imports`."""
-    return entry.name.rpartition(".")[0]
+    """Return the slice of a statement."""
+    return entry.name.partition(".")[0]
 
 
 def describe(entry: Entry) -> str:

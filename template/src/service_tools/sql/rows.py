@@ -24,8 +24,6 @@ TYPES: dict[str, type] = {
     "int4": int,
     "int8": int,
     "interval": timedelta,
-    "json": str,
-    "jsonb": str,
     "numeric": Decimal,
     "text": str,
     "time": time,

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from service.kit.db import postgres
+from service.kit.db import read_url
 from service.kit.migrate import MigrationOptions, migrate
 from service_tools.sql import budgets, plans, statistics
 from service_tools.sql.budgets import Budgets
@@ -22,7 +22,7 @@ async def provide(server: str, declared: Budgets) -> AsyncGenerator[asyncpg.Conn
     keeper = await asyncpg.connect(server)
     await keeper.execute(f"create database {name}")
     try:
-        async for _ in migrate.apply_pending(postgres.read_url(url), MigrationOptions()):
+        async for _ in migrate.apply_pending(read_url(url), MigrationOptions()):
             pass
         connection = await asyncpg.connect(url)
         await statistics.pretend(connection, declared.rows, budgets.DEFAULT_ROWS)

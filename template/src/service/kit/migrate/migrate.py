@@ -15,7 +15,7 @@ from typing import Annotated
 import asyncpg
 from pydantic import BaseModel, Field
 
-from service.kit.db import DatabaseOptions, postgres
+from service.kit.db import DatabaseOptions, bypass_pooler, connect
 from service.kit.edge import Seconds
 from service.kit.migrate import runner, standalone
 from service.kit.migrate.files import DRAFT, Migration, MigrationError, read_all
@@ -69,7 +69,7 @@ async def match_files(connection: asyncpg.Connection, folder: Path) -> list[tupl
 
 async def list_states(database: DatabaseOptions, options: MigrationOptions) -> list[tuple[Migration, datetime | None]]:
     """Return every file with the time it was applied, or None while it is pending."""
-    async with postgres.connect(database, "service migrate") as connection:
+    async with connect(database, "service migrate") as connection:
         return await match_files(connection, options.folder)
 
 
@@ -81,7 +81,7 @@ async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> 
 
 async def apply_pending(database: DatabaseOptions, options: MigrationOptions) -> AsyncIterator[tuple[Migration, float]]:
     """Apply every pending file, and yield each with the seconds it took."""
-    async with postgres.connect(postgres.bypass_pooler(database), "service migrate") as connection:
+    async with connect(bypass_pooler(database), "service migrate") as connection:
         await wait_for_turn(connection, options)
         await connection.execute(TABLE)
         pending = [file for file, applied_at in await match_files(connection, options.folder) if applied_at is None]

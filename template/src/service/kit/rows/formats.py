@@ -10,7 +10,7 @@ from asyncpg.types import Attribute
 
 from service.kit.edge import Problem, asgi
 
-type Name = Literal["csv", "ndjson"]
+type FormatName = Literal["csv", "ndjson"]
 
 WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
@@ -22,7 +22,7 @@ class Format(NamedTuple):
     PostgreSQL's own way would surprise a reader of the API's JSON.
     """
 
-    name: Name
+    name: FormatName
     media_type: str
     select: str
     options: Mapping[str, object]
@@ -61,7 +61,7 @@ FORMATS = {form.name: form for form in (CSV, NDJSON)}
 MEDIA_TYPES = {form.media_type.partition(";")[0]: form.name for form in FORMATS.values()}
 
 
-def choose(name: Name | None, scope: asgi.Scope) -> Format:
+def choose(name: FormatName | None, scope: asgi.Scope) -> Format:
     """Return the named format, or the one that the request's `Accept` prefers. Raises a 406 problem."""
     if name is not None:
         return FORMATS[name]

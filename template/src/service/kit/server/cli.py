@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from service.kit.db import capacity, postgres
+from service.kit import db
 from service.kit.edge import CommandError
 from service.kit.server import environment, logs
 from service.kit.server import serve as serving
@@ -111,8 +111,8 @@ def serve(wiring: Wiring) -> None:
 def check_capacity(settings: Environment, meanwhile: str) -> None:
     """Raise `DatabaseError` unless the database lets all connections in; warn while it is away."""
     try:
-        asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
-    except postgres.UnreachableError as error:
+        asyncio.run(db.check_capacity(settings.database, settings.server.workers, settings.count_beside()))
+    except db.UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: {meanwhile}.", err=True)
 
 

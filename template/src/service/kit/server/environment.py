@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError, create_model, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.kit.db import DatabaseOptions, capacity
+from service.kit.db import DatabaseOptions, choose_pool_size
 from service.kit.edge import CommandError, CompressionOptions, EdgeOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions, share_cores
@@ -20,7 +20,7 @@ from service.kit.server.watchdog import WatchdogOptions
 from service.kit.web import IdempotencyOptions
 
 SIZES = {
-    ("database", "pool_size"): capacity.choose_pool_size,
+    ("database", "pool_size"): choose_pool_size,
     ("offload", "processes"): share_cores,
     ("offload", "hashes"): share_cores,
 }

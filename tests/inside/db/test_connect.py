@@ -4,8 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr, ValidationError
-from service.kit.db import postgres
-from service.kit.db.postgres import DatabaseError, DatabaseOptions, UnreachableError
+from service.kit.db import DatabaseError, DatabaseOptions, UnreachableError, connect
 
 
 @asynccontextmanager
@@ -26,7 +25,8 @@ async def listen(reply: bytes | None) -> AsyncGenerator[int]:
 
 async def find_fault(url: str) -> DatabaseError:
     with pytest.raises(DatabaseError) as caught:
-        await postgres.check(DatabaseOptions(url=SecretStr(url), connect_timeout=0.5))
+        async with connect(DatabaseOptions(url=SecretStr(url), connect_timeout=0.5), "test"):
+            pass
     assert "hidden" not in str(caught.value)
     return caught.value
 
@@ -63,12 +63,13 @@ async def test_the_database_or_the_user_does_not_exist(database_url: str):
 
 
 async def test_an_old_server_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(postgres, "OLDEST_SERVER", 99)
+    monkeypatch.setattr("service.kit.db.sessions.OLDEST_SERVER", 99)
     assert "PostgreSQL 99 or newer is needed" in str(await find_fault(database_url))
 
 
 async def test_the_right_database_is_accepted(database_url: str):
-    await postgres.check(DatabaseOptions(url=SecretStr(database_url)))
+    async with connect(DatabaseOptions(url=SecretStr(database_url)), "test") as connection:
+        assert await connection.fetchval("select 1") == 1
 
 
 @pytest.mark.parametrize(
