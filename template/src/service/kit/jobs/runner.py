@@ -31,7 +31,7 @@ class Cut(BaseException):
 
 
 class Floor:
-    """Where the jobs of a worker run: side by side, or one that has the floor to itself. `tasks` has them by their ids."""
+    """Where jobs run: side by side, or one that has the floor to itself. `tasks` holds them by their ids."""
 
     def __init__(self) -> None:
         self.tasks: dict[int, asyncio.Task[object]] = {}
@@ -154,7 +154,7 @@ def hide_rows(error: BaseException | None) -> None:
     """Drop the rows that PostgreSQL quotes in errors, which are stored and logged: they may hold personal data."""
     while error is not None:
         if isinstance(error, asyncpg.PostgresError):
-            error.detail = None
+            vars(error)["detail"] = None
         for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
             hide_rows(inner)
         error = error.__cause__ or error.__context__
