@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import msgspec
 import pytest
 from inside.jobs import queue
@@ -40,9 +41,10 @@ async def test_a_job_is_what_pgqueuer_itself_would_have_made(database_url: str):
     context.begin("r-1")
     async with queue.open_database(database_url) as db, db.transaction() as connection:
         await enqueue(connection, WRITE, Task(1))
-        headers = {"request_id": "r-1"}
-        await connection.raw.reset_type_codec("jsonb", schema="pg_catalog")  # PgQueuer writes JSON itself
-        await make_queries(connection.raw).enqueue("tests.write", msgspec.json.encode(Task(1)), headers=headers)
+    plain = await asyncpg.connect(database_url)
+    payload, headers = msgspec.json.encode(Task(1)), {"request_id": "r-1"}
+    await make_queries(plain).enqueue("tests.write", payload, headers=headers)
+    await plain.close()
     ours, theirs = await queue.execute(database_url, f"{ROW} order by id")
     assert dict(ours) == dict(theirs)
     log = "select status::text, priority, entrypoint, traceback, aggregated from kit.pgqueuer_log order by id"

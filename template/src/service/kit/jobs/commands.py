@@ -63,16 +63,8 @@ select id, 'deleted', entrypoint, priority from changed
 """
 
 MISSING = """\
-This service does not say yet how its worker is made. Add to app.py, with the names from service.kit.jobs,
-
-    def create_worker() -> Worker:
-        settings = read_settings(Settings)
-        configure_logs(settings.log)
-        db = Database(settings.jobs.share(settings.database))
-        return Worker(JOBS, settings.jobs, settings, provide=[db], resources=[db])
-
-to settings.py `jobs: JobOptions = JobOptions()`,
-and to __main__.py `worker="service.app:create_worker"`."""
+This service does not say yet how its worker is made. As a new service has it, add `create_worker` to app.py, to
+settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `worker="service.app:create_worker"`."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

@@ -3,9 +3,9 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -37,7 +37,7 @@ class Consumer:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.options = worker.options
-        self.tasks: dict[int, asyncio.Task[object]] = {}
+        self.floor = Floor()
         self.lost = False
 
     async def run(self, identity: UUID, *, died: bool) -> None:
@@ -77,12 +77,10 @@ class Consumer:
     def make_queue(self, queries: Statements, identity: UUID) -> PgQueuer:
         queue = PgQueuer(queries.driver, NAMES.channel, queries=queries)
         queue.qm.queue_manager_id = QueueManagerId(identity)
-        floor = Floor()
         for name, job in self.worker.jobs.items():
-            runner = Runner(job, self.worker.handlers[name], self.options, queries.driver, floor, self.tasks)
-            queue.qm.register_executor(name, runner)
+            queue.qm.register_executor(name, Runner(job, self.worker, queries.driver, self.floor))
         for schedule in self.worker.schedules:
-            queue.schedule(schedule.job.name, schedule.cron)(make_starter(schedule, queries))
+            queue.schedule(schedule.job.name, schedule.cron)(partial(start, schedule, queries))
         return queue
 
     async def consume(self, queue: PgQueuer, upkeep: Upkeep) -> None:
@@ -109,31 +107,20 @@ class Consumer:
 
         def stop() -> None:
             if not queue.shutdown.is_set():
-                log.info("worker stops", jobs=len(self.tasks), seconds=self.options.drain_timeout)
+                log.info("worker stops", jobs=len(self.floor.tasks), seconds=self.options.drain_timeout)
                 queue.shutdown.set()
-                loop.call_later(self.options.drain_timeout, self.cut, "drain deadline passed")
+                loop.call_later(self.options.drain_timeout, self.floor.cut, "drain deadline passed")
 
         def lose(_: object) -> None:
             self.lost = True
             queue.shutdown.set()
-            self.cut("connection lost")
+            self.floor.cut("connection lost")
 
         loop.add_signal_handler(signal.SIGTERM, stop)
         connection.add_termination_listener(lose)
 
-    def cut(self, why: str) -> None:
-        """Cancel the runs under way: their jobs stay in the queue."""
-        if self.tasks:
-            log.warning(why, jobs=[task.get_name() for task in self.tasks.values()])
-        for task in self.tasks.values():
-            task.cancel()
 
-
-def make_starter(schedule: Schedule, queries: Statements) -> Callable[[models.Schedule], Awaitable[None]]:
-    """Return what PgQueuer calls when it is time: the job is enqueued, and so as durable as any other."""
-
-    async def start(_: models.Schedule) -> None:
-        await queries.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
-        meters().enqueued.labels(schedule.job.name).inc()
-
-    return start
+async def start(schedule: Schedule, queries: Statements, _: models.Schedule) -> None:
+    """Enqueue a job when it is time: it is as durable as any other."""
+    await queries.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
+    meters().enqueued.labels(schedule.job.name).inc()

@@ -12,22 +12,12 @@ from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain import models, types
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.driver import NotifyCallback
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 NEVER = timedelta(days=36_500)
 
 
-class Names(DBSettings):
-    """PgQueuer's own names, whatever the environment says: it would read variables as common as CHANNEL and TRIGGER."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
-
-
-NAMES = Names(db_schema="kit")
+# Its constructor would read variables as common as CHANNEL and TRIGGER from the environment.
+NAMES = DBSettings.model_construct(db_schema="kit")
 
 
 class Driver(AsyncpgDriver):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 
-import msgspec
+from msgspec import Struct, json
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.kit.db import Connection, Query
@@ -41,9 +41,7 @@ note_done = Query(
 )
 
 
-async def enqueue[Argument: msgspec.Struct](
-    connection: Connection, job: Job[Argument], argument: Argument, *, delay: float = 0
-) -> int:
+async def enqueue[A: Struct](connection: Connection, job: Job[A], argument: A, *, delay: float = 0) -> int:
     """Add a job to the queue, to run in `delay` seconds at the earliest, and return its id.
 
     It belongs to the transaction of the connection: it runs when that commits, and is gone when it does not.
@@ -52,13 +50,13 @@ async def enqueue[Argument: msgspec.Struct](
     return identity
 
 
-async def enqueue_all[Argument: msgspec.Struct](
-    connection: Connection, job: Job[Argument], arguments: Sequence[Argument], *, delay: float = 0
+async def enqueue_all[A: Struct](
+    connection: Connection, job: Job[A], arguments: Sequence[A], *, delay: float = 0
 ) -> list[int]:
     """Add one job for each argument by a single statement, and return their ids in the same order."""
     if strays := {type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)}:
         raise TypeError(f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}")
-    payloads = [msgspec.json.encode(argument) for argument in arguments]
+    payloads = [json.encode(argument) for argument in arguments]
     identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), request_id())
     meters().enqueued.labels(job.name).inc(len(payloads))
     return identities

@@ -17,7 +17,7 @@ from pgqueuer.ports.driver import Driver
 
 from service.kit.edge import context
 from service.kit.jobs import upkeep
-from service.kit.jobs.job import Handler, Hold, Job, JobOptions
+from service.kit.jobs.job import Hold, Job, Worker
 from service.kit.jobs.queue import REQUEST_ID, meters
 
 log = structlog.get_logger()
@@ -31,9 +31,10 @@ class Cut(BaseException):
 
 
 class Floor:
-    """Where the jobs of a worker run: side by side, or one that has the floor to itself."""
+    """Where jobs run: side by side, or one that has the floor to itself. `tasks` holds them by their ids."""
 
     def __init__(self) -> None:
+        self.tasks: dict[int, asyncio.Task[object]] = {}
         self.running = 0
         self.turn = asyncio.Lock()  # in order of arrival; kept by whoever runs alone
         self.empty = asyncio.Event()
@@ -55,35 +56,30 @@ class Floor:
             if not self.running:
                 self.empty.set()
 
+    def cut(self, why: str) -> None:
+        """Cancel all jobs: they stay in the queue."""
+        if self.tasks:
+            log.warning(why, jobs=[task.get_name() for task in self.tasks.values()])
+        for task in self.tasks.values():
+            task.cancel()
+
 
 class Runner(DatabaseRetryEntrypointExecutor):
-    """Runs one kind of job for PgQueuer, which retries what raises and holds what has raised too often.
+    """Runs one kind of job for PgQueuer, which retries what raises and holds what has raised too often."""
 
-    `tasks` holds the runs under way of all kinds, by job id.
-    """
-
-    def __init__(
-        self,
-        job: Job,
-        handler: Handler,
-        options: JobOptions,
-        driver: Driver,
-        floor: Floor,
-        tasks: dict[int, asyncio.Task[object]],
-    ) -> None:
-        self.attempts = job.attempts or options.attempts
+    def __init__(self, job: Job, worker: Worker, driver: Driver, floor: Floor) -> None:
+        self.attempts = job.attempts or worker.options.attempts
         super().__init__(
             EntrypointExecutorParameters(job.concurrency, self.call, on_failure="hold"),
             max_attempts=self.attempts - 1,
-            initial_delay=timedelta(seconds=options.backoff),
-            max_delay=timedelta(seconds=options.max_backoff),
+            initial_delay=timedelta(seconds=worker.options.backoff),
+            max_delay=timedelta(seconds=worker.options.max_backoff),
         )
         self.job = job
-        self.handler = handler
-        self.timeout = job.timeout or options.timeout
+        self.handler = worker.handlers[job.name]
+        self.timeout = job.timeout or worker.options.timeout
         self.driver = driver
         self.floor = floor
-        self.tasks = tasks
 
     async def execute(self, job: models.Job, context: models.Context) -> None:
         """Run a job, and tell how it ended."""
@@ -91,7 +87,7 @@ class Runner(DatabaseRetryEntrypointExecutor):
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         task.set_name(f"{self.job.name} {job.id}")
         structlog.contextvars.bind_contextvars(job=self.job.name, job_id=job.id)
-        self.tasks[job.id] = task
+        self.floor.tasks[job.id] = task
         alone = upkeep.is_suspect(job)
         began, outcome = time.monotonic(), "cut"
         try:
@@ -114,7 +110,7 @@ class Runner(DatabaseRetryEntrypointExecutor):
             outcome = "held"
             raise
         finally:
-            del self.tasks[job.id]
+            del self.floor.tasks[job.id]
             self.tell(outcome, time.monotonic() - began)
             if alone and outcome in ("retried", "held"):
                 await self.driver.execute(upkeep.SURVIVED, job.id)
@@ -134,7 +130,7 @@ class Runner(DatabaseRetryEntrypointExecutor):
                 raise TimeoutError(f"It took longer than {self.timeout:g} s, the timeout of this job.") from error
             raise
         except asyncio.CancelledError as error:
-            if not self.tasks[job.id].cancelling():
+            if not self.floor.tasks[job.id].cancelling():
                 raise RuntimeError("It waited for something that was cancelled.") from error
             raise
         except Exception as error:
@@ -158,7 +154,7 @@ def hide_rows(error: BaseException | None) -> None:
     """Drop the rows that PostgreSQL quotes in errors, which are stored and logged: they may hold personal data."""
     while error is not None:
         if isinstance(error, asyncpg.PostgresError):
-            error.detail = None  # ty: ignore[unresolved-attribute] - asyncpg sets what PostgreSQL sends
+            vars(error)["detail"] = None
         for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
             hide_rows(inner)
         error = error.__cause__ or error.__context__

@@ -21,6 +21,7 @@ import asyncpg
 import structlog
 import uvloop
 
+from service.kit.db import ERRORS
 from service.kit.edge import metrics
 from service.kit.jobs.consumer import Consumer, LostError
 from service.kit.jobs.job import JobOptions
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 AGAIN = 75
 """The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
 
-LOST = (LostError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+LOST = (LostError, *ERRORS)
 
 
 class Supervisor:
