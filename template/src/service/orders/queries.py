@@ -169,7 +169,7 @@ latest_amounts = Query(
     sample="select account, 20000::bigint from orders limit 1",
 )
 
-# Made-up orders for development are numbered: SEED-0000001 and on.
+# Sample orders are numbered from SEED-0000001 on.
 count_seeded_orders = Query(
     """
     select coalesce(max(substr(reference, 6)), '0')::int
@@ -180,6 +180,3 @@ count_seeded_orders = Query(
     params=(str,),
     sample="select 'development'",
 )
-
-# After many new rows, so that plans are made for them.
-analyze_orders = Query("analyze orders", int)
