@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from service import app
 from service.kit.auth import keys
-from service.kit.db import DatabaseOptions
+from service.kit.db import DEVELOPER, DatabaseOptions
 from service.kit.edge import asgi
 from service.kit.migrate import migrate
 from service.kit.migrate.migrate import MigrationOptions
@@ -128,7 +128,7 @@ def settings(database_url: str) -> Settings:
     return Settings(database=DatabaseOptions(url=SecretStr(database_url)))
 
 
-def make_headers(subject: str = credentials.DEVELOPER) -> dict[str, str]:
+def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
     """Return what a client sends along to be known as `subject`: nothing, where the service takes no tokens."""
     token = credentials.sign(Settings, subject)
     return {"Authorization": f"Bearer {token}"} if token else {}

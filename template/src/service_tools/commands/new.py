@@ -12,12 +12,10 @@ import click
 
 from service.kit.db import DatabaseError
 from service.kit.migrate import MigrationError
-from service_tools.commands import plans
 from service_tools.dev import credentials, embedded
-from service_tools.dev.embedded import EmbeddedError
-from service_tools.dev.run import DATA
+from service_tools.dev.embedded import DATA, EmbeddedError
 from service_tools.scaffold import fields, project, resource, words
-from service_tools.sql import records
+from service_tools.sql import commands, records
 from service_tools.sql.budgets import BudgetError
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ def record_plans(plural: str) -> bool:
     importlib.invalidate_caches()  # its modules are new
     try:
         with embedded.run(DATA) as server:
-            written = records.add(asyncio.run(plans.plan(server, f"{plural}.")))
+            written = records.add(asyncio.run(commands.plan(server, f"{plural}.")))
     except (asyncpg.PostgresError, BudgetError, DatabaseError, EmbeddedError, MigrationError, OSError) as error:
         click.echo(f"Their plans are not recorded: {error}", err=True)
         return False

@@ -22,15 +22,15 @@ from service.kit.server.settings import KitSettings, list_variables, load_env_fi
 from service.kit.web import Slice
 
 COMMANDS = {
-    "dev": "service_tools.commands.dev",
+    "dev": "service_tools.dev.commands",
     "jobs": "service.kit.jobs.commands",
     "key": "service.kit.auth.commands",
     "migrate": "service.kit.migrate.commands",
     "new": "service_tools.commands.new",
-    "perf": "service_tools.commands.perf",
-    "plans": "service_tools.commands.plans",
+    "perf": "service_tools.perf.commands",
+    "plans": "service_tools.sql.commands",
     "queries": "service.kit.db.commands",
-    "token": "service_tools.commands.token",
+    "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.commands",
 }
 """The module of each command, imported when it is called. A module that is not installed has no command."""

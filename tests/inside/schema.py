@@ -1,4 +1,3 @@
-# kit: updated by the template
 """The schema of a test: migrations applied with little patience, and questions to the database."""
 
 from pathlib import Path

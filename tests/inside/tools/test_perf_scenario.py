@@ -1,11 +1,9 @@
-# kit: updated by the template
 from pathlib import Path
 
 import pytest
-
-from service_tools.perf import calls, scenario
-from service_tools.perf.scenario import Scenario, ScenarioError, Step
-from service_tools.perf.values import FRESH, Values, write_escaped, write_plain, write_quoted
+from service_tools.perf import requests, scenario
+from service_tools.perf.requests import Values, write_escaped, write_plain, write_quoted
+from service_tools.perf.scenario import FRESH, Scenario, ScenarioError, Step
 
 STEP = '[[steps]]\nname = "read"\nrequest = "GET /v1/carts/${id}"\n'
 VALUE = '[values]\nid = {request = "GET /v1/carts", take = "data.id"}\n'
@@ -59,17 +57,17 @@ def test_values_are_written_for_the_place_where_they_stand():
 
 def test_what_is_at_a_path_is_taken_of_every_row():
     page = {"data": [{"id": 1, "lines": [{"size": 2}, {"size": 3}]}, {"id": 4, "lines": []}], "next": "more"}
-    assert calls.pick(page, "data.id") == [1, 4]
-    assert calls.pick(page, "data.lines.size") == [2, 3]
-    assert calls.pick(page, "next") == ["more"]
-    assert calls.pick(page, "data.gone") == []
+    assert requests.pick(page, "data.id") == [1, 4]
+    assert requests.pick(page, "data.lines.size") == [2, 3]
+    assert requests.pick(page, "next") == ["more"]
+    assert requests.pick(page, "data.gone") == []
 
 
 def test_a_request_has_its_values_its_length_and_the_headers_of_the_scenario():
     step = Step("create", "POST /v1/carts?of=${of}", body='{"name": "größe ${of}"}')
     made = Scenario([step], headers={"authorization": "Bearer ${token}"})
-    writer = calls.Writer(made, {"of": ["a/b"], "token": ["secret"]})
-    head, _, body = calls.make(step, writer, "test:80")().data.partition(b"\r\n\r\n")
+    writer = requests.Writer(made, {"of": ["a/b"], "token": ["secret"]})
+    head, _, body = next(requests.mix([step], writer, "http://test:80")).data.partition(b"\r\n\r\n")
     assert body.decode() == '{"name": "größe a/b"}'
     assert head.splitlines()[:2] == [b"POST /v1/carts?of=a%2Fb HTTP/1.1", b"host: test:80"]
     assert b"authorization: Bearer secret" in head
@@ -78,8 +76,8 @@ def test_a_request_has_its_values_its_length_and_the_headers_of_the_scenario():
 
 def test_steps_are_mixed_by_their_weights_and_the_same_every_time():
     steps = [Step("often", "GET /often", weight=9), Step("seldom", "GET /seldom")]
-    writer = calls.Writer(Scenario(steps), {})
-    mixed, again = calls.mix(steps, writer, "test"), calls.mix(steps, writer, "test")
+    writer = requests.Writer(Scenario(steps), {})
+    mixed, again = requests.mix(steps, writer, "http://test"), requests.mix(steps, writer, "http://test")
     names = [next(mixed).step for _ in range(1000)]
     assert names == [next(again).step for _ in range(1000)]
     assert 850 < names.count("often") < 950

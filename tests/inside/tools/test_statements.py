@@ -1,15 +1,14 @@
-# kit: updated by the template
 from collections.abc import AsyncGenerator
 
 import httpx
 import pytest
 import pytest_asyncio
-
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.settings import Settings
 from service_tools.sql import budgets
+
 from tests.kit import statements
 
 ONE = Query("select 1", int)
