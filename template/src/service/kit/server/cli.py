@@ -48,7 +48,7 @@ COMMANDS = {
     "jobs": "service.kit.jobs.commands",
     "key": "service.kit.auth.commands",
     "migrate": "service.kit.migrate.commands",
-    "new": "service_tools.commands.new",
+    "new": "service_tools.scaffold.commands",
     "perf": "service_tools.commands.perf",
     "plans": "service_tools.commands.plans",
     "queries": "service.kit.db.commands",
