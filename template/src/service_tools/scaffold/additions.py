@@ -11,11 +11,11 @@ from service_tools.scaffold.fields import Column, ScaffoldError
 LATER = "an index on a table that has rows is built in a file of its own, which `service migrate new` begins"
 
 REST = """
-Add it in three more places of src/service/{table}/, and to its tests:
+Then edit three more places in src/service/{table}/, and the tests:
 
-  model.py    {name}: {alias} in the struct of a row, and in those of requests
-  queries.py  {name} in the statements that create and change a row, and its type among their arguments
-  http.py     {name} among what is passed to both{constraint}"""
+  model.py    the struct of a row, and those of requests:{fields}
+  queries.py  the statements that create and change a row: the column, and the type of its argument
+  http.py     the arguments of both{constraints}"""
 
 
 def begin(root: Path, table: str, specs: Sequence[str]) -> str:
@@ -33,9 +33,15 @@ def begin(root: Path, table: str, specs: Sequence[str]) -> str:
     sql = f"-- {table.replace('_', ' ').capitalize()} get {names}.\n\nalter table {table}\n{added};\n"
     project.write({path: sql} | begin_linting(folder, number))
     constraints = [f'"{table}_{column.name}_check"' for column in columns if column.check]
-    constraint = f"; {', '.join(constraints)} in CONSTRAINTS" if constraints else ""
-    hints = ", ".join(column.hint for column in columns)
-    return f"{path.relative_to(root)}\n{REST.format(table=table, name=names, alias=hints, constraint=constraint)}"
+    return f"{path.relative_to(root)}\n" + REST.format(
+        table=table,
+        fields="".join(f"\n                {column.name}: {column.hint}{explain(column)}" for column in columns),
+        constraints=f"; CONSTRAINTS, for {', '.join(constraints)}" if constraints else "",
+    )
+
+
+def explain(column: Column) -> str:
+    return f", with {column.type.alias} = {column.type.meaning}" if column.type.meaning else ""
 
 
 def describe(table: str, column: Column) -> str:
