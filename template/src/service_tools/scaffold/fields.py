@@ -55,7 +55,7 @@ class Column:
     @property
     def check(self) -> str:
         """The condition that its values meet, in SQL."""
-        return self.type.check[0].replace("{}", self.name) if self.type.check else ""
+        return self.type.check[0].replace("{}", self.name)
 
     @property
     def drawn(self) -> str:
@@ -87,22 +87,23 @@ def parse_all(specs: Sequence[str]) -> list[Column]:
 
 def parse(spec: str) -> list[Column]:
     """Return the columns of a field: two for an amount of money, otherwise one."""
-    matched = SPEC.fullmatch(spec)
-    name, kind, choices, table, suffixes = matched.groups() if matched else ("", "", None, None, "")
-    if kind not in TYPES or (choices is not None) != (kind == "enum") or (table is not None) != (kind == "references"):
+    if not (matched := SPEC.fullmatch(spec)):
+        raise ScaffoldError(f"{spec}: {FORM}.")
+    name, kind, choices, table, suffixes = matched.groups()
+    if kind not in TYPES or (choices is None) == (kind == "enum") or (table is None) == (kind == "references"):
         raise ScaffoldError(f"{spec}: {FORM}.")
     refused, reason = TYPES[kind].refuses
     if suffix := next((suffix for suffix in suffixes if suffix in refused), None):
         raise ScaffoldError(f"{spec}: {kind} does not take {suffix}: {reason}.")
     if len(set(suffixes)) < len(suffixes):
         raise ScaffoldError(f"{spec}: {FORM}.")
-    column = Column(name, TYPES[kind], *(suffix in suffixes for suffix in "?!@"))
+    column = Column(name, TYPES[kind], nullable="?" in suffixes, unique="!" in suffixes, filtered="@" in suffixes)
     columns = [column]
     if kind == "money":
         columns = split_money(column)
     elif kind == "references":
-        drawn = f"draw.choice({name}_ids)"
-        columns = [Column(f"{name}_id", replace(types.REFERENCE, drawn=drawn), column.nullable, False, True, table)]
+        type_ = replace(types.REFERENCE, drawn=f"draw.choice({name}_ids)")
+        columns = [replace(column, name=f"{name}_id", type=type_, filtered=True, references=table)]
     elif kind == "enum":
         columns = [replace(column, type=name_enum(spec, name, choices.split(",")))]
     for made in columns:

@@ -24,7 +24,7 @@ class Type:
     meta: str = ""
     definition: str = ""
     fresh: tuple[str, str, str] = ("", "", "")
-    check: tuple[str, str] | None = None
+    check: tuple[str, str] = ("", "")
     default: str = ""
     stored: str = ""
     refuses: tuple[str, str] = ("", "")
