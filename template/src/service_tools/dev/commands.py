@@ -63,8 +63,8 @@ def run(wiring: "Wiring", settings: KitSettings) -> None:
     threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
     options = settings.log, settings.metrics, settings.watchdog
-    with run_beside(wiring.beside) as restart:
-        serve.serve(wiring.create, settings.server, watched, partial(take_up_change, settings, restart), *options)
+    with run_beside(["worker"] if wiring.worker else []) as restart:
+        serve(wiring.create, settings.server, watched, partial(take_up_change, settings, restart), *options)
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def announce(wiring: "Wiring", settings: KitSettings) -> None:
         time.sleep(0.05)
     token = credentials.sign(wiring.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
-    path = next((part.routes.path for part in wiring.slices if part.seed), "/readyz")
+    path = next((part.routes.prefix for part in wiring.slices if part.seed), "/readyz")
     url = settings.database.url.get_secret_value()
     lines = {
         "Ready": base,

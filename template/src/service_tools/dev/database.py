@@ -13,7 +13,7 @@ import click
 
 from service.kit.db import Database, Query, Seed, connect, read_url
 from service.kit.migrate.commands import apply_migrations
-from service.kit.server import KitSettings, environment
+from service.kit.server import KitSettings, read_settings
 from service.kit.web import Slice
 from service_tools.dev import embedded
 
@@ -37,7 +37,7 @@ def prepare(wiring: "Wiring", rows: int | None, default: int, name: str = "postg
     wanted = rows if rows is not None else 0 if "DATABASE_URL" in os.environ else default
     with provide(name) as url:
         os.environ["DATABASE_URL"] = url
-        settings = environment.read(wiring.settings)
+        settings = read_settings(wiring.settings)
         asyncio.run(apply_migrations(settings))
         asyncio.run(fill_all(settings, wiring.slices, wanted))
         yield settings

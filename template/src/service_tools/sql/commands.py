@@ -12,8 +12,7 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
-from service.kit.db import connect, read_url
-from service.kit.db import find_queries
+from service.kit.db import connect, find_queries, read_url
 from service_tools.dev import embedded
 from service_tools.sql import budgets, contract, plans, records, report, scratch
 from service_tools.sql.contract import Statement

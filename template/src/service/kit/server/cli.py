@@ -26,7 +26,7 @@ COMMANDS = {
     "jobs": "service.kit.jobs.commands",
     "key": "service.kit.auth.commands",
     "migrate": "service.kit.migrate.commands",
-    "new": "service_tools.commands.new",
+    "new": "service_tools.scaffold.commands",
     "perf": "service_tools.perf.commands",
     "plans": "service_tools.sql.commands",
     "queries": "service.kit.db.commands",
