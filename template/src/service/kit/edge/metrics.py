@@ -64,7 +64,6 @@ class Meters:
 
 @cache
 def meters() -> Meters:
-    """Return the metrics of this process."""
     if SHARED in os.environ:
         # It would ask for the process id at each count: two thirds of the cost, where system calls are slow.
         values.ValueClass = values.MultiProcessValue(process_identifier=partial(int, os.getpid()))
@@ -101,7 +100,7 @@ def watch(gauge: Gauge, read: Callable[[], float]) -> None:
 
 
 def watch_pool(name: str, size: int, in_use: Callable[[], int], waiting: Callable[[], int]) -> None:
-    """Show the state of a connection pool. `name` tells it from the other pools of this service."""
+    """Show the state of a connection pool by its name."""
     meters().pool_size.labels(name).set(size)
     watch(meters().pool_in_use.labels(name), in_use)
     watch(meters().pool_waiting.labels(name), waiting)
