@@ -48,10 +48,10 @@ async def slow_clients(edge: Edge, number: int, first: bytes = b"x") -> AsyncGen
 async def test_bodies_that_are_still_arriving_take_no_place():
     edge = Edge(answer, EdgeOptions(concurrency=2, receiving=50))
     async with slow_clients(edge, 50) as answers:
-        assert (edge.admission.running, edge.receiving.running) == (0, 50)
+        assert (edge.admission.running, edge.bodies.running) == (0, 50)
         assert [(await ask(edge)).status for _ in range(5)] == [200] * 5
         assert (await ask(edge, path="/livez")).status == 200
-    assert edge.receiving.running == edge.admission.running == edge.received == 0
+    assert edge.bodies.running == edge.admission.running == edge.bodies.held == 0
     assert {answer.body for answer in answers} == {b"xrest"}
 
 
@@ -60,14 +60,13 @@ async def test_one_body_too_many_is_refused():
     async with slow_clients(edge, 3) as answers:
         assert [answer.status for answer in answers if answer.messages] == [503]
         assert (await ask(edge)).status == 200
-    assert edge.refusals.waiting == ["receiving"]
 
 
 async def test_bodies_that_are_arriving_hold_little_memory_in_sum():
     edge = Edge(answer, EdgeOptions(concurrency=2, body_bytes=13))
     async with slow_clients(edge, 5, b"x" * 9) as answers:
         assert [answer.status for answer in answers if answer.messages] == [503] * 3
-        assert edge.received == 18
+        assert edge.bodies.held == 18
     assert sorted(answer.status for answer in answers) == [200, 200, 503, 503, 503]
 
 

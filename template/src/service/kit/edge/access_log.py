@@ -55,7 +55,6 @@ class Batch[Item]:
         self.flush()
 
     def flush(self) -> None:
-        """Write all that waits."""
         if self.waiting:
             waiting, self.waiting = self.waiting, []
             self.write(waiting)

@@ -127,7 +127,6 @@ def choose(accepted: bytes) -> tuple[bytes | None, bool]:
 
 
 def is_compressible(status: int, fields: dict[bytes, bytes]) -> bool:
-    """Return whether a response is text, is not encoded yet, and may be."""
     return (
         is_text(fields.get(b"content-type", b""))
         and status not in UNENCODED

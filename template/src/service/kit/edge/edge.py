@@ -4,17 +4,14 @@
 import asyncio
 import re
 import time
-from collections import Counter
 from math import inf
-from typing import Annotated
 
 import structlog
-from pydantic import BaseModel, Field
 
 from service.kit.edge import asgi, health, metrics, problems
 from service.kit.edge.access_log import LONGEST, AccessLog, Batch
 from service.kit.edge.compression import Compression, CompressionOptions
-from service.kit.edge.limits import Limiter, Seconds
+from service.kit.edge.limits import Bodies, EdgeOptions, Limiter
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import PROTECTION, Exchange, identify
 
@@ -27,29 +24,13 @@ REPORT_SECONDS = 1.0
 """How long refusals are collected for one line in the log."""
 
 
-class EdgeOptions(BaseModel, frozen=True):
-    """EDGE_*: what one worker takes from clients, and what it tells them."""
-
-    request_timeout: Annotated[Seconds, Field(description="seconds to answer a complete request, then 504")] = 10
-    concurrency: Annotated[int, Field(ge=1, le=100_000, description="requests answered at once, then 503")] = 100
-    receiving: Annotated[int, Field(ge=1, le=100_000, description="bodies received at once, then 503")] = 1000
-    body_bytes: Annotated[int, Field(ge=1, le=2**40, description="the largest request body, then 413")] = 1_000_000
-    body_grace: Annotated[Seconds, Field(description="seconds for which a request body may be slow")] = 3
-    body_rate: Annotated[int, Field(ge=1, description="bytes per second it needs after that, or 408")] = 10_000
-    stall_timeout: Annotated[Seconds, Field(description="seconds a client may not read a stream, then it ends")] = 30
-    hosts: Annotated[str, Field(description="comma-separated host names this service answers for; empty: any")] = ""
-    log: Annotated[bool, Field(description="write a line for each request")] = True
-    timing: Annotated[bool, Field(description="tell clients where the time went, in the Server-Timing header")] = False
-
-
 class Edge:
     """Wrap an application: a request id, limits, protective headers, a log line, and problems for all errors.
 
     Responses are compressed, and reads have an ETag. `/livez` and `/readyz` are always answered: `ready` returns what
     keeps the service from answering requests, or None.
 
-    A request waits for its body before it takes one of the places, so that slow clients take none. The bodies that are
-    arriving hold no more memory than those of the requests being answered: concurrency times `body_bytes`.
+    A request is admitted when it is complete, so that slow clients take no place.
     """
 
     def __init__(
@@ -65,8 +46,7 @@ class Edge:
         self.health = health.Health(ready)
         self.hosts = frozenset(self.options.hosts.lower().replace(" ", "").encode().split(b",")) - {b""}
         self.admission = Limiter(self.options.concurrency)
-        self.receiving = Limiter(self.options.receiving)
-        self.received = 0
+        self.bodies = Bodies(self.options)
         self.under_way: set[Exchange] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.access_log = AccessLog()
@@ -97,8 +77,7 @@ class Edge:
             self.access_log.record(exchange, scope, problem, logged=options.log and not is_probe)
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        """Run the application from its start to its end, and write what is left to write."""
-        metrics.watch(metrics.meters().receiving, lambda: self.receiving.running)
+        metrics.watch(metrics.meters().receiving, lambda: self.bodies.running)
         try:
             await self.app(scope, receive, send)
         finally:
@@ -108,10 +87,11 @@ class Edge:
     async def refuse(self, scope: asgi.Scope, send: asgi.Send) -> None:
         """Answer 503 at the least cost, since admitted requests wait for it and it comes in floods: without a line."""
         identity = identify(asgi.merge(scope["headers"]))
-        await self.full("admission").send(send, identity, *PROTECTION.items(), (b"x-request-id", identity.encode()))
+        headers = *PROTECTION.items(), (b"x-request-id", identity.encode())
+        await self.count_refusal().send(send, identity, *headers)
 
-    def full(self, reason: str) -> Problem:
-        self.refusals.add(reason)
+    def count_refusal(self) -> Problem:
+        self.refusals.add(None)
         return problems.busy("The service is answering as many requests as it can. Try again shortly.")
 
     async def serve(self, exchange: Exchange, scope: asgi.Scope, receive: asgi.Receive) -> None:
@@ -120,10 +100,10 @@ class Edge:
         self.watch(exchange)
         admitted = False
         try:
-            if has_body(exchange, scope["http_version"]):
-                receive = await self.read_body(exchange, receive)
+            if exchange.has_body(scope["http_version"]):
+                receive = await self.bodies.read(exchange, receive)
             if not (admitted := self.admission.try_enter()):
-                raise self.full("admission")
+                raise self.count_refusal()
             exchange.ends_at = exchange.expires_at = time.monotonic() + self.options.request_timeout
             if exchange.method == "HEAD":
                 scope["method"] = "GET"  # whose body is left out
@@ -163,63 +143,8 @@ class Edge:
         if self.under_way:
             loop.call_later(TICK, self.sweep, loop)
 
-    async def read_body(self, exchange: Exchange, receive: asgi.Receive) -> asgi.Receive:
-        """Read a body, and return the `receive` that hands it over in one message.
-
-        It has `body_grace` seconds, and one more for every `body_rate` bytes that arrived. An encoded body is refused:
-        it would be larger than what arrives.
-        """
-        options, began_at = self.options, time.monotonic()
-        announced = exchange.request.get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > options.body_bytes:
-            raise too_large(options.body_bytes)
-        if exchange.request.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
-        if not self.receiving.try_enter():
-            raise self.full("receiving")
-        chunks: list[bytes] = []
-        size, more = 0, True
-        try:
-            while more:
-                exchange.expires_at = began_at + options.body_grace + size / options.body_rate
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Problem(400, "incomplete", "The client went away before its body was complete.")
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                self.received += len(chunks[-1])
-                if size > options.body_bytes:
-                    raise too_large(options.body_bytes)
-                if self.received > options.body_bytes * options.concurrency:
-                    raise self.full("receiving")
-                more = message.get("more_body", False)
-        finally:
-            exchange.expires_at = inf
-            self.received -= size
-            self.receiving.leave()
-        return hand_over(b"".join(chunks), receive)
-
-
-def has_body(exchange: Exchange, version: str) -> bool:
-    """Return whether a body follows. HTTP/2 needs neither of the two headers, so only the method tells."""
-    length = exchange.request.get(b"content-length")
-    if length is None:
-        return b"transfer-encoding" in exchange.request or (version == "2" and exchange.method not in ("GET", "HEAD"))
-    return length != b"0"
-
-
-def hand_over(body: bytes, receive: asgi.Receive) -> asgi.Receive:
-    """Return a `receive` whose first message is the body, and whose others are those of the server."""
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive_whole() -> asgi.Message:
-        return waiting.pop() if waiting else await receive()
-
-    return receive_whole
-
 
 def late(exchange: Exchange) -> Problem:
-    """Return the problem of a request that was cut off."""
     if exchange.status:
         return Problem(504, "stalled", "The client stopped reading the response.")
     if exchange.ends_at == inf:
@@ -227,12 +152,6 @@ def late(exchange: Exchange) -> Problem:
     return Problem(504, "timeout", "The request took too long. Check whether it took effect before retrying.")
 
 
-def too_large(most: int) -> Problem:
-    return Problem(413, "too-large", f"The body is larger than {most:,} bytes. Send less at once.")
-
-
-def report(reasons: list[str]) -> None:
-    """Count refusals, and write one line for all of them."""
-    for reason, count in Counter(reasons).items():
-        metrics.count_refusal(reason, count)
-        log.warning("requests refused", reason=reason, count=count)
+def report(refusals: list[None]) -> None:
+    metrics.count_refusal("admission", len(refusals))
+    log.warning("requests refused", count=len(refusals))

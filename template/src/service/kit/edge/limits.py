@@ -1,15 +1,20 @@
 # kit: updated by the template; extend it from app.py
-"""Bounds: how many at once, the longest a setting may make anything wait, and the cores that sizes derive from."""
+"""Bounds: how many at once, how long, how large; and the cores that sizes derive from."""
 
 import asyncio
 import os
+import time
 from collections import deque
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from service.kit.edge import asgi, metrics
 from service.kit.edge.context import time_left
+from service.kit.edge.problems import Problem, busy
+from service.kit.edge.response import Exchange
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Lifetime = Annotated[float, Field(gt=0, le=86_400)]
@@ -99,3 +104,75 @@ class Limiter:
             self.queue.remove(place)
             self.timed_out += 1
             place.set_exception(FullError(waited=True))
+
+
+class EdgeOptions(BaseModel, frozen=True):
+    """EDGE_*: what one worker takes from clients, and what it tells them."""
+
+    request_timeout: Annotated[Seconds, Field(description="seconds to answer a complete request, then 504")] = 10
+    concurrency: Annotated[int, Field(ge=1, le=100_000, description="requests answered at once, then 503")] = 100
+    receiving: Annotated[int, Field(ge=1, le=100_000, description="bodies received at once, then 503")] = 1000
+    body_bytes: Annotated[int, Field(ge=1, le=2**40, description="the largest request body, then 413")] = 1_000_000
+    body_grace: Annotated[Seconds, Field(description="seconds for which a request body may be slow")] = 3
+    body_rate: Annotated[int, Field(ge=1, description="bytes per second it needs after that, or 408")] = 10_000
+    stall_timeout: Annotated[Seconds, Field(description="seconds a client may not read a stream, then it ends")] = 30
+    hosts: Annotated[str, Field(description="comma-separated host names this service answers for; empty: any")] = ""
+    log: Annotated[bool, Field(description="write a line for each request")] = True
+    timing: Annotated[bool, Field(description="tell clients where the time went, in the Server-Timing header")] = False
+
+
+class Bodies(Limiter):
+    """Request bodies on their way in: bounded in number, size and rate, so that slow clients hold little.
+
+    Together they hold no more memory than the bodies of admitted requests may: `concurrency` times `body_bytes`.
+    """
+
+    def __init__(self, options: EdgeOptions) -> None:
+        super().__init__(options.receiving)
+        self.options = options
+        self.held = 0
+
+    async def read(self, exchange: Exchange, receive: asgi.Receive) -> asgi.Receive:
+        """Read the body, and return the `receive` that hands it over in one message.
+
+        It has `body_grace` seconds, and one more for every `body_rate` bytes that arrived.
+        """
+        announced = exchange.request.get(b"content-length", b"")
+        self.check(int(announced) if announced.isdigit() else 0, is_full=self.running >= self.limit)
+        if exchange.request.get(b"content-encoding", b"identity").lower() != b"identity":  # it would become larger
+            raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
+        began_at, chunks, size, more = time.monotonic(), [], 0, True
+        self.running += 1
+        try:
+            while more:
+                exchange.expires_at = began_at + self.options.body_grace + size / self.options.body_rate
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Problem(400, "incomplete", "The client went away before its body was complete.")
+                chunks.append(message.get("body", b""))
+                more = message.get("more_body", False)
+                size += len(chunks[-1])
+                self.held += len(chunks[-1])
+                self.check(size, is_full=self.held > self.options.body_bytes * self.options.concurrency)
+        finally:
+            exchange.expires_at = inf
+            self.held -= size
+            self.leave()
+        return hand_over(b"".join(chunks), receive)
+
+    def check(self, size: int, *, is_full: bool) -> None:
+        if size > self.options.body_bytes:
+            raise Problem(413, "too-large", f"The body is larger than {self.options.body_bytes:,} bytes.")
+        if is_full:
+            metrics.count_refusal("receiving")
+            raise busy("The service is receiving as many requests as it can. Try again shortly.")
+
+
+def hand_over(body: bytes, receive: asgi.Receive) -> asgi.Receive:
+    """Return a `receive` whose first message is the body, and whose others are those of the server."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_whole() -> asgi.Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receive_whole

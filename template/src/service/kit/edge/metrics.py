@@ -98,7 +98,7 @@ def watch(gauge: Gauge, read: Callable[[], float]) -> None:
 
 
 def watch_pool(name: str, size: int, in_use: Callable[[], int], waiting: Callable[[], int]) -> None:
-    """Show the state of a connection pool. `name` tells it from the other pools of this service."""
+    """Show the state of a connection pool by its name."""
     meters().pool_size.labels(name).set(size)
     watch(meters().pool_in_use.labels(name), in_use)
     watch(meters().pool_waiting.labels(name), waiting)

@@ -29,7 +29,6 @@ MOST_HASHED = 262_144
 PIECE = 65_536
 """Bytes compressed at once, in 0.1 to 0.4 ms. Other requests run between the pieces of a longer body."""
 TAG = re.compile(rb'"[^"]*"')
-READS = ("GET", "HEAD")
 BODILESS = (204, 304)
 DESCRIBES_BODY = (b"content-encoding", b"content-language", b"content-length", b"content-type", b"last-modified")
 
@@ -55,12 +54,20 @@ class Exchange(Work):
         self.request = asgi.merge(scope["headers"])
         super().__init__(identify(self.request), scope=scope)
         self.method: str = scope["method"]
+        self.is_read = self.method in ("GET", "HEAD")
         self.send = send
         self.compression = compression
         self.stall_timeout = stall_timeout
         self.show_timing = show_timing
         self.task = asyncio.current_task()
         current.set(self)
+
+    def has_body(self, version: str) -> bool:
+        """Return whether the request has a body. HTTP/2 needs no header to announce one, so the method tells."""
+        length = self.request.get(b"content-length")
+        if length is None:
+            return b"transfer-encoding" in self.request or (version == "2" and not self.is_read)
+        return length != b"0"
 
     async def __call__(self, message: asgi.Message) -> None:
         """Take one message of the response. Its start waits for the first of the body, on which headers depend."""
@@ -90,7 +97,7 @@ class Exchange(Work):
         """Send a whole response, or the start and the first piece of one that goes on."""
         fields, is_head = self.take(headers), self.method == "HEAD"
         length = int(fields.get(b"content-length", self.compression.options.minimum_bytes)) if more else len(body)
-        is_known = not more and status == 200 and self.method in READS and self.validate(body, fields)
+        is_known = not more and status == 200 and self.is_read and self.validate(body, fields)
         coding = self.compression.negotiate(self.request, status, fields, length)
         if is_known:
             status, body, coding = 304, b"", None
