@@ -6,8 +6,7 @@ from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
 from service.kit.rows import Export, Exports, FormatName
-from service.kit.server import environment, logs, serve
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, configure_logs, read_settings, serve
 from service.kit.web import PUBLIC, Routes, Slice
 
 PAUSE = "case when id = 50000 then pg_sleep(60)::text end"
@@ -33,7 +32,7 @@ async def export(exports: Exports, name: str, format: FormatName | None = None) 
     return exports.stream(QUERIES[name], name=name, form=format)
 
 
-def build(settings: Environment) -> asgi.App:
+def build(settings: KitSettings) -> asgi.App:
     """Return the application."""
     db = Database(settings.database)
     app = web.build([Slice(routes)], provide=[Exports(db, settings.export)], resources=[db])
@@ -42,10 +41,10 @@ def build(settings: Environment) -> asgi.App:
 
 def create() -> asgi.App:
     """Return the application as a server process makes it."""
-    settings = environment.read(Environment)
-    logs.configure(settings.log)
+    settings = read_settings(KitSettings)
+    configure_logs(settings.log)
     return build(settings)
 
 
 if __name__ == "__main__":
-    serve.serve("inside.exporting:create", environment.read(Environment).server)
+    serve("inside.exporting:create", read_settings(KitSettings).server)

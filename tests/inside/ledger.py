@@ -8,9 +8,7 @@ from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
-from service.kit.server import environment, serve
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, read_settings, serve
 from service.kit.web import PUBLIC, Routes, Slice
 
 TABLE = "create table entries (number integer not null)"
@@ -41,17 +39,13 @@ async def hold_connection(db: Database, milliseconds: int) -> int:
     return await db.fetch_one(hold, milliseconds / 1000)
 
 
-async def find_nothing_wrong() -> None:
-    """Be always ready."""
-
-
 def create() -> asgi.App:
     """Return the application."""
-    settings = environment.read(Environment)
+    settings = read_settings(KitSettings)
     db = Database(settings.database)
     app = web.build([Slice(routes)], provide=[db], resources=[db])
-    return Edge(Health(app, find_nothing_wrong), settings.edge)
+    return Edge(app, settings.edge)
 
 
 if __name__ == "__main__":
-    serve.serve("inside.ledger:create", environment.read(Environment).server)
+    serve("inside.ledger:create", read_settings(KitSettings).server)

@@ -15,8 +15,7 @@ from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
 from service.kit.edge.problems import conflict
-from service.kit.server import environment, serve
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, read_settings, serve
 from service.kit.web import PUBLIC, IdempotencyKey, Reply, Routes, Slice, created, once, require
 
 TABLE = """
@@ -70,7 +69,7 @@ async def read_process() -> int:
     return os.getpid()
 
 
-def build(settings: Environment) -> asgi.App:
+def build(settings: KitSettings) -> asgi.App:
     db = Database(settings.database)
     app = web.build([Slice(ROUTES, CONSTRAINTS)], provide=[db], resources=[db], idempotency=settings.idempotency)
 
@@ -78,14 +77,14 @@ def build(settings: Environment) -> asgi.App:
         async def never(_: asgi.Message) -> None:
             await asyncio.Event().wait()
 
-        stalled = scope["type"] == "http" and asgi.header(scope, STALL)
+        stalled = scope["type"] == "http" and asgi.merge(scope["headers"]).get(STALL)
         await app(scope, receive, never if stalled else send)
 
     return Edge(stall)
 
 
 def create() -> asgi.App:
-    return build(environment.read(Environment))
+    return build(read_settings(KitSettings))
 
 
 async def prepare(url: str) -> asyncpg.Connection:
@@ -96,4 +95,4 @@ async def prepare(url: str) -> asyncpg.Connection:
 
 
 if __name__ == "__main__":
-    serve.serve("inside.notes:create", environment.read(Environment).server)
+    serve("inside.notes:create", read_settings(KitSettings).server)

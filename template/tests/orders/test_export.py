@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 
 from service.kit.db.database import Database
-from service.orders.seed import write_orders
+from service.orders.seed import SEED
 from service.settings import Settings
+from service_tools.dev.database import fill
 from tests.orders.test_list import walk
 
 ORDERS = 250
@@ -20,8 +21,7 @@ ORDERS = 250
 @pytest_asyncio.fixture(autouse=True)
 async def orders(settings: Settings) -> AsyncGenerator[None]:
     async with Database(settings.database) as db:
-        async for _ in write_orders(db, ORDERS):
-            pass
+        await fill(db, SEED, ORDERS)
     yield
 
 

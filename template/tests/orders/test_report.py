@@ -4,6 +4,7 @@ from service.kit.db.database import Database
 from service.orders import report, seed
 from service.orders.model import Amounts
 from service.settings import Settings
+from service_tools.dev.database import fill
 from tests.orders.test_orders import create
 
 PATH = "/v1/orders/report"
@@ -38,8 +39,7 @@ async def test_a_report_covers_the_latest_orders_and_no_more(
 ):
     monkeypatch.setattr(report, "MOST", 100)
     async with Database(settings.database) as db:
-        async for _ in seed.write_orders(db, 150):
-            pass
+        await fill(db, seed.SEED, 150)
     counted = (await client.get(PATH)).json()["currencies"]
     assert sum(summary["orders"] for summary in counted) == 100
 

@@ -4,8 +4,7 @@ import pytest
 from service.kit.db import DatabaseError, DatabaseOptions, check_capacity, choose_pool_size
 from service.kit.db.sessions import FEWEST
 from service.kit.edge import limits
-from service.kit.server.environment import Environment
-from service.kit.server.serve import ServerOptions
+from service.kit.server import KitSettings, ServerOptions
 from service.settings import Settings
 
 from tests.kit.processes import run
@@ -30,10 +29,10 @@ def test_the_quota_of_a_container_counts(quota: str, cores: int, tmp_path: Path,
 
 
 def test_the_settings_hold_the_size_for_their_number_of_workers(settings: Settings):
-    one, many = (Environment(database=settings.database, server=ServerOptions(workers=count)) for count in (1, 64))
+    one, many = (KitSettings(database=settings.database, server=ServerOptions(workers=count)) for count in (1, 64))
     unset = DatabaseOptions(url=settings.database.url)
-    assert Environment(database=unset).database.pool_size == choose_pool_size(1)
-    assert Environment(database=unset, server=ServerOptions(workers=64)).database.pool_size == FEWEST
+    assert KitSettings(database=unset).database.pool_size == choose_pool_size(1)
+    assert KitSettings(database=unset, server=ServerOptions(workers=64)).database.pool_size == FEWEST
     assert one.database.pool_size == many.database.pool_size, "what is set stays"
 
 

@@ -78,8 +78,8 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
     edge = Edge(rest, EdgeOptions(concurrency=1))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service.test") as client:
         await asyncio.gather(client.get("/rest"), client.get("/rest"))
-    edge.journal.settle()
-    edge.admission.report()
+    edge.access_log.flush()
+    edge.refusals.flush()
     answered = {"method": "GET", "route": "/rest", "status": "200"}
     assert registry.get_sample_value("http_requests_total", answered) == 1
     assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1

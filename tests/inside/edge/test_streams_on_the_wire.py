@@ -10,8 +10,8 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from inside.messages import DECODERS
 from service.kit import web
-from service.kit.edge.compression import Response
-from service.kit.edge.edge import Edge
+from service.kit.edge import Edge
+from service.kit.edge.response import Exchange
 from service.kit.web import PUBLIC, Routes, Slice
 from starlette.responses import StreamingResponse
 
@@ -71,7 +71,7 @@ async def read_chunk(reader: asyncio.StreamReader) -> bytes:
 def count_responses() -> int:
     """Return how many responses this process is compressing."""
     gc.collect()
-    return sum(type(item) is Response for item in gc.get_objects())
+    return sum(type(item) is Exchange for item in gc.get_objects())
 
 
 async def wait_for_responses(number: int) -> None:

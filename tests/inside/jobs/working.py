@@ -9,8 +9,7 @@ import msgspec
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.jobs import Hold, Job, JobOptions, Schedule, Worker, begin_once
-from service.kit.server import cli, environment, logs
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings, cli, configure_logs, read_settings
 
 TABLES = """
 create table runs (
@@ -34,7 +33,7 @@ count_effects = Query("select count(*) from effects where number = $1", int, par
 note_person = Query("insert into people (email) values ($1)", int, params=tuple[str])
 
 
-class Settings(Environment):
+class Settings(KitSettings):
     """What a service of today has."""
 
     jobs: JobOptions = JobOptions()
@@ -120,8 +119,8 @@ EVERY_2_SECONDS, DAILY = "* * * * * */2", "0 3 * * *"
 
 def create_worker() -> Worker:
     """Return the worker."""
-    settings = environment.read(Settings)
-    logs.configure(settings.log)
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
     jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, EXIT, PERSON, DOOMED, BLOCK)
     return Worker(jobs, settings.jobs, settings, resources=[db], provide=[db])
@@ -129,8 +128,8 @@ def create_worker() -> Worker:
 
 def create_clock() -> Worker:
     """Return a worker with nothing but schedules."""
-    settings = environment.read(Settings)
-    logs.configure(settings.log)
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
     jobs = [Schedule(EVERY_2_SECONDS, WRITE, Task(7)), Schedule(DAILY, NOTHING, Task(8))]
     return Worker(jobs, settings.jobs, settings, resources=[db], provide=[db])
@@ -138,5 +137,4 @@ def create_clock() -> Worker:
 
 if __name__ == "__main__":
     factory = os.environ.get("FACTORY", "create_worker")
-    beside = {"worker": f"inside.jobs.working:{factory}"} if factory else {}
-    cli.service(obj=cli.Wiring(Settings, (), create="", beside=beside))
+    cli.main(Settings, (), create="", worker=f"inside.jobs.working:{factory}" if factory else None)

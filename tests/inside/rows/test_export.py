@@ -11,7 +11,7 @@ from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge.problems import Problem
 from service.kit.rows.export import Export, ExportOptions, Exports
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -33,7 +33,7 @@ async def fetch(export: Export) -> httpx.Response:
 
 
 @pytest_asyncio.fixture
-async def exporter(settings: Environment) -> AsyncGenerator[httpx.AsyncClient]:
+async def exporter(settings: KitSettings) -> AsyncGenerator[httpx.AsyncClient]:
     async with open_client(exporting.build(settings)) as client:
         yield client
 

@@ -111,6 +111,14 @@ async def test_an_undeclared_set_of_filters_is_refused_with_those_that_there_are
     assert caught.value.errors[0].detail == "filter by colour and done, by colour, or by nothing"
 
 
+@pytest.mark.parametrize("limit", [44, 45, 46, 90, 91])
+async def test_a_list_that_ends_with_its_page_has_no_next(db: Database, limit: int):
+    page = await notes.page(db, NoteFilter(), None, limit, "ada")
+    assert len(page.data) == min(limit, 90)
+    assert (page.next is None) == (limit >= 90)
+    assert await walk(db, NoteFilter(), limit=limit) == expect(NoteFilter())
+
+
 async def test_a_cursor_goes_on_for_the_same_scope_sort_and_filters_only(db: Database):
     red = NoteFilter(colour="red")
     page = await notes.page(db, red, None, 2, "ada")
@@ -143,7 +151,7 @@ def test_its_statements_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_p
         f"notes.notes.{order}{by}" for order in ("newest", "oldest") for by in ("", "_by_colour", "_by_colour_and_done")
     }
     query = found["notes.notes.newest_by_colour_and_done"]
-    assert query.params == (str, str, bool, datetime, int, datetime, int)
+    assert query.params == (str, str | None, bool | None, datetime, int, datetime, int)
     assert "owner = $1 and colour = $2 and done = $3 and (created_at, number) < ($4, $5)" in query.sql
 
 

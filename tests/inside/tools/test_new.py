@@ -3,39 +3,63 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from click.testing import CliRunner, Result
 from service.kit.server.cli import Wiring
 from service.settings import Settings
-from service_tools.commands.new import new
 from service_tools.perf import scenario
-from service_tools.scaffold import project
-from service_tools.scaffold.project import Project
+from service_tools.scaffold import project, resource, words
+from service_tools.scaffold.commands import new
 
 from tests.kit.processes import ROOT, run
 
 FIELDS = """
     number:text!@ customer:uuid@ total:money fee:money? status:enum(open,paid)@ due:date? rate:decimal!
-    paid_on:timestamp@? lines:int urgent:bool@ tags:text[] extra:json?
+    paid_on:timestamp@? lines:int urgent:bool@ tags:text[] extra:json? parcel:references:parcels
 """
-TABLE = 'create table if not exists public."parcels" (id uuid);\ncreate index things_created_at_idx on parcels (id);\n'
+TABLE = """\
+create table parcels (
+    id      uuid not null,
+    account text not null
+);
+create index things_created_at_idx on parcels (id);
+create table public."boxes" (id int);
+"""
+APP = '''\
+"""The map."""
+
+from service import NAME, accounts, parcels
+from service.kit.server import logs
+
+SLICES = (accounts.SLICE, parcels.SLICE)
+'''
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one slice, one module and a migration, that the command takes for this one."""
-    for name in ("src/service/orders", "tests", "migrations"):
+    """A project with a slice, a module and a migration, that the command takes for this one."""
+    for name in ("src/service/parcels", "tests", "migrations"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("__init__", "settings", "orders/__init__"):
+    for name in ("__init__", "settings", "parcels/__init__", "parcels/seed", "parcels/queries"):
         (tmp_path / f"src/service/{name}.py").write_text('"""Something."""\n')
+    (tmp_path / "src/service/app.py").write_text(APP)
     (tmp_path / "migrations/0041_parcels.sql").write_text(TABLE)
-    found = Project(tmp_path / "src/service", tmp_path / "tests", tmp_path / "migrations", tmp_path / "perf")
-    monkeypatch.setattr(project, "find", lambda: found)
+    for name in ("ruff.toml", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.setattr(project, "find", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def call(*arguments: str, options: tuple[str, ...] = ("--no-plans",)) -> Result:
     return CliRunner().invoke(new, [*arguments, *options], obj=Wiring(Settings, (), ""))
+
+
+def make(*arguments: str) -> str:
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def read(folder: Path) -> dict[str, str]:
@@ -44,8 +68,7 @@ def read(folder: Path) -> dict[str, str]:
 
 def test_a_slice_consists_of_its_code_its_tests_and_the_next_migration(folder: Path):
     before = read(folder)
-    result = call("line_items", "name:text")
-    assert result.exit_code == 0, result.output
+    make("line_items", "name:text")
     assert read(folder).keys() - before.keys() == {
         *(f"src/service/line_items/{name}.py" for name in ("__init__", "model", "queries", "http", "seed")),
         *(f"tests/line_items/{name}.py" for name in ("__init__", "test_line_items")),
@@ -53,43 +76,91 @@ def test_a_slice_consists_of_its_code_its_tests_and_the_next_migration(folder: P
         "migrations/linted-from",
         "perf/scenarios/line_items.toml",
     }
-    assert "from service import …, line_items" in result.output
     assert '"/v1/line-items"' in (folder / "src/service/line_items/http.py").read_text()
     assert (folder / "migrations/linted-from").read_text().startswith("0042 ")
 
 
 def test_where_the_lint_begins_is_settled_once(folder: Path):
     (folder / "migrations/linted-from").write_text("0007")
-    assert call("line_items", "name:text").exit_code == 0
+    make("line_items", "name:text")
     assert (folder / "migrations/linted-from").read_text() == "0007"
 
 
-@pytest.mark.parametrize("fields", [FIELDS, "body:text", "at:date!", "amount:money?"])
-def test_a_slice_has_a_scenario_that_can_be_read(folder: Path, fields: str):
-    assert call("invoices", *fields.split()).exit_code == 0
-    made = scenario.read(folder / "perf/scenarios/invoices.toml")
-    filters = [f"page by {spec.partition(':')[0]}" for spec in fields.split() if "@" in spec]
-    assert [step.name for step in made.steps] == ["read", "first page", "later page", *filters, "create"]
+def test_the_slice_is_registered_where_app_py_is_as_expected(folder: Path):
+    assert "added to src/service/app.py" in make("invoices", "name:text")
+    written = (folder / "src/service/app.py").read_text()
+    assert "from service import NAME, accounts, invoices, parcels\n" in written
+    assert "SLICES = (accounts.SLICE, parcels.SLICE, invoices.SLICE)\n" in written
 
 
 @pytest.mark.parametrize(
-    "fields", [FIELDS, "body:text", "at:date!", "amount:money?"], ids=["all", "text", "date", "money"]
+    "change",
+    [
+        ("SLICES = (", "SLICES: tuple = ("),
+        ("SLICES = (accounts.SLICE, parcels.SLICE)", "SLICES = (accounts.SLICE, parcels.SLICE)  # both"),
+        ("SLICES = (accounts.SLICE, parcels.SLICE)", "SLICES = tuple([])"),
+        ('"""The map."""', "'The map, quoted as ruff would not.'"),
+    ],
 )
-def test_what_is_made_needs_neither_formatter_nor_linter(folder: Path, fields: str):
-    assert call("invoices", *fields.split()).exit_code == 0
-    shutil.copytree(project.PACKAGE / "kit", folder / "src/service/kit")  # so that its modules are known to be ours
+def test_what_to_add_is_printed_where_app_py_is_another(folder: Path, change: tuple[str, str]):
+    app = folder / "src/service/app.py"
+    app.write_text(text := APP.replace(*change))
+    assert "SLICES = (…, invoices.SLICE)" in make("invoices", "name:text")
+    assert app.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"), [((), FIELDS), (("--filters=status,customer",), FIELDS), ((), "at:date!")]
+)
+def test_a_slice_has_a_scenario_that_can_be_read(folder: Path, options: tuple[str, ...], fields: str):
+    make("invoices", *fields.split(), *options)
+    made = scenario.read(folder / "perf/scenarios/invoices.toml")
+    filtered = [f"page by {spec.partition(':')[0]}" for spec in fields.split() if "@" in spec]
+    more = [
+        *(["page by parcel_id"] if "parcel" in fields else []),
+        *(["page by status and customer"] if options else []),
+    ]
+    assert [step.name for step in made.steps] == ["read", "first page", "later page", *filtered, *more, "create"]
+
+
+@pytest.mark.parametrize(
+    "order", [FIELDS, f"{FIELDS} --export --filters=number,status", "body:text --shared", "at:date!", "amount:money?"]
+)
+def test_what_is_made_needs_neither_formatter_nor_linter(folder: Path, order: str):
+    make("invoices", *order.split())
     for command in (["format", "--diff"], ["check"]):
-        line = [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", str(ROOT / "ruff.toml"), "."]
+        line = [sys.executable, "-m", "ruff", *command, "--no-cache", "src/service/invoices", "tests"]
         done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=30)
         assert done.returncode == 0, done.stdout
 
 
+def test_a_slice_of_eight_fields_is_short(folder: Path):
+    order = "number:text! customer:uuid@ total:int status:enum(open,paid)@ due:date? tags:text[] note:text? lines:int"
+    make("invoices", *order.split())
+    assert sum(path.read_text().count("\n") for path in (folder / "src/service/invoices").glob("*.py")) <= 260
+    assert (folder / "tests/invoices/test_invoices.py").read_text().count("\n") <= 170
+
+
+def test_rows_belong_to_accounts_unless_they_are_shared(folder: Path):
+    assert "no other account can reach them" in make("invoices", "number:text!@")
+    assert "unique (account, number)" in (folder / "migrations/0042_invoices.sql").read_text()
+    assert "Everybody with a token can read, change and delete all notes" in make("notes", "body:text!", "--shared")
+    for path in [*folder.glob("src/service/notes/*.py"), folder / "migrations/0043_notes.sql"]:
+        assert "account" not in path.read_text().lower()
+
+
+def test_the_filters_that_the_list_takes_are_printed(folder: Path):
+    output = make("invoices", *FIELDS.split(), "--filters=status,customer")
+    assert "The list takes no filter, or number, or customer, or status, " in output
+    assert "or status and customer." in output
+    assert "(account, status, customer, created_at, id)" in (folder / "migrations/0042_invoices.sql").read_text()
+
+
 def test_a_dry_run_prints_everything_and_writes_nothing(folder: Path):
     before = read(folder)
-    result = call("invoices", *FIELDS.split(), "--dry-run")
-    assert result.exit_code == 0
-    assert "class NewInvoice(" in result.output
-    assert "0042_invoices.sql" in result.output
+    output = make("invoices", *FIELDS.split(), "--dry-run")
+    assert "class NewInvoice(" in output
+    assert "0042_invoices.sql" in output
     assert read(folder) == before
 
 
@@ -98,11 +169,51 @@ def test_it_needs_no_settings():
 
 
 def test_the_same_resource_is_refused_the_second_time(folder: Path):
-    assert call("invoices", "number:text").exit_code == 0
+    make("invoices", "number:text")
     before = read(folder)
     again = call("invoices", "number:text")
     assert (again.exit_code, read(folder)) == (1, before)
-    assert "is there already" in again.output
+    assert "is there already" in str(again.exception)
+
+
+def test_undo_leaves_nothing_of_a_slice(folder: Path):
+    (folder / "migrations/linted-from").write_text("0007")
+    before = read(folder)
+    make("news", *FIELDS.split(), "--singular=news_item", "--export", "--filters=status,customer")
+    (folder / "src/service/news/__pycache__").mkdir()
+    (folder / "src/service/news/__pycache__/http.pyc").touch()
+    (folder / "perf/plans").mkdir()
+    (folder / "perf/plans/news.txt").touch()
+    output = make("news", "--undo")
+    assert read(folder) == before
+    assert "delete from schema_migrations where number = 42;" in output
+
+
+@pytest.mark.parametrize(
+    "name", ["src/service/invoices/http.py", "migrations/0042_invoices.sql", "tests/invoices/more.py"]
+)
+def test_undo_names_what_was_changed_and_deletes_nothing(folder: Path, name: str):
+    make("invoices", "number:text")
+    with (folder / name).open("a") as file:
+        file.write("\n-- mine\n")
+    before = read(folder)
+    refused = call("invoices", "--undo")
+    assert (refused.exit_code, read(folder)) == (1, before)
+    assert str(refused.exception).endswith(f"\n  {name}")
+
+
+def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
+    assert "delete it by hand" in str(call("parcels", "--undo").exception)
+
+
+def test_an_added_field_begins_its_migration_and_names_the_other_places(folder: Path):
+    output = make("parcels", "color:text?", "tags:text[]", "state:enum(open,lost)?", "--add")
+    sql = (folder / "migrations/0042_add_parcels_color.sql").read_text()
+    assert "add column color text,\n" in sql
+    assert "add column tags text[] not null default '{}',\n" in sql
+    assert "add column state text constraint parcels_state_check check (state in ('open', 'lost'));" in sql
+    for name in ("model.py", "queries.py", "http.py", '"parcels_state_check"'):
+        assert name in output
 
 
 @pytest.mark.parametrize(
@@ -116,22 +227,28 @@ def test_the_same_resource_is_refused_the_second_time(folder: Path):
         ("values a:text", "PostgreSQL has this name"),
         ("pg_locks a:text", "PostgreSQL has this name"),
         ("settings a:text", "settings.py is there already"),
-        ("orders a:text", "orders is there already"),
-        ("parcels a:text", "define parcels already"),
+        ("parcels a:text", "parcels is there already"),
+        ("logs a:text", "app.py uses this name"),
+        ("boxes a:text", "define boxes already"),
         ("things a:text", "define things_created_at_idx already"),
         ("schema_migrations a:text", "choose another name"),
         ("invoice a:text", "--singular"),
+        ("series a:text", "--singular"),
         ("statuses a:text --singular statuses", "must differ"),
         ("invoices a:text --singular Bill", "lower_snake_case"),
-        ("requests a:text", "the slice needs the word Request"),
+        ("structs a:text", "two things called Struct"),
+        ("invoices text:enum(a) b:text", "two things called Text"),
         ("invoices", "No field is given"),
         ("invoices a", "write name:type"),
         ("invoices a:", "write name:type"),
         ("invoices a:string", "text, int, bool"),
         ("invoices a:text()", "write name:type"),
+        ("invoices a:text:parcels", "write name:type"),
+        ("invoices a:references", "write name:type"),
         ("invoices a:text!!", "at most once"),
         ("invoices a:text#", "write name:type"),
-        ("invoices a:enum", "list the values"),
+        ("invoices a:text\n", "write name:type"),
+        ("invoices a:enum", "write name:type"),
         ("invoices a:enum()", "list the values"),
         ("invoices a:enum(x,x)", "list the values"),
         ("invoices a:enum(it's)", "list the values"),
@@ -140,52 +257,99 @@ def test_the_same_resource_is_refused_the_second_time(folder: Path):
         ("invoices a:json@", "does not take @"),
         ("invoices a:text[]!", "does not take !"),
         ("invoices a:money@", "two columns"),
+        ("invoices a:references:parcels!", "does not take !"),
+        ("invoices a:references:orders", "no migration creates a table"),
+        ("invoices a:references:boxes", "no migration creates a table"),
+        ("invoices a:references:parcels --shared", "cannot be shared"),
+        ("invoices a:text@ b:text --filters=a,b", "at least two of the filters: a"),
+        ("invoices a:text@ b:text@ --filters=a", "at least two of the filters: a, b"),
+        ("invoices a:text@ b:text@ --filters=a,b --filters=b,a", "two combinations are the same"),
         ("invoices A:text", "lower_snake_case"),
+        ("invoices a\n:text", "lower_snake_case"),
         ("invoices _a:text", "lower_snake_case"),
         ("invoices größe:text", "lower_snake_case"),
         (f"invoices {'a' * 29}:text", "28 letters"),
-        (f"{'x' * 20}s {'a' * 28}:text@", "PostgreSQL keeps 63"),
+        (f"{'x' * 20}s {'a' * 20}:text@ {'b' * 20}:text@ --filters={'a' * 20},{'b' * 20}", "PostgreSQL keeps 63"),
         ("invoices class:text", "a word of Python"),
         ("invoices order:text", "a word of SQL"),
         ("invoices ctid:text", "every table"),
         ("invoices bool:text", "hide a type"),
         ("invoices version:int", "every resource has it"),
-        ("invoices cursor:text", "a parameter of the list"),
-        ("invoices state:text@", "leave @ out"),
-        ("invoices a:text a:int", "given twice"),
+        ("invoices account:text", "every resource has it"),
+        ("invoices cursor:text@", "leave @ out"),
+        ("invoices sort:text@", "leave @ out"),
+        ("invoices a:text a:int", "two fields would have this column"),
         ("invoices a:money a_minor:int", "two fields would have this column"),
+        ("invoices a:text --add", "there is no such slice"),
+        ("parcels a:text --add", "make it nullable"),
+        ("parcels a:text?@ --add", "service migrate new"),
     ],
 )
 def test_what_cannot_be_made_is_explained_and_changes_nothing(folder: Path, order: str, message: str):
     before = read(folder)
-    result = call(*order.split())
+    result = call(*order.split(" "))
     assert result.exit_code == 1
-    assert message in result.output
-    assert isinstance(result.exception, SystemExit), "an error without a message"
+    assert message in str(result.exception)
     assert read(folder) == before
 
 
-def test_without_a_postgresql_the_slice_is_made_and_the_missing_step_is_named(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.chdir(folder)
+@pytest.mark.parametrize("field", ["caller", "db", "key", "data", "state", "exports", "cursor", "request"])
+def test_no_field_can_collide_with_what_the_handlers_take(folder: Path, field: str):
+    make("invoices", f"{field}:text" if field == "cursor" else f"{field}:text@")
+
+
+def test_without_a_postgresql_the_slice_is_made_and_the_missing_step_is_named(folder: Path):
     (folder / ".postgres").write_text("no folder")
     result = call("invoices", "number:text", options=())
     assert result.exit_code == 0
     assert (folder / "src/service/invoices/http.py").exists()
-    assert "Their plans are not recorded: PostgreSQL did not start" in result.output
+    assert "not recorded: PostgreSQL did not start" in result.output
     assert "uv run service plans --record" in result.output
 
 
 def test_it_is_refused_away_from_the_project(folder: Path):
     (folder / "tests").rmdir()
-    assert "only in the project's own folder" in call("invoices", "a:text").output
+    assert "only in the project's own folder" in str(call("invoices", "a:text").exception)
 
 
 def test_another_singular_can_be_given(folder: Path):
-    assert call("news", "title:text", "--singular", "news_item").exit_code == 0
+    make("news", "title:text", "--singular", "news_item")
     assert "class NewNewsItem(" in (folder / "src/service/news/model.py").read_text()
 
 
 def test_its_help_has_an_example():
     assert "service new invoices" in call("--help").output
+
+
+@pytest.mark.parametrize(
+    ("plural", "singular"),
+    [
+        ("invoices", "invoice"),
+        ("categories", "category"),
+        ("addresses", "address"),
+        ("houses", "house"),
+        ("statuses", "status"),
+        ("boxes", "box"),
+        ("branches", "branch"),
+        ("databases", "database"),
+        ("line_items", "line_item"),
+    ],
+)
+def test_the_singular_of_a_regular_plural_is_known(plural: str, singular: str):
+    assert resource.name(plural, None) == singular
+
+
+@pytest.mark.parametrize(
+    "plural", ["series", "species", "movies", "caches", "news", "analyses", "shoes", "people", "data"]
+)
+def test_a_singular_that_is_not_clear_is_asked_for(plural: str):
+    with pytest.raises(project.ScaffoldError, match="--singular"):
+        resource.name(plural, None)
+
+
+async def test_every_word_that_postgresql_would_quote_is_known(database_url: str):
+    connection = await asyncpg.connect(database_url)
+    quoted = {word for (word,) in await connection.fetch("select word from pg_get_keywords() where catcode <> 'U'")}
+    later = connection.get_server_version().major > 18
+    await connection.close()
+    assert later or quoted == words.SQL

@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 from service import app
 from service.kit import web
-from service.kit.auth import Auth, IssuerOptions, tokens
+from service.kit.auth import Auth, IssuerOptions, keys
 from service.kit.edge import Edge, asgi
 from service.kit.web import NEEDS_TOKEN, PUBLIC, AccessError, Caller, Routes, Slice
 from service.kit.web.app import Endpoint
@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from tests.kit.fixtures import open_client
 
-OPTIONS = IssuerOptions(signing_key=SecretStr(tokens.make_key()))
+OPTIONS = IssuerOptions(signing_key=SecretStr(keys.make_key()))
 
 
 async def read_name(caller: Caller) -> str:

@@ -73,6 +73,3 @@ count_seeded_orders = Query(
     tuple[str],
     sample="select 'development'",
 )
-
-# Refreshes the planner's statistics after many new rows.
-analyze_orders = Query("analyze orders", int)

@@ -1,18 +1,13 @@
-"""Made-up orders for development, of its own account: the same every time, one every five minutes back from 2026."""
+"""Sample orders for development: the same every time, one for every five minutes before 2026."""
 
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from service.kit.db import Database
+from service.kit.db import DEVELOPER, Seed
 from service.orders import queries
-from service_tools.dev.credentials import DEVELOPER
 
 NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(minutes=5)
-BATCH = 20_000
-"""Rows copied at once: well within the statement timeout, so that a slow disk only makes it slower."""
-
 COLUMNS = (
     "account",
     "reference",
@@ -32,20 +27,9 @@ TAGS = ("priority", "fragile", "wholesale", "returned", "loyalty", "preorder")
 NOTES = ("Leave it with the neighbours", "Ring twice", "Call before delivery", "Back entrance")
 
 
-async def write_orders(db: Database, wanted: int) -> AsyncIterator[int]:
-    """Add made-up orders until there are `wanted`, and yield how many there are after each batch."""
-    present = await db.fetch_one(queries.count_seeded_orders, DEVELOPER)
-    while present < wanted:
-        batch = range(present + 1, min(present + BATCH, wanted) + 1)
-        async with db.transaction() as connection:
-            await connection.copy("orders", COLUMNS, (make_order(number, random.Random(number)) for number in batch))
-            await connection.fetch(queries.analyze_orders)
-        present = batch[-1]
-        yield present
-
-
-def make_order(number: int, draw: random.Random) -> tuple[object, ...]:
-    """Return one row: most orders are shipped, few are gifts, totals have a long tail."""
+def make_order(number: int) -> tuple[object, ...]:
+    """Return one order: most are shipped, few are gifts, and totals have a long tail."""
+    draw = random.Random(number)
     created = NEWEST - number * EVERY + EVERY * draw.random()
     items = min(1 + int(draw.expovariate(0.5)), 50)
     return (
@@ -62,3 +46,6 @@ def make_order(number: int, draw: random.Random) -> tuple[object, ...]:
         created,
         created + timedelta(hours=draw.random() * 72),
     )
+
+
+SEED = Seed("orders", COLUMNS, make_order, queries.count_seeded_orders, (DEVELOPER,))

@@ -1,138 +1,153 @@
 # kit: updated by the template; extend it from app.py
-"""Fields as they are ordered, like `customer:uuid@`, and the columns they become."""
+"""Fields as they are given, like `customer:uuid@`, and the columns they become."""
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 
-from service_tools.scaffold import kinds, words
-from service_tools.scaffold.kinds import KINDS, Kind
-from service_tools.scaffold.refusal import Refusal
+from service.kit.edge import CommandError
+from service_tools.scaffold import types, words
+from service_tools.scaffold.types import TYPES, Type
 
-SPEC = re.compile(r"(?P<name>[^:]*):(?P<type>[a-z]*(?:\[\])?)(?:\((?P<choices>.*)\))?(?P<suffixes>[?!@]*)", re.DOTALL)
+SPEC = re.compile(r"([^:]*):([a-z]*(?:\[\])?)(?:\((.*)\))?(?::(\w+))?([?!@]*)", re.DOTALL)
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 CHOICE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 MOST_LETTERS = 28
 
-FORM = f"write name:type, as in due:date?, with one of the types {', '.join(KINDS)} and enum(open,paid)"
-SUFFIXES = "after the type, each at most once: ? for nullable, ! for unique, @ for a filter of the list"
+FORM = (
+    "write name:type, as in due:date?, status:enum(open,paid) or order:references:orders, with one of the types "
+    f"{', '.join(TYPES)}; after it, each at most once, ? for nullable, ! for unique, @ for a filter of the list"
+)
+
+
+class ScaffoldError(CommandError):
+    """The command cannot be carried out, and has changed nothing. The message says what is accepted."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `choices` are the values of an enum, and `wire` is its type in the struct of a row."""
+    """One column. `references` is the table whose rows it names, if it is a reference."""
 
     name: str
-    kind: Kind
-    nullable: bool
-    unique: bool
-    filtered: bool
-    wire: str
-    choices: tuple[str, ...] = ()
+    type: Type
+    nullable: bool = False
+    unique: bool = False
+    filtered: bool = False
+    references: str = ""
 
     @property
-    def given(self) -> str:
-        """Its type in the structs of requests."""
-        return self.kind.given or self.wire
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field and its columns: two for an amount of money, otherwise one."""
-
-    name: str
-    columns: tuple[Column, ...]
+    def optional(self) -> bool:
+        """Whether a client may leave it out."""
+        return self.nullable or self.type is types.TEXTS
 
     @property
-    def nullable(self) -> bool:
-        """Whether it may be missing."""
-        return self.columns[0].nullable
+    def hint(self) -> str:
+        """Its type in a row, in Python."""
+        return (self.type.stored or self.type.alias) + " | None" * self.nullable
+
+    @property
+    def taken(self) -> str:
+        """Its type as an argument of a statement."""
+        return self.type.python + " | None" * self.nullable
+
+    @property
+    def check(self) -> str:
+        """The condition that its values meet, in SQL."""
+        return self.type.check[0].replace("{}", self.name)
+
+    @property
+    def drawn(self) -> str:
+        """What makes the value of a sample row, in Python."""
+        value = self.type.fresh[0] if self.unique else self.type.drawn
+        return value.replace("{}", self.name.replace("_", " ")) + " if number % 5 else None" * self.nullable
+
+    @property
+    def sent(self) -> str:
+        """Its value in the requests of the load test, in JSON."""
+        return self.type.fresh[2] if self.unique else json.dumps(self.type.examples[0], ensure_ascii=False)
+
+    @property
+    def referred(self) -> str:
+        """What a reference names: order, of order_id."""
+        return self.name.removesuffix("_id")
 
 
-def parse_all(specs: Sequence[str], taken: frozenset[str]) -> list[Field]:
-    """Return the fields of a resource, or refuse. `taken` are names that the type of an enum cannot have."""
+def parse_all(specs: Sequence[str]) -> list[Column]:
+    """Return the columns of these fields, or raise `ScaffoldError`."""
     if not specs:
-        raise Refusal(f"No field is given: {FORM}.")
-    fields: list[Field] = []
-    for spec in specs:
-        field = parse(spec)
-        if field.name in (other.name for other in fields):
-            raise Refusal(f"{spec}: the field {field.name} is given twice.")
-        fields.append(field)
-    names = [column.name for field in fields for column in field.columns]
+        raise ScaffoldError(f"No field is given: {FORM}.")
+    columns = [column for spec in specs for column in parse(spec)]
+    names = [column.name for column in columns]
     if doubled := next((name for name in names if names.count(name) > 1), None):
-        raise Refusal(f"{doubled}: two fields would have this column; rename one of them.")
-    return list(name_enums(fields, set(taken)))
+        raise ScaffoldError(f"{doubled}: two fields would have this column; rename one of them.")
+    return columns
 
 
-def parse(spec: str) -> Field:
-    """Return the field that a specification describes, or refuse."""
-    matched = SPEC.fullmatch(spec)
-    if not matched:
-        raise Refusal(f"{spec}: {FORM}; {SUFFIXES}.")
-    name, kind_name, choices, suffixes = matched.group("name", "type", "choices", "suffixes")
-    check_name(spec, name)
+def parse(spec: str) -> list[Column]:
+    """Return the columns of a field: two for an amount of money, otherwise one."""
+    if not (matched := SPEC.fullmatch(spec)):
+        raise ScaffoldError(f"{spec}: {FORM}.")
+    name, kind, choices, table, suffixes = matched.groups()
+    if kind not in TYPES or (choices is None) == (kind == "enum") or (table is None) == (kind == "references"):
+        raise ScaffoldError(f"{spec}: {FORM}.")
+    refused, reason = TYPES[kind].refuses
+    if suffix := next((suffix for suffix in suffixes if suffix in refused), None):
+        raise ScaffoldError(f"{spec}: {kind} does not take {suffix}: {reason}.")
     if len(set(suffixes)) < len(suffixes):
-        raise Refusal(f"{spec}: write suffixes {SUFFIXES}.")
-    kind = find_kind(spec, kind_name, choices)
-    for suffix, reason in kind.refuses:
-        if suffix in suffixes:
-            raise Refusal(f"{spec}: {kind_name} does not take {suffix}: {reason}.")
-    values = tuple(choices.split(",")) if kind_name == "enum" else ()
-    column = Column(name, kind, "?" in suffixes, "!" in suffixes, "@" in suffixes, kind.wire, values)
-    if column.filtered and name in words.HANDLER:
-        raise Refusal(f"{spec}: the code of the list needs the word {name}; leave @ out, or rename the field.")
-    return Field(name, split_money(column) if kind is kinds.MONEY else (column,))
+        raise ScaffoldError(f"{spec}: {FORM}.")
+    column = Column(name, TYPES[kind], nullable="?" in suffixes, unique="!" in suffixes, filtered="@" in suffixes)
+    columns = [column]
+    if kind == "money":
+        columns = split_money(column)
+    elif kind == "references":
+        type_ = replace(types.REFERENCE, drawn=f"draw.choice({name}_ids)")
+        columns = [replace(column, name=f"{name}_id", type=type_, filtered=True, references=table)]
+    elif kind == "enum":
+        columns = [replace(column, type=name_enum(spec, name, choices.split(",")))]
+    for made in columns:
+        check_name(spec, made)
+    return columns
 
 
-def check_name(spec: str, name: str) -> None:
+def split_money(column: Column) -> list[Column]:
+    """Return the columns of an amount: its minor units and its currency, both or neither."""
+    minor, currency = f"{column.name}_minor", types.CURRENCY
+    if column.nullable:
+        rule, detail = types.CURRENCY.check
+        together = f"({minor} is null) = ({{}} is null) and {rule}"
+        currency = replace(currency, check=(together, f"{detail}, together with {minor}"))
+    return [replace(column, name=minor), replace(column, name=f"{column.name}_currency", type=currency)]
+
+
+def name_enum(spec: str, name: str, values: list[str]) -> Type:
+    """Return the type of an enum, which has the name of the field."""
+    if len(set(values)) < len(values) or not all(CHOICE.fullmatch(value) for value in values):
+        raise ScaffoldError(
+            f"{spec}: list the values of an enum, each once, of letters, digits, _ and - (40 at most), without spaces, "
+            "as in status:enum(open,paid)."
+        )
+    listed = ", ".join(f"'{value}'" for value in values)  # as in SQL, and in Python before it is formatted
+    return replace(
+        types.ENUM,
+        alias="".join(part.capitalize() for part in name.split("_")),
+        definition=f"Literal[{listed}]",
+        examples=(values[0], values[-1], "no such"),
+        drawn=f"draw.choice({tuple(values)})",
+        check=(f"{name} in ({listed})", "it must be one of the known values"),
+    )
+
+
+def check_name(spec: str, column: Column) -> None:
     """Refuse a name that cannot be a column and an attribute."""
+    name = column.name
     if not NAME.fullmatch(name) or len(name) > MOST_LETTERS:
-        raise Refusal(f"{spec}: name a field in lower_snake_case, with {MOST_LETTERS} letters at most.")
+        raise ScaffoldError(f"{spec}: name a field in lower_snake_case, with {MOST_LETTERS} letters at most.")
     reasons = {
-        "every resource has it already": words.OWN_COLUMNS,
-        "it is a parameter of the list": words.LIST_PARAMETERS,
-        "it is a word of SQL and would need quotes": words.SQL,
-        "every table of PostgreSQL has it already": words.SYSTEM_COLUMNS,
-        "it would hide a type of Python": words.HIDING,
+        **words.REASONS,
+        "it is a word of Python": {name} if iskeyword(name) else set(),
+        "lists have this parameter; leave @ out, or rename the field": words.PARAMETERS if column.filtered else set(),
     }
-    reason = next((reason for reason, taken in reasons.items() if name in taken), None)
-    if reason or iskeyword(name):
-        raise Refusal(f"{spec}: no field can be called {name}: {reason or 'it is a word of Python'}.")
-
-
-def find_kind(spec: str, name: str, choices: str | None) -> Kind:
-    """Return the kind of a type's name, or refuse."""
-    if name == "enum":
-        values = (choices or "").split(",")
-        if len(set(values)) < len(values) or not all(CHOICE.fullmatch(value) for value in values):
-            raise Refusal(
-                f"{spec}: list the values of an enum, each once, of letters, digits, _ and - (40 at most), without "
-                "spaces, as in status:enum(open,paid)."
-            )
-        return kinds.ENUM
-    found = KINDS.get(name)
-    if found is None or choices is not None:
-        raise Refusal(f"{spec}: {FORM}.")
-    return found
-
-
-def split_money(column: Column) -> tuple[Column, Column]:
-    """Return the columns of an amount: its minor units, and its currency."""
-    minor = replace(column, name=f"{column.name}_minor")
-    return minor, replace(column, name=f"{column.name}_currency", kind=kinds.CURRENCY, wire=kinds.CURRENCY.wire)
-
-
-def name_enums(fields: list[Field], taken: set[str]) -> Iterator[Field]:
-    """Name the type of each enum after its field, and unlike everything around it."""
-    for field in fields:
-        (column, *_) = field.columns
-        if not column.choices:
-            yield field
-            continue
-        name = "".join(part.capitalize() for part in field.name.split("_"))
-        while name in taken:
-            name += "Choice"
-        taken.add(name)
-        yield Field(field.name, (replace(column, wire=name),))
+    if reason := next((reason for reason, taken in reasons.items() if name in taken), None):
+        raise ScaffoldError(f"{spec}: no field can be called {name}: {reason}.")

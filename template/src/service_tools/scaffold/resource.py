@@ -1,101 +1,101 @@
 # kit: updated by the template; extend it from app.py
-"""What a resource is called: in the plural and singular, as a class, in a path and in sentences."""
+"""A resource: what it is called, whose its rows are, and what its list can be filtered by."""
 
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
 from service_tools.scaffold import words
-from service_tools.scaffold.fields import Column, Field
-from service_tools.scaffold.refusal import Refusal
+from service_tools.scaffold.fields import MOST_LETTERS, NAME, Column, ScaffoldError
 
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
-MOST_LETTERS = 28
-NO_PLURAL = re.compile(r".*(ss|us|is)|.*[^s]")
-ENDINGS = (
-    (re.compile(r"(.*[^aeo])ies"), r"\1y"),  # categories
-    (re.compile(r"(.*(?:ss|sh|ch|x|zz|[^aeo]us))es"), r"\1"),  # addresses, boxes, statuses
-    (re.compile(r"(.*)s"), r"\1"),
+# Words whose singular is not clear, or that may be no plurals: movies, caches and news.
+UNCLEAR = re.compile(
+    r"""
+    .*[^s] | .*(ss|us|is|ics) | .*oes | .*zzes | .*(?<![tnr])(?<![eo]a)ches | .*(ly|cri|no|the)ses | .*(l|ea|ar|oa)ves
+    | (ser|spec|mov|cook|zomb|calor|rook|pix|smooth|self|t|p|l|d)ies | (kn|w|l)ives | (ba|oa|op|len|ga)ses | axes
+    | (new|len|mean|ga|canva|alia|bia|atla)s
+    """,
+    re.VERBOSE,
 )
-# "an invoice", and "a user": a written vowel that is spoken as one.
+ENDING = re.compile(r"(?:(?<=ss)es|(?<=[sc]h)es|(?<=x)es|(?<=[tbn]us)es|s)$")
+# "an invoice", and "a user": a written vowel that is spoken as a consonant.
 VOWEL = re.compile(r"(?!eu|one|u[bcfhjknqrst][aeiou])[aeiou]")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource and its fields. `plural` names the table, the folder and the package; `guarded` asks for a token."""
+    """A resource. `table` names the folder and the package too, and `one` is its singular.
 
-    plural: str
-    singular: str
-    fields: tuple[Field, ...] = ()
-    guarded: bool = False
+    Rows are `owned` by the account that created them, or else everybody's. Without `guarded`, callers need no token.
+    `filters` are the sets of columns that the list can be filtered by. `foreign` says of each table that is referred to
+    whether its rows are owned. `command` makes the slice again.
+    """
 
-    @property
-    def columns(self) -> list[Column]:
-        """The columns of all fields."""
-        return [column for field in self.fields for column in field.columns]
-
-    @property
-    def filters(self) -> list[Column]:
-        """The columns that the list can be filtered by."""
-        return [column for column in self.columns if column.filtered]
-
-    @property
-    def class_name(self) -> str:
-        """The name of the struct."""
-        return "".join(part.capitalize() for part in self.singular.split("_"))
+    table: str
+    one: str
+    columns: tuple[Column, ...]
+    filters: tuple[tuple[str, ...], ...]
+    owned: bool
+    guarded: bool
+    export: bool
+    foreign: Mapping[str, bool]
+    command: str
 
     @property
-    def classes(self) -> frozenset[str]:
-        """The names of all structs."""
-        return frozenset({self.class_name, f"New{self.class_name}", f"{self.class_name}Change"})
+    def struct(self) -> str:
+        """The name of the struct of a row."""
+        return "".join(part.capitalize() for part in self.one.split("_"))
 
     @property
     def path(self) -> str:
         """Where the routes are."""
-        return f"/v1/{self.plural.replace('_', '-')}"
-
-    @property
-    def many(self) -> str:
-        """The plural in a sentence."""
-        return self.plural.replace("_", " ")
-
-    @property
-    def one(self) -> str:
-        """The singular in a sentence, without an article."""
-        return self.singular.replace("_", " ")
+        return f"/v1/{self.table.replace('_', '-')}"
 
     @property
     def a_one(self) -> str:
         """The singular in a sentence, with its article."""
-        return f"{'an' if VOWEL.match(self.singular) else 'a'} {self.one}"
+        return f"{'an' if VOWEL.match(self.one) else 'a'} {self.one.replace('_', ' ')}"
+
+    @property
+    def checked(self) -> list[Column]:
+        """The references to rows that have to be the caller's own."""
+        return [column for column in self.columns if self.owned and self.foreign.get(column.references)]
 
 
-def name(plural: str, singular: str | None) -> Resource:
-    """Return the resource of a name, or refuse."""
-    check_form(plural, "a resource")
+def name(plural: str, singular: str | None) -> str:
+    """Return the singular of a resource, or raise `ScaffoldError`."""
+    check_form(plural)
     if iskeyword(plural) or plural == "kit" or plural in sys.stdlib_module_names:
-        raise Refusal(f"{plural}: Python or the kit has this name already; choose another.")
+        raise ScaffoldError(f"{plural}: Python or the kit has this name already; choose another.")
     if plural in words.SQL or plural.startswith("pg_"):
-        raise Refusal(f"{plural}: PostgreSQL has this name already; choose another.")
-    if singular is None and NO_PLURAL.fullmatch(plural):
-        raise Refusal(f"{plural}: name the resource in the plural, or say what one is called with --singular.")
-    resource = Resource(plural, derive_singular(plural) if singular is None else singular)
-    check_form(resource.singular, "one of a resource")
-    if resource.singular == plural:
-        raise Refusal(f"{plural}: the plural and the singular must differ, as in news and news_item.")
-    if resource.classes & words.CLASSES:
-        raise Refusal(f"{resource.singular}: the slice needs the word {resource.class_name}; choose with --singular.")
-    return resource
+        raise ScaffoldError(f"{plural}: PostgreSQL has this name already; choose another.")
+    if singular is None and UNCLEAR.fullmatch(plural.rpartition("_")[2]):
+        advice = "name the resource in the plural, and say what one is called, as in `news --singular news_item`"
+        raise ScaffoldError(f"{plural}: its singular is not clear; {advice}.")
+    if singular is None:
+        singular = f"{plural[:-3]}y" if plural.endswith("ies") else ENDING.sub("", plural)
+    check_form(singular)
+    if singular == plural:
+        raise ScaffoldError(f"{plural}: the plural and the singular must differ, as in news and news_item.")
+    return singular
 
 
-def check_form(word: str, what: str) -> None:
+def list_filters(columns: Sequence[Column], combined: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the sets of filters: each alone, and those that are `combined`, like "status,customer"."""
+    single = [(column.name,) for column in columns if column.filtered]
+    several = [tuple(names.split(",")) for names in combined]
+    for names in several:
+        if len(names) < 2 or len(set(names)) < len(names) or not {(name,) for name in names} <= {*single}:
+            known = ", ".join(name for (name,) in single) or "none, mark them with @"
+            raise ScaffoldError(f"--filters {','.join(names)}: name at least two of the filters: {known}.")
+    if len(set(map(frozenset, several))) < len(several):
+        raise ScaffoldError("--filters: two combinations are the same.")
+    return (*single, *several)
+
+
+def check_form(word: str) -> None:
     """Refuse a word that cannot be a part of names."""
     if not NAME.fullmatch(word) or len(word) > MOST_LETTERS:
-        raise Refusal(f"{word}: name {what} in lower_snake_case, with {MOST_LETTERS} letters at most.")
-
-
-def derive_singular(plural: str) -> str:
-    """Return the singular of a regular plural."""
-    return next(pattern.sub(ending, plural) for pattern, ending in ENDINGS if pattern.fullmatch(plural))
+        raise ScaffoldError(f"{word}: name a resource in lower_snake_case, with {MOST_LETTERS} letters at most.")

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Plans of statements, as PostgreSQL makes them once for all arguments, and a readable form of them."""
+"""Plans of statements: as PostgreSQL makes them once for all arguments, or as one ran, and a readable form of them."""
 
 import json
 from collections.abc import Iterator
@@ -8,17 +8,7 @@ from typing import Any
 
 import asyncpg
 
-PLANNED = ("select", "insert", "update", "delete", "merge", "with", "values")
-
-# One plan for all arguments. This does not forbid scans and sorts, it avoids them wherever an index offers a way: where
-# PostgreSQL uses one all the same, there is no other way.
-SETTINGS = """
-set plan_cache_mode = force_generic_plan;
-set enable_seqscan = off;
-set enable_sort = off;
-set enable_incremental_sort = off;
-set jit = off;
-"""
+from service.kit.db import Query
 
 SHOWN = ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond", "Sort Key", "Group Key")
 
@@ -51,14 +41,12 @@ class Node:
         return self.said["Plan Rows"]
 
 
-def can_plan(sql: str) -> bool:
-    """Return whether a statement has a plan; `analyze` and the like have none."""
-    return sql.lstrip().lower().startswith(PLANNED)
-
-
-async def explain(connection: asyncpg.Connection, sql: str) -> Node:
-    """Return the plan of a statement, without running it. The connection has `SETTINGS`."""
-    await connection.execute(f"prepare explained as {sql}")
+async def explain(connection: asyncpg.Connection, sql: str) -> Node | None:
+    """Return the plan of a statement without running it, or None for one that has none, like `analyze`."""
+    try:
+        await connection.execute(f"prepare explained as {sql}")
+    except asyncpg.PostgresSyntaxError:  # `prepare` takes what can be planned, and nothing else
+        return None
     try:
         count = await connection.fetchval(
             "select cardinality(parameter_types) from pg_prepared_statements where name = 'explained'"
@@ -67,8 +55,25 @@ async def explain(connection: asyncpg.Connection, sql: str) -> Node:
         text = await connection.fetchval(f"explain (verbose, format json) execute explained {arguments}")
     finally:
         await connection.execute("deallocate explained")
-    (explained,) = json.loads(text)
-    return read(explained["Plan"] | {"Query Identifier": explained.get("Query Identifier")})
+    return read(json.loads(text)[0]["Plan"])
+
+
+async def run(connection: asyncpg.Connection, query: Query) -> Node | None:
+    """Run a statement with its sample, roll back, and return the plan with what happened.
+
+    Return None for one that has no sample, no plan, or no rows to take the sample from.
+    """
+    if not query.sample or not await explain(connection, query.sql):
+        return None
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        if (arguments := await connection.fetchrow(query.sample)) is None:
+            return None
+        statement = f"explain (analyze, buffers, verbose, format json) {query.sql}"
+        return read(json.loads(await connection.fetchval(statement, *arguments))[0]["Plan"])
+    finally:
+        await transaction.rollback()
 
 
 def read(said: dict[str, Any]) -> Node:
@@ -92,16 +97,14 @@ def compare(node: Node) -> str:
         return f"cost {node.get('Total Cost'):,.2f}, about {node.rows:,} rows"
     blocks = (node.get("Shared Hit Blocks") or 0) + (node.get("Shared Read Blocks") or 0)
     times = f" x {node.get('Actual Loops'):g}" if node.get("Actual Loops") != 1 else ""
-    return (
-        f"{actual:,g} rows{times} (expected {node.rows:,}), {node.get('Actual Total Time'):.3f} ms, {blocks:,} blocks"
-    )
+    measured = f"{node.get('Actual Total Time'):.3f} ms, {blocks:,} blocks"
+    return f"{actual:,g} rows{times} (expected {node.rows:,}), {measured}"
 
 
 def draw(node: Node, numbers: bool = False, depth: int = 0) -> list[str]:
     """Return the lines of a plan as an indented text, with or without its numbers."""
     indent = "  " * depth
     title, *details = describe(node)
-    lines = [f"{indent}{title}", *(f"{indent}    {detail}" for detail in details)]
-    if numbers:
-        lines.insert(1, f"{indent}    {compare(node)}")
-    return [*lines, *(line for child in node.inputs for line in draw(child, numbers, depth + 1))]
+    lines = [title, *([f"    {compare(node)}"] if numbers else []), *(f"    {detail}" for detail in details)]
+    below = [line for step in node.inputs for line in draw(step, numbers, depth + 1)]
+    return [*(f"{indent}{line}" for line in lines), *below]

@@ -11,9 +11,11 @@ from service.kit.db.errors import ERRORS, Constraints, DatabaseError, Unreachabl
 from service.kit.db.options import DatabaseOptions, bypass_pooler, locate, read_url, time_limits
 from service.kit.db.query import Query
 from service.kit.db.query import find as find_queries
+from service.kit.db.seed import DEVELOPER, Seed
 from service.kit.db.sessions import check_capacity, choose_pool_size, connect
 
 __all__ = [
+    "DEVELOPER",
     "ERRORS",
     "Connection",
     "Constraints",
@@ -21,6 +23,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseOptions",
     "Query",
+    "Seed",
     "UnreachableError",
     "bypass_pooler",
     "check_capacity",

@@ -68,5 +68,6 @@ async def read(url: str, limit: int, *, create: bool) -> list[dict[str, Any]]:
         for name, statement in query.find(import_module(PACKAGE)):
             with suppress(asyncpg.PostgresError):  # a table that is not there yet: it cannot have been asked either
                 explain = f"explain (verbose, generic_plan, format json) {statement.sql}"
-                names[json.loads(await connection.fetchval(explain))[0]["Query Identifier"]] = name
+                [(plan,)] = await connection.fetch(explain)
+                names[json.loads(plan)[0]["Query Identifier"]] = name
     return [{"name": names.get(row["queryid"])} | dict(row) for row in rows]

@@ -7,9 +7,7 @@ from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, get_args, overload
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
+from typing import Any, get_args
 
 
 class Query[Row, *Args]:
@@ -23,26 +21,18 @@ class Query[Row, *Args]:
 
     __slots__ = ("excused", "is_scalar", "line", "params", "row", "sample", "sql")
 
-    @overload
-    def __init__[One](
-        self: "Query[One]", sql: str, row: type[One], *, sample: str = "", excused: Mapping[str, str] = NOTHING
-    ) -> None: ...
-    @overload
     def __init__(
         self,
         sql: str,
         row: type[Row],
-        params: type[tuple[*Args]],
+        params: type[tuple[*Args]] = tuple[()],  # type: ignore[assignment]  # ty: ignore[invalid-parameter-default]
         *,
         sample: str = "",
-        excused: Mapping[str, str] = NOTHING,
-    ) -> None: ...
-    def __init__(
-        self, sql: str, row: Any, params: Any = tuple[()], *, sample: str = "", excused: Mapping[str, str] = NOTHING
+        excused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         fields: tuple[str, ...] | None = getattr(row, "__struct_fields__", None)
         self.sql = cleandoc(sql).replace("{columns}", ", ".join(fields or ()))
-        self.row = row
+        self.row: Any = row
         self.is_scalar = fields is None
         self.params: tuple[Any, ...] = get_args(params)
         self.sample = cleandoc(sample)
@@ -50,7 +40,7 @@ class Query[Row, *Args]:
         self.line = sys._getframe(1).f_lineno
 
 
-def find(package: ModuleType) -> Iterator[tuple[str, Query]]:
+def find(package: ModuleType) -> Iterator[tuple[str, Query[Any, *tuple[Any, ...]]]]:
     """Yield every statement of the slices in a package with its name, like `orders.read_order`.
 
     What has several, in a mapping `queries`, adds its own name, like `orders.orders.newest`.

@@ -124,7 +124,7 @@ async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0
 async def check_slots(connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int) -> None:
     size = options.pool_size or choose_pool_size(workers)
     wanted = workers * size + beside + options.reserve
-    most, reserved = await connection.fetchrow(SLOTS)
+    [(most, reserved)] = await connection.fetch(SLOTS)
     if wanted <= most - reserved:
         return
     raise DatabaseError(
@@ -138,7 +138,7 @@ async def check_slots(connection: asyncpg.Connection, options: DatabaseOptions, 
 
 async def check_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
     """Refuse a pooler in front of a server that limits nothing: a pooler does not take the limits from us."""
-    missing, database = await connection.fetchrow(LIMITS)
+    [(missing, database)] = await connection.fetch(LIMITS)
     if missing:
         wanted = time_limits(options)
         role = f"alter role current_user in database {database} set"

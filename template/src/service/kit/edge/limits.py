@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Bounds: how many at once, how long a setting may make anything wait, and the cores that sizes come from."""
+"""Bounds: how many at once, the longest a setting may make anything wait, and the cores that sizes derive from."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def count_cores(quota: Path = QUOTA) -> int:
-    """Return how many cores this process may use: of the machine, by its affinity, by the quota of its container."""
+    """Return how many cores this process may use, by the machine, its affinity and the quota of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         allowed, period = quota.read_text().split()
@@ -28,18 +28,18 @@ def count_cores(quota: Path = QUOTA) -> int:
 
 
 class FullError(Exception):
-    """No place was free. `waited` tells whether the caller waited for one in vain, or could not even wait."""
+    """No place was free. `waited` tells whether the caller waited in vain, or there was no room to wait."""
 
     def __init__(self, *, waited: bool) -> None:
-        super().__init__("no place became free in time" if waited else "too many wait for a place already")
+        super().__init__("no place became free in time" if waited else "too many are waiting for a place")
         self.waited = waited
 
 
 class Limiter:
-    """At most `limit` at once; `waiters` more may wait in order, each for `patience` seconds or until its deadline.
+    """At most `limit` at once; `waiters` more wait in order, each up to `patience` seconds or until its deadline.
 
-    Everything of the kit that is bounded in number is bounded by this. `running`, `waiting`, `refused` and `timed_out`
-    are for whoever watches it.
+    It bounds everything in the kit that is bounded in number. `running`, `waiting`, `refused` and `timed_out` are for
+    monitoring.
     """
 
     def __init__(self, limit: int, waiters: int = 0, patience: float = 0.0) -> None:
@@ -56,14 +56,14 @@ class Limiter:
         return len(self.queue)
 
     def try_enter(self) -> bool:
-        """Take a place if one is free and nobody waits for it."""
+        """Take a place if one is free and nobody is waiting for it."""
         if self.running >= self.limit or self.queue:
             return False
         self.running += 1
         return True
 
     async def enter(self) -> None:
-        """Take a place, waiting for one if need be. Raises `FullError`."""
+        """Take a place, waiting for one if necessary. Raises `FullError`."""
         if self.try_enter():
             return
         if len(self.queue) >= self.waiters:
@@ -85,7 +85,7 @@ class Limiter:
             timer.cancel()
 
     def leave(self) -> None:
-        """Give a place back, to whoever waits longest."""
+        """Give a place back, to whoever has waited longest."""
         while self.queue:
             place = self.queue.popleft()
             if not place.done():
@@ -94,7 +94,7 @@ class Limiter:
         self.running -= 1
 
     def expire(self, place: asyncio.Future[None]) -> None:
-        """Refuse who waited too long. A timer of its own ends the wait even where a cancellation would not."""
+        """End a wait that took too long. A timer of its own does so even where a cancellation would not."""
         if not place.done():
             self.queue.remove(place)
             self.timed_out += 1

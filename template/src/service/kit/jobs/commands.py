@@ -12,7 +12,7 @@ import msgspec
 from service.kit.db import DatabaseError, connect, read_url
 from service.kit.edge import CommandError
 from service.kit.jobs.job import JobOptions
-from service.kit.server import cli, environment, logs
+from service.kit.server import cli, configure_logs, read_settings
 
 COUNT = """
 select entrypoint as name,
@@ -64,7 +64,7 @@ select id, 'deleted', entrypoint, priority from changed
 
 MISSING = """\
 This service does not say yet how its worker is made. As a new service has it, add `create_worker` to app.py, to
-settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `beside={"worker": "service.app:create_worker"}`."""
+settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `worker="service.app:create_worker"`."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -79,12 +79,12 @@ def run_worker(wiring: cli.Wiring) -> None:
     """
     from service.kit.jobs import supervisor
 
-    if "worker" not in wiring.beside:
+    if wiring.worker is None:
         raise click.ClickException(MISSING)
-    settings = environment.read(wiring.settings)
-    logs.configure(settings.log)
+    settings = read_settings(wiring.settings)
+    configure_logs(settings.log)
     cli.check_capacity(settings, "jobs run as soon as the database is there")
-    supervisor.supervise(wiring.beside["worker"], getattr(settings, "jobs", JobOptions()), settings.metrics)
+    supervisor.supervise(wiring.worker, getattr(settings, "jobs", JobOptions()), settings.metrics, settings.watchdog)
 
 
 @click.group(name="jobs")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from service.kit.db import DatabaseOptions
 from service.kit.edge import Lifetime, Seconds
-from service.kit.server import Environment
+from service.kit.server import KitSettings
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
@@ -112,7 +112,7 @@ class Worker:
         self,
         declared: Sequence[Job[Any] | Schedule[Any]],
         options: JobOptions,
-        settings: Environment,
+        settings: KitSettings,
         *,
         provide: Sequence[object] = (),
         resources: Sequence[AbstractAsyncContextManager[object]] = (),

@@ -12,8 +12,6 @@ import os
 import signal
 import sys
 import threading
-import time
-from contextlib import ExitStack
 from importlib import import_module
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -28,7 +26,15 @@ from service.kit.edge import metrics
 from service.kit.jobs.consumer import Consumer, LostError
 from service.kit.jobs.job import JobOptions
 from service.kit.jobs.runner import Cut
-from service.kit.server import MetricsOptions, serve, shared
+from service.kit.server import (
+    LOOK_SECONDS,
+    MetricsOptions,
+    Supervision,
+    WatchdogOptions,
+    open_runtime_folder,
+    serve_metrics,
+    take_slot,
+)
 
 log = structlog.get_logger()
 
@@ -37,19 +43,14 @@ AGAIN = 75
 
 LOST = (LostError, *ERRORS)
 
-SHORTEST, LONGEST = 0.25, 5.0
-"""The pause before a process is replaced, in seconds: doubled each time that one ends soon."""
-
-SOON = 30.0
-"""A process that ran for longer was healthy: the pause is the shortest again."""
-
 
 class Supervisor:
     """Keeps one worker process running."""
 
-    def __init__(self, create: str, options: JobOptions) -> None:
+    def __init__(self, create: str, options: JobOptions, supervision: Supervision) -> None:
         self.create = create
         self.options = options
+        self.supervision = supervision
         self.identity = uuid4()
         self.stopping = threading.Event()
         self.process: SpawnProcess | None = None
@@ -58,28 +59,21 @@ class Supervisor:
         """Run until SIGTERM or SIGINT: the first lets the jobs finish, the second ends them at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        pause, died = SHORTEST, False
-        while not self.stopping.is_set():
-            began = time.monotonic()
-            code = self.run_process(died)
-            if self.stopping.is_set():
-                break
-            pause = SHORTEST if time.monotonic() - began > SOON else pause
-            died = code != AGAIN
-            log.error("worker process ended", exit_code=code, seconds_to_next=pause)
-            self.stopping.wait(pause)
-            pause = min(2 * pause, LONGEST)
+        process = self.start(died=False)
+        while not self.stopping.wait(LOOK_SECONDS):
+            if self.supervision.find_due([process]):
+                process = self.start(died=process.exitcode != AGAIN)
+        process.join()
         log.info("worker stopped")
 
-    def run_process(self, died: bool) -> int | None:
-        """Run one process to its end, and return its exit code, negative if it was killed."""
+    def start(self, *, died: bool) -> SpawnProcess:
+        """Start a process. `died` says whether the one before it did."""
         context = multiprocessing.get_context("spawn")
         self.process = context.Process(target=work, args=(self.create, self.identity, died))
         self.process.start()
         if self.stopping.is_set():
             self.process.terminate()
-        self.process.join()
-        return self.process.exitcode
+        return self.process
 
     def stop(self, number: int, _: FrameType | None) -> None:
         """Let the process finish its jobs, within its time."""
@@ -96,13 +90,10 @@ class Supervisor:
         self.stopping.set()
 
 
-def supervise(create: str, options: JobOptions, exposed: MetricsOptions) -> None:
+def supervise(create: str, options: JobOptions, exposed: MetricsOptions, watch: WatchdogOptions) -> None:
     """Run the worker that the factory `create` makes, as `module:function`, and serve its metrics."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(shared.provide())
-        if exposed.port:
-            serve.offer_metrics(stack, exposed, folder / "metrics", create.partition(".")[0])
-        Supervisor(create, options).run()
+    with open_runtime_folder() as folder, serve_metrics(exposed, folder / "metrics", create.partition(".")[0]):
+        Supervisor(create, options, Supervision(folder, watch.stuck)).run()
 
 
 def work(create: str, identity: UUID, died: bool) -> None:
@@ -110,6 +101,7 @@ def work(create: str, identity: UUID, died: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the supervisor decides
     threading.Thread(target=follow, name="supervisor", daemon=True).start()
     logging.getLogger("pgqueuer").addFilter(lambda line: not (line.exc_info and isinstance(line.exc_info[1], Cut)))
+    take_slot()
     module, _, name = create.partition(":")
     consumer = Consumer(getattr(import_module(module), name)())
     metrics.meters().workers.set(1)

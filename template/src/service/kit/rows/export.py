@@ -3,13 +3,14 @@
 
 import asyncio
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from asyncpg.prepared_stmt import PreparedStatement
 from pydantic import BaseModel, Field
 
 from service.kit.db import Connection, Database, Query
-from service.kit.edge import Limiter, Seconds, Stream, asgi, busy, metrics, stream
+from service.kit.edge import Limiter, Seconds, Stream, asgi, busy, metrics
 from service.kit.rows import formats
 from service.kit.rows.formats import FormatName
 from service.kit.rows.listing import Listing
@@ -55,12 +56,12 @@ class Exports:
         They are those of a statement with its arguments, or of a listing with its filter and scope.
         """
         if isinstance(source, Listing):
-            where, *scope = args
-            query, bounds, _ = source.choose(where, tuple(scope))
-            return Export(self, query, (*bounds, None), name, form)
+            source, bounds, _ = source.choose(args[0], args[1:])
+            args = (*bounds, None)
         return Export(self, source, args, name, form)
 
 
+@dataclass(frozen=True)
 class Export:
     """One export, as an ASGI response.
 
@@ -68,16 +69,13 @@ class Export:
     it is raised, the server cuts the connection, and the client sees that rows are missing.
     """
 
-    media_types = tuple(formats.MEDIA_TYPES)
+    media_types: ClassVar = tuple(formats.MEDIA_TYPES)
 
-    def __init__(
-        self, exports: Exports, query: Query, args: tuple[object, ...], name: str, form: FormatName | None
-    ) -> None:
-        self.exports = exports
-        self.query = query
-        self.args = args
-        self.name = name
-        self.form: FormatName | None = form
+    exports: Exports
+    query: Query
+    args: tuple[object, ...]
+    name: str
+    form: FormatName | None = None
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         form = formats.choose(self.form, scope)
@@ -86,7 +84,7 @@ class Export:
             raise busy("Too many exports are running. Try again when one has ended.")
         tasks = [
             asyncio.create_task(self.copy(form, Stream(send, formats.describe(form, self.name)))),
-            asyncio.create_task(stream.wait_for_disconnect(receive)),
+            asyncio.create_task(asgi.wait_for_disconnect(receive)),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -7,11 +7,10 @@ Each set needs an index on the columns of the scope, the filters and the key, in
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import reduce
 from itertools import product
-from operator import attrgetter, or_
-from types import GenericAlias, NoneType
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from operator import attrgetter
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct, inspect, structs
@@ -64,7 +63,7 @@ class Listing[Row: Struct, Where: Filter]:
         columns = {field.name: field.type for field in structs.fields(row)}
         if missing := {*key} - columns.keys():
             raise TypeError(f"{row.__name__} lacks a key of {table}: {', '.join(sorted(missing))}")
-        types = {field.name: require(field.type) for field in structs.fields(where)} | dict(scope)
+        types = {field.name: field.type for field in structs.fields(where)} | dict(scope)
         keys = {name: columns[name] for name in key}
         self.key = GenericAlias(tuple, tuple(keys.values()))
         self.read_key = attrgetter(*key)
@@ -80,7 +79,10 @@ class Listing[Row: Struct, Where: Filter]:
     ) -> Page[Row]:
         """Return the rows that `where` asks for: the first ones, or those after a cursor. Raises a 422 problem."""
         query, args, keyset = self.choose(where, scope, cursor)
-        return keyset.cut(await db.fetch(query, *args, limit + 1), limit, self.read_key)
+        rows = await db.fetch(query, *args, limit + 1)
+        if len(rows) <= limit:
+            return Page(rows, None)
+        return Page(rows[:limit], keyset.seal(self.read_key(rows[limit - 1])))
 
     def choose(
         self, where: Where, scope: tuple[object, ...], cursor: str | None = None
@@ -103,12 +105,6 @@ class Listing[Row: Struct, Where: Filter]:
         *ways, last = (f"by {' and '.join(names) or 'nothing'}" for names in sorted(self.filters, reverse=True))
         detail = f"filter {', '.join(ways)}, or {last}" if ways else f"filter {last}"
         return invalid([self.fields[0], *given][-1], detail)
-
-
-def require(annotation: Any) -> Any:
-    """Return the type of a field without the None that stands for its absence."""
-    kinds = get_args(annotation)
-    return reduce(or_, [kind for kind in kinds if kind is not NoneType]) if NoneType in kinds else annotation
 
 
 def name_query(sort: str, names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ was cut, altered or moved to another list is refused. It is no secret: it holds 
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Annotated, Any
@@ -57,11 +57,6 @@ class Keyset:
         except ValueError:
             pass
         raise invalid("cursor", "it belongs to another list, sort or filter, or was altered; start without it")
-
-    def cut[Row](self, rows: list[Row], limit: int, read: Callable[[Row], tuple[Any, ...]]) -> Page[Row]:
-        """Return a page of `limit` rows, given up to one row more, which tells whether another page follows."""
-        more = len(rows) > limit
-        return Page(rows[:limit], self.seal(read(rows[limit - 1])) if more else None)
 
 
 def link(query: Iterable[tuple[str, str]], cursor: str | None) -> dict[str, str]:

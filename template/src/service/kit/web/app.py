@@ -123,7 +123,7 @@ def build(
     """
     routes = [route for part in slices for route in part.routes]
     check_access(routes, has_auth=auth is not None)
-    readers = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
+    readers: dict[Any, Reader] = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]
     pages = openapi.make_pages(bindings, docs) if docs else []

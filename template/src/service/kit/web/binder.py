@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -24,48 +24,51 @@ CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid
 """What Starlette makes of a path parameter, by what follows its name."""
 
 
+class Parameter(NamedTuple):
+    """One parameter of a query string."""
+
+    hint: Any
+    required: bool
+    default: object
+
+
 class Query:
-    """The parameters of a query string, by their names, with a default for those that may be left out."""
+    """The query string of a route: its parameters by name, and the filters that some of them are the fields of."""
 
     def __init__(self) -> None:
-        self.hints: dict[str, Any] = {}
-        self.defaults: dict[str, object] = {}
+        self.parameters: dict[str, Parameter] = {}
         self.filters: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
 
-    def add(self, name: str, hint: Any, default: object) -> None:
-        if name in self.hints:
+    def add(self, name: str, hint: Any, required: bool, default: object) -> None:
+        if name in self.parameters:
             raise TypeError(f"two parameters of its query are called {name}")
-        self.hints[name] = hint
-        if default is not msgspec.NODEFAULT:
-            self.defaults[name] = default
+        self.parameters[name] = Parameter(hint, required, default)
 
-    def add_filter(self, parameter: str, kind: type[msgspec.Struct]) -> None:
-        """Add each field of a struct as a parameter of its own."""
+    def add_filter(self, name: str, kind: Any) -> None:
         fields = msgspec.structs.fields(kind)
-        self.filters[parameter] = kind, {field.encode_name: field.name for field in fields}
+        self.filters[name] = kind, {field.encode_name: field.name for field in fields}
         for field in fields:
-            optional = not field.required and field.default is msgspec.NODEFAULT
-            self.add(field.encode_name, field.type, None if optional else field.default)
+            self.add(field.encode_name, field.type, field.required, field.default)
 
     def read(self, query_string: bytes) -> dict[str, object]:
         """Return the arguments that are given. Raises a 422 problem that names each unacceptable parameter."""
         values: dict[str, object] = {}
         faults: list[InvalidField] = []
         for name, text in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-            if name not in self.hints:
-                known = ", ".join(sorted(self.hints)) or "none"
+            if name not in self.parameters:
+                known = ", ".join(sorted(self.parameters)) or "none"
                 faults.append(InvalidField(cut(name), f"there is no such parameter; known are {known}"))
             elif name in values:
                 faults.append(InvalidField(name, "it is given twice"))
             else:
-                values[name], fault = convert(text, self.hints[name])
+                values[name], fault = convert(text, self.parameters[name].hint)
                 faults += [InvalidField(name, fault)] if fault else []
-        missing = self.hints.keys() - self.defaults.keys() - values.keys()
-        faults += [InvalidField(name, "it is required") for name in sorted(missing)]
+        missing = [name for name, parameter in self.parameters.items() if parameter.required and name not in values]
+        faults += [InvalidField(name, "it is required") for name in missing]
         if faults:
             raise refuse(faults)
-        for parameter, (kind, fields) in self.filters.items():
-            values[parameter] = kind(**{field: values.pop(name) for name, field in fields.items() if name in values})
+        for filter_name, (kind, fields) in self.filters.items():
+            values[filter_name] = kind(**{field: values.pop(name) for name, field in fields.items() if name in values})
         return values
 
 
@@ -141,14 +144,13 @@ class Binding:
                 raise TypeError(f"`{self.body[0]}` is its body already")
             self.body = name, Body(hint)
         elif is_described(hint):
-            default = msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
-            self.query.add(name, hint, default)
+            self.query.add(name, hint, parameter.default is parameter.empty, parameter.default)
         else:
             raise TypeError("nothing is of this type; add it to what app.py provides")
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         values = {name: read(scope, receive, send) for name, read in self.readers.items()}
-        if scope["query_string"] or self.query.hints:
+        if scope["query_string"] or self.query.parameters:
             values |= self.query.read(scope["query_string"])
         if self.body:
             values[self.body[0]] = await self.body[1].read(scope, receive)

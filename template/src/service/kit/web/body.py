@@ -39,7 +39,8 @@ class Body[Kind]:
                 raise Problem(400, "incomplete", "The client went away before its body was complete.")
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        return self.decode(body, asgi.header(scope, b"content-type") or "")
+        media_type = asgi.merge(scope["headers"]).get(b"content-type", b"")
+        return self.decode(body, media_type.decode("latin-1"))
 
     def decode(self, body: bytes, media_type: str) -> Kind:
         if not JSON_TYPE.fullmatch(media_type.partition(";")[0].strip()):

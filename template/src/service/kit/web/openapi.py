@@ -85,7 +85,12 @@ def describe(bindings: Sequence[Binding], distribution: str) -> Description:
 
 def list_types(binding: Binding) -> list[Any]:
     body = [binding.body[1].kind] if binding.body else []
-    return [*binding.path.values(), *binding.query.hints.values(), *body, binding.result]
+    return [
+        *binding.path.values(),
+        *(parameter.hint for parameter in binding.query.parameters.values()),
+        *body,
+        binding.result,
+    ]
 
 
 def describe_operation(binding: Binding, known: Known) -> Description:
@@ -109,12 +114,12 @@ def describe_operation(binding: Binding, known: Known) -> Description:
 def describe_parameters(binding: Binding, known: Known) -> Iterator[Description]:
     for name, hint in binding.path.items():
         yield {"name": name, "in": "path", "required": True, "schema": known[id(hint)]}
-    for name, hint in binding.query.hints.items():
+    for name, (hint, required, default) in binding.query.parameters.items():
         schema = drop_null(known[id(hint)])
-        default = binding.query.defaults.get(name)
-        schema |= {} if default is None else {"default": msgspec.to_builtins(default)}
+        if not required and default not in (None, msgspec.NODEFAULT, msgspec.UNSET):
+            schema["default"] = msgspec.to_builtins(default)
         text = {"description": schema["description"]} if "description" in schema else {}
-        yield {"name": name, "in": "query", "required": name not in binding.query.defaults, "schema": schema, **text}
+        yield {"name": name, "in": "query", "required": required, "schema": schema, **text}
     if idempotency.read in [getattr(read, "func", None) for read in binding.readers.values()]:
         yield idempotency.DESCRIPTION
 

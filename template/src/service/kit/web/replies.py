@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -39,14 +39,13 @@ def encode(body: object) -> bytes:
 async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
     """Send what a function returned. An ASGI application, like a response of Starlette, sends itself."""
     if callable(result):
-        return await result(scope, receive, send)
+        return await cast("asgi.App", result)(scope, receive, send)
     status, fields = route.status, dict[bytes, bytes]()
     if isinstance(result, Reply):
         fields = {name.lower().encode(): value.encode("latin-1") for name, value in result.headers.items()}
         status, result = result.status or status, result.body
     if result is None:
-        start = {"type": "http.response.start", "status": status or 204, "headers": [*fields.items()]}
-        await send(start)
+        await send({"type": "http.response.start", "status": status or 204, "headers": [*fields.items()]})
         return await send({"type": "http.response.body", "body": b""})
     if isinstance(result, Page) and result.next:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)

@@ -2,12 +2,12 @@
 """The table of routes that a slice fills: each with its path, its function, and who may call it."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, TypedDict, Unpack
 
-from service.kit.db import Constraints, Database
+from service.kit.db import Constraints, Seed
 from service.kit.edge import asgi
 
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -127,13 +127,13 @@ class Routes:
 class Slice:
     """One folder of the service, as `app.py` wires it.
 
-    `constraints` makes the problem of each constraint of the slice's tables. `seed` adds rows for development until
-    there are as many as asked for, and yields how many there are after each batch.
+    `constraints` makes the problem of each constraint of the slice's tables. `seed` makes
+    sample rows for development.
     """
 
     routes: Routes
     constraints: Constraints = field(default_factory=dict)
-    seed: Callable[[Database, int], AsyncIterator[int]] | None = None
+    seed: Seed | None = None
 
 
 def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:

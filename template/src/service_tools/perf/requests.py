@@ -1,0 +1,140 @@
+# kit: updated by the template; extend it from app.py
+"""From a scenario to requests: what is taken from the service before the run, and the bytes of each request."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from itertools import accumulate, count
+from string import Template
+from typing import Any
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import httpx
+
+from service_tools.perf.load import Call
+from service_tools.perf.scenario import FRESH, Scenario, ScenarioError, Source, Step
+
+HEADERS = {"accept": "application/json", "accept-encoding": "gzip, br, zstd", "user-agent": "service perf"}
+"""What clients send, and so what they cause: answers are compressed as for them."""
+
+FIRST_DAY, DAYS = 1_000_001, 2_650_000
+"""Days from the year 2738 on: sample rows count theirs from the year 1."""
+
+type Taken = Mapping[str, list[object]]
+type Form = Callable[[object], str]
+
+
+def write_plain(value: object) -> str:
+    """Return a value as a header has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def write_quoted(value: object) -> str:
+    """Return a value as a URL has it."""
+    return quote(write_plain(value), safe="")
+
+
+def write_escaped(value: object) -> str:
+    """Return a value as JSON has it, without the quotation marks of a string."""
+    return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
+
+
+class Values(dict[str, str]):
+    """Values by name for a template: fresh, or drawn from those `taken` from the service, written in a `form`."""
+
+    def __init__(self, taken: Taken, form: Form) -> None:
+        self.taken, self.form, self.draw = taken, form, random.Random(0)
+        # Microseconds, so that a later run has others. Less than 2^53, and so exact in JSON, until the year 2255.
+        self.numbers = count(time.time_ns() // 1000)
+
+    def __missing__(self, name: str) -> str:
+        found = self.taken.get(name)
+        return self.form(self.draw.choice(found) if found else make_fresh(name, next(self.numbers)))
+
+
+def make_fresh(name: str, number: int) -> object:
+    """Return a value that no row has, from a number that no call had before. Days repeat after 2.6 million."""
+    match name:
+        case "number":
+            return number
+        case "decimal":
+            return f"{number // 1_000_000}.{number % 1_000_000:06}"
+        case "day":
+            return date.fromordinal(FIRST_DAY + number % DAYS).isoformat()
+        case "moment":
+            return datetime.fromtimestamp(number / 1_000_000, UTC).isoformat()
+    return str(uuid4())
+
+
+class Writer:
+    """Fills in the templates of a scenario. A header whose value is not taken yet is left out."""
+
+    def __init__(self, scenario: Scenario, taken: Taken, token: str | None = None) -> None:
+        self.in_url, self.in_body = Values(taken, write_quoted), Values(taken, write_escaped)
+        in_header, known = Values(taken, write_plain), taken.keys() | set(FRESH)
+        bearer = {"authorization": f"Bearer {token}"} if token else {}
+        headers = {name: Template(text) for name, text in (HEADERS | bearer | dict(scenario.headers)).items()}
+        filled = {name: text for name, text in headers.items() if known.issuperset(text.get_identifiers())}
+        self.headers = {name: text.substitute(in_header) for name, text in filled.items()}
+
+    def write(self, request: Step | Source) -> tuple[str, str, dict[str, str], bytes]:
+        """Return method, path, headers and body of a request."""
+        method, _, path = Template(request.request).substitute(self.in_url).partition(" ")
+        body = Template(request.body).substitute(self.in_body).encode()
+        return method, path, self.headers | ({"content-type": "application/json"} if body else {}), body
+
+
+def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
+    """Return what the values of a scenario are, from answers of the service. Raises `ScenarioError`."""
+    taken: dict[str, list[object]] = {}
+    with httpx.Client(base_url=url, timeout=30) as client:
+        for name, source in scenario.values.items():
+            pages = follow(client, Writer(scenario, taken, token), source)
+            found = [value for page in pages for value in pick(page, source.take)]
+            taken[name] = list(dict.fromkeys(value for value in found if isinstance(value, str | int | float)))
+            if not taken[name]:
+                advice = "add rows by --rows, or correct the path"
+                raise ScenarioError(f"{name}: nothing is at {source.take} in the answer to {source.request}; {advice}.")
+    return taken
+
+
+def follow(client: httpx.Client, writer: Writer, source: Source) -> Iterator[Any]:
+    """Yield the JSON of an answer, and of the pages that follow."""
+    method, path, headers, body = writer.write(source)
+    headers |= {"accept-encoding": "identity"}  # httpx may read fewer encodings than clients do
+    try:
+        for _ in range(source.pages):
+            response = client.request(method, path, headers=headers, content=body)
+            if not response.is_success:
+                advice = "correct the scenario, or add its slice to app.py"
+                raise ScenarioError(f"{source.request} was answered {response.status_code}: {advice}.")
+            yield response.json()
+            if "next" not in response.links:
+                return
+            path = str(response.url.join(response.links["next"]["url"]))
+    except (httpx.HTTPError, ValueError) as error:
+        raise ScenarioError(f"{source.request} has no answer that can be read: {error}") from None
+
+
+def pick(document: object, path: str) -> list[object]:
+    """Return what is at a path like "data.id": of each entry, where there is a list on the way."""
+    found = [document]
+    for part in path.split("."):
+        entries = [entry for value in found for entry in (value if isinstance(value, list) else [value])]
+        found = [entry[part] for entry in entries if isinstance(entry, dict) and part in entry]
+    return found
+
+
+def mix(steps: Sequence[Step], writer: Writer, url: str) -> Iterator[Call]:
+    """Yield requests without end, of all steps by their weights, and the same ones every time."""
+    bounds, draw, host = list(accumulate(step.weight for step in steps)), random.Random(0), urlsplit(url).netloc
+    while True:
+        (step,) = draw.choices(steps, cum_weights=bounds)
+        method, path, headers, body = writer.write(step)
+        lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {text}" for name, text in headers.items())]
+        if body or method not in ("GET", "HEAD"):
+            lines.append(f"content-length: {len(body)}")
+        yield Call(step.name, "\r\n".join([*lines, "", ""]).encode() + body)

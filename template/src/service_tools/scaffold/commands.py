@@ -1,0 +1,158 @@
+# kit: updated by the template; extend it from app.py
+"""`service new`: a slice by the conventions of the others, with its migration, tests, load test and plans."""
+
+import asyncio
+import importlib
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import click
+
+from service.kit.edge import CommandError
+from service_tools.dev import credentials, embedded
+from service_tools.scaffold import additions, fields, project, registry, resource
+from service_tools.scaffold.resource import Resource
+from service_tools.sql import commands as plans
+from service_tools.sql import records
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
+
+EXAMPLE = (
+    "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date? order:references:orders"
+)
+
+NEXT = """
+  uv run service dev              # applies the migration, and adds sample rows
+  uv run pytest
+  uv run service perf {0:11} # shows what its requests cost, by perf/scenarios/{0}.toml"""
+
+FORGET = """
+If the migration was applied, as `service dev` does at once, delete the table from that database too:
+
+  drop table {};
+  delete from schema_migrations where number = {};"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("table", metavar="RESOURCE")
+@click.argument("specs", metavar="NAME:TYPE…", nargs=-1)
+@click.option("--singular", help="What one is called, where the plural does not tell: news_item for news.")
+@click.option("--shared", is_flag=True, help="Let every caller read and change every row.")
+@click.option("--filters", multiple=True, metavar="A,B", help="Filters to combine in one request; may be repeated.")
+@click.option("--export", is_flag=True, help="Add a route that streams all rows as CSV or NDJSON.")
+@click.option("--add", is_flag=True, help="Begin the migration that adds the fields to a table that is there.")
+@click.option("--undo", is_flag=True, help="Delete the slice, unless its files were changed. Needs no fields.")
+@click.option("--dry-run", is_flag=True, help="Print the files and write nothing.")
+@click.option("--no-plans", is_flag=True, help="Do not record the plans of its statements, which takes a PostgreSQL.")
+@click.pass_obj
+def new(wiring: "Wiring", add: bool, undo: bool, dry_run: bool, no_plans: bool, **order: Any) -> None:
+    """Add a slice: create, read, change, delete and list a resource.
+
+    RESOURCE is its plural. Rows belong to the account that creates them, and no other account can reach them, unless
+    you pass `--shared`. A field is a name and a type, followed by ? if it may be null, ! if it is unique (within the
+    account), and @ if the list can be filtered by it, which gives it an index.
+
+    Types are text, int, bool, decimal, money (an amount in minor units, and its currency), date, timestamp, uuid,
+    enum(a,b), text[], json (an object), and references:TABLE: order:references:orders makes the column order_id, its
+    foreign key, and a filter of the list. Where the rows of both tables belong to accounts, a row can refer only to
+    those of its own account.
+
+    What is made is yours: read it, and change it as you like.
+    """
+    root = project.find()
+    if undo:
+        take_back(wiring, root, order["table"])
+        return
+    if add:
+        click.echo(additions.begin(root, order["table"], order["specs"]))
+        return
+    made = describe(wiring, root, **order)
+    files = project.plan_new(root, made)
+    if dry_run:
+        click.echo("\n".join(f"--- {os.path.relpath(path)}\n{text}" for path, text in files.items()))
+        return
+    project.write(files)
+    report(root, files, made, is_recorded=not no_plans and record_plans(made.table))
+
+
+def describe(
+    wiring: "Wiring",
+    root: Path,
+    table: str,
+    specs: Sequence[str],
+    *,
+    singular: str | None,
+    shared: bool,
+    filters: Sequence[str],
+    export: bool,
+) -> Resource:
+    """Return the resource that is ordered. Raises `ScaffoldError`."""
+    one, columns = resource.name(table, singular), fields.parse_all(specs)
+    guarded = credentials.find_group(wiring.settings) is not None
+    options = [f"--singular={singular}"] * bool(singular) + ["--shared"] * shared + ["--export"] * export
+    return Resource(
+        table,
+        one,
+        tuple(columns),
+        resource.list_filters(columns, filters),
+        owned=guarded and not shared,
+        guarded=guarded,
+        export=export,
+        foreign=project.find_owners(root, columns, shared=shared or not guarded),
+        command=shlex.join(["service", "new", table, *specs, *options, *(f"--filters={names}" for names in filters)]),
+    )
+
+
+def record_plans(table: str) -> bool:
+    """Record the plans of the new statements in perf/plans/, and return whether that was possible."""
+    click.echo(f"Planning its statements on the PostgreSQL in {embedded.DATA}/ …")
+    importlib.invalidate_caches()  # its modules are new
+    try:
+        with embedded.run() as server:
+            records.add(asyncio.run(plans.plan(server, f"{table}.")))
+    except (asyncpg.PostgresError, CommandError, OSError) as error:
+        click.echo(f"The plans of its statements are not recorded: {error}", err=True)
+        return False
+    return True
+
+
+def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded: bool) -> None:
+    """Say what was made, who can reach it, and what is left to do. Adds the slice to app.py, if possible."""
+    for path in [*files, *([root / f"perf/plans/{made.table}.txt"] if is_recorded else [])]:
+        click.echo(f"{path.read_text('utf-8').count('\n'):5} lines  {os.path.relpath(path)}")
+    many = made.table.replace("_", " ")
+    if made.owned:
+        click.echo(f"\nThe {many} belong to the account that creates them; no other account can reach them.")
+    else:
+        who = "Everybody with a token" if made.guarded else "Everybody who can reach the service"
+        click.echo(f"\n{who} can read, change and delete all {many}, whoever created them.")
+    filters = ["no filter", *(" and ".join(names) for names in made.filters)]
+    click.echo(f"The list takes {', or '.join(filters)}.")
+    if registry.change(root, made.table):
+        click.echo("The slice is added to src/service/app.py. Next:")
+    else:
+        click.echo(
+            f"Add the slice to src/service/app.py, which does not look as this command expects it:\n\n"
+            f"  from service import …, {made.table}\n  SLICES = (…, {made.table}.SLICE)\n\nThen:"
+        )
+    click.echo(NEXT.format(made.table))
+    if not is_recorded:
+        click.echo("  uv run service plans --record   # keeps the plans of its statements for review")
+
+
+def take_back(wiring: "Wiring", root: Path, table: str) -> None:
+    """Delete a slice that nobody has changed."""
+    number, command = project.find_command(root, table)
+    context = new.make_context("new", shlex.split(command)[2:], obj=wiring)
+    order = {name: context.params[name] for name in ("table", "specs", "singular", "shared", "filters", "export")}
+    project.remove(root, project.plan(root, describe(wiring, root, **order), number))
+    (root / f"perf/plans/{table}.txt").unlink(missing_ok=True)
+    click.echo(f"Deleted {table}: its code, tests, migration, load test and plans.")
+    if not registry.change(root, table, remove=True):
+        click.echo(f"Take it out of src/service/app.py too: the import, and {table}.SLICE.")
+    click.echo(FORGET.format(table, number))

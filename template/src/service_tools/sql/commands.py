@@ -1,0 +1,126 @@
+# kit: updated by the template; extend it from app.py
+"""`service plans`: how PostgreSQL will run each statement at the sizes of production."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import asyncpg
+import click
+
+from service.kit import PACKAGE
+from service.kit.db import connect, find_queries, read_url
+from service_tools.dev import embedded
+from service_tools.sql import budgets, contract, plans, records, report, scratch
+from service_tools.sql.contract import Statement
+from service_tools.sql.plans import Node
+
+
+@click.command(name="plans")
+@click.argument("name", required=False)
+@click.option("--analyze", is_flag=True, help="Run each statement on the development database as well.")
+@click.option("--check", is_flag=True, help="Exit with 1 when a plan differs from the one recorded in perf/plans/.")
+@click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to open in a browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def show_plans(name: str | None, analyze: bool, check: bool, record: bool, html: Path | None, as_json: bool) -> None:
+    """Show the plan of every statement, or of NAME, like orders.read_order.
+
+    Statements are planned for the table sizes in perf/budgets.toml, in an empty database that is dropped afterwards.
+    Whatever breaks the SQL contract, and so fails the suite, is listed below its statement. `--analyze` runs them on
+    the rows of `service dev`, or of DATABASE_URL, and rolls back what they change.
+    """
+    with embedded.run() as server:
+        statements = select(asyncio.run(plan(server)), name)
+        real = asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
+    if record:
+        for path in records.write(statements):
+            click.echo(f"Recorded {path}")
+    elif check:
+        fail_on(records.compare(statements))
+    elif html:
+        save(html, report.render(statements, real))
+    elif as_json:
+        click.echo(json.dumps([to_json(statement, real.get(statement.name)) for statement in statements], indent=2))
+    else:
+        click.echo("\n".join(tell(statements[0], real) if name else tabulate(statements, real)))
+
+
+async def plan(server: str, beginning: str = "") -> list[Statement]:
+    """Return the statements of the service whose names begin so, with their plans."""
+    declared = budgets.read()
+    chosen = [(name, query) for name, query in find_queries(import_module(PACKAGE)) if name.startswith(beginning)]
+    async with scratch.provide(server, declared) as connection:
+        return await contract.check_all(connection, chosen, declared)
+
+
+async def run(server: str, statements: Sequence[Statement]) -> dict[str, Node]:
+    """Return what really happens, by name, for the statements that have a sample and rows to take it from."""
+    async with connect(read_url(server), "service plans") as connection:
+        try:
+            ran = {statement.name: await plans.run(connection, statement.query) for statement in statements}
+        except asyncpg.PostgresError as error:
+            raise click.ClickException(f"{error}. Start `service dev` once, or run `service migrate`.") from None
+    return {name: node for name, node in ran.items() if node}
+
+
+def select(statements: list[Statement], name: str | None) -> list[Statement]:
+    chosen = [statement for statement in statements if name in (None, statement.name)]
+    if name and not chosen:
+        known = ", ".join(statement.name for statement in statements)
+        raise click.ClickException(f"There is no statement {name}. There are {known}.")
+    return chosen
+
+
+def fail_on(difference: Sequence[str]) -> None:
+    if difference:
+        click.echo("\n".join([*difference, "If this is meant, record it: service plans --record"]))
+        raise SystemExit(1)
+    click.echo("Every plan is as recorded.")
+
+
+def save(path: Path, page: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"Cannot write {path}: {error.strerror}.") from None
+    click.echo(f"Open {path.absolute().as_uri()}")
+
+
+def tabulate(statements: Sequence[Statement], real: Mapping[str, Node]) -> list[str]:
+    """Return the lines of a table of all statements."""
+    width = max((len(statement.name) for statement in statements), default=0)
+    lines = [f"{'statement':{width}}  {'cost':>12}  {'rows':>12}  {f'{"ran":>10}  ' if real else ''}indexes"]
+    for it in statements:
+        cost, rows = (f"{it.plan.get('Total Cost'):,.2f}", f"{it.plan.rows:,}") if it.plan else ("", "")
+        node = real.get(it.name)
+        ran = f"{node.get('Actual Total Time'):.2f} ms" if node else "no sample"
+        ran = f"{ran:>10}  " if real else ""
+        lines.append(f"{it.name:{width}}  {cost:>12}  {rows:>12}  {ran}{', '.join(it.indexes)}".rstrip())
+        lines += [f"    {found}" for found in it.findings]
+    return lines
+
+
+def tell(it: Statement, real: Mapping[str, Node]) -> list[str]:
+    """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
+    lines = [it.query.sql, "", *(plans.draw(it.plan, numbers=True) if it.plan else ["It has no plan."])]
+    lines += ["", *map(str, it.findings)]
+    if node := real.get(it.name):
+        lines += ["", "On the development database:", *plans.draw(node, numbers=True)]
+    return lines
+
+
+def to_json(it: Statement, node: Node | None) -> dict[str, object]:
+    return {
+        "name": it.name,
+        "sql": it.query.sql,
+        "cost": it.plan and it.plan.get("Total Cost"),
+        "rows": it.plan and it.plan.rows,
+        "indexes": it.indexes,
+        "findings": [found.__dict__ for found in it.findings],
+        "milliseconds": node and node.get("Actual Total Time"),
+    }

@@ -1,0 +1,91 @@
+# kit: updated by the template; extend it from app.py
+"""What the contract knows of the schema, and what it asks of it: indexes for foreign keys, and no unused index."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+import asyncpg
+
+from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
+from service_tools.sql.plans import Node
+
+LARGE = 10_000
+"""From this many rows on, a table may not be read as a whole."""
+
+UNIQUE = """
+select c.relname, i.indnkeyatts
+  from pg_index i join pg_class c on c.oid = i.indexrelid
+ where c.relnamespace = 'public'::regnamespace and i.indisunique and i.indpred is null
+"""
+
+NOT_NULL = """
+select n.nspname || '.' || c.relname || '.' || a.attname
+  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+ where a.attnotnull and a.attnum > 0 and c.relkind in ('r', 'p')
+"""
+
+# An index that enforces a constraint is used by that.
+PLAIN_INDEXES = """
+select c.relname as name, i.indrelid::regclass::text as table
+  from pg_index i join pg_class c on c.oid = i.indexrelid
+ where c.relnamespace = 'public'::regnamespace and not i.indisunique
+   and not exists (select from pg_constraint where conindid = i.indexrelid)
+"""
+
+# The first columns of some index have to be those of the key, in any order.
+BARE_FOREIGN_KEYS = """
+select k.conname as name, k.conrelid::regclass::text as table,
+       (
+           select string_agg(attname, ', ') from pg_attribute where attrelid = k.conrelid and attnum = any(k.conkey)
+       ) as columns
+  from pg_constraint k
+ where k.contype = 'f' and k.connamespace = 'public'::regnamespace
+   and not exists (
+       select from pg_index i
+        where i.indrelid = k.conrelid and i.indpred is null
+          and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
+   )
+"""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The declared rows of tables, how many columns each unique index has, and the columns that are never null."""
+
+    rows: Mapping[str, int]
+    unique: Mapping[str, int]
+    not_null: Set[str]
+
+    def is_large(self, node: Node) -> bool:
+        """Return whether a step reads a table that may not be read as a whole."""
+        table = node.get("Relation Name")
+        return bool(table) and node.get("Schema") != "pg_catalog" and self.rows.get(table, DEFAULT_ROWS) >= LARGE
+
+    def finds_one_row(self, node: Node) -> bool:
+        """Return whether a step looks a row up by all columns of a unique index."""
+        columns = self.unique.get(node.get("Index Name") or "")
+        return columns is not None and (node.get("Index Cond") or "").count(" = ") >= columns
+
+
+async def read(connection: asyncpg.Connection, budgets: Budgets) -> Schema:
+    unique, not_null = await connection.fetch(UNIQUE), await connection.fetch(NOT_NULL)
+    return Schema(budgets.rows, dict(unique), {column for (column,) in not_null})
+
+
+async def check_foreign_keys(connection: asyncpg.Connection) -> list[str]:
+    """Return what to do for each foreign key without an index: deleting a row would read the whole other table."""
+    return [
+        f"{row['table']}.{row['name']}: add an index on {row['table']} ({row['columns']}); without it, each delete or "
+        "change of the row it refers to reads that whole table"
+        for row in await connection.fetch(BARE_FOREIGN_KEYS)
+    ]
+
+
+async def check_indexes(connection: asyncpg.Connection, used: Set[str], excused: Mapping[str, str]) -> list[str]:
+    """Return what to do for each index that no statement uses: every write pays for it."""
+    return [
+        f"{row['table']}.{row['name']}: no statement uses this index; drop it, or give the reason in perf/budgets.toml "
+        f'under [unused_indexes]: {row["name"]} = "…"'
+        for row in await connection.fetch(PLAIN_INDEXES)
+        if row["name"] not in used and not excused.get(row["name"])
+    ]
