@@ -1,6 +1,7 @@
 """Jobs belong to the transaction that enqueues them, and their work can be done just once."""
 
 import asyncio
+from datetime import timedelta
 
 import asyncpg
 import msgspec
@@ -8,9 +9,9 @@ import pytest
 from inside.jobs import queue
 from inside.jobs.working import WRITE, Settings, Task
 from service.kit.db.database import Database
-from service.kit.edge import context
 from service.kit.jobs import Job, JobOptions, Schedule, Worker, begin_once, enqueue, enqueue_all
 from service.kit.jobs.pgqueuer import make_queries
+from service.kit.jobs.queue import put
 
 ROW = (
     "select entrypoint, payload, priority, status::text, attempts, dedupe_key, headers, execute_after from kit.pgqueuer"
@@ -38,13 +39,12 @@ async def test_many_are_enqueued_by_one_statement_in_order(database_url: str):
 
 
 async def test_a_job_is_what_pgqueuer_itself_would_have_made(database_url: str):
-    context.begin("r-1")
-    async with queue.open_database(database_url) as db, db.transaction() as connection:
-        await enqueue(connection, WRITE, Task(1))
-    plain = await asyncpg.connect(database_url)
-    payload, headers = msgspec.json.encode(Task(1)), {"request_id": "r-1"}
-    await make_queries(plain).enqueue("tests.write", payload, headers=headers)
-    await plain.close()
+    connection = await asyncpg.connect(database_url)
+    async with connection.transaction():
+        payload = msgspec.json.encode(Task(1))
+        await connection.fetch(put.sql, "tests.write", [payload], timedelta(), "r-1")
+        await make_queries(connection).enqueue("tests.write", payload, headers={"request_id": "r-1"})
+    await connection.close()
     ours, theirs = await queue.execute(database_url, f"{ROW} order by id")
     assert dict(ours) == dict(theirs)
     log = "select status::text, priority, entrypoint, traceback, aggregated from kit.pgqueuer_log order by id"

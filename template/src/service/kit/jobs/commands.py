@@ -9,7 +9,7 @@ import asyncpg
 import click
 import msgspec
 
-from service.kit.db import DatabaseError, connect, read_url
+from service.kit.db import DatabaseError, DatabaseOptions, connect
 from service.kit.edge import CommandError
 from service.kit.jobs.job import JobOptions
 from service.kit.server import cli, configure_logs, read_settings
@@ -161,12 +161,12 @@ def change(wiring: cli.Wiring, sql: str, ids: tuple[int, ...], every: bool, done
 def run[Result](wiring: cli.Wiring, work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
     """Return what `work` returns on a connection to the service's database."""
 
-    async def on_connection(url: str) -> Result:
-        async with connect(read_url(url), "service jobs") as connection:
+    async def on_connection(database: DatabaseOptions) -> Result:
+        async with connect(database, "service jobs") as connection:
             try:
                 return await work(connection)
             except asyncpg.UndefinedTableError as error:
                 raise DatabaseError(f"{error}: run `service migrate`.") from None
 
-    with wiring.open_database() as url:
-        return asyncio.run(on_connection(url))
+    with wiring.open_settings() as settings:
+        return asyncio.run(on_connection(settings.database))

@@ -32,7 +32,7 @@ class OffloadOptions(BaseModel, frozen=True):
 class Offload:
     """Runs calls beside the event loop. List it among the resources in app.py; handlers ask for it by its type.
 
-    Work that must survive the process, or outlast its request, belongs in a job. `imports` names modules that each
+    Work that must survive the process, or outlast its request, does not belong here. `imports` names modules that each
     computing process loads when it starts, before its first call.
     """
 

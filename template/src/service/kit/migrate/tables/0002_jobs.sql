@@ -1,6 +1,6 @@
 -- kit: updated by the template; applied files are never edited
 -- The queue of kit/jobs, by PgQueuer 1.6. Its own installer wrote what stands between the lines, for the schema `kit`:
--- tests/kit/jobs/test_tables.py compares. Its trigger is left out: it notifies the workers of each change, and PostgreSQL
+-- a test of the template compares. Its trigger is left out: it notifies the workers of each change, and PostgreSQL
 -- lets transactions that notify commit only one after the other. The workers look into the queue instead.
 
 -- `create schema if not exists` asks for the right to create one even where it exists.
