@@ -97,9 +97,9 @@ def tabulate(statements: Sequence[Statement], real: Mapping[str, Node]) -> list[
     width = max((len(statement.name) for statement in statements), default=0)
     lines = [f"{'statement':{width}}  {'cost':>12}  {'rows':>12}  {f'{"ran":>10}  ' if real else ''}indexes"]
     for it in statements:
-        cost, rows = (f"{it.plan.get('Total Cost'):,.2f}", f"{it.plan.rows:,}") if it.plan else ("", "")
+        cost, rows = (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
         node = real.get(it.name)
-        ran = f"{node.get('Actual Total Time'):.2f} ms" if node else "no sample"
+        ran = f"{node['Actual Total Time']:.2f} ms" if node else "no sample"
         ran = f"{ran:>10}  " if real else ""
         lines.append(f"{it.name:{width}}  {cost:>12}  {rows:>12}  {ran}{', '.join(it.indexes)}".rstrip())
         lines += [f"    {found}" for found in it.findings]
@@ -119,9 +119,9 @@ def to_json(it: Statement, node: Node | None) -> dict[str, object]:
     return {
         "name": it.name,
         "sql": it.query.sql,
-        "cost": it.plan and it.plan.get("Total Cost"),
-        "rows": it.plan and it.plan.rows,
+        "cost": it.plan and it.plan["Total Cost"],
+        "rows": it.plan and it.plan["Plan Rows"],
         "indexes": it.indexes,
         "findings": [found.__dict__ for found in it.findings],
-        "milliseconds": node and node.get("Actual Total Time"),
+        "milliseconds": node and node["Actual Total Time"],
     }

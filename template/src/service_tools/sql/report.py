@@ -40,8 +40,8 @@ def render(statements: Sequence[Statement], real: Mapping[str, Node]) -> str:
 
 def render_row(statement: Statement, node: Node | None) -> str:
     plan, name = statement.plan, escape(statement.name)
-    cells = [f"{plan.get('Total Cost'):,.2f}", f"{plan.rows:,}"] if plan else ["", ""]
-    cells += [f"{node.get('Actual Total Time'):.2f} ms" if node else "", escape(", ".join(statement.indexes))]
+    cells = [f"{plan['Total Cost']:,.2f}", f"{plan['Plan Rows']:,}"] if plan else ["", ""]
+    cells += [f"{node['Actual Total Time']:.2f} ms" if node else "", escape(", ".join(statement.indexes))]
     findings = escape(", ".join(found.rule for found in statement.findings))
     row = "".join(f"<td>{cell}</td>" for cell in cells)
     return f'<tr><td><a href="#{name}">{name}</a></td>{row}<td class="finding">{findings}</td></tr>'
