@@ -37,6 +37,7 @@ def test_the_plans_of_all_statements_are_listed_recorded_and_compared(project: P
     assert changed.returncode == 1
     assert "-gone.read_gone" in changed.stdout
     assert "service plans --record" in changed.stdout
+    assert run("plans", "orders.read_order", "--record", cwd=project).returncode == 2
     run("plans", "--record", cwd=project)
     assert not (project / "perf" / "plans" / "gone.txt").exists()
 
