@@ -9,7 +9,7 @@ from itertools import accumulate, count
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
+import httpx2
 
 from service_tools.perf.load import Call
 from service_tools.perf.scenario import FRESH, VALUE, Scenario, ScenarioError, Source, Step
@@ -70,7 +70,7 @@ class Writer:
 def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
     """Return what the values of a scenario are, from answers of the service. Raises `ScenarioError`."""
     taken: dict[str, list[object]] = {}
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         for name, source in scenario.values.items():
             pages = follow(client, Writer(scenario, taken, token), source)
             found = [value for page in pages for value in pick(page, source.take)]
@@ -81,10 +81,10 @@ def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
     return taken
 
 
-def follow(client: httpx.Client, writer: Writer, source: Source) -> Iterator[Any]:
+def follow(client: httpx2.Client, writer: Writer, source: Source) -> Iterator[Any]:
     """Yield the JSON of an answer, and of the pages that follow."""
     method, path, headers, body = writer.write(source)
-    headers |= {"accept-encoding": "identity"}  # httpx may read fewer encodings than clients do
+    headers |= {"accept-encoding": "identity"}  # httpx2 may read fewer encodings than clients do
     try:
         for _ in range(source.pages):
             response = client.request(method, path, headers=headers, content=body)
@@ -95,7 +95,7 @@ def follow(client: httpx.Client, writer: Writer, source: Source) -> Iterator[Any
             if "next" not in response.links:
                 return
             path = str(response.url.join(response.links["next"]["url"]))
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx2.HTTPError, ValueError) as error:
         raise ScenarioError(f"{source.request} has no answer that can be read: {error}") from None
 
 

@@ -5,7 +5,7 @@ from service_tools.scaffold import examples, source
 from service_tools.scaffold.fields import Column
 
 DEFAULTS = """\
-async def test_fields_that_are_not_given_have_defaults(client: httpx.AsyncClient):
+async def test_fields_that_are_not_given_have_defaults(client: httpx2.AsyncClient):
     required = {name: value for name, value in NEW.items() if name not in DEFAULTS}
     created = await client.post(PATH, json=required)
     assert created.status_code == 201, created.text
@@ -16,7 +16,7 @@ async def test_fields_that_are_not_given_have_defaults(client: httpx.AsyncClient
 
 UNIQUE = """\
 ${parametrize}
-async def test_a_value_that_another_row_has_conflicts(client: httpx.AsyncClient, field: str):
+async def test_a_value_that_another_row_has_conflicts(client: httpx2.AsyncClient, field: str):
     await create(client)
     response = await client.post(PATH, json=OTHER | {field: NEW[field]})
     assert response.status_code == 409
@@ -28,7 +28,7 @@ async def test_a_value_that_another_row_has_conflicts(client: httpx.AsyncClient,
 FILTERS = """\
 @pytest.mark.usefixtures("rows")
 ${parametrize}
-async def test_a_filter_holds_on_every_page(client: httpx.AsyncClient, field: str):
+async def test_a_filter_holds_on_every_page(client: httpx2.AsyncClient, field: str):
     everything = await walk(client, {"limit": 100})
     value = next(row[field] for row in everything if row[field] is not None)
     expected = [row for row in everything if row[field] == value]
@@ -39,7 +39,7 @@ async def test_a_filter_holds_on_every_page(client: httpx.AsyncClient, field: st
 """
 
 SECOND = """\
-async def test_a_second_filter_is_refused(client: httpx.AsyncClient):
+async def test_a_second_filter_is_refused(client: httpx2.AsyncClient):
     first, second = "${first}", "${second}"
     response = await client.get(PATH, params={first: str(NEW[first]), second: str(NEW[second])})
     assert response.status_code == 422

@@ -29,7 +29,7 @@ STANDARD = {
     "uuid4": "uuid",
 }
 OTHERS = {
-    "httpx": "",
+    "httpx2": "",
     "pytest": "",
     "pytest_asyncio": "",
     **dict.fromkeys(("Request", "Response", "Router", "get", "patch", "post"), "litestar"),
