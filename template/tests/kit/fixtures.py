@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 import structlog
@@ -135,7 +135,7 @@ def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient]:
+async def open_client(application: asgi.App) -> AsyncGenerator[httpx2.AsyncClient]:
     """Start an application in this process as a server would, and yield a client of it, with a token of development."""
     events: asyncio.Queue[asgi.Message] = asyncio.Queue()
     answers: asyncio.Queue[asgi.Message] = asyncio.Queue()
@@ -144,9 +144,9 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient
     )
     await events.put({"type": "lifespan.startup"})
     assert (await answers.get())["type"] == "lifespan.startup.complete"
-    transport = httpx.ASGITransport(application)
+    transport = httpx2.ASGITransport(application)
     headers = make_headers()
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test", headers=headers) as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test", headers=headers) as client:
         yield client
     await events.put({"type": "lifespan.shutdown"})
     assert (await answers.get())["type"] == "lifespan.shutdown.complete"
@@ -154,7 +154,7 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient
 
 
 @pytest_asyncio.fixture
-async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx.AsyncClient]:
+async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of the whole application, with an empty database and a budget of statements for each request."""
     statements.watch(monkeypatch)
     async with open_client(statements.limit(app.build(settings))) as client:

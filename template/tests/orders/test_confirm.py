@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 
 from service import app
@@ -27,20 +27,20 @@ def sent(monkeypatch: pytest.MonkeyPatch, database_url: str) -> list[Mail]:
     return mails
 
 
-async def test_an_order_is_confirmed_to_the_customer(client: httpx.AsyncClient, sent: list[Mail]):
+async def test_an_order_is_confirmed_to_the_customer(client: httpx2.AsyncClient, sent: list[Mail]):
     await create(client)
     await run_jobs(app.create_worker())
     assert [(mail.to, mail.subject) for mail in sent] == [("ada@example.com", "Your order SO-1")]
 
 
-async def test_a_request_sent_again_with_its_key_is_confirmed_once(client: httpx.AsyncClient, sent: list[Mail]):
+async def test_a_request_sent_again_with_its_key_is_confirmed_once(client: httpx2.AsyncClient, sent: list[Mail]):
     for _ in range(2):
         await client.post("/v1/orders", json=NEW, headers={"idempotency-key": "a-key-of-a-client"})
     await run_jobs(app.create_worker())
     assert len(sent) == 1
 
 
-async def test_an_order_that_is_rolled_back_is_not_confirmed(client: httpx.AsyncClient, sent: list[Mail]):
+async def test_an_order_that_is_rolled_back_is_not_confirmed(client: httpx2.AsyncClient, sent: list[Mail]):
     await create(client)
     assert (await client.post("/v1/orders", json=NEW)).status_code == 409
     await run_jobs(app.create_worker())
@@ -48,7 +48,7 @@ async def test_an_order_that_is_rolled_back_is_not_confirmed(client: httpx.Async
 
 
 async def test_a_job_that_runs_again_sends_nothing_twice(
-    client: httpx.AsyncClient, sent: list[Mail], settings: Settings
+    client: httpx2.AsyncClient, sent: list[Mail], settings: Settings
 ):
     order = await create(client)
     account = "development"

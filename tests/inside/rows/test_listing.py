@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from msgspec import Struct
@@ -97,7 +97,7 @@ async def test_each_declared_set_of_filters_is_listed_and_exported_in_both_direc
     for owner in ("ada", "grace"):
         assert await walk(db, where, owner) == expect(where, owner)
     export = Exports(db).stream(notes, where, "ada", name="notes", form="csv")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(export), base_url="http://service.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(export), base_url="http://service.test") as client:
         lines = (await client.get("/")).text.splitlines()
     assert lines[0] == "number,colour,done,created_at"
     assert [int(line.partition(",")[0]) for line in lines[1:]] == expect(where)

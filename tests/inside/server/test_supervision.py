@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from inside import stand_in
 from inside.stand_in import Server, wait_for
@@ -43,8 +43,8 @@ def count_requests(server: Server) -> float:
 def serve_one(server: Server) -> bool:
     """Return whether a request on a new connection is answered. One that the dead worker had taken is lost."""
     try:
-        return httpx.get(f"{server.url}/work").status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(f"{server.url}/work").status_code == 200
+    except httpx2.TransportError:
         return False
 
 
@@ -65,7 +65,7 @@ def test_a_service_whose_workers_keep_ending_goes_on_and_says_so(tmp_path: Path)
         assert served
         wait_for(lambda: server.read_metric("service_workers") == 2, 15)
         wait_for(lambda: serve_one(server))
-        wait_for(lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz").status_code == 200)
         assert server.process.poll() is None
         pauses = re.findall(r'"seconds_to_next":([0-9.]+)', server.output)
         assert [float(pause) for pause in pauses] == [0.25, 0.5, 1.0]
@@ -73,8 +73,8 @@ def test_a_service_whose_workers_keep_ending_goes_on_and_says_so(tmp_path: Path)
 
 def is_unready(server: Server) -> bool:
     try:
-        answer = httpx.get(f"{server.url}/readyz")
-    except httpx.TransportError:
+        answer = httpx2.get(f"{server.url}/readyz")
+    except httpx2.TransportError:
         return False
     return answer.status_code == 503 and "keep ending" in answer.json()["detail"]
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from service_tools.dev import embedded
@@ -58,8 +58,8 @@ def wait_for(text: str, project: Path) -> None:
 def read_health(port: int) -> dict[str, str]:
     """Return what /livez answers, or nothing while nobody answers."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=1).json()
-    except httpx.TransportError:
+        return httpx2.get(f"http://127.0.0.1:{port}/livez", timeout=1).json()
+    except httpx2.TransportError:
         return {}
 
 
@@ -81,8 +81,8 @@ def test_it_prints_a_curl_that_works_and_ctrl_c_stops_all_of_it(project: Path):
         assert curl
         answer = subprocess.run(shlex.split(curl[0] + " --fail"), check=False, capture_output=True)
         assert answer.returncode == 0, "it says that it is ready before it answers"
-        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-        assert httpx.get(f"http://127.0.0.1:{port}/docs").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/docs").status_code == 200
         assert find_servers(project / ".postgres")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         assert process.wait(15) == 0
@@ -184,7 +184,7 @@ def test_a_new_migration_is_taken_up_and_a_broken_one_outlived(project: Path):
         (migrations / "9000_later.sql").write_text("select 1")
         wait_for("Applied 9000_later.sql", project)
         wait_until_live(process, f"http://127.0.0.1:{port}")
-        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
 
 
 def test_with_a_database_url_it_uses_that_database_and_adds_no_rows(project: Path, database_url: str):

@@ -6,7 +6,7 @@ import pytest
 from service.settings import Settings
 from service_tools.dev import credentials
 from service_tools.perf import runs, scenario
-from service_tools.perf.runs import Plan, Target
+from service_tools.perf.runs import Target
 
 from tests.kit.processes import find_port, run, start, wait_until_live
 
@@ -54,8 +54,7 @@ def test_a_service_is_started_and_measured_and_a_budget_that_is_not_met_fails_a_
 
 def test_each_step_goes_alone_at_full_speed_over_some_connections(target: Target, tmp_path: Path):
     (tmp_path / "ping.toml").write_text(PING)
-    plan = Plan(rate=1, seconds=0.2, connections=2)
-    measured = runs.run("ping", scenario.read(tmp_path / "ping.toml"), target, plan)
+    measured = runs.run("ping", scenario.read(tmp_path / "ping.toml"), target, rate=1, seconds=0.2, connections=2)
     assert [row.step for row in measured.rows] == ["ping", "miss"]
     assert min(row.requests for row in measured.rows) > 2
     assert measured.exceeded == []

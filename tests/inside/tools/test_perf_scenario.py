@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 from service_tools.perf import requests, scenario
-from service_tools.perf.requests import Values, write_escaped, write_plain, write_quoted
+from service_tools.perf.requests import write_escaped, write_quoted
 from service_tools.perf.scenario import FRESH, Scenario, ScenarioError, Step
 
 STEP = '[[steps]]\nname = "read"\nrequest = "GET /v1/carts/${id}"\n'
+EMPTY = Scenario([Step("read", "GET /")])
 VALUE = '[values]\nid = {request = "GET /v1/carts", take = "data.id"}\n'
 
 
@@ -43,16 +44,16 @@ def test_a_scenario_that_cannot_be_run_is_refused_with_its_place(tmp_path: Path,
 
 
 def test_fresh_values_never_come_twice():
-    values = Values({}, write_plain)
+    writer = requests.Writer(EMPTY, {})
     for name in FRESH:
-        assert len({values[name] for _ in range(1000)}) == 1000, name
+        assert len({writer.choose(name) for _ in range(1000)}) == 1000, name
 
 
 def test_values_are_written_for_the_place_where_they_stand():
-    taken: dict[str, list[object]] = {"name": ['a"b &'], "open": [True]}
-    assert Values(taken, write_quoted)["name"] == "a%22b%20%26"
-    assert Values(taken, write_escaped)["name"] == 'a\\"b &'
-    assert Values(taken, write_quoted)["open"] == "true"
+    writer = requests.Writer(EMPTY, {"name": ['a"b &'], "open": [True]})
+    assert writer.fill("${name}", write_quoted) == "a%22b%20%26"
+    assert writer.fill("${name} for $$5", write_escaped) == 'a\\"b & for $5'
+    assert writer.fill("${open}", write_quoted) == "true"
 
 
 def test_what_is_at_a_path_is_taken_of_every_row():

@@ -37,8 +37,19 @@ def test_the_plans_of_all_statements_are_listed_recorded_and_compared(project: P
     assert changed.returncode == 1
     assert "-gone.read_gone" in changed.stdout
     assert "service plans --record" in changed.stdout
+    assert run("plans", "orders.read_order", "--record", cwd=project).returncode == 2
     run("plans", "--record", cwd=project)
     assert not (project / "perf" / "plans" / "gone.txt").exists()
+
+
+def test_a_report_makes_its_folder_or_says_why_not(project: Path):
+    done = run("plans", "--html", "reports/plans.html", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "orders.read_order" in (project / "reports/plans.html").read_text()
+    refused = run("plans", "--html", "migrations/0001_orders.sql/plans.html", cwd=project)
+    assert refused.returncode == 1
+    assert "Error: Cannot write migrations/0001_orders.sql/plans.html" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_an_unknown_statement_is_refused_with_those_there_are(project: Path):
@@ -86,7 +97,7 @@ async def test_a_statement_is_run_with_its_sample_and_rolled_back(database_url: 
     assert await plans.run(connection, Query("select $1::int", int, sample="select id from notes")) is None
     node = await plans.run(connection, insert)
     assert node is not None
-    assert node.kind == "ModifyTable"
+    assert node["Node Type"] == "ModifyTable"
     assert "ms" in plans.compare(node)
     assert await connection.fetchval("select count(*) from notes") == 0
     await connection.close()
@@ -104,9 +115,7 @@ async def test_the_report_shows_every_statement_and_escapes_what_it_shows(databa
 
 
 def test_recorded_plans_leave_out_what_changes_from_machine_to_machine(tmp_path: Path):
-    node = plans.read(
-        {"Node Type": "Index Scan", "Index Name": "i", "Relation Name": "t", "Total Cost": 1.5, "Plan Rows": 3}
-    )
+    node = {"Node Type": "Index Scan", "Index Name": "i", "Relation Name": "t", "Total Cost": 1.5, "Plan Rows": 3}
     written = records.write([Statement("notes.read_note", Query("select 1", int), node, [])], tmp_path)
     assert [path.read_text() for path in written] == ["notes.read_note\n  Index Scan i on t\n"]
 

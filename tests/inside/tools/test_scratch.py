@@ -17,7 +17,7 @@ create trigger cars_refuse before insert on cars for each row execute function r
 
 async def expect_rows(connection: asyncpg.Connection, sql: str) -> int | None:
     plan = await plans.explain(connection, sql)
-    return plan.rows if plan else None
+    return plan["Plan Rows"] if plan else None
 
 
 async def test_tables_seem_as_large_as_declared_and_stay_empty_and_whole(empty_database_url: str):

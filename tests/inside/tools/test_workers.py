@@ -3,7 +3,7 @@
 import time
 from contextlib import suppress
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from service_tools.dev.commands import run_beside
@@ -26,8 +26,8 @@ def wait_until_live(port: int) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/livez", timeout=1)
-        except httpx.TransportError:
+            httpx2.get(f"http://127.0.0.1:{port}/livez", timeout=1)
+        except httpx2.TransportError:
             time.sleep(0.05)
         else:
             return

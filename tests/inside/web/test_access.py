@@ -1,6 +1,6 @@
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from pydantic import SecretStr
 from service import app
@@ -45,7 +45,7 @@ def build(routes: Routes, auth: Auth | None) -> Edge:
     return Edge(web.build([Slice(routes)], auth=auth))
 
 
-async def ask(routes: Routes, path: str, token: str | None, method: str = "GET") -> httpx.Response:
+async def ask(routes: Routes, path: str, token: str | None, method: str = "GET") -> httpx2.Response:
     async with open_client(build(routes, Auth(OPTIONS))) as client:
         client.headers.pop("Authorization", None)
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -131,8 +131,8 @@ async def test_what_nobody_decided_is_refused_where_it_is_dispatched():
     endpoint.apps["GET"] = None, PlainTextResponse("hello")
     async with open_client(Edge(web.build([]))):
         pass
-    transport = httpx.ASGITransport(Edge(endpoint))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    transport = httpx2.ASGITransport(Edge(endpoint))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
         response = await client.get("/me", headers={"authorization": f"Bearer {OPTIONS.sign('ada')}"})
     assert response.status_code == 403
 

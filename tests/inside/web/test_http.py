@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 from msgspec import Struct
 from service.kit.web import PUBLIC, Caller, Routes, Slice, build
@@ -41,7 +41,7 @@ def make_slice(function: Any, path: str = "/{number:int}") -> Slice:
 async def test_a_request_stays_in_the_thread_of_the_event_loop(path: str, provide: list[object]):
     asyncio.get_running_loop().set_default_executor(NoThreads(1))
     app = build([make_slice(read_thing)], provide=provide)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service.test") as client:
         answer = (await client.get(path)).json()
     assert (answer["number"], answer["shop"]) == (1, "corner shop")
 

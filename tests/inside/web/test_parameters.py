@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-import httpx
+import httpx2
 import pytest
 from msgspec import Meta, Struct
 from service.kit import web
@@ -38,7 +38,7 @@ async def create_thing(name: str) -> None:
     """Do nothing."""
 
 
-async def ask(method: str, query: str = "") -> httpx.Response:
+async def ask(method: str, query: str = "") -> httpx2.Response:
     async with open_client(Edge(web.build([Slice(routes)]))) as client:
         return await client.request(method, f"/things?{query}")
 

@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 import pytest
 from msgspec import Struct
 from service import NAME
@@ -111,13 +111,13 @@ async def wait_in_vain() -> None:
 
 class Answer(NamedTuple):
     status: int
-    headers: httpx.Headers
+    headers: httpx2.Headers
     content: bytes
 
 
 async def ask(path: str, method: str = "GET", docs: str = "") -> Answer:
-    transport = httpx.ASGITransport(Edge(build([Slice(routes)], docs=docs)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    transport = httpx2.ASGITransport(Edge(build([Slice(routes)], docs=docs)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
         response = await client.request(method, path)
     return Answer(response.status_code, response.headers, response.content)
 
@@ -184,7 +184,7 @@ async def test_a_path_beyond_measure_is_refused():
 
 async def test_whatever_is_returned_can_be_described():
     answer = await ask("/openapi.json", docs=NAME)
-    description = httpx.Response(200, content=answer.content).json()
+    description = httpx2.Response(200, content=answer.content).json()
     assert len(description["paths"]) == len(list(routes))
     assert description["paths"]["/cookie"]["get"]["responses"]["200"]["content"] == {"*/*": {}}
     assert description["paths"]["/page"]["get"]["responses"]["200"]["content"].keys() == {"application/json"}

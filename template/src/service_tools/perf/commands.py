@@ -60,10 +60,10 @@ def perf(
         from service_tools.perf import report, runs, scenario
     except ImportError as error:
         raise click.ClickException(f"{error.name} is not installed: run `uv sync`.") from None
-    chosen, plan, reports = scenario.find(names), runs.Plan(rate, seconds, connections), []
+    chosen, reports = scenario.find(names), []
     with provide(wiring, url, rows, token) as target:
         for name, described in chosen.items():
-            reports.append(runs.run(name, described, target, plan))
+            reports.append(runs.run(name, described, target, rate, seconds, connections))
             if not as_json:
                 click.echo("\n".join(report.draw(reports[-1])))
     if as_json:

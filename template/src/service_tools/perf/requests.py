@@ -5,26 +5,19 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
 from itertools import accumulate, count
-from string import Template
 from typing import Any
 from urllib.parse import quote, urlsplit
-from uuid import uuid4
 
-import httpx
+import httpx2
 
 from service_tools.perf.load import Call
-from service_tools.perf.scenario import FRESH, Scenario, ScenarioError, Source, Step
+from service_tools.perf.scenario import FRESH, VALUE, Scenario, ScenarioError, Source, Step
 
 HEADERS = {"accept": "application/json", "accept-encoding": "gzip, br, zstd", "user-agent": "service perf"}
 """What clients send, and so what they cause: answers are compressed as for them."""
 
-FIRST_DAY, DAYS = 1_000_001, 2_650_000
-"""Days from the year 2738 on: sample rows count theirs from the year 1."""
-
 type Taken = Mapping[str, list[object]]
-type Form = Callable[[object], str]
 
 
 def write_plain(value: object) -> str:
@@ -42,55 +35,42 @@ def write_escaped(value: object) -> str:
     return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
 
 
-class Values(dict[str, str]):
-    """Values by name for a template: fresh, or drawn from those `taken` from the service, written in a `form`."""
-
-    def __init__(self, taken: Taken, form: Form) -> None:
-        self.taken, self.form, self.draw = taken, form, random.Random(0)
-        # Microseconds, so that a later run has others. Less than 2^53, and so exact in JSON, until the year 2255.
-        self.numbers = count(time.time_ns() // 1000)
-
-    def __missing__(self, name: str) -> str:
-        found = self.taken.get(name)
-        return self.form(self.draw.choice(found) if found else make_fresh(name, next(self.numbers)))
-
-
-def make_fresh(name: str, number: int) -> object:
-    """Return a value that no row has, from a number that no call had before. Days repeat after 2.6 million."""
-    match name:
-        case "number":
-            return number
-        case "decimal":
-            return f"{number // 1_000_000}.{number % 1_000_000:06}"
-        case "day":
-            return date.fromordinal(FIRST_DAY + number % DAYS).isoformat()
-        case "moment":
-            return datetime.fromtimestamp(number / 1_000_000, UTC).isoformat()
-    return str(uuid4())
-
-
 class Writer:
-    """Fills in the templates of a scenario. A header whose value is not taken yet is left out."""
+    """Writes requests with taken or fresh values. A header is left out until its value is taken."""
 
     def __init__(self, scenario: Scenario, taken: Taken, token: str | None = None) -> None:
-        self.in_url, self.in_body = Values(taken, write_quoted), Values(taken, write_escaped)
-        in_header, known = Values(taken, write_plain), taken.keys() | set(FRESH)
+        self.taken, self.draw = taken, random.Random(0)
+        # Microseconds, so that a later run has others. Less than 2^53, and so exact in JSON, until the year 2255.
+        self.numbers = count(time.time_ns() // 1000)
         bearer = {"authorization": f"Bearer {token}"} if token else {}
-        headers = {name: Template(text) for name, text in (HEADERS | bearer | dict(scenario.headers)).items()}
-        filled = {name: text for name, text in headers.items() if known.issuperset(text.get_identifiers())}
-        self.headers = {name: text.substitute(in_header) for name, text in filled.items()}
+        known = {"", *taken, *FRESH}
+        headers = HEADERS | bearer | dict(scenario.headers)
+        self.headers = {
+            name: self.fill(text, write_plain)
+            for name, text in headers.items()
+            if known.issuperset(VALUE.findall(text))
+        }
+
+    def choose(self, name: str) -> object:
+        """Return one of the values taken under a name, or a fresh one."""
+        found = self.taken.get(name)
+        return self.draw.choice(found) if found else FRESH[name](next(self.numbers))
+
+    def fill(self, text: str, form: Callable[[object], str]) -> str:
+        """Return a text with its values, each written in a form."""
+        return VALUE.sub(lambda found: form(self.choose(found[1])) if found[1] else "$", text)
 
     def write(self, request: Step | Source) -> tuple[str, str, dict[str, str], bytes]:
         """Return method, path, headers and body of a request."""
-        method, _, path = Template(request.request).substitute(self.in_url).partition(" ")
-        body = Template(request.body).substitute(self.in_body).encode()
+        method, _, path = self.fill(request.request, write_quoted).partition(" ")
+        body = self.fill(request.body, write_escaped).encode()
         return method, path, self.headers | ({"content-type": "application/json"} if body else {}), body
 
 
 def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
     """Return what the values of a scenario are, from answers of the service. Raises `ScenarioError`."""
     taken: dict[str, list[object]] = {}
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         for name, source in scenario.values.items():
             pages = follow(client, Writer(scenario, taken, token), source)
             found = [value for page in pages for value in pick(page, source.take)]
@@ -101,10 +81,10 @@ def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
     return taken
 
 
-def follow(client: httpx.Client, writer: Writer, source: Source) -> Iterator[Any]:
+def follow(client: httpx2.Client, writer: Writer, source: Source) -> Iterator[Any]:
     """Yield the JSON of an answer, and of the pages that follow."""
     method, path, headers, body = writer.write(source)
-    headers |= {"accept-encoding": "identity"}  # httpx may read fewer encodings than clients do
+    headers |= {"accept-encoding": "identity"}  # httpx2 may read fewer encodings than clients do
     try:
         for _ in range(source.pages):
             response = client.request(method, path, headers=headers, content=body)
@@ -115,7 +95,7 @@ def follow(client: httpx.Client, writer: Writer, source: Source) -> Iterator[Any
             if "next" not in response.links:
                 return
             path = str(response.url.join(response.links["next"]["url"]))
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx2.HTTPError, ValueError) as error:
         raise ScenarioError(f"{source.request} has no answer that can be read: {error}") from None
 
 

@@ -20,8 +20,8 @@ import psutil
 from service.kit import PACKAGE
 from service_tools.dev.commands import is_ready
 from service_tools.perf import load, report, requests
-from service_tools.perf.load import Call, Record, Sample
-from service_tools.perf.report import ALL, Report
+from service_tools.perf.load import Record, Sample
+from service_tools.perf.report import ALL, Report, Row
 from service_tools.perf.scenario import Scenario, ScenarioError
 
 STARTING, STOPPING = 20, 15
@@ -29,34 +29,13 @@ WARM_UP = 1.0
 """Seconds before a measurement, or as many as that has: connections are opened and statements prepared."""
 
 type Send = Callable[[float, Record], Awaitable[None]]
-"""Makes load for some seconds."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What load to make: the mix at `rate` requests a second, or each step alone, at full speed over `connections`."""
-
-    rate: float
-    seconds: float
-    connections: int | None = None
-
-    def __str__(self) -> str:
-        if self.connections is None:
-            return f"{self.rate:g} requests a second for {self.seconds:g} s, evenly spaced"
-        return f"each step for {self.seconds:g} s, at full speed over {self.connections} connections"
-
-    def send(self, url: str, calls: Iterator[Call]) -> Send:
-        """Return what makes this load for some seconds."""
-        if self.connections is None:
-            return partial(load.at_rate, url, calls, self.rate)
-        return partial(load.over_connections, url, calls, self.connections)
 
 
 @dataclass(frozen=True)
 class Measured:
     """The samples of a load, its seconds, and the processor time that it took of the service and of ourselves."""
 
-    title: str
+    step: str
     samples: Sequence[Sample]
     seconds: float
     cpu: float | None
@@ -113,56 +92,64 @@ def start(token: str | None = None) -> Generator[Target]:
                 process.kill()
 
 
-def run(name: str, scenario: Scenario, target: Target, plan: Plan) -> Report:
-    """Return the report of one run: of all steps together at a rate, or else of one after another."""
-    steps, paced = scenario.steps, plan.connections is None
-    writer = requests.Writer(scenario, requests.take(target.url, scenario, target.token), target.token)
-    groups = {ALL: steps} if paced else {step.name: [step] for step in steps}
-    loads = {title: plan.send(target.url, requests.mix(group, writer, target.url)) for title, group in groups.items()}
-    parts = load.run(measure_all(loads, target, plan.seconds))
+def run(
+    name: str, scenario: Scenario, target: Target, rate: float, seconds: float, connections: int | None = None
+) -> Report:
+    """Send all steps together at a rate, or each one alone at full speed over some connections."""
+    steps, url = scenario.steps, target.url
+    writer = requests.Writer(scenario, requests.take(url, scenario, target.token), target.token)
     expected = {step.name: step.expect for step in steps}
-    rows = []
-    if paced:  # the processor time of a request is known only of all steps together
-        by_step = {step.name: [sample for sample in parts[0].samples if sample.step == step.name] for step in steps}
-        rows = [report.summarise(step, expected, found, parts[0].seconds, None) for step, found in by_step.items()]
-    rows += [report.summarise(part.title, expected, part.samples, part.seconds, part.cpu) for part in parts]
+    if connections:
+        described = f"each step for {seconds:g} s, at full speed over {connections} connections"
+        mixes = {step.name: requests.mix([step], writer, url) for step in steps}
+        loads = {step: partial(load.over_connections, url, mix, connections) for step, mix in mixes.items()}
+    else:
+        described = f"{rate:g} requests a second for {seconds:g} s, evenly spaced"
+        loads = {ALL: partial(load.at_rate, url, requests.mix(steps, writer, url), rate)}
+    parts = load.run(measure_all(loads, target, seconds))
+    rows = [report.summarise(part.step, expected, part.samples, part.seconds, part.cpu) for part in parts]
+    if not connections:  # the processor time of a request is known only of all steps together
+        rows = [*summarise_steps(parts[0], expected), *rows]
     samples = [sample for part in parts for sample in part.samples]
     return Report(
         scenario=name,
-        load=str(plan),
+        load=described,
         rows=rows,
-        paced=paced,
-        late_ms=report.rank(sorted(sample.late * 1000 for sample in samples), 0.99) if paced else 0,
+        paced=not connections,
+        late_ms=0 if connections else report.rank(sorted(sample.late * 1000 for sample in samples), 0.99),
         own_cpu_us=sum(part.own_cpu for part in parts) / len(samples) * 1e6,
         memory_mb=target.read_memory(),
-        exceeded=list(report.find_exceeded(steps, rows, paced)),
+        exceeded=list(report.find_exceeded(steps, rows, paced=not connections)),
     )
 
 
+def summarise_steps(mixed: Measured, expected: Mapping[str, int]) -> Iterator[Row]:
+    for step in expected:
+        samples = [sample for sample in mixed.samples if sample.step == step]
+        yield report.summarise(step, expected, samples, mixed.seconds, None)
+
+
 async def measure_all(loads: Mapping[str, Send], target: Target, seconds: float) -> list[Measured]:
-    return [await measure(title, send, target, seconds) for title, send in loads.items()]
+    return [await measure(step, send, target, seconds) for step, send in loads.items()]
 
 
-async def measure(title: str, send: Send, target: Target, seconds: float) -> Measured:
+async def measure(step: str, send: Send, target: Target, seconds: float) -> Measured:
     """Return what is measured of a load, after a warm-up."""
     await send(min(WARM_UP, seconds), lambda _: None)
     samples: list[Sample] = []
     began, own, before = perf_counter(), process_time(), target.read_cpu()
-    progress = asyncio.ensure_future(show_progress(title, seconds, samples))
+    progress = asyncio.ensure_future(show_progress(step, seconds, samples))
     await send(seconds, samples.append)
     progress.cancel()
     after = target.read_cpu()
     spent = None if before is None or after is None else after - before
-    return Measured(title, samples, perf_counter() - began, spent, process_time() - own)
+    return Measured(step, samples, perf_counter() - began, spent, process_time() - own)
 
 
-async def show_progress(title: str, seconds: float, samples: Sequence[Sample]) -> None:
+async def show_progress(step: str, seconds: float, samples: Sequence[Sample]) -> None:
     """Tell a person at a terminal how far it is, twice a second, in one line."""
     began = perf_counter()
-    try:
-        while sys.stderr.isatty():
-            elapsed = min(perf_counter() - began, seconds)
-            click.echo(f"\r{title}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers ", nl=False, err=True)
-            await asyncio.sleep(0.5)
-    finally:
-        click.echo("\r\033[K" if sys.stderr.isatty() else "", nl=False, err=True)
+    while sys.stderr.isatty():
+        elapsed = min(perf_counter() - began, seconds)
+        click.echo(f"\r{step}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers\033[K\r", nl=False, err=True)
+        await asyncio.sleep(0.5)

@@ -3,10 +3,11 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
-from string import Template
 from typing import Annotated
+from uuid import uuid4
 
 import msgspec
 from msgspec import Meta
@@ -14,8 +15,20 @@ from msgspec import Meta
 from service.kit.edge import CommandError
 
 FOLDER = Path("perf/scenarios")
-FRESH = ("day", "decimal", "moment", "number", "uuid")
-"""Names that stand for values that no row has yet."""
+VALUE = re.compile(r"\$(?:\$|\{(\w+)\})")
+"""What stands for a value in a text, `${name}`; or `$$`, which stands for a dollar sign."""
+
+FIRST_DAY, DAYS = 1_000_001, 2_650_000
+"""Days from the year 2738 on, which repeat after as many: sample rows count theirs from the year 1."""
+
+FRESH: Mapping[str, Callable[[int], object]] = {
+    "day": lambda number: date.fromordinal(FIRST_DAY + number % DAYS).isoformat(),
+    "decimal": lambda number: f"{number // 1_000_000}.{number % 1_000_000:06}",
+    "moment": lambda number: datetime.fromtimestamp(number / 1_000_000, UTC).isoformat(),
+    "number": int,
+    "uuid": lambda _: str(uuid4()),
+}
+"""Makes a value that no row has yet, from a number that no call had before."""
 
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -98,9 +111,8 @@ def find_faults(scenario: Scenario) -> Iterator[str]:
 
 def find_unknown(place: str, text: str, known: set[str]) -> Iterator[str]:
     """Yield the names in a text that stand for nothing."""
-    template = Template(text)
-    if not template.is_valid():
+    if "$" in VALUE.sub("", text):
         yield f"{place}: a dollar sign that begins no ${{name}} is written $$"
-    for name in template.get_identifiers():
-        if name not in known:
+    for name in VALUE.findall(text):
+        if name and name not in known:
             yield f"{place}: ${{{name}}} is not known here; there are {', '.join(sorted(known))}"

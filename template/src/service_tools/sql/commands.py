@@ -4,7 +4,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from service_tools.dev import embedded
 from service_tools.sql import budgets, contract, plans, records, report, scratch
 from service_tools.sql.contract import Statement
 from service_tools.sql.plans import Node
+
+ADVICE = "If this is meant, record it: service plans --record"
 
 
 @click.command(name="plans")
@@ -33,6 +35,8 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool, html:
     Whatever breaks the SQL contract, and so fails the suite, is listed below its statement. `--analyze` runs them on
     the rows of `service dev`, or of DATABASE_URL, and rolls back what they change.
     """
+    if name and (record or check):
+        raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
     with embedded.run() as server:
         statements = select(asyncio.run(plan(server)), name)
         real = asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
@@ -40,13 +44,15 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool, html:
         for path in records.write(statements):
             click.echo(f"Recorded {path}")
     elif check:
-        fail_on(records.compare(statements))
+        difference = records.compare(statements)
+        click.echo("\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."]))
+        raise SystemExit(1 if difference else 0)
     elif html:
         save(html, report.render(statements, real))
     elif as_json:
-        click.echo(json.dumps([to_json(statement, real.get(statement.name)) for statement in statements], indent=2))
+        click.echo(json.dumps([report.to_json(statement, real) for statement in statements], indent=2))
     else:
-        click.echo("\n".join(tell(statements[0], real) if name else tabulate(statements, real)))
+        click.echo("\n".join(report.describe(statements[0], real) if name else report.tabulate(statements, real)))
 
 
 async def plan(server: str, beginning: str = "") -> list[Statement]:
@@ -75,13 +81,6 @@ def select(statements: list[Statement], name: str | None) -> list[Statement]:
     return chosen
 
 
-def fail_on(difference: Sequence[str]) -> None:
-    if difference:
-        click.echo("\n".join([*difference, "If this is meant, record it: service plans --record"]))
-        raise SystemExit(1)
-    click.echo("Every plan is as recorded.")
-
-
 def save(path: Path, page: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,38 +88,3 @@ def save(path: Path, page: str) -> None:
     except OSError as error:
         raise click.ClickException(f"Cannot write {path}: {error.strerror}.") from None
     click.echo(f"Open {path.absolute().as_uri()}")
-
-
-def tabulate(statements: Sequence[Statement], real: Mapping[str, Node]) -> list[str]:
-    """Return the lines of a table of all statements."""
-    width = max((len(statement.name) for statement in statements), default=0)
-    lines = [f"{'statement':{width}}  {'cost':>12}  {'rows':>12}  {f'{"ran":>10}  ' if real else ''}indexes"]
-    for it in statements:
-        cost, rows = (f"{it.plan.get('Total Cost'):,.2f}", f"{it.plan.rows:,}") if it.plan else ("", "")
-        node = real.get(it.name)
-        ran = f"{node.get('Actual Total Time'):.2f} ms" if node else "no sample"
-        ran = f"{ran:>10}  " if real else ""
-        lines.append(f"{it.name:{width}}  {cost:>12}  {rows:>12}  {ran}{', '.join(it.indexes)}".rstrip())
-        lines += [f"    {found}" for found in it.findings]
-    return lines
-
-
-def tell(it: Statement, real: Mapping[str, Node]) -> list[str]:
-    """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
-    lines = [it.query.sql, "", *(plans.draw(it.plan, numbers=True) if it.plan else ["It has no plan."])]
-    lines += ["", *map(str, it.findings)]
-    if node := real.get(it.name):
-        lines += ["", "On the development database:", *plans.draw(node, numbers=True)]
-    return lines
-
-
-def to_json(it: Statement, node: Node | None) -> dict[str, object]:
-    return {
-        "name": it.name,
-        "sql": it.query.sql,
-        "cost": it.plan and it.plan.get("Total Cost"),
-        "rows": it.plan and it.plan.rows,
-        "indexes": it.indexes,
-        "findings": [found.__dict__ for found in it.findings],
-        "milliseconds": node and node.get("Actual Total Time"),
-    }

@@ -19,6 +19,7 @@ from service_tools.sql.schema import Schema
 MOST_SORTED = 1_000
 """Rows that may be sorted for one request: ten of the largest pages."""
 
+UNIONS = ("Append", "Merge Append")
 STAR = re.compile(r"(?:\bselect|\breturning|,)\s+(?:distinct\s+)?(?:\w+\.)?\*", re.IGNORECASE)
 LITERALS = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 SESSION = {
@@ -61,8 +62,8 @@ class Statement:
     @property
     def indexes(self) -> list[str]:
         """The indexes that the plan uses."""
-        nodes = self.plan.walk() if self.plan else ()
-        return sorted({node.get("Index Name") for node, _ in nodes if node.get("Index Name")})
+        nodes = plans.walk(self.plan) if self.plan else ()
+        return sorted({node["Index Name"] for node, _ in nodes if "Index Name" in node})
 
 
 async def check_all(
@@ -134,13 +135,13 @@ def check_columns(query: Query, columns: list[tuple[str, str]], nullable: list[b
 
 def check_scans(plan: Node, known: Schema) -> Iterator[Finding]:
     """Refuse to read a large table whole, or to read rows that a filter then discards."""
-    for node, above in plan.walk():
-        if not node.kind.endswith("Scan") or not known.is_large(node):
+    for node, above in plans.walk(plan):
+        if not node["Node Type"].endswith("Scan") or not known.is_large(node):
             continue
         table, condition = node.get("Relation Name"), node.get("Filter")
-        stops_early = above and above[-1].kind == "Limit"
-        reads_all = node.kind.startswith("Index") and not node.get("Index Cond") and not stops_early
-        if node.kind == "Seq Scan" or reads_all:
+        stops_early = above and above[-1]["Node Type"] == "Limit"
+        reads_all = node["Node Type"].startswith("Index") and not node.get("Index Cond") and not stops_early
+        if node["Node Type"] == "Seq Scan" or reads_all:
             served = condition or "the join, or the order and the limit of the statement"
             yield Finding("scan", f"it reads the whole table {table}", f"Add an index for: {served}.")
         elif condition and not known.finds_one_row(node):
@@ -150,24 +151,22 @@ def check_scans(plan: Node, known: Schema) -> Iterator[Finding]:
 
 def check_sorts(plan: Node) -> Iterator[Finding]:
     """Refuse to sort more rows than some pages: an index has them in order already."""
-    for node, _ in plan.walk():
-        if node.kind in ("Sort", "Incremental Sort") and node.rows > MOST_SORTED:
+    for node, _ in plans.walk(plan):
+        if node["Node Type"] in ("Sort", "Incremental Sort") and node["Plan Rows"] > MOST_SORTED:
             key = ", ".join(node.get("Sort Key") or [])
-            yield Finding("sort", f"it sorts about {node.rows:,} rows by {key}", f"Add an index on ({key}).")
+            yield Finding("sort", f"it sorts about {node['Plan Rows']:,} rows by {key}", f"Add an index on ({key}).")
 
 
 def check_bound(plan: Node, returns: bool, known: Schema) -> Iterator[Finding]:
-    """Refuse a result that grows with the table: look at the steps down to the first that has several inputs."""
-    node = plan
-    while returns and plan.rows > 1 and not is_bound(node, known):
-        if len(node.inputs) != 1:
-            fix = "Add a limit, or look rows up by a unique key; an export says excused={'unbounded': 'it streams'}."
-            yield Finding("unbounded", f"nothing limits its result, about {plan.rows:,} rows", fix)
-            return
-        node = node.inputs[0]
+    """Refuse a result that grows with the table."""
+    if returns and plan["Plan Rows"] > 1 and not is_bound(plan, known):
+        fix = "Add a limit, or look rows up by a unique key; an export says excused={'unbounded': 'it streams'}."
+        yield Finding("unbounded", f"nothing limits its result, about {plan['Plan Rows']:,} rows", fix)
 
 
 def is_bound(node: Node, known: Schema) -> bool:
-    """Return whether a step returns few rows, however large the tables are."""
-    plain = node.kind == "Aggregate" and node.get("Strategy") == "Plain"
-    return plain or node.kind == "Limit" or known.finds_one_row(node)
+    """Return whether a step returns few rows, however large the tables are, or all that feed it do; a join may not."""
+    steps, kind = node.get("Plans", ()), node["Node Type"]
+    if kind == "Limit" or (kind == "Aggregate" and node.get("Strategy") == "Plain") or known.finds_one_row(node):
+        return True
+    return (len(steps) == 1 or (kind in UNIONS and bool(steps))) and all(is_bound(step, known) for step in steps)

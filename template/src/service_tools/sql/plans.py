@@ -3,7 +3,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -13,32 +12,15 @@ from service.kit.db import Query
 SHOWN = ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond", "Sort Key", "Group Key")
 
 
-@dataclass(frozen=True)
-class Node:
-    """One step of a plan: what PostgreSQL says of it, and the steps that feed it."""
+type Node = dict[str, Any]
+"""One step of a plan, as PostgreSQL writes it in JSON, with the steps that feed it in `Plans`."""
 
-    said: dict[str, Any]
-    inputs: tuple["Node", ...]
 
-    def walk(self, above: tuple["Node", ...] = ()) -> Iterator[tuple["Node", tuple["Node", ...]]]:
-        """Yield every step with those above it, the nearest last."""
-        yield self, above
-        for node in self.inputs:
-            yield from node.walk((*above, self))
-
-    def get(self, name: str) -> Any:
-        """Return what is said under a name, like "Index Cond", or None."""
-        return self.said.get(name)
-
-    @property
-    def kind(self) -> str:
-        """The type of the step, like "Index Scan"."""
-        return self.said["Node Type"]
-
-    @property
-    def rows(self) -> int:
-        """How many rows the step is expected to return."""
-        return self.said["Plan Rows"]
+def walk(node: Node, above: tuple[Node, ...] = ()) -> Iterator[tuple[Node, tuple[Node, ...]]]:
+    """Yield every step of a plan with those above it, the nearest last."""
+    yield node, above
+    for step in node.get("Plans", ()):
+        yield from walk(step, (*above, node))
 
 
 async def explain(connection: asyncpg.Connection, sql: str) -> Node | None:
@@ -55,7 +37,7 @@ async def explain(connection: asyncpg.Connection, sql: str) -> Node | None:
         text = await connection.fetchval(f"explain (verbose, format json) execute explained {arguments}")
     finally:
         await connection.execute("deallocate explained")
-    return read(json.loads(text)[0]["Plan"])
+    return json.loads(text)[0]["Plan"]
 
 
 async def run(connection: asyncpg.Connection, query: Query) -> Node | None:
@@ -71,16 +53,9 @@ async def run(connection: asyncpg.Connection, query: Query) -> Node | None:
         if (arguments := await connection.fetchrow(query.sample)) is None:
             return None
         statement = f"explain (analyze, buffers, verbose, format json) {query.sql}"
-        return read(json.loads(await connection.fetchval(statement, *arguments))[0]["Plan"])
+        return json.loads(await connection.fetchval(statement, *arguments))[0]["Plan"]
     finally:
         await transaction.rollback()
-
-
-def read(said: dict[str, Any]) -> Node:
-    """Return the plan that PostgreSQL wrote as JSON."""
-    return Node(
-        {name: value for name, value in said.items() if name != "Plans"}, tuple(map(read, said.get("Plans", ())))
-    )
 
 
 def describe(node: Node) -> list[str]:
@@ -88,17 +63,17 @@ def describe(node: Node) -> list[str]:
     target = " on ".join(str(node.get(name)) for name in ("Index Name", "Relation Name") if node.get(name))
     said = {name: node.get(name) for name in SHOWN if node.get(name)}
     details = [f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in said.items()]
-    return [f"{node.kind} {target}".rstrip(), *details]
+    return [f"{node['Node Type']} {target}".rstrip(), *details]
 
 
 def compare(node: Node) -> str:
     """Return the numbers of a step: estimated, and real where it was run."""
     if (actual := node.get("Actual Rows")) is None:
-        return f"cost {node.get('Total Cost'):,.2f}, about {node.rows:,} rows"
+        return f"cost {node['Total Cost']:,.2f}, about {node['Plan Rows']:,} rows"
     blocks = (node.get("Shared Hit Blocks") or 0) + (node.get("Shared Read Blocks") or 0)
     times = f" x {node.get('Actual Loops'):g}" if node.get("Actual Loops") != 1 else ""
     measured = f"{node.get('Actual Total Time'):.3f} ms, {blocks:,} blocks"
-    return f"{actual:,g} rows{times} (expected {node.rows:,}), {measured}"
+    return f"{actual:,g} rows{times} (expected {node['Plan Rows']:,}), {measured}"
 
 
 def draw(node: Node, numbers: bool = False, depth: int = 0) -> list[str]:
@@ -106,5 +81,5 @@ def draw(node: Node, numbers: bool = False, depth: int = 0) -> list[str]:
     indent = "  " * depth
     title, *details = describe(node)
     lines = [title, *([f"    {compare(node)}"] if numbers else []), *(f"    {detail}" for detail in details)]
-    below = [line for step in node.inputs for line in draw(step, numbers, depth + 1)]
+    below = [line for step in node.get("Plans", ()) for line in draw(step, numbers, depth + 1)]
     return [*(f"{indent}{line}" for line in lines), *below]

