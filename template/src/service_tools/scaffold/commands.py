@@ -5,7 +5,7 @@ import asyncio
 import importlib
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,15 @@ EXAMPLE = (
     "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date? order:references:orders"
 )
 
-NEXT = """
+ADDITION = """\
+Add the slice to src/service/app.py, which does not look as this command expects it:
+
+  from service import …, {0}
+  SLICES = (…, {0}.SLICE)
+
+Then:
+"""
+NEXT = """\
   uv run service dev              # applies the migration, and adds sample rows
   uv run pytest
   uv run service perf {0:11} # shows what its requests cost, by perf/scenarios/{0}.toml"""
@@ -71,7 +79,7 @@ def new(wiring: "Wiring", add: bool, undo: bool, dry_run: bool, no_plans: bool, 
     if add:
         click.echo(additions.begin(root, order["table"], order["specs"]))
         return
-    made = describe(wiring, root, **order)
+    made = describe(wiring, root, order)
     files = project.plan_new(root, made)
     if dry_run:
         click.echo("\n".join(f"--- {os.path.relpath(path)}\n{text}" for path, text in files.items()))
@@ -80,31 +88,24 @@ def new(wiring: "Wiring", add: bool, undo: bool, dry_run: bool, no_plans: bool, 
     report(root, files, made, is_recorded=not no_plans and record_plans(made.table))
 
 
-def describe(
-    wiring: "Wiring",
-    root: Path,
-    table: str,
-    specs: Sequence[str],
-    *,
-    singular: str | None,
-    shared: bool,
-    filters: Sequence[str],
-    export: bool,
-) -> Resource:
+def describe(wiring: "Wiring", root: Path, order: Mapping[str, Any]) -> Resource:
     """Return the resource that is ordered. Raises `ScaffoldError`."""
-    one, columns = resource.name(table, singular), fields.parse_all(specs)
+    table, columns = order["table"], fields.parse_all(order["specs"])
     guarded = credentials.find_group(wiring.settings) is not None
-    options = [f"--singular={singular}"] * bool(singular) + ["--shared"] * shared + ["--export"] * export
+    owned = guarded and not order["shared"]
+    flags = [f"--{name}" for name in ("shared", "export") if order[name]]
+    values = [f"--singular={order['singular']}"] * bool(order["singular"])
+    values += [f"--filters={names}" for names in order["filters"]]
     return Resource(
         table,
-        one,
+        resource.name(table, order["singular"]),
         tuple(columns),
-        resource.list_filters(columns, filters),
-        owned=guarded and not shared,
-        guarded=guarded,
-        export=export,
-        foreign=project.find_owners(root, columns, shared=shared or not guarded),
-        command=shlex.join(["service", "new", table, *specs, *options, *(f"--filters={names}" for names in filters)]),
+        resource.list_filters(columns, order["filters"]),
+        owned,
+        guarded,
+        order["export"],
+        project.find_owners(root, columns, shared=not owned),
+        shlex.join(["service", "new", table, *order["specs"], *flags, *values]),
     )
 
 
@@ -122,24 +123,16 @@ def record_plans(table: str) -> bool:
 
 
 def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded: bool) -> None:
-    """Say what was made, who can reach it, and what is left to do. Adds the slice to app.py, if possible."""
-    for path in [*files, *([root / f"perf/plans/{made.table}.txt"] if is_recorded else [])]:
+    """Add the slice to app.py, if possible, and say what was made, who can reach it, and what is left to do."""
+    for path in [*files, *[root / f"perf/plans/{made.table}.txt"] * is_recorded]:
         click.echo(f"{path.read_text('utf-8').count('\n'):5} lines  {os.path.relpath(path)}")
-    many = made.table.replace("_", " ")
-    if made.owned:
-        click.echo(f"\nThe {many} belong to the account that creates them; no other account can reach them.")
-    else:
-        who = "Everybody with a token" if made.guarded else "Everybody who can reach the service"
-        click.echo(f"\n{who} can read, change and delete all {many}, whoever created them.")
-    filters = ["no filter", *(" and ".join(names) for names in made.filters)]
-    click.echo(f"The list takes {', or '.join(filters)}.")
-    if registry.change(root, made.table):
-        click.echo("The slice is added to src/service/app.py. Next:")
-    else:
-        click.echo(
-            f"Add the slice to src/service/app.py, which does not look as this command expects it:\n\n"
-            f"  from service import …, {made.table}\n  SLICES = (…, {made.table}.SLICE)\n\nThen:"
-        )
+    many, filters = made.table.replace("_", " "), ["no filter", *(" and ".join(names) for names in made.filters)]
+    who = "Everybody with a token" if made.guarded else "Everybody who can reach the service"
+    shared = f"{who} can read, change and delete all {many}, whoever created them."
+    owned = f"The {many} belong to the account that creates them; no other account can reach them."
+    click.echo(f"\n{owned if made.owned else shared}\nThe list takes {', or '.join(filters)}.")
+    added = "The slice is added to src/service/app.py. Next:\n"
+    click.echo(added if registry.change(root, made.table) else ADDITION.format(made.table))
     click.echo(NEXT.format(made.table))
     if not is_recorded:
         click.echo("  uv run service plans --record   # keeps the plans of its statements for review")
@@ -148,9 +141,8 @@ def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded
 def take_back(wiring: "Wiring", root: Path, table: str) -> None:
     """Delete a slice that nobody has changed."""
     number, command = project.find_command(root, table)
-    context = new.make_context("new", shlex.split(command)[2:], obj=wiring)
-    order = {name: context.params[name] for name in ("table", "specs", "singular", "shared", "filters", "export")}
-    project.remove(root, project.plan(root, describe(wiring, root, **order), number))
+    order = new.make_context("new", shlex.split(command)[2:], obj=wiring).params
+    project.remove(root, project.plan(root, describe(wiring, root, order), number))
     (root / f"perf/plans/{table}.txt").unlink(missing_ok=True)
     click.echo(f"Deleted {table}: its code, tests, migration, load test and plans.")
     if not registry.change(root, table, remove=True):

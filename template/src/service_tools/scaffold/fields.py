@@ -28,7 +28,10 @@ class ScaffoldError(CommandError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `references` is the table whose rows it names, if it is a reference."""
+    """One column. `references` is the table whose rows it names, if it does.
+
+    In Python, `hint` is its type in rows, `taken` that of an argument, and `drawn` makes a sample; `sent` is JSON.
+    """
 
     name: str
     type: Type
@@ -39,38 +42,33 @@ class Column:
 
     @property
     def optional(self) -> bool:
-        """Whether a client may leave it out."""
         return self.nullable or self.type is types.TEXTS
 
     @property
     def hint(self) -> str:
-        """Its type in a row, in Python."""
         return (self.type.stored or self.type.alias) + " | None" * self.nullable
 
     @property
     def taken(self) -> str:
-        """Its type as an argument of a statement."""
         return self.type.python + " | None" * self.nullable
 
     @property
     def check(self) -> str:
-        """The condition that its values meet, in SQL."""
         return self.type.check[0].replace("{}", self.name)
 
     @property
     def drawn(self) -> str:
-        """What makes the value of a sample row, in Python."""
         value = self.type.fresh[0] if self.unique else self.type.drawn
         return value.replace("{}", self.name.replace("_", " ")) + " if number % 5 else None" * self.nullable
 
     @property
     def sent(self) -> str:
-        """Its value in the requests of the load test, in JSON."""
+        if self.references:
+            return f'"${{by_{self.name}}}"'
         return self.type.fresh[2] if self.unique else json.dumps(self.type.examples[0], ensure_ascii=False)
 
     @property
     def referred(self) -> str:
-        """What a reference names: order, of order_id."""
         return self.name.removesuffix("_id")
 
 

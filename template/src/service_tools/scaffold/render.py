@@ -52,14 +52,11 @@ def tidy(path: Path, text: str, rules: str = "I") -> str:
 
 
 def list_names(module: ast.Module) -> Iterator[str]:
-    """Yield what a module imports and defines."""
     for node in module.body:
         match node:
             case ast.Import() | ast.ImportFrom():
                 yield from (alias.asname or alias.name for alias in node.names)
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
                 yield node.name
-            case ast.TypeAlias():
-                yield node.name.id
             case ast.Assign():
                 yield from (target.id for target in node.targets if isinstance(target, ast.Name))

@@ -30,7 +30,8 @@ class Resource:
 
     Rows are `owned` by the account that created them, or else everybody's. Without `guarded`, callers need no token.
     `filters` are the sets of columns that the list can be filtered by. `foreign` says of each table that is referred to
-    whether its rows are owned. `command` makes the slice again.
+    whether its rows are owned; `checked` are the references to such rows, which have to be the caller's own. `command`
+    makes the slice again.
     """
 
     table: str
@@ -45,22 +46,18 @@ class Resource:
 
     @property
     def struct(self) -> str:
-        """The name of the struct of a row."""
         return "".join(part.capitalize() for part in self.one.split("_"))
 
     @property
     def path(self) -> str:
-        """Where the routes are."""
         return f"/v1/{self.table.replace('_', '-')}"
 
     @property
     def a_one(self) -> str:
-        """The singular in a sentence, with its article."""
         return f"{'an' if VOWEL.match(self.one) else 'a'} {self.one.replace('_', ' ')}"
 
     @property
     def checked(self) -> list[Column]:
-        """The references to rows that have to be the caller's own."""
         return [column for column in self.columns if self.owned and self.foreign.get(column.references)]
 
 
@@ -96,6 +93,5 @@ def list_filters(columns: Sequence[Column], combined: Sequence[str]) -> tuple[tu
 
 
 def check_form(word: str) -> None:
-    """Refuse a word that cannot be a part of names."""
     if not NAME.fullmatch(word) or len(word) > MOST_LETTERS:
         raise ScaffoldError(f"{word}: name a resource in lower_snake_case, with {MOST_LETTERS} letters at most.")
