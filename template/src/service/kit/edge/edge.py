@@ -77,7 +77,7 @@ class Edge:
             self.access_log.record(exchange, scope, problem, logged=options.log and not is_probe)
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        metrics.watch(metrics.meters().receiving, lambda: self.bodies.running)
+        metrics.watch(metrics.meters().receiving, lambda: len(self.bodies.arriving))
         try:
             await self.app(scope, receive, send)
         finally:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from service.kit.edge import asgi, metrics
 from service.kit.edge.context import time_left
-from service.kit.edge.problems import Problem, busy
+from service.kit.edge.problems import Problem
 from service.kit.edge.response import Exchange
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -111,7 +111,9 @@ class EdgeOptions(BaseModel, frozen=True):
 
     request_timeout: Annotated[Seconds, Field(description="seconds to answer a complete request, then 504")] = 10
     concurrency: Annotated[int, Field(ge=1, le=100_000, description="requests answered at once, then 503")] = 100
-    receiving: Annotated[int, Field(ge=1, le=100_000, description="bodies received at once, then 503")] = 1000
+    receiving: Annotated[
+        int, Field(ge=1, le=100_000, description="bodies received at once; one more ends the oldest")
+    ] = 1000
     body_bytes: Annotated[int, Field(ge=1, le=2**40, description="the largest request body, then 413")] = 1_000_000
     body_grace: Annotated[Seconds, Field(description="seconds for which a request body may be slow")] = 3
     body_rate: Annotated[int, Field(ge=1, description="bytes per second it needs after that, or 408")] = 10_000
@@ -121,51 +123,60 @@ class EdgeOptions(BaseModel, frozen=True):
     timing: Annotated[bool, Field(description="tell clients where the time went, in the Server-Timing header")] = False
 
 
-class Bodies(Limiter):
+class Bodies:
     """Request bodies on their way in: bounded in number, size and rate, so that slow clients hold little.
 
-    Together they hold no more memory than the bodies of admitted requests may: `concurrency` times `body_bytes`.
+    Together they hold no more memory than the bodies of admitted requests may: `concurrency` times `body_bytes`. When
+    there are too many, the oldest is given up: a healthy client's body is soon complete.
     """
 
     def __init__(self, options: EdgeOptions) -> None:
-        super().__init__(options.receiving)
         self.options = options
-        self.held = 0
+        self.arriving: dict[Exchange, int] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes that have arrived."""
+        return sum(self.arriving.values())
 
     async def read(self, exchange: Exchange, receive: asgi.Receive) -> asgi.Receive:
         """Read the body, and return the `receive` that hands it over in one message.
 
         It has `body_grace` seconds, and one more for every `body_rate` bytes that arrived.
         """
-        announced = exchange.request.get(b"content-length", b"")
-        self.check(int(announced) if announced.isdigit() else 0, is_full=self.running >= self.limit)
+        options, announced = self.options, exchange.request.get(b"content-length", b"")
+        self.check(int(announced) if announced.isdigit() else 0)
         if exchange.request.get(b"content-encoding", b"identity").lower() != b"identity":  # it would become larger
             raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
         began_at, chunks, size, more = time.monotonic(), [], 0, True
-        self.running += 1
+        self.arriving[exchange] = 0
         try:
             while more:
-                exchange.expires_at = began_at + self.options.body_grace + size / self.options.body_rate
+                if len(self.arriving) > options.receiving or self.held > options.body_bytes * options.concurrency:
+                    self.give_up_oldest()
+                exchange.expires_at = began_at + options.body_grace + size / options.body_rate
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise Problem(400, "incomplete", "The client went away before its body was complete.")
                 chunks.append(message.get("body", b""))
                 more = message.get("more_body", False)
-                size += len(chunks[-1])
-                self.held += len(chunks[-1])
-                self.check(size, is_full=self.held > self.options.body_bytes * self.options.concurrency)
+                self.arriving[exchange] = size = size + len(chunks[-1])
+                self.check(size)
         finally:
             exchange.expires_at = inf
-            self.held -= size
-            self.leave()
+            self.arriving.pop(exchange, None)
         return hand_over(b"".join(chunks), receive)
 
-    def check(self, size: int, *, is_full: bool) -> None:
+    def check(self, size: int) -> None:
         if size > self.options.body_bytes:
             raise Problem(413, "too-large", f"The body is larger than {self.options.body_bytes:,} bytes.")
-        if is_full:
+
+    def give_up_oldest(self) -> None:
+        oldest = next(iter(self.arriving), None)
+        if oldest:
+            del self.arriving[oldest]
+            oldest.cut_off()
             metrics.count_refusal("receiving")
-            raise busy("The service is receiving as many requests as it can. Try again shortly.")
 
 
 def hand_over(body: bytes, receive: asgi.Receive) -> asgi.Receive:

@@ -171,9 +171,9 @@ class Exchange(Work):
 
     def cut_off(self) -> None:
         """Cancel the request, whose time is up."""
-        self.is_late, self.expires_at = True, inf
-        if self.task:
+        if self.task and not self.is_late:
             self.task.cancel()
+        self.is_late, self.expires_at = True, inf
 
     def was_cut_off(self) -> bool:
         """Return whether it was `cut_off` and nothing else that cancelled the task, and take the cancellation back."""
