@@ -1,4 +1,4 @@
-"""What a GET by key passes on its way: `python -m inside.path` prints the files of the service, and the hops between them.
+"""What a GET by key passes on its way: `python -m inside.path` prints how many files, and how many hops between them.
 
 A hop is a call from one file of the service into another. Code of libraries does not count.
 """
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from uuid import uuid4
 
 import service
@@ -44,8 +45,8 @@ async def follow(settings: Settings) -> list[str]:
     async for _ in apply_pending(settings.database, settings.migrations):
         pass
     app, trail = build(settings), Trail()
-    messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
-    told: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    told: asyncio.Queue[Any] = asyncio.Queue()
     messages.put_nowait({"type": "lifespan.startup"})
     living = asyncio.create_task(app({"type": "lifespan", "state": {}}, messages.get, told.put))
     assert (await told.get())["type"] == "lifespan.startup.complete"
