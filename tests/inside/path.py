@@ -48,12 +48,12 @@ async def follow(settings: Settings) -> list[str]:
     messages: asyncio.Queue[Any] = asyncio.Queue()
     told: asyncio.Queue[Any] = asyncio.Queue()
     messages.put_nowait({"type": "lifespan.startup"})
-    living = asyncio.create_task(app({"type": "lifespan", "state": {}}, messages.get, told.put))
+    living = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, messages.get, told.put))
     assert (await told.get())["type"] == "lifespan.startup.complete"
     token = credentials.sign(Settings) or ""
     for profile in (None, trail.note):
         headers = [(b"host", b"here"), (b"authorization", f"Bearer {token}".encode())]
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "http_version": "1.1",
             "method": "GET",

@@ -34,7 +34,11 @@ def parse(path: Path) -> ast.Module:
 def find_imports(path: Path) -> set[str]:
     """Return the dotted names that a module imports, with `from a import b` as a.b."""
     names: set[str] = set()
-    for node in ast.walk(parse(path)):
+    tree = parse(path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []  # a type is no dependency
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

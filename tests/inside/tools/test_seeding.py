@@ -3,7 +3,7 @@ from time import perf_counter
 
 import asyncpg
 import pytest
-from service.kit.db import Database, Query, Seed
+from service.kit.db import Database, Seed, sample_time
 from service.settings import Settings
 from service_tools.dev import database, embedded
 from service_tools.dev.embedded import EmbeddedError
@@ -11,21 +11,21 @@ from service_tools.dev.embedded import EmbeddedError
 MILLISECOND = 0.001
 
 
-def make_slowly(number: int) -> tuple[object, ...]:
+def make_slowly(number: int) -> dict[str, object]:
     end = perf_counter() + MILLISECOND
     while perf_counter() < end:
         pass
-    return (number,)
+    return {"id": number, "created_at": sample_time(number)}
 
 
 async def test_rows_are_copied_in_batches_that_take_their_time(
     database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     connection = await asyncpg.connect(database_url)
-    await connection.execute("create table notes (id int)")
+    await connection.execute("create table notes (id int, created_at timestamptz)")
     monkeypatch.setattr(database, "FIRST", 10)
     monkeypatch.setattr(database, "BATCH_SECONDS", 50 * MILLISECOND)
-    seed = Seed("notes", ["id"], make_slowly, Query("select count(*) from notes", int))
+    seed = Seed("notes", make_slowly)
     async with Database(settings.database) as db:
         await database.fill(db, seed, 150)
         await database.fill(db, seed, 200)

@@ -61,15 +61,3 @@ latest_amounts = Query(
     tuple[str, int],
     sample="select account, 20000::bigint from orders limit 1",
 )
-
-# Sample orders for development are numbered from SEED-0000001.
-count_seeded_orders = Query(
-    """
-    select coalesce(max(substr(reference, 6)), '0')::int
-      from orders
-     where account = $1 and reference >= 'SEED-' and reference < 'SEED.'
-    """,
-    int,
-    tuple[str],
-    sample="select 'development'",
-)

@@ -5,13 +5,14 @@ import asyncio
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-from service.kit.db import Database, Query, Seed, connect, read_url
+from service.kit.db import EVERY, NEWEST, Database, Query, Seed, connect, read_url
 from service.kit.migrate.commands import apply_migrations
 from service.kit.server import KitSettings, read_settings
 from service.kit.web import Slice
@@ -24,6 +25,14 @@ BATCH_SECONDS = 1.0
 """How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many that are."""
 
 FIRST = 1000
+
+COUNT = """
+select coalesce(ceil(extract(epoch from $1 - min(created_at)) / extract(epoch from $2::interval)), 0)::int
+  from {table}
+ where created_at < $1
+"""
+"""The number of the oldest sample row, and so how many there are."""
+
 PATIENCE = {"statement_timeout": 120, "command_timeout": 125}
 """How long it may take on a busy machine, in seconds."""
 
@@ -69,13 +78,17 @@ async def fill_all(settings: KitSettings, slices: Sequence[Slice], wanted: int) 
 
 async def fill(db: Database, seed: Seed, wanted: int) -> None:
     """Add sample rows until there are `wanted`, in batches that take a second, and print the progress."""
-    present = first = await db.fetch_one(seed.count, *seed.args)
+    present = first = await db.fetch_one(
+        Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]), NEWEST, EVERY
+    )
+    related = [await db.fetch(query) for query in seed.references]
     size = FIRST
     while present < wanted:
         batch = range(present + 1, min(present + size, wanted) + 1)
         began = perf_counter()
         async with db.connection() as connection:
-            await connection.copy(seed.table, seed.columns, map(seed.make_row, batch))
+            rows = [seed.make_row(number, *related) for number in batch]
+            await connection.copy(seed.table, list(rows[0]), (tuple(row.values()) for row in rows))
         size = max(1, min(4 * size, int(len(batch) * BATCH_SECONDS / (perf_counter() - began))))
         present = batch[-1]
         click.echo(f"{seed.table}: {present:,} of {wanted:,} sample rows")

@@ -11,12 +11,14 @@ from service.kit.db.errors import ERRORS, Constraints, DatabaseError, Unreachabl
 from service.kit.db.options import DatabaseOptions, bypass_pooler, locate, read_url, time_limits
 from service.kit.db.query import Query
 from service.kit.db.query import find as find_queries
-from service.kit.db.seed import DEVELOPER, Seed
+from service.kit.db.seed import DEVELOPER, EVERY, NEWEST, Seed, sample_time
 from service.kit.db.sessions import check_capacity, choose_pool_size, connect
 
 __all__ = [
     "DEVELOPER",
     "ERRORS",
+    "EVERY",
+    "NEWEST",
     "Connection",
     "Constraints",
     "Database",
@@ -33,5 +35,6 @@ __all__ = [
     "find_queries",
     "locate",
     "read_url",
+    "sample_time",
     "time_limits",
 ]

@@ -6,6 +6,7 @@ It gives requests an id, a deadline and limits, and responses an ETag, compressi
 problems, metrics, limits, and the context of the work being done. It imports no other room.
 """
 
+from service.kit.edge import asgi, context, metrics
 from service.kit.edge.access_log import Batch
 from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
@@ -13,19 +14,21 @@ from service.kit.edge.context import Span, Work, current, request_id, time_left
 from service.kit.edge.edge import Edge, EdgeOptions
 from service.kit.edge.limits import FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (
+    MEDIA_TYPE,
     RETRY_AFTER,
     CommandError,
     InvalidField,
     Problem,
+    ProblemDetails,
     busy,
     conflict,
     internal,
     invalid,
     not_found,
 )
-from service.kit.edge.waiters import Waiters
 
 __all__ = [
+    "MEDIA_TYPE",
     "RETRY_AFTER",
     "Batch",
     "CommandError",
@@ -37,17 +40,20 @@ __all__ = [
     "Lifetime",
     "Limiter",
     "Problem",
+    "ProblemDetails",
     "Seconds",
     "Span",
     "Stream",
-    "Waiters",
     "Work",
+    "asgi",
     "busy",
     "conflict",
+    "context",
     "count_cores",
     "current",
     "internal",
     "invalid",
+    "metrics",
     "not_found",
     "request_id",
     "time_left",

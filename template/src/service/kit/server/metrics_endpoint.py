@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Info, Metric, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
-from service.kit.edge.metrics import SHARED
+from service.kit.edge import metrics
 from service.kit.server.ports import PortError, check_port
 from service.kit.server.runtime_folder import lock
 
@@ -41,7 +41,7 @@ def serve_metrics(options: MetricsOptions | None, folder: Path, package: str) ->
     """
     if options and options.port and is_free(options):
         folder.mkdir()
-        os.environ[SHARED] = str(folder)
+        os.environ[metrics.SHARED] = str(folder)
         take_slot()
         registry = CollectorRegistry()
         registry.register(Slots(folder))
@@ -50,7 +50,7 @@ def serve_metrics(options: MetricsOptions | None, folder: Path, package: str) ->
     try:
         yield
     finally:
-        os.environ.pop(SHARED, None)
+        os.environ.pop(metrics.SHARED, None)
 
 
 def is_free(options: MetricsOptions) -> bool:
@@ -76,9 +76,9 @@ def describe(package: str) -> dict[str, str]:
 
 def take_slot() -> None:
     """Let this process count in a slot of its own, until it ends. Call it before any metric is made."""
-    if SHARED not in os.environ:
+    if metrics.SHARED not in os.environ:
         return
-    folder = Path(os.environ[SHARED])
+    folder = Path(os.environ[metrics.SHARED])
     slot = next(name for name in map("slot{}".format, count()) if lock(folder / f"{name}.lock") is not None)
     mark_process_dead(slot, str(folder))
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)

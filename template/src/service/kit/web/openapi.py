@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from service.kit.edge import asgi, problems
+from service.kit.edge import MEDIA_TYPE, ProblemDetails, asgi
 from service.kit.web import idempotency
 from service.kit.web.binder import Binding, is_described
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
@@ -42,7 +42,7 @@ POLICY = {"content-security-policy": "default-src 'self' 'unsafe-inline'; img-sr
 REFERENCE = "#/components/schemas/{name}"
 PROBLEM = {
     "description": "A problem, as RFC 9457 defines it.",
-    "content": {problems.MEDIA_TYPE.decode(): {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}},
+    "content": {MEDIA_TYPE.decode(): {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}},
 }
 
 type Description = dict[str, Any]
@@ -68,7 +68,7 @@ def describe(bindings: Sequence[Binding], distribution: str) -> Description:
     about = metadata(distribution)
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
     types = [kind for binding in shown for kind in list_types(binding) if is_described(kind)]
-    schemas, components = msgspec.json.schema_components([*types, problems.ProblemDetails], ref_template=REFERENCE)
+    schemas, components = msgspec.json.schema_components([*types, ProblemDetails], ref_template=REFERENCE)
     known = {id(kind): schema for kind, schema in zip(types, schemas, strict=False)}
     paths: dict[str, Description] = {}
     for binding in shown:
