@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 from service import app
-from service.kit.migrate.commands import apply_migrations
+from service.kit.migrate import apply_migrations
 from service.kit.server import read_settings
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded

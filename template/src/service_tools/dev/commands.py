@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 import click
 
 from service.kit.db import DEVELOPER, DatabaseError, check_capacity, locate
-from service.kit.migrate import MigrationError
-from service.kit.migrate.commands import apply_migrations
+from service.kit.migrate import MigrationError, apply_migrations
 from service.kit.server import KitSettings, serve
 from service_tools.dev import credentials, database
 

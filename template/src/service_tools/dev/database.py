@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from service.kit.db import EVERY, NEWEST, Database, Query, Seed, connect, read_url
-from service.kit.migrate.commands import apply_migrations
+from service.kit.migrate import apply_migrations
 from service.kit.server import KitSettings, read_settings
 from service.kit.web import Slice
 from service_tools.dev import embedded

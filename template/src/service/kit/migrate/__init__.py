@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Migrations: the SQL files of the service and of the kit, applied in order. May import db and edge."""
 
+from service.kit.migrate.commands import apply_migrations
 from service.kit.migrate.files import STANDALONE, MigrationError, begin_linting, read_files
 from service.kit.migrate.migrate import MigrationOptions, apply_pending, find_pending
 
@@ -8,6 +9,7 @@ __all__ = [
     "STANDALONE",
     "MigrationError",
     "MigrationOptions",
+    "apply_migrations",
     "apply_pending",
     "begin_linting",
     "find_pending",
