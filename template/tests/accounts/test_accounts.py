@@ -52,6 +52,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(clien
     ("change", "field"),
     [
         ({"email": "nobody"}, "email"),
+        ({"email": "ada@example.com\n"}, "email"),
         ({"email": "a" * 250 + "@x.io"}, "email"),
         ({"email": "a\x00b@example.com"}, "email"),
         ({"password": "x" * 14}, "password"),
