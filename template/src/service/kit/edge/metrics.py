@@ -51,6 +51,7 @@ class Meters:
         self.pool_size = gauge("db_pool_connections_max", "Connections that a pool may open.", "pool")
         self.pool_in_use = gauge("db_pool_connections_in_use", "Connections that are lent out.", "pool")
         self.pool_waiting = gauge("db_pool_waiting_requests", "Requests that wait for a connection.", "pool")
+        self.statements = seconds("db_statement_duration_seconds", "What statements took.", "statement")
         self.offloaded = gauge("offload_calls_running", "Calls that run beside the event loop.", "tier")
         self.offload_waiting = gauge("offload_calls_waiting", "Calls that wait for a place.", "tier")
         self.offload_wait = seconds("offload_wait_seconds", "What calls waited for a place.", "tier", "call")
