@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import asyncpg
-import httpx
+import httpx2
 import pytest_asyncio
 from inside import notes
 from service.settings import Settings
@@ -22,18 +22,18 @@ async def raw(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
 
 
 @pytest_asyncio.fixture
-async def client(settings: Settings, raw: asyncpg.Connection) -> AsyncGenerator[httpx.AsyncClient]:
+async def client(settings: Settings, raw: asyncpg.Connection) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of the service of notes."""
     async with open_client(notes.build(settings)) as client:
         yield client
 
 
-async def post(client: httpx.AsyncClient, text: str = "a", path: str = "/notes/1", **headers: str) -> httpx.Response:
+async def post(client: httpx2.AsyncClient, text: str = "a", path: str = "/notes/1", **headers: str) -> httpx2.Response:
     """Send a new note, with a key."""
     return await client.post(path, json={"text": text}, headers=headers or KEY)
 
 
-def tell(response: httpx.Response) -> tuple[int, str]:
+def tell(response: httpx2.Response) -> tuple[int, str]:
     """Return the status and the kind of a problem."""
     return response.status_code, response.json()["type"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
-import httpx
+import httpx2
 import psutil
 from service.kit.edge import asgi, context
 from service.kit.edge.edge import Edge
@@ -92,7 +92,7 @@ class Server:
 
     def read_metric(self, sample: str) -> float:
         """Return the value of a sample, written as Prometheus writes it; 0 if it is not there."""
-        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        text = httpx2.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
         found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
-import httpx
+import httpx2
 from inside.postgres_server import Server
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
@@ -34,7 +34,7 @@ SLACK = 0.5
 
 numbers = iter(range(10**6))
 
-type Answer = tuple[int, httpx.Response, float]
+type Answer = tuple[int, httpx2.Response, float]
 
 
 @contextmanager
@@ -48,9 +48,9 @@ def serve(server: Server, folder: Path) -> Generator[str]:
 
 
 @asynccontextmanager
-async def open_client(url: str) -> AsyncGenerator[httpx.AsyncClient]:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=20) as client:
+async def open_client(url: str) -> AsyncGenerator[httpx2.AsyncClient]:
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=20) as client:
         yield client
 
 
@@ -62,19 +62,19 @@ async def execute(server: Server, statement: str) -> list[asyncpg.Record]:
         await connection.close()
 
 
-def read_seconds(response: httpx.Response, span: str) -> float:
+def read_seconds(response: httpx2.Response, span: str) -> float:
     """Return how long the service was at it by its own clock, which a busy client does not slow down."""
     spans = dict(part.split(";dur=") for part in response.headers["server-timing"].split(", "))
     return float(spans.get(span, 0)) / 1000
 
 
-async def write(client: httpx.AsyncClient, number: int) -> Answer:
+async def write(client: httpx2.AsyncClient, number: int) -> Answer:
     began = time.monotonic()
     response = await client.post(f"/entries/{number}")
     return number, response, time.monotonic() - began
 
 
-async def write_steadily(client: httpx.AsyncClient, until: asyncio.Event) -> list[Answer]:
+async def write_steadily(client: httpx2.AsyncClient, until: asyncio.Event) -> list[Answer]:
     """Write 50 numbers a second, whether the answers come or not, until told to stop."""
     tasks = []
     while not until.is_set():
@@ -83,7 +83,7 @@ async def write_steadily(client: httpx.AsyncClient, until: asyncio.Event) -> lis
     return await asyncio.gather(*tasks)
 
 
-async def write_during(client: httpx.AsyncClient, fault: Callable[[], Awaitable[None]]) -> list[Answer]:
+async def write_during(client: httpx2.AsyncClient, fault: Callable[[], Awaitable[None]]) -> list[Answer]:
     """Write before, during and after a fault."""
     stop = asyncio.Event()
     writing = asyncio.create_task(write_steadily(client, stop))
@@ -95,7 +95,7 @@ async def write_during(client: httpx.AsyncClient, fault: Callable[[], Awaitable[
     return await writing
 
 
-async def wait_until_serving(client: httpx.AsyncClient, seconds: float) -> None:
+async def wait_until_serving(client: httpx2.AsyncClient, seconds: float) -> None:
     """Return when each connection of the pool works again."""
     deadline = time.monotonic() + seconds + SLACK
     while time.monotonic() < deadline:

@@ -1,19 +1,19 @@
-import httpx
+import httpx2
 import jwt
 import pytest
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
 
-async def sign_up(client: httpx.AsyncClient, **changes: object) -> httpx.Response:
+async def sign_up(client: httpx2.AsyncClient, **changes: object) -> httpx2.Response:
     return await client.post("/v1/accounts", json=ADA | changes)
 
 
-async def log_in(client: httpx.AsyncClient, **changes: object) -> httpx.Response:
+async def log_in(client: httpx2.AsyncClient, **changes: object) -> httpx2.Response:
     return await client.post("/v1/sessions", json=ADA | changes)
 
 
-async def test_who_signs_up_can_log_in_and_read_the_account_with_the_token(client: httpx.AsyncClient):
+async def test_who_signs_up_can_log_in_and_read_the_account_with_the_token(client: httpx2.AsyncClient):
     created = await sign_up(client)
     session = await log_in(client)
     headers = {"authorization": f"Bearer {session.json()['token']}"}
@@ -23,7 +23,7 @@ async def test_who_signs_up_can_log_in_and_read_the_account_with_the_token(clien
     assert created.json().keys() == {"id", "email", "created_at"}
 
 
-async def test_a_token_names_the_account_and_expires_when_it_says(client: httpx.AsyncClient):
+async def test_a_token_names_the_account_and_expires_when_it_says(client: httpx2.AsyncClient):
     account = (await sign_up(client)).json()
     session = (await log_in(client)).json()
     claims = jwt.decode(session["token"], options={"verify_signature": False})
@@ -31,7 +31,7 @@ async def test_a_token_names_the_account_and_expires_when_it_says(client: httpx.
     assert claims["exp"] - claims["iat"] == session["expires_in"] == 3600
 
 
-async def test_an_address_is_one_account_however_it_is_written(client: httpx.AsyncClient):
+async def test_an_address_is_one_account_however_it_is_written(client: httpx2.AsyncClient):
     await sign_up(client)
     again = await sign_up(client, email="ADA@Example.com", password="quite another password")
     assert again.status_code == 409
@@ -39,7 +39,7 @@ async def test_an_address_is_one_account_however_it_is_written(client: httpx.Asy
     assert (await log_in(client, email="Ada@EXAMPLE.com")).status_code == 201
 
 
-async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: httpx.AsyncClient):
+async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: httpx2.AsyncClient):
     await sign_up(client)
     wrong = await log_in(client, password="wrong horse battery staple")
     unknown = await log_in(client, email="grace@example.com")
@@ -60,12 +60,12 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(clien
         ({"admin": True}, "admin"),
     ],
 )
-async def test_an_unacceptable_field_is_named(client: httpx.AsyncClient, change: dict[str, object], field: str):
+async def test_an_unacceptable_field_is_named(client: httpx2.AsyncClient, change: dict[str, object], field: str):
     response = await sign_up(client, **change)
     assert response.status_code == 422
     assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
-async def test_a_token_of_no_account_finds_none(client: httpx.AsyncClient):
+async def test_a_token_of_no_account_finds_none(client: httpx2.AsyncClient):
     response = await client.get("/v1/accounts/me")
     assert (response.status_code, response.json()["detail"]) == (404, "An account of this token does not exist.")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 import structlog
@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from service import app
 from service.kit.auth import tokens
-from service.kit.db.postgres import DatabaseOptions
+from service.kit.db import DEVELOPER, DatabaseOptions
 from service.kit.edge import asgi
 from service.kit.migrate import migrate
 from service.kit.migrate.migrate import MigrationOptions
@@ -127,14 +127,14 @@ def settings(database_url: str) -> Settings:
     return Settings(database=DatabaseOptions(url=SecretStr(database_url)))
 
 
-def make_headers(subject: str = credentials.DEVELOPER) -> dict[str, str]:
+def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
     """Return what a client sends along to be known as `subject`: nothing, where the service takes no tokens."""
     token = credentials.sign(Settings, subject)
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @asynccontextmanager
-async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient]:
+async def open_client(application: asgi.App) -> AsyncGenerator[httpx2.AsyncClient]:
     """Start an application in this process as a server would, and yield a client of it, with a token of development."""
     events: asyncio.Queue[asgi.Message] = asyncio.Queue()
     answers: asyncio.Queue[asgi.Message] = asyncio.Queue()
@@ -143,9 +143,9 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient
     )
     await events.put({"type": "lifespan.startup"})
     assert (await answers.get())["type"] == "lifespan.startup.complete"
-    transport = httpx.ASGITransport(application)
+    transport = httpx2.ASGITransport(application)
     headers = make_headers()
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test", headers=headers) as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test", headers=headers) as client:
         yield client
     await events.put({"type": "lifespan.shutdown"})
     assert (await answers.get())["type"] == "lifespan.shutdown.complete"
@@ -153,7 +153,7 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx.AsyncClient
 
 
 @pytest_asyncio.fixture
-async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx.AsyncClient]:
+async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of the whole application, with an empty database and a budget of statements for each request."""
     statements.watch(monkeypatch)
     async with open_client(statements.limit(app.build(settings))) as client:

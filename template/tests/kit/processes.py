@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from service.kit.edge import metrics
 from service.kit.server import environment
@@ -73,8 +73,8 @@ def wait_until_live(process: subprocess.Popen[bytes], url: str, seconds: float =
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            httpx.get(f"{url}/livez", timeout=1)
-        except httpx.TransportError:
+            httpx2.get(f"{url}/livez", timeout=1)
+        except httpx2.TransportError:
             time.sleep(0.02)
         else:
             return

@@ -4,7 +4,7 @@
 import ast
 import inspect
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -12,8 +12,8 @@ import pytest_asyncio
 
 import service
 from service.kit.db import query
-from service.kit.db.query import Query
-from service_tools.sql import budgets, catalog, contract, plans, records, statistics, survey
+from service_tools.sql import contract, records, schema, scratch
+from service_tools.sql.contract import Statement
 from tests.kit.statements import BUDGETS
 
 PACKAGE = Path(service.__file__).parent
@@ -24,56 +24,69 @@ STATEMENTS = dict(query.find(service))
 async def connection(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
     """A connection to a database that PostgreSQL believes to be as large as production."""
     connection = await asyncpg.connect(database_url)
-    await statistics.pretend(connection, BUDGETS.rows, budgets.DEFAULT_ROWS)
-    await connection.execute(plans.SETTINGS)
+    await scratch.pretend(connection, BUDGETS)
     yield connection
     await connection.close()
 
 
-def locate(name: str, query: Query) -> str:
-    part, _, statement = name.rpartition(".")
-    path = Path(inspect.getfile(sys.modules[f"service.{part}.queries"])).relative_to(PACKAGE.parents[1])
-    return f"{path}:{query.line} {statement}"
+@pytest_asyncio.fixture
+async def statements(connection: asyncpg.Connection) -> list[Statement]:
+    return await contract.check_all(connection, STATEMENTS.items(), BUDGETS)
 
 
-async def test_every_statement_keeps_the_contract(connection: asyncpg.Connection):
-    schema = await catalog.read_schema(connection, BUDGETS.rows)
-    broken = []
-    for name, statement in STATEMENTS.items():
-        findings, _ = await contract.check(connection, statement, schema)
-        broken += [f"{locate(name, statement)} [{found.rule}] {found.detail}. {found.fix}" for found in findings]
+def locate(statement: Statement) -> str:
+    path = Path(inspect.getfile(sys.modules[f"service.{statement.part}.queries"])).relative_to(PACKAGE.parents[1])
+    return f"{path}:{statement.query.line} {statement.name.rpartition('.')[2]}"
+
+
+async def test_every_statement_keeps_the_contract(statements: list[Statement]):
+    broken = [f"{locate(it)} [{found.rule}] {found}" for it in statements for found in it.findings]
     assert not broken, "\n" + "\n".join(broken)
 
 
 async def test_every_foreign_key_has_an_index(connection: asyncpg.Connection):
-    findings = await catalog.check_foreign_keys(connection)
+    findings = await schema.check_foreign_keys(connection)
     assert not findings, "\n" + "\n".join(findings)
 
 
-async def test_every_index_is_used(connection: asyncpg.Connection):
-    planned = [query for query in STATEMENTS.values() if plans.can_plan(query.sql)]
-    trees = [await plans.explain(connection, query.sql) for query in planned]
-    used = {node.get("Index Name") for tree in trees for node, _ in tree.walk()}
-    findings = await catalog.check_indexes(connection, used, BUDGETS.unused_indexes)
+async def test_every_index_is_used(connection: asyncpg.Connection, statements: list[Statement]):
+    used = {index for statement in statements for index in statement.indexes}
+    findings = await schema.check_indexes(connection, used, BUDGETS.unused_indexes)
     assert not findings, "\n" + "\n".join(findings)
 
 
-def test_no_statement_is_made_from_input():
-    """A `Query` is made when its module is imported, of text that stands there: no identifier comes from a request."""
+async def test_every_plan_is_as_recorded(statements: list[Statement]):
+    """A slice without a file in perf/plans/ has nothing to compare with; `service plans --record` makes one."""
+    folder = PACKAGE.parents[1] / records.FOLDER
+    recorded = {path.stem for path in folder.glob("*.txt")}
+    difference = records.compare([statement for statement in statements if statement.part in recorded], folder)
+    assert not difference, "\n" + "\n".join([*difference, "If this is meant: uv run service plans --record"])
+
+
+def test_every_statement_is_a_constant_with_a_name():
+    """So the contract sees all of them, and no part of one comes from a request."""
     strays = []
-    for path in sorted(PACKAGE.glob("*/**/*.py")):
-        if path.is_relative_to(PACKAGE / "kit"):
-            continue
-        tree = ast.parse(path.read_text("utf-8"))
-        constants = {call for node in tree.body if isinstance(node, ast.Assign) for call in ast.walk(node)}
-        for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Query":
-                text = call.args[0] if call.args else None
-                if path.name != "queries.py" or call not in constants or not is_fixed(text):
-                    strays.append(f"{path}:{call.lineno}: write this statement out, as a constant of query.py")
-            if isinstance(call, ast.Attribute) and call.attr == "raw":
-                strays.append(f"{path}:{call.lineno}: run a Query instead of text on the raw connection")
+    for path in sorted(PACKAGE.glob("**/*.py")):
+        if not path.is_relative_to(PACKAGE / "kit"):
+            strays += [f"{path}:{line}: {advice}" for line, advice in find_strays(path)]
     assert not strays, "\n" + "\n".join(strays)
+
+
+def find_strays(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of statements that the contract cannot see, or that are not constant, and what to do."""
+    tree = ast.parse(path.read_text("utf-8"))
+    aliases = [alias for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    names = {"Query", *(alias.asname or alias.name for alias in aliases if alias.name == "Query")}
+    constants = {node.value for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)}
+    is_slices = path.name == "queries.py" and path.parent != PACKAGE
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "raw":
+            yield node.lineno, "run a Query instead of text on the raw connection"
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called in names and not (is_slices and node in constants and is_fixed(node.args[0] if node.args else None)):
+            yield node.lineno, "write this statement out, as a constant of its slice's queries.py"
 
 
 def is_fixed(text: ast.expr | None) -> bool:
@@ -82,12 +95,3 @@ def is_fixed(text: ast.expr | None) -> bool:
         inserted = [part.value for part in text.values if isinstance(part, ast.FormattedValue)]
         return all(isinstance(value, ast.Name) and value.id.isupper() for value in inserted)
     return isinstance(text, ast.Constant)
-
-
-async def test_every_plan_is_as_it_is_recorded(connection: asyncpg.Connection):
-    """A slice without a file in perf/plans/ has nothing to compare with; `service plans --record` makes one."""
-    folder = PACKAGE.parents[1] / records.FOLDER
-    recorded = {path.stem for path in folder.glob("*.txt")}
-    entries = await survey.plan_all(connection, STATEMENTS.items(), BUDGETS)
-    difference = records.compare([entry for entry in entries if entry.name.rpartition(".")[0] in recorded], folder)
-    assert not difference, "\n" + "\n".join([*difference, "If that is meant: uv run service plans --record"])

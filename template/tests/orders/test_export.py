@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
 from service.kit.db.database import Database
-from service.orders.seed import write_orders
+from service.orders.seed import SEED
 from service.settings import Settings
+from service_tools.dev.database import fill
 from tests.orders.test_list import walk
 
 ORDERS = 250
@@ -20,8 +21,7 @@ ORDERS = 250
 @pytest_asyncio.fixture(autouse=True)
 async def orders(settings: Settings) -> AsyncGenerator[None]:
     async with Database(settings.database) as db:
-        async for _ in write_orders(db, ORDERS):
-            pass
+        await fill(db, SEED, ORDERS)
     yield
 
 
@@ -46,7 +46,7 @@ def spell(value: object) -> str:
     ],
     ids=["all", "status", "created", "both"],
 )
-async def test_an_export_has_the_rows_of_the_list(client: httpx.AsyncClient, sort: str, filters: dict[str, str]):
+async def test_an_export_has_the_rows_of_the_list(client: httpx2.AsyncClient, sort: str, filters: dict[str, str]):
     listed = [read_moments(row) for row in await walk(client, limit=100, sort=sort, **filters)]
     assert listed
 
@@ -60,7 +60,7 @@ async def test_an_export_has_the_rows_of_the_list(client: httpx.AsyncClient, sor
     ]
 
 
-async def test_the_format_is_that_of_the_query_or_else_of_the_accept_header(client: httpx.AsyncClient):
+async def test_the_format_is_that_of_the_query_or_else_of_the_accept_header(client: httpx2.AsyncClient):
     accepting = {"accept": "application/x-ndjson"}
     response = await client.get("/v1/orders/export", headers=accepting)
     assert response.headers["content-type"] == "application/x-ndjson"
@@ -81,7 +81,7 @@ async def test_the_format_is_that_of_the_query_or_else_of_the_accept_header(clie
         ("created_from=2026-01-01T00:00:00", "created_from"),
     ],
 )
-async def test_an_unacceptable_parameter_is_named(client: httpx.AsyncClient, query: str, field: str):
+async def test_an_unacceptable_parameter_is_named(client: httpx2.AsyncClient, query: str, field: str):
     response = await client.get(f"/v1/orders/export?{query}")
     assert response.status_code == 422
     assert [error["field"] for error in response.json()["errors"]] == [field]

@@ -1,7 +1,7 @@
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 NEW = {
@@ -16,13 +16,13 @@ NEW = {
 }
 
 
-async def create(client: httpx.AsyncClient, **changes: object) -> dict[str, Any]:
+async def create(client: httpx2.AsyncClient, **changes: object) -> dict[str, Any]:
     response = await client.post("/v1/orders", json=NEW | changes)
     assert response.status_code == 201, response.text
     return response.json()
 
 
-async def test_a_created_order_can_be_read_where_its_location_says(client: httpx.AsyncClient):
+async def test_a_created_order_can_be_read_where_its_location_says(client: httpx2.AsyncClient):
     created = await client.post("/v1/orders", json=NEW)
     read = await client.get(created.headers["location"])
     assert created.status_code == 201
@@ -30,26 +30,26 @@ async def test_a_created_order_can_be_read_where_its_location_says(client: httpx
     assert read.json().items() >= (NEW | {"status": "pending", "version": 1}).items()
 
 
-async def test_fields_that_are_not_given_have_defaults(client: httpx.AsyncClient):
+async def test_fields_that_are_not_given_have_defaults(client: httpx2.AsyncClient):
     required = {name: NEW[name] for name in ("reference", "customer_email", "currency", "total_minor", "item_count")}
     order = (await client.post("/v1/orders", json=required)).json()
     assert (order["tags"], order["gift"], order["note"]) == ([], False, None)
 
 
-async def test_a_reference_is_used_once(client: httpx.AsyncClient):
+async def test_a_reference_is_used_once(client: httpx2.AsyncClient):
     await create(client)
     response = await client.post("/v1/orders", json=NEW)
     assert response.status_code == 409
     assert response.json()["errors"] == [{"field": "reference", "detail": "another of your orders has it"}]
 
 
-async def test_an_unknown_order_is_not_found(client: httpx.AsyncClient):
+async def test_an_unknown_order_is_not_found(client: httpx2.AsyncClient):
     missing = f"/v1/orders/{uuid4()}"
     assert (await client.get(missing)).status_code == 404
     assert (await client.patch(missing, json={"version": 1})).status_code == 404
 
 
-async def test_a_change_keeps_what_it_does_not_name_and_can_clear_a_field(client: httpx.AsyncClient):
+async def test_a_change_keeps_what_it_does_not_name_and_can_clear_a_field(client: httpx2.AsyncClient):
     order = await create(client)
     response = await client.patch(f"/v1/orders/{order['id']}", json={"version": 1, "status": "paid", "note": None})
     changed = response.json()
@@ -58,7 +58,7 @@ async def test_a_change_keeps_what_it_does_not_name_and_can_clear_a_field(client
     assert changed == order | {"status": "paid", "note": None, "version": 2, "updated_at": changed["updated_at"]}
 
 
-async def test_a_change_of_a_version_that_is_gone_conflicts_and_changes_nothing(client: httpx.AsyncClient):
+async def test_a_change_of_a_version_that_is_gone_conflicts_and_changes_nothing(client: httpx2.AsyncClient):
     order = await create(client)
     path = f"/v1/orders/{order['id']}"
     first = await client.patch(path, json={"version": 1, "status": "paid"})
@@ -90,7 +90,7 @@ async def test_a_change_of_a_version_that_is_gone_conflicts_and_changes_nothing(
     ],
 )
 async def test_an_unacceptable_field_is_named_and_nothing_is_stored(
-    client: httpx.AsyncClient, change: dict[str, object], field: str
+    client: httpx2.AsyncClient, change: dict[str, object], field: str
 ):
     response = await client.post("/v1/orders", json=NEW | change)
     assert response.status_code == 422
@@ -98,7 +98,7 @@ async def test_an_unacceptable_field_is_named_and_nothing_is_stored(
     assert (await client.get("/v1/orders")).json()["data"] == []
 
 
-async def test_a_creation_that_is_sent_again_with_its_key_is_done_once(client: httpx.AsyncClient):
+async def test_a_creation_that_is_sent_again_with_its_key_is_done_once(client: httpx2.AsyncClient):
     key = {"Idempotency-Key": str(uuid4())}
     first, again = [await client.post("/v1/orders", json=NEW, headers=key) for _ in range(2)]
     assert (again.status_code, again.json(), again.headers["location"]) == (

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-import httpx
+import httpx2
 import pytest
 from litestar.routes import HTTPRoute
 
@@ -13,30 +13,30 @@ from tests.orders.test_orders import NEW, create
 
 GRACE = make_headers("grace")
 
-type Ask = Callable[[httpx.AsyncClient, str], Awaitable[httpx.Response]]
+type Ask = Callable[[httpx2.AsyncClient, str], Awaitable[httpx2.Response]]
 
 
-async def read(client: httpx.AsyncClient, order_id: str) -> httpx.Response:
+async def read(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:
     return await client.get(f"/v1/orders/{order_id}", headers=GRACE)
 
 
-async def change(client: httpx.AsyncClient, order_id: str) -> httpx.Response:
+async def change(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:
     return await client.patch(f"/v1/orders/{order_id}", json={"version": 1, "status": "paid"}, headers=GRACE)
 
 
-async def list_all(client: httpx.AsyncClient, _: str) -> httpx.Response:
+async def list_all(client: httpx2.AsyncClient, _: str) -> httpx2.Response:
     return await client.get("/v1/orders", headers=GRACE)
 
 
-async def export(client: httpx.AsyncClient, _: str) -> httpx.Response:
+async def export(client: httpx2.AsyncClient, _: str) -> httpx2.Response:
     return await client.get("/v1/orders/export?format=ndjson", headers=GRACE)
 
 
-async def report(client: httpx.AsyncClient, _: str) -> httpx.Response:
+async def report(client: httpx2.AsyncClient, _: str) -> httpx2.Response:
     return await client.get("/v1/orders/report", headers=GRACE)
 
 
-async def create_same(client: httpx.AsyncClient, _: str) -> httpx.Response:
+async def create_same(client: httpx2.AsyncClient, _: str) -> httpx2.Response:
     return await client.post("/v1/orders", json=NEW, headers=GRACE)
 
 
@@ -57,7 +57,7 @@ def test_no_route_is_left_out():
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_an_order_is_nothing_to_another_account(client: httpx.AsyncClient, name: str):
+async def test_an_order_is_nothing_to_another_account(client: httpx2.AsyncClient, name: str):
     order = await create(client)
     ask, status, text = ANSWERS[name]
     response = await ask(client, order["id"])
@@ -66,7 +66,7 @@ async def test_an_order_is_nothing_to_another_account(client: httpx.AsyncClient,
     assert (await client.get(f"/v1/orders/{order['id']}")).json() == order
 
 
-async def test_pages_go_on_for_the_account_that_they_began_for(client: httpx.AsyncClient):
+async def test_pages_go_on_for_the_account_that_they_began_for(client: httpx2.AsyncClient):
     for number in range(2):
         await create(client, reference=f"SO-{number}")
     page = await client.get("/v1/orders?limit=1")
@@ -74,7 +74,7 @@ async def test_pages_go_on_for_the_account_that_they_began_for(client: httpx.Asy
     assert (stolen.status_code, stolen.json()["errors"][0]["field"]) == (422, "cursor")
 
 
-async def test_a_key_that_another_account_used_is_a_new_one(client: httpx.AsyncClient):
+async def test_a_key_that_another_account_used_is_a_new_one(client: httpx2.AsyncClient):
     key = {"Idempotency-Key": "shared"}
     first = await client.post("/v1/orders", json=NEW, headers=key)
     second = await client.post("/v1/orders", json=NEW, headers=GRACE | key)
@@ -85,7 +85,7 @@ async def test_a_key_that_another_account_used_is_a_new_one(client: httpx.AsyncC
 @pytest.mark.parametrize("status", ["pending", None])
 @pytest.mark.parametrize("sort", ["-created_at", "created_at"])
 async def test_every_list_and_export_has_the_orders_of_one_account(
-    client: httpx.AsyncClient, sort: str, status: str | None
+    client: httpx2.AsyncClient, sort: str, status: str | None
 ):
     await create(client)
     params = {"sort": sort} | ({"status": status} if status else {})

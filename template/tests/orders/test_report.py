@@ -1,15 +1,16 @@
-import httpx
+import httpx2
 
 from service.kit.db.database import Database
 from service.orders import report, seed
 from service.orders.model import Amounts
 from service.settings import Settings
+from service_tools.dev.database import fill
 from tests.orders.test_orders import create
 
 PATH = "/v1/orders/report"
 
 
-async def test_a_report_summarizes_each_currency(client: httpx.AsyncClient):
+async def test_a_report_summarizes_each_currency(client: httpx2.AsyncClient):
     for number, amount in enumerate((100, 200, 300)):
         await create(client, reference=f"EUR-{number}", total_minor=amount)
     await create(client, reference="USD", currency="USD", total_minor=7)
@@ -29,17 +30,16 @@ async def test_a_report_summarizes_each_currency(client: httpx.AsyncClient):
     assert 100 <= euros["mean_from"] < 200 < euros["mean_to"] <= 300
 
 
-async def test_a_report_on_no_orders_is_empty(client: httpx.AsyncClient):
+async def test_a_report_on_no_orders_is_empty(client: httpx2.AsyncClient):
     assert (await client.get(PATH)).json() == {"currencies": []}
 
 
 async def test_a_report_covers_the_latest_orders_and_no_more(
-    client: httpx.AsyncClient, settings: Settings, monkeypatch
+    client: httpx2.AsyncClient, settings: Settings, monkeypatch
 ):
     monkeypatch.setattr(report, "MOST", 100)
     async with Database(settings.database) as db:
-        async for _ in seed.write_orders(db, 150):
-            pass
+        await fill(db, seed.SEED, 150)
     counted = (await client.get(PATH)).json()["currencies"]
     assert sum(summary["orders"] for summary in counted) == 100
 

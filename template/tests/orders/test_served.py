@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from tests.kit.fixtures import make_headers
 from tests.kit.processes import find_port, start, wait_until_live
@@ -13,7 +13,7 @@ def test_an_order_is_created_read_listed_and_changed_over_http(database_url: str
     port = str(find_port())
     with (
         start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=make_headers()) as client,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=make_headers()) as client,
     ):
         wait_until_live(process, str(client.base_url))
         created = client.post("/v1/orders", json=NEW, headers={"x-request-id": "served-1"})

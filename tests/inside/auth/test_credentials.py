@@ -9,8 +9,8 @@ from service.kit.auth.commands import make_key
 from service.kit.auth.issuer import AuthOptions, IssuerOptions
 from service.kit.server.cli import Wiring
 from service.kit.server.environment import Environment
-from service_tools.commands.token import print_token
 from service_tools.dev import credentials
+from service_tools.dev.commands import print_token
 from service_tools.dev.credentials import FILE, CredentialsError
 
 
@@ -70,7 +70,7 @@ def test_a_service_with_keys_from_elsewhere_keeps_them_and_gives_no_tokens(monke
     monkeypatch.setenv("AUTH_JWKS_URL", "https://issuer.test/jwks.json")
     credentials.provide(Trusting)
     assert "AUTH_SIGNING_KEY" not in os.environ
-    with pytest.raises(CredentialsError, match="Tokens come from elsewhere, as AUTH_JWKS_URL says"):
+    with pytest.raises(CredentialsError, match="AUTH_JWKS_URL is set, so tokens come from elsewhere"):
         credentials.sign(Trusting)
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from inside import ledger, postgres_server
 from inside.postgres_server import Server
@@ -64,7 +64,7 @@ async def test_no_acknowledged_write_is_lost_or_doubled_when_connections_end(ser
 async def test_a_frozen_database_delays_nobody_beyond_the_deadline(server: Server, url: str):
     probes: list[float] = []
 
-    async def freeze(client: httpx.AsyncClient) -> None:
+    async def freeze(client: httpx2.AsyncClient) -> None:
         server.send(signal.SIGSTOP)
         until = time.monotonic() + 3
         while time.monotonic() < until:
@@ -85,7 +85,7 @@ async def test_a_frozen_database_delays_nobody_beyond_the_deadline(server: Serve
 
 
 async def test_an_exhausted_pool_answers_all_of_200_clients_in_time(url: str):
-    async def ask(client: httpx.AsyncClient) -> tuple[httpx.Response, float]:
+    async def ask(client: httpx2.AsyncClient) -> tuple[httpx2.Response, float]:
         began = time.monotonic()
         return await client.get("/hold/250"), time.monotonic() - began
 

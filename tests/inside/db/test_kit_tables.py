@@ -10,13 +10,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from inside.schema import apply, ask
 from pydantic import SecretStr
 from service.kit.db.postgres import DatabaseOptions
 from service.kit.migrate import files, migrate
 from service.kit.migrate.migrate import MigrationError, MigrationOptions
 
 from tests.kit import lint
-from tests.kit.schema import apply, ask
 
 FIRST = "kit/0001_idempotency_keys.sql"
 

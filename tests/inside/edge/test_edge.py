@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 from service.kit.edge import admission, asgi, context
 from service.kit.edge.edge import Edge, EdgeOptions
@@ -37,12 +37,12 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             await asgi.respond(send, 200, b"read", b"text/plain", [])
 
 
-def ask(path: str, request_id: bytes = b"") -> httpx.Request:
-    return httpx.Request("GET", f"http://service.test{path}", headers=[(b"x-request-id", request_id)])
+def ask(path: str, request_id: bytes = b"") -> httpx2.Request:
+    return httpx2.Request("GET", f"http://service.test{path}", headers=[(b"x-request-id", request_id)])
 
 
-async def send(request: httpx.Request, edge: Edge | None = None) -> httpx.Response:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge or Edge(answer))) as client:
+async def send(request: httpx2.Request, edge: Edge | None = None) -> httpx2.Response:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(edge or Edge(answer))) as client:
         return await client.send(request)
 
 
@@ -96,7 +96,7 @@ async def test_a_response_that_fails_half_way_is_cut():
 
 
 async def test_a_response_is_protected_unless_the_handler_knows_better():
-    response = await send(httpx.Request("POST", "http://service.test/fine"))
+    response = await send(httpx2.Request("POST", "http://service.test/fine"))
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-store"
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
@@ -173,8 +173,10 @@ async def test_a_body_that_is_too_large_or_too_slow_or_encoded_is_refused():
 
     edge = Edge(answer, EdgeOptions(body_bytes=10, body_grace=0.05))
     for body, status in ((b"x" * 10, 200), (b"x" * 11, 413), (drip(), 408)):
-        assert (await send(httpx.Request("POST", "http://service.test/body", content=body), edge)).status_code == status
-    encoded = httpx.Request("POST", "http://service.test/body", content=b"x", headers={"content-encoding": "gzip"})
+        assert (
+            await send(httpx2.Request("POST", "http://service.test/body", content=body), edge)
+        ).status_code == status
+    encoded = httpx2.Request("POST", "http://service.test/body", content=b"x", headers={"content-encoding": "gzip"})
     assert (await send(encoded, edge)).status_code == 415
 
 

@@ -1,7 +1,7 @@
 import asyncio
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from pydantic import SecretStr
 from service import app
@@ -17,7 +17,7 @@ from tests.kit.fixtures import open_client
 AWAY = DatabaseOptions(url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"))
 
 
-async def test_a_migrated_service_is_live_and_ready(client: httpx.AsyncClient):
+async def test_a_migrated_service_is_live_and_ready(client: httpx2.AsyncClient):
     for path in ("/livez", "/readyz"):
         response = await client.get(path)
         assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -49,7 +49,7 @@ async def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
     async def hang() -> None:
         await asyncio.sleep(60)
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(Health(nothing, hang)))) as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(Health(nothing, hang)))) as client:
         response = await client.get("http://service.test/readyz")
     assert response.status_code == 503
 
@@ -62,13 +62,13 @@ async def test_many_probes_make_one_check():
         checks += 1
         await asyncio.sleep(0.01)
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(Health(nothing, count)))) as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(Health(nothing, count)))) as client:
         responses = await asyncio.gather(*(client.get("http://service.test/readyz") for _ in range(20)))
     assert {response.status_code for response in responses} == {200}
     assert checks == 1
 
 
-async def test_health_answers_get_only(client: httpx.AsyncClient):
+async def test_health_answers_get_only(client: httpx2.AsyncClient):
     response = await client.post("/livez")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -46,7 +46,7 @@ def post(*headers: str) -> bytes:
 
 
 async def get_state(port: int) -> dict[str, int]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         return (await client.get("/state", timeout=5)).json()
 
 

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import httpx
+import httpx2
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
@@ -36,8 +36,8 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
     await asgi.respond(send, 200, b"fine", b"text/plain", [])
 
 
-async def ask(edge: Edge, path: str) -> httpx.Response:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service.test") as client:
+async def ask(edge: Edge, path: str) -> httpx2.Response:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(edge), base_url="http://service.test") as client:
         return await client.get(path)
 
 

@@ -1,6 +1,6 @@
 import asyncio
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -76,7 +76,7 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
         await asgi.respond(send, 200, b"", b"text/plain", [])
 
     edge = Edge(rest, EdgeOptions(concurrency=1))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(edge), base_url="http://service.test") as client:
         await asyncio.gather(client.get("/rest"), client.get("/rest"))
     edge.journal.settle()
     edge.admission.report()

@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import psutil
+from inside import schema
 from inside.jobs import working
 from inside.jobs.working import Task
 from pydantic import SecretStr
@@ -19,7 +20,7 @@ from service.kit.db.database import Database
 from service.kit.db.postgres import DatabaseOptions
 from service.kit.jobs import Job, enqueue_all
 
-from tests.kit import processes, schema
+from tests.kit import processes
 from tests.kit.processes import ROOT
 
 COMMAND = [sys.executable, "-m", working.__name__]

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from inside.jobs import queue
 from inside.jobs.queue import ask, count_held, execute, is_empty, list_jobs, put, wait_until, work
@@ -144,7 +144,7 @@ async def test_prometheus_sees_the_jobs(url: str, tmp_path: Path):
 
 
 def read_metrics(port: int) -> str:
-    return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    return httpx2.get(f"http://127.0.0.1:{port}/metrics").text
 
 
 def shows(port: int, line: str) -> bool:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from inside.schema import apply, ask
 from service.kit.migrate import files, migrate
 from service.kit.migrate.migrate import MigrationError
-
-from tests.kit.schema import apply, ask
 
 COMMAND = [sys.executable, "-m", "service", "migrate"]
 

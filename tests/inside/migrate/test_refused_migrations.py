@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
+from inside.schema import apply, ask
 from service.kit.migrate.files import STANDALONE, MigrationError, write_draft
-
-from tests.kit.schema import apply, ask
 
 BUILD = "create index concurrently if not exists notes_text_idx on notes (text);"
 COUNT = "select count(*) from notes"

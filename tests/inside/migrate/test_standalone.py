@@ -7,10 +7,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from inside.schema import apply, ask
 from service.kit.migrate.files import STANDALONE, MigrationError
 
 from tests.kit.processes import start
-from tests.kit.schema import apply, ask
 
 BUILD = "create index concurrently if not exists notes_text_idx on notes (text);"
 UNIQUE = "create unique index concurrently if not exists notes_text_idx on notes (text);"

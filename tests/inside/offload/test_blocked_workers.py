@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
-import httpx
+import httpx2
 import psutil
 import pytest
 import pytest_asyncio
@@ -39,8 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Path, st
 
 
 @pytest_asyncio.fixture
-async def client(server: tuple[Path, str]) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server[1], timeout=10) as client:
+async def client(server: tuple[Path, str]) -> AsyncGenerator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=server[1], timeout=10) as client:
         await until_answered(client)
         yield client
 
@@ -50,18 +50,18 @@ def output(server: tuple[Path, str]) -> Output:
     return Output(server[0])
 
 
-async def until_answered(client: httpx.AsyncClient) -> int:
+async def until_answered(client: httpx2.AsyncClient) -> int:
     """Return the id of the worker that answers."""
     end = time.monotonic() + 15
     while True:
         try:
             return (await client.get("/")).json()
-        except httpx.TransportError:
+        except httpx2.TransportError:
             assert time.monotonic() < end
             await asyncio.sleep(0.05)
 
 
-async def test_a_block_of_a_second_is_found_while_it_lasts_and_named_once(client: httpx.AsyncClient, output: Output):
+async def test_a_block_of_a_second_is_found_while_it_lasts_and_named_once(client: httpx2.AsyncClient, output: Output):
     await client.get("/sleep?1", headers={"x-request-id": "the-culprit"})
     (line,) = output.find("event loop blocked")
     assert 0.25 <= line["seconds"] < 1
@@ -69,7 +69,7 @@ async def test_a_block_of_a_second_is_found_while_it_lasts_and_named_once(client
     assert re.search(r"busy\.py:\d+ run: time\.sleep\(number\)", line["stack"].splitlines()[-1])
 
 
-async def test_a_worker_that_is_suspended_is_left_alone(client: httpx.AsyncClient, output: Output):
+async def test_a_worker_that_is_suspended_is_left_alone(client: httpx2.AsyncClient, output: Output):
     worker = await until_answered(client)
     os.kill(worker, signal.SIGSTOP)
     await asyncio.sleep(2)
@@ -83,16 +83,16 @@ async def test_a_worker_that_is_suspended_is_left_alone(client: httpx.AsyncClien
 async def test_a_stuck_worker_is_replaced_and_the_next_request_succeeds(path: str, tmp_path: Path):
     # A server of its own: one whose workers fail twice within 5 s takes that for a crash loop, and ends.
     with serve(tmp_path, os.environ[fixtures.SERVER]) as (_, url):
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
             worker = await until_answered(client)
-            with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
                 await client.get(path)
             assert await until_answered(client) != worker
     printed = (tmp_path / "output").read_text()
     assert re.search(r'most recent call first.*File "\S+busy.py", line \d+ in run', printed, re.DOTALL)
 
 
-async def test_a_flood_of_calls_is_refused_at_once_and_others_are_served(client: httpx.AsyncClient):
+async def test_a_flood_of_calls_is_refused_at_once_and_others_are_served(client: httpx2.AsyncClient):
     async def time_get(path: str) -> tuple[int, float]:
         began = time.perf_counter()
         status = (await client.get(path)).status_code
@@ -111,7 +111,7 @@ async def test_a_flood_of_calls_is_refused_at_once_and_others_are_served(client:
     assert sorted(seconds for _, seconds in others)[20] < 0.5
 
 
-async def test_a_killed_process_fails_its_call_and_the_next_one_succeeds(client: httpx.AsyncClient):
+async def test_a_killed_process_fails_its_call_and_the_next_one_succeeds(client: httpx2.AsyncClient):
     assert (await client.get("/process?0")).status_code == 200
     worker = psutil.Process(await until_answered(client))
     (child,) = [child for child in worker.children() if "service.kit.offload.process_main" in child.cmdline()]
@@ -123,14 +123,14 @@ async def test_a_killed_process_fails_its_call_and_the_next_one_succeeds(client:
     assert (await client.get("/process?0")).status_code == 200
 
 
-async def test_a_computation_ends_with_its_worker(client: httpx.AsyncClient):
+async def test_a_computation_ends_with_its_worker(client: httpx2.AsyncClient):
     assert (await client.get("/process?0")).status_code == 200
     worker = psutil.Process(await until_answered(client))
     children = worker.children()
     call = asyncio.create_task(client.get("/process?60"))
     await asyncio.sleep(0.2)
     worker.kill()
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         await call
     assert not psutil.wait_procs(children, 5)[1]
 
@@ -139,7 +139,7 @@ def test_the_end_does_not_wait_for_calls_longer_than_it_may_and_takes_processes_
     with serve(tmp_path, os.environ[fixtures.SERVER], timeout=0.3) as (process, url):
         output = Output(tmp_path)
         for path in ("/thread?60", "/process?60"):
-            assert httpx.get(f"{url}{path}").status_code == 504
+            assert httpx2.get(f"{url}{path}").status_code == 504
         (worker,) = [child for child in psutil.Process(process.pid).children() if "fork" in " ".join(child.cmdline())]
         children = worker.children()
         assert len(children) == 1

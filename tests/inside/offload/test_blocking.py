@@ -9,7 +9,7 @@ from tests.kit.processes import ROOT
 SUITE = """
 import asyncio, gc, hashlib, socket, time, urllib.request
 
-import httpx
+import httpx2
 import pytest
 
 from service.kit.edge import asgi
@@ -73,8 +73,8 @@ async def test_it(handle):
             await waiting
         await asgi.respond(send, 200, b"", b"text/plain", [])
 
-    transport = httpx.ASGITransport(Edge(answer))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    transport = httpx2.ASGITransport(Edge(answer))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
         await client.get("/")
 
 

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from inside import exporting
@@ -26,14 +26,14 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"database": settings.database.model_copy(update=quick | {"pool_size": 2})})
 
 
-async def fetch(export: Export) -> httpx.Response:
+async def fetch(export: Export) -> httpx2.Response:
     """Return what an export answers by itself, without the framework and the edge around it."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(export), base_url="http://service.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(export), base_url="http://service.test") as client:
         return await client.get("/")
 
 
 @pytest_asyncio.fixture
-async def exporter(settings: Environment) -> AsyncGenerator[httpx.AsyncClient]:
+async def exporter(settings: Environment) -> AsyncGenerator[httpx2.AsyncClient]:
     async with open_client(exporting.build(settings)) as client:
         yield client
 
@@ -44,7 +44,7 @@ async def db(settings: Settings) -> AsyncGenerator[Database]:
         yield db
 
 
-async def test_rows_are_a_file_in_the_format_that_the_client_asks_for(exporter: httpx.AsyncClient):
+async def test_rows_are_a_file_in_the_format_that_the_client_asks_for(exporter: httpx2.AsyncClient):
     response = await exporter.get("/few")
     assert response.text == "id\n1\n2\n3\n"
     assert response.headers["content-type"] == "text/csv; charset=utf-8; header=present"
@@ -56,12 +56,12 @@ async def test_rows_are_a_file_in_the_format_that_the_client_asks_for(exporter: 
 
 
 @pytest.mark.parametrize(("form", "text"), [("csv", "id\n"), ("ndjson", "")])
-async def test_no_rows_are_an_empty_file(exporter: httpx.AsyncClient, form: str, text: str):
+async def test_no_rows_are_an_empty_file(exporter: httpx2.AsyncClient, form: str, text: str):
     response = await exporter.get("/none", params={"format": form})
     assert (response.status_code, response.text) == (200, text)
 
 
-async def test_what_goes_wrong_before_the_first_rows_is_a_problem(exporter: httpx.AsyncClient):
+async def test_what_goes_wrong_before_the_first_rows_is_a_problem(exporter: httpx2.AsyncClient):
     for path, status in (("/few?format=xml", 422), ("/wrong", 422), ("/gone", 500)):
         response = await exporter.get(path)
         assert response.status_code == status

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import asyncpg
-import httpx
+import httpx2
 import psutil
 import pytest
 import pytest_asyncio
@@ -26,7 +26,7 @@ select count(*)
 TERMINATE = RUNNING.replace("count(*)", "pg_terminate_backend(pid)")
 ALL = (200, "id\n1\n2\n3\n")
 
-type Start = Callable[..., httpx.AsyncClient]
+type Start = Callable[..., httpx2.AsyncClient]
 
 
 @pytest_asyncio.fixture
@@ -41,11 +41,11 @@ async def watcher(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
 async def start(database_url: str, tmp_path: Path) -> AsyncGenerator[Start]:
     """Start the service with these settings, and return a client of it. It runs one export at a time."""
     port = find_port()
-    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20)
+    client = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20)
     fixed = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "EXPORT_CONCURRENCY": "1"}
     started = []
 
-    def run(**settings: str) -> httpx.AsyncClient:
+    def run(**settings: str) -> httpx2.AsyncClient:
         command = [sys.executable, "-m", "inside.exporting"]
         with (tmp_path / "output").open("wb") as output:
             env = make_environment(fixed | settings)
@@ -59,14 +59,14 @@ async def start(database_url: str, tmp_path: Path) -> AsyncGenerator[Start]:
     started[0].wait(15)
 
 
-def ask(client: httpx.AsyncClient, path: str) -> socket.socket:
+def ask(client: httpx2.AsyncClient, path: str) -> socket.socket:
     """Ask for an export on a connection of its own, and return that."""
     connection = socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10)
     connection.sendall(f"GET {path} HTTP/1.1\r\nhost: {client.base_url.host}\r\n\r\n".encode())
     return connection
 
 
-async def answer(client: httpx.AsyncClient, path: str = "/few") -> tuple[int, str]:
+async def answer(client: httpx2.AsyncClient, path: str = "/few") -> tuple[int, str]:
     """Return the status and the text of a response."""
     response = await client.get(path)
     return response.status_code, response.text
@@ -80,7 +80,7 @@ async def wait_for(watcher: asyncpg.Connection, count: int, seconds: float = 10)
         await asyncio.sleep(0.02)
 
 
-def find_worker(client: httpx.AsyncClient) -> psutil.Process:
+def find_worker(client: httpx2.AsyncClient) -> psutil.Process:
     """Return the process that serves a client."""
     for child in psutil.Process().children(recursive=True):
         ours = [one for one in child.net_connections("tcp") if one.laddr.port == client.base_url.port]
@@ -125,7 +125,7 @@ async def test_a_client_that_stops_reading_costs_no_memory_and_is_given_up(start
 
 async def test_an_export_ends_with_its_deadline_however_fast_it_is_read(start: Start, watcher: asyncpg.Connection):
     client = start(EXPORT_TIMEOUT="1")
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         await answer(client, "/endless")
     await wait_for(watcher, 0)
     assert (await answer(client, "/quiet"))[0] == 504
@@ -134,7 +134,7 @@ async def test_an_export_ends_with_its_deadline_however_fast_it_is_read(start: S
 
 async def test_rows_that_fail_on_the_way_break_the_transfer(start: Start, watcher: asyncpg.Connection):
     client = start()
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         await answer(client, "/failing")
     assert await answer(client) == ALL
 
@@ -142,6 +142,6 @@ async def test_rows_that_fail_on_the_way_break_the_transfer(start: Start, watche
     await wait_for(watcher, 1)
     await asyncio.sleep(0.3)
     await watcher.fetch(TERMINATE)
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         await reading
     assert await answer(client) == ALL

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from service.kit.db import errors
@@ -61,8 +61,8 @@ async def exports(settings: Settings) -> AsyncGenerator[Exports]:
 
 async def fetch(exports: Exports, form: formats.Name, query: Query, *args: object) -> list[dict[str, Any]]:
     """Return the exported rows as a reader of the format finds them."""
-    transport = httpx.ASGITransport(exports.stream(query, *args, name="rows", form=form))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    transport = httpx2.ASGITransport(exports.stream(query, *args, name="rows", form=form))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
         text = (await client.get("/")).content.decode()
     if form == "csv":
         return list(csv.DictReader(io.StringIO(text, newline="")))

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from inside import stand_in
 from inside.stand_in import wait_for
@@ -80,8 +80,8 @@ def test_a_gauge_is_the_sum_over_the_living(tmp_path: Path):
 def test_the_workers_add_up_to_exactly_what_was_asked_on_a_port_of_its_own(tmp_path: Path):
     with stand_in.run(tmp_path, workers=2) as server:
         for _ in range(60):  # each on its own connection, so that both workers get some
-            assert httpx.get(f"{server.url}/work").status_code == 200
-        assert httpx.get(f"{server.url}/metrics").text == "done", "that is the application, and not the metrics"
+            assert httpx2.get(f"{server.url}/work").status_code == 200
+        assert httpx2.get(f"{server.url}/metrics").text == "done", "that is the application, and not the metrics"
         # Requests are counted some moments after they are answered, and gauges are up to a second old.
         wait_for(lambda: server.read_metric('http_layer_duration_seconds_count{layer="pool"}') == 60)
         wait_for(lambda: server.read_metric("http_requests_in_flight") == 0)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
@@ -17,15 +17,15 @@ def test_it_serves_with_several_workers_until_it_is_told_to_stop(database_url: s
     with start("serve", cwd=tmp_path, **settings) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until_live(process, url)
-        assert httpx.get(f"{url}/readyz").status_code == 200
-        assert httpx.get(f"{url}/docs").status_code == 404
-        assert httpx.get(f"{url}/metrics").status_code == 404
-        assert "service_build_info{" in httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
+        assert httpx2.get(f"{url}/readyz").status_code == 200
+        assert httpx2.get(f"{url}/docs").status_code == 404
+        assert httpx2.get(f"{url}/metrics").status_code == 404
+        assert "service_build_info{" in httpx2.get(f"http://127.0.0.1:{metrics_port}/metrics").text
         assert all(line.startswith("{") for line in (tmp_path / "output").read_text().splitlines())
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{url}/livez")
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"{url}/livez")
 
 
 def test_it_starts_while_the_database_is_away_and_says_so(tmp_path: Path):
@@ -34,7 +34,7 @@ def test_it_starts_while_the_database_is_away_and_says_so(tmp_path: Path):
     with start("serve", cwd=tmp_path, **settings) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until_live(process, url)
-        assert httpx.get(f"{url}/readyz").status_code == 503
+        assert httpx2.get(f"{url}/readyz").status_code == 503
         output = (tmp_path / "output").read_text()
     assert "Cannot reach PostgreSQL at 127.0.0.1:1/nothing" in output
     assert "hidden" not in output

@@ -3,7 +3,7 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from inside import stand_in
 from inside.stand_in import Server, wait_for
@@ -47,7 +47,7 @@ def test_a_connection_too_many_waits_until_another_ends(tmp_path: Path):
 
 def test_a_line_of_the_server_has_the_form_of_ours(tmp_path: Path):
     with stand_in.run(tmp_path) as server:
-        assert httpx.get(f"{server.url}/work").status_code == 200
+        assert httpx2.get(f"{server.url}/work").status_code == 200
         wait_for(lambda: '"event":"Started worker-1"' in server.output.replace(": ", ":"))
         assert all(line.startswith("{") for line in server.output.splitlines())
 

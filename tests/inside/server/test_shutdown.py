@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from inside import stand_in
 from inside.stand_in import wait_for
@@ -94,14 +94,14 @@ def test_a_worker_that_does_not_react_is_killed_in_time(tmp_path: Path):
 
 def test_it_answers_while_readiness_says_that_it_drains(tmp_path: Path):
     with stand_in.run(tmp_path, workers=2, drain_delay=1.5) as server:
-        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        assert httpx2.get(f"{server.url}/readyz").status_code == 200
         server.stop()
-        wait_for(lambda: httpx.get(f"{server.url}/readyz").status_code == 503)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz").status_code == 503)
         for _ in range(6):  # each on its own connection, so that both workers answer
-            ready = httpx.get(f"{server.url}/readyz")
+            ready = httpx2.get(f"{server.url}/readyz")
             assert (ready.status_code, ready.json()["type"]) == (503, "urn:problem:draining")
-            assert httpx.get(f"{server.url}/work").status_code == 200
-            assert httpx.get(f"{server.url}/livez").status_code == 200
+            assert httpx2.get(f"{server.url}/work").status_code == 200
+            assert httpx2.get(f"{server.url}/livez").status_code == 200
         assert server.process.wait(12) == 0
 
 

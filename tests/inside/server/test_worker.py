@@ -3,7 +3,7 @@ import signal
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from inside import stand_in
 from inside.stand_in import Server, wait_for
@@ -37,6 +37,6 @@ def count_requests(server: Server) -> float:
 def serve_one(server: Server) -> bool:
     """Return whether a request on a new connection is answered. One that the dead worker had taken is lost."""
     try:
-        return httpx.get(f"{server.url}/work").status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(f"{server.url}/work").status_code == 200
+    except httpx2.TransportError:
         return False

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from service_tools.dev import embedded
@@ -58,15 +58,15 @@ def wait_for(text: str, project: Path) -> None:
 def read_health(port: int) -> dict[str, str]:
     """Return what /livez answers, or nothing while nobody answers."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=1).json()
-    except httpx.TransportError:
+        return httpx2.get(f"http://127.0.0.1:{port}/livez", timeout=1).json()
+    except httpx2.TransportError:
         return {}
 
 
 def read_output(project: Path, process: subprocess.Popen[bytes]) -> str:
     """Return what `service dev` printed, once it serves."""
     deadline = time.monotonic() + 30
-    while "Started worker" not in (output := (project / "output").read_text()):
+    while "  Ready " not in (output := (project / "output").read_text()):
         assert process.poll() is None, output
         assert time.monotonic() < deadline, output
         time.sleep(0.05)
@@ -77,12 +77,12 @@ def test_it_prints_a_curl_that_works_and_ctrl_c_stops_all_of_it(project: Path):
     port = find_port()
     with start("dev", "--port", str(port), "--seed", "30", cwd=project, MIGRATIONS_FOLDER="migrations") as process:
         output = read_output(project, process)
-        wait_until_live(process, f"http://127.0.0.1:{port}")
         curl = re.search(r"curl .*", output)
         assert curl
-        assert subprocess.run(shlex.split(curl[0] + " --fail"), check=False, capture_output=True).returncode == 0
-        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-        assert httpx.get(f"http://127.0.0.1:{port}/docs").status_code == 200
+        answer = subprocess.run(shlex.split(curl[0] + " --fail"), check=False, capture_output=True)
+        assert answer.returncode == 0, "it says that it is ready before it answers"
+        assert httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/docs").status_code == 200
         assert find_servers(project / ".postgres")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         assert process.wait(15) == 0
@@ -160,7 +160,7 @@ def test_a_folder_that_postgresql_cannot_use_is_explained_and_kept(project: Path
 def test_a_change_of_the_code_is_taken_up_and_a_broken_one_outlived(project: Path):
     port = find_port()
     shutil.copytree(ROOT / "src", project / "src")
-    module = project / "src" / "service" / "kit" / "health.py"
+    module = project / "src" / "service" / "kit" / "edge" / "health.py"
     code = module.read_text()
     with start("dev", "--port", str(port), cwd=project, PYTHONPATH=str(project / "src")) as process:
         read_output(project, process)
@@ -184,12 +184,12 @@ def test_a_new_migration_is_taken_up_and_a_broken_one_outlived(project: Path):
         (migrations / "9000_later.sql").write_text("select 1")
         wait_for("Applied 9000_later.sql", project)
         wait_until_live(process, f"http://127.0.0.1:{port}")
-        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
 
 
 def test_with_a_database_url_it_uses_that_database_and_adds_no_rows(project: Path, database_url: str):
     port = str(find_port())
     with start("dev", "--port", port, cwd=project, DATABASE_URL=database_url) as process:
         output = read_output(project, process)
-    assert "made-up rows" not in output
+    assert "sample rows" not in output
     assert not (project / ".postgres").exists()

@@ -1,25 +1,14 @@
-"""`service perf`, and the team's scenarios: each step of each gets the answer that it expects from a real server."""
-
-import asyncio
 import json
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from service import app
 from service.settings import Settings
 from service_tools.dev import credentials
-from service_tools.dev import run as development
-from service_tools.perf import calls, load, report, runs, scenario
-from service_tools.perf.client import Sample
-from service_tools.perf.runs import Plan
-from service_tools.perf.scenario import Scenario
-from service_tools.perf.target import Target
+from service_tools.perf import runs, scenario
+from service_tools.perf.runs import Target
 
-from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
-
-ROWS = 300
-REQUESTS = 5
+from tests.kit.processes import find_port, run, start, wait_until_live
 
 PING = """
 [[steps]]
@@ -36,38 +25,12 @@ expect = 404
 
 @pytest.fixture
 def target(settings: Settings, tmp_path: Path) -> Generator[Target]:
-    """The service with some rows, as a process of its own."""
-    asyncio.run(development.add_rows(settings, app.SLICES, ROWS))
+    """The service, as a process of its own."""
     port = str(find_port())
     url = settings.database.url.get_secret_value()
     with start("serve", cwd=tmp_path, DATABASE_URL=url, SERVER_PORT=port) as process:
         wait_until_live(process, f"http://127.0.0.1:{port}")
         yield Target(f"http://127.0.0.1:{port}", token=credentials.sign(Settings))
-
-
-def try_out(target: Target, described: Scenario) -> list[str]:
-    """Send a few requests of each step, and return what is wrong with their answers."""
-    writer = calls.Writer(described, calls.take(target.url, described, target.token), target.token)
-    samples: list[Sample] = []
-    for step in described.steps:
-        made = calls.mix([step], writer, target.host)
-        load.run(load.at_rate(target.address, made, 50, REQUESTS / 50, samples.append))
-    expected = {step.name: step.expect for step in described.steps}
-    rows = [
-        report.summarise(step.name, expected, [it for it in samples if it.step == step.name], 1, None)
-        for step in described.steps
-    ]
-    assert [row.requests for row in rows] == [REQUESTS] * len(rows)
-    return list(report.find_exceeded(described.steps, rows, paced=False))
-
-
-def test_every_step_of_every_scenario_gets_the_answer_that_it_expects(request: pytest.FixtureRequest):
-    paths = sorted((ROOT / scenario.FOLDER).glob("*.toml"))
-    if not paths:
-        return  # as in a service from before there were scenarios
-    target = request.getfixturevalue("target")
-    for path in paths:
-        assert try_out(target, scenario.read(path)) == [], path
 
 
 def test_a_service_is_started_and_measured_and_a_budget_that_is_not_met_fails_a_check(
@@ -89,10 +52,9 @@ def test_a_service_is_started_and_measured_and_a_budget_that_is_not_met_fails_a_
     assert "ping: its p99 of" in measured["exceeded"][0]
 
 
-def test_each_step_alone_goes_as_fast_as_some_connections_can(target: Target, tmp_path: Path):
+def test_each_step_goes_alone_at_full_speed_over_some_connections(target: Target, tmp_path: Path):
     (tmp_path / "ping.toml").write_text(PING)
-    plan = Plan(rate=1, seconds=0.2, connections=2)
-    measured = runs.run("ping", scenario.read(tmp_path / "ping.toml"), target, plan)
+    measured = runs.run("ping", scenario.read(tmp_path / "ping.toml"), target, rate=1, seconds=0.2, connections=2)
     assert [row.step for row in measured.rows] == ["ping", "miss"]
     assert min(row.requests for row in measured.rows) > 2
     assert measured.exceeded == []

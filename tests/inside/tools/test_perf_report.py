@@ -1,6 +1,6 @@
 import pytest
 from service_tools.perf import report
-from service_tools.perf.client import NO_ANSWER, Sample
+from service_tools.perf.load import NO_ANSWER, Sample
 from service_tools.perf.report import Report
 from service_tools.perf.scenario import Step
 
@@ -53,5 +53,5 @@ def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine():
     assert "30 µs" in lines[4]
     assert "12 ms late" in lines[5]
     assert lines[6] == "  read: something."
-    unpaced = list(report.draw(Report("carts", "as fast as it goes", rows, False, 0, 30, None, [])))
+    unpaced = list(report.draw(Report("carts", "at full speed", rows, False, 0, 30, None, [])))
     assert "p99" not in unpaced[1]

@@ -10,8 +10,8 @@ import service
 from service.kit.db import query
 from service.kit.db.query import Query
 from service_tools.dev import embedded
-from service_tools.sql import plans, records, report, survey
-from service_tools.sql.survey import Entry
+from service_tools.sql import plans, records, report
+from service_tools.sql.contract import Statement
 
 from tests.kit.processes import ROOT, run
 
@@ -37,8 +37,19 @@ def test_the_plans_of_all_statements_are_listed_recorded_and_compared(project: P
     assert changed.returncode == 1
     assert "-gone.read_gone" in changed.stdout
     assert "service plans --record" in changed.stdout
+    assert run("plans", "orders.read_order", "--record", cwd=project).returncode == 2
     run("plans", "--record", cwd=project)
     assert not (project / "perf" / "plans" / "gone.txt").exists()
+
+
+def test_a_report_makes_its_folder_or_says_why_not(project: Path):
+    done = run("plans", "--html", "reports/plans.html", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "orders.read_order" in (project / "reports/plans.html").read_text()
+    refused = run("plans", "--html", "migrations/0001_orders.sql/plans.html", cwd=project)
+    assert refused.returncode == 1
+    assert "Error: Cannot write migrations/0001_orders.sql/plans.html" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_an_unknown_statement_is_refused_with_those_there_are(project: Path):
@@ -82,11 +93,11 @@ async def test_a_statement_is_run_with_its_sample_and_rolled_back(database_url: 
     connection = await asyncpg.connect(database_url)
     await connection.execute("create table notes (id int, note text)")
     insert = Query("insert into notes (id) values ($1)", int, sample="select 7")
-    assert await survey.run(connection, Query("select 1", int)) is None
-    assert await survey.run(connection, Query("select $1::int", int, sample="select id from notes")) is None
-    node = await survey.run(connection, insert)
+    assert await plans.run(connection, Query("select 1", int)) is None
+    assert await plans.run(connection, Query("select $1::int", int, sample="select id from notes")) is None
+    node = await plans.run(connection, insert)
     assert node is not None
-    assert node.kind == "ModifyTable"
+    assert node["Node Type"] == "ModifyTable"
     assert "ms" in plans.compare(node)
     assert await connection.fetchval("select count(*) from notes") == 0
     await connection.close()
@@ -95,7 +106,7 @@ async def test_a_statement_is_run_with_its_sample_and_rolled_back(database_url: 
 async def test_the_report_shows_every_statement_and_escapes_what_it_shows(database_url: str):
     connection = await asyncpg.connect(database_url)
     query = Query("select '<script>' as text where 1 < $1", str)
-    entry = Entry("notes.read_note", query, await plans.explain(connection, query.sql), [])
+    entry = Statement("notes.read_note", query, await plans.explain(connection, query.sql), [])
     await connection.close()
     page = report.render([entry], {})
     assert "notes.read_note" in page
@@ -104,15 +115,13 @@ async def test_the_report_shows_every_statement_and_escapes_what_it_shows(databa
 
 
 def test_recorded_plans_leave_out_what_changes_from_machine_to_machine(tmp_path: Path):
-    node = plans.read(
-        {"Node Type": "Index Scan", "Index Name": "i", "Relation Name": "t", "Total Cost": 1.5, "Plan Rows": 3}
-    )
-    written = records.write([Entry("notes.read_note", Query("select 1", int), node, [])], tmp_path)
+    node = {"Node Type": "Index Scan", "Index Name": "i", "Relation Name": "t", "Total Cost": 1.5, "Plan Rows": 3}
+    written = records.write([Statement("notes.read_note", Query("select 1", int), node, [])], tmp_path)
     assert [path.read_text() for path in written] == ["notes.read_note\n  Index Scan i on t\n"]
 
 
 def test_a_part_of_a_slice_has_a_file_of_its_own_and_no_statement_is_left_out(tmp_path: Path):
     names = ["notes.a", "notes.parts.b", "notes.z"]
-    written = records.write([Entry(name, Query("select 1", int), None, []) for name in names], tmp_path)
+    written = records.write([Statement(name, Query("select 1", int), None, []) for name in names], tmp_path)
     kept = {path.name: [line for line in path.read_text().splitlines() if line in names] for path in written}
     assert kept == {"notes.txt": ["notes.a", "notes.z"], "notes.parts.txt": ["notes.parts.b"]}

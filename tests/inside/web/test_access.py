@@ -1,6 +1,6 @@
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from litestar import Router, get, post
 from pydantic import SecretStr
@@ -33,7 +33,7 @@ def build(router: Router, auth: Auth | None) -> Edge:
     return Edge(web.build([Slice(router)], [], {}, auth=auth))
 
 
-async def ask(router: Router, path: str, token: str | None) -> httpx.Response:
+async def ask(router: Router, path: str, token: str | None) -> httpx2.Response:
     async with open_client(build(router, Auth(OPTIONS))) as client:
         client.headers.pop("Authorization", None)
         headers = {"authorization": f"Bearer {token}"} if token else {}

@@ -2,7 +2,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
-import httpx
+import httpx2
 import pytest
 from litestar import Router, get
 from litestar.params import FromPath, FromQuery
@@ -23,5 +23,5 @@ class NoThreads(ThreadPoolExecutor):
 async def test_a_request_stays_in_the_thread_of_the_event_loop(path: str):
     asyncio.get_running_loop().set_default_executor(NoThreads(1))
     app = build([Slice(Router("/things", route_handlers=[read_thing]))], resources=[], dependencies={})
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service.test") as client:
         assert (await client.get(path)).json()["number"] == 1

@@ -2,7 +2,7 @@ import asyncio
 from datetime import timedelta
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from inside import notes
 from inside.keyed import KEY, client, count, post, raw, tell, wait_for_lock
@@ -16,7 +16,7 @@ __all__ = ["client", "raw"]  # fixtures
 
 
 async def test_the_same_request_again_gets_the_first_reply_and_has_no_effect(
-    client: httpx.AsyncClient, raw: asyncpg.Connection
+    client: httpx2.AsyncClient, raw: asyncpg.Connection
 ):
     first, again = await post(client), await post(client)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -28,7 +28,7 @@ async def test_the_same_request_again_gets_the_first_reply_and_has_no_effect(
     assert await count(raw) == 1
 
 
-async def test_without_a_key_nothing_is_stored_or_compared(client: httpx.AsyncClient, raw: asyncpg.Connection):
+async def test_without_a_key_nothing_is_stored_or_compared(client: httpx2.AsyncClient, raw: asyncpg.Connection):
     statuses = [(await client.post("/notes/1", json={"text": text})).status_code for text in "aba"]
     assert statuses == [201, 201, 409]
     assert await count(raw, "kit.idempotency_keys") == 0
@@ -36,7 +36,7 @@ async def test_without_a_key_nothing_is_stored_or_compared(client: httpx.AsyncCl
 
 @pytest.mark.parametrize("other", [{"text": "b"}, {"path": "/notes/2"}])
 async def test_a_key_is_refused_for_another_request(
-    client: httpx.AsyncClient, raw: asyncpg.Connection, other: dict[str, str]
+    client: httpx2.AsyncClient, raw: asyncpg.Connection, other: dict[str, str]
 ):
     await post(client)
     again = await post(client, **other)
@@ -45,7 +45,7 @@ async def test_a_key_is_refused_for_another_request(
     assert await count(raw) == 1
 
 
-async def test_a_body_counts_as_what_it_means(client: httpx.AsyncClient):
+async def test_a_body_counts_as_what_it_means(client: httpx2.AsyncClient):
     headers = KEY | {"content-type": "application/json"}
     for body in (b'{"text":"\xc3\xa4","tags":{"x":1,"y":2}}', b'{ "tags": {"y":2, "x":1}, "text": "\\u00e4" }'):
         response = await client.post("/notes/1", content=body, headers=headers)
@@ -53,7 +53,7 @@ async def test_a_body_counts_as_what_it_means(client: httpx.AsyncClient):
     assert response.headers["idempotency-replayed"] == "true"
 
 
-async def test_a_key_counts_within_its_route(client: httpx.AsyncClient, raw: asyncpg.Connection):
+async def test_a_key_counts_within_its_route(client: httpx2.AsyncClient, raw: asyncpg.Connection):
     assert (await post(client)).status_code == 201
     other = await post(client, "b", "/notes/strict")
     assert (other.status_code, "idempotency-replayed" in other.headers) == (200, False)
@@ -67,7 +67,7 @@ async def test_a_key_counts_within_its_caller():
     assert ada.digest != grace.digest
 
 
-async def test_what_failed_is_not_stored_and_can_be_sent_again(client: httpx.AsyncClient, raw: asyncpg.Connection):
+async def test_what_failed_is_not_stored_and_can_be_sent_again(client: httpx2.AsyncClient, raw: asyncpg.Connection):
     await client.post("/notes/1", json={"text": "a"})
     assert tell(await post(client)) == (409, "urn:problem:conflict")
     await raw.execute("delete from notes")
@@ -75,7 +75,7 @@ async def test_what_failed_is_not_stored_and_can_be_sent_again(client: httpx.Asy
     assert (again.status_code, "idempotency-replayed" in again.headers) == (201, False)
 
 
-async def test_a_request_in_flight_is_answered_with_409_at_once(client: httpx.AsyncClient, raw: asyncpg.Connection):
+async def test_a_request_in_flight_is_answered_with_409_at_once(client: httpx2.AsyncClient, raw: asyncpg.Connection):
     async with raw.transaction():
         await raw.execute("lock table notes")
         first = asyncio.create_task(post(client))
@@ -88,7 +88,7 @@ async def test_a_request_in_flight_is_answered_with_409_at_once(client: httpx.As
     assert (await post(client)).content == (await first).content
 
 
-async def test_what_is_stored_is_sent_to_any_number_at_once(client: httpx.AsyncClient):
+async def test_what_is_stored_is_sent_to_any_number_at_once(client: httpx2.AsyncClient):
     await post(client)
     replies = await asyncio.gather(*(post(client) for _ in range(30)))
     assert {(reply.status_code, reply.headers.get("idempotency-replayed")) for reply in replies} == {(201, "true")}
@@ -106,7 +106,7 @@ async def test_a_reply_is_kept_as_long_as_the_setting_says(settings: Settings, r
     assert await count(raw, "kit.idempotency_keys") == 1
 
 
-async def test_each_new_key_deletes_some_expired_ones(client: httpx.AsyncClient, raw: asyncpg.Connection):
+async def test_each_new_key_deletes_some_expired_ones(client: httpx2.AsyncClient, raw: asyncpg.Connection):
     expired = "select sha256(i::text::bytea), '', 201, '{}', '', now() - interval '1 s' from generate_series(1, 25) i"
     await raw.execute(f"insert into kit.idempotency_keys {expired}")
     left = []

@@ -1,7 +1,7 @@
 import re
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from inside import notes
 from inside.keyed import KEY, client, count, post, raw, tell
@@ -13,7 +13,7 @@ __all__ = ["client", "raw"]  # fixtures
 
 
 @pytest.mark.parametrize("key", ["a", "~!#", "x" * 255, "x" * 9 + '"'])
-async def test_a_key_may_stand_in_quotes_or_not(client: httpx.AsyncClient, key: str):
+async def test_a_key_may_stand_in_quotes_or_not(client: httpx2.AsyncClient, key: str):
     quoted = key.replace("\\", "\\\\").replace('"', '\\"')
     await post(client, **{"Idempotency-Key": key})
     again = await post(client, **{"Idempotency-Key": f' "{quoted}" '})
@@ -21,26 +21,26 @@ async def test_a_key_may_stand_in_quotes_or_not(client: httpx.AsyncClient, key: 
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', '"a', "a b", '"a"b', '"a";p=1', "x" * 256, '"a\\b"', "ä"])
-async def test_another_key_is_refused(client: httpx.AsyncClient, raw: asyncpg.Connection, key: str):
+async def test_another_key_is_refused(client: httpx2.AsyncClient, raw: asyncpg.Connection, key: str):
     response = await client.post("/notes/1", json={"text": "a"}, headers=[(b"Idempotency-Key", key.encode())])
     assert tell(response) == (400, "urn:problem:malformed")
     assert [error["field"] for error in response.json()["errors"]] == ["Idempotency-Key"]
     assert await count(raw) == 0
 
 
-async def test_two_keys_are_refused(client: httpx.AsyncClient):
+async def test_two_keys_are_refused(client: httpx2.AsyncClient):
     response = await client.post("/notes/1", json={"text": "a"}, headers=[*KEY.items(), *KEY.items()])
     assert response.status_code == 400
 
 
-async def test_a_route_may_require_a_key(client: httpx.AsyncClient, raw: asyncpg.Connection):
+async def test_a_route_may_require_a_key(client: httpx2.AsyncClient, raw: asyncpg.Connection):
     response = await client.post("/notes/strict", json={"text": "a"})
     assert tell(response) == (400, "urn:problem:key-required")
     assert await count(raw) == 0
 
 
 @pytest.mark.parametrize("name", ["idempotency_key", "header"])
-async def test_the_header_is_no_parameter_of_the_query(client: httpx.AsyncClient, name: str):
+async def test_the_header_is_no_parameter_of_the_query(client: httpx2.AsyncClient, name: str):
     response = await client.post(f"/notes/1?{name}=a", json={"text": "a"})
     assert response.status_code == 422
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from inside.keyed import KEY, count, raw
 
@@ -42,8 +42,8 @@ def url(database_url: str, raw: asyncpg.Connection, tmp_path: Path) -> Generator
 
 
 async def test_fifty_equal_requests_at_once_have_one_effect(url: str, raw: asyncpg.Connection):
-    async def send() -> httpx.Response:
-        async with httpx.AsyncClient(timeout=20) as client:
+    async def send() -> httpx2.Response:
+        async with httpx2.AsyncClient(timeout=20) as client:
             return await client.post(f"{url}/1", json=NOTE, headers=KEY)
 
     replies = await asyncio.gather(*(send() for _ in range(50)))
@@ -60,16 +60,16 @@ async def test_fifty_equal_requests_at_once_have_one_effect(url: str, raw: async
 async def test_a_worker_killed_between_its_commit_and_its_reply_leaves_the_reply_for_the_retry(
     url: str, raw: asyncpg.Connection
 ):
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx2.AsyncClient(timeout=20) as client:
         worker = (await client.get(f"{url}/process")).json()
         stalled = asyncio.create_task(client.post(f"{url}/1", json=NOTE, headers=KEY | {"x-stall": "yes"}))
         while await count(raw) == 0:
             assert not stalled.done()
             await raw.execute("select pg_sleep(0.01)")
         os.kill(worker, signal.SIGKILL)
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             await stalled
-    async with httpx.AsyncClient(timeout=20, transport=httpx.AsyncHTTPTransport(retries=5)) as client:
+    async with httpx2.AsyncClient(timeout=20, transport=httpx2.AsyncHTTPTransport(retries=5)) as client:
         again = await client.post(f"{url}/1", json=NOTE, headers=KEY)
     assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
     assert again.json() == {"id": 1, "text": "a"}

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-import httpx
+import httpx2
 from inside import notes
 from inside.keyed import client, count, post, raw, tell, wait_for_lock
 from pydantic import SecretStr
@@ -66,7 +66,7 @@ async def test_a_connection_lost_at_commit_is_a_503_and_the_retry_gets_the_reply
 
 
 async def test_a_backend_that_ends_in_the_middle_is_a_503_and_the_retry_has_the_effect(
-    client: httpx.AsyncClient, raw: asyncpg.Connection
+    client: httpx2.AsyncClient, raw: asyncpg.Connection
 ):
     async with raw.transaction():
         await raw.execute("lock table notes")
@@ -79,7 +79,7 @@ async def test_a_backend_that_ends_in_the_middle_is_a_503_and_the_retry_has_the_
     assert await count(raw) == 1
 
 
-async def test_a_client_that_leaves_before_the_reply_gets_it_later(client: httpx.AsyncClient, raw: asyncpg.Connection):
+async def test_a_client_that_leaves_before_the_reply_gets_it_later(client: httpx2.AsyncClient, raw: asyncpg.Connection):
     async with raw.transaction():
         await raw.execute("lock table notes")
         waiting = asyncio.create_task(post(client))

@@ -1,6 +1,6 @@
 from collections.abc import AsyncGenerator
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from service import app
@@ -10,13 +10,13 @@ from tests.kit.fixtures import open_client
 
 
 @pytest_asyncio.fixture
-async def documented(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+async def documented(settings: Settings) -> AsyncGenerator[httpx2.AsyncClient]:
     server = settings.server.model_copy(update={"docs": True})
     async with open_client(app.build(settings.model_copy(update={"server": server}))) as client:
         yield client
 
 
-async def test_the_description_has_every_operation_with_its_problems(documented: httpx.AsyncClient):
+async def test_the_description_has_every_operation_with_its_problems(documented: httpx2.AsyncClient):
     response = await documented.get("/openapi.json")
     description = response.json()
     operations = [operation for path in description["paths"].values() for operation in path.values()]
@@ -25,7 +25,7 @@ async def test_the_description_has_every_operation_with_its_problems(documented:
     assert not any("400" in operation["responses"] for operation in operations)
 
 
-async def test_every_reference_in_the_description_leads_somewhere(documented: httpx.AsyncClient):
+async def test_every_reference_in_the_description_leads_somewhere(documented: httpx2.AsyncClient):
     text = (await documented.get("/openapi.json")).text
     schemas = (await documented.get("/openapi.json")).json()["components"]["schemas"]
     references = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
@@ -33,7 +33,7 @@ async def test_every_reference_in_the_description_leads_somewhere(documented: ht
     assert references <= schemas.keys()
 
 
-async def test_the_page_needs_nothing_from_elsewhere(documented: httpx.AsyncClient):
+async def test_the_page_needs_nothing_from_elsewhere(documented: httpx2.AsyncClient):
     page = await documented.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "//" not in page.text.replace("<!", "")
@@ -43,5 +43,5 @@ async def test_the_page_needs_nothing_from_elsewhere(documented: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/docs/swagger-ui.css"])
-async def test_production_shows_none_of_it(client: httpx.AsyncClient, path: str):
+async def test_production_shows_none_of_it(client: httpx2.AsyncClient, path: str):
     assert (await client.get(path)).status_code == 404

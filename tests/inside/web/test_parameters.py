@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Literal
 
-import httpx
+import httpx2
 import pytest
 from litestar import Router, get, post
 from litestar.params import FromQuery
@@ -29,7 +29,7 @@ def create_thing() -> None:
     """Do nothing."""
 
 
-async def ask(method: str, query: str = "") -> httpx.Response:
+async def ask(method: str, query: str = "") -> httpx2.Response:
     parts = [Slice(routes=Router("/things", route_handlers=[create_thing, list_things]))]
     async with open_client(Edge(web.build(parts, resources=[], dependencies={}))) as client:
         return await client.request(method, f"/things?{query}")

@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
@@ -56,8 +56,8 @@ def app() -> asgi.App:
     return build([Slice(ROUTES)], resources=[], dependencies={"name": "Zoë", "barrier": asyncio.Barrier(2)})
 
 
-async def ask(app: asgi.App, path: str) -> httpx.Response:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service.test") as client:
+async def ask(app: asgi.App, path: str) -> httpx2.Response:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service.test") as client:
         return await client.get(path)
 
 

@@ -1,6 +1,6 @@
 from typing import Any, cast
 
-import httpx
+import httpx2
 import pytest
 from litestar import Litestar, Response, Router, get, post
 from litestar.background_tasks import BackgroundTask
@@ -66,7 +66,7 @@ HANDLERS = [plain, created, routed, status, typed, own_type, twice, cookie, afte
 
 
 async def ask(app: asgi.App, method: str, path: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service.test") as client:
         response = await client.request(method, path)
     return response.status_code, sorted(response.headers.multi_items()), response.content
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import asyncpg
 from service import app
+from service.kit.migrate.commands import apply_migrations
 from service.kit.server import environment
 from service.settings import Settings
-from service_tools.dev import credentials, embedded, run
+from service_tools.dev import credentials, database, embedded
 
 PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
 
@@ -34,8 +35,8 @@ def main(rows: int, keys: int) -> None:
 async def prepare(rows: int, keys: int) -> dict[str, object]:
     """Migrate and fill the database; return some keys drawn from it, and the versions of what is measured."""
     settings = environment.read(Settings)
-    await run.apply_migrations(settings)
-    await run.add_rows(settings, app.SLICES, rows)
+    await apply_migrations(settings)
+    await database.fill_all(settings, app.SLICES, rows)
     connection = await asyncpg.connect(settings.database.url.get_secret_value())
     try:
         await connection.execute("vacuum (analyze) orders")  # so that no vacuum runs while something is measured

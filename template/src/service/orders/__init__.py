@@ -3,4 +3,4 @@
 from service.kit.web import Slice
 from service.orders import http, seed
 
-SLICE = Slice(routes=http.routes, constraints=http.CONSTRAINTS, seed=seed.write_orders)
+SLICE = Slice(routes=http.routes, constraints=http.CONSTRAINTS, seed=seed.SEED)

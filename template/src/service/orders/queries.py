@@ -168,18 +168,3 @@ latest_amounts = Query(
     params=(str, int),
     sample="select account, 20000::bigint from orders limit 1",
 )
-
-# Made-up orders for development are numbered: SEED-0000001 and on.
-count_seeded_orders = Query(
-    """
-    select coalesce(max(substr(reference, 6)), '0')::int
-      from orders
-     where account = $1 and reference >= 'SEED-' and reference < 'SEED.'
-    """,
-    int,
-    params=(str,),
-    sample="select 'development'",
-)
-
-# After many new rows, so that plans are made for them.
-analyze_orders = Query("analyze orders", int)

@@ -1,2 +1,2 @@
 # kit: updated by the template
-"""Tools."""
+"""The development server: its database, key, sample rows and processes. `commands` has `service dev` and `token`."""

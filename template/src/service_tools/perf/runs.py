@@ -1,124 +1,155 @@
 # kit: updated by the template; extend it from app.py
-"""One run of a scenario: requests before it, a warm-up, the load with what it costs meanwhile, and the report."""
+"""One run of a scenario: the service that it measures, a warm-up, the load with what it costs meanwhile, the report."""
 
 import asyncio
+import os
+import socket
+import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter, process_time
 
 import click
+import psutil
 
-from service_tools.perf import calls, load, report
-from service_tools.perf.client import Record, Sample
+from service.kit import PACKAGE
+from service_tools.dev.commands import is_ready
+from service_tools.perf import load, report, requests
+from service_tools.perf.load import Record, Sample
 from service_tools.perf.report import ALL, Report, Row
-from service_tools.perf.scenario import Scenario, Step
-from service_tools.perf.target import Target
+from service_tools.perf.scenario import Scenario, ScenarioError
 
+STARTING, STOPPING = 20, 15
 WARM_UP = 1.0
 """Seconds before a measurement, or as many as that has: connections are opened and statements prepared."""
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What load to make: so many requests a second of the mix, or of each step in turn what `connections` can do."""
-
-    rate: float
-    seconds: float
-    connections: int | None = None
-
-
-type Start = Callable[[float, Record], Awaitable[None]]
-type Outcome = tuple[list[Row], list[Measured]]
+type Send = Callable[[float, Record], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Measured:
     """The samples of a load, its seconds, and the processor time that it took of the service and of ourselves."""
 
+    step: str
     samples: Sequence[Sample]
     seconds: float
     cpu: float | None
     own_cpu: float
 
-    def summarise(self, step: str, expected: Mapping[str, int]) -> Row:
-        """Return the row of all samples."""
-        return report.summarise(step, expected, self.samples, self.seconds, self.cpu)
+
+@dataclass(frozen=True)
+class Target:
+    """Where the service answers, its processes if they are ours, and the token to send along if it takes one."""
+
+    url: str
+    token: str | None = None
+    processes: tuple[psutil.Process, ...] = ()
+
+    def read_cpu(self) -> float | None:
+        """Return the processor time that the service has used, in seconds, user and system."""
+        try:
+            times = [process.cpu_times() for process in self.processes]
+        except psutil.NoSuchProcess:
+            raise ScenarioError("A process of the service ended under the load; it failed, or was replaced.") from None
+        return sum(spent.user + spent.system for spent in times) if times else None
+
+    def read_memory(self) -> float | None:
+        """Return the resident memory of the service, in MB."""
+        held = [process.memory_info().rss for process in self.processes]
+        return sum(held) / 1e6 if held else None
 
 
-def run(name: str, scenario: Scenario, target: Target, plan: Plan) -> Report:
-    """Return the report of one run. Raises `ScenarioError`."""
-    writer = calls.Writer(scenario, calls.take(target.url, scenario, target.token), target.token)
-    paced = plan.connections is None
-    send = send_mix if paced else send_each
-    rows, measured = load.run(send(name, scenario.steps, target, plan, writer))
-    samples = [sample for part in measured for sample in part.samples]
+@contextmanager
+def start(token: str | None = None) -> Generator[Target]:
+    """Run `service serve` on a free port and yield it when it is ready. Raises `ScenarioError`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own = {"SERVER_HOST": "127.0.0.1", "SERVER_PORT": str(port), "EDGE_TIMING": "true"}
+    with tempfile.TemporaryFile() as output:
+        command = [sys.executable, "-m", PACKAGE, "serve"]
+        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=output, stderr=output)  # noqa: S603
+        deadline = time.monotonic() + STARTING
+        try:
+            while not is_ready(url := f"http://127.0.0.1:{port}"):
+                if time.monotonic() > deadline or process.poll() is not None:
+                    output.seek(0)
+                    said = output.read().decode(errors="replace")
+                    raise ScenarioError(f"The service did not start:\n{said[-2000:]}")
+                time.sleep(0.05)
+            parent = psutil.Process(process.pid)
+            yield Target(url, token, (parent, *parent.children(recursive=True)))
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOPPING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def run(
+    name: str, scenario: Scenario, target: Target, rate: float, seconds: float, connections: int | None = None
+) -> Report:
+    """Send all steps together at a rate, or each one alone at full speed over some connections."""
+    steps, url = scenario.steps, target.url
+    writer = requests.Writer(scenario, requests.take(url, scenario, target.token), target.token)
+    expected = {step.name: step.expect for step in steps}
+    if connections:
+        described = f"each step for {seconds:g} s, at full speed over {connections} connections"
+        mixes = {step.name: requests.mix([step], writer, url) for step in steps}
+        loads = {step: partial(load.over_connections, url, mix, connections) for step, mix in mixes.items()}
+    else:
+        described = f"{rate:g} requests a second for {seconds:g} s, evenly spaced"
+        loads = {ALL: partial(load.at_rate, url, requests.mix(steps, writer, url), rate)}
+    parts = load.run(measure_all(loads, target, seconds))
+    rows = [report.summarise(part.step, expected, part.samples, part.seconds, part.cpu) for part in parts]
+    if not connections:  # the processor time of a request is known only of all steps together
+        rows = [*summarise_steps(parts[0], expected), *rows]
+    samples = [sample for part in parts for sample in part.samples]
     return Report(
         scenario=name,
-        load=describe(plan),
+        load=described,
         rows=rows,
-        paced=paced,
-        late_ms=report.rank(sorted(sample.late * 1000 for sample in samples), 0.99) if paced else 0,
-        own_cpu_us=sum(part.own_cpu for part in measured) / len(samples) * 1e6,
+        paced=not connections,
+        late_ms=0 if connections else report.rank(sorted(sample.late * 1000 for sample in samples), 0.99),
+        own_cpu_us=sum(part.own_cpu for part in parts) / len(samples) * 1e6,
         memory_mb=target.read_memory(),
-        exceeded=list(report.find_exceeded(scenario.steps, rows, paced)),
+        exceeded=list(report.find_exceeded(steps, rows, paced=not connections)),
     )
 
 
-def describe(plan: Plan) -> str:
-    """Return what load a plan makes."""
-    if plan.connections is None:
-        return f"{plan.rate:g} requests a second for {plan.seconds:g} s, at even intervals"
-    return f"each step for {plan.seconds:g} s, as fast as {plan.connections} connections can"
+def summarise_steps(mixed: Measured, expected: Mapping[str, int]) -> Iterator[Row]:
+    for step in expected:
+        samples = [sample for sample in mixed.samples if sample.step == step]
+        yield report.summarise(step, expected, samples, mixed.seconds, None)
 
 
-async def send_mix(name: str, steps: Sequence[Step], target: Target, plan: Plan, writer: calls.Writer) -> Outcome:
-    """Send all steps at a rate. The cost of a request is known only of all together."""
-    mixed = calls.mix(steps, writer, target.host)
-    measured = await measure(name, target, plan, partial(load.at_rate, target.address, mixed, plan.rate))
-    expected = {step.name: step.expect for step in steps}
-    by_step: defaultdict[str, list[Sample]] = defaultdict(list)
-    for sample in measured.samples:
-        by_step[sample.step].append(sample)
-    parts = {step.name: replace(measured, samples=by_step[step.name], cpu=None) for step in steps}
-    return [part.summarise(step, expected) for step, part in {**parts, ALL: measured}.items()], [measured]
+async def measure_all(loads: Mapping[str, Send], target: Target, seconds: float) -> list[Measured]:
+    return [await measure(step, send, target, seconds) for step, send in loads.items()]
 
 
-async def send_each(name: str, steps: Sequence[Step], target: Target, plan: Plan, writer: calls.Writer) -> Outcome:
-    """Send each step alone, as fast as it goes."""
-    rows, parts = [], []
-    for step in steps:
-        made = calls.mix([step], writer, target.host)
-        start = partial(load.through_connections, target.address, made, plan.connections or 1)
-        parts.append(await measure(f"{name}, {step.name}", target, plan, start))
-        rows.append(parts[-1].summarise(step.name, {step.name: step.expect}))
-    return rows, parts
-
-
-async def measure(title: str, target: Target, plan: Plan, start: Start) -> Measured:
+async def measure(step: str, send: Send, target: Target, seconds: float) -> Measured:
     """Return what is measured of a load, after a warm-up."""
-    await start(min(WARM_UP, plan.seconds), lambda _: None)
+    await send(min(WARM_UP, seconds), lambda _: None)
     samples: list[Sample] = []
     began, own, before = perf_counter(), process_time(), target.read_cpu()
-    progress = asyncio.create_task(show_progress(title, plan.seconds, samples))
-    await start(plan.seconds, samples.append)
+    progress = asyncio.ensure_future(show_progress(step, seconds, samples))
+    await send(seconds, samples.append)
     progress.cancel()
     after = target.read_cpu()
     spent = None if before is None or after is None else after - before
-    return Measured(samples, perf_counter() - began, spent, process_time() - own)
+    return Measured(step, samples, perf_counter() - began, spent, process_time() - own)
 
 
-async def show_progress(title: str, seconds: float, samples: Sequence[Sample]) -> None:
-    """Tell a person at a terminal how far it is, each half second, in one line."""
-    if not sys.stderr.isatty():
-        return
+async def show_progress(step: str, seconds: float, samples: Sequence[Sample]) -> None:
+    """Tell a person at a terminal how far it is, twice a second, in one line."""
     began = perf_counter()
-    try:
-        while True:
-            elapsed = min(perf_counter() - began, seconds)
-            click.echo(f"\r{title}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers ", nl=False, err=True)
-            await asyncio.sleep(0.5)
-    finally:
-        click.echo("\r\033[K", nl=False, err=True)
+    while sys.stderr.isatty():
+        elapsed = min(perf_counter() - began, seconds)
+        click.echo(f"\r{step}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers\033[K\r", nl=False, err=True)
+        await asyncio.sleep(0.5)

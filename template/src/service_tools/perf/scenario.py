@@ -3,20 +3,32 @@
 
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
-from string import Template
 from typing import Annotated
+from uuid import uuid4
 
 import msgspec
 from msgspec import Meta
 
 from service.kit.edge import CommandError
-from service_tools.perf.values import FRESH
 
 FOLDER = Path("perf/scenarios")
-REQUEST = re.compile(r"[A-Z]+ /\S*")
+VALUE = re.compile(r"\$(?:\$|\{(\w+)\})")
+"""What stands for a value in a text, `${name}`; or `$$`, which stands for a dollar sign."""
+
+FIRST_DAY, DAYS = 1_000_001, 2_650_000
+"""Days from the year 2738 on, which repeat after as many: sample rows count theirs from the year 1."""
+
+FRESH: Mapping[str, Callable[[int], object]] = {
+    "day": lambda number: date.fromordinal(FIRST_DAY + number % DAYS).isoformat(),
+    "decimal": lambda number: f"{number // 1_000_000}.{number % 1_000_000:06}",
+    "moment": lambda number: datetime.fromtimestamp(number / 1_000_000, UTC).isoformat(),
+    "number": int,
+    "uuid": lambda _: str(uuid4()),
+}
+"""Makes a value that no row has yet, from a number that no call had before."""
 
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -28,7 +40,7 @@ class ScenarioError(CommandError):
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of request, like "GET /v1/orders/${id}", sent as often as its share of all weights.
 
-    `body` is JSON. `p99_ms` is its budget at a rate, and `cpu_us` that of its processor time, when it runs alone.
+    `body` is JSON. `p99_ms` is its budget at a rate, `cpu_us` that of its processor time when it runs alone.
     """
 
     name: str
@@ -41,9 +53,9 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request before the run, and what is taken of its answer, like "data.id" of each row.
+    """A request before the run, and what is taken from its answer, like "data.id" of each row.
 
-    `pages` are gone through by their `Link`.
+    `pages` are followed by their `Link`.
     """
 
     request: str
@@ -66,9 +78,8 @@ def find(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Scenario]:
     if not known:
         advice = "`service new` writes one for a new slice; for another, copy one and name its own requests"
         raise ScenarioError(f"There is no scenario in {folder.absolute()}: {advice}.")
-    for name in names:
-        if name not in known:
-            raise ScenarioError(f"There is no scenario {name}. There are {', '.join(known)}, in {folder}/.")
+    if unknown := next((name for name in names if name not in known), None):
+        raise ScenarioError(f"There is no scenario {unknown}. There are {', '.join(known)}, in {folder}/.")
     return {name: read(known[name]) for name in names or known}
 
 
@@ -85,31 +96,23 @@ def read(path: Path) -> Scenario:
 
 def find_faults(scenario: Scenario) -> Iterator[str]:
     """Yield what the types do not tell."""
-    for name, times in Counter(step.name for step in scenario.steps).items():
-        if times > 1:
-            yield f"two steps are called {name}; rename one"
+    names = [step.name for step in scenario.steps]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        yield f"two steps are called {min(repeated)}; rename one"
     known = set(FRESH)
-    for name, source in scenario.values.items():
-        yield from find_request_faults(name, source.request, source.body, known)
-        known.add(name)
-    for step in scenario.steps:
-        yield from find_request_faults(step.name, step.request, step.body, known)
+    for name, request in [*scenario.values.items(), *((step.name, step) for step in scenario.steps)]:
+        if not re.fullmatch(r"[A-Z]+ /\S*", request.request):
+            yield f"{name}: write the request as a method and a path, like GET /v1/orders"
+        yield from find_unknown(name, request.request + request.body, known)
+        known |= {name} if isinstance(request, Source) else set()
     for name, text in scenario.headers.items():
         yield from find_unknown(name, text, known)
 
 
-def find_request_faults(name: str, request: str, body: str, known: set[str]) -> Iterator[str]:
-    """Yield what is wrong with a request."""
-    if not REQUEST.fullmatch(request):
-        yield f"{name}: write the request as a method and a path, like GET /v1/orders"
-    yield from find_unknown(name, request + body, known)
-
-
 def find_unknown(place: str, text: str, known: set[str]) -> Iterator[str]:
     """Yield the names in a text that stand for nothing."""
-    template = Template(text)
-    if not template.is_valid():
+    if "$" in VALUE.sub("", text):
         yield f"{place}: a dollar sign that begins no ${{name}} is written $$"
-    for name in template.get_identifiers():
-        if name not in known:
+    for name in VALUE.findall(text):
+        if name and name not in known:
             yield f"{place}: ${{{name}}} is not known here; there are {', '.join(sorted(known))}"

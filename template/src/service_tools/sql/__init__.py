@@ -1,2 +1,2 @@
 # kit: updated by the template
-"""Tools."""
+"""SQL under contract: `contract` checks each statement, `plans` asks for its plan, `commands` has `service plans`."""

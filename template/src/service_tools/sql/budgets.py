@@ -4,30 +4,27 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from service.kit.edge import CommandError
 
 FILE = Path("perf/budgets.toml")
+DEFAULT_ROWS = 1_000_000
+DEFAULT_STATEMENTS = 10
 
 
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tables of the file.
 
-    `rows` has the rows of each table in production. `statements` has how many statements a request may make, by method
-    and path template, like "GET /v1/orders"; DEFAULT_STATEMENTS where it has none. `unused_indexes` has the reason for
-    each index that no statement uses.
+    `rows` has the rows of each table in production, DEFAULT_ROWS where it has none. `statements` has how many
+    statements a request may make, by method and path template, like "GET /v1/orders"; DEFAULT_STATEMENTS where it has
+    none. `unused_indexes` has the reason for each index that no statement uses.
     """
 
     rows: Mapping[str, int] = {}
     statements: Mapping[str, int] = {}
     unused_indexes: Mapping[str, str] = {}
-
-
-DEFAULT_ROWS = 1_000_000
-DEFAULT_STATEMENTS = 10
 
 
 class BudgetError(CommandError):
@@ -39,7 +36,6 @@ def read(path: Path = FILE) -> Budgets:
     if not path.is_file():
         return Budgets()
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        return msgspec.convert(content, Budgets)
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Budgets)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BudgetError(f"{path}: {error}. Correct the file.") from None

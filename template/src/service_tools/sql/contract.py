@@ -5,23 +5,32 @@ A statement that breaks a rule with reason says so: `Query(…, excused={"sort":
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import asyncpg
 
 from service.kit.db import Query
-from service_tools.sql import plans, rows, sessions
+from service_tools.sql import plans, schema, types
+from service_tools.sql.budgets import Budgets
 from service_tools.sql.plans import Node
-
-LARGE = 10_000
-"""From this many rows on, a table may not be read as a whole."""
+from service_tools.sql.schema import Schema
 
 MOST_SORTED = 1_000
 """Rows that may be sorted for one request: ten of the largest pages."""
 
+UNIONS = ("Append", "Merge Append")
 STAR = re.compile(r"(?:\bselect|\breturning|,)\s+(?:distinct\s+)?(?:\w+\.)?\*", re.IGNORECASE)
 LITERALS = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+SESSION = {
+    r"^set\s+(?!local\b)|^reset\b": "Use `set local` in a transaction.",
+    r"\bset_config\s*\((?![^;]*,\s*true\s*\))": "Let its third argument be true, in a transaction.",
+    r"^(?:un)?listen\b": "Listen on a connection of its own, outside the pool.",
+    r"\bpg_(?:try_)?advisory_lock(?:_shared)?\s*\(": "Use pg_advisory_xact_lock, which ends with the transaction.",
+    r"^create\s+(?:local\s+)?temp(?:orary)?\b|^(?:prepare|deallocate|discard|load)\b": "Do without.",
+    r"^declare\b.*\bwith\s+hold\b": "Leave `with hold` out.",
+}
+"""How statements begin, or what they call, that outlasts the request on its connection; and what to write instead."""
 
 
 @dataclass(frozen=True)
@@ -32,37 +41,52 @@ class Finding:
     detail: str
     fix: str
 
+    def __str__(self) -> str:
+        return f"{self.detail}. {self.fix}"
+
 
 @dataclass(frozen=True)
-class Schema:
-    """What the rules need to know of the schema: the sizes of tables, and the columns of each unique index."""
+class Statement:
+    """One `Query` by its name, with its plan, or None for what has none, and what it breaks and does not excuse."""
 
-    sizes: Mapping[str, int]
-    unique: Mapping[str, int]
+    name: str
+    query: Query
+    plan: Node | None
+    findings: list[Finding]
 
-    def is_large(self, node: Node) -> bool:
-        """Return whether a step reads a table that may not be read as a whole."""
-        return self.sizes.get(node.get("Relation Name") or "", 0) >= LARGE
+    @property
+    def part(self) -> str:
+        """The slice that it belongs to."""
+        return self.name.rpartition(".")[0]
 
-    def finds_one_row(self, node: Node) -> bool:
-        """Return whether a step looks a row up by all columns of a unique index."""
-        columns = self.unique.get(node.get("Index Name") or "")
-        return columns is not None and (node.get("Index Cond") or "").count(" = ") >= columns
+    @property
+    def indexes(self) -> list[str]:
+        """The indexes that the plan uses."""
+        nodes = plans.walk(self.plan) if self.plan else ()
+        return sorted({node["Index Name"] for node, _ in nodes if "Index Name" in node})
 
 
-async def check(connection: asyncpg.Connection, query: Query, schema: Schema) -> tuple[list[Finding], Node | None]:
-    """Return what a statement breaks and does not excuse, and its plan if it has one."""
+async def check_all(
+    connection: asyncpg.Connection, queries: Iterable[tuple[str, Query]], budgets: Budgets
+) -> list[Statement]:
+    """Return all statements, in order of name. The connection is ready to plan on, as `scratch` makes it."""
+    known = await schema.read(connection, budgets)
+    return [await check(connection, name, query, known) for name, query in sorted(queries, key=lambda pair: pair[0])]
+
+
+async def check(connection: asyncpg.Connection, name: str, query: Query, known: Schema) -> Statement:
     try:
         prepared = await connection.prepare(query.sql)
+        plan = await plans.explain(connection, query.sql)
     except asyncpg.PostgresError as error:
-        return [Finding("prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration.")], None
+        refused = Finding("prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration.")
+        return Statement(name, query, None, [refused])
     findings = [*check_text(query), *check_params(query, [kind.name for kind in prepared.get_parameters()])]
-    plan = await plans.explain(connection, query.sql) if plans.can_plan(query.sql) else None
     if plan:
-        attributes = [(attribute.name, attribute.type.name) for attribute in prepared.get_attributes()]
-        findings += check_columns(query, attributes, await rows.find_nullable(connection, plan, len(attributes)))
-        findings += [*check_scans(plan, schema), *check_sorts(plan), *check_bound(plan, bool(attributes), schema)]
-    return [finding for finding in findings if not query.excused.get(finding.rule)], plan
+        columns = [(attribute.name, attribute.type.name) for attribute in prepared.get_attributes()]
+        findings += check_columns(query, columns, list(types.find_nullable(plan, known)))
+        findings += [*check_scans(plan, known), *check_sorts(plan), *check_bound(plan, bool(columns), known)]
+    return Statement(name, query, plan, [found for found in findings if not query.excused.get(found.rule)])
 
 
 def check_text(query: Query) -> Iterator[Finding]:
@@ -70,8 +94,9 @@ def check_text(query: Query) -> Iterator[Finding]:
     text = LITERALS.sub("''", query.sql)
     if STAR.search(text):
         yield Finding("star", "it selects *", "List the columns; {columns} stands for the fields of the row type.")
-    for advice in sessions.find_traces(text):
-        yield Finding("session", "what it sets stays on the connection for other requests", advice)
+    for pattern, advice in SESSION.items():
+        if re.search(pattern, text.lstrip(" \n'"), re.IGNORECASE | re.DOTALL):
+            yield Finding("session", "what it sets stays on the connection for other requests", advice)
 
 
 def check_params(query: Query, expected: list[str]) -> Iterator[Finding]:
@@ -80,84 +105,68 @@ def check_params(query: Query, expected: list[str]) -> Iterator[Finding]:
         detail = f"it declares {len(query.params)} arguments and takes {len(expected)}"
         yield Finding("params", detail, f"Declare them in order: {', '.join(expected)}.")
         return
-    for number, (declared, name) in enumerate(zip(query.params, expected, strict=False), 1):
-        if not rows.fits(name, declared):
-            yield Finding(
-                "params", f"${number} is {name}, and declared {declared}", "Correct `params`, or cast it in SQL."
-            )
+    for number, (declared, kind) in enumerate(zip(query.params, expected, strict=False), 1):
+        if not types.takes(kind, declared):
+            detail = f"${number} is {kind}, and declared {declared}"
+            yield Finding("params", detail, "Correct `params`, or cast it in SQL.")
 
 
 def check_columns(query: Query, columns: list[tuple[str, str]], nullable: list[bool]) -> Iterator[Finding]:
     """Compare the result with the row type: count, names, types, and nulls."""
-    fields = rows.list_fields(query.row)
+    fields = types.list_fields(query.row)
     if fields is None or not columns:
         return
     if len(fields) != len(columns):
         names = ", ".join(name for name, _ in columns)
         yield Finding("columns", f"it returns {len(columns)} columns for {len(fields)} fields", f"It returns {names}.")
         return
-    for (field, annotation), (column, kind), is_nullable in zip(fields, columns, nullable, strict=True):
+    for (field, annotation), (column, kind), is_nullable in zip(fields, columns, nullable, strict=False):
         if field and field != column:
-            yield Finding(
-                "columns", f"column {column} fills the field {field}", "Put the columns in the fields' order."
-            )
-        elif not rows.fits(kind, annotation):
+            detail = f"column {column} fills the field {field}"
+            yield Finding("columns", detail, "Put the columns in the fields' order.")
+        elif not types.returns(kind, annotation):
             yield Finding(
                 "types", f"{column} is {kind}, which is no {annotation}", "Correct the field, or cast it in SQL."
             )
-        elif is_nullable and not rows.unwrap(annotation)[1]:
-            yield Finding(
-                "nulls", f"{column} can be null", f"Let the field be `{field or 'row'}: … | None`, or coalesce it."
-            )
+        elif is_nullable and not types.unwrap(annotation)[1]:
+            fix = f"Let the field be `{field or 'row'}: … | None`, or coalesce it."
+            yield Finding("nulls", f"{column} can be null", fix)
 
 
-def check_scans(plan: Node, schema: Schema) -> Iterator[Finding]:
+def check_scans(plan: Node, known: Schema) -> Iterator[Finding]:
     """Refuse to read a large table whole, or to read rows that a filter then discards."""
-    for node, above in plan.walk():
-        if not node.kind.endswith("Scan") or not schema.is_large(node):
+    for node, above in plans.walk(plan):
+        if not node["Node Type"].endswith("Scan") or not known.is_large(node):
             continue
-        table = node.get("Relation Name")
-        if node.kind == "Seq Scan" or (node.kind.startswith("Index") and reads_all(node, above)):
-            yield Finding("scan", f"it reads the whole table {table}", f"Add an index for: {describe(node)}.")
-        elif node.get("Filter") and not schema.finds_one_row(node):
-            detail = f"it reads rows of {table} and discards those that are not {node.get('Filter')}"
+        table, condition = node.get("Relation Name"), node.get("Filter")
+        stops_early = above and above[-1]["Node Type"] == "Limit"
+        reads_all = node["Node Type"].startswith("Index") and not node.get("Index Cond") and not stops_early
+        if node["Node Type"] == "Seq Scan" or reads_all:
+            served = condition or "the join, or the order and the limit of the statement"
+            yield Finding("scan", f"it reads the whole table {table}", f"Add an index for: {served}.")
+        elif condition and not known.finds_one_row(node):
+            detail = f"it reads rows of {table} and discards those that are not {condition}"
             yield Finding("filter", detail, "Add the column to the index, before the columns of the order.")
-
-
-def reads_all(node: Node, above: tuple[Node, ...]) -> bool:
-    """Return whether an index is read from end to end: without a condition, and with nothing above that stops early."""
-    stops = above and above[-1].kind == "Limit"
-    return not node.get("Index Cond") and not stops
-
-
-def describe(node: Node) -> str:
-    """Return what an index would have to serve."""
-    return node.get("Filter") or "the join, or the order and the limit of the statement"
 
 
 def check_sorts(plan: Node) -> Iterator[Finding]:
     """Refuse to sort more rows than some pages: an index has them in order already."""
-    for node, _ in plan.walk():
-        if node.kind in ("Sort", "Incremental Sort") and node.rows > MOST_SORTED:
+    for node, _ in plans.walk(plan):
+        if node["Node Type"] in ("Sort", "Incremental Sort") and node["Plan Rows"] > MOST_SORTED:
             key = ", ".join(node.get("Sort Key") or [])
-            yield Finding("sort", f"it sorts about {node.rows:,} rows by {key}", f"Add an index on ({key}).")
+            yield Finding("sort", f"it sorts about {node['Plan Rows']:,} rows by {key}", f"Add an index on ({key}).")
 
 
-def check_bound(plan: Node, returns: bool, schema: Schema) -> Iterator[Finding]:
+def check_bound(plan: Node, returns: bool, known: Schema) -> Iterator[Finding]:
     """Refuse a result that grows with the table."""
-    if returns and not any(is_bound(node, schema) for node in list_top(plan)) and plan.rows > 1:
+    if returns and plan["Plan Rows"] > 1 and not is_bound(plan, known):
         fix = "Add a limit, or look rows up by a unique key; an export says excused={'unbounded': 'it streams'}."
-        yield Finding("unbounded", f"nothing limits its result, about {plan.rows:,} rows", fix)
+        yield Finding("unbounded", f"nothing limits its result, about {plan['Plan Rows']:,} rows", fix)
 
 
-def list_top(plan: Node) -> Iterator[Node]:
-    """Yield the steps that decide how many rows there are: down to the first that has several inputs."""
-    yield plan
-    if len(plan.inputs) == 1:
-        yield from list_top(plan.inputs[0])
-
-
-def is_bound(node: Node, schema: Schema) -> bool:
-    """Return whether a step returns few rows, however large the tables are."""
-    plain = node.kind == "Aggregate" and node.get("Strategy") == "Plain"
-    return plain or node.kind == "Limit" or schema.finds_one_row(node)
+def is_bound(node: Node, known: Schema) -> bool:
+    """Return whether a step returns few rows, however large the tables are, or all that feed it do; a join may not."""
+    steps, kind = node.get("Plans", ()), node["Node Type"]
+    if kind == "Limit" or (kind == "Aggregate" and node.get("Strategy") == "Plain") or known.finds_one_row(node):
+        return True
+    return (len(steps) == 1 or (kind in UNIONS and bool(steps))) and all(is_bound(step, known) for step in steps)

@@ -7,21 +7,21 @@ from itertools import groupby
 from pathlib import Path
 
 from service_tools.sql import plans
-from service_tools.sql.survey import Entry
+from service_tools.sql.contract import Statement
 
 FOLDER = Path("perf/plans")
 
 
-def write(entries: Sequence[Entry], folder: Path = FOLDER) -> list[Path]:
+def write(statements: Sequence[Statement], folder: Path = FOLDER) -> list[Path]:
     """Write the plans of all slices, and return the files that changed. A slice that is gone takes its file along."""
-    for path in set(folder.glob("*.txt")) - render(entries, folder).keys():
+    for path in set(folder.glob("*.txt")) - render(statements, folder).keys():
         path.unlink()
-    return add(entries, folder)
+    return add(statements, folder)
 
 
-def add(entries: Sequence[Entry], folder: Path = FOLDER) -> list[Path]:
+def add(statements: Sequence[Statement], folder: Path = FOLDER) -> list[Path]:
     """Write the plans of some slices, and return the files that changed."""
-    texts = render(entries, folder)
+    texts = render(statements, folder)
     folder.mkdir(parents=True, exist_ok=True)
     changed = [path for path, text in texts.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in changed:
@@ -29,33 +29,25 @@ def add(entries: Sequence[Entry], folder: Path = FOLDER) -> list[Path]:
     return changed
 
 
-def compare(entries: Sequence[Entry], folder: Path = FOLDER) -> list[str]:
+def compare(statements: Sequence[Statement], folder: Path = FOLDER) -> list[str]:
     """Return the lines of a diff from the recorded plans to those of today; nothing when they are the same."""
-    texts = render(entries, folder)
+    texts = render(statements, folder)
     lines: list[str] = []
     for path in sorted(texts.keys() | set(folder.glob("*.txt"))):
-        recorded = path.read_text("utf-8").splitlines() if path.is_file() else []
+        old = path.read_text("utf-8").splitlines() if path.is_file() else []
         lines += unified_diff(
-            recorded, texts.get(path, "").splitlines(), f"{path}, recorded", f"{path}, now", "", "", 2, ""
+            old, texts.get(path, "").splitlines(), f"{path}, recorded", f"{path}, now", n=2, lineterm=""
         )
     return lines
 
 
-def render(entries: Sequence[Entry], folder: Path) -> dict[Path, str]:
+def render(statements: Sequence[Statement], folder: Path) -> dict[Path, str]:
     """Return the text of each slice's file. Costs are left out: they change with every release of PostgreSQL."""
-    by_part = sorted(entries, key=lambda entry: (name_part(entry), entry.name))  # orders.imports stands within orders
-    return {
-        folder / f"{part}.txt": "\n\n".join(map(describe, members)) + "\n"
-        for part, members in groupby(by_part, name_part)
-    }
+    ordered = sorted(statements, key=lambda statement: (statement.part, statement.name))
+    parts = groupby(ordered, lambda statement: statement.part)
+    return {folder / f"{part}.txt": "\n\n".join(map(describe, members)) + "\n" for part, members in parts}
 
 
-def name_part(entry: Entry) -> str:
-    """Return the slice of a statement, or the part of a slice, like `orders.imports`."""
-    return entry.name.rpartition(".")[0]
-
-
-def describe(entry: Entry) -> str:
-    """Return a statement's name and the lines of its plan."""
-    drawn = plans.draw(entry.plan) if entry.plan else ["has no plan"]
-    return "\n".join([entry.name, *(f"  {line}" for line in drawn)])
+def describe(statement: Statement) -> str:
+    drawn = plans.draw(statement.plan) if statement.plan else ["has no plan"]
+    return "\n".join([statement.name, *(f"  {line}" for line in drawn)])

@@ -1,70 +1,86 @@
 # kit: updated by the template; extend it from app.py
-"""The plans as one HTML page that needs nothing else: a table, and a tree for each statement."""
+"""Statements and their plans as text, as JSON, and as one HTML page that needs nothing else.
+
+`real` has what happened, by name, for the statements that were run.
+"""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
 from service_tools.sql import plans
+from service_tools.sql.contract import Statement
 from service_tools.sql.plans import Node
-from service_tools.sql.survey import Entry
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --bad: #c0392b; --quiet: #777 }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-pre { background: #8881; padding: .8rem; white-space: pre-wrap; border-radius: .3rem }
-ul.tree, ul.tree ul { list-style: none; border-left: 2px solid var(--line); padding-left: 1rem; margin: .2rem 0 }
-small { color: var(--quiet) }
-.finding { color: var(--bad) }
-"""
+type Real = Mapping[str, Node]
 
-
-def render(entries: Sequence[Entry], real: Mapping[str, Node]) -> str:
-    """Return the page. `real` has what happened, for the statements that were run."""
-    rows = "\n".join(render_row(entry, real.get(entry.name)) for entry in entries)
-    sections = "\n".join(render_section(entry, real.get(entry.name)) for entry in entries)
-    return f"""<!doctype html>
+PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Plans</title><style>{STYLE}</style></head>
+<head><meta charset="utf-8"><title>Plans</title><style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }}
+td, th {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top }}
+pre {{ background: #8881; padding: .8rem; white-space: pre-wrap }}
+</style></head>
 <body>
 <h1>Plans</h1>
 <p>How PostgreSQL runs each statement at the sizes in perf/budgets.toml.</p>
-<table>
-<tr><th>statement</th><th>cost</th><th>rows</th><th>ran</th><th>indexes</th><th>findings</th></tr>
+<table><tr>{heading}</tr>
 {rows}
 </table>
 {sections}
 </body>
 </html>
 """
+COLUMNS = ("statement", "cost", "rows", "ran", "indexes", "findings")
 
 
-def render_row(entry: Entry, node: Node | None) -> str:
-    """Return a statement's row of the table."""
-    numbers = [f"{entry.plan.get('Total Cost'):,.2f}", f"{entry.plan.rows:,}"] if entry.plan else ["", ""]
-    numbers.append(f"{node.get('Actual Total Time'):.2f} ms" if node else "")
-    cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
-    link = f'<a href="#{escape(entry.name)}">{escape(entry.name)}</a>'
-    findings = escape(", ".join(found.rule for found in entry.findings))
-    indexes = escape(", ".join(entry.indexes))
-    return f'<tr><td>{link}</td>{cells}<td>{indexes}</td><td class="finding">{findings}</td></tr>'
+def list_cells(it: Statement, real: Real) -> tuple[str, ...]:
+    """Return the texts of a statement's row, by COLUMNS."""
+    cost, rows = (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
+    ran = f"{real[it.name]['Actual Total Time']:.2f} ms" if it.name in real else "no sample" if real else ""
+    return it.name, cost, rows, ran, ", ".join(it.indexes), ", ".join(found.rule for found in it.findings)
 
 
-def render_section(entry: Entry, node: Node | None) -> str:
-    """Return what is known of a statement: SQL, findings, the plan, and how it ran."""
-    findings = "".join(f'<p class="finding">{escape(f"{found.detail}. {found.fix}")}</p>' for found in entry.findings)
-    plan = f'<ul class="tree">{render_node(entry.plan)}</ul>' if entry.plan else "<p>It has no plan.</p>"
-    ran = f'<h3>On the development database</h3><ul class="tree">{render_node(node)}</ul>' if node else ""
-    title = f'<h2 id="{escape(entry.name)}">{escape(entry.name)}</h2>'
-    return f"<section>{title}<pre>{escape(entry.query.sql)}</pre>{findings}{plan}{ran}</section>"
+def tabulate(statements: Sequence[Statement], real: Real) -> list[str]:
+    """Return the lines of a table of all statements, with what is wrong below each."""
+    width = max((len(it.name) for it in statements), default=0)
+    findings = {it.name: [f"    {found}" for found in it.findings] for it in statements}
+    lines = []
+    for name, cost, rows, ran, indexes, _ in [COLUMNS, *(list_cells(it, real) for it in statements)]:
+        measured = f"{ran:>10}  " if real else ""
+        lines.append(f"{name:{width}}  {cost:>12}  {rows:>12}  {measured}{indexes}".rstrip())
+        lines += findings.get(name, [])
+    return lines
 
 
-def render_node(node: Node) -> str:
-    """Return a step and those that feed it, as nested list items."""
-    title, *details = plans.describe(node)
-    numbers = plans.compare(node)
-    said = "".join(f"<br><small>{escape(detail)}</small>" for detail in details)
-    inputs = f"<ul>{''.join(map(render_node, node.inputs))}</ul>" if node.inputs else ""
-    return f"<li><b>{escape(title)}</b> <small>{escape(numbers)}</small>{said}{inputs}</li>"
+def describe(it: Statement, real: Real) -> list[str]:
+    """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
+    lines = [it.query.sql, "", *(plans.draw(it.plan, numbers=True) if it.plan else ["It has no plan."])]
+    lines += ["", *map(str, it.findings)]
+    if node := real.get(it.name):
+        lines += ["", "On the development database:", *plans.draw(node, numbers=True)]
+    return lines
+
+
+def render(statements: Sequence[Statement], real: Real) -> str:
+    """Return the page."""
+    heading = "".join(f"<th>{name}</th>" for name in COLUMNS)
+    rows, sections = [], []
+    for it in statements:
+        name, *cells = map(escape, list_cells(it, real))
+        link = f'<td><a href="#{name}">{name}</a></td>'
+        rows.append(f"<tr>{link}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+        sections.append(f'<h2 id="{name}">{name}</h2><pre>{escape("\n".join(describe(it, real)))}</pre>')
+    return PAGE.format(heading=heading, rows="\n".join(rows), sections="\n".join(sections))
+
+
+def to_json(it: Statement, real: Real) -> dict[str, object]:
+    plan, node = it.plan or {}, real.get(it.name, {})
+    return {
+        "name": it.name,
+        "sql": it.query.sql,
+        "cost": plan.get("Total Cost"),
+        "rows": plan.get("Plan Rows"),
+        "indexes": it.indexes,
+        "findings": [found.__dict__ for found in it.findings],
+        "milliseconds": node.get("Actual Total Time"),
+    }

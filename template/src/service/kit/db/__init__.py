@@ -6,5 +6,16 @@ from service.kit.db.errors import Constraints
 from service.kit.db.lease import Connection
 from service.kit.db.postgres import DatabaseError, DatabaseOptions, UnreachableError
 from service.kit.db.query import Query
+from service.kit.db.seed import DEVELOPER, Seed
 
-__all__ = ["Connection", "Constraints", "Database", "DatabaseError", "DatabaseOptions", "Query", "UnreachableError"]
+__all__ = [
+    "DEVELOPER",
+    "Connection",
+    "Constraints",
+    "Database",
+    "DatabaseError",
+    "DatabaseOptions",
+    "Query",
+    "Seed",
+    "UnreachableError",
+]

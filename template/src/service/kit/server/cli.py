@@ -44,15 +44,15 @@ class Wiring:
 
 
 COMMANDS = {
-    "dev": "service_tools.commands.dev",
+    "dev": "service_tools.dev.commands",
     "jobs": "service.kit.jobs.commands",
     "key": "service.kit.auth.commands",
     "migrate": "service.kit.migrate.commands",
     "new": "service_tools.scaffold.commands",
-    "perf": "service_tools.commands.perf",
-    "plans": "service_tools.commands.plans",
+    "perf": "service_tools.perf.commands",
+    "plans": "service_tools.sql.commands",
     "queries": "service.kit.db.commands",
-    "token": "service_tools.commands.token",
+    "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.worker_command",
 }
 """Where each command is. It is imported when it is called: a worker imports this module too, and needs none of them."""

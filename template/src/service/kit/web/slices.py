@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Slices become an ASGI application, and a description of it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +13,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
 from service.kit.auth import Auth
-from service.kit.db import Database
+from service.kit.db import Seed
 from service.kit.db.errors import Constraints
 from service.kit.edge import asgi
 from service.kit.rows import Export
@@ -27,13 +27,13 @@ from service.kit.web.once import provide_key
 class Slice:
     """One folder of the service, as `app.py` wires it.
 
-    `constraints` makes the problem of each constraint of the slice's tables. `seed` adds rows for development until
-    there are as many as asked for, and yields how many there are after each batch.
+    `constraints` makes the problem of each constraint of the slice's tables. `seed` makes
+    sample rows for development.
     """
 
     routes: Router
     constraints: Constraints = field(default_factory=dict)
-    seed: Callable[[Database, int], AsyncIterator[int]] | None = None
+    seed: Seed | None = None
 
 
 def build(

@@ -1,22 +1,21 @@
-# kit: updated by the template
 from collections.abc import AsyncGenerator
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
-
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.settings import Settings
 from service_tools.sql import budgets
+
 from tests.kit import statements
 
 ONE = Query("select 1", int)
 
 
 @pytest_asyncio.fixture
-async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx.AsyncClient]:
+async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of an application that runs as many statements as the path says."""
     async with Database(settings.database) as db:
 
@@ -26,17 +25,17 @@ async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
             await asgi.respond(send, 200, b"", b"text/plain", [])
 
         statements.watch(monkeypatch)
-        transport = httpx.ASGITransport(statements.limit(answer))
-        async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        transport = httpx2.ASGITransport(statements.limit(answer))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
             yield client
 
 
-async def test_a_request_within_its_budget_passes(client: httpx.AsyncClient):
+async def test_a_request_within_its_budget_passes(client: httpx2.AsyncClient):
     for _ in range(2):
         assert (await client.get(f"/{budgets.DEFAULT_STATEMENTS}")).status_code == 200
 
 
-async def test_a_request_over_its_budget_fails_the_test_and_says_what_it_ran(client: httpx.AsyncClient):
+async def test_a_request_over_its_budget_fails_the_test_and_says_what_it_ran(client: httpx2.AsyncClient):
     with pytest.raises(
         AssertionError, match=r"GET /11 made 11 statements and may make 10: select 1 11 times.*any\(\$1\)"
     ):

@@ -1,13 +1,12 @@
-# kit: updated by the template
 from pathlib import Path
 
 import pytest
-
-from service_tools.perf import calls, scenario
-from service_tools.perf.scenario import Scenario, ScenarioError, Step
-from service_tools.perf.values import FRESH, Values, write_escaped, write_plain, write_quoted
+from service_tools.perf import requests, scenario
+from service_tools.perf.requests import write_escaped, write_quoted
+from service_tools.perf.scenario import FRESH, Scenario, ScenarioError, Step
 
 STEP = '[[steps]]\nname = "read"\nrequest = "GET /v1/carts/${id}"\n'
+EMPTY = Scenario([Step("read", "GET /")])
 VALUE = '[values]\nid = {request = "GET /v1/carts", take = "data.id"}\n'
 
 
@@ -45,31 +44,31 @@ def test_a_scenario_that_cannot_be_run_is_refused_with_its_place(tmp_path: Path,
 
 
 def test_fresh_values_never_come_twice():
-    values = Values({}, write_plain)
+    writer = requests.Writer(EMPTY, {})
     for name in FRESH:
-        assert len({values[name] for _ in range(1000)}) == 1000, name
+        assert len({writer.choose(name) for _ in range(1000)}) == 1000, name
 
 
 def test_values_are_written_for_the_place_where_they_stand():
-    taken: dict[str, list[object]] = {"name": ['a"b &'], "open": [True]}
-    assert Values(taken, write_quoted)["name"] == "a%22b%20%26"
-    assert Values(taken, write_escaped)["name"] == 'a\\"b &'
-    assert Values(taken, write_quoted)["open"] == "true"
+    writer = requests.Writer(EMPTY, {"name": ['a"b &'], "open": [True]})
+    assert writer.fill("${name}", write_quoted) == "a%22b%20%26"
+    assert writer.fill("${name} for $$5", write_escaped) == 'a\\"b & for $5'
+    assert writer.fill("${open}", write_quoted) == "true"
 
 
 def test_what_is_at_a_path_is_taken_of_every_row():
     page = {"data": [{"id": 1, "lines": [{"size": 2}, {"size": 3}]}, {"id": 4, "lines": []}], "next": "more"}
-    assert calls.pick(page, "data.id") == [1, 4]
-    assert calls.pick(page, "data.lines.size") == [2, 3]
-    assert calls.pick(page, "next") == ["more"]
-    assert calls.pick(page, "data.gone") == []
+    assert requests.pick(page, "data.id") == [1, 4]
+    assert requests.pick(page, "data.lines.size") == [2, 3]
+    assert requests.pick(page, "next") == ["more"]
+    assert requests.pick(page, "data.gone") == []
 
 
 def test_a_request_has_its_values_its_length_and_the_headers_of_the_scenario():
     step = Step("create", "POST /v1/carts?of=${of}", body='{"name": "größe ${of}"}')
     made = Scenario([step], headers={"authorization": "Bearer ${token}"})
-    writer = calls.Writer(made, {"of": ["a/b"], "token": ["secret"]})
-    head, _, body = calls.make(step, writer, "test:80")().data.partition(b"\r\n\r\n")
+    writer = requests.Writer(made, {"of": ["a/b"], "token": ["secret"]})
+    head, _, body = next(requests.mix([step], writer, "http://test:80")).data.partition(b"\r\n\r\n")
     assert body.decode() == '{"name": "größe a/b"}'
     assert head.splitlines()[:2] == [b"POST /v1/carts?of=a%2Fb HTTP/1.1", b"host: test:80"]
     assert b"authorization: Bearer secret" in head
@@ -78,8 +77,8 @@ def test_a_request_has_its_values_its_length_and_the_headers_of_the_scenario():
 
 def test_steps_are_mixed_by_their_weights_and_the_same_every_time():
     steps = [Step("often", "GET /often", weight=9), Step("seldom", "GET /seldom")]
-    writer = calls.Writer(Scenario(steps), {})
-    mixed, again = calls.mix(steps, writer, "test"), calls.mix(steps, writer, "test")
+    writer = requests.Writer(Scenario(steps), {})
+    mixed, again = requests.mix(steps, writer, "http://test"), requests.mix(steps, writer, "http://test")
     names = [next(mixed).step for _ in range(1000)]
     assert names == [next(again).step for _ in range(1000)]
     assert 850 < names.count("often") < 950

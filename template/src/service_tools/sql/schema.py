@@ -1,23 +1,27 @@
 # kit: updated by the template; extend it from app.py
-"""What the contract asks of the schema itself: indexes behind foreign keys, and a use for every index."""
+"""What the contract knows of the schema, and what it asks of it: indexes for foreign keys, and no unused index."""
 
 from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
 import asyncpg
 
-from service_tools.sql.budgets import DEFAULT_ROWS
-from service_tools.sql.contract import Schema
+from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
+from service_tools.sql.plans import Node
 
-TABLES = """
-select relname
-  from pg_class
- where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'schema_migrations'
-"""
+LARGE = 10_000
+"""From this many rows on, a table may not be read as a whole."""
 
 UNIQUE = """
 select c.relname, i.indnkeyatts
   from pg_index i join pg_class c on c.oid = i.indexrelid
  where c.relnamespace = 'public'::regnamespace and i.indisunique and i.indpred is null
+"""
+
+NOT_NULL = """
+select n.nspname || '.' || c.relname || '.' || a.attname
+  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+ where a.attnotnull and a.attnum > 0 and c.relkind in ('r', 'p')
 """
 
 # An index that enforces a constraint is used by that.
@@ -44,11 +48,28 @@ select k.conname as name, k.conrelid::regclass::text as table,
 """
 
 
-async def read_schema(connection: asyncpg.Connection, rows: Mapping[str, int]) -> Schema:
-    """Return what the contract needs to know of the schema, at the declared sizes."""
-    tables = [name for (name,) in await connection.fetch(TABLES)]
-    unique = {row["relname"]: row["indnkeyatts"] for row in await connection.fetch(UNIQUE)}
-    return Schema({table: rows.get(table, DEFAULT_ROWS) for table in tables}, unique)
+@dataclass(frozen=True)
+class Schema:
+    """The declared rows of tables, how many columns each unique index has, and the columns that are never null."""
+
+    rows: Mapping[str, int]
+    unique: Mapping[str, int]
+    not_null: Set[str]
+
+    def is_large(self, node: Node) -> bool:
+        """Return whether a step reads a table that may not be read as a whole."""
+        table = node.get("Relation Name")
+        return bool(table) and node.get("Schema") != "pg_catalog" and self.rows.get(table, DEFAULT_ROWS) >= LARGE
+
+    def finds_one_row(self, node: Node) -> bool:
+        """Return whether a step looks a row up by all columns of a unique index."""
+        columns = self.unique.get(node.get("Index Name") or "")
+        return columns is not None and (node.get("Index Cond") or "").count(" = ") >= columns
+
+
+async def read(connection: asyncpg.Connection, budgets: Budgets) -> Schema:
+    unique, not_null = await connection.fetch(UNIQUE), await connection.fetch(NOT_NULL)
+    return Schema(budgets.rows, dict(unique), {column for (column,) in not_null})
 
 
 async def check_foreign_keys(connection: asyncpg.Connection) -> list[str]:

@@ -1,17 +1,18 @@
 # kit: updated by the template; extend it from app.py
 """From a scenario to requests: what is taken from the service before the run, and the bytes of each request."""
 
+import json
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
-from string import Template
+from itertools import accumulate, count
 from typing import Any
+from urllib.parse import quote, urlsplit
 
-import httpx
+import httpx2
 
-from service_tools.perf.client import Call
-from service_tools.perf.scenario import Scenario, ScenarioError, Source, Step
-from service_tools.perf.values import FRESH, Values, write_escaped, write_plain, write_quoted
+from service_tools.perf.load import Call
+from service_tools.perf.scenario import FRESH, VALUE, Scenario, ScenarioError, Source, Step
 
 HEADERS = {"accept": "application/json", "accept-encoding": "gzip, br, zstd", "user-agent": "service perf"}
 """What clients send, and so what they cause: answers are compressed as for them."""
@@ -19,38 +20,60 @@ HEADERS = {"accept": "application/json", "accept-encoding": "gzip, br, zstd", "u
 type Taken = Mapping[str, list[object]]
 
 
+def write_plain(value: object) -> str:
+    """Return a value as a header has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def write_quoted(value: object) -> str:
+    """Return a value as a URL has it."""
+    return quote(write_plain(value), safe="")
+
+
+def write_escaped(value: object) -> str:
+    """Return a value as JSON has it, without the quotation marks of a string."""
+    return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
+
+
 class Writer:
-    """Fills in the templates of a scenario. A header whose value is not taken yet is left out."""
+    """Writes requests with taken or fresh values. A header is left out until its value is taken."""
 
     def __init__(self, scenario: Scenario, taken: Taken, token: str | None = None) -> None:
-        self.in_url, self.in_body = Values(taken, write_quoted), Values(taken, write_escaped)
-        in_header = Values(taken, write_plain)
+        self.taken, self.draw = taken, random.Random(0)
+        # Microseconds, so that a later run has others. Less than 2^53, and so exact in JSON, until the year 2255.
+        self.numbers = count(time.time_ns() // 1000)
         bearer = {"authorization": f"Bearer {token}"} if token else {}
-        headers = {name: Template(text) for name, text in (HEADERS | bearer | dict(scenario.headers)).items()}
-        known = taken.keys() | FRESH.keys()
+        known = {"", *taken, *FRESH}
+        headers = HEADERS | bearer | dict(scenario.headers)
         self.headers = {
-            name: template.substitute(in_header)
-            for name, template in headers.items()
-            if known.issuperset(template.get_identifiers())
+            name: self.fill(text, write_plain)
+            for name, text in headers.items()
+            if known.issuperset(VALUE.findall(text))
         }
+
+    def choose(self, name: str) -> object:
+        """Return one of the values taken under a name, or a fresh one."""
+        found = self.taken.get(name)
+        return self.draw.choice(found) if found else FRESH[name](next(self.numbers))
+
+    def fill(self, text: str, form: Callable[[object], str]) -> str:
+        """Return a text with its values, each written in a form."""
+        return VALUE.sub(lambda found: form(self.choose(found[1])) if found[1] else "$", text)
 
     def write(self, request: Step | Source) -> tuple[str, str, dict[str, str], bytes]:
         """Return method, path, headers and body of a request."""
-        method, _, path = Template(request.request).substitute(self.in_url).partition(" ")
-        body = Template(request.body).substitute(self.in_body).encode()
+        method, _, path = self.fill(request.request, write_quoted).partition(" ")
+        body = self.fill(request.body, write_escaped).encode()
         return method, path, self.headers | ({"content-type": "application/json"} if body else {}), body
 
 
 def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
     """Return what the values of a scenario are, from answers of the service. Raises `ScenarioError`."""
     taken: dict[str, list[object]] = {}
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         for name, source in scenario.values.items():
-            found = [
-                value
-                for page in go_through(client, Writer(scenario, taken, token), source)
-                for value in pick(page, source.take)
-            ]
+            pages = follow(client, Writer(scenario, taken, token), source)
+            found = [value for page in pages for value in pick(page, source.take)]
             taken[name] = list(dict.fromkeys(value for value in found if isinstance(value, str | int | float)))
             if not taken[name]:
                 advice = "add rows by --rows, or correct the path"
@@ -58,21 +81,21 @@ def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
     return taken
 
 
-def go_through(client: httpx.Client, writer: Writer, source: Source) -> Iterator[Any]:
+def follow(client: httpx2.Client, writer: Writer, source: Source) -> Iterator[Any]:
     """Yield the JSON of an answer, and of the pages that follow."""
     method, path, headers, body = writer.write(source)
-    headers |= {"accept-encoding": "identity"}  # httpx offers to read less than clients do
+    headers |= {"accept-encoding": "identity"}  # httpx2 may read fewer encodings than clients do
     try:
         for _ in range(source.pages):
             response = client.request(method, path, headers=headers, content=body)
             if not response.is_success:
                 advice = "correct the scenario, or add its slice to app.py"
-                raise ScenarioError(f"{source.request} is answered {response.status_code}: {advice}.")
+                raise ScenarioError(f"{source.request} was answered {response.status_code}: {advice}.")
             yield response.json()
             if "next" not in response.links:
                 return
             path = str(response.url.join(response.links["next"]["url"]))
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx2.HTTPError, ValueError) as error:
         raise ScenarioError(f"{source.request} has no answer that can be read: {error}") from None
 
 
@@ -85,23 +108,13 @@ def pick(document: object, path: str) -> list[object]:
     return found
 
 
-def make(step: Step, writer: Writer, host: str) -> Callable[[], Call]:
-    """Return what makes the requests of a step, each with values of its own."""
-
-    def call() -> Call:
+def mix(steps: Sequence[Step], writer: Writer, url: str) -> Iterator[Call]:
+    """Yield requests without end, of all steps by their weights, and the same ones every time."""
+    bounds, draw, host = list(accumulate(step.weight for step in steps)), random.Random(0), urlsplit(url).netloc
+    while True:
+        (step,) = draw.choices(steps, cum_weights=bounds)
         method, path, headers, body = writer.write(step)
         lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {text}" for name, text in headers.items())]
         if body or method not in ("GET", "HEAD"):
             lines.append(f"content-length: {len(body)}")
-        return Call(step.name, "\r\n".join([*lines, "", ""]).encode() + body)
-
-    return call
-
-
-def mix(steps: Sequence[Step], writer: Writer, host: str) -> Iterator[Call]:
-    """Yield requests without end, of all steps by their weights, and the same ones every time."""
-    makers = [make(step, writer, host) for step in steps]
-    bounds = list(accumulate(step.weight for step in steps))
-    draw = random.Random(0)
-    while True:
-        yield draw.choices(makers, cum_weights=bounds)[0]()
+        yield Call(step.name, "\r\n".join([*lines, "", ""]).encode() + body)

@@ -1,20 +1,21 @@
 # kit: updated by the template; extend it from app.py
-"""Whether what PostgreSQL returns and takes fits the Python types of a statement."""
+"""Whether the types and nulls of PostgreSQL fit those of Python."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
+from service_tools.sql import plans
 from service_tools.sql.plans import Node
+from service_tools.sql.schema import Schema
 
-TYPES: dict[str, type] = {
+TYPES: Mapping[str, type] = {
     "bool": bool,
     "bytea": bytes,
     "date": date,
@@ -24,8 +25,6 @@ TYPES: dict[str, type] = {
     "int4": int,
     "int8": int,
     "interval": timedelta,
-    "json": str,
-    "jsonb": str,
     "numeric": Decimal,
     "text": str,
     "time": time,
@@ -36,16 +35,13 @@ TYPES: dict[str, type] = {
 }
 """What asyncpg makes of PostgreSQL's types. https://magicstack.github.io/asyncpg/current/usage.html#type-conversion"""
 
+JSON = ("json", "jsonb")
+
 COLUMN = re.compile(r'(?:"?(?P<alias>\w+)"?\.)?"?(?P<column>\w+)"?')
 NEVER_NULL = re.compile(
     r"\(?(count|coalesce|now|uuidv7|row_number|exists)\(|'.*'::\w+$|-?\d+$|true$|false$", re.IGNORECASE
 )
-
-NOT_NULL = """
-select c.relname || '.' || a.attname
-  from pg_attribute a join pg_class c on c.oid = a.attrelid
- where c.relnamespace = 'public'::regnamespace and a.attnotnull and a.attnum > 0
-"""
+OPTIONAL_SIDES = {"Left": ("Inner",), "Right": ("Outer",), "Full": ("Inner", "Outer")}
 
 
 def unwrap(annotation: Any) -> tuple[set[type], bool]:
@@ -65,11 +61,18 @@ def unwrap(annotation: Any) -> tuple[set[type], bool]:
     return {origin or annotation}, annotation in (Any, object)
 
 
-def fits(postgres_type: str, annotation: Any) -> bool:
-    """Return whether a value of a PostgreSQL type is one of an annotation. Types unknown here fit everything."""
-    kinds, _ = unwrap(annotation)
+def takes(postgres_type: str, annotation: Any) -> bool:
+    """Return whether an argument of a type may be passed. Anything goes for JSON, and for types unknown here."""
     wanted = list if postgres_type.endswith("[]") else TYPES.get(postgres_type)
-    return wanted is None or bool(kinds & {wanted, Any, object})
+    return wanted is None or bool(unwrap(annotation)[0] & {wanted, Any, object})
+
+
+def returns(postgres_type: str, annotation: Any) -> bool:
+    """Return whether a column may fill a field. JSON comes as it was stored."""
+    is_json = postgres_type in JSON
+    return (
+        bool(unwrap(annotation)[0] & {str, msgspec.Raw, Any, object}) if is_json else takes(postgres_type, annotation)
+    )
 
 
 def list_fields(row: object) -> list[tuple[str, Any]] | None:
@@ -79,27 +82,27 @@ def list_fields(row: object) -> list[tuple[str, Any]] | None:
     return [("", row)] if isinstance(row, type) else None
 
 
-async def find_nullable(connection: asyncpg.Connection, plan: Node, count: int) -> list[bool]:
-    """Return, for each column of a result, whether it can be null: by its table, by outer joins, or computed."""
-    required = {name for (name,) in await connection.fetch(NOT_NULL)}
-    scans = {node.get("Alias"): node.get("Relation Name") for node, _ in plan.walk() if node.get("Relation Name")}
-    optional = set(find_optional(plan))
-    outputs: Sequence[str] = (plan.get("Output") or [])[:count]
-    nullable = []
-    for output in outputs:
+def find_nullable(plan: Node, schema: Schema) -> Iterator[bool]:
+    """Yield, for each column of a result, whether it can be null: by its table, by outer joins, or computed."""
+    if "Output" not in plan:  # of a union, a column can be null if it can be in any part
+        parts = [find_nullable(part, schema) for part in plan.get("Plans", ())]
+        yield from map(any, zip(*parts, strict=False))
+    scans = {node.get("Alias"): node for node, _ in plans.walk(plan) if node.get("Relation Name")}
+    optional: set[str | None] = set(find_optional(plan))
+    for output in plan.get("Output", ()):
         matched = COLUMN.fullmatch(output)
         alias = matched and (matched["alias"] or next(iter(scans), None))
-        if matched and alias in scans:
-            nullable.append(alias in optional or f"{scans[alias]}.{matched['column']}" not in required)
+        if matched and (scan := scans.get(alias)):
+            column = f"{scan.get('Schema')}.{scan.get('Relation Name')}.{matched['column']}"
+            yield alias in optional or column not in schema.not_null
         else:
-            nullable.append(not NEVER_NULL.match(output))
-    return nullable
+            yield not NEVER_NULL.match(output)
 
 
 def find_optional(plan: Node) -> Iterator[str]:
     """Yield the aliases of tables that an outer join fills with nulls."""
-    for node, _ in plan.walk():
-        sides = {"Left": ["Inner"], "Right": ["Outer"], "Full": ["Inner", "Outer"]}.get(node.get("Join Type") or "", [])
-        for child in node.inputs:
-            if child.get("Parent Relationship") in sides:
-                yield from (inner.get("Alias") for inner, _ in child.walk() if inner.get("Alias"))
+    for node, _ in plans.walk(plan):
+        sides = OPTIONAL_SIDES.get(node.get("Join Type"), ())
+        for part in node.get("Plans", ()):
+            if part.get("Parent Relationship") in sides:
+                yield from (inner["Alias"] for inner, _ in plans.walk(part) if "Alias" in inner)

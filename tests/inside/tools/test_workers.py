@@ -1,23 +1,23 @@
-"""Commands that run beside the server in development: they start with it, anew after a change, and end with it."""
+"""Worker processes beside the server in development: they start with it, restart after a change, and end with it."""
 
 import time
 from contextlib import suppress
 
-import httpx
+import httpx2
 import psutil
 import pytest
-from service_tools.dev import companions
+from service_tools.dev.commands import run_beside
 
 from tests.kit.processes import find_port, make_environment
 
 
-def list_children() -> list[psutil.Process]:
+def list_workers() -> list[psutil.Process]:
     """Return the processes of `service serve` that this one has started."""
     found = []
-    for child in psutil.Process().children():
+    for process in psutil.Process().children():
         with suppress(psutil.ZombieProcess):
-            if child.cmdline()[-2:] == ["service", "serve"]:
-                found.append(child)
+            if process.cmdline()[-2:] == ["service", "serve"]:
+                found.append(process)
     return found
 
 
@@ -26,8 +26,8 @@ def wait_until_live(port: int) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/livez", timeout=1)
-        except httpx.TransportError:
+            httpx2.get(f"http://127.0.0.1:{port}/livez", timeout=1)
+        except httpx2.TransportError:
             time.sleep(0.05)
         else:
             return
@@ -38,18 +38,18 @@ def test_a_command_runs_beside_takes_up_a_change_and_ends(database_url: str, mon
     first, second = find_port(), find_port()
     for name, value in make_environment({"DATABASE_URL": database_url, "SERVER_PORT": str(first)}).items():
         monkeypatch.setenv(name, value)
-    with companions.run(["serve"]) as restart:
+    with run_beside(["serve"]) as restart:
         wait_until_live(first)
-        (old,) = list_children()
+        (old,) = list_workers()
         monkeypatch.setenv("SERVER_PORT", str(second))
         restart()
         wait_until_live(second)
-        assert any(child.pid != old.pid for child in list_children())
-    assert list_children() == []
+        assert any(process.pid != old.pid for process in list_workers())
+    assert list_workers() == []
     assert not old.is_running()
 
 
 def test_nothing_beside_is_nothing_to_do():
-    with companions.run([]) as restart:
+    with run_beside([]) as restart:
         restart()
-        assert list_children() == []
+        assert list_workers() == []

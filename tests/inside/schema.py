@@ -1,11 +1,9 @@
-# kit: updated by the template
 """The schema of a test: migrations applied with little patience, and questions to the database."""
 
 from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr
-
 from service.kit.db.postgres import DatabaseOptions
 from service.kit.migrate import migrate
 from service.kit.migrate.migrate import MigrationOptions

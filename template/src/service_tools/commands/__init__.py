@@ -1,2 +1,0 @@
-# kit: updated by the template
-"""Tools."""

@@ -1,0 +1,147 @@
+# kit: updated by the template; extend it from app.py
+"""`service dev`, all that a service needs in one foreground process, and `service token`."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from service.kit.db import DEVELOPER, DatabaseError, capacity, postgres
+from service.kit.migrate import MigrationError
+from service.kit.migrate.commands import apply_migrations
+from service.kit.server import Environment, serve
+from service_tools.dev import credentials, database
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
+
+PACKAGE = Path(__file__).parents[2] / "service"
+DEFAULT_ROWS = 1000
+END_SECONDS = 5.0
+"""How long a worker process may take to end before it is killed: in development nobody waits longer."""
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
+@click.option("--seed", type=click.IntRange(0), help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]")
+@click.pass_obj
+def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
+    """Run for development, and restart at every change.
+
+    Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds sample rows, and serves the API with its
+    documentation. Ctrl-C stops everything. The data stays, and the next run adds only the rows that are missing.
+
+    With DATABASE_URL set, it uses that database, and adds rows only if you pass `--seed`.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
+    os.environ.setdefault("LOG_FORMAT", "console")
+    os.environ.setdefault("METRICS_PORT", "0")
+    credentials.provide(wiring.settings)
+    try:
+        with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:
+            asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
+            run(wiring, settings)
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+
+
+def run(wiring: "Wiring", settings: Environment) -> None:
+    """Serve, with the other commands of the service beside the server, and take up each change of a file."""
+    threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
+    watched = [PACKAGE, settings.migrations.folder]
+    options = settings.log, settings.metrics, settings.watchdog
+    with run_beside(wiring.beside) as restart:
+        serve.serve(wiring.create, settings.server, watched, partial(take_up_change, settings, restart), *options)
+
+
+@contextmanager
+def run_beside(commands: Iterable[str]) -> Generator[Callable[[], None]]:
+    """Run worker processes for the length of the block. Yield what restarts them: the old ones may finish their work.
+
+    Each is in a process group of its own, so that Ctrl-C reaches it as one SIGTERM, from here.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+    ending: list[subprocess.Popen[bytes]] = []
+
+    def restart(wanted: Iterable[str] = commands) -> None:
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        ending[:] = [process for process in (*ending, *running) if process.poll() is None]
+        lines = ([sys.executable, "-m", "service", command] for command in wanted)
+        running[:] = [subprocess.Popen(line, process_group=0) for line in lines]  # noqa: S603 - ours
+
+    try:
+        restart()
+        yield restart
+    finally:
+        restart(())
+        for process in ending:
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def take_up_change(settings: Environment, restart: Callable[[], None]) -> None:
+    """Apply new migrations and restart the workers. A file that is not finished yet must not end the session."""
+    try:
+        asyncio.run(apply_migrations(settings))
+    except (MigrationError, DatabaseError) as error:
+        click.echo(f"Error: {error}", err=True)
+    restart()
+
+
+def announce(wiring: "Wiring", settings: Environment) -> None:
+    """Wait until the service answers, then say where it is and what to try."""
+    base = f"http://{settings.server.host}:{settings.server.port}"
+    while not is_ready(base):
+        time.sleep(0.05)
+    token = credentials.sign(wiring.settings)
+    header = f"-H 'Authorization: Bearer {token}' " if token else ""
+    path = next((part.routes.path for part in wiring.slices if part.seed), "/readyz")
+    url = settings.database.url.get_secret_value()
+    lines = {
+        "Ready": base,
+        "Try it": f"curl -s {header}{base}{path}",
+        "API docs": f"{base}/docs",
+        "Database": postgres.locate(settings.database) if urlsplit(url).password else f"psql '{url}'",
+        "Stop": "Ctrl-C",
+    }
+    click.echo("\n".join(["", *(f"  {name:10}{value}" for name, value in lines.items()), ""]))
+
+
+def is_ready(url: str) -> bool:
+    """Return whether the service at a URL is ready for requests."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - ours
+            return True
+    except OSError:
+        return False
+
+
+@click.command(name="token")
+@click.option("--subject", default=DEVELOPER, show_default=True, help="Whose token it is: the claim `sub`.")
+@click.pass_obj
+def print_token(wiring: "Wiring", subject: str) -> None:
+    """Print a token for the API in development, valid for an hour.
+
+    It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev` uses. Sample rows belong
+    to the default subject.
+    """
+    if (token := credentials.sign(wiring.settings, subject)) is None:
+        raise click.ClickException("This service takes no tokens: its settings have no group `auth`.")
+    click.echo(token)

@@ -1,0 +1,91 @@
+# kit: updated by the template; extend it from app.py
+"""`service plans`: how PostgreSQL will run each statement at the sizes of production."""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import asyncpg
+import click
+
+from service.kit import PACKAGE
+from service.kit.db import postgres
+from service.kit.db.query import find as find_queries
+from service_tools.dev import embedded
+from service_tools.sql import budgets, contract, plans, records, report, scratch
+from service_tools.sql.contract import Statement
+from service_tools.sql.plans import Node
+
+ADVICE = "If this is meant, record it: service plans --record"
+
+
+@click.command(name="plans")
+@click.argument("name", required=False)
+@click.option("--analyze", is_flag=True, help="Run each statement on the development database as well.")
+@click.option("--check", is_flag=True, help="Exit with 1 when a plan differs from the one recorded in perf/plans/.")
+@click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to open in a browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def show_plans(name: str | None, analyze: bool, check: bool, record: bool, html: Path | None, as_json: bool) -> None:
+    """Show the plan of every statement, or of NAME, like orders.read_order.
+
+    Statements are planned for the table sizes in perf/budgets.toml, in an empty database that is dropped afterwards.
+    Whatever breaks the SQL contract, and so fails the suite, is listed below its statement. `--analyze` runs them on
+    the rows of `service dev`, or of DATABASE_URL, and rolls back what they change.
+    """
+    if name and (record or check):
+        raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
+    with embedded.run() as server:
+        statements = select(asyncio.run(plan(server)), name)
+        real = asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
+    if record:
+        for path in records.write(statements):
+            click.echo(f"Recorded {path}")
+    elif check:
+        difference = records.compare(statements)
+        click.echo("\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."]))
+        raise SystemExit(1 if difference else 0)
+    elif html:
+        save(html, report.render(statements, real))
+    elif as_json:
+        click.echo(json.dumps([report.to_json(statement, real) for statement in statements], indent=2))
+    else:
+        click.echo("\n".join(report.describe(statements[0], real) if name else report.tabulate(statements, real)))
+
+
+async def plan(server: str, beginning: str = "") -> list[Statement]:
+    """Return the statements of the service whose names begin so, with their plans."""
+    declared = budgets.read()
+    chosen = [(name, query) for name, query in find_queries(import_module(PACKAGE)) if name.startswith(beginning)]
+    async with scratch.provide(server, declared) as connection:
+        return await contract.check_all(connection, chosen, declared)
+
+
+async def run(server: str, statements: Sequence[Statement]) -> dict[str, Node]:
+    """Return what really happens, by name, for the statements that have a sample and rows to take it from."""
+    async with postgres.connect(postgres.read_url(server), "service plans") as connection:
+        try:
+            ran = {statement.name: await plans.run(connection, statement.query) for statement in statements}
+        except asyncpg.PostgresError as error:
+            raise click.ClickException(f"{error}. Start `service dev` once, or run `service migrate`.") from None
+    return {name: node for name, node in ran.items() if node}
+
+
+def select(statements: list[Statement], name: str | None) -> list[Statement]:
+    chosen = [statement for statement in statements if name in (None, statement.name)]
+    if name and not chosen:
+        known = ", ".join(statement.name for statement in statements)
+        raise click.ClickException(f"There is no statement {name}. There are {known}.")
+    return chosen
+
+
+def save(path: Path, page: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"Cannot write {path}: {error.strerror}.") from None
+    click.echo(f"Open {path.absolute().as_uri()}")

@@ -1,0 +1,48 @@
+# kit: updated by the template
+"""Each step of the team's scenarios in perf/scenarios/ gets the answer that it expects from a real server."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from service import app
+from service.settings import Settings
+from service_tools.dev import credentials, database
+from service_tools.perf import load, report, requests, scenario
+from service_tools.perf.load import Sample
+from tests.kit.processes import ROOT, find_port, start, wait_until_live
+
+SCENARIOS = sorted((ROOT / scenario.FOLDER).glob("*.toml"))
+ROWS = 300
+REQUESTS = 5
+
+
+@pytest.fixture
+def url(settings: Settings, tmp_path: Path):
+    """The service with some rows, as a process of its own."""
+    asyncio.run(database.fill_all(settings, app.SLICES, ROWS))
+    port = str(find_port())
+    where = settings.database.url.get_secret_value()
+    with start("serve", cwd=tmp_path, DATABASE_URL=where, SERVER_PORT=port) as process:
+        wait_until_live(process, f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.skipif(not SCENARIOS, reason="there is no scenario")
+def test_every_step_of_every_scenario_gets_the_answer_that_it_expects(url: str):
+    for path in SCENARIOS:
+        assert try_out(url, path) == [], path
+
+
+def try_out(url: str, path: Path) -> list[str]:
+    """Send a few requests of each step, and return what is wrong with their answers."""
+    described, token = scenario.read(path), credentials.sign(Settings)
+    writer = requests.Writer(described, requests.take(url, described, token), token)
+    rows = []
+    for step in described.steps:
+        samples: list[Sample] = []
+        load.run(load.at_rate(url, requests.mix([step], writer, url), 50, REQUESTS / 50, samples.append))
+        rows.append(report.summarise(step.name, {step.name: step.expect}, samples, 1, None))
+    assert [row.requests for row in rows] == [REQUESTS] * len(rows)
+    return list(report.find_exceeded(described.steps, rows, paced=False))

