@@ -7,7 +7,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from service.kit.db.database import Database
+from service.kit.db import Database, Query
 from service.orders.seed import SEED
 from service.settings import Settings
 from service_tools.dev.database import fill
@@ -94,7 +94,7 @@ async def test_seeding_again_adds_only_what_is_missing(settings: Settings):
     async with Database(settings.database) as db:
         for wanted in (ORDERS, ORDERS + 5):
             await fill(db, SEED, wanted)
-            assert await db.fetch_one(SEED.count, *SEED.args) == wanted
+            assert await db.fetch_one(Query("select count(*)::int from orders", int)) == wanted
 
 
 @pytest.mark.parametrize(
