@@ -6,11 +6,11 @@ STATEMENTS = {
         r'\[prepare\] .*column "refrence" does not exist',
     ),
     "wrong_argument": (
-        '"select {columns} from orders where id = $1", Order, params=(str,)',
+        '"select {columns} from orders where id = $1", Order, tuple[str]',
         r"\[params\] \$1 is uuid, and declared <class 'str'>. Correct `params`",
     ),
     "missing_argument": (
-        '"select {columns} from orders where id = $1 and version = $2", Order, params=(UUID,)',
+        '"select {columns} from orders where id = $1 and version = $2", Order, tuple[UUID]',
         r"\[params\] it declares 1 arguments and takes 2. Declare them in order: uuid, int4",
     ),
     "too_few_columns": (

@@ -109,6 +109,7 @@ def test_every_link_leads_to_a_file(documents):
     assert not broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEASUREMENTS)
 def test_a_measurement_runs(name):
     output = shell.run(

@@ -35,10 +35,10 @@ def test_every_pattern_of_the_list_matches_a_file(pattern, tree):
 def test_every_owner_has_files_and_what_is_merged_is_not_also_yours(tree):
     assert owned(tree, "merged").keys() == owners.MERGED
     assert "src/service/app.py" in owned(tree, "yours")
-    assert "src/service/kit/db.py" in owned(tree, "kit")
+    assert "src/service/kit/db/pool.py" in owned(tree, "kit")
 
 
-@pytest.mark.parametrize("folder", ["src/service/kit/", "tests/kit/"])
+@pytest.mark.parametrize("folder", ["src/service/kit/", "src/service_tools/", "tests/kit/"])
 def test_a_kit_folder_is_the_templates_as_a_whole(folder, tree):
     inside = {path: content for path, content in tree.items() if path.startswith(folder)}
     assert inside

@@ -71,6 +71,7 @@ def folder(request, render, workshop):
     return folder
 
 
+@pytest.mark.slow
 def test_without_an_example_everything_still_passes(folder):
     shell.run(sys.executable, "-m", "ruff", "check", "--no-cache", ".", cwd=folder)
     shell.run(sys.executable, "-m", "ruff", "format", "--no-cache", "--diff", ".", cwd=folder)

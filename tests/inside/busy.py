@@ -11,17 +11,13 @@ from pathlib import Path
 import msgspec
 from inside import offloaded
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.health import Health
 from service.kit.offload.offload import Offload, OffloadOptions
-from service.kit.server import logs, serve
-from service.kit.server.logs import LogOptions
-from service.kit.server.serve import ServerOptions
-from service.kit.server.watchdog import WatchdogOptions
+from service.kit.server import LogOptions, ServerOptions, WatchdogOptions, configure_logs, serve
 
 LIMITS = OffloadOptions(threads=8, thread_waiters=4, thread_wait=2, processes=1, drain_timeout=1)
 WATCH = WatchdogOptions(stuck=1.5)
@@ -54,6 +50,8 @@ class Application:
                 time.sleep(number)  # noqa: ASYNC251 - the fault
             case "/hold":
                 return bool(re.match("(a+)+$", "a" * 50 + "b"))  # takes years, and the GIL
+            case "/power":
+                return bool(pow(3, 10**9))  # takes minutes, and the GIL
             case "/thread":
                 return await self.offload.in_thread(time.sleep, number)
             case "/process":
@@ -65,12 +63,8 @@ class Application:
         return os.getpid()
 
 
-async def find_no_fault() -> None:
-    """Say that all is well."""
-
-
 def create() -> asgi.App:
-    return Edge(Health(Application(), find_no_fault), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
+    return Edge(Application(), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
 
 
 class Output:
@@ -90,6 +84,6 @@ class Output:
 
 
 if __name__ == "__main__":
-    logs.configure(LogOptions())
+    configure_logs(LogOptions())
     options = ServerOptions(port=int(sys.argv[1]), drain_timeout=2, kill_timeout=6)
-    serve.serve("inside.busy:create", options, logs=LogOptions(), watch=WATCH)
+    serve("inside.busy:create", options, logs=LogOptions(), watch=WATCH)

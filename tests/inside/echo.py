@@ -6,8 +6,7 @@ import sys
 import msgspec
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.server import serve
-from service.kit.server.serve import ServerOptions
+from service.kit.server import ServerOptions, serve
 
 LIMITS = EdgeOptions(body_bytes=100_000, body_grace=1, body_rate=1_000, stall_timeout=1, concurrency=2_000)
 
@@ -58,4 +57,4 @@ def create() -> asgi.App:
 
 
 if __name__ == "__main__":
-    serve.serve("inside.echo:create", ServerOptions(port=int(sys.argv[1])))
+    serve("inside.echo:create", ServerOptions(port=int(sys.argv[1])))

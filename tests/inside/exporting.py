@@ -1,17 +1,13 @@
 """A service that only exports, for tests in their process, and as one of its own: `python -m inside.exporting`."""
 
-from litestar import Router, get
-from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
 from service.kit import web
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.rows import formats
-from service.kit.rows.export import Export, Exports
-from service.kit.server import environment, logs, serve
-from service.kit.server.environment import Environment
+from service.kit.rows import Export, Exports, FormatName
+from service.kit.server import KitSettings, configure_logs, read_settings, serve
+from service.kit.web import PUBLIC, Routes, Slice
 
 PAUSE = "case when id = 50000 then pg_sleep(60)::text end"
 MANY = "(select generate_series(1, 60000) as id) as many"
@@ -27,28 +23,28 @@ QUERIES = {
 }
 
 
-@get("/{name:str}")
-async def export(
-    exports: NamedDependency[Exports], name: FromPath[str], format: FromQuery[formats.Name | None] = None
-) -> Export:
+routes = Routes("/", access=PUBLIC)
+
+
+@routes.get("/{name}")
+async def export(exports: Exports, name: str, format: FormatName | None = None) -> Export:
     """Export the rows of a statement."""
     return exports.stream(QUERIES[name], name=name, form=format)
 
 
-def build(settings: Environment) -> asgi.App:
+def build(settings: KitSettings) -> asgi.App:
     """Return the application."""
     db = Database(settings.database)
-    part = web.Slice(Router("/", route_handlers=[export]))
-    app = web.build([part], [db], {"exports": Exports(db, settings.export)})
+    app = web.build([Slice(routes)], provide=[Exports(db, settings.export)], resources=[db])
     return Edge(app, settings.edge)
 
 
 def create() -> asgi.App:
     """Return the application as a server process makes it."""
-    settings = environment.read(Environment)
-    logs.configure(settings.log)
+    settings = read_settings(KitSettings)
+    configure_logs(settings.log)
     return build(settings)
 
 
 if __name__ == "__main__":
-    serve.serve("inside.exporting:create", environment.read(Environment).server)
+    serve("inside.exporting:create", read_settings(KitSettings).server)

@@ -11,16 +11,14 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
-from service.kit.auth import tokens
-from service.kit.auth.bearer import Auth
-from service.kit.auth.issuer import AuthOptions
+from service.kit.auth import Auth, AuthOptions, keys
 
 NAME, AUDIENCE = "https://issuer.test", "service"
 
 
 def make_options(key: Ed25519PrivateKey, **changes: Any) -> AuthOptions:
     """Return options of a service that takes the tokens of one key."""
-    public = tokens.write_public(key.public_key())
+    public = keys.write_public(key.public_key())
     return AuthOptions.model_validate({"issuer": NAME, "audience": AUDIENCE, "public_key": public, **changes})
 
 
@@ -56,11 +54,11 @@ class Publisher:
         time.sleep(self.delay)
         if self.broken:
             return b"<html>"
-        keys = [
+        published = [
             OKPAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": name, "use": "sig", "alg": "EdDSA"}
             for name, key in self.keys.items()
         ]
-        return json.dumps({"keys": keys}).encode()
+        return json.dumps({"keys": published}).encode()
 
 
 @contextmanager

@@ -3,26 +3,25 @@
 It has production's server, edge, health, pool and errors, and no table but `entries`.
 """
 
-from litestar import Router, get, post
-from litestar.params import FromPath
 from service.kit import web
 from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
-from service.kit.server import environment, serve
-from service.kit.server.environment import Environment
-from service.kit.web import Db, Slice
+from service.kit.server import KitSettings, read_settings, serve
+from service.kit.web import PUBLIC, Routes, Slice
 
 TABLE = "create table entries (number integer not null)"
 
-write = Query("insert into entries (number) values ($1) returning number", int)
-hold = Query("select 1 from pg_sleep($1)", int)
+write = Query("insert into entries (number) values ($1) returning number", int, tuple[int])
+hold = Query("select 1 from pg_sleep($1)", int, tuple[float])
 
 
-@post("/entries/{number:int}")
-async def write_entry(db: Db, number: FromPath[int]) -> int:
+routes = Routes("/", access=PUBLIC)
+
+
+@routes.post("/entries/{number:int}")
+async def write_entry(db: Database, number: int) -> int:
     """Write a number down by a statement of its own if it is even, else in a transaction of several."""
     if number % 2 == 0:
         return await db.fetch_one(write, number)
@@ -34,24 +33,19 @@ async def write_entry(db: Db, number: FromPath[int]) -> int:
     return await db.in_transaction(work)
 
 
-@get("/hold/{milliseconds:int}")
-async def hold_connection(db: Db, milliseconds: FromPath[int]) -> int:
+@routes.get("/hold/{milliseconds:int}")
+async def hold_connection(db: Database, milliseconds: int) -> int:
     """Keep a connection busy."""
     return await db.fetch_one(hold, milliseconds / 1000)
 
 
-async def find_nothing_wrong() -> None:
-    """Be always ready."""
-
-
 def create() -> asgi.App:
     """Return the application."""
-    settings = environment.read(Environment)
+    settings = read_settings(KitSettings)
     db = Database(settings.database)
-    routes = Router("/", route_handlers=[write_entry, hold_connection])
-    app = web.build([Slice(routes)], resources=[db], dependencies={"db": db})
-    return Edge(Health(app, find_nothing_wrong), settings.edge)
+    app = web.build([Slice(routes)], provide=[db], resources=[db])
+    return Edge(app, settings.edge)
 
 
 if __name__ == "__main__":
-    serve.serve("inside.ledger:create", environment.read(Environment).server)
+    serve("inside.ledger:create", read_settings(KitSettings).server)

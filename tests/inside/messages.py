@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import brotli
 from service.kit.edge import asgi
+from service.kit.edge.response import PROTECTION
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -40,6 +41,13 @@ class Answer:
         pairs = [(name.decode(), value.decode()) for name, value in self.messages[0]["headers"]]
         assert len(dict(pairs)) == len(pairs), pairs
         return dict(pairs)
+
+    @property
+    def own_headers(self) -> dict[str, str]:
+        """The headers without those that the edge gives every response."""
+        common = {name.decode() for name in PROTECTION} - {"cache-control"} | {"x-request-id"}
+        headers = {name: value for name, value in self.headers.items() if name not in common}
+        return {name: value for name, value in headers.items() if (name, value) != ("cache-control", "no-store")}
 
     @property
     def raw(self) -> bytes:

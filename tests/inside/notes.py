@@ -8,8 +8,6 @@ import os
 from typing import Annotated
 
 import asyncpg
-from litestar import Response, Router, get, post
-from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 from service.kit import web
 from service.kit.db.database import Connection, Database
@@ -17,9 +15,8 @@ from service.kit.db.query import Query
 from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
 from service.kit.edge.problems import conflict
-from service.kit.server import environment, serve
-from service.kit.server.environment import Environment
-from service.kit.web import Db, IdempotencyKey, Slice, idempotency, once
+from service.kit.server import KitSettings, read_settings, serve
+from service.kit.web import PUBLIC, IdempotencyKey, Reply, Routes, Slice, created, once, require
 
 TABLE = """
 create table notes (
@@ -42,53 +39,52 @@ class NewNote(Struct, frozen=True, forbid_unknown_fields=True):
     tags: dict[str, int] = {}
 
 
-insert_note = Query("insert into notes (text, folder) values ($1, $2) returning id, text", Note)
+insert_note = Query("insert into notes (text, folder) values ($1, $2) returning id, text", Note, tuple[str, int | None])
 
 
-@post("/{folder:int}")
-async def create_note(
-    db: Db, folder: FromPath[int], data: JSONBody[NewNote], idempotency_key: IdempotencyKey
-) -> Response[Note]:
-    async def work(connection: Connection) -> Response[Note]:
+ROUTES = Routes("/notes", access=PUBLIC)
+CONSTRAINTS = {"notes_text_key": lambda: conflict("text", "another note has it")}
+
+
+@ROUTES.post("/{folder:int}")
+async def create_note(db: Database, folder: int, data: NewNote, key: IdempotencyKey) -> Reply[Note]:
+    async def work(connection: Connection) -> Reply[Note]:
         note = await connection.fetch_one(insert_note, data.text, folder)
-        return Response(note, headers={"Location": f"/notes/{note.id}"})
+        return created(note, f"/notes/{note.id}")
 
-    return await once(db, idempotency_key, data, work)
-
-
-@post("/strict", status_code=200)
-async def create_strictly(db: Db, data: JSONBody[NewNote], idempotency_key: IdempotencyKey) -> Response[Note]:
-    async def work(connection: Connection) -> Response[Note]:
-        return Response(await connection.fetch_one(insert_note, data.text, 0))
-
-    return await once(db, idempotency.require(idempotency_key), data, work)
+    return await once(db, key, data, work)
 
 
-@get("/process")
+@ROUTES.post("/strict", status=200)
+async def create_strictly(db: Database, data: NewNote, key: IdempotencyKey) -> Reply[Note]:
+    async def work(connection: Connection) -> Reply[Note]:
+        return Reply(await connection.fetch_one(insert_note, data.text, 0))
+
+    require(key)
+    return await once(db, key, data, work)
+
+
+@ROUTES.get("/process")
 async def read_process() -> int:
     return os.getpid()
 
 
-ROUTES = Router("/notes", route_handlers=[create_note, create_strictly, read_process])
-CONSTRAINTS = {"notes_text_key": lambda: conflict("text", "another note has it")}
-
-
-def build(settings: Environment) -> asgi.App:
+def build(settings: KitSettings) -> asgi.App:
     db = Database(settings.database)
-    app = web.build([Slice(ROUTES, CONSTRAINTS)], [db], {"db": db}, settings.idempotency)
+    app = web.build([Slice(ROUTES, CONSTRAINTS)], provide=[db], resources=[db], idempotency=settings.idempotency)
 
     async def stall(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         async def never(_: asgi.Message) -> None:
             await asyncio.Event().wait()
 
-        stalled = scope["type"] == "http" and asgi.header(scope, STALL)
+        stalled = scope["type"] == "http" and asgi.merge(scope["headers"]).get(STALL)
         await app(scope, receive, never if stalled else send)
 
     return Edge(stall)
 
 
 def create() -> asgi.App:
-    return build(environment.read(Environment))
+    return build(read_settings(KitSettings))
 
 
 async def prepare(url: str) -> asyncpg.Connection:
@@ -99,4 +95,4 @@ async def prepare(url: str) -> asyncpg.Connection:
 
 
 if __name__ == "__main__":
-    serve.serve("inside.notes:create", environment.read(Environment).server)
+    serve("inside.notes:create", read_settings(KitSettings).server)

@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
-from service.kit.db.query import Query
+from service.kit.db import Database, DatabaseOptions, Query
 
 PID = Query("select pg_backend_pid()", int)
-SLEEP = Query("select 1 from pg_sleep($1)", int)
+SLEEP = Query("select 1 from pg_sleep($1)", int, tuple[float])
 SIZE = 2
 QUICK = {"pool_size": SIZE, "acquire_timeout": 0.5, "lock_timeout": 0.6, "statement_timeout": 5, "command_timeout": 6}
 
@@ -29,5 +27,5 @@ async def borrow_all(db: Database) -> set[int]:
 async def settle(db: Database) -> None:
     """Wait until nothing is borrowed, cleaned, opened or closed any more."""
     async with asyncio.timeout(3):
-        while db.pool.in_use or db.pool.tasks:  # noqa: ASYNC110
+        while db.pool.places.running or db.pool.tasks:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -16,10 +16,7 @@ import httpx2
 import psutil
 from service.kit.edge import asgi, context
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
-from service.kit.server import logs, serve
-from service.kit.server.logs import LogOptions, MetricsOptions
-from service.kit.server.serve import ServerOptions
+from service.kit.server import LogOptions, MetricsOptions, ServerOptions, configure_logs, serve
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
@@ -55,12 +52,10 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
     await asgi.respond(send, 200, b"done", b"text/plain", [])
 
 
-async def find_no_fault() -> None:
-    """Say that all is well."""
-
-
 def create() -> asgi.App:
-    return Edge(Health(application, find_no_fault))
+    if "BROKEN" in os.environ:
+        raise RuntimeError("it cannot start")
+    return Edge(application)
 
 
 @dataclass
@@ -123,5 +118,5 @@ def run(folder: Path, **options: float) -> Generator[Server]:
 
 if __name__ == "__main__":
     serving, at = ServerOptions.model_validate_json(sys.argv[1]), MetricsOptions(port=int(sys.argv[2]))
-    logs.configure(LogOptions())
-    serve.serve("inside.stand_in:create", serving, logs=LogOptions(), metrics=at)
+    configure_logs(LogOptions())
+    serve("inside.stand_in:create", serving, logs=LogOptions(), metrics=at)

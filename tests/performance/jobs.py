@@ -5,6 +5,7 @@ what it acknowledges; lets one worker run jobs that do nothing; and kills a work
 """
 
 import argparse
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=500, help="jobs that the killed worker holds")
     options = parser.parse_args()
     with rendered.make() as folder:
+        shutil.copytree(Path(__file__).parents[1] / "inside", folder / "inside")
         arguments = [folder.parent / "data", options.rounds, options.seconds, options.jobs, options.held]
         command = ["uv", "run", "python", str(INSIDE), *map(str, arguments)]
         environment = {**shell.environment(), "PYTHONPATH": str(folder)}

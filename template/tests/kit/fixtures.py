@@ -23,12 +23,12 @@ import structlog
 from pydantic import SecretStr
 
 from service import app
-from service.kit.auth import tokens
+from service.kit.auth import keys
 from service.kit.db import DEVELOPER, DatabaseOptions
 from service.kit.edge import asgi
 from service.kit.migrate import migrate
 from service.kit.migrate.migrate import MigrationOptions
-from service.kit.server import logs
+from service.kit.server import load_env_files, logs
 from service.settings import Settings
 from service_tools.dev import credentials, embedded
 from tests.kit import statements
@@ -47,7 +47,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     show_plain_tracebacks()
     if hasattr(session.config, "workerinput"):
         return
-    os.environ["AUTH_SIGNING_KEY"] = tokens.make_key()
+    load_env_files(Path(".env.development"))
+    os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
     credentials.provide(Settings)
     if SERVER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="service-test-"))

@@ -12,16 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+from dotenv import dotenv_values
 
 from service.kit.edge import metrics
-from service.kit.server import environment
+from service.kit.server import list_variables
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service"]
 # What would change what a command does, but for the keys that the tests sign tokens with; and what some CI images set,
 # by which each start compiles every module anew.
-FOREIGN = {name for name, *_ in environment.variables(Settings) if not name.startswith("AUTH_")}
+FOREIGN = {name for name, *_ in list_variables(Settings) if not name.startswith("AUTH_")}
 FOREIGN |= {"PYTHONDONTWRITEBYTECODE", metrics.SHARED}
 
 
@@ -33,8 +34,9 @@ def find_port() -> int:
 
 
 def make_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with just these settings of the service."""
+    """Return this process's environment with just these settings of the service, and those of .env.development."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    kept |= {name: value or "" for name, value in dotenv_values(ROOT / ".env.development").items()}
     return kept | {"MIGRATIONS_FOLDER": str(ROOT / "migrations"), "METRICS_PORT": "0"} | dict(settings)
 
 

@@ -2,9 +2,11 @@
 """The laws of the layout: they let an update replace the kit, and let a slice be deleted or moved whole."""
 
 import ast
+import inspect
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -13,6 +15,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "service"
 KIT = PACKAGE / "kit"
+TOOLS = ROOT / "src" / "service_tools"
+ROOMS = ("edge", "db", "migrate", "rows", "offload", "auth", "web", "server", "jobs")
+"""The rooms of the kit. Each may import those before it."""
+
 SLICES = [path.parent for path in PACKAGE.glob("*/__init__.py") if path.parent != KIT]
 SQL = re.compile(
     r"\s*(select\s.+\sfrom\s|insert\s+into\s|update\s+\S+\s+set\s|delete\s+from\s|merge\s+into\s|with\s+\w+\s+as\s"
@@ -28,7 +34,11 @@ def parse(path: Path) -> ast.Module:
 def find_imports(path: Path) -> set[str]:
     """Return the dotted names that a module imports, with `from a import b` as a.b."""
     names: set[str] = set()
-    for node in ast.walk(parse(path)):
+    tree = parse(path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []  # a type is no dependency
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -78,15 +88,61 @@ def test_sql_stands_in_queries_and_in_the_kit():
             assert not SQL.match(text), f"{path}:{line}: move this SQL into a queries.py"
 
 
-def test_the_web_framework_is_imported_in_app_in_http_and_in_one_part_of_the_kit():
+def test_the_web_framework_is_imported_in_app_in_http_and_in_the_room_web():
     allowed = {
         PACKAGE / "app.py",
-        *KIT.glob("http/*.py"),
+        *KIT.glob("web/*.py"),
         *(path for folder in SLICES for path in folder.glob("**/http.py")),
     }
     for path in set(PACKAGE.glob("**/*.py")) - allowed:
-        strays = {name for name in find_imports(path) if is_within(name, "litestar")}
-        assert not strays, f"{path} imports {strays}; that belongs into an http.py"
+        strays = {name for name in find_imports(path) if is_within(name, "starlette")}
+        assert not strays, f"{path} imports {strays}; that belongs in an http.py"
+
+
+def test_a_room_imports_only_rooms_that_stand_before_it():
+    assert {path.name for path in KIT.iterdir() if (path / "__init__.py").exists()} <= set(ROOMS)
+    for path in KIT.glob("*/**/*.py"):
+        room = path.relative_to(KIT).parts[0]
+        imported = {name.split(".")[2] for name in find_imports(path) if is_within(name, "service.kit")} - {"PACKAGE"}
+        strays = imported - set(ROOMS[: ROOMS.index(room) + 1])
+        assert not strays, f"{path} imports {strays}: arrows between rooms go one way"
+
+
+def find_public_names(room: str) -> set[str]:
+    """Return what the face of a room exports."""
+    (exported,) = [
+        node.value
+        for node in parse(KIT / room / "__init__.py").body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
+    ]
+    return set(ast.literal_eval(exported))
+
+
+def test_rooms_are_imported_by_their_faces_from_everywhere_but_within():
+    public = {room: find_public_names(room) for room in ROOMS if (KIT / room).is_dir()}
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if "kit" not in path.relative_to(ROOT).parts]
+    for path in [*PACKAGE.glob("**/*.py"), *TOOLS.glob("**/*.py"), *tests]:
+        inside = path.relative_to(KIT).parts[0] if path.is_relative_to(KIT) else ""
+        for name in find_imports(path):
+            room, _, rest = name.removeprefix("service.kit.").partition(".")
+            if is_within(name, "service.kit") and rest and room != inside:
+                assert rest in public[room], f"{path} imports {name}, which is no part of the face of `{room}`"
+
+
+def test_the_kit_never_imports_the_tools_for_development():
+    for path in PACKAGE.glob("**/*.py"):
+        strays = [name for name in find_imports(path) if is_within(name, "service_tools")]
+        assert not strays, f"{path} imports {strays}: production does not have them"
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if (KIT / room).is_dir()])
+def test_whatever_a_face_exports_is_explained(room: str):
+    face = import_module(f"service.kit.{room}")
+    assert face.__doc__
+    for name in find_public_names(room):
+        value = getattr(face, name)
+        if inspect.isfunction(value) or inspect.isclass(value) or inspect.ismodule(value):
+            assert inspect.getdoc(value), f"service.kit.{room}.{name}: say what it is for"
 
 
 def test_settings_are_passed_and_not_imported():

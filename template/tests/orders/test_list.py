@@ -7,7 +7,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from service.kit.db import Database, Query
+from service.kit.db import Database
 from service.orders.seed import SEED
 from service.settings import Settings
 from service_tools.dev.database import fill
@@ -88,13 +88,6 @@ async def test_orders_of_one_moment_are_split_between_pages_without_loss(
         rows = await walk(client, limit=7, sort=sort)
         assert len({row["id"] for row in rows}) == ORDERS
         assert all(first["id"] != second["id"] for first, second in pairwise(rows))
-
-
-async def test_seeding_again_adds_only_what_is_missing(settings: Settings):
-    async with Database(settings.database) as db:
-        for wanted in (ORDERS, ORDERS + 5):
-            await fill(db, SEED, wanted)
-            assert await db.fetch_one(Query("select count(*)::int from orders", int)) == wanted
 
 
 @pytest.mark.parametrize(

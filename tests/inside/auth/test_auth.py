@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import time
 
 import pytest
@@ -8,17 +9,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from inside.issuer import AUDIENCE, NAME, ask, issue, make_options, publish
 from prometheus_client import REGISTRY
 from pydantic import SecretStr, ValidationError
-from service.kit.auth import jwks, tokens
-from service.kit.auth.bearer import Auth
-from service.kit.auth.issuer import AuthOptions, IssuerOptions
+from service.kit.auth import Auth, AuthOptions, IssuerOptions, keys
 from service.kit.edge.problems import Problem
-from service.kit.server import environment
-from service.kit.server.environment import Environment, SettingsError
+from service.kit.server import KitSettings, SettingsError, read_settings
 
 KEY = Ed25519PrivateKey.generate()
 OTHER = Ed25519PrivateKey.generate()
 HOUR = 3600
-PUBLIC = tokens.write_public(KEY.public_key())
+PUBLIC = keys.write_public(KEY.public_key())
+
+
+def write_part(text: str) -> str:
+    """Return a part of a token."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 BAD = [
@@ -27,6 +30,14 @@ BAD = [
     (issue(KEY, iss="https://elsewhere.test"), "it comes from another issuer"),
     (issue(KEY, aud="another"), "it is for another service"),
     (issue(KEY, sub=7), "it is malformed"),
+    (issue(KEY, sub="\ud800"), "it is malformed"),
+    (issue(KEY, roles=["\udfff"]), "it is malformed"),
+    (issue(KEY, exp=10**400), "it is malformed"),
+    (issue(KEY, exp=float("inf")), "it is malformed"),
+    (issue(KEY, nbf=float("inf")), "it is malformed"),
+    (issue(KEY, nbf=10**400), "it is not valid yet"),
+    (f"{write_part('[' * 30_000)}.e30.AAAA", "it is malformed"),
+    (f"{write_part(f'{{"alg": "EdDSA", "kid": {10**400}}}')}.e30.AAAA", "it is malformed"),
     *((issue(KEY, without=claim), f"it has no `{claim}`") for claim in ("exp", "iss", "aud", "sub")),
     (issue(OTHER), "its signature is wrong"),
     (issue(KEY)[:-4] + "AAAA", "its signature is wrong"),
@@ -134,8 +145,8 @@ async def test_a_known_token_costs_a_small_part_of_a_new_one():
 
 
 async def test_the_tokens_of_the_previous_key_count_until_it_is_taken_out():
-    old, new = tokens.make_key(), tokens.make_key()
-    previous = tokens.write_public(tokens.read_private(old).public_key())
+    old, new = keys.make_key(), keys.make_key()
+    previous = keys.write_public(keys.read_private(old).public_key())
     token = IssuerOptions(signing_key=SecretStr(old)).sign("ada")
     after = IssuerOptions(signing_key=SecretStr(new), previous_key=previous)
     assert await ask(Auth(after), f"Bearer {token}") == "ada"
@@ -156,7 +167,7 @@ async def test_published_keys_are_read_once_and_again_for_a_new_one(monkeypatch:
         assert await asyncio.gather(*(ask(auth, sent) for _ in range(20))) == ["ada"] * 20
         assert publisher.reads == 1
         publisher.keys = {"b": OTHER}
-        monkeypatch.setattr(jwks, "PAUSE", 0)
+        monkeypatch.setattr(keys, "PAUSE", 0)
         assert await ask(auth, f"Bearer {issue(OTHER, name='b')}") == "ada"
         assert publisher.reads == 2
         assert "a key that its issuer does not have" in (await refuse(auth, sent)).detail
@@ -173,7 +184,7 @@ async def test_made_up_key_ids_do_not_make_requests_to_the_issuer():
 
 
 async def test_keys_stay_while_the_issuer_is_away_and_without_any_the_answer_is_503(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(jwks, "PAUSE", 0)
+    monkeypatch.setattr(keys, "PAUSE", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY}
@@ -185,12 +196,12 @@ async def test_keys_stay_while_the_issuer_is_away_and_without_any_the_answer_is_
         assert await ask(auth, sent) == "ada"
     monkeypatch.setattr(auth.keys, "max_age", 0)
     assert await ask(auth, sent) == "ada"
-    await auth.keys.refresh()
+    await auth.keys.fetch_unknown()
     assert await ask(auth, sent) == "ada"
 
 
 async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(jwks, "PAUSE", 0)
+    monkeypatch.setattr(keys, "PAUSE", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY, "b": OTHER}
@@ -200,12 +211,12 @@ async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(mon
         assert await ask(auth, sent) == "ada"
         monkeypatch.setattr(auth.keys, "max_age", 0)
         await ask(auth, sent)
-        await auth.keys.refresh()
+        await auth.keys.fetch_unknown()
         assert "a key that its issuer does not have" in (await refuse(auth, sent)).detail
 
 
 async def test_an_issuer_that_hangs_delays_nobody_whose_key_is_known(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(jwks, "PAUSE", 0)
+    monkeypatch.setattr(keys, "PAUSE", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY}
@@ -215,7 +226,7 @@ async def test_an_issuer_that_hangs_delays_nobody_whose_key_is_known(monkeypatch
         publisher.delay = 1
         async with asyncio.timeout(0.5):
             assert await ask(auth, sent) == "ada"
-        await auth.keys.refresh()
+        await auth.keys.fetch_unknown()
         assert publisher.reads == 2
 
 
@@ -234,7 +245,7 @@ def test_settings_that_cannot_check_a_token_are_refused(changes: dict[str, str |
         make_options(KEY, **changes)
 
 
-class Issuing(Environment):
+class Issuing(KitSettings):
     auth: IssuerOptions
 
 
@@ -248,15 +259,13 @@ def test_without_a_signing_key_the_service_does_not_start_and_says_what_makes_on
     else:
         monkeypatch.setenv("AUTH_SIGNING_KEY", key)
     with pytest.raises(SettingsError, match=r"AUTH_SIGNING_KEY: .*`uv run service key`") as raised:
-        environment.read(Issuing)
+        read_settings(Issuing)
     assert not key or key not in str(raised.value)
 
 
 def test_a_key_is_read_from_one_line_and_from_pem():
-    text = tokens.make_key()
+    text = keys.make_key()
     pem = f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
-    assert tokens.name_key(tokens.read_private(pem).public_key()) == tokens.name_key(
-        tokens.read_private(text).public_key()
-    )
+    assert keys.name_key(keys.read_private(pem).public_key()) == keys.name_key(keys.read_private(text).public_key())
     with pytest.raises(ValueError, match="make one with `uv run service key`"):
-        tokens.read_private("bm9uc2Vuc2U=")
+        keys.read_private("bm9uc2Vuc2U=")

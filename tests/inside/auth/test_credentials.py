@@ -4,21 +4,20 @@ from pathlib import Path
 import jwt
 import pytest
 from click.testing import CliRunner, Result
-from service.kit.auth import tokens
+from service.kit.auth import AuthOptions, IssuerOptions, keys
 from service.kit.auth.commands import make_key
-from service.kit.auth.issuer import AuthOptions, IssuerOptions
+from service.kit.server import KitSettings
 from service.kit.server.cli import Wiring
-from service.kit.server.environment import Environment
 from service_tools.dev import credentials
 from service_tools.dev.commands import print_token
 from service_tools.dev.credentials import FILE, CredentialsError
 
 
-class Issuing(Environment):
+class Issuing(KitSettings):
     auth: IssuerOptions
 
 
-class Trusting(Environment):
+class Trusting(KitSettings):
     auth: AuthOptions
 
 
@@ -32,11 +31,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def call(kind: type[Environment], *arguments: str) -> Result:
+def call(kind: type[KitSettings], *arguments: str) -> Result:
     return CliRunner().invoke(print_token, arguments, obj=Wiring(kind, (), ""))
 
 
-def read_options(kind: type[Environment]) -> AuthOptions | IssuerOptions:
+def read_options(kind: type[KitSettings]) -> AuthOptions | IssuerOptions:
     """Return the group `auth` of the environment."""
     given = {name.removeprefix("AUTH_").lower(): value for name, value in os.environ.items() if name[:5] == "AUTH_"}
     group = credentials.find_group(kind)
@@ -45,7 +44,7 @@ def read_options(kind: type[Environment]) -> AuthOptions | IssuerOptions:
 
 
 @pytest.mark.parametrize("kind", [Issuing, Trusting])
-def test_a_service_in_development_takes_the_token_that_the_command_prints(kind: type[Environment], folder: Path):
+def test_a_service_in_development_takes_the_token_that_the_command_prints(kind: type[KitSettings], folder: Path):
     printed = call(kind, "--subject", "ada").output.strip()
     credentials.provide(kind)
     options = read_options(kind)
@@ -61,7 +60,7 @@ def test_the_key_of_development_stays_and_a_key_of_the_environment_comes_first(m
     monkeypatch.delenv("AUTH_SIGNING_KEY")
     credentials.provide(Issuing)
     assert os.environ["AUTH_SIGNING_KEY"] == first
-    monkeypatch.setenv("AUTH_SIGNING_KEY", other := tokens.make_key())
+    monkeypatch.setenv("AUTH_SIGNING_KEY", other := keys.make_key())
     credentials.provide(Issuing)
     assert os.environ["AUTH_SIGNING_KEY"] == other
 
@@ -75,9 +74,9 @@ def test_a_service_with_keys_from_elsewhere_keeps_them_and_gives_no_tokens(monke
 
 
 def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path):
-    credentials.provide(Environment)
+    credentials.provide(KitSettings)
     assert "AUTH_SIGNING_KEY" not in os.environ
-    result = call(Environment)
+    result = call(KitSettings)
     assert (result.exit_code, list(folder.iterdir())) == (1, [])
     assert "This service takes no tokens: its settings have no group `auth`." in result.output
 
@@ -93,4 +92,4 @@ def test_the_command_makes_a_new_key_each_time_and_prints_its_public_half():
     assert lines[0] != lines[1]
     variable, _, key = lines[0][0].partition("=")
     assert variable == "AUTH_SIGNING_KEY"
-    assert lines[0][1] == f"# public half: {tokens.write_public(tokens.read_private(key).public_key())}"
+    assert lines[0][1] == f"# public half: {keys.write_public(keys.read_private(key).public_key())}"

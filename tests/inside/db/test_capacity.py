@@ -1,11 +1,10 @@
 from pathlib import Path
 
 import pytest
-from service.kit.db import capacity
-from service.kit.db.postgres import DatabaseError, DatabaseOptions
+from service.kit.db import DatabaseError, DatabaseOptions, check_capacity, choose_pool_size
+from service.kit.db.sessions import FEWEST
 from service.kit.edge import limits
-from service.kit.server.environment import Environment
-from service.kit.server.serve import ServerOptions
+from service.kit.server import KitSettings, ServerOptions
 from service.settings import Settings
 
 from tests.kit.processes import run
@@ -17,8 +16,8 @@ from tests.kit.processes import run
 def test_the_workers_share_four_connections_for_each_core(
     cores: int, workers: int, size: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(capacity, "count_cores", lambda: cores)
-    assert capacity.choose_pool_size(workers) == size
+    monkeypatch.setattr("service.kit.db.sessions.count_cores", lambda: cores)
+    assert choose_pool_size(workers) == size
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("max 100000", 64), ("50000 100000", 1), ("", 64)])
@@ -30,19 +29,19 @@ def test_the_quota_of_a_container_counts(quota: str, cores: int, tmp_path: Path,
 
 
 def test_the_settings_hold_the_size_for_their_number_of_workers(settings: Settings):
-    one, many = (Environment(database=settings.database, server=ServerOptions(workers=count)) for count in (1, 64))
+    one, many = (KitSettings(database=settings.database, server=ServerOptions(workers=count)) for count in (1, 64))
     unset = DatabaseOptions(url=settings.database.url)
-    assert Environment(database=unset).database.pool_size == capacity.choose_pool_size(1)
-    assert Environment(database=unset, server=ServerOptions(workers=64)).database.pool_size == capacity.FEWEST
+    assert KitSettings(database=unset).database.pool_size == choose_pool_size(1)
+    assert KitSettings(database=unset, server=ServerOptions(workers=64)).database.pool_size == FEWEST
     assert one.database.pool_size == many.database.pool_size, "what is set stays"
 
 
 async def test_more_connections_than_the_server_has_places_for_are_refused_with_the_sum(settings: Settings):
     options = settings.database.model_copy(update={"pool_size": 40, "reserve": 5})
-    await capacity.check(options, workers=2)
+    await check_capacity(options, workers=2)
     with pytest.raises(DatabaseError) as caught:
-        await capacity.check(options, workers=3)
-    for part in ("3 workers", "40 connections", "5 for others", "make 125", "lets in 97", "100 (max_connections)"):
+        await check_capacity(options, workers=3)
+    for part in ("3 workers", "40 connections", "5 for others", "make 125", "admits 97", "100 (max_connections)"):
         assert part in str(caught.value)
 
 

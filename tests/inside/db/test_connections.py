@@ -2,8 +2,8 @@ import asyncio
 
 import asyncpg
 import pytest
+from inside.db.test_connect import listen
 from inside.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
-from inside.tools.test_postgres import listen
 from pydantic import SecretStr
 from service.kit.db.database import Database
 from service.kit.edge.problems import Problem
@@ -25,7 +25,7 @@ async def test_a_connection_that_was_idle_for_long_is_closed(make: Make):
         await asyncio.sleep(0.2)
         await db.fetch_one(PID)
         await settle(db)
-        assert (db.pool.size, db.pool.lost) == (1, 0)
+        assert (len(db.pool.connections), db.pool.lost) == (1, 0)
 
 
 async def test_a_connection_is_replaced_when_it_is_old(make: Make):
@@ -66,7 +66,7 @@ async def test_closing_ends_what_is_borrowed_for_too_long(make: Make):
             task = asyncio.create_task(hold())
             await held.wait()
         closed.set()
-        with pytest.raises(asyncpg.InterfaceError, match="closed"):
+        with pytest.raises(Problem, match="connection to the database was lost"):
             await task
 
 
@@ -77,8 +77,8 @@ async def test_closing_does_not_wait_for_a_connection_that_never_opens(make: Mak
         async with db:
             with pytest.raises(Problem):
                 await db.fetch_one(PID)
-            assert db.pool.opening == 1
-        assert db.pool.opening == 0
+            assert db.pool.places.running == 1
+        assert db.pool.places.running == 0
 
 
 async def test_it_can_be_opened_again(db: Database):

@@ -1,18 +1,26 @@
 import asyncio
+import traceback
 from collections.abc import AsyncGenerator
+from typing import Any, cast
+from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 import pytest_asyncio
-from service.kit.db import errors
-from service.kit.db.database import Database
-from service.kit.db.query import Query
-from service.kit.edge.problems import Problem, conflict
+from service.kit.db import Connection, Database, Query, explain
+from service.kit.edge import Problem, conflict
 from service.settings import Settings
+
+
+class Extra(msgspec.Struct, frozen=True):
+    extra: Any
+    nothing: Any
+
 
 ONE = Query("select 1", int)
 SLEEP = Query("select 1 from pg_sleep(60)", int)
-INSERT = Query("insert into notes (id) values ($1) returning id", int)
+INSERT = Query("insert into notes (id) values ($1) returning id", int, tuple[int])
 COUNT = Query("select count(*)::int from notes", int)
 
 
@@ -80,7 +88,7 @@ async def test_no_row_is_none_or_an_error_as_the_caller_asks(db: Database):
 async def test_a_slow_statement_is_ended_by_the_server_and_is_a_504(db: Database):
     with pytest.raises(asyncpg.QueryCanceledError) as caught:
         await db.fetch(SLEEP)
-    problem = errors.explain(caught.value, {})
+    problem = explain(caught.value, {})
     assert problem is not None
     assert problem.status == 504
 
@@ -90,7 +98,7 @@ async def test_waiting_for_a_lock_ends_with_a_503(db: Database):
         await connection.raw.execute("lock table notes")
         with pytest.raises(asyncpg.LockNotAvailableError) as caught:
             await db.fetch_one(INSERT, 1)
-    problem = errors.explain(caught.value, {})
+    problem = explain(caught.value, {})
     assert problem is not None
     assert problem.status == 503
 
@@ -99,17 +107,17 @@ async def test_a_violated_constraint_is_the_problem_that_the_slice_gives_for_it(
     await db.fetch_one(INSERT, 1)
     with pytest.raises(asyncpg.UniqueViolationError) as caught:
         await db.fetch_one(INSERT, 1)
-    problem = errors.explain(caught.value, {"notes_pkey": lambda: conflict("id", "it is taken")})
+    problem = explain(caught.value, {"notes_pkey": lambda: conflict("id", "it is taken")})
     assert problem is not None
     assert (problem.status, problem.errors[0].field) == (409, "id")
-    assert errors.explain(caught.value, {}) is None, "an unknown constraint is a fault of ours: 500"
+    assert explain(caught.value, {}) is None, "an unknown constraint is a fault of ours: 500"
 
 
 @pytest.mark.parametrize("value", [2**31, "one"])
 async def test_a_value_that_does_not_fit_its_column_is_a_422(db: Database, value: object):
     with pytest.raises(asyncpg.DataError) as caught:
         await db.fetch_one(INSERT, value)
-    problem = errors.explain(caught.value, {})
+    problem = explain(caught.value, {})
     assert problem is not None
     assert problem.status == 422
 
@@ -118,27 +126,23 @@ async def test_a_connection_that_ended_while_it_was_borrowed_is_a_503(db: Databa
     async with db.connection() as killer, db.connection() as victim:
         await killer.raw.execute("select pg_terminate_backend($1)", victim.raw.get_server_pid())
         await asyncio.sleep(0.2)  # asyncpg notices
-        with pytest.raises(asyncpg.InterfaceError, match="connection is closed") as caught:
+        with pytest.raises(Problem) as caught:
             await victim.fetch(ONE)
-    problem = errors.explain(caught.value, {})
-    assert problem is not None
-    assert problem.status == 503
+    assert (caught.value.status, caught.value.kind) == (503, "outcome-unknown")
 
 
 async def test_a_misused_statement_is_a_fault_of_ours_and_not_a_lost_connection(db: Database):
     with pytest.raises(asyncpg.InterfaceError) as caught:
-        await db.fetch(ONE, "too much")
-    assert errors.explain(caught.value, {}) is None
+        await cast("Any", db).fetch(ONE, "too much")
+    assert explain(caught.value, {}) is None
 
 
 async def test_killed_connections_are_503_and_then_replaced(db: Database):
     async with db.connection() as killer, db.connection() as victim:
         await killer.raw.execute("select pg_terminate_backend($1)", victim.raw.get_server_pid())
-        with pytest.raises(errors.UNREACHABLE) as caught:
+        with pytest.raises(Problem) as caught:
             await victim.fetch(ONE)
-        problem = errors.explain(caught.value, {})
-        assert problem is not None
-        assert problem.status == 503
+        assert (caught.value.status, caught.value.kind) == (503, "outcome-unknown")
     for _ in range(4):
         assert await db.fetch_one(ONE) == 1
 
@@ -146,3 +150,45 @@ async def test_killed_connections_are_503_and_then_replaced(db: Database):
 async def test_an_unopened_database_says_what_to_do(settings: Settings):
     with pytest.raises(RuntimeError, match="resources"):
         await Database(settings.database).fetch(ONE)
+
+
+async def test_the_values_of_a_refused_row_stay_in_the_database(db: Database):
+    await db.fetch_one(INSERT, 1)
+    for insert in (db.fetch_one, db.fetch):
+        with pytest.raises(asyncpg.UniqueViolationError) as caught:
+            await insert(INSERT, 1)
+        assert "(1)" not in "".join(traceback.format_exception(caught.value))
+        assert caught.value.as_dict().items() >= {"constraint_name": "notes_pkey"}.items()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("x"), TimeoutError("x"), ConnectionResetError("x")])
+async def test_an_error_of_the_block_itself_is_not_the_database_s(db: Database, error: Exception):
+    async def work(connection: Connection) -> None:
+        await connection.fetch_one(INSERT, 1)
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await db.in_transaction(work)
+    assert explain(caught.value, {}) is None
+    assert await db.fetch_one(COUNT) == 0
+
+
+async def test_a_single_column_is_its_value_and_json_is_what_it_stands_for(db: Database):
+    key = UUID(int=7)
+    assert await db.fetch(Query("select $1::uuid", UUID, tuple[UUID]), key) == [key]
+    assert await db.fetch_one(Query("select array['a', 'b']", list[str])) == ["a", "b"]
+    for kind in ("json", "jsonb"):
+        query = Query(f"select $1::{kind} as extra, null::{kind} as nothing", Extra, tuple[dict[str, Any]])
+        row = await db.fetch_one(query, {"price": [1, "größe"]})
+        assert msgspec.json.encode(row).decode() == '{"extra":{"price": [1, "größe"]},"nothing":null}'.replace(
+            ": [1, ", ":[1," if kind == "json" else ": [1, "
+        )
+        assert await db.fetch_one(query, {"again": row.extra})
+
+
+async def test_json_is_copied_as_well(db: Database):
+    async with db.connection() as connection:
+        await connection.raw.execute("create table extras (extra jsonb)")
+        await connection.copy("extras", ["extra"], [({"a": 1},), (None,)])
+    extras = await db.fetch(Query("select extra from extras", msgspec.Raw))
+    assert msgspec.json.encode(extras) == b'[{"a": 1},null]'

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from inside.schema import apply, ask
 from pydantic import SecretStr
-from service.kit.db.postgres import DatabaseOptions
+from service.kit.db import DatabaseOptions
 from service.kit.migrate import files, migrate
 from service.kit.migrate.migrate import MigrationError, MigrationOptions
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def list_states(url: str, folder: Path) -> dict[str, bool]:
     """Return whether each file is applied."""
-    states = await migrate.list_states(DatabaseOptions(url=SecretStr(url)), MigrationOptions(folder=folder))
+    states = await migrate.read_state(DatabaseOptions(url=SecretStr(url)), MigrationOptions(folder=folder))
     return {migration.name: applied_at is not None for migration, applied_at in states}
 
 

@@ -5,13 +5,13 @@ import pytest
 from inside.pools import PID, SIZE, SLEEP, Make, borrow_all
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import context
+from service.kit.edge import Problem, context
 
 
 async def test_a_statement_ends_with_the_request(db: Database):
     await borrow_all(db)
     context.begin(seconds=0.1)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(Problem, match="did not answer in time"):
         async with asyncio.timeout(1) as outer:
             await db.fetch_one(SLEEP, 3)
     assert not outer.expired()
@@ -29,7 +29,7 @@ async def test_a_cancelled_statement_is_stopped_and_its_connection_kept(db: Data
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await db.fetch_one(PID) == pid
-        state = Query("select state || query from pg_stat_activity where pid = $1", str)
+        state = Query("select state || query from pg_stat_activity where pid = $1", str, tuple[int])
         assert await watcher.fetch_one(state, pid) == f"idle{PID.sql}"
 
 

@@ -8,10 +8,7 @@ import asyncpg
 import pytest
 from inside import pgbouncer
 from pydantic import SecretStr
-from service.kit.db import capacity
-from service.kit.db.database import Connection, Database
-from service.kit.db.postgres import DatabaseError, DatabaseOptions
-from service.kit.db.query import Query
+from service.kit.db import Connection, Database, DatabaseError, DatabaseOptions, Query, check_capacity
 
 from tests.kit.processes import run
 
@@ -19,9 +16,9 @@ pytestmark = pytest.mark.skipif(
     pgbouncer.PROGRAM is None, reason="PgBouncer is not installed; on Debian: apt-get install pgbouncer"
 )
 
-WRITE = Query("insert into entries (number) values ($1) returning number", int)
+WRITE = Query("insert into entries (number) values ($1) returning number", int, tuple[int])
 COUNT = Query("select count(*)::int from entries", int)
-ECHOES = [Query(f"select $1::int + {number}", int) for number in range(20)]
+ECHOES = [Query(f"select $1::int + {number}", int, tuple[int]) for number in range(20)]
 
 
 def make_options(pooler: str, direct: str) -> DatabaseOptions:
@@ -43,12 +40,12 @@ async def test_statements_and_transactions_work_on_shared_connections(database_u
         async with Database(make_options(pooler, database_url)) as db:
             await asyncio.gather(*(use(db, number) for number in range(40)))
             assert await db.fetch_one(COUNT) == 40
-            assert db.pool.size > pgbouncer.SERVER_CONNECTIONS
+            assert len(db.pool.connections) > pgbouncer.SERVER_CONNECTIONS
     await direct.close()
 
 
 async def test_a_cancelled_statement_harms_nobody_else(database_url: str):
-    sleep = Query("select 1 from pg_sleep($1)", int)
+    sleep = Query("select 1 from pg_sleep($1)", int, tuple[float])
     with pgbouncer.run(database_url) as pooler:
         async with Database(make_options(pooler, database_url)) as db:
             steady = [asyncio.create_task(db.fetch_one(sleep, 0.5))]
@@ -78,7 +75,7 @@ async def test_a_role_without_limits_is_refused_with_the_statements_that_set_the
     with pgbouncer.run(database_url) as pooler:
         options = make_options(pooler, database_url)
         with pytest.raises(DatabaseError) as caught:
-            await capacity.check(options, workers=1)
+            await check_capacity(options, workers=1)
     statements = re.findall(r"alter role [^;]+;", str(caught.value))
     assert len(statements) == 3
     assert urlsplit(database_url).path.strip("/") in statements[0]
@@ -88,7 +85,7 @@ async def test_a_role_without_limits_is_refused_with_the_statements_that_set_the
     await direct.close()
     with pgbouncer.run(database_url) as pooler:
         options = make_options(pooler, database_url)
-        await capacity.check(options, workers=1000)  # how many it lets in is its own affair
+        await check_capacity(options, workers=1000)  # how many it lets in is its own affair
         async with Database(options) as db:
             timeout = Query("select current_setting('statement_timeout')", str)
             assert await db.fetch_one(timeout) == "4500ms"

@@ -3,8 +3,8 @@ import random
 from collections.abc import Awaitable
 
 import pytest
+from inside.db.test_connect import listen
 from inside.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
-from inside.tools.test_postgres import listen
 from pydantic import SecretStr
 from service.kit.db.database import Database
 from service.kit.edge import context
@@ -25,21 +25,21 @@ async def run_until_waiting(db: Database, count: int) -> list[asyncio.Task[int]]
     for number in range(1, count + 1):
         tasks.append(asyncio.create_task(db.fetch_one(PID)))
         await asyncio.sleep(0)
-        assert db.pool.waiting == number
+        assert db.pool.places.waiting == number
     return tasks
 
 
 async def test_it_is_observable(db: Database):
-    pool = db.pool
-    assert (pool.size, pool.in_use, pool.idle, pool.waiting, pool.opened) == (0, 0, 0, 0, 0)
+    pool, places = db.pool, db.pool.places
+    assert (len(pool.connections), len(pool.free), places.running, places.waiting) == (0, 0, 0, 0)
     async with db.connection():
-        assert (pool.size, pool.in_use, pool.idle) == (1, 1, 0)
+        assert (len(pool.connections), len(pool.free), places.running) == (1, 0, 1)
         async with db.connection():
             waiter = asyncio.create_task(db.fetch_one(PID))
             await asyncio.sleep(0.01)
-            assert pool.waiting == 1
+            assert places.waiting == 1
         await waiter
-    assert (pool.size, pool.in_use, pool.idle, pool.waiting, pool.opened) == (2, 0, 2, 0, 2)
+    assert (len(pool.connections), len(pool.free), places.running, places.waiting) == (2, 2, 0, 0)
 
 
 async def test_who_finds_the_queue_full_is_refused_at_once(make: Make):
@@ -49,7 +49,7 @@ async def test_who_finds_the_queue_full_is_refused_at_once(make: Make):
             problem = await find_problem(asyncio.wait_for(db.fetch_one(PID), 1))
             assert "Too many requests wait" in problem.detail
         assert await waiter
-        assert (db.pool.refused, db.pool.waiters.timed_out) == (1, 0)
+        assert (db.pool.places.refused, db.pool.places.timed_out) == (1, 0)
 
 
 async def test_without_a_queue_connections_are_opened_all_the_same(make: Make):
@@ -61,7 +61,7 @@ async def test_who_waits_too_long_is_refused(db: Database):
     async with db.connection(), db.connection():
         problem = await find_problem(asyncio.wait_for(db.fetch_one(PID), 1))
     assert problem.detail == "Every database connection is in use."
-    assert db.pool.waiters.timed_out == 1
+    assert db.pool.places.timed_out == 1
 
 
 async def test_the_wait_ends_with_the_request(make: Make):
@@ -103,8 +103,8 @@ async def test_a_storm_of_cancellations_loses_no_connection(db: Database):
     for _ in range(8):
         await asyncio.gather(*(give_up_sometime() for _ in range(25)), return_exceptions=True)
     await settle(db)
-    assert db.pool.waiting == 0
-    assert len(await borrow_all(db)) == db.pool.size == SIZE
+    assert db.pool.places.waiting == 0
+    assert len(await borrow_all(db)) == len(db.pool.connections) == SIZE
 
 
 async def test_a_connection_that_cannot_be_opened_is_told_to_one_and_the_next_tries_again(make: Make):
@@ -112,7 +112,7 @@ async def test_a_connection_that_cannot_be_opened_is_told_to_one_and_the_next_tr
     async with make(url=nowhere, pool_size=1, acquire_timeout=5) as db, asyncio.timeout(2):
         for refusal in [asyncio.create_task(db.fetch_one(PID)) for _ in range(9)]:
             assert (await find_problem(refusal)).detail == "The database cannot be reached."
-    assert db.pool.opening == 0
+    assert db.pool.places.running == 0
 
 
 async def test_who_waits_for_a_slow_opening_is_refused_in_time(make: Make):
@@ -120,6 +120,6 @@ async def test_who_waits_for_a_slow_opening_is_refused_in_time(make: Make):
         silent = SecretStr(f"postgresql://me@127.0.0.1:{port}/name")
         async with make(url=silent, connect_timeout=0.6, acquire_timeout=0.1) as db:
             await find_problem(asyncio.wait_for(db.fetch_one(PID), 0.5))
-            assert db.pool.opening == 1
+            assert db.pool.places.running == 1
             await settle(db)
-            assert db.pool.opening == 0
+            assert db.pool.places.running == 0

@@ -1,8 +1,6 @@
 import pytest
 from pydantic import SecretStr, ValidationError
-from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
-from service.kit.db.query import Query
+from service.kit.db import Database, DatabaseOptions, Query
 from service.settings import Settings
 
 WHERE = Query("select current_database()", str)
@@ -21,7 +19,7 @@ async def test_the_replica_has_a_pool_of_its_own(settings: Settings, empty_datab
         f"/{name}" in url
         for name, url in zip(names, [settings.database.url.get_secret_value(), empty_database_url], strict=True)
     )
-    assert (db.pool.size, db.replica.pool.size) == (0, 0), "both are closed"
+    assert (len(db.pool.connections), len(db.replica.pool.connections)) == (0, 0), "both are closed"
 
 
 def test_the_urls_of_a_replica_and_past_a_pooler_are_checked_and_hidden():

@@ -3,8 +3,8 @@ import asyncio
 import psutil
 import pytest
 from inside.messages import Answer, ask, make_scope, receive, reply
-from service.kit.edge import asgi
-from service.kit.edge.compression import PIECE, Compression
+from service.kit.edge import Edge, asgi
+from service.kit.edge.response import PIECE
 
 TEXT = b'{"note": "leave it with the neighbours"}' * 100
 ALL = ("accept-encoding", "gzip, deflate, br, zstd")
@@ -16,7 +16,7 @@ async def test_a_body_of_any_length_arrives_whole(name: str, size: int):
     body = (TEXT * (size // len(TEXT) + 1))[:size]
     for parts in ((body,), (body, b""), (b"", body), (body[:99], b"", body[99:])):
         app = reply(*parts, content_type="text/csv", content_length=str(size))
-        answer = await ask(Compression(app), ("accept-encoding", name))
+        answer = await ask(Edge(app), ("accept-encoding", name))
         assert answer.body == body
         assert answer.is_complete
         assert answer.headers.get("content-length", str(len(answer.raw))) == str(len(answer.raw))
@@ -32,7 +32,7 @@ async def test_a_large_body_lets_others_run_in_between():
             await asyncio.sleep(0)
 
     other = asyncio.create_task(run())
-    answer = await ask(Compression(reply(TEXT * 1000, content_type="text/csv")), ALL)
+    answer = await ask(Edge(reply(TEXT * 1000, content_type="text/csv")), ALL)
     other.cancel()
     assert answer.body == TEXT * 1000
     assert turns >= len(TEXT) * 1000 // PIECE
@@ -50,7 +50,7 @@ async def test_a_part_of_a_stream_can_be_read_before_the_next_one_is_made(name: 
             read.append(answer.body)
         await send({"type": "http.response.body", "body": b""})
 
-    await Compression(app)(make_scope((("accept-encoding", name),)), receive, answer.take)
+    await Edge(app)(make_scope((("accept-encoding", name),)), receive, answer.take)
     assert read == [b"data: 0\n\n", b"data: 0\n\ndata: 1\n\n", b"data: 0\n\ndata: 1\n\ndata: 2\n\n"]
     assert answer.body == read[-1]
     assert answer.headers["content-encoding"] == name
@@ -73,6 +73,6 @@ async def test_a_stream_of_50_mb_is_compressed_in_flat_memory():
         nonlocal sent
         sent += len(message.get("body", b""))
 
-    await Compression(app)(make_scope((ALL,)), receive, count)
+    await Edge(app)(make_scope((ALL,)), receive, count)
     assert 800 < sent < 800 * PIECE / 10
     assert max(held) - held[0] < 5_000_000

@@ -3,7 +3,8 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from service.kit.edge import admission, asgi, context
+from service.kit.edge import asgi, context
+from service.kit.edge import edge as edge_module
 from service.kit.edge.edge import Edge, EdgeOptions
 from service.kit.edge.problems import busy, invalid
 from structlog.testing import capture_logs
@@ -125,12 +126,12 @@ async def test_one_request_too_many_is_refused_at_once_and_the_others_are_not():
     assert (refused.headers["retry-after"], refused.headers["cache-control"]) == ("1", "no-store")
     assert [response.status_code for response in await asyncio.gather(*slow)] == [504, 504]
     assert (await send(ask("/fine"), edge)).status_code == 200
-    assert edge.admission.under_way == 0
+    assert edge.admission.running == 0
 
 
 async def test_health_is_answered_however_much_is_under_way_and_for_any_host():
     edge = Edge(answer, EdgeOptions(concurrency=1, hosts="api.example.com"))
-    edge.admission.under_way = 1
+    edge.admission.running = 1
     assert (await send(ask("/livez"), edge)).status_code == 200
 
 
@@ -182,7 +183,8 @@ async def test_a_body_that_is_too_large_or_too_slow_or_encoded_is_refused():
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]):
     messages = iter([{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}])
-    scope = {"type": "http", "method": "POST", "path": "/body", "http_version": "1.1", "headers": [(b"host", b"a")]}
+    scope = {"type": "http", "method": "POST", "path": "/body", "http_version": "1.1", "headers": []}
+    scope["headers"] = [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
 
     async def receive() -> asgi.Message:
         return next(messages)
@@ -192,15 +194,15 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_our
 
     edge = Edge(answer)
     await edge(scope | {"query_string": b"", "client": None}, receive, ignore)
-    edge.journal.settle()
+    edge.access_log.flush()
     printed = capsys.readouterr().out
     assert "status=400" in printed or '"status":400' in printed
 
 
 async def test_a_flood_of_refusals_is_one_line_in_the_log(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(admission, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(edge_module, "REPORT_SECONDS", 0.05)
     edge = Edge(answer, EdgeOptions(concurrency=1))
-    edge.admission.under_way = 1
+    edge.admission.running = 1
     with capture_logs() as lines:
         for _ in range(30):
             await send(ask("/fine"), edge)

@@ -1,14 +1,14 @@
 import asyncio
+import shutil
 from pathlib import Path
 
 import httpx2
 import pytest
 from pydantic import SecretStr
 from service import app
-from service.kit.db.postgres import DatabaseOptions
+from service.kit.db import DatabaseOptions
 from service.kit.edge import asgi, health
 from service.kit.edge.edge import Edge
-from service.kit.edge.health import Health
 from service.kit.migrate.migrate import MigrationOptions
 from service.settings import Settings
 
@@ -25,8 +25,9 @@ async def test_a_migrated_service_is_live_and_ready(client: httpx2.AsyncClient):
 
 
 async def test_it_is_not_ready_while_migrations_are_pending(settings: Settings, tmp_path: Path):
-    (tmp_path / "9999_later.sql").write_text("create table later ()")
-    changed = settings.model_copy(update={"migrations": MigrationOptions(folder=tmp_path)})
+    folder = shutil.copytree(settings.migrations.folder, tmp_path / "migrations")
+    (folder / "9999_later.sql").write_text("create table later ()")
+    changed = settings.model_copy(update={"migrations": MigrationOptions(folder=folder)})
     async with open_client(app.build(changed)) as client:
         response = await client.get("/readyz")
     assert response.status_code == 503
@@ -49,7 +50,7 @@ async def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
     async def hang() -> None:
         await asyncio.sleep(60)
 
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(Health(nothing, hang)))) as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(nothing, ready=hang))) as client:
         response = await client.get("http://service.test/readyz")
     assert response.status_code == 503
 
@@ -62,7 +63,7 @@ async def test_many_probes_make_one_check():
         checks += 1
         await asyncio.sleep(0.01)
 
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(Health(nothing, count)))) as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(nothing, ready=count))) as client:
         responses = await asyncio.gather(*(client.get("http://service.test/readyz") for _ in range(20)))
     assert {response.status_code for response in responses} == {200}
     assert checks == 1

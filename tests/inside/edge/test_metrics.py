@@ -4,8 +4,8 @@ import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.edge import asgi, metrics
 from service.kit.edge.edge import Edge, EdgeOptions
 from service.kit.edge.metrics import Meters
@@ -78,8 +78,8 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
     edge = Edge(rest, EdgeOptions(concurrency=1))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(edge), base_url="http://service.test") as client:
         await asyncio.gather(client.get("/rest"), client.get("/rest"))
-    edge.journal.settle()
-    edge.admission.report()
+    edge.access_log.flush()
+    edge.refusals.flush()
     answered = {"method": "GET", "route": "/rest", "status": "200"}
     assert registry.get_sample_value("http_requests_total", answered) == 1
     assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1

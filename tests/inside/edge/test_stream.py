@@ -3,7 +3,7 @@ from math import inf
 
 import pytest
 from service.kit.edge import asgi
-from service.kit.edge.stream import PIECE, Stream
+from service.kit.edge.asgi import PIECE, Stream
 
 
 class Client:
@@ -24,7 +24,7 @@ class Client:
 
 
 async def test_the_first_portion_goes_out_at_once_and_the_others_in_pieces(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("service.kit.edge.stream.PATIENCE", inf)
+    monkeypatch.setattr("service.kit.edge.asgi.PATIENCE", inf)
     client = Client()
     stream = Stream(client.send, [(b"x", b"y")])
     for _ in range(20):
@@ -42,7 +42,7 @@ async def test_a_portion_that_comes_late_does_not_wait_for_a_whole_piece(monkeyp
     client = Client()
     stream = Stream(client.send, [])
     await stream.write(b"a")
-    monkeypatch.setattr("service.kit.edge.stream.PATIENCE", 0.0)
+    monkeypatch.setattr("service.kit.edge.asgi.PATIENCE", 0.0)
     await stream.write(b"b")
     assert client.sizes == [1, 1]
 

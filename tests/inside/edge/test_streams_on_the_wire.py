@@ -9,12 +9,11 @@ import pytest
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from inside.messages import DECODERS
-from litestar import Router, get
-from litestar.response import Stream
 from service.kit import web
-from service.kit.edge.compression import Response
-from service.kit.edge.edge import Edge
-from service.kit.web import Slice
+from service.kit.edge import Edge
+from service.kit.edge.response import Exchange
+from service.kit.web import PUBLIC, Routes, Slice
+from starlette.responses import StreamingResponse
 
 from tests.kit.processes import find_port
 
@@ -30,11 +29,13 @@ async def open_stream(released: asyncio.Event) -> AsyncGenerator[tuple[asyncio.S
         await released.wait()
         yield b"second row\n"
 
-    @get("/rows")
-    async def stream_rows() -> Stream:
-        return Stream(make_rows(), media_type="text/csv")
+    routes = Routes("/", access=PUBLIC)
 
-    app = web.build([Slice(Router("/", route_handlers=[stream_rows]))], [], {})
+    @routes.get("/rows")
+    async def stream_rows() -> StreamingResponse:
+        return StreamingResponse(make_rows(), media_type="text/csv")
+
+    app = web.build([Slice(routes)])
     port = find_port()
     server = Server(Edge(app), port=port, interface=Interfaces.ASGI, log_enabled=False)
     serving = asyncio.create_task(server.serve())
@@ -70,7 +71,7 @@ async def read_chunk(reader: asyncio.StreamReader) -> bytes:
 def count_responses() -> int:
     """Return how many responses this process is compressing."""
     gc.collect()
-    return sum(type(item) is Response for item in gc.get_objects())
+    return sum(type(item) is Exchange for item in gc.get_objects())
 
 
 async def wait_for_responses(number: int) -> None:

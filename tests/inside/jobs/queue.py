@@ -16,8 +16,8 @@ from inside import schema
 from inside.jobs import working
 from inside.jobs.working import Task
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.jobs import Job, enqueue_all
 
 from tests.kit import processes

@@ -1,16 +1,17 @@
 """Jobs belong to the transaction that enqueues them, and their work can be done just once."""
 
 import asyncio
+from datetime import timedelta
 
+import asyncpg
 import msgspec
 import pytest
 from inside.jobs import queue
 from inside.jobs.working import WRITE, Settings, Task
 from service.kit.db.database import Database
-from service.kit.edge import context
-from service.kit.jobs import Job, Schedule, Worker, enqueue, enqueue_all, once
-from service.kit.jobs.options import JobOptions
-from service.kit.jobs.tables import make_queries
+from service.kit.jobs import Job, JobOptions, Schedule, Worker, begin_once, enqueue, enqueue_all
+from service.kit.jobs.pgqueuer import make_queries
+from service.kit.jobs.queue import put
 
 ROW = (
     "select entrypoint, payload, priority, status::text, attempts, dedupe_key, headers, execute_after from kit.pgqueuer"
@@ -38,11 +39,12 @@ async def test_many_are_enqueued_by_one_statement_in_order(database_url: str):
 
 
 async def test_a_job_is_what_pgqueuer_itself_would_have_made(database_url: str):
-    context.begin("r-1")
-    async with queue.open_database(database_url) as db, db.transaction() as connection:
-        await enqueue(connection, WRITE, Task(1))
-        headers = {"request_id": "r-1"}
-        await make_queries(connection.raw).enqueue("tests.write", msgspec.json.encode(Task(1)), headers=headers)
+    connection = await asyncpg.connect(database_url)
+    async with connection.transaction():
+        payload = msgspec.json.encode(Task(1))
+        await connection.fetch(put.sql, "tests.write", [payload], timedelta(), "r-1")
+        await make_queries(connection).enqueue("tests.write", payload, headers={"request_id": "r-1"})
+    await connection.close()
     ours, theirs = await queue.execute(database_url, f"{ROW} order by id")
     assert dict(ours) == dict(theirs)
     log = "select status::text, priority, entrypoint, traceback, aggregated from kit.pgqueuer_log order by id"
@@ -65,7 +67,7 @@ async def test_an_argument_of_another_type_is_refused(database_url: str):
 
 async def undo(db: Database, job_id: int) -> None:
     async with db.transaction() as connection:
-        assert await once(connection, job_id)
+        assert await begin_once(connection, job_id)
         raise RuntimeError
 
 
@@ -80,20 +82,20 @@ async def test_the_work_of_a_job_is_done_once_and_only_if_it_is_committed(databa
         with pytest.raises(RuntimeError):
             await undo(db, 5)
         async with db.transaction() as connection:
-            assert await once(connection, 5)
+            assert await begin_once(connection, 5)
         async with db.transaction() as connection:
-            assert not await once(connection, 5)
-            assert await once(connection, 6)
+            assert not await begin_once(connection, 5)
+            assert await begin_once(connection, 6)
 
 
 async def test_a_run_beside_another_waits_for_what_becomes_of_it(database_url: str):
     async def attempt(db: Database) -> bool:
         async with db.transaction() as connection:
-            return await once(connection, 5)
+            return await begin_once(connection, 5)
 
     async with queue.open_database(database_url) as db:
         async with db.transaction() as connection:
-            assert await once(connection, 5)
+            assert await begin_once(connection, 5)
             second = asyncio.create_task(attempt(db))
             await asyncio.sleep(0.2)
             assert not second.done()
@@ -103,10 +105,14 @@ async def test_a_run_beside_another_waits_for_what_becomes_of_it(database_url: s
 async def test_once_outside_of_a_transaction_is_refused(database_url: str):
     async with queue.open_database(database_url) as db, db.connection() as connection:
         with pytest.raises(RuntimeError, match="in the transaction"):
-            await once(connection, 5)
+            await begin_once(connection, 5)
 
 
-async def refuse(task: Task, mailer: object) -> None:
+class Mailer:
+    """What a service might provide."""
+
+
+async def refuse(task: Task, mailer: Mailer) -> None:
     """Ask for what is not there."""
 
 
@@ -125,11 +131,13 @@ def test_a_senseless_bound_is_refused(bounds: dict):
 def test_a_worker_refuses_what_it_could_not_run(database_url: str):
     settings = Settings.model_validate({"database": {"url": database_url}})
     job = Job("tests.refuse", Task, refuse)
-    with pytest.raises(TypeError, match=r"tests.refuse asks for mailer; there is attempt, db, job_id"):
-        Worker([job], JobOptions(), settings, dependencies={"db": None})
+    asks = r"tests.refuse asks for mailer: \S*Mailer; provided are"
+    for given, offered in (([], "nothing"), (["db"], "str"), ([Mailer(), Mailer()], "Mailer, Mailer")):
+        with pytest.raises(TypeError, match=f"{asks} {offered}, job_id and attempt"):
+            Worker([job], JobOptions(), settings, provide=given)
     with pytest.raises(ValueError, match=r"two jobs are called tests.refuse"):
-        Worker([job, Job("tests.refuse", Task, refuse)], JobOptions(), settings, dependencies={"mailer": None})
+        Worker([job, Job("tests.refuse", Task, refuse)], JobOptions(), settings, provide=[Mailer()])
     with pytest.raises(TypeError, match="must be an async function"):
         Worker([Job("tests.sync", Task, print)], JobOptions(), settings)  # ty: ignore[invalid-argument-type]
     daily = [Schedule("0 3 * * *", job, Task(1)), Schedule("0 4 * * *", job, Task(2))]
-    assert list(Worker(daily, JobOptions(), settings, dependencies={"mailer": None}).jobs) == ["tests.refuse"]
+    assert list(Worker(daily, JobOptions(), settings, provide=[Mailer()]).jobs) == ["tests.refuse"]

@@ -1,9 +1,12 @@
 """The tables of the queue are those that the installed PgQueuer wants, under its own names."""
 
+import runpy
+
 import asyncpg
 import pytest
 from pgqueuer.domain import models
-from service.kit.jobs.tables import NAMES, Names, make_queries
+from service.kit.jobs import pgqueuer
+from service.kit.jobs.pgqueuer import NAMES, make_queries
 
 
 async def test_pgqueuer_would_add_nothing_but_its_trigger(database_url: str):
@@ -11,7 +14,7 @@ async def test_pgqueuer_would_add_nothing_but_its_trigger(database_url: str):
     plan = await make_queries(connection).plan_upgrade()
     await connection.close()
     missing = [statement for statement in plan.statements if NAMES.function not in statement]
-    assert missing == [], "add a migration with these to kit/migrations/tables/"
+    assert missing == [], "add a migration with these to kit/migrate/tables/"
 
 
 async def test_pgqueuer_would_see_that_something_is_missing(database_url: str):
@@ -25,7 +28,7 @@ async def test_pgqueuer_would_see_that_something_is_missing(database_url: str):
 @pytest.mark.parametrize("variable", ["CHANNEL", "TRIGGER", "QUEUE_TABLE", "PGQUEUER_PREFIX", "PGQUEUER_SCHEMA"])
 def test_no_variable_of_the_environment_renames_them(variable: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(variable, "other")
-    assert Names(db_schema="kit") == NAMES
+    assert runpy.run_path(str(pgqueuer.__file__))["NAMES"] == NAMES
 
 
 async def test_a_worker_that_has_done_jobs_looks_for_others_at_once(database_url: str):

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from inside.jobs import queue
 from inside.jobs.queue import ask, count_held, execute, is_empty, list_jobs, put, wait_until, work
-from inside.jobs.working import CANCELLED, DAILY, FAIL, NARROW, NOTHING, REFUSE, SHORT, WRITE, Task, write
+from inside.jobs.working import CANCELLED, DAILY, FAIL, NARROW, NOTHING, PERSON, REFUSE, SHORT, WRITE, Task, write
 from service.kit.jobs import Job, enqueue
 
 from tests.kit import processes
@@ -89,7 +89,7 @@ async def test_no_more_of_a_job_run_at_once_than_its_bound_over_two_workers(url:
 
 async def test_a_worker_takes_no_more_than_it_may_run(url: str, tmp_path: Path):
     await put(url, WRITE, *(Task(number, seconds=0.2) for number in range(60)))
-    with work(url, tmp_path, JOBS_CONCURRENCY="4", JOBS_BATCH="2"):
+    with work(url, tmp_path, JOBS_CONCURRENCY="4"):
         most = 0
         while not await is_empty(url):
             most = max(most, await ask(url, "select count(*) from kit.pgqueuer where status = 'picked'"))
@@ -124,6 +124,36 @@ async def ran(url: str, count: int) -> bool:
     return await ask(url, "select count(*) from effects") >= count
 
 
+async def test_an_error_of_the_database_quotes_no_row_where_it_is_logged_or_listed(url: str, tmp_path: Path):
+    await put(url, PERSON, Task(1))
+    with work(url, tmp_path):
+        await wait_until(lambda: count_held_is(url, 1))
+    (held,) = (await list_jobs(url))["held"]
+    assert (held["error"], "people_email_check" in held["message"]) == ("CheckViolationError", True)
+    stored = await ask(url, "select string_agg(traceback::text, ' ') from kit.pgqueuer_log")
+    printed = (tmp_path / "output").read_text()
+    assert "people_email_check" in stored
+    assert "people_email_check" in printed
+    for text in (held["message"], stored, printed):
+        assert "DETAIL" not in text
+        assert "ada1 at example.com" not in text
+
+
+async def test_prometheus_sees_each_declared_job_before_it_has_run(url: str, tmp_path: Path):
+    port = processes.find_port()
+    with work(url, tmp_path, METRICS_PORT=str(port)):
+        await wait_until(lambda: asyncio.to_thread(shows, port, 'jobs_running{job="tests.write"} 0.0'))
+        text = read_metrics(port)
+    for line in (
+        'jobs_enqueued_total{job="tests.write"} 0.0',
+        'job_runs_total{job="tests.write",outcome="held"} 0.0',
+        'job_wait_seconds_count{job="tests.write"} 0.0',
+        'job_run_seconds_count{job="tests.write"} 0.0',
+        'jobs_in_queue{job="tests.write",status="failed"} 0.0',
+    ):
+        assert line in text
+
+
 async def test_prometheus_sees_the_jobs(url: str, tmp_path: Path):
     await put(url, WRITE, *(Task(number) for number in range(20)))
     await put(url, REFUSE, Task(9))
@@ -148,7 +178,10 @@ def read_metrics(port: int) -> str:
 
 
 def shows(port: int, line: str) -> bool:
-    return line in read_metrics(port)
+    try:
+        return line in read_metrics(port)
+    except httpx2.ConnectError:  # the worker has just begun
+        return False
 
 
 async def test_the_request_that_enqueued_a_job_is_in_its_log(url: str, tmp_path: Path):

@@ -24,7 +24,7 @@ from inside.jobs.queue import (
     wait_until,
     work,
 )
-from inside.jobs.working import BLOCK, DIE, DOOMED, WRITE, Task
+from inside.jobs.working import BLOCK, DIE, DOOMED, EXIT, WRITE, Task
 from inside.postgres_server import Server
 from service.kit.db.database import Database
 from service.kit.jobs import enqueue
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.faults
 
 async def test_all_jobs_of_a_killed_process_run_again_at_once_and_take_effect_once(url: str, tmp_path: Path):
     await put(url, WRITE, *(Task(number, seconds=0.3) for number in range(80)))
-    with work(url, tmp_path, JOBS_CONCURRENCY="40", JOBS_BATCH="20", JOBS_HEARTBEAT="600") as process:
+    with work(url, tmp_path, JOBS_CONCURRENCY="40", JOBS_HEARTBEAT="600") as process:
         await wait_until(lambda: began(url, 60))
         find_child(process).kill()
         await wait_until(lambda: is_empty(url))
@@ -82,6 +82,26 @@ async def test_a_job_that_kills_its_worker_is_held_and_those_beside_it_run(url: 
     assert await ask(url, "select array_agg(attempt order by attempt) from runs where name = 'die'") == [1, 2]
     (held,) = (await list_jobs(url))["held"]
     assert (held["error"], held["name"]) == ("WorkerDied", "tests.die")
+
+
+async def test_a_job_that_kills_its_worker_is_found_and_those_beside_it_keep_their_attempts(url: str, tmp_path: Path):
+    beside = [Task(number, seconds=2) for number in range(3)], [Task(number, seconds=2) for number in range(3, 6)]
+    await put(url, WRITE, *beside[0])
+    await put(url, EXIT, Task(0, seconds=0.5))
+    await put(url, WRITE, *beside[1])
+    with work(url, tmp_path):
+        await wait_until(lambda: count_held_is_one(url), 60)
+        await wait_until(lambda: is_done(url, 6), 60)
+    await check_effects(url, 6)
+    assert await ask(url, "select max(attempt) from runs where name = 'write'") == 1
+    (held,) = (await list_jobs(url))["held"]
+    assert (held["error"], held["name"], held["attempts"]) == ("WorkerDied", "tests.exit", 2)
+    deaths = await ask(url, "select array_agg(attempt order by since) from runs where name = 'exit'")
+    assert deaths == [1, 1, 1, 2], "two deaths that it shared count against nobody"
+
+
+async def is_done(url: str, effects: int) -> bool:
+    return await ask(url, "select count(*) from effects") == effects
 
 
 async def count_held_is_one(url: str) -> bool:

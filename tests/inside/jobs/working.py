@@ -8,9 +8,8 @@ import time
 import msgspec
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.jobs import Hold, Job, JobOptions, Schedule, Worker, once
-from service.kit.server import cli, environment, logs
-from service.kit.server.environment import Environment
+from service.kit.jobs import Hold, Job, JobOptions, Schedule, Worker, begin_once
+from service.kit.server import KitSettings, cli, configure_logs, read_settings
 
 TABLES = """
 create table runs (
@@ -22,15 +21,19 @@ create table runs (
     until timestamptz
 );
 create table effects (number int not null);
+create table people (email text constraint people_email_check check (email like '%@%'));
 """
 
-begin = Query("insert into runs (name, number, job_id, attempt) values ($1, $2, $3, $4)", int)
-end = Query("update runs set until = clock_timestamp() where job_id = $1", int)
-affect = Query("insert into effects (number) values ($1)", int)
-count_effects = Query("select count(*) from effects where number = $1", int)
+begin = Query(
+    "insert into runs (name, number, job_id, attempt) values ($1, $2, $3, $4)", int, params=tuple[str, int, int, int]
+)
+end = Query("update runs set until = clock_timestamp() where job_id = $1", int, params=tuple[int])
+affect = Query("insert into effects (number) values ($1)", int, params=tuple[int])
+count_effects = Query("select count(*) from effects where number = $1", int, params=tuple[int])
+note_person = Query("insert into people (email) values ($1)", int, params=tuple[str])
 
 
-class Settings(Environment):
+class Settings(KitSettings):
     """What a service of today has."""
 
     jobs: JobOptions = JobOptions()
@@ -48,7 +51,7 @@ async def write(task: Task, job_id: int, attempt: int, db: Database) -> None:
     await db.fetch(begin, "write", task.number, job_id, attempt)
     await asyncio.sleep(task.seconds)
     async with db.transaction() as connection:
-        if await once(connection, job_id):
+        if await begin_once(connection, job_id):
             await connection.fetch(affect, task.number)
     await db.fetch(end, job_id)
 
@@ -78,6 +81,18 @@ async def die(task: Task, job_id: int, attempt: int, db: Database) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+async def exit_soon(task: Task, job_id: int, attempt: int, db: Database) -> None:
+    """End the process, as a library in C might."""
+    await db.fetch(begin, "exit", task.number, job_id, attempt)
+    await asyncio.sleep(task.seconds)
+    os._exit(3)
+
+
+async def break_check(task: Task, db: Database) -> None:
+    """Store what the table refuses. PostgreSQL's error quotes the whole row."""
+    await db.fetch(note_person, f"ada{task.number} at example.com")
+
+
 async def block(task: Task) -> None:
     """Block the event loop."""
     time.sleep(task.seconds)  # noqa: ASYNC251 - that is what it is for
@@ -95,6 +110,8 @@ REFUSE = Job("tests.refuse", Task, refuse)
 CANCELLED = Job("tests.cancelled", Task, wait_for_cancelled, attempts=1)
 SHORT = Job("tests.short", Task, write, attempts=1, timeout=0.2)
 DIE = Job("tests.die", Task, die, attempts=2)
+EXIT = Job("tests.exit", Task, exit_soon, attempts=2)
+PERSON = Job("tests.person", Task, break_check, attempts=2)
 DOOMED = Job("tests.doomed", Task, write, attempts=2)
 BLOCK = Job("tests.block", Task, block, attempts=1)
 EVERY_2_SECONDS, DAILY = "* * * * * */2", "0 3 * * *"
@@ -102,23 +119,22 @@ EVERY_2_SECONDS, DAILY = "* * * * * */2", "0 3 * * *"
 
 def create_worker() -> Worker:
     """Return the worker."""
-    settings = environment.read(Settings)
-    logs.configure(settings.log)
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
-    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, DOOMED, BLOCK)
-    return Worker(jobs, settings.jobs, settings, resources=[db], dependencies={"db": db})
+    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, EXIT, PERSON, DOOMED, BLOCK)
+    return Worker(jobs, settings.jobs, settings, resources=[db], provide=[db])
 
 
 def create_clock() -> Worker:
     """Return a worker with nothing but schedules."""
-    settings = environment.read(Settings)
-    logs.configure(settings.log)
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
     jobs = [Schedule(EVERY_2_SECONDS, WRITE, Task(7)), Schedule(DAILY, NOTHING, Task(8))]
-    return Worker(jobs, settings.jobs, settings, resources=[db], dependencies={"db": db})
+    return Worker(jobs, settings.jobs, settings, resources=[db], provide=[db])
 
 
 if __name__ == "__main__":
     factory = os.environ.get("FACTORY", "create_worker")
-    beside = {"worker": f"inside.jobs.working:{factory}"} if factory else {}
-    cli.service(obj=cli.Wiring(Settings, (), create="", beside=beside))
+    cli.main(Settings, (), create="", worker=f"inside.jobs.working:{factory}" if factory else None)

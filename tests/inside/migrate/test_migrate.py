@@ -1,9 +1,11 @@
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -55,9 +57,90 @@ async def test_an_edited_file_is_refused_and_nothing_is_applied(empty_database_u
     await apply(empty_database_url, folder)
     (folder / "0001_notes.sql").write_text("create table notes (id bigint);")
     (folder / "0003_last.sql").write_text("insert into notes values (3);")
-    with pytest.raises(MigrationError, match=r"0001_notes.sql differs .* Restore the file"):
+    with pytest.raises(MigrationError, match=r"0001_notes.sql, applied on .* has been edited since. Restore it"):
         await apply(empty_database_url, folder)
     assert await count_notes(empty_database_url) == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("--list",), ("--check",)])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("0001_early.sql", b"select 1", r"0001_early.sql is new, but number 0003 is applied already"),
+        ("0002_notes.sql", None, r"0002_notes.sql, applied on .* is not in .* any more. Restore it"),
+        ("0002_notes.sql", "0002_other.sql", r"0002_notes.sql, applied on .* is now called 0002_other.sql"),
+        ("0002_notes.sql", b"create table notes (id bigint)", r"0002_notes.sql, applied on .* has been edited since"),
+        ("0010_x.SQL", b"select 1", r"0010_x.SQL: name it like"),
+        ("0010_x.sql", b"", r"0010_x.sql holds no statement"),
+        ("0010_x.sql", b" \n", r"0010_x.sql holds no statement"),
+        ("0010_x.sql", b"\xef\xbb\xbfselect 1", r"0010_x.sql begins with a byte order mark"),
+        ("0010_x.sql", b"select '\xe4'", r"0010_x.sql is not UTF-8, as byte 8 shows"),
+    ],
+)
+async def test_a_file_that_contradicts_the_database_or_cannot_be_run_is_refused_by_name(
+    empty_database_url: str, folder: Path, arguments: list[str], name: str, content: bytes | str | None, message: str
+):
+    for number, path in ((3, "0002_more.sql"), (2, "0001_notes.sql")):
+        (folder / path).rename(folder / f"{number:04}{path[4:]}")
+    await apply(empty_database_url, folder)
+    match content:
+        case bytes():
+            (folder / name).write_bytes(content)
+        case str():
+            (folder / name).rename(folder / content)
+        case None:
+            (folder / name).unlink()
+    result = await asyncio.to_thread(run, empty_database_url, folder, *arguments)
+    assert result.returncode == 1
+    assert re.search(message, result.stderr)
+    assert "Traceback" not in result.stderr
+
+
+async def test_what_a_newer_release_applied_is_named_and_stops_an_older_one_only_in_a_check(
+    empty_database_url: str, folder: Path
+):
+    await apply(empty_database_url, folder)
+    (folder / "0002_more.sql").unlink()
+    assert await apply(empty_database_url, folder) == []
+    for argument, code in (("--list", 0), ("--check", 1)):
+        result = await asyncio.to_thread(run, empty_database_url, folder, argument)
+        assert result.returncode == code
+        assert re.search(r"0002_more.sql .*, but there is no such file", result.stdout)
+
+
+async def test_a_role_that_may_create_nothing_is_told_so_when_there_is_something_to_apply(
+    empty_database_url: str, folder: Path
+):
+    await ask(empty_database_url, "create role limited login")
+    try:
+        limited = urlsplit(empty_database_url)._replace(netloc="limited@").geturl()
+        result = await asyncio.to_thread(run, limited, folder)
+        assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+        assert "schema_migrations cannot be created: permission denied for schema public" in result.stderr
+        await apply(empty_database_url, folder)
+        result = await asyncio.to_thread(run, limited, folder)
+        assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+        assert "schema_migrations cannot be read: permission denied" in result.stderr
+        await ask(empty_database_url, "grant select on schema_migrations to limited")
+        result = await asyncio.to_thread(run, limited, folder)
+        assert (result.returncode, result.stderr) == (0, "")
+    finally:
+        await ask(empty_database_url, "drop owned by limited")
+        await ask(empty_database_url, "drop role limited")
+
+
+async def test_redo_rebuilds_the_database_and_only_when_told_twice(empty_database_url: str, folder: Path):
+    await apply(empty_database_url, folder)
+    await ask(empty_database_url, "create schema other create table things (id int)")
+    (folder / "0002_more.sql").write_text("alter table notes add number int; create schema other;")
+    refused = await asyncio.to_thread(run, empty_database_url, folder, "redo")
+    assert refused.returncode == 1
+    assert "DATABASE_URL is set, and `redo` deletes all rows there" in refused.stderr
+    assert await count_notes(empty_database_url) == 2
+    done = await asyncio.to_thread(run, empty_database_url, folder, "redo", "--force")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[1] for line in list_lines(done)] == ["0001_notes.sql", "0002_more.sql"]
+    assert await ask(empty_database_url, "select number from notes") is None
 
 
 async def test_line_endings_of_the_checkout_do_not_count_as_an_edit(empty_database_url: str, folder: Path):

@@ -13,12 +13,14 @@ import httpx2
 import psutil
 import pytest
 import pytest_asyncio
-from inside.busy import Output
+from inside.busy import WATCH, Output
 
 from tests.kit import fixtures
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
 pytestmark = pytest.mark.faults
+
+STUCK = WATCH.stuck
 
 
 @contextmanager
@@ -79,17 +81,19 @@ async def test_a_worker_that_is_suspended_is_left_alone(client: httpx2.AsyncClie
     assert not output.find("event loop blocked")
 
 
-@pytest.mark.parametrize("path", ["/sleep?60", "/hold"])
-async def test_a_stuck_worker_is_replaced_and_the_next_request_succeeds(path: str, tmp_path: Path):
-    # A server of its own: one whose workers fail twice within 5 s takes that for a crash loop, and ends.
-    with serve(tmp_path, os.environ[fixtures.SERVER]) as (_, url):
-        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
-            worker = await until_answered(client)
-            with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
-                await client.get(path)
-            assert await until_answered(client) != worker
-    printed = (tmp_path / "output").read_text()
-    assert re.search(r'most recent call first.*File "\S+busy.py", line \d+ in run', printed, re.DOTALL)
+@pytest.mark.parametrize("path", ["/sleep?60", "/hold", "/power"])
+async def test_a_stuck_worker_is_named_and_replaced_in_time_and_the_next_request_succeeds(
+    path: str, client: httpx2.AsyncClient, output: Output
+):
+    worker = await until_answered(client)
+    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+        await client.get(path, timeout=30)
+    assert await until_answered(client) != worker
+    (line,) = output.find("worker stuck")
+    assert line["seconds"] < STUCK + 1
+    (ended,) = output.find("worker process ended")
+    assert ended["seconds_to_next"] < 1
+    assert re.search(r'most recent call first.*File "\S+busy.py", line \d+ in run', line["stack"], re.DOTALL)
 
 
 async def test_a_flood_of_calls_is_refused_at_once_and_others_are_served(client: httpx2.AsyncClient):

@@ -48,6 +48,18 @@ async def test_only_so_many_calls_run_and_wait_and_all_others_are_refused_at_onc
     assert results.count(True) == 5
 
 
+async def test_passwords_are_hashed_within_a_bound_of_their_own():
+    async with Offload(OffloadOptions(threads=1, thread_waiters=1, hashes=2)) as offload:
+        release = threading.Event()
+        hashes = [asyncio.create_task(offload.hash_in_thread(release.wait)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        assert (offload.hashes.running, offload.hashes.waiting, offload.hashes.refused) == (2, 1, 2)
+        assert await offload.in_thread(int) == 0
+        release.set()
+        results = await asyncio.gather(*hashes, return_exceptions=True)
+    assert results.count(True) == 3
+
+
 async def test_a_call_waits_for_its_place_no_longer_than_it_may():
     async with Offload(OffloadOptions(threads=1, thread_wait=0.05)) as offload:
         release = threading.Event()

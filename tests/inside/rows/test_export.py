@@ -11,7 +11,7 @@ from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge.problems import Problem
 from service.kit.rows.export import Export, ExportOptions, Exports
-from service.kit.server.environment import Environment
+from service.kit.server import KitSettings
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -33,7 +33,7 @@ async def fetch(export: Export) -> httpx2.Response:
 
 
 @pytest_asyncio.fixture
-async def exporter(settings: Environment) -> AsyncGenerator[httpx2.AsyncClient]:
+async def exporter(settings: KitSettings) -> AsyncGenerator[httpx2.AsyncClient]:
     async with open_client(exporting.build(settings)) as client:
         yield client
 
@@ -82,16 +82,18 @@ def count_refused() -> float:
 
 async def test_one_export_more_than_may_run_is_refused_at_once(db: Database):
     exports = Exports(db, ExportOptions(concurrency=2))
-    assert exports.most == 1, "one connection is left for everything else"
+    assert exports.places.limit == 1, "one connection is left for everything else"
     few = exports.stream(exporting.QUERIES["few"], name="few")
     refused = count_refused()
-    with exports.admit(), pytest.raises(Problem) as caught:
+    assert exports.places.try_enter()
+    with pytest.raises(Problem) as caught:
         await fetch(few)
+    exports.places.leave()
     assert caught.value.status == 503
     assert "retry-after" in caught.value.headers
     assert count_refused() == refused + 1
     assert (await fetch(few)).status_code == 200
-    assert exports.running == 0
+    assert exports.places.running == 0
 
 
 async def test_an_export_may_take_longer_than_a_statement(db: Database):

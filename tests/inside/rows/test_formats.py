@@ -11,9 +11,7 @@ import asyncpg
 import httpx2
 import pytest
 import pytest_asyncio
-from service.kit.db import errors
-from service.kit.db.database import Database
-from service.kit.db.query import Query
+from service.kit.db import Database, Query, explain
 from service.kit.edge.problems import Problem
 from service.kit.rows import formats
 from service.kit.rows.export import Exports
@@ -59,7 +57,7 @@ async def exports(settings: Settings) -> AsyncGenerator[Exports]:
         yield Exports(db)
 
 
-async def fetch(exports: Exports, form: formats.Name, query: Query, *args: object) -> list[dict[str, Any]]:
+async def fetch(exports: Exports, form: formats.FormatName, query: Query, *args: object) -> list[dict[str, Any]]:
     """Return the exported rows as a reader of the format finds them."""
     transport = httpx2.ASGITransport(exports.stream(query, *args, name="rows", form=form))
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
@@ -87,7 +85,7 @@ async def test_hostile_arguments_come_out_as_they_went_in(exports: Exports, data
 async def test_a_character_that_cannot_be_stored_is_a_422(exports: Exports):
     with pytest.raises(asyncpg.DataError) as caught:
         await fetch(exports, "csv", ECHO, "a\x00b", [], "")
-    problem = errors.explain(caught.value, {})
+    problem = explain(caught.value, {})
     assert problem is not None
     assert problem.status == 422
 

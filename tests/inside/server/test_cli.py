@@ -1,11 +1,15 @@
 """The commands are found by the names of their modules."""
 
+from pathlib import Path
+
 import click
 import pytest
 from service.kit.server import cli
 
+from tests.kit.processes import run
 
-@pytest.mark.parametrize("name", sorted(cli.list_tools()))
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
 def test_every_module_of_the_commands_has_the_command_of_its_name(name: str):
     command = cli.service.get_command(click.Context(cli.service), name)
     assert isinstance(command, click.Command)
@@ -15,3 +19,30 @@ def test_every_module_of_the_commands_has_the_command_of_its_name(name: str):
 
 def test_an_unknown_command_is_none():
     assert cli.service.get_command(click.Context(cli.service), "unknown") is None
+
+
+@pytest.mark.parametrize("arguments", [[], ["migrate"], ["jobs"]])
+def test_no_summary_is_cut(arguments: list[str]):
+    result = run(*arguments, "--help", COLUMNS="70")
+    assert "Commands:" in result.stdout
+    assert "..." not in result.stdout.partition("Commands:")[2]
+
+
+def test_the_version_is_that_of_the_service():
+    assert run("--version").stdout.startswith("my-service 0.1.0, Python 3.")
+
+
+def test_variables_come_from_a_file_that_is_named(tmp_path: Path):
+    (tmp_path / "variables").write_text("SERVER_PORT=x\nDATABASE_URL=postgresql://me@host/name\n")
+    result = run("--env-file", str(tmp_path / "variables"), "serve")
+    assert "SERVER_PORT: Input should be a valid integer" in result.stderr
+    assert "DATABASE_URL" not in result.stderr
+
+
+def test_production_reads_no_file_of_development_and_other_commands_do(tmp_path: Path):
+    (tmp_path / ".env").write_text("DATABASE_URL=postgresql://me@127.0.0.1:1/name\n")
+    (tmp_path / ".env.development").write_text("SERVER_PORT=x\n")
+    assert "DATABASE_URL: it is required" in run("serve", cwd=tmp_path).stderr
+    result = run("migrate", "--list", cwd=tmp_path)
+    assert "SERVER_PORT: Input should be a valid integer" in result.stderr
+    assert "DATABASE_URL" not in result.stderr

@@ -8,8 +8,7 @@ import pytest
 from inside import stand_in
 from inside.stand_in import Server, wait_for
 from service.kit.edge.metrics import SHARED
-from service.kit.server.logs import MetricsOptions
-from service.kit.server.serve import offer_metrics
+from service.kit.server import MetricsOptions, serve_metrics
 
 pytestmark = pytest.mark.faults
 
@@ -55,8 +54,8 @@ def test_a_line_of_the_server_has_the_form_of_ours(tmp_path: Path):
 def test_a_port_for_metrics_that_is_taken_and_that_nobody_chose_does_not_stop_the_service(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    with socket.create_server(("127.0.0.1", 0)) as taken, ExitStack() as stack:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         options = MetricsOptions.model_construct(set(), host="127.0.0.1", port=taken.getsockname()[1])
-        offer_metrics(stack, options, tmp_path, "service")
-        assert SHARED not in os.environ
+        with serve_metrics(options, tmp_path, "service"):
+            assert SHARED not in os.environ
     assert "Set METRICS_PORT" in capsys.readouterr().out

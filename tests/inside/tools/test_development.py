@@ -166,7 +166,7 @@ def test_a_change_of_the_code_is_taken_up_and_a_broken_one_outlived(project: Pat
         read_output(project, process)
         module.write_text("def (")
         wait_for("SyntaxError", project)
-        module.write_text(code.replace('{"status": "ok"}', '{"status": "changed"}'))
+        module.write_text(code.replace('{"status":"ok"}', '{"status":"changed"}'))
         deadline = time.monotonic() + 20
         while read_health(port) != {"status": "changed"}:
             assert time.monotonic() < deadline, (project / "output").read_text()

@@ -120,8 +120,8 @@ def test_recorded_plans_leave_out_what_changes_from_machine_to_machine(tmp_path:
     assert [path.read_text() for path in written] == ["notes.read_note\n  Index Scan i on t\n"]
 
 
-def test_a_part_of_a_slice_has_a_file_of_its_own_and_no_statement_is_left_out(tmp_path: Path):
-    names = ["notes.a", "notes.parts.b", "notes.z"]
+def test_a_slice_has_one_file_with_all_its_statements(tmp_path: Path):
+    names = ["notes.a", "notes.parts.b", "notes.z", "other.c"]
     written = records.write([Statement(name, Query("select 1", int), None, []) for name in names], tmp_path)
     kept = {path.name: [line for line in path.read_text().splitlines() if line in names] for path in written}
-    assert kept == {"notes.txt": ["notes.a", "notes.z"], "notes.parts.txt": ["notes.parts.b"]}
+    assert kept == {"notes.txt": names[:3], "other.txt": names[3:]}

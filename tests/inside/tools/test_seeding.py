@@ -1,10 +1,9 @@
 import sys
-from datetime import datetime
 from time import perf_counter
 
 import asyncpg
 import pytest
-from service.kit.db import Database, Query, Seed
+from service.kit.db import Database, Query, Seed, sample_time
 from service.settings import Settings
 from service_tools.dev import database, embedded
 from service_tools.dev.embedded import EmbeddedError
@@ -12,11 +11,11 @@ from service_tools.dev.embedded import EmbeddedError
 MILLISECOND = 0.001
 
 
-def make_slowly(number: int, created: datetime) -> dict[str, object]:
+def make_slowly(number: int) -> dict[str, object]:
     end = perf_counter() + MILLISECOND
     while perf_counter() < end:
         pass
-    return {"id": number, "created_at": created}
+    return {"id": number, "created_at": sample_time(number)}
 
 
 async def test_rows_are_copied_in_batches_that_take_their_time(
@@ -46,7 +45,7 @@ async def test_rows_refer_to_those_that_are_there(
     connection = await asyncpg.connect(database_url)
     await connection.execute("create table lines (note int, created_at timestamptz); create table notes (id int)")
     notes = Query("select id from notes", int)
-    seed = Seed("lines", lambda number, created, ids: {"note": ids[number % 2], "created_at": created}, [notes])
+    seed = Seed("lines", lambda number, ids: {"note": ids[number % 2], "created_at": sample_time(number)}, [notes])
     async with Database(settings.database) as db:
         await database.fill(db, seed, 2)
         assert "lines: no sample rows, for lack of rows to refer to" in capsys.readouterr().out

@@ -2,82 +2,160 @@ from typing import Any
 
 import httpx2
 import pytest
-from litestar import Router, get, post
 from pydantic import SecretStr
 from service import app
 from service.kit import web
-from service.kit.auth import tokens
-from service.kit.auth.bearer import Auth
-from service.kit.auth.issuer import IssuerOptions
-from service.kit.edge.edge import Edge
-from service.kit.web import NEEDS_TOKEN, PUBLIC, Caller, Slice
-from service.kit.web.access import AccessError
+from service.kit.auth import Auth, IssuerOptions, keys
+from service.kit.edge import Edge, asgi
+from service.kit.web import NEEDS_TOKEN, PUBLIC, AccessError, Caller, Routes, Slice
+from service.kit.web.app import Endpoint
+from service.kit.web.routes import Access
 from service.settings import Settings
+from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocket
 
 from tests.kit.fixtures import open_client
 
-OPTIONS = IssuerOptions(signing_key=SecretStr(tokens.make_key()))
+OPTIONS = IssuerOptions(signing_key=SecretStr(keys.make_key()))
 
 
-@get("/me")
 async def read_name(caller: Caller) -> str:
     return caller.id
 
 
-@post("/hello")
 async def greet() -> str:
     return "hello"
 
 
-def build(router: Router, auth: Auth | None) -> Edge:
-    return Edge(web.build([Slice(router)], [], {}, auth=auth))
+async def echo(socket: WebSocket, caller: Caller, name: str, times: int = 1) -> None:
+    await socket.accept()
+    await socket.send_text(f"{caller.id} {name}" * times)
+    await socket.close()
 
 
-async def ask(router: Router, path: str, token: str | None) -> httpx2.Response:
-    async with open_client(build(router, Auth(OPTIONS))) as client:
+def make_routes(access: Access | None = None, of_greeting: Access | None = None) -> Routes:
+    routes = Routes("/", access=access)
+    routes.get("/me")(read_name)
+    if of_greeting:
+        routes.get("/open", access=of_greeting)(greet)
+    return routes
+
+
+def build(routes: Routes, auth: Auth | None) -> Edge:
+    return Edge(web.build([Slice(routes)], auth=auth))
+
+
+async def ask(routes: Routes, path: str, token: str | None, method: str = "GET") -> httpx2.Response:
+    async with open_client(build(routes, Auth(OPTIONS))) as client:
         client.headers.pop("Authorization", None)
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return await client.get(path, headers=headers)
+        return await client.request(method, path, headers=headers)
 
 
-async def test_a_handler_that_asks_for_the_caller_gets_the_bearer_of_the_token():
-    response = await ask(Router("/", route_handlers=[read_name], opt=NEEDS_TOKEN), "/me", OPTIONS.sign("ada"))
-    assert response.text == "ada"
+async def test_a_function_that_asks_for_the_caller_gets_the_bearer_of_the_token():
+    response = await ask(make_routes(NEEDS_TOKEN), "/me", OPTIONS.sign("ada"))
+    assert response.json() == "ada"
 
 
 async def test_the_log_names_the_caller(capsys: pytest.CaptureFixture[str]):
-    await ask(Router("/", route_handlers=[read_name], opt=NEEDS_TOKEN), "/me", OPTIONS.sign("ada"))
+    await ask(make_routes(NEEDS_TOKEN), "/me", OPTIONS.sign("ada"))
     assert "caller=ada" in capsys.readouterr().out
 
 
 async def test_without_a_token_a_guarded_route_is_closed_and_says_how_it_opens():
-    response = await ask(Router("/", route_handlers=[read_name], opt=NEEDS_TOKEN), "/me", None)
+    response = await ask(make_routes(NEEDS_TOKEN), "/me", None)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["type"] == "urn:problem:unauthenticated"
 
 
-async def test_a_handler_decides_for_itself_against_its_router():
-    open_to_all = get("/open", opt=PUBLIC)(greet.fn)
-    router = Router("/", route_handlers=[read_name, open_to_all], opt=NEEDS_TOKEN)
-    assert (await ask(router, "/open", None)).text == "hello"
-    assert (await ask(router, "/me", None)).status_code == 401
+async def test_a_route_decides_for_itself_against_its_routes():
+    routes = make_routes(NEEDS_TOKEN, PUBLIC)
+    assert (await ask(routes, "/open", None)).json() == "hello"
+    assert (await ask(routes, "/me", None)).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/files", "/files/", "/files/a/b", "/files//", "/a/1/files/x"])
+async def test_a_mount_is_guarded_like_a_function(path: str, method: str):
+    routes = Routes("/", access=NEEDS_TOKEN)
+    routes.mount("/files", PlainTextResponse("a file"))
+    routes.mount("/a/{number:int}/files", PlainTextResponse("a file"))
+    response = await ask(routes, path, None, method)
+    assert response.status_code == (404 if path == "/files" else 401)
+    response = await ask(routes, path, OPTIONS.sign("ada"), method)
+    assert (response.status_code, response.text == "a file") == ((404, False) if path == "/files" else (200, True))
+
+
+async def test_a_function_that_returns_an_application_is_guarded_before_it_runs():
+    async def send_file() -> PlainTextResponse:
+        return PlainTextResponse("a file")
+
+    routes = Routes("/", access=NEEDS_TOKEN)
+    routes.get("/file")(send_file)
+    assert (await ask(routes, "/file", None)).status_code == 401
+    assert (await ask(routes, "/file", OPTIONS.sign("ada"))).text == "a file"
+
+
+async def talk(token: str | None, path: str = "/rooms/big?times=2", auth: Auth | None = None) -> list[asgi.Message]:
+    routes = Routes("/rooms", access=NEEDS_TOKEN)
+    routes.websocket("/{name}")(echo)
+    sent: list[asgi.Message] = []
+
+    async def receive() -> asgi.Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: asgi.Message) -> None:
+        sent.append(message)
+
+    path, _, query = path.partition("?")
+    headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
+    scope = {"type": "websocket", "path": path, "root_path": "", "query_string": query.encode(), "headers": headers}
+    await web.build([Slice(routes)], auth=Auth(OPTIONS))(scope, receive, send)
+    return sent
+
+
+async def test_a_websocket_is_open_to_the_bearer_of_a_token_and_gets_its_arguments():
+    accepted, text, closed = await talk(OPTIONS.sign("ada"))
+    assert (accepted["type"], text["text"], closed["type"]) == ("websocket.accept", "ada bigada big", "websocket.close")
+
+
+@pytest.mark.parametrize("path", ["/rooms/big", "/rooms/big?times=x", "/nowhere"])
+async def test_a_websocket_that_is_refused_is_never_accepted(path: str):
+    (closed,) = await talk(None, path)
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1008)
+
+
+async def test_what_nobody_decided_is_refused_where_it_is_dispatched():
+    endpoint = Endpoint("/me", Auth(OPTIONS))
+    endpoint.apps["GET"] = None, PlainTextResponse("hello")
+    async with open_client(Edge(web.build([]))):
+        pass
+    transport = httpx2.ASGITransport(Edge(endpoint))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        response = await client.get("/me", headers={"authorization": f"Bearer {OPTIONS.sign('ada')}"})
+    assert response.status_code == 403
 
 
 def test_a_route_for_which_nobody_decided_keeps_the_service_from_starting():
+    routes = Routes("/v1")
+    routes.post("/hello")(greet)
+    routes.mount("/files", PlainTextResponse("a file"))
     with pytest.raises(AccessError) as raised:
-        build(Router("/v1", route_handlers=[greet]), Auth(OPTIONS))
-    assert "POST /v1/hello: give the handler or its router `opt=web.NEEDS_TOKEN`" in str(raised.value)
+        build(routes, Auth(OPTIONS))
+    assert "POST /v1/hello" in str(raised.value)
+    assert "MOUNT /v1/files" in str(raised.value)
+    assert "`access=NEEDS_TOKEN`" in str(raised.value)
 
 
 def test_a_public_route_cannot_ask_for_the_caller():
-    with pytest.raises(AccessError, match="GET /me: it asks for `caller`"):
-        build(Router("/", route_handlers=[read_name], opt=PUBLIC), Auth(OPTIONS))
+    with pytest.raises(AccessError, match=r"GET /me, .*read_name, parameter `caller"):
+        build(make_routes(PUBLIC), Auth(OPTIONS))
 
 
 def test_routes_that_need_tokens_need_something_that_checks_them():
-    with pytest.raises(AccessError, match="GET /me: it needs a token, and `http"):
-        build(Router("/", route_handlers=[read_name], opt=NEEDS_TOKEN), None)
+    with pytest.raises(AccessError, match="GET /me: it needs a token"):
+        build(make_routes(NEEDS_TOKEN), None)
 
 
 def list_operations(description: dict[str, Any]) -> list[tuple[str, str, bool]]:

@@ -1,7 +1,10 @@
+import time
+from typing import Literal
+
 import msgspec
 import pytest
 from service.kit.edge.problems import Problem
-from service.kit.web import bodies
+from service.kit.web.body import Body
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -16,7 +19,7 @@ class Basket(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def decode(body: bytes, media_type: str = "application/json") -> Basket:
-    return bodies.decode(body, media_type, Basket)
+    return Body(Basket).decode(body, media_type)
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/a.b+json"])
@@ -65,3 +68,42 @@ def test_a_field_that_does_not_fit_is_named(body: bytes, field: str):
         decode(body)
     assert caught.value.status == 422
     assert [error.field for error in caught.value.errors] == [field]
+
+
+def test_every_field_that_does_not_fit_is_named():
+    body = b'{"lines": [{"sku": 1}, {"amount": "x", "size": 3}, 7], "note": 5, "colour": "red", "shade": 1}'
+    with pytest.raises(Problem) as caught:
+        decode(body)
+    fields = [error.field for error in caught.value.errors]
+    assert fields == [
+        *("lines[0].sku", "lines[1].sku", "lines[1].amount", "lines[1].size", "lines[2]"),
+        *("note", "colour", "shade"),
+    ]
+
+
+LONG = b"x" * 900_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"lines": [], "%s": 1}' % LONG,
+        b'{"lines": [{"sku": "a", "%s": 1}]}' % LONG,
+        b'{"lines": [], "%s": 1, "%s": 2}' % (LONG, LONG),
+        b'{"lines": [' + b'{"sku": 1},' * 80_000 + b"{}]}",
+        b"{" + b",".join(b'"a%d": 1' % number for number in range(80_000)) + b"}",
+        b'{"lines": [], "shade": "%s"}' % LONG,
+        b'{"lines": [], " - at `$%s": 1}' % (b" - at `$" * 100_000),
+    ],
+    ids=["name", "inner name", "two names", "items", "names", "enum", "marks"],
+)
+def test_the_work_and_the_answer_for_a_refused_body_are_bounded(body: bytes):
+    class Coloured(Basket):
+        shade: Literal["red", "blue"] = "red"
+
+    began_at = time.process_time()
+    with pytest.raises(Problem) as caught:
+        Body(Coloured).decode(body, "application/json")
+    assert time.process_time() - began_at < 1
+    assert len(caught.value.errors) <= 20
+    assert len(caught.value.encode("id")) < 10_000

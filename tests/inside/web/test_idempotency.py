@@ -6,8 +6,8 @@ import httpx2
 import pytest
 from inside import notes
 from inside.keyed import KEY, client, count, post, raw, tell, wait_for_lock
-from service.kit.web import idempotency, replies
-from service.kit.web.idempotency import IdempotencyOptions, Key
+from service.kit.web import idempotency
+from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -62,9 +62,12 @@ async def test_a_key_counts_within_its_route(client: httpx2.AsyncClient, raw: as
 
 
 async def test_a_key_counts_within_its_caller():
-    keys = [Key("k", caller, "POST /notes/{folder}", "/notes/1?", timedelta(hours=1)) for caller in ("ada", "grace")]
-    ada, grace = (idempotency.identify(key, {}) for key in keys)
-    assert ada.digest != grace.digest
+    keys = [
+        IdempotencyKey("k", caller, "POST /notes/{folder}", "/notes/1?", timedelta(hours=1))
+        for caller in ("ada", "grace")
+    ]
+    (ada, asked), (grace, asked_again) = (key.identify({}) for key in keys)
+    assert (ada != grace, asked) == (True, asked_again)
 
 
 async def test_what_failed_is_not_stored_and_can_be_sent_again(client: httpx2.AsyncClient, raw: asyncpg.Connection):
@@ -123,7 +126,7 @@ async def test_no_statement_reads_the_whole_table(raw: asyncpg.Connection):
     await raw.execute(f"insert into kit.idempotency_keys {fresh}")
     await raw.execute("analyze kit.idempotency_keys")
     await raw.execute("set plan_cache_mode = force_generic_plan")
-    for query, arguments in ((replies.read_reply, 1), (replies.store_row, 6)):
+    for query, arguments in ((idempotency.read_reply, 1), (idempotency.store_reply, 6)):
         await raw.execute(f"prepare it as {query.sql}")
         plan = await raw.fetch(f"explain execute it ({', '.join(['null'] * arguments)})")
         assert "Seq Scan" not in str(plan)

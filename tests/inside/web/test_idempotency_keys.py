@@ -7,7 +7,11 @@ from inside import notes
 from inside.keyed import KEY, client, count, post, raw, tell
 from service import NAME
 from service.kit import web
+from service.kit.db import Database
 from service.kit.web import Slice
+from service.settings import Settings
+
+from tests.kit.fixtures import open_client
 
 __all__ = ["client", "raw"]  # fixtures
 
@@ -39,15 +43,16 @@ async def test_a_route_may_require_a_key(client: httpx2.AsyncClient, raw: asyncp
     assert await count(raw) == 0
 
 
-@pytest.mark.parametrize("name", ["idempotency_key", "header"])
+@pytest.mark.parametrize("name", ["key", "Idempotency-Key"])
 async def test_the_header_is_no_parameter_of_the_query(client: httpx2.AsyncClient, name: str):
     response = await client.post(f"/notes/1?{name}=a", json={"text": "a"})
     assert response.status_code == 422
 
 
-def test_the_description_tells_of_the_header():
-    slices = [Slice(notes.ROUTES)]
-    operation = web.describe(slices, {"db": None}, NAME)["paths"]["/notes/{folder}"]["post"]
+async def test_the_description_tells_of_the_header(settings: Settings):
+    app = web.build([Slice(notes.ROUTES)], provide=[Database(settings.database)], docs=NAME)
+    async with open_client(app) as client:
+        operation = (await client.get("/openapi.json")).json()["paths"]["/notes/{folder}"]["post"]
     (header,) = [parameter for parameter in operation["parameters"] if parameter["in"] == "header"]
     assert (header["name"], header["required"], header["schema"]["type"]) == ("Idempotency-Key", False, "string")
     assert re.search(header["schema"]["pattern"], header["examples"].popitem()[1]["value"])

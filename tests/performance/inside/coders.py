@@ -3,15 +3,23 @@
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import brotli
-from service.kit.edge import codings
-from service.kit.edge.codings import Coding, Stream, zstd
+from service.kit.edge.compression import Coder, Compression, CompressionOptions, make_coder, zstd
 
 FLUSH = zstd.ZstdCompressor.FLUSH_BLOCK
 STREAMS = 50
+
+
+class Coding(NamedTuple):
+    """A way to encode: a body in one piece by `compress`, a longer one by what `open` returns."""
+
+    compress: Callable[[bytes], bytes]
+    open: Callable[[], Coder]
 
 
 def make_codings() -> dict[str, Coding]:
@@ -19,38 +27,41 @@ def make_codings() -> dict[str, Coding]:
     made = {f"zstd {level}": make_zstd(level) for level in (1, 3)}
     made |= {f"brotli {level}": make_brotli(level) for level in (1, 2, 4, 5)}
     made |= {f"gzip {level}": make_gzip(level) for level in (1, 6, 9)}
-    return made | {f"kit's {name.decode()}": coding for name, coding in codings.make().items()}
+    compress = Compression(CompressionOptions()).compress
+    names = ("zstd", "br", "gzip")
+    kits = {name: Coding(partial(compress, name.encode()), partial(make_coder, name.encode())) for name in names}
+    return made | {f"kit's {name}": coding for name, coding in kits.items()}
 
 
 def make_zstd(level: int) -> Coding:
     """Return zstd at a level, with one coder for all single bodies."""
     whole = zstd.ZstdCompressor(level)
 
-    def begin() -> Stream:
+    def begin() -> Coder:
         coder = zstd.ZstdCompressor(level)
-        return Stream(coder.compress, partial(coder.flush, FLUSH), coder.flush)
+        return Coder(coder.compress, partial(coder.flush, FLUSH), coder.flush)
 
-    return Coding(b"zstd", partial(whole.compress, mode=whole.FLUSH_FRAME), begin)
+    return Coding(partial(whole.compress, mode=whole.FLUSH_FRAME), begin)
 
 
 def make_brotli(level: int) -> Coding:
     """Return brotli at a level."""
 
-    def begin() -> Stream:
+    def begin() -> Coder:
         coder = brotli.Compressor(quality=level)
-        return Stream(coder.process, coder.flush, coder.finish)
+        return Coder(coder.process, coder.flush, coder.finish)
 
-    return Coding(b"br", partial(brotli.compress, quality=level), begin)
+    return Coding(partial(brotli.compress, quality=level), begin)
 
 
 def make_gzip(level: int) -> Coding:
     """Return gzip at a level."""
 
-    def begin() -> Stream:
+    def begin() -> Coder:
         coder = zlib.compressobj(level, zlib.DEFLATED, 31)
-        return Stream(coder.compress, partial(coder.flush, zlib.Z_SYNC_FLUSH), coder.flush)
+        return Coder(coder.compress, partial(coder.flush, zlib.Z_SYNC_FLUSH), coder.flush)
 
-    return Coding(b"gzip", partial(zlib.compress, level=level, wbits=31), begin)
+    return Coding(partial(zlib.compress, level=level, wbits=31), begin)
 
 
 def stream(coding: Coding, body: bytes, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Measure coders and layers over the files of a folder: `tests/performance/compression.py` runs this in a service."""
+"""Measure coders and the edge over the files of a folder: `tests/performance/compression.py` runs this in a service."""
 
 import argparse
 import asyncio
@@ -10,10 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import coders
-from service.kit.edge import asgi
-from service.kit.edge.codings import Coding
-from service.kit.edge.compression import Compression
-from service.kit.edge.etag import Conditional
+from coders import Coding
+from service.kit.edge import CompressionOptions, Edge, EdgeOptions, asgi
 
 SIZES = (1_024, 8_192, 65_536)
 
@@ -62,13 +60,13 @@ def print_streams(folder: Path, made: dict[str, Coding], rounds: int) -> None:
         )
 
 
-def print_layers(folder: Path, rounds: int) -> None:
-    """Print what the two layers cost around an application that does nothing else."""
-    print("\nlayers around an answer, µs for a request")
+def print_edge(folder: Path, rounds: int) -> None:
+    """Print what the edge costs around an application that does nothing else, without log lines."""
+    print("\nthe edge around an answer, µs for a request")
     for name in ("one order", "page of 50"):
         inner = reply((folder / name).read_bytes())
-        apps = {"compression": Compression(inner), "conditional": Conditional(inner)}
-        apps |= {"both": Compression(Conditional(inner)), "bare": inner}
+        options, plain = EdgeOptions(log=False), CompressionOptions(enabled=False)
+        apps = {"uncompressed": Edge(inner, options, plain), "compressed": Edge(inner, options), "bare": inner}
         times = asyncio.run(ask_all(apps, rounds))
         layers = ", ".join(f"{key} {times[key] - times['bare']:.1f}" for key in apps if key != "bare")
         print(f"  {name:12} {layers}")
@@ -90,12 +88,13 @@ async def ask_all(apps: dict[str, asgi.App], rounds: int) -> dict[str, float]:
     """Return the processor time of a request to each application in µs, the median over rounds."""
     named = {"host": "a.test", "user-agent": "x", "accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd"}
     headers = [(name.encode(), value.encode()) for name, value in (named | {"authorization": "Bearer abc"}).items()]
+    scope = {"type": "http", "method": "GET", "path": "/", "http_version": "1.1"}
     times: dict[str, list[float]] = {name: [] for name in apps}
     for _ in range(rounds):
         for name, app in apps.items():
             began = time.process_time()
             for _ in range(1000):
-                await app({"type": "http", "method": "GET", "headers": headers}, ignore, ignore)
+                await app({**scope, "headers": headers}, ignore, ignore)
             times[name].append((time.process_time() - began) * 1000)
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -114,7 +113,7 @@ def main() -> None:
     made = coders.make_codings()
     print_single_bodies(options.folder, made, options.rounds)
     print_streams(options.folder, made, options.rounds)
-    print_layers(options.folder, options.rounds)
+    print_edge(options.folder, options.rounds)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,20 @@ import time
 from pathlib import Path
 
 import uvloop
+from inside.jobs import queue
+from inside.jobs.working import NOTHING, WRITE, Task
 from pgqueuer.adapters.persistence import schema_ddl
 from pgqueuer.domain.schema.declaration import target
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service.kit.jobs import enqueue, enqueue_all
-from service.kit.jobs.tables import NAMES
+from service.kit.jobs.pgqueuer import NAMES
 from service_tools.dev import embedded
 
-from tests.kit.jobs import queue
-from tests.kit.jobs.working import NOTHING, WRITE, Task
-
 BATCH = 100
-write = Query("insert into rows_written (number) values ($1)", int)
+write = Query("insert into rows_written (number) values ($1)", int, tuple[int])
 
 
 async def enqueue_for(db, seconds, clients, many):
@@ -78,7 +77,7 @@ async def measure_enqueue(url, rounds, seconds):
 async def measure_runs(url, folder, count):
     """Print how fast one worker runs jobs that do nothing, by its default settings and with more of them at once."""
     async with Database(DatabaseOptions(url=SecretStr(url))) as db:
-        for settings in ({}, {"JOBS_CONCURRENCY": "100", "JOBS_BATCH": "50", "JOBS_POOL_SIZE": "10"}):
+        for settings in ({}, {"JOBS_CONCURRENCY": "100", "JOBS_POOL_SIZE": "10"}):
             async with db.transaction() as connection:
                 await enqueue_all(connection, NOTHING, [Task(0)] * count)
             with queue.work(url, folder, **settings):
@@ -102,7 +101,7 @@ async def has_fewer(url, count):
 
 async def measure_kill(url, folder, held):
     """Print what becomes of the jobs of a worker process that is killed a second after it has begun all of them."""
-    settings = {"JOBS_CONCURRENCY": str(held), "JOBS_BATCH": str(min(250, held // 2)), "JOBS_POOL_SIZE": "10"}
+    settings = {"JOBS_CONCURRENCY": str(held), "JOBS_POOL_SIZE": "10"}
     patience = {"DATABASE_POOL_WAITERS": "1000", "DATABASE_ACQUIRE_TIMEOUT": "1.9"}
     async with Database(DatabaseOptions(url=SecretStr(url))) as db, db.transaction() as connection:
         await enqueue_all(connection, WRITE, [Task(number, seconds=2 + number % 10) for number in range(held)])

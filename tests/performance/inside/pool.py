@@ -7,13 +7,20 @@ from pathlib import Path
 
 import asyncpg
 import uvloop
+from msgspec import Struct
 from pydantic import SecretStr
+from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.db.postgres import DatabaseOptions
 from service.kit.db.query import Query
 from service_tools.dev import embedded
 
-ROW = Query("select id, name from things where id = $1", lambda number, name: (number, name))
+
+class Thing(Struct, frozen=True):
+    id: int
+    name: str
+
+
+ROW = Query("select id, name from things where id = $1", Thing, tuple[int])
 SETUP = """
 create table things as select i as id, 'thing ' || i as name from generate_series(1, 10000) i;
 create unique index on things (id);

@@ -8,9 +8,7 @@ from copy import copy
 from typing import Any
 
 from pydantic import SecretStr
-from service.kit.auth import tokens
-from service.kit.auth.bearer import Auth
-from service.kit.auth.issuer import IssuerOptions
+from service.kit.auth import Auth, IssuerOptions, keys
 from service.orders.http import read_order
 
 ROUNDS = 9
@@ -18,7 +16,7 @@ ROUNDS = 9
 
 def main() -> None:
     """Measure and print."""
-    options = IssuerOptions(signing_key=SecretStr(tokens.make_key()))
+    options = IssuerOptions(signing_key=SecretStr(keys.make_key()))
     auth, token = Auth(options), options.sign("ada")
     headers = [(b"host", b"service.test"), (b"authorization", f"Bearer {token}".encode())]
     calls: dict[str, tuple[Callable[[], object], int]] = {

@@ -7,24 +7,25 @@ import sys
 
 from service.app import SLICES
 from service.kit import web
-from service.kit.auth.bearer import Auth
+from service.kit.auth import Auth
 from service.kit.db.database import Database
 from service.kit.edge import asgi
 from service.kit.offload.offload import Offload
 from service.kit.rows.export import Exports
-from service.kit.server import environment, serve
+from service.kit.server import read_settings, serve
 from service.settings import Settings
 
 
 def create() -> asgi.App:
     """Return the application of the framework."""
-    settings = environment.read(Settings)
+    settings = read_settings(Settings)
     db = Database(settings.database)
     offload = Offload(settings.offload)
     exports = Exports(db, settings.export)
-    dependencies = {"db": db, "exports": exports, "offload": offload, "issuer": settings.auth}
-    return web.build(SLICES, [db, offload], dependencies, auth=Auth(settings.auth))
+    return web.build(
+        SLICES, provide=[db, offload, exports, settings.auth], resources=[db, offload], auth=Auth(settings.auth)
+    )
 
 
 if __name__ == "__main__":
-    serve.serve("bare:create", serve.ServerOptions(port=int(sys.argv[1])))
+    serve("bare:create", serve.ServerOptions(port=int(sys.argv[1])))

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import asyncpg
 from service import app
-from service.kit.migrate.commands import apply_migrations
-from service.kit.server import environment
+from service.kit.migrate import apply_migrations
+from service.kit.server import read_settings
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
 
-PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
+PACKAGES = ("asyncpg", "granian", "msgspec", "starlette", "uvloop")
 
 
 def main(rows: int, keys: int) -> None:
@@ -34,7 +34,7 @@ def main(rows: int, keys: int) -> None:
 
 async def prepare(rows: int, keys: int) -> dict[str, object]:
     """Migrate and fill the database; return some keys drawn from it, and the versions of what is measured."""
-    settings = environment.read(Settings)
+    settings = read_settings(Settings)
     await apply_migrations(settings)
     await database.fill_all(settings, app.SLICES, rows)
     connection = await asyncpg.connect(settings.database.url.get_secret_value())

@@ -55,7 +55,8 @@ class Floor:
     async def list_orders(self, connection: asyncpg.Connection, scope: Any) -> dict[str, Any]:
         """Return the first page. Its query string is `limit=` and a number."""
         limit = int(scope["query_string"][6:])
-        orders = [Order(*record) for record in await connection.fetch(queries.newest_orders.sql, *FIRST, limit + 1)]
+        newest = queries.orders.queries["newest"]
+        orders = [Order(*record) for record in await connection.fetch(newest.sql, *FIRST, limit + 1)]
         last = orders[limit - 1]
         cursor = urlsafe_b64encode(msgspec.msgpack.encode((last.created_at, last.id))) if len(orders) > limit else None
         return {"data": orders[:limit], "next": cursor.decode() if cursor else None}

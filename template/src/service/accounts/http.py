@@ -3,15 +3,13 @@
 from functools import partial
 from uuid import UUID
 
-from litestar import Response, Router, get, post
-from litestar.di import NamedDependency
-from litestar.params import JSONBody
-
 from service.accounts import queries
 from service.accounts.model import Account, Credentials, Session
 from service.kit.auth import IssuerOptions, passwords
+from service.kit.db import Database
 from service.kit.edge import Problem, conflict, not_found
-from service.kit.web import NEEDS_TOKEN, PUBLIC, Caller, Db, Offload
+from service.kit.offload import Offload
+from service.kit.web import NEEDS_TOKEN, PUBLIC, Caller, Reply, Routes, created
 
 CONSTRAINTS = {"accounts_email_key": partial(conflict, "email", "another account has it")}
 
@@ -19,16 +17,19 @@ REFUSED = "No account has this e-mail address and this password."
 """The same for both, and as slow: a login does not tell who has an account."""
 
 
-@post("/accounts", summary="Sign up", opt=PUBLIC)
-async def create_account(db: Db, offload: Offload, data: JSONBody[Credentials]) -> Response[Account]:
+routes = Routes("/v1", tags=["accounts"])
+
+
+@routes.post("/accounts", summary="Sign up", access=PUBLIC)
+async def create_account(db: Database, offload: Offload, data: Credentials) -> Reply[Account]:
     """Store a new account under an e-mail address that no other account has."""
     password_hash = await passwords.hash_password(offload, data.password)
     account = await db.fetch_one(queries.create_account, data.email, password_hash)
-    return Response(account, headers={"Location": "/v1/accounts/me"})
+    return created(account, "/v1/accounts/me")
 
 
-@get("/accounts/me", summary="Read your account", opt=NEEDS_TOKEN)
-async def read_account(db: Db, caller: Caller) -> Account:
+@routes.get("/accounts/me", summary="Read your account", access=NEEDS_TOKEN)
+async def read_account(db: Database, caller: Caller) -> Account:
     """Return the account of the token. Tokens of other issuers, and of `service token`, have none."""
     try:
         account = await db.find(queries.read_account, UUID(caller.id))
@@ -39,16 +40,11 @@ async def read_account(db: Db, caller: Caller) -> Account:
     return account
 
 
-@post("/sessions", summary="Log in", opt=PUBLIC)
-async def create_session(
-    db: Db, offload: Offload, issuer: NamedDependency[IssuerOptions], data: JSONBody[Credentials]
-) -> Session:
+@routes.post("/sessions", summary="Log in", access=PUBLIC)
+async def create_session(db: Database, offload: Offload, issuer: IssuerOptions, data: Credentials) -> Session:
     """Return a token for the account that has this e-mail address and this password."""
     secret = await db.find(queries.find_secret, data.email)
     stored = secret.password_hash if secret else None
     if not await passwords.is_correct(offload, data.password, stored) or secret is None:
         raise Problem(401, "wrong-credentials", REFUSED)
     return Session(issuer.sign(str(secret.id)), int(issuer.token_lifetime))
-
-
-routes = Router("/v1", route_handlers=[create_account, read_account, create_session], tags=["accounts"])

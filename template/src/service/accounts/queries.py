@@ -12,7 +12,7 @@ create_account = Query(
     returning {columns}
     """,
     Account,
-    params=(str, str),
+    tuple[str, str],
     sample="select uuidv7() || '@example.com', '$argon2id$'",
 )
 
@@ -23,7 +23,7 @@ read_account = Query(
      where id = $1
     """,
     Account,
-    params=(UUID,),
+    tuple[UUID],
     sample="select id from accounts limit 1",
 )
 
@@ -35,6 +35,6 @@ find_secret = Query(
      where lower(email) = lower($1)
     """,
     Secret,
-    params=(str,),
+    tuple[str],
     sample="select email from accounts limit 1",
 )

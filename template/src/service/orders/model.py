@@ -6,8 +6,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from service.kit.rows import Filter
+
 type Status = Literal["pending", "paid", "shipped", "cancelled"]
-type Sort = Literal["-created_at", "created_at"]
 
 Reference = Annotated[str, Meta(min_length=1, max_length=40, examples=["SO-2026-0001"])]
 Email = Annotated[str, Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=254, examples=["ada@example.com"])]
@@ -39,6 +40,12 @@ class Order(Struct, frozen=True):
     version: Version
     created_at: Moment
     updated_at: Moment
+
+
+class OrderFilter(Filter, frozen=True):
+    """What a list of orders may be narrowed to. Each set of filters that may be combined is declared in `queries`."""
+
+    status: Status | None = None
 
 
 class Amounts(Struct, frozen=True):

@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from service.kit.db import DEVELOPER, DatabaseError, capacity, postgres
-from service.kit.migrate import MigrationError
-from service.kit.migrate.commands import apply_migrations
-from service.kit.server import Environment, serve
+from service.kit.db import DEVELOPER, DatabaseError, check_capacity, locate
+from service.kit.migrate import MigrationError, apply_migrations
+from service.kit.server import KitSettings, serve
 from service_tools.dev import credentials, database
 
 if TYPE_CHECKING:
@@ -52,19 +51,19 @@ def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
     credentials.provide(wiring.settings)
     try:
         with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:
-            asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
+            asyncio.run(check_capacity(settings.database, settings.server.workers, settings.count_beside()))
             run(wiring, settings)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
 
-def run(wiring: "Wiring", settings: Environment) -> None:
+def run(wiring: "Wiring", settings: KitSettings) -> None:
     """Serve, with the other commands of the service beside the server, and take up each change of a file."""
     threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
     options = settings.log, settings.metrics, settings.watchdog
-    with run_beside(wiring.beside) as restart:
-        serve.serve(wiring.create, settings.server, watched, partial(take_up_change, settings, restart), *options)
+    with run_beside(["worker"] if wiring.worker else []) as restart:
+        serve(wiring.create, settings.server, watched, partial(take_up_change, settings, restart), *options)
 
 
 @contextmanager
@@ -96,7 +95,7 @@ def run_beside(commands: Iterable[str]) -> Generator[Callable[[], None]]:
                 process.wait()
 
 
-def take_up_change(settings: Environment, restart: Callable[[], None]) -> None:
+def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
     """Apply new migrations and restart the workers. A file that is not finished yet must not end the session."""
     try:
         asyncio.run(apply_migrations(settings))
@@ -105,20 +104,20 @@ def take_up_change(settings: Environment, restart: Callable[[], None]) -> None:
     restart()
 
 
-def announce(wiring: "Wiring", settings: Environment) -> None:
+def announce(wiring: "Wiring", settings: KitSettings) -> None:
     """Wait until the service answers, then say where it is and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
     while not is_ready(base):
         time.sleep(0.05)
     token = credentials.sign(wiring.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
-    path = next((part.routes.path for part in wiring.slices if part.seed), "/readyz")
+    path = next((part.routes.prefix for part in wiring.slices if part.seed), "/readyz")
     url = settings.database.url.get_secret_value()
     lines = {
         "Ready": base,
         "Try it": f"curl -s {header}{base}{path}",
         "API docs": f"{base}/docs",
-        "Database": postgres.locate(settings.database) if urlsplit(url).password else f"psql '{url}'",
+        "Database": locate(settings.database) if urlsplit(url).password else f"psql '{url}'",
         "Stop": "Ctrl-C",
     }
     click.echo("\n".join(["", *(f"  {name:10}{value}" for name, value in lines.items()), ""]))

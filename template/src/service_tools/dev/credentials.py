@@ -4,16 +4,16 @@
 import os
 from pathlib import Path
 
-from service.kit.auth import AuthOptions, IssuerOptions, tokens
+from service.kit.auth import AuthOptions, IssuerOptions, keys
 from service.kit.db import DEVELOPER
 from service.kit.edge import CommandError
-from service.kit.server import Environment
+from service.kit.server import KitSettings
 
 FILE = Path(".signing-key")
 LIFETIME = 3600.0
 
 FOREIGN = ("AUTH_PUBLIC_KEY", "AUTH_JWKS_URL")
-"""Variables that say that somebody else issues the tokens."""
+"""Variables that say that somebody else issues the keys."""
 
 type Group = type[AuthOptions | IssuerOptions]
 
@@ -22,7 +22,7 @@ class CredentialsError(CommandError):
     """No token can be made. The message says why, and what to do."""
 
 
-def provide(kind: type[Environment]) -> None:
+def provide(kind: type[KitSettings]) -> None:
     """Set the variables that let the service accept tokens of development, unless it has a key already."""
     group = find_group(kind)
     if group is None or not os.environ.keys().isdisjoint(FOREIGN):
@@ -30,25 +30,25 @@ def provide(kind: type[Environment]) -> None:
     if "AUTH_SIGNING_KEY" not in os.environ:
         os.environ["AUTH_SIGNING_KEY"] = read_key()
     if issubclass(group, AuthOptions):
-        public = tokens.write_public(tokens.read_private(os.environ["AUTH_SIGNING_KEY"]).public_key())
+        public = keys.write_public(keys.read_private(os.environ["AUTH_SIGNING_KEY"]).public_key())
         os.environ |= {"AUTH_PUBLIC_KEY": public, "AUTH_ISSUER": DEVELOPER, "AUTH_AUDIENCE": DEVELOPER}
 
 
-def sign(kind: type[Environment], subject: str = DEVELOPER) -> str | None:
-    """Return a token that the service accepts, or None if it takes no tokens. Raises `CredentialsError`."""
+def sign(kind: type[KitSettings], subject: str = DEVELOPER) -> str | None:
+    """Return a token that the service accepts, or None if it takes no keys. Raises `CredentialsError`."""
     group = find_group(kind)
     if group is None:
         return None
     if "AUTH_SIGNING_KEY" not in os.environ and (foreign := os.environ.keys() & set(FOREIGN)):
         raise CredentialsError(f"{min(foreign)} is set, so tokens come from elsewhere: get one there, or unset it.")
     try:
-        key = tokens.read_private(os.environ.get("AUTH_SIGNING_KEY") or read_key())
+        key = keys.read_private(os.environ.get("AUTH_SIGNING_KEY") or read_key())
     except ValueError as error:
         raise CredentialsError(f"AUTH_SIGNING_KEY, or {FILE}: {error}.") from None
-    return tokens.sign(key, read_option(group, "issuer"), read_option(group, "audience"), subject, LIFETIME)
+    return keys.sign(key, read_option(group, "issuer"), read_option(group, "audience"), subject, LIFETIME)
 
 
-def find_group(kind: type[Environment]) -> Group | None:
+def find_group(kind: type[KitSettings]) -> Group | None:
     """Return the type of the settings' group `auth`, if there is one."""
     field = kind.model_fields.get("auth")
     group = field.annotation if field else None
@@ -65,5 +65,5 @@ def read_key() -> str:
     """Return the key of development, made at the first call."""
     if not FILE.exists():
         FILE.touch(0o600)
-        FILE.write_text(tokens.make_key(), "utf-8")
+        FILE.write_text(keys.make_key(), "utf-8")
     return FILE.read_text("utf-8").strip()

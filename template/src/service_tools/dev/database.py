@@ -5,41 +5,40 @@ import asyncio
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-from service.kit.db import Database, Query, Seed, postgres
-from service.kit.migrate.commands import apply_migrations
-from service.kit.server import Environment, environment
+from service.kit.db import EVERY, NEWEST, Database, Query, Seed, connect, read_url
+from service.kit.migrate import apply_migrations
+from service.kit.server import KitSettings, read_settings
 from service.kit.web import Slice
 from service_tools.dev import embedded
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
 
-NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
-EVERY = timedelta(minutes=5)
-COUNT = """
-select coalesce(ceil(extract(epoch from timestamptz '2026-01-01Z' - min(created_at)) / 300), 0)::int
-  from {table}
- where created_at < '2026-01-01Z'
-"""
-"""What the number of the oldest sample row is."""
-
 BATCH_SECONDS = 1.0
 """How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many that are."""
 
 FIRST = 1000
+
+COUNT = """
+select coalesce(ceil(extract(epoch from $1 - min(created_at)) / extract(epoch from $2::interval)), 0)::int
+  from {table}
+ where created_at < $1
+"""
+"""The number of the oldest sample row, and so how many there are."""
+
 PATIENCE = {"statement_timeout": 120, "command_timeout": 125}
 """How long it may take on a busy machine, in seconds."""
 
 
 @contextmanager
-def prepare(wiring: "Wiring", rows: int | None, default: int, name: str = "postgres") -> Generator[Environment]:
+def prepare(wiring: "Wiring", rows: int | None, default: int, name: str = "postgres") -> Generator[KitSettings]:
     """Yield settings for a database that is up to date and has sample rows.
 
     That is DATABASE_URL, with rows only if they are asked for, or else the embedded one of a `name`.
@@ -47,7 +46,7 @@ def prepare(wiring: "Wiring", rows: int | None, default: int, name: str = "postg
     wanted = rows if rows is not None else 0 if "DATABASE_URL" in os.environ else default
     with provide(name) as url:
         os.environ["DATABASE_URL"] = url
-        settings = environment.read(wiring.settings)
+        settings = read_settings(wiring.settings)
         asyncio.run(apply_migrations(settings))
         asyncio.run(fill_all(settings, wiring.slices, wanted))
         yield settings
@@ -66,12 +65,12 @@ def provide(name: str) -> Generator[str]:
 
 
 async def create(server: str, name: str) -> None:
-    async with postgres.connect(postgres.read_url(server), "service dev") as connection:
+    async with connect(read_url(server), "service dev") as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await connection.execute(f"create database {name}")
 
 
-async def fill_all(settings: Environment, slices: Sequence[Slice], wanted: int) -> None:
+async def fill_all(settings: KitSettings, slices: Sequence[Slice], wanted: int) -> None:
     async with Database(settings.database.model_copy(update=PATIENCE)) as db:
         for seed in (part.seed for part in slices if part.seed):
             await fill(db, seed, wanted)
@@ -79,18 +78,20 @@ async def fill_all(settings: Environment, slices: Sequence[Slice], wanted: int) 
 
 async def fill(db: Database, seed: Seed, wanted: int) -> None:
     """Add sample rows until there are `wanted`, in batches that take a second, and print the progress."""
-    present = first = await db.fetch_one(Query(COUNT.format(table=seed.table), int))
-    lists = [await db.fetch(query) for query in seed.references]
-    if present < wanted and not all(lists):
+    present = first = await db.fetch_one(
+        Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]), NEWEST, EVERY
+    )
+    related = [await db.fetch(query) for query in seed.references]
+    if present < wanted and not all(related):
         click.echo(f"{seed.table}: no sample rows, for lack of rows to refer to")
         return
     size = FIRST
     while present < wanted:
         batch = range(present + 1, min(present + size, wanted) + 1)
         began = perf_counter()
-        rows = [seed.make_row(number, NEWEST - number * EVERY, *lists) for number in batch]
         async with db.connection() as connection:
-            await connection.copy(seed.table, [*rows[0]], (tuple(row.values()) for row in rows))
+            rows = [seed.make_row(number, *related) for number in batch]
+            await connection.copy(seed.table, list(rows[0]), (tuple(row.values()) for row in rows))
         size = max(1, min(4 * size, int(len(batch) * BATCH_SECONDS / (perf_counter() - began))))
         present = batch[-1]
         click.echo(f"{seed.table}: {present:,} of {wanted:,} sample rows")

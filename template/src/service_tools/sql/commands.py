@@ -12,8 +12,7 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
-from service.kit.db import postgres
-from service.kit.db.query import find as find_queries
+from service.kit.db import connect, find_queries, read_url
 from service_tools.dev import embedded
 from service_tools.sql import budgets, contract, plans, records, report, scratch
 from service_tools.sql.contract import Statement
@@ -66,7 +65,7 @@ async def plan(server: str, beginning: str = "") -> list[Statement]:
 
 async def run(server: str, statements: Sequence[Statement]) -> dict[str, Node]:
     """Return what really happens, by name, for the statements that have a sample and rows to take it from."""
-    async with postgres.connect(postgres.read_url(server), "service plans") as connection:
+    async with connect(read_url(server), "service plans") as connection:
         try:
             ran = {statement.name: await plans.run(connection, statement.query) for statement in statements}
         except asyncpg.PostgresError as error:

@@ -57,7 +57,7 @@ class Statement:
     @property
     def part(self) -> str:
         """The slice that it belongs to."""
-        return self.name.rpartition(".")[0]
+        return self.name.partition(".")[0]
 
     @property
     def indexes(self) -> list[str]:

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from service.kit.db import postgres
-from service.kit.migrate import MigrationOptions, migrate
+from service.kit.db import read_url
+from service.kit.migrate import MigrationOptions, apply_pending
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
 
 # One plan for all arguments. This does not forbid scans and sorts, it avoids them wherever an index offers a way: where
@@ -63,7 +63,7 @@ async def provide(server: str, budgets: Budgets) -> AsyncGenerator[asyncpg.Conne
     keeper = await asyncpg.connect(server)
     await keeper.execute(f"create database {name}")
     try:
-        async for _ in migrate.apply_pending(postgres.read_url(url), MigrationOptions()):
+        async for _ in apply_pending(read_url(url), MigrationOptions()):
             pass
         connection = await asyncpg.connect(url)
         await pretend(connection, budgets)

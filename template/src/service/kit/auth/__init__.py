@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Tokens and passwords."""
+"""Who sends a request: bearer tokens, the keys that sign and check them, and passwords. May import edge and offload."""
 
+from service.kit.auth import keys, passwords
 from service.kit.auth.bearer import Auth, Caller
 from service.kit.auth.issuer import AuthOptions, IssuerOptions
 
-__all__ = ["Auth", "AuthOptions", "Caller", "IssuerOptions"]
+__all__ = ["Auth", "AuthOptions", "Caller", "IssuerOptions", "keys", "passwords"]

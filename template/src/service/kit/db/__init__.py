@@ -1,15 +1,24 @@
 # kit: updated by the template; extend it from app.py
-"""PostgreSQL."""
+"""PostgreSQL: statements as objects, a bounded pool of connections to run them on, and what its errors mean.
 
+Imports the room edge and no other. A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`; the
+rest is for commands and for the server, which open connections of their own and check the capacity at start.
+"""
+
+from service.kit.db.connection import Connection
 from service.kit.db.database import Database
-from service.kit.db.errors import Constraints
-from service.kit.db.lease import Connection
-from service.kit.db.postgres import DatabaseError, DatabaseOptions, UnreachableError
+from service.kit.db.errors import ERRORS, Constraints, DatabaseError, UnreachableError, explain
+from service.kit.db.options import DatabaseOptions, bypass_pooler, locate, read_url, time_limits
 from service.kit.db.query import Query
-from service.kit.db.seed import DEVELOPER, Seed
+from service.kit.db.query import find as find_queries
+from service.kit.db.seed import DEVELOPER, EVERY, NEWEST, Seed, sample_time
+from service.kit.db.sessions import check_capacity, choose_pool_size, connect
 
 __all__ = [
     "DEVELOPER",
+    "ERRORS",
+    "EVERY",
+    "NEWEST",
     "Connection",
     "Constraints",
     "Database",
@@ -18,4 +27,14 @@ __all__ = [
     "Query",
     "Seed",
     "UnreachableError",
+    "bypass_pooler",
+    "check_capacity",
+    "choose_pool_size",
+    "connect",
+    "explain",
+    "find_queries",
+    "locate",
+    "read_url",
+    "sample_time",
+    "time_limits",
 ]

@@ -12,8 +12,9 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
-from service.kit.db import postgres
-from service.kit.db.query import find as find_queries
+from service.kit.db import query
+from service.kit.db.options import read_url
+from service.kit.db.sessions import connect
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
@@ -29,8 +30,7 @@ select queryid, query, calls, mean_exec_time as mean, rows::float / calls as row
 
 ADVICE = (
     "This database does not count its statements. Set shared_preload_libraries = 'pg_stat_statements' in its "
-    "configuration, restart it, and run: create extension pg_stat_statements. A .postgres folder from before "
-    "`service queries` existed can be deleted instead."
+    "configuration, restart it, and run: create extension pg_stat_statements."
 )
 
 
@@ -41,12 +41,11 @@ ADVICE = (
 def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
     """Show the statements that the database spends most time on, with their names.
 
-    Looks into pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds for each, the share of all
-    time, and rows for each call. A statement that is not one of the service's shows its text.
+    Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call, share of the total
+    time, and rows per call. Statements that are not the service's own are shown as text.
     """
-    prepare = "" if "DATABASE_URL" in os.environ else "create extension if not exists pg_stat_statements"
     with wiring.open_database() as url:
-        slowest = asyncio.run(read(url, limit, prepare))
+        slowest = asyncio.run(read(url, limit, create="DATABASE_URL" not in os.environ))
     if as_json:
         click.echo(json.dumps(slowest, indent=2))
         return
@@ -56,29 +55,19 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
         click.echo(f"{numbers}  {row['name'] or ' '.join(row['query'].split())[:80]}")
 
 
-async def read(url: str, limit: int, prepare: str = "") -> list[dict[str, Any]]:
+async def read(url: str, limit: int, *, create: bool) -> list[dict[str, Any]]:
     """Return the slowest statements of a database, each with the name that the service gives it, or None."""
-    async with postgres.connect(postgres.read_url(url), "service queries") as connection:
+    async with connect(read_url(url), "service queries") as connection:
         try:
-            if prepare:
-                await connection.execute(prepare)
+            if create:
+                await connection.execute("create extension if not exists pg_stat_statements")
             rows = await connection.fetch(SLOWEST, limit)
         except asyncpg.PostgresError as error:
             raise click.ClickException(f"{ADVICE} PostgreSQL says: {error}.") from None
-        names = await identify(connection)
+        names = {}
+        for name, statement in query.find(import_module(PACKAGE)):
+            with suppress(asyncpg.PostgresError):  # a table that is not there yet: it cannot have been asked either
+                explain = f"explain (verbose, generic_plan, format json) {statement.sql}"
+                [(plan,)] = await connection.fetch(explain)
+                names[json.loads(plan)[0]["Query Identifier"]] = name
     return [{"name": names.get(row["queryid"])} | dict(row) for row in rows]
-
-
-async def identify(connection: asyncpg.Connection) -> dict[int, str]:
-    """Return the names of the service's statements by the number under which this database counts them."""
-    names = {}
-    for name, query in find_queries(import_module(PACKAGE)):
-        with suppress(asyncpg.PostgresError):  # a table that is not there yet: it cannot have been asked either
-            names[await identify_one(connection, query.sql)] = name
-    return names
-
-
-async def identify_one(connection: asyncpg.Connection, sql: str) -> int:
-    """Return the number under which the database counts a statement."""
-    explained = json.loads(await connection.fetchval(f"explain (verbose, generic_plan, format json) {sql}"))
-    return explained[0]["Query Identifier"]

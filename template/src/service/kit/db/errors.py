@@ -1,61 +1,52 @@
 # kit: updated by the template; extend it from app.py
-"""What PostgreSQL's errors mean to a client.
+"""What goes wrong with PostgreSQL, and what a client is told of it."""
 
-Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-"""
-
-import re
 from collections.abc import Callable, Mapping
 
 import asyncpg
 
-from service.kit.edge import RETRY_AFTER, Problem, busy
+from service.kit.edge import RETRY_AFTER, CommandError, Problem, busy
 
 type Constraints = Mapping[str, Callable[[], Problem]]
+"""Makes the problem of each constraint, by its name in the schema."""
 
-UNREACHABLE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-"""The connection was refused, lost or never made. Whether a statement that was under way took effect is unknown."""
-
-
-LOST = re.compile("closed")
-"""How asyncpg's own errors tell of a lost connection."""
-
-UNKNOWN = "If the request was to change something, look whether it did before you repeat it."
+ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises, when a connection is opened and later."""
 
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""What undoes a transaction for the sake of another. The same work, begun anew, may well succeed."""
+"""PostgreSQL undid a transaction in favour of another. The same work may well succeed if it starts over."""
+
+CHECK = "If the request was to change something, check whether it took effect before retrying."
 
 
-def refuse(error: Exception) -> Exception:
-    """Return what to raise when no connection could be opened: a 503 problem, as nothing was done yet."""
-    if not isinstance(error, (*UNREACHABLE, asyncpg.PostgresError)):
-        return error
-    problem = busy("The database cannot be reached.")
-    problem.__cause__ = error
-    return problem
+class DatabaseError(CommandError):
+    """The database cannot be used. The message says why, and what to do."""
 
 
-def leave_open(detail: str) -> Problem:
-    """503: whether a change was made is unknown, so nothing may repeat it blindly, neither we nor the client."""
-    return Problem(503, "outcome-unknown", f"{detail} {UNKNOWN}", headers={"retry-after": str(RETRY_AFTER)})
+class UnreachableError(DatabaseError):
+    """Nothing answers where the database should be; it may come back by itself."""
+
+
+class NoAnswer(Problem):
+    """A statement was sent and no answer came, so nobody knows whether it took effect. We do not repeat it."""
+
+
+def examine(error: Exception, connection: asyncpg.Connection) -> None:
+    """Raise a problem for an error of a statement if it means that no answer came.
+
+    An answer of PostgreSQL loses its DETAIL, which quotes the row: personal data must not reach our logs.
+    """
+    if isinstance(error, TimeoutError):
+        raise NoAnswer(504, "timeout", f"The database did not answer in time. {CHECK}") from error
+    if isinstance(error, (OSError, asyncpg.PostgresConnectionError)) or connection.is_closed():
+        detail = f"The connection to the database was lost. {CHECK}"
+        raise NoAnswer(503, "outcome-unknown", detail, headers={"retry-after": str(RETRY_AFTER)}) from error
+    if isinstance(error, asyncpg.PostgresError):
+        vars(error).update(detail=None)
 
 
 def explain(error: Exception, constraints: Constraints) -> Problem | None:
-    """Return what to answer for an error of the database, or None when it is a fault of ours.
-
-    `constraints` makes the problem of each constraint, by its name in the schema.
-    """
+    """Return what to answer for an error of PostgreSQL, or None when it is our fault, or not PostgreSQL's error."""
     match error:
         case asyncpg.IntegrityConstraintViolationError():
             known = constraints.get(error.as_dict().get("constraint_name", ""))
@@ -64,15 +55,9 @@ def explain(error: Exception, constraints: Constraints) -> Problem | None:
             return Problem(422, "invalid", "A value lies outside what the database can store.")
         case asyncpg.LockNotAvailableError():
             return busy("Another request holds what this one needs.")
-        case _ if isinstance(error, CONFLICTS):
+        case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
             return busy("Other requests changed the same at the same time.")
         case asyncpg.QueryCanceledError():
             return Problem(504, "timeout", "The database took too long, and undid the statement that did.")
-        case TimeoutError():
-            return Problem(504, "timeout", f"The database did not answer in time. {UNKNOWN}")
-        case asyncpg.InterfaceError() if not LOST.search(str(error)):
-            return None  # the interface was misused: too many arguments, two statements at once on one connection
-        case _ if isinstance(error, UNREACHABLE):
-            return leave_open("The connection to the database was lost.")
         case _:
             return None

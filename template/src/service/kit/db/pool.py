@@ -1,146 +1,153 @@
 # kit: updated by the template; extend it from app.py
 """A small pool of PostgreSQL connections: bounded in size, in who waits, and in how long anything takes.
 
-The connection returned last is taken first, and nothing is sent when it changes hands: that is a third of what
-asyncpg's own pool costs. Whatever takes time, opening and cleaning, runs in tasks of its own: a request that is
-cancelled or late leaves at once, and its connection follows within a bounded time, even while PostgreSQL is frozen.
+A request takes a place, then the connection that was returned last, or else opens one. Nothing is sent when a
+connection changes hands: that is a third of what asyncpg's own pool costs. Opening, cleaning and closing run in tasks
+of their own: a request that is cancelled or late leaves at once, and its connection follows within a bounded time, even
+while PostgreSQL is frozen.
 """
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
 
-from service.kit.db import connections, errors
-from service.kit.db.connections import PooledConnection
-from service.kit.db.postgres import DatabaseOptions
-from service.kit.edge import Waiters, busy, time_left
+import asyncpg
+
+from service.kit.db.errors import ERRORS
+from service.kit.db.options import DatabaseOptions
+from service.kit.db.sessions import choose_pool_size, open_session
+from service.kit.edge import FullError, Limiter, busy, time_left
 
 FULL = "Every database connection is in use."
+STOPPING = "The service is stopping."
+
+SPREAD = 0.1
+"""Each connection lives up to 10 % shorter or longer, so that those opened together are not replaced together."""
 
 
 class Pool:
-    """At most so many connections to one database. Its properties and counters are for whoever watches it."""
+    """The connections to one database. Whoever uses, opens or cleans one holds a place.
 
-    def __init__(self, connect: Callable[[], Awaitable[PooledConnection]], options: DatabaseOptions, most: int) -> None:
-        self.connect = connect
+    `connections` are all that are open, each with the time when it is to be replaced; `free` are those that nobody
+    uses, each with the time since when. `lost` counts those that PostgreSQL or the network ended.
+    """
+
+    def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
-        self.most = most
+        size = options.pool_size or choose_pool_size(workers=1)
+        self.places = Limiter(size, options.pool_waiters, options.acquire_timeout)
         self.is_open = False
-        self.connections: set[PooledConnection] = set()
-        self.free: deque[PooledConnection] = deque()
-        self.waiters: Waiters[PooledConnection] = Waiters()
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.emptied = asyncio.Event()
-        self.opening = 0
-        self.opened = self.lost = self.refused = 0
+        self.connections: dict[asyncpg.Connection, float] = {}
+        self.free: deque[tuple[asyncpg.Connection, float]] = deque()
+        self.tasks: set[asyncio.Task] = set()
+        self.lost = 0
 
-    @property
-    def size(self) -> int:
-        return len(self.connections)
-
-    @property
-    def idle(self) -> int:
-        return len(self.free)
-
-    @property
-    def in_use(self) -> int:
-        return len(self.connections) - len(self.free)
-
-    @property
-    def waiting(self) -> int:
-        return len(self.waiters)
-
-    async def acquire(self) -> PooledConnection:
+    async def acquire(self) -> asyncpg.Connection:
         """Take a connection. Raises a 503 problem when none comes in time, or too many wait for one already."""
+        if not self.is_open:
+            raise RuntimeError("the database is not open; list it among the resources in app.py")
+        waited = 0.0 if self.places.try_enter() else await self.wait()
         while self.free:
-            connection = self.free.pop()
+            connection, _ = self.free.pop()
             if not connection.is_closed():
                 return connection
             self.forget(connection)
-        if not self.is_open:
-            raise RuntimeError("the database is not open; list it among the resources in app.py")
-        full = self.size + self.opening >= self.most
-        if full and self.waiting - self.opening >= self.options.pool_waiters:
-            self.refused += 1
-            raise busy(f"{FULL} Too many requests wait for one.")
-        self.open_for(self.waiting + 1)
-        return await self.waiters.wait(time_left(self.options.acquire_timeout), lambda: busy(FULL), self.release)
+        return await self.open(time_left(self.options.acquire_timeout - waited))
 
-    def release(self, connection: PooledConnection, clean: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def wait(self) -> float:
+        """Wait for a place, and return for how many seconds it was."""
+        began = time.monotonic()
+        try:
+            await self.places.enter()
+        except FullError as full:
+            raise busy(FULL if full.waited else f"{FULL} Too many requests wait for one.") from None
+        if not self.is_open:
+            self.places.leave()
+            raise busy(STOPPING)
+        return time.monotonic() - began
+
+    async def open(self, seconds: float) -> asyncpg.Connection:
+        """Open a connection. If the request leaves before it is there, it becomes free, and only then its place."""
+        opening = self.start(self.open_one())
+        done: set[asyncio.Task] = set()
+        try:
+            done, _ = await asyncio.wait([opening], timeout=seconds)
+        finally:
+            if not done:
+                opening.add_done_callback(lambda task: task.exception() or self.release(task.result()))
+        if not done:
+            raise busy(FULL)
+        return opening.result()
+
+    async def open_one(self) -> asyncpg.Connection:
+        try:
+            connection = await open_session(self.options)
+        except (*ERRORS, asyncio.CancelledError) as error:
+            self.places.leave()
+            cancelled = isinstance(error, asyncio.CancelledError)
+            raise busy(STOPPING if cancelled else "The database cannot be reached.") from error
+        lifetime = self.options.max_lifetime * random.uniform(1 - SPREAD, 1 + SPREAD)
+        self.connections[connection] = time.monotonic() + lifetime
+        return connection
+
+    def release(self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]] | None = None) -> None:
         """Take a connection back at once. `clean` undoes what was left on it, before anybody else gets it."""
+        now = time.monotonic()
         if connection.is_closed():
             self.forget(connection)
         elif clean:
-            washed = self.start(connections.wash(connection, clean, self.options.acquire_timeout))
-            washed.add_done_callback(lambda _: self.release(connection))
-        elif not self.is_open or (now := time.monotonic()) >= connection.expires_at:
+            self.start(self.wash(connection, clean))
+            return
+        elif not self.is_open or now >= self.connections[connection]:
             self.retire(connection)
-        elif not self.waiters.serve(connection):
-            connection.free_since = now
-            self.free.append(connection)
-            if now - self.free[0].free_since > self.options.idle_lifetime:
-                self.retire(self.free.popleft())
+        else:
+            self.free.append((connection, now))
+            if now - self.free[0][1] > self.options.idle_lifetime:
+                self.retire(self.free.popleft()[0])
+        self.places.leave()
 
-    def forget(self, connection: PooledConnection) -> None:
-        """Give up a connection that was lost."""
-        self.lost += 1
-        self.vacate(connection)
-
-    def retire(self, connection: PooledConnection) -> None:
-        """Close a connection."""
-        self.start(connections.close(connection, self.options.acquire_timeout))
-        self.vacate(connection)
-
-    def vacate(self, connection: PooledConnection) -> None:
-        """Give the place of a connection to whoever waits."""
-        self.connections.discard(connection)
-        self.open_for(self.waiting)
-        if not self.connections:
-            self.emptied.set()
-
-    def open_for(self, waiting: int) -> None:
-        """Open connections until one is on its way to each waiter, or there are as many as there may be."""
-        while self.is_open and self.opening < waiting and self.size + self.opening < self.most:
-            self.opening += 1
-            self.start(self.open_one())
-
-    async def open_one(self) -> None:
-        """Open a connection for whoever waits longest. A failure is told to that one, and the next has its own try."""
-        connection = None
+    async def wash(self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]]) -> None:
+        """Clean a connection, or end it when that fails or takes too long: PostgreSQL then undoes what was open."""
         try:
-            connection = await self.connect()
-        except Exception as error:
-            self.waiters.refuse(errors.refuse(error))
-        finally:
-            self.opening -= 1
-        if connection is None:
-            return self.open_for(self.waiting)
-        self.opened += 1
-        self.connections.add(connection)
-        connection.live_for(self.options.max_lifetime)
+            async with asyncio.timeout(self.options.acquire_timeout):
+                await clean()
+        except (Exception, asyncio.CancelledError):
+            connection.terminate()
         self.release(connection)
 
-    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def forget(self, connection: asyncpg.Connection) -> None:
+        self.lost += 1
+        del self.connections[connection]
+
+    def retire(self, connection: asyncpg.Connection) -> None:
+        del self.connections[connection]
+        self.start(connection.close(timeout=self.options.acquire_timeout))
+
+    def start[Result](self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
         """Run work beside the requests, and in the context of none."""
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self.end)
         return task
 
+    def end(self, task: asyncio.Task) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # so that nobody complains of it: whoever waits for the task gets it
+
     async def close(self) -> None:
-        """Refuse who waits, give who has a connection some time to finish, and end everything."""
+        """Refuse who comes or waits, give who has a connection some time to finish, and end everything."""
         self.is_open = False
-        self.emptied.clear()
-        while self.waiters.refuse(busy("The service is stopping.")):
-            pass
         while self.free:
-            self.retire(self.free.pop())
-        if self.connections:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.emptied.wait(), self.options.command_timeout)
+            self.retire(self.free.pop()[0])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.options.command_timeout):
+                while self.connections:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         for connection in self.connections:
             connection.terminate()
         while self.tasks:

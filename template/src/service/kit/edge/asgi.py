@@ -1,7 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""The ASGI interface: its types, and the one-piece answer that code below the framework sends."""
+"""ASGI: its types, what request headers say, and the two ways to respond below the framework: whole, or in pieces."""
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from math import inf
 from typing import Any
 
 type Scope = MutableMapping[str, Any]
@@ -11,17 +14,80 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Headers = list[tuple[bytes, bytes]]
 
+PIECE = 65_536
+"""Bytes that a `Stream` sends at once: each send has a price of its own."""
+PATIENCE = 0.1
+"""Seconds after the last piece from which a `Stream` sends what it has, however little."""
+LONGEST_LIST = 1000
+"""Characters of an `Accept` or `Accept-Encoding`; a longer one counts as none. Browsers send about 150."""
+WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """Return the first value of a request header, or None. `name` is in lower case."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return value.decode("latin-1")
-    return None
+
+def merge(headers: Headers) -> dict[bytes, bytes]:
+    """Return headers by name. Repeated ones are joined by commas, as RFC 9110 §5.3 allows (but for `Set-Cookie`)."""
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        fields = {}
+        for name, value in headers:
+            fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields
+
+
+def weigh(header: str) -> dict[str, float]:
+    """Return the weights (q) that an `Accept` or `Accept-Encoding` gives, by lower-case name, by RFC 9110 §12.4.2.
+
+    Malformed members are left out, and other parameters of media ranges are ignored.
+    """
+    weights = {}
+    for member in header.lower().split(",") if len(header) <= LONGEST_LIST else ():
+        name, *parameters = [part.strip() for part in member.split(";")]
+        if "/" in name:
+            parameters = [part for part in parameters if part.startswith("q")]
+        if match := WEIGHT.fullmatch(";".join(parameters) if parameters else "q=1"):
+            weights[name] = float(match[1])
+    return weights
 
 
 async def respond(send: Send, status: int, body: bytes, media_type: bytes, headers: Headers) -> None:
-    """Send a whole response at once."""
-    fixed = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    """Send a whole response. The edge takes it in one call, which costs less than two messages."""
+    headers = [(b"content-type", media_type), *headers]
+    if whole := getattr(send, "respond", None):
+        return await whole(status, body, headers)
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+class Stream:
+    """A response sent in pieces, as fast as the client reads. Until the first one, an error can still be a problem."""
+
+    def __init__(self, send: Send, headers: Headers) -> None:
+        self.send = send
+        self.headers = headers
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.sent_at = -inf
+
+    async def write(self, chunk: bytes) -> None:
+        """Take a chunk, and return when there is room for more."""
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        if self.size >= PIECE or asyncio.get_running_loop().time() - self.sent_at >= PATIENCE:
+            await self.flush()
+
+    async def finish(self) -> None:
+        await self.flush(more=False)
+
+    async def flush(self, more: bool = True) -> None:
+        if self.sent_at == -inf:
+            await self.send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        await self.send({"type": "http.response.body", "body": b"".join(self.chunks), "more_body": more})
+        self.chunks.clear()
+        self.size = 0
+        self.sent_at = asyncio.get_running_loop().time()
+
+
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client has gone, which shows even while nothing is sent to it."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

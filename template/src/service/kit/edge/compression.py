@@ -1,140 +1,150 @@
 # kit: updated by the template; extend it from app.py
-"""Responses are compressed by what the client accepts; secrets, and what is compressed already, never.
+"""Responses are compressed by zstd, brotli or gzip, as the client prefers; secrets, and what is compressed, never are.
 
-BREACH (breachattack.com) reads a secret from the lengths of compressed answers. It needs many requests that carry the
-victim's credentials and text of the attacker, and only a browser adds credentials to such requests by itself: cookies,
-and the schemes of `BY_ITSELF`. So nothing is compressed for those; nor what sets a cookie, or says `no-transform`.
+BREACH (breachattack.com) reads a secret from the lengths of compressed responses. It needs many requests that carry the
+victim's credentials and text of the attacker, and browsers add only these by themselves: cookies, and the schemes of
+`BY_ITSELF`. So nothing is compressed for them, nor what sets a cookie or says `no-transform`.
 """
 
-import asyncio
 import re
-from typing import Annotated
+import sys
+import zlib
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Annotated, NamedTuple
 
+import brotli
 from pydantic import BaseModel, Field
 
-from service.kit.edge import asgi, codings, variants
-from service.kit.edge.context import Span
+from service.kit.edge import asgi
 
-PIECE = 65_536
-"""Bytes compressed at once: what is longer lets other requests run in between. It takes 0.1 to 0.4 ms."""
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+# The lowest levels that do nearly as well as the next: docs/compression.md of the template has the figures.
+# The windows let an open stream hold a quarter less memory than by default, and rows compress as well.
+ZSTD: dict[int, int] = {zstd.CompressionParameter.compression_level: 1, zstd.CompressionParameter.window_log: 17}
+BROTLI = {"quality": 2, "lgwin": 16}
+GZIP_LEVEL, GZIP_FORMAT = 1, 31
 
 BY_ITSELF = re.compile(rb"basic|digest|negotiate|ntlm", re.IGNORECASE)
-"""The schemes of `Authorization` that browsers use on their own, as they send cookies."""
-
-NOTHING = codings.Choice(None, required=False)
+"""The schemes of `Authorization` that browsers send on their own, like cookies."""
+TEXT = re.compile(
+    rb"text/.+|image/svg\+xml|application/(?:.+\+)?(?:json|xml|yaml|csv|toml|sql|javascript|wasm)"
+    rb"|application/(?:x-)?(?:ndjson|jsonl|jsonlines|json-seq)",
+    re.IGNORECASE,
+)
+UNENCODED = frozenset({204, 205, 206})
+"""Statuses without a body, or with a part of one."""
 
 
 class CompressionOptions(BaseModel, frozen=True):
     """COMPRESSION_*: what is compressed."""
 
     enabled: Annotated[bool, Field(description="compress responses; off where a proxy in front does it")] = True
-    minimum_bytes: Annotated[int, Field(ge=0, description="a shorter body fits into one packet as it is")] = 1000
+    minimum_bytes: Annotated[int, Field(ge=0, description="shorter bodies fit into one packet as they are")] = 1000
     cookies: Annotated[
-        bool, Field(description="compress even for requests with cookies: no answer may hold secrets and foreign text")
+        bool, Field(description="compress even with cookies: no response may hold both secrets and foreign text")
     ] = False
 
 
-DEFAULTS = CompressionOptions()
+class Coder(NamedTuple):
+    """`feed` returns what is ready, `flush` what makes all so far decodable, `finish` the end."""
+
+    feed: Callable[[bytes], bytes]
+    flush: Callable[[], bytes]
+    finish: Callable[[], bytes]
+
+
+def make_coder(coding: bytes) -> Coder:
+    """Return a coder for one body. One of zstd can take another body after each `finish`."""
+    if coding == b"zstd":
+        coder = zstd.ZstdCompressor(options=ZSTD)
+        return Coder(coder.compress, partial(coder.flush, coder.FLUSH_BLOCK), coder.flush)
+    if coding == b"br":
+        coder = brotli.Compressor(**BROTLI)
+        return Coder(coder.process, coder.flush, coder.finish)
+    coder = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
+    return Coder(coder.compress, partial(coder.flush, zlib.Z_SYNC_FLUSH), coder.flush)
 
 
 class Compression:
-    """Wrap an application: zstd, brotli or gzip for what is text and long enough."""
+    """What one worker compresses."""
 
-    def __init__(self, app: asgi.App, options: CompressionOptions = DEFAULTS) -> None:
-        self.app = app
+    def __init__(self, options: CompressionOptions) -> None:
         self.options = options
-        self.codings = codings.make()
+        self.zstd = make_coder(b"zstd")  # shared by whole bodies: a new one for each would cost 10 µs
 
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        if scope["type"] != "http" or not self.options.enabled:
-            return await self.app(scope, receive, send)
-        choice = self.choose(scope["headers"])
-        coding = self.codings[choice.name] if choice.name else None
-        minimum = 0 if choice.required else self.options.minimum_bytes
-        await self.app(scope, receive, Response(send, coding, minimum, is_head=scope["method"] == "HEAD").take)
+    def compress(self, coding: bytes, body: bytes) -> bytes:
+        coder = self.zstd if coding == b"zstd" else make_coder(coding)
+        return coder.feed(body) + coder.finish()
 
-    def choose(self, headers: asgi.Headers) -> codings.Choice:
-        """Return the coding for a request."""
-        accepted = b""
-        for name, value in headers:
-            if name == b"accept-encoding":
-                accepted = accepted + b"," + value if accepted else value
-            elif (name == b"cookie" and not self.options.cookies) or (
-                name == b"authorization" and BY_ITSELF.match(value)
-            ):
-                return NOTHING
-        return codings.choose(accepted)
+    def negotiate(
+        self, request: dict[bytes, bytes], status: int, fields: dict[bytes, bytes], length: int
+    ) -> bytes | None:
+        """Return the coding for a body of this length, None for none, and let the fields of the response say so."""
+        if not self.options.enabled or not (status == 304 or is_compressible(status, fields)):
+            return None
+        coding, required = self.choose(request)
+        if coding or status != 304:
+            add_vary(fields)
+        if coding is None or (status != 304 and length < self.options.minimum_bytes and not required):
+            return None
+        if not (tag := fields.get(b"etag", b"W/")).startswith(b"W/"):  # a strong one promises the very same bytes
+            fields[b"etag"] = b"W/" + tag
+        if status == 304:  # the response that it confirms may have been encoded
+            return None
+        fields.pop(b"content-length", None)
+        fields[b"content-encoding"] = coding
+        return coding
+
+    def choose(self, request: dict[bytes, bytes]) -> tuple[bytes | None, bool]:
+        """Return the coding for a request, and whether the client refuses a body without any."""
+        accepted, credentials = request.get(b"accept-encoding"), request.get(b"authorization", b"")
+        if not accepted or (b"cookie" in request and not self.options.cookies):
+            return None, False
+        if BY_ITSELF.match(credentials) or b"," in credentials:  # a comma: perhaps several, and any may be such a one
+            return None, False
+        return choose(accepted)
 
 
-class Response:
-    """One response on its way: its start waits for the first of the body, which decides."""
+@lru_cache(maxsize=256)
+def choose(accepted: bytes) -> tuple[bytes | None, bool]:
+    """Return what an `Accept-Encoding` prefers by RFC 9110 §12.5.3, and whether it refuses a body without coding.
 
-    __slots__ = ("__weakref__", "coding", "is_head", "minimum", "send", "start", "stream")
+    When it is a tie, zstd comes before brotli before gzip.
+    """
+    weights = {name.removeprefix("x-"): weight for name, weight in asgi.weigh(accepted.decode("latin-1")).items()}
+    others = weights.get("*", 0.0)
+    offers = {name: weights.get(name, others) for name in ("zstd", "br", "gzip")}
+    best = max(offers, key=lambda name: offers[name])
+    plain = weights.get("identity", weights.get("*"))
+    if not offers[best] or (plain or 0.0) > offers[best]:
+        return None, False
+    return best.encode(), plain == 0.0
 
-    def __init__(self, send: asgi.Send, coding: codings.Coding | None, minimum: int, *, is_head: bool) -> None:
-        self.send = send
-        self.coding = coding
-        self.minimum = minimum
-        self.is_head = is_head
-        self.start: asgi.Message | None = None
-        self.stream: codings.Stream | None = None
 
-    async def take(self, message: asgi.Message) -> None:
-        """Pass a message on, compressed where that is due."""
-        if message["type"] == "http.response.start":
-            await self.open(message)
-        elif message["type"] == "http.response.body" and self.stream is not None:
-            await self.encode(self.stream, message)
-        elif self.start is None:
-            await self.send(message)
-        else:
-            start, self.start = self.start, None
-            if message["type"] == "http.response.body" and self.coding is not None:
-                await self.decide(start, message, self.coding)
-            else:
-                await self.send(start)
-                await self.send(message)
+def is_compressible(status: int, fields: dict[bytes, bytes]) -> bool:
+    return (
+        is_text(fields.get(b"content-type", b""))
+        and status not in UNENCODED
+        and b"content-encoding" not in fields
+        and b"set-cookie" not in fields
+        and b"no-transform" not in fields.get(b"cache-control", b"").lower()
+    )
 
-    async def open(self, start: asgi.Message) -> None:
-        """Hold the start of what may be compressed; send on what may not."""
-        headers = start["headers"]
-        fields = dict(headers)
-        if start["status"] == 304 and self.coding:
-            headers = variants.weaken(variants.vary(headers))  # the response that it confirms was encoded, perhaps
-        elif variants.is_compressible(start["status"], fields):
-            headers = variants.vary(headers)
-            if self.coding and int(fields.get(b"content-length", self.minimum)) >= self.minimum:
-                if not self.is_head:
-                    self.start = {**start, "headers": headers}
-                    return
-                headers = variants.unmeasured(headers)
-        await self.send({**start, "headers": headers})
 
-    async def decide(self, start: asgi.Message, message: asgi.Message, coding: codings.Coding) -> None:
-        """Encode the body that begins with this message, unless it is short."""
-        body = message.get("body", b"")
-        if message.get("more_body", False) or len(body) > PIECE:
-            await self.send({**start, "headers": variants.encoded(start["headers"], coding.name)})
-            self.stream = coding.open()
-            return await self.encode(self.stream, message)
-        if len(body) >= self.minimum:
-            with Span("compression"):
-                body = coding.compress(body)
-            length = (b"content-length", str(len(body)).encode())
-            start = {**start, "headers": [*variants.encoded(start["headers"], coding.name), length]}
-        await self.send(start)
-        await self.send({**message, "body": body})
+@lru_cache(maxsize=256)
+def is_text(media_type: bytes) -> bool:
+    return TEXT.fullmatch(media_type.partition(b";")[0].strip()) is not None
 
-    async def encode(self, stream: codings.Stream, message: asgi.Message) -> None:
-        """Send one message of a body, encoded. All of it can be decoded at once: whoever streams may pause after it."""
-        body, more = message.get("body", b""), message.get("more_body", False)
-        last = max(0, len(body) - 1) // PIECE * PIECE
-        for place in range(0, last, PIECE):
-            with Span("compression"):
-                packed = stream.feed(body[place : place + PIECE])
-            if packed:
-                await self.send({"type": "http.response.body", "body": packed, "more_body": True})
-            await asyncio.sleep(0)
-        with Span("compression"):
-            packed = stream.feed(body[last:]) + (stream.flush() if more else stream.finish())
-        await self.send({"type": "http.response.body", "body": packed, "more_body": more})
+
+def add_vary(fields: dict[bytes, bytes]) -> None:
+    """Let `Vary` name `Accept-Encoding`, besides what it names already."""
+    given = fields.get(b"vary")
+    if given is None:
+        fields[b"vary"] = b"accept-encoding"
+    elif not {b"accept-encoding", b"*"} & {name.strip() for name in given.lower().split(b",")}:
+        fields[b"vary"] = given + b", accept-encoding"

@@ -14,17 +14,22 @@ from service.kit.edge.asgi import Scope
 class Work:
     """One request or job. `ends_at` is its deadline on the clock of `time.monotonic`, `spans` are seconds by layer."""
 
-    __slots__ = ("ends_at", "id", "scope", "spans")
-
-    def __init__(self, identity: str, seconds: float = inf, scope: Scope | None = None) -> None:
+    def __init__(self, identity: str, ends_at: float = inf, scope: Scope | None = None) -> None:
         self.id = identity
+        self.ends_at = ends_at
         self.scope = scope
-        self.ends_at = time.monotonic() + seconds
         self.spans: dict[str, float] = {}
 
 
 current: ContextVar[Work | None] = ContextVar("current", default=None)
 """The work that this code is done for; None outside of requests and jobs."""
+
+
+def begin(identity: str = "", seconds: float = inf) -> Work:
+    """Start work outside a request, in this context: a job, or a test. It has so many seconds."""
+    work = Work(identity, time.monotonic() + seconds)
+    current.set(work)
+    return work
 
 
 def request_id() -> str:
@@ -53,10 +58,3 @@ class Span:
     def __exit__(self, *_: object) -> None:
         if (work := current.get()) is not None:
             work.spans[self.name] = work.spans.get(self.name, 0.0) + time.perf_counter() - self.started
-
-
-def begin(identity: str = "", seconds: float = inf) -> Work:
-    """Let what follows in this context be done for new work, which has so many seconds."""
-    work = Work(identity, seconds)
-    current.set(work)
-    return work

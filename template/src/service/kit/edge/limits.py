@@ -1,15 +1,20 @@
 # kit: updated by the template; extend it from app.py
-"""Bounds: how many at once, how long a setting may make anything wait, and the cores that sizes come from."""
+"""Bounds: how many at once, how long, how large; and the cores that sizes derive from."""
 
 import asyncio
 import os
+import time
 from collections import deque
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from service.kit.edge import asgi, metrics
 from service.kit.edge.context import time_left
+from service.kit.edge.problems import Problem
+from service.kit.edge.response import Exchange
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Lifetime = Annotated[float, Field(gt=0, le=86_400)]
@@ -18,7 +23,7 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def count_cores(quota: Path = QUOTA) -> int:
-    """Return how many cores this process may use: of the machine, by its affinity, by the quota of its container."""
+    """Return how many cores this process may use, by the machine, its affinity and the quota of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         allowed, period = quota.read_text().split()
@@ -28,18 +33,18 @@ def count_cores(quota: Path = QUOTA) -> int:
 
 
 class FullError(Exception):
-    """No place was free. `waited` tells whether the caller waited for one in vain, or could not even wait."""
+    """No place was free. `waited` tells whether the caller waited in vain, or there was no room to wait."""
 
     def __init__(self, *, waited: bool) -> None:
-        super().__init__("no place became free in time" if waited else "too many wait for a place already")
+        super().__init__("no place became free in time" if waited else "too many are waiting for a place")
         self.waited = waited
 
 
 class Limiter:
-    """At most `limit` at once; `waiters` more may wait in order, each for `patience` seconds or until its deadline.
+    """At most `limit` at once; `waiters` more wait in order, each up to `patience` seconds or until its deadline.
 
-    Everything of the kit that is bounded in number is bounded by this. `running`, `waiting`, `refused` and `timed_out`
-    are for whoever watches it.
+    It bounds everything in the kit that is bounded in number. `running`, `waiting`, `refused` and `timed_out` are for
+    monitoring.
     """
 
     def __init__(self, limit: int, waiters: int = 0, patience: float = 0.0) -> None:
@@ -56,14 +61,14 @@ class Limiter:
         return len(self.queue)
 
     def try_enter(self) -> bool:
-        """Take a place if one is free and nobody waits for it."""
+        """Take a place if one is free and nobody is waiting for it."""
         if self.running >= self.limit or self.queue:
             return False
         self.running += 1
         return True
 
     async def enter(self) -> None:
-        """Take a place, waiting for one if need be. Raises `FullError`."""
+        """Take a place, waiting for one if necessary. Raises `FullError`."""
         if self.try_enter():
             return
         if len(self.queue) >= self.waiters:
@@ -85,7 +90,7 @@ class Limiter:
             timer.cancel()
 
     def leave(self) -> None:
-        """Give a place back, to whoever waits longest."""
+        """Give a place back, to whoever has waited longest."""
         while self.queue:
             place = self.queue.popleft()
             if not place.done():
@@ -94,8 +99,91 @@ class Limiter:
         self.running -= 1
 
     def expire(self, place: asyncio.Future[None]) -> None:
-        """Refuse who waited too long. A timer of its own ends the wait even where a cancellation would not."""
+        """End a wait that took too long. A timer of its own does so even where a cancellation would not."""
         if not place.done():
             self.queue.remove(place)
             self.timed_out += 1
             place.set_exception(FullError(waited=True))
+
+
+class EdgeOptions(BaseModel, frozen=True):
+    """EDGE_*: what one worker takes from clients, and what it tells them."""
+
+    request_timeout: Annotated[Seconds, Field(description="seconds to answer a complete request, then 504")] = 10
+    concurrency: Annotated[int, Field(ge=1, le=100_000, description="requests answered at once, then 503")] = 100
+    receiving: Annotated[
+        int, Field(ge=1, le=100_000, description="bodies received at once; one more ends the oldest")
+    ] = 1000
+    body_bytes: Annotated[int, Field(ge=1, le=2**40, description="the largest request body, then 413")] = 1_000_000
+    body_grace: Annotated[Seconds, Field(description="seconds for which a request body may be slow")] = 3
+    body_rate: Annotated[int, Field(ge=1, description="bytes per second it needs after that, or 408")] = 10_000
+    stall_timeout: Annotated[Seconds, Field(description="seconds a client may not read a stream, then it ends")] = 30
+    hosts: Annotated[str, Field(description="comma-separated host names this service answers for; empty: any")] = ""
+    log: Annotated[bool, Field(description="write a line for each request")] = True
+    timing: Annotated[bool, Field(description="tell clients where the time went, in the Server-Timing header")] = False
+
+
+class Bodies:
+    """Request bodies on their way in: bounded in number, size and rate, so that slow clients hold little.
+
+    Together they hold no more memory than the bodies of admitted requests may: `concurrency` times `body_bytes`. When
+    there are too many, the oldest is given up: a healthy client's body is soon complete.
+    """
+
+    def __init__(self, options: EdgeOptions) -> None:
+        self.options = options
+        self.arriving: dict[Exchange, int] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes that have arrived."""
+        return sum(self.arriving.values())
+
+    async def read(self, exchange: Exchange, receive: asgi.Receive) -> asgi.Receive:
+        """Read the body, and return the `receive` that hands it over in one message.
+
+        It has `body_grace` seconds, and one more for every `body_rate` bytes that arrived.
+        """
+        options, announced = self.options, exchange.request.get(b"content-length", b"")
+        self.check(int(announced) if announced.isdigit() else 0)
+        if exchange.request.get(b"content-encoding", b"identity").lower() != b"identity":  # it would become larger
+            raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
+        began_at, chunks, size, more = time.monotonic(), [], 0, True
+        self.arriving[exchange] = 0
+        try:
+            while more:
+                if len(self.arriving) > options.receiving or self.held > options.body_bytes * options.concurrency:
+                    self.give_up_oldest()
+                exchange.expires_at = began_at + options.body_grace + size / options.body_rate
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Problem(400, "incomplete", "The client went away before its body was complete.")
+                chunks.append(message.get("body", b""))
+                more = message.get("more_body", False)
+                self.arriving[exchange] = size = size + len(chunks[-1])
+                self.check(size)
+        finally:
+            exchange.expires_at = inf
+            self.arriving.pop(exchange, None)
+        return hand_over(b"".join(chunks), receive)
+
+    def check(self, size: int) -> None:
+        if size > self.options.body_bytes:
+            raise Problem(413, "too-large", f"The body is larger than {self.options.body_bytes:,} bytes.")
+
+    def give_up_oldest(self) -> None:
+        oldest = next(iter(self.arriving), None)
+        if oldest:
+            del self.arriving[oldest]
+            oldest.cut_off()
+            metrics.count_refusal("receiving")
+
+
+def hand_over(body: bytes, receive: asgi.Receive) -> asgi.Receive:
+    """Return a `receive` whose first message is the body, and whose others are those of the server."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_whole() -> asgi.Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receive_whole

@@ -1,21 +1,17 @@
 # kit: updated by the template; extend it from app.py
-"""What a worker counts and measures for Prometheus; `kit/exposition.py` adds the workers up and shows the sums.
-
-Metrics of your own are made with prometheus_client where they are used, and are shown with these.
-"""
+"""What a worker counts and measures for Prometheus. Make your own metrics with prometheus_client: they join these."""
 
 import asyncio
 import os
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder through which workers share what they count. prometheus_client reads it when it is imported."""
-
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SAMPLE_SECONDS = 1.0
@@ -26,7 +22,6 @@ class Times(Histogram):
     """A histogram that takes many values at the price of one."""
 
     def observe_all(self, values: Sequence[float]) -> None:
-        """Add values to the sum, and each to its bucket: the first whose bound is not less."""
         self._sum.inc(sum(values))
         for place, count in Tally(bisect_left(self._upper_bounds, value) for value in values).items():
             self._buckets[place].inc(count)
@@ -51,6 +46,7 @@ class Meters:
         self.refused = counter("http_requests_refused_total", "Requests refused for want of room.", "reason")
         self.tokens = counter("auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome")
         self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
+        self.receiving = gauge("http_requests_receiving", "Requests whose bodies are still arriving.")
         self.pool_size = gauge("db_pool_connections_max", "Connections that a pool may open.", "pool")
         self.pool_in_use = gauge("db_pool_connections_in_use", "Connections that are lent out.", "pool")
         self.pool_waiting = gauge("db_pool_waiting_requests", "Requests that wait for a connection.", "pool")
@@ -68,10 +64,7 @@ class Meters:
 
 @cache
 def meters() -> Meters:
-    """Return the metrics of this process, made at the first call."""
-    if SHARED in os.environ:
-        # It would ask for the process's number at each count: two thirds of the cost, where system calls are slow.
-        values.ValueClass = values.MultiProcessValue(process_identifier=partial(int, os.getpid()))
+    """Return the metrics of this process."""
     return Meters()
 
 
@@ -83,22 +76,21 @@ def count_requests(method: str, route: str, status: int, seconds: Sequence[float
 
 
 def observe_layer(layer: str, seconds: Sequence[float]) -> None:
-    """Add the times that requests spent in a layer, each with its own."""
     meters().layers.labels(layer).observe_all(seconds)
 
 
 def count_refusal(reason: str, number: int = 1) -> None:
-    """Count requests that were refused for want of room, as by "admission", "pool" or "export"."""
+    """Count requests refused for want of room, for a reason such as "admission", "pool" or "export"."""
     meters().refused.labels(reason).inc(number)
 
 
 def count_token(outcome: str) -> None:
-    """Count a bearer token that was "verified" or "refused", or is "missing". One that is known costs nothing."""
+    """Count a bearer token that is "verified", "refused" or "missing". One already known is not counted."""
     meters().tokens.labels(outcome).inc()
 
 
 def watch(gauge: Gauge, read: Callable[[], float]) -> None:
-    """Let a gauge show what `read` returns: at a scrape, or at most a second before where workers share a folder."""
+    """Let a gauge show what `read` returns: at the scrape, or up to a second before where workers share a folder."""
     if SHARED in os.environ:
         meters().sources.append((gauge, read))
     else:
@@ -106,7 +98,7 @@ def watch(gauge: Gauge, read: Callable[[], float]) -> None:
 
 
 def watch_pool(name: str, size: int, in_use: Callable[[], int], waiting: Callable[[], int]) -> None:
-    """Show the state of a pool of connections, which is called `name` among the pools of this service."""
+    """Show the state of a connection pool by its name."""
     meters().pool_size.labels(name).set(size)
     watch(meters().pool_in_use.labels(name), in_use)
     watch(meters().pool_waiting.labels(name), waiting)

@@ -9,9 +9,13 @@ from http import HTTPStatus
 
 import msgspec
 
+from service.kit.edge import asgi
+
 MEDIA_TYPE = b"application/problem+json"
 RETRY_AFTER = 1
 """Seconds a client is asked to wait when the service is busy: about one acquire timeout."""
+LONGEST, MOST_ERRORS = 500, 100
+"""Characters of a text, and errors in a list: both may echo what a client sent, however long that is."""
 
 
 class InvalidField(msgspec.Struct, frozen=True):
@@ -22,7 +26,7 @@ class InvalidField(msgspec.Struct, frozen=True):
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The wire form of a `Problem`."""
+    """A `Problem` on the wire."""
 
     type: str
     title: str
@@ -42,11 +46,11 @@ class Problem(Exception):
     def __init__(
         self, status: int, kind: str, detail: str, *errors: InvalidField, headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(f"{status} {kind}: {detail}")
+        super().__init__(f"{status} {kind}: {detail[:LONGEST]}")
         self.status = status
         self.kind = kind
-        self.detail = detail
-        self.errors = errors
+        self.detail = detail[:LONGEST]
+        self.errors = tuple(InvalidField(each.field[:LONGEST], each.detail[:LONGEST]) for each in errors[:MOST_ERRORS])
         self.headers = headers or {}
 
     def encode(self, request_id: str) -> bytes:
@@ -54,6 +58,11 @@ class Problem(Exception):
         title = HTTPStatus(self.status).phrase
         body = ProblemDetails(f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors)
         return msgspec.json.encode(body)
+
+    async def send(self, send: asgi.Send, request_id: str, *headers: tuple[bytes, bytes]) -> None:
+        """Send the problem as the response, with these headers besides its own."""
+        own = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        await asgi.respond(send, self.status, self.encode(request_id), MEDIA_TYPE, [*own, *headers])
 
 
 def invalid(field: str, detail: str) -> Problem:
@@ -82,4 +91,4 @@ def internal() -> Problem:
 
 
 class CommandError(Exception):
-    """What whoever runs a command has to mend. The message says what and how; it is shown without a traceback."""
+    """What whoever runs a command has to fix. The message says what and how; it is shown without a traceback."""

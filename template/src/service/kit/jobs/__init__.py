@@ -1,13 +1,12 @@
 # kit: updated by the template; extend it from app.py
-"""Work that survives the process that asked for it: a slice declares jobs, and enqueues them in its transactions.
+"""Work that outlives the process that asked for it: a slice declares jobs, and enqueues them in its transactions.
 
 A committed job runs at least once, on whichever worker is free; a rolled-back one never. PgQueuer keeps the queue, in
-tables of the same PostgreSQL. `service worker` runs the jobs; only its process imports PgQueuer.
+the same PostgreSQL. `runner.py` runs and retries a job, `upkeep.py` recovers those of dead workers, `supervisor.py` is
+`service worker`; only its process imports PgQueuer. May import `server`, `db` and `edge`.
 """
 
-from service.kit.jobs.job import Hold, Job, Schedule
-from service.kit.jobs.options import JobOptions
-from service.kit.jobs.queue import enqueue, enqueue_all, once
-from service.kit.jobs.worker import Worker
+from service.kit.jobs.job import Hold, Job, JobOptions, Schedule, Worker
+from service.kit.jobs.queue import begin_once, enqueue, enqueue_all
 
-__all__ = ["Hold", "Job", "JobOptions", "Schedule", "Worker", "enqueue", "enqueue_all", "once"]
+__all__ = ["Hold", "Job", "JobOptions", "Schedule", "Worker", "begin_once", "enqueue", "enqueue_all"]

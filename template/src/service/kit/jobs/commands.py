@@ -1,32 +1,98 @@
 # kit: updated by the template; extend it from app.py
-"""`service jobs`: what stands in the queue, and what to do with jobs that are held."""
+"""`service worker` runs jobs; `service jobs` shows the queue, and what to do with jobs that are held."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import click
 import msgspec
 
-from service.kit.db import postgres
-from service.kit.server import environment
+from service.kit.db import DatabaseError, DatabaseOptions, connect
+from service.kit.edge import CommandError
+from service.kit.jobs.job import JobOptions
+from service.kit.server import cli, configure_logs, read_settings
 
-if TYPE_CHECKING:
-    from service.kit.jobs.held import Count, Held
-    from service.kit.server import Environment
-    from service.kit.server.cli import Wiring
+COUNT = """
+select entrypoint as name,
+       count(*) filter (where status = 'queued') as queued,
+       count(*) filter (where status = 'picked') as running,
+       count(*) filter (where status = 'failed') as held,
+       min(execute_after) filter (where status = 'queued') as oldest
+  from kit.pgqueuer
+ group by entrypoint
+ order by entrypoint
+"""
+
+LIST_HELD = """
+select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated as held_at,
+       left(encode(job.payload, 'escape'), 200) as payload,
+       record.traceback ->> 'exception_type' as error, record.traceback ->> 'exception_message' as message
+  from kit.pgqueuer as job
+  left join lateral (
+       select traceback from kit.pgqueuer_log
+        where job_id = job.id and status = 'failed'
+        order by created desc
+        limit 1
+       ) as record on true
+ where job.status = 'failed'
+ order by job.updated desc, job.id desc
+ limit $1
+"""
+
+FIND = "select id from kit.pgqueuer where status = 'failed' and ($2 or id = any($1)) order by id for update"
+
+REQUEUE = """
+with changed as (
+    update kit.pgqueuer
+       set status = 'queued', attempts = 0, execute_after = now(), updated = now()
+     where id = any($1)
+    returning id, entrypoint, priority
+)
+insert into kit.pgqueuer_log (job_id, status, entrypoint, priority)
+select id, 'queued', entrypoint, priority from changed
+"""
+
+DROP = """
+with changed as (
+    delete from kit.pgqueuer where id = any($1) returning id, entrypoint, priority
+)
+insert into kit.pgqueuer_log (job_id, status, entrypoint, priority)
+select id, 'deleted', entrypoint, priority from changed
+"""
+
+MISSING = """\
+This service does not say yet how its worker is made. As a new service has it, add `create_worker` to app.py, to
+settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `worker="service.app:create_worker"`."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
+@click.command(name="worker")
+@click.pass_obj
+def run_worker(wiring: cli.Wiring) -> None:
+    """Run jobs, JOBS_CONCURRENCY at once, until told to stop.
+
+    Start any number, on any number of machines: each job is taken by one of them. A worker process that dies, or loses
+    PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished after JOBS_DRAIN_TIMEOUT are requeued.
+    """
+    from service.kit.jobs import supervisor
+
+    if wiring.worker is None:
+        raise click.ClickException(MISSING)
+    settings = read_settings(wiring.settings)
+    configure_logs(settings.log)
+    cli.check_capacity(settings, "jobs run as soon as the database is there")
+    supervisor.supervise(wiring.worker, getattr(settings, "jobs", JobOptions()), settings.metrics, settings.watchdog)
+
+
 @click.group(name="jobs")
 def look_after_jobs() -> None:
-    """Show what stands in the queue, and retry or drop jobs that are held.
+    """Show the queue, and retry or drop jobs that are held.
 
-    A job is held when it has failed JOBS_ATTEMPTS times, or said that trying again would not help. It stays until
-    somebody decides: correct the cause and retry it, or drop it.
+    A job is held after JOBS_ATTEMPTS failed runs, or at once when a retry would not help. It stays until somebody
+    decides: fix the cause and retry it, or drop it.
     """
 
 
@@ -34,76 +100,73 @@ def look_after_jobs() -> None:
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(0, 10_000), help="Held jobs to show.")
 @as_json
 @click.pass_obj
-def list_jobs(wiring: "Wiring", limit: int, as_json: bool) -> None:
+def list_jobs(wiring: cli.Wiring, limit: int, as_json: bool) -> None:
     """Count the jobs by name, and show those that are held, with their errors."""
-    from service.kit.jobs import held
 
-    async def ask(connection: asyncpg.Connection) -> tuple[list["Count"], list["Held"]]:
-        return await held.count(connection), await held.list_held(connection, limit)
+    async def ask(connection: asyncpg.Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        counts, held = await connection.fetch(COUNT), await connection.fetch(LIST_HELD, limit)
+        return [dict(record) for record in counts], [dict(record) for record in held]
 
-    counts, jobs = run(wiring, ask)
+    counts, held = run(wiring, ask)
     if as_json:
-        click.echo(msgspec.json.encode({"counts": counts, "held": jobs}))
+        click.echo(msgspec.json.encode({"counts": counts, "held": held}))
         return
     click.echo(f"{'NAME':40} {'QUEUED':>10} {'RUNNING':>10} {'HELD':>10}")
-    for line in counts:
-        click.echo(f"{line.name:40} {line.queued:>10,} {line.running:>10,} {line.held:>10,}")
-    for job in jobs:
-        click.echo(f"\n{job.id}  {job.name}  held {job.held_at:%Y-%m-%d %H:%M:%S %Z} at attempt {job.attempts}")
-        click.echo(f"    {job.error}: {job.message}\n    {job.payload[:200]}")
-    if jobs:
-        click.echo("\n`service jobs retry ID…` runs them again, `service jobs drop ID…` forgets them.")
+    for count in counts:
+        click.echo("{name:40} {queued:>10,} {running:>10,} {held:>10,}".format(**count))
+    for job in held:
+        click.echo("\n{id}  {name}  held {held_at:%Y-%m-%d %H:%M:%S %Z} at attempt {attempts}".format(**job))
+        click.echo("    {error}: {message}\n    {payload}".format(**job))
+    if held:
+        click.echo("\n`service jobs retry ID…` runs them again, `service jobs drop ID…` deletes them.")
 
 
 @look_after_jobs.command()
 @click.argument("ids", nargs=-1, type=click.IntRange(1))
-@click.option("--all", "every", is_flag=True, help="Retry every job that is held.")
+@click.option("--all", "every", is_flag=True, help="Retry every held job.")
 @as_json
 @click.pass_obj
-def retry(wiring: "Wiring", ids: tuple[int, ...], every: bool, as_json: bool) -> None:
-    """Put held jobs back into the queue, with all their attempts before them."""
-    from service.kit.jobs import held
-
+def retry(wiring: cli.Wiring, ids: tuple[int, ...], every: bool, as_json: bool) -> None:
+    """Requeue held jobs, with all their attempts before them."""
     if bool(ids) == every:
         raise click.UsageError("Name the jobs, or say --all.")
-    tell("Retried", run(wiring, lambda connection: held.retry(connection, ids, every=every)), as_json)
+    change(wiring, REQUEUE, ids, every, "Retried", as_json)
 
 
 @look_after_jobs.command()
 @click.argument("ids", nargs=-1, required=True, type=click.IntRange(1))
 @as_json
 @click.pass_obj
-def drop(wiring: "Wiring", ids: tuple[int, ...], as_json: bool) -> None:
+def drop(wiring: cli.Wiring, ids: tuple[int, ...], as_json: bool) -> None:
     """Delete held jobs. They do not run again."""
-    from service.kit.jobs import held
-
-    tell("Dropped", run(wiring, lambda connection: held.drop(connection, ids)), as_json)
+    change(wiring, DROP, ids, False, "Dropped", as_json)
 
 
-def tell(done: str, ids: list[int], as_json: bool) -> None:
-    """Print what was done."""
-    click.echo(msgspec.json.encode({"ids": ids}) if as_json else f"{done} {len(ids)}: {', '.join(map(str, ids))}")
+def change(wiring: cli.Wiring, sql: str, ids: tuple[int, ...], every: bool, done: str, as_json: bool) -> None:
+    """Change held jobs, and print their ids. When one of `ids` is not held, nothing is changed."""
+
+    async def work(connection: asyncpg.Connection) -> list[int]:
+        async with connection.transaction():
+            found = [record["id"] for record in await connection.fetch(FIND, ids, every)]
+            if unknown := ", ".join(str(identity) for identity in sorted(set(ids) - set(found))):
+                advice = "`service jobs list` shows the ids; nothing was changed."
+                raise CommandError(f"No job is held under {unknown}. {advice}")
+            await connection.execute(sql, found)
+            return found
+
+    found = run(wiring, work)
+    click.echo(msgspec.json.encode({"ids": found}) if as_json else f"{done} {len(found)}: {', '.join(map(str, found))}")
 
 
-def run[Result](wiring: "Wiring", work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+def run[Result](wiring: cli.Wiring, work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
     """Return what `work` returns on a connection to the service's database."""
-    from service.kit.jobs.held import UnknownError
 
-    async def on_connection(settings: "Environment") -> Result:
-        async with open_queue(settings) as connection:
-            return await work(connection)
+    async def on_connection(database: DatabaseOptions) -> Result:
+        async with connect(database, "service jobs") as connection:
+            try:
+                return await work(connection)
+            except asyncpg.UndefinedTableError as error:
+                raise DatabaseError(f"{error}: run `service migrate`.") from None
 
-    try:
-        return asyncio.run(on_connection(environment.read(environment.narrow(wiring.settings))))
-    except UnknownError as error:
-        raise click.ClickException(str(error)) from None
-
-
-@asynccontextmanager
-async def open_queue(settings: "Environment") -> AsyncGenerator[asyncpg.Connection]:
-    """Open a connection to the queue; say what to do when there is none yet."""
-    async with postgres.connect(settings.database, "service jobs") as connection:
-        try:
-            yield connection
-        except asyncpg.UndefinedTableError as error:
-            raise postgres.DatabaseError(f"{error}: run `service migrate`.") from None
+    with wiring.open_settings() as settings:
+        return asyncio.run(on_connection(settings.database))

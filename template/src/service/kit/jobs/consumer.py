@@ -1,33 +1,34 @@
 # kit: updated by the template; extend it from app.py
-"""Running jobs: PgQueuer on a connection of its own, within bounds, and how it ends without losing a job."""
+"""Consuming the queue: PgQueuer on a connection of its own, within bounds, and how it ends without losing a job."""
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
 import msgspec
 import structlog
-from pgqueuer import PgQueuer, Queries
+from pgqueuer import PgQueuer
 from pgqueuer.domain import models
 from pgqueuer.domain.types import QueueManagerId
 
-from service.kit.db import connections, postgres
+from service.kit.db import bypass_pooler, time_limits
 from service.kit.edge import metrics
-from service.kit.jobs import meters, recovery, tables, upkeep
-from service.kit.jobs.job import Schedule
-from service.kit.jobs.runner import Runner
-from service.kit.jobs.worker import Worker
+from service.kit.jobs.job import Schedule, Worker
+from service.kit.jobs.pgqueuer import NAMES, Statements, make_queries
+from service.kit.jobs.queue import meters
+from service.kit.jobs.runner import Floor, Runner
+from service.kit.jobs.upkeep import Upkeep
 from service.kit.server import Watchdog
 
 log = structlog.get_logger()
 
 
 class LostError(Exception):
-    """The queue cannot be read any more. The supervisor starts a new process; nothing of the jobs is lost."""
+    """The queue cannot be read any more. The supervisor starts a new process; no job is lost."""
 
 
 class Consumer:
@@ -36,69 +37,60 @@ class Consumer:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.options = worker.options
-        self.settings = worker.settings
-        self.tasks: dict[int, asyncio.Task[object]] = {}
+        self.floor = Floor()
         self.lost = False
 
     async def run(self, identity: UUID, *, died: bool) -> None:
-        """Run jobs until SIGTERM. `identity` is that of all processes of one supervisor; `died`, whether the last did.
+        """Run jobs until SIGTERM. All processes of one supervisor share `identity`; `died` tells whether the last did.
 
         Raises `LostError`, and what asyncpg raises when PostgreSQL is away.
         """
+        meters().show(self.worker.jobs)
         connection = await self.connect()
         try:
+            queries = make_queries(connection)
+            upkeep = Upkeep(queries.driver, identity, self.worker)
             async with AsyncExitStack() as stack:
-                stack.enter_context(Watchdog(asyncio.get_running_loop(), self.settings.watchdog))
-                await self.take_over(connection, identity, died)
+                stack.enter_context(Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog))
+                await (upkeep.recover(own=True) if died else upkeep.give_back())
                 for resource in self.worker.resources:
                     await stack.enter_async_context(resource)
-                await self.work(connection, identity)
+                self.heed(queue := self.make_queue(queries, identity), connection)
+                await self.consume(queue, upkeep)
             if self.lost:
                 raise LostError("The connection to PostgreSQL was lost.")
-            if left := await recovery.give_back(connection, identity):
-                log.warning("jobs went back to the queue", ids=left)
+            await upkeep.give_back()
         finally:
             with suppress(Exception):
-                await connection.close(timeout=self.settings.database.connect_timeout)
+                await connection.close(timeout=self.worker.settings.database.connect_timeout)
 
     async def connect(self) -> asyncpg.Connection:
         """Open the connection of the queue, past a pooler: notifications come to a session."""
-        options = postgres.bypass_pooler(self.settings.database)
+        options = bypass_pooler(self.worker.settings.database)
         return await asyncpg.connect(
             options.url.get_secret_value(),
             timeout=options.connect_timeout,
             command_timeout=options.command_timeout,
-            server_settings={**connections.time_limits(options), "application_name": "service worker"},
+            server_settings={**time_limits(options), "application_name": "service worker"},
         )
 
-    async def take_over(self, connection: asyncpg.Connection, identity: UUID, died: bool) -> None:
-        """Return what the last process of this supervisor left unfinished to the queue, at once."""
-        if died:
-            attempts = {name: job.attempts or self.options.attempts for name, job in self.worker.jobs.items()}
-            found = await recovery.count_deaths(connection, identity, attempts)
-        else:
-            found = await recovery.give_back(connection, identity)
-        if found:
-            log.warning("jobs of the last process run again", count=len(found), ids=found[:20])
-
-    async def work(self, connection: asyncpg.Connection, identity: UUID) -> None:
-        """Let PgQueuer run the jobs."""
-        queries = tables.make_queries(connection)
-        queue = PgQueuer(queries.driver, tables.NAMES.channel, queries=queries)
+    def make_queue(self, queries: Statements, identity: UUID) -> PgQueuer:
+        queue = PgQueuer(queries.driver, NAMES.channel, queries=queries)
         queue.qm.queue_manager_id = QueueManagerId(identity)
         for name, job in self.worker.jobs.items():
-            runner = Runner(job, self.options, self.worker.dependencies, queries.driver, self.tasks)
-            queue.qm.register_executor(name, runner)
+            queue.qm.register_executor(name, Runner(job, self.worker, queries.driver, self.floor))
         for schedule in self.worker.schedules:
-            queue.schedule(schedule.job.name, schedule.cron)(make_starter(schedule, queries))
-        self.heed(queue, connection)
-        keep = upkeep.keep(queries.driver, self.worker.jobs.keys(), self.options.keep_days)
-        beside = [asyncio.create_task(metrics.sample()), asyncio.create_task(keep)]
+            queue.schedule(schedule.job.name, schedule.cron)(partial(start, schedule, queries))
+        return queue
+
+    async def consume(self, queue: PgQueuer, upkeep: Upkeep) -> None:
+        """Let PgQueuer run the jobs."""
         log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency)
+        beside = [asyncio.create_task(metrics.sample()), asyncio.create_task(upkeep.run())]
         try:
             await (queue.run if self.worker.schedules else queue.qm.run)(
                 dequeue_timeout=timedelta(seconds=self.options.poll_interval),
-                batch_size=self.options.batch,
+                batch_size=self.options.concurrency // 2,  # PgQueuer takes no more at once
                 max_concurrent_tasks=self.options.concurrency,
                 shutdown_on_listener_failure=True,
                 heartbeat_timeout=timedelta(seconds=self.options.heartbeat),
@@ -110,36 +102,25 @@ class Consumer:
             await asyncio.gather(*beside, return_exceptions=True)
 
     def heed(self, queue: PgQueuer, connection: asyncpg.Connection) -> None:
-        """Stop at SIGTERM, and at the loss of the connection, without which no job can be told to be done."""
+        """Stop at SIGTERM, and at the loss of the connection, without which no outcome can be noted."""
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
             if not queue.shutdown.is_set():
-                log.info("worker stops", jobs=len(self.tasks), seconds=self.options.drain_timeout)
+                log.info("worker stops", jobs=len(self.floor.tasks), seconds=self.options.drain_timeout)
                 queue.shutdown.set()
-                loop.call_later(self.options.drain_timeout, self.cut, "drain deadline passed")
+                loop.call_later(self.options.drain_timeout, self.floor.cut, "drain deadline passed")
 
         def lose(_: object) -> None:
             self.lost = True
             queue.shutdown.set()
-            self.cut("connection lost")
+            self.floor.cut("connection lost")
 
         loop.add_signal_handler(signal.SIGTERM, stop)
         connection.add_termination_listener(lose)
 
-    def cut(self, why: str) -> None:
-        """Cancel the runs under way: their jobs stay in the queue."""
-        if self.tasks:
-            log.warning(why, jobs=[task.get_name() for task in self.tasks.values()])
-        for task in self.tasks.values():
-            task.cancel()
 
-
-def make_starter(schedule: Schedule, queries: Queries) -> Callable[[models.Schedule], Awaitable[None]]:
-    """Return what PgQueuer calls when it is time: the job is enqueued, so that it is as durable as any other."""
-
-    async def start(_: models.Schedule) -> None:
-        await queries.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
-        meters.meters().enqueued.labels(schedule.job.name).inc()
-
-    return start
+async def start(schedule: Schedule, queries: Statements, _: models.Schedule) -> None:
+    """Enqueue a job when it is time: it is as durable as any other."""
+    await queries.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
+    meters().enqueued.labels(schedule.job.name).inc()

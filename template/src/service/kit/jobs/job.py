@@ -1,35 +1,45 @@
 # kit: updated by the template; extend it from app.py
-"""What a slice declares: its jobs, each with its handler and its bounds, and which of them begin by the clock."""
+"""What slices and app.py declare: jobs with their handlers, schedules, and the worker that runs them within JOBS_*."""
 
+import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
 import msgspec
+from pydantic import BaseModel, Field, model_validator
+
+from service.kit.db import DatabaseOptions
+from service.kit.edge import Lifetime, Seconds
+from service.kit.server import KitSettings
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
+type Handler = Callable[..., Awaitable[None]]
+
 
 class Hold(Exception):
-    """Raised by a handler: trying again would not help. The job is held at once, with this message."""
+    """Raised by a handler when a retry would not help: the job is held at once, with this message."""
 
 
 @dataclass(frozen=True)
 class Job[Argument: msgspec.Struct]:
-    """A kind of work.
+    """A kind of work. Its name is stored with each queued job: a new name is a new kind.
 
-    `handler` is an async function. Its first parameter takes the argument; every other one is handed over by its name:
-    `job_id`, `attempt` (1 at the first run), and the dependencies that app.py gives to the worker. It may run more than
-    once, even after it succeeded: see `once`.
+    `handler` is an async function. Its first parameter is the argument; the others are filled in by type from what
+    app.py provides, and by name: `job_id`, `attempt` (1 at the first run). It may run more than once, even after it
+    succeeded: see `begin_once`.
 
-    A run that raises, or takes more than `timeout` seconds, is tried again after a growing pause, `attempts` times in
-    all; then the job is held. No more than `concurrency` run at once over all workers; 0 is no bound. What is None here
-    is JOBS_ATTEMPTS or JOBS_TIMEOUT. The name is stored with each job: a new name is a new job.
+    A run that raises, or takes more than `timeout` seconds, is retried after a growing pause, up to `attempts` runs in
+    all; then the job is held. At most `concurrency` run at once over all workers; 0 is no bound. What is None here is
+    JOBS_ATTEMPTS or JOBS_TIMEOUT.
     """
 
     name: str
     argument: type[Argument]
-    handler: Callable[..., Awaitable[None]]
+    handler: Handler
     attempts: int | None = None
     concurrency: int = 0
     timeout: float | None = None
@@ -46,9 +56,95 @@ class Job[Argument: msgspec.Struct]:
 class Schedule[Argument: msgspec.Struct]:
     """A job that is enqueued by the clock, once for all workers: `cron` has five fields, in UTC.
 
-    Times that pass while no worker runs are caught up on by one run, not by one for each.
+    If no worker runs at several of its times, one run catches up on them all.
     """
 
     cron: str
     job: Job[Argument]
     argument: Argument
+
+
+class JobOptions(BaseModel, frozen=True):
+    """JOBS_*: how many jobs one worker runs, how often they are tried, and how the worker stops."""
+
+    concurrency: Annotated[int, Field(ge=2, le=500, description="jobs that one worker runs at once")] = 10
+    pool_size: Annotated[
+        int | None, Field(ge=1, le=500, description="connections for the jobs of one worker; default: one per job")
+    ] = None
+    attempts: Annotated[int, Field(ge=1, le=100, description="runs of a job that keeps failing before it is held")] = 5
+    backoff: Annotated[Lifetime, Field(description="seconds before the first retry, doubled for each further one")] = 2
+    max_backoff: Annotated[Lifetime, Field(description="longest pause before a retry, in seconds")] = 300
+    timeout: Annotated[Lifetime, Field(description="seconds that one run of a job may take")] = 300
+    heartbeat: Annotated[
+        float, Field(ge=1, le=3600, description="seconds without a heartbeat after which others take a worker's jobs")
+    ] = 30
+    poll_interval: Annotated[Seconds, Field(description="seconds between checks of an empty queue")] = 0.5
+    keep_days: Annotated[int, Field(ge=1, le=3650, description="days that records of finished jobs are kept")] = 7
+    drain_timeout: Annotated[Seconds, Field(description="seconds to finish jobs, then they are requeued")] = 12
+    kill_timeout: Annotated[Seconds, Field(description="seconds to finish and close, then the worker is killed")] = 15
+
+    @model_validator(mode="after")
+    def check(self) -> Self:
+        if self.drain_timeout >= self.kill_timeout:
+            ends = f"JOBS_DRAIN_TIMEOUT ({self.drain_timeout:g}) < JOBS_KILL_TIMEOUT ({self.kill_timeout:g})"
+            raise ValueError(f"each deadline must be shorter than the next: {ends}")
+        return self
+
+    @property
+    def connections_beside(self) -> int:
+        """How many connections a worker opens: those of its jobs, and one for the queue."""
+        return (self.pool_size or self.concurrency) + 1
+
+    def share(self, database: DatabaseOptions) -> DatabaseOptions:
+        """Return the options of the pool that the jobs of one worker share."""
+        return database.model_copy(update={"pool_size": self.pool_size or self.concurrency})
+
+
+class Worker:
+    """The jobs and schedules of the service, and what their handlers need.
+
+    `provide` holds what handlers may ask for by type. `resources` are opened in order before the first job and closed
+    in reverse after the last. Raises `TypeError` for a handler that asks for something else, and `ValueError` for a
+    name that two jobs have.
+    """
+
+    def __init__(
+        self,
+        declared: Sequence[Job[Any] | Schedule[Any]],
+        options: JobOptions,
+        settings: KitSettings,
+        *,
+        provide: Sequence[object] = (),
+        resources: Sequence[AbstractAsyncContextManager[object]] = (),
+    ) -> None:
+        self.schedules = [item for item in declared if isinstance(item, Schedule)]
+        self.jobs: dict[str, Job[Any]] = {}
+        for job in (item.job if isinstance(item, Schedule) else item for item in declared):
+            if self.jobs.setdefault(job.name, job) is not job:
+                raise ValueError(f"two jobs are called {job.name}; name one of them differently")
+        self.handlers = {name: bind(job, provide) for name, job in self.jobs.items()}
+        self.options = options
+        self.settings = settings
+        self.resources = resources
+
+
+def bind(job: Job[Any], provide: Sequence[object]) -> Handler:
+    """Return the handler of a job with all filled in but the argument, `job_id` and `attempt`, which are passed on."""
+    if not inspect.iscoroutinefunction(job.handler):
+        raise TypeError(f"the handler of {job.name} must be an async function; `offload` runs what blocks")
+    _, *parameters = inspect.signature(job.handler, eval_str=True).parameters.values()
+    wanted = {parameter.name: parameter.annotation for parameter in parameters}
+    named = wanted.keys() & {"job_id", "attempt"}
+    filled: dict[str, object] = {}
+    for name in wanted.keys() - named:
+        found = [value for value in provide if isinstance(wanted[name], type) and isinstance(value, wanted[name])]
+        if len(found) != 1:
+            offered = ", ".join(sorted(type(value).__name__ for value in provide)) or "nothing"
+            asked = f"{name}: {inspect.formatannotation(wanted[name])}"
+            raise TypeError(f"the handler of {job.name} asks for {asked}; provided are {offered}, job_id and attempt")
+        filled |= {name: found[0]}
+
+    def handle(argument: msgspec.Struct, **values: int) -> Awaitable[None]:
+        return job.handler(argument, **filled, **{name: values[name] for name in named})
+
+    return handle

@@ -1,17 +1,18 @@
 # kit: updated by the template; extend it from app.py
-"""Putting jobs into the queue, in the transaction of whoever does; and doing a job's work just once.
+"""The queue as handlers see it: adding jobs in their transaction, doing a job's work once, and what is counted.
 
-What serves requests imports no PgQueuer, which would cost each process 0.13 s at its start: these statements are ours.
+Importing PgQueuer would cost each process that serves requests 0.13 s at its start: these statements are ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import cache
 
-import msgspec
+from msgspec import Struct, json
+from prometheus_client import Counter, Gauge, Histogram
 
 from service.kit.db import Connection, Query
-from service.kit.edge import request_id
-from service.kit.jobs import meters
+from service.kit.edge import metrics, request_id
 from service.kit.jobs.job import Job
 
 REQUEST_ID = "request_id"
@@ -21,7 +22,7 @@ put = Query(
     """
     with queued as (
         insert into kit.pgqueuer (priority, entrypoint, payload, execute_after, headers, status)
-        select 0, $1, payload, now() + $3::interval, $4::jsonb, 'queued'
+        select 0, $1, payload, now() + $3::interval, jsonb_build_object('request_id', $4::text), 'queued'
           from unnest($2::bytea[]) with ordinality as given (payload, place)
          order by place
         returning id, entrypoint, priority
@@ -32,14 +33,15 @@ put = Query(
     select id from queued order by id
     """,
     int,
+    params=tuple[str, list[bytes], timedelta, str],
 )
 
-note_done = Query("insert into kit.jobs_done (job_id) values ($1) on conflict do nothing returning job_id", int)
+note_done = Query(
+    "insert into kit.jobs_done (job_id) values ($1) on conflict do nothing returning job_id", int, params=tuple[int]
+)
 
 
-async def enqueue[Argument: msgspec.Struct](
-    connection: Connection, job: Job[Argument], argument: Argument, *, delay: float = 0
-) -> int:
+async def enqueue[A: Struct](connection: Connection, job: Job[A], argument: A, *, delay: float = 0) -> int:
     """Add a job to the queue, to run in `delay` seconds at the earliest, and return its id.
 
     It belongs to the transaction of the connection: it runs when that commits, and is gone when it does not.
@@ -48,26 +50,57 @@ async def enqueue[Argument: msgspec.Struct](
     return identity
 
 
-async def enqueue_all[Argument: msgspec.Struct](
-    connection: Connection, job: Job[Argument], arguments: Sequence[Argument], *, delay: float = 0
+async def enqueue_all[A: Struct](
+    connection: Connection, job: Job[A], arguments: Sequence[A], *, delay: float = 0
 ) -> list[int]:
     """Add one job for each argument by a single statement, and return their ids in the same order."""
     if strays := {type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)}:
         raise TypeError(f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}")
-    payloads = [msgspec.json.encode(argument) for argument in arguments]
-    headers = msgspec.json.encode({REQUEST_ID: request_id()}).decode()
-    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
-    meters.meters().enqueued.labels(job.name).inc(len(payloads))
+    payloads = [json.encode(argument) for argument in arguments]
+    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), request_id())
+    meters().enqueued.labels(job.name).inc(len(payloads))
     return identities
 
 
-async def once(connection: Connection, job_id: int) -> bool:
+async def begin_once(connection: Connection, job_id: int) -> bool:
     """Return whether the work of a job is still to be done, and note in this transaction that it is done.
 
     The note is committed with the work, or neither is. A second run that comes meanwhile waits here, and gets False
-    when the first has committed. Effects outside of this database are not undone with it: hand on the job's id there,
+    when the first has committed. Effects outside of this database are not rolled back with it: pass the job's id along
     as an idempotency key.
     """
     if connection.transaction is None:
-        raise RuntimeError("call once() in the transaction that does the work: async with db.transaction() as …")
+        raise RuntimeError("call begin_once() in the transaction that does the work: async with db.transaction() as …")
     return await connection.find(note_done, job_id) is not None
+
+
+class Meters:
+    """The metrics of this process. `job` is the name of a declared job."""
+
+    def __init__(self) -> None:
+        metrics.meters()  # it sets how values are shared
+        buckets = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
+        self.enqueued = Counter("jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["job"])
+        self.runs = Counter("job_runs_total", "Runs that ended.", ["job", "outcome"])
+        self.running = Gauge("jobs_running", "Jobs that run.", ["job"], multiprocess_mode="livesum")
+        self.wait = Histogram("job_wait_seconds", "From when a job was due until it ran.", ["job"], buckets=buckets)
+        self.run = Histogram("job_run_seconds", "Duration of a run.", ["job"], buckets=buckets)
+        self.queue = Gauge(
+            "jobs_in_queue", "Jobs by status, up to 15 s old.", ["job", "status"], multiprocess_mode="livesum"
+        )
+
+    def show(self, names: Iterable[str]) -> None:
+        """Show zero for what has not happened yet: an alert cannot watch what is not there."""
+        for name in names:
+            for metric in (self.enqueued, self.running, self.wait, self.run):
+                metric.labels(name)
+            for outcome in ("succeeded", "retried", "held", "cut"):
+                self.runs.labels(name, outcome)
+            for status in ("queued", "picked", "failed"):
+                self.queue.labels(name, status)
+
+
+@cache
+def meters() -> Meters:
+    """Return the metrics of this process, made at the first call."""
+    return Meters()

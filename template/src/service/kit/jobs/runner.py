@@ -1,11 +1,13 @@
 # kit: updated by the template; extend it from app.py
-"""One kind of job in the worker: its argument is read, its handler called within its time, and its end told."""
+"""Running one job: its argument is decoded, its handler called within its time, and its outcome decided and logged."""
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import msgspec
 import structlog
 from pgqueuer import DatabaseRetryEntrypointExecutor, RetryRequested
@@ -14,61 +16,86 @@ from pgqueuer.domain import models
 from pgqueuer.ports.driver import Driver
 
 from service.kit.edge import context
-from service.kit.jobs import meters, recovery
-from service.kit.jobs.job import Hold, Job
-from service.kit.jobs.options import JobOptions
-from service.kit.jobs.queue import REQUEST_ID
-from service.kit.jobs.recovery import DIED, WorkerDied
-from service.kit.jobs.worker import find_parameters
+from service.kit.jobs import upkeep
+from service.kit.jobs.job import Hold, Job, Worker
+from service.kit.jobs.queue import REQUEST_ID, meters
 
 log = structlog.get_logger()
 
 
 class Cut(BaseException):
-    """A run was cut short by the worker. PgQueuer deletes a job that is cancelled, but lets this one be.
+    """The worker cut a run short. PgQueuer deletes a job that is cancelled, but leaves one that raises this alone.
 
-    No exception of a handler's own can be this one, and none of its `except Exception` can swallow it.
+    No handler raises it, and no `except Exception` in a handler swallows it.
     """
+
+
+class Floor:
+    """Where jobs run: side by side, or one that has the floor to itself. `tasks` holds them by their ids."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[int, asyncio.Task[object]] = {}
+        self.running = 0
+        self.turn = asyncio.Lock()  # in order of arrival; kept by whoever runs alone
+        self.empty = asyncio.Event()
+        self.empty.set()
+
+    @asynccontextmanager
+    async def enter(self, *, alone: bool) -> AsyncGenerator[None]:
+        async with self.turn:
+            if alone:
+                await self.empty.wait()
+                yield
+                return
+            self.running += 1
+            self.empty.clear()
+        try:
+            yield
+        finally:
+            self.running -= 1
+            if not self.running:
+                self.empty.set()
+
+    def cut(self, why: str) -> None:
+        """Cancel all jobs: they stay in the queue."""
+        if self.tasks:
+            log.warning(why, jobs=[task.get_name() for task in self.tasks.values()])
+        for task in self.tasks.values():
+            task.cancel()
 
 
 class Runner(DatabaseRetryEntrypointExecutor):
-    """Runs one kind of job for PgQueuer, which retries what raises and holds what has raised too often.
+    """Runs one kind of job for PgQueuer, which retries what raises and holds what has raised too often."""
 
-    `driver` is PgQueuer's way to the queue. `tasks` are the runs under way of all runners, by the id of their job.
-    """
-
-    def __init__(
-        self,
-        job: Job,
-        options: JobOptions,
-        dependencies: Mapping[str, object],
-        driver: Driver,
-        tasks: dict[int, asyncio.Task[object]],
-    ) -> None:
-        self.attempts = job.attempts or options.attempts
+    def __init__(self, job: Job, worker: Worker, driver: Driver, floor: Floor) -> None:
+        self.attempts = job.attempts or worker.options.attempts
         super().__init__(
             EntrypointExecutorParameters(job.concurrency, self.call, on_failure="hold"),
             max_attempts=self.attempts - 1,
-            initial_delay=timedelta(seconds=options.backoff),
-            max_delay=timedelta(seconds=options.max_backoff),
+            initial_delay=timedelta(seconds=worker.options.backoff),
+            max_delay=timedelta(seconds=worker.options.max_backoff),
         )
         self.job = job
-        self.timeout = job.timeout or options.timeout
-        self.wanted = find_parameters(job, dependencies)
-        self.dependencies = dependencies
+        self.handler = worker.handlers[job.name]
+        self.timeout = job.timeout or worker.options.timeout
         self.driver = driver
-        self.heartbeat = options.heartbeat
-        self.tasks = tasks
+        self.floor = floor
 
     async def execute(self, job: models.Job, context: models.Context) -> None:
-        """Run a job, and say how it ended."""
+        """Run a job, and tell how it ended."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
-        self.prepare(job, task)
-        self.tasks[job.id] = task
+        task.set_name(f"{self.job.name} {job.id}")
+        structlog.contextvars.bind_contextvars(job=self.job.name, job_id=job.id)
+        self.floor.tasks[job.id] = task
+        alone = upkeep.is_suspect(job)
         began, outcome = time.monotonic(), "cut"
         try:
-            await super().execute(job, context)
+            async with self.floor.enter(alone=alone):
+                began = time.monotonic()
+                if alone:
+                    await self.driver.execute(upkeep.RUN_ALONE, job.id)
+                await super().execute(job, context)
             outcome = "succeeded"
         except asyncio.CancelledError:
             raise Cut from None
@@ -83,45 +110,51 @@ class Runner(DatabaseRetryEntrypointExecutor):
             outcome = "held"
             raise
         finally:
-            del self.tasks[job.id]
+            del self.floor.tasks[job.id]
             self.tell(outcome, time.monotonic() - began)
-
-    def prepare(self, job: models.Job, task: asyncio.Task[object]) -> None:
-        """Let the log, the watchdog and the database know whose work this is and how long it may take."""
-        task.set_name(f"{self.job.name} {job.id}")
-        structlog.contextvars.bind_contextvars(job=self.job.name, job_id=job.id)
-        context.begin(str((job.headers or {}).get(REQUEST_ID, "")), self.timeout)
-        waited = datetime.now(UTC) - max(job.created, job.execute_after)
-        meters.meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
+            if alone and outcome in ("retried", "held"):
+                await self.driver.execute(upkeep.SURVIVED, job.id)
 
     async def call(self, job: models.Job) -> None:
         """Call the handler within its time."""
-        argument = self.read(job.payload or b"")
-        if job.attempts + await recovery.count_lost(self.driver, job, self.heartbeat) >= self.attempts:
-            raise WorkerDied(DIED)
-        values = {"job_id": job.id, "attempt": job.attempts + 1} | dict(self.dependencies)
+        waited = datetime.now(UTC) - max(job.created, job.execute_after)
+        meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
+        context.begin(str((job.headers or {}).get(REQUEST_ID, "")), self.timeout)
+        argument = self.decode(job.payload or b"")
         try:
             async with asyncio.timeout(self.timeout) as limit:
-                with meters.meters().running.labels(self.job.name).track_inprogress():
-                    await self.job.handler(argument, **{name: values[name] for name in self.wanted})
+                with meters().running.labels(self.job.name).track_inprogress():
+                    await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
         except TimeoutError as error:
             if limit.expired():
                 raise TimeoutError(f"It took longer than {self.timeout:g} s, the timeout of this job.") from error
             raise
         except asyncio.CancelledError as error:
-            if not self.tasks[job.id].cancelling():
+            if not self.floor.tasks[job.id].cancelling():
                 raise RuntimeError("It waited for something that was cancelled.") from error
             raise
+        except Exception as error:
+            hide_rows(error)
+            raise
 
-    def read(self, payload: bytes) -> msgspec.Struct:
-        """Return the argument. What cannot be read today cannot be read at the next attempt either."""
+    def decode(self, payload: bytes) -> msgspec.Struct:
+        """Return the argument. What cannot be read now cannot be read at the next attempt either."""
         try:
             return msgspec.json.decode(payload, type=self.job.argument)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
 
     def tell(self, outcome: str, seconds: float) -> None:
-        """Count a run, and log it."""
-        meters.meters().runs.labels(self.job.name, outcome).inc()
-        meters.meters().run.labels(self.job.name).observe(seconds)
+        meters().runs.labels(self.job.name, outcome).inc()
+        meters().run.labels(self.job.name).observe(seconds)
         (log.error if outcome == "held" else log.info)("job run", outcome=outcome, seconds=round(seconds, 4))
+
+
+def hide_rows(error: BaseException | None) -> None:
+    """Drop the rows that PostgreSQL quotes in errors, which are stored and logged: they may hold personal data."""
+    while error is not None:
+        if isinstance(error, asyncpg.PostgresError):
+            vars(error)["detail"] = None
+        for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+            hide_rows(inner)
+        error = error.__cause__ or error.__context__

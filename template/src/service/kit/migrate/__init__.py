@@ -1,7 +1,17 @@
 # kit: updated by the template; extend it from app.py
-"""Migrations."""
+"""Migrations: the SQL files of the service and of the kit, applied in order. May import db and edge."""
 
-from service.kit.migrate.files import MigrationError, begin_linting, read_files
+from service.kit.migrate.commands import apply_migrations
+from service.kit.migrate.files import STANDALONE, MigrationError, begin_linting, read_files
 from service.kit.migrate.migrate import MigrationOptions, apply_pending, find_pending
 
-__all__ = ["MigrationError", "MigrationOptions", "apply_pending", "begin_linting", "find_pending", "read_files"]
+__all__ = [
+    "STANDALONE",
+    "MigrationError",
+    "MigrationOptions",
+    "apply_migrations",
+    "apply_pending",
+    "begin_linting",
+    "find_pending",
+    "read_files",
+]

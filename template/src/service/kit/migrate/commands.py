@@ -1,55 +1,55 @@
 # kit: updated by the template; extend it from app.py
-"""`service migrate`: bring the schema up to date, tell where it stands, or begin a new file."""
+"""`service migrate`: apply migrations, show which are, begin a new file, or rebuild the database of development."""
 
 import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import asyncpg
 import click
 
 from service.kit.migrate import files, migrate
-from service.kit.server import environment
+from service.kit.migrate.files import MigrationError
 
 if TYPE_CHECKING:
-    from service.kit.server import Environment
+    from service.kit.server import KitSettings
     from service.kit.server.cli import Wiring
 
 
 @click.group(name="migrate", invoke_without_command=True)
-@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a migration is pending.")
-@click.option("--list", "show", is_flag=True, help="Change nothing; show every migration, and when it was applied.")
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 unless exactly these files are applied.")
+@click.option("--list", "show", is_flag=True, help="Change nothing; show every migration and when it was applied.")
 @click.pass_context
 def migrate_schema(context: click.Context, check: bool, show: bool) -> None:
     """Apply the pending migrations.
 
     The files of migrations/ are applied in order, each in a transaction. Any number of processes may do this at once:
-    one applies them, the others wait for it. A file that was edited after it was applied is refused.
-
-    `new` begins a file.
+    one applies them, the others wait. A file that was edited, renamed or deleted after it was applied is refused, and
+    so is a new file with a lower number.
     """
     if context.invoked_subcommand:
         return
-    settings = environment.read(environment.narrow(context.obj.settings))
-    if check or show:
-        tell_states(settings, check, show)
-    else:
-        asyncio.run(apply_migrations(settings))
+    with context.obj.open_settings() as settings:
+        if check or show:
+            show_state(settings, check, show)
+        else:
+            asyncio.run(apply_migrations(settings))
 
 
-async def apply_migrations(settings: "Environment") -> None:
-    """Apply the pending migrations, and say so."""
+async def apply_migrations(settings: "KitSettings") -> None:
+    """Apply the pending migrations, and print each."""
     async for migration, seconds in migrate.apply_pending(settings.database, settings.migrations):
         click.echo(f"Applied {migration.name} in {seconds * 1000:.0f} ms")
 
 
-def tell_states(settings: "Environment", check: bool, show: bool) -> None:
-    """Print the pending files, or all of them. Exit with 1 when some are pending, if that is what is checked."""
-    states = asyncio.run(migrate.list_states(settings.database, settings.migrations))
-    for migration, applied_at in states:
-        if show or not applied_at:
-            click.echo(f"{migration.name:40} {f'{applied_at:%Y-%m-%d %H:%M:%S %Z}' if applied_at else 'pending'}")
-    if check and any(applied_at is None for _, applied_at in states):
+def show_state(settings: "KitSettings", check: bool, show: bool) -> None:
+    state = asyncio.run(migrate.read_state(settings.database, settings.migrations))
+    for migration, applied_at in state:
+        when = f"{applied_at:%Y-%m-%d %H:%M:%S %Z}" if applied_at else "pending"
+        if show or migration.missing or not applied_at:
+            click.echo(f"{migration.name:40} {when}{', but there is no such file' if migration.missing else ''}")
+    if check and any(migration.missing or not applied_at for migration, applied_at in state):
         raise SystemExit(1)
 
 
@@ -65,3 +65,22 @@ def new(wiring: "Wiring", name: tuple[str, ...]) -> None:
     default = wiring.settings.model_fields["migrations"].default
     for path in files.write_draft(Path(os.environ.get("MIGRATIONS_FOLDER", default.folder)), " ".join(name)):
         click.echo(path)
+
+
+@migrate_schema.command()
+@click.option("--force", is_flag=True, help="Do it to the database of DATABASE_URL.")
+@click.pass_obj
+def redo(wiring: "Wiring", force: bool) -> None:
+    """Drop everything in the development database and migrate anew.
+
+    For a migration that is still being written and has been applied already. All rows are lost; `service dev` adds
+    sample rows when it starts again.
+    """
+    if "DATABASE_URL" in os.environ and not force:
+        raise MigrationError("DATABASE_URL is set, and `redo` deletes all rows there. Unset it, or say --force.")
+    with wiring.open_settings() as settings:
+        try:
+            asyncio.run(migrate.drop_everything(settings.database, settings.migrations))
+        except asyncpg.PostgresError as error:
+            raise MigrationError(f"The database cannot be emptied: {error}.") from None
+        asyncio.run(apply_migrations(settings))

@@ -34,7 +34,7 @@ KIT = Path(__file__).parent / "tables"
 """The files of the kit's own tables. They come with an update, and are never edited."""
 
 LINTED_FROM = "linted-from"
-"""The file that says from which number on the suite lints. Without it, as in a service from before, it does not."""
+"""The file that says from which number on the suite lints. Without it, it does not."""
 
 
 class MigrationError(CommandError):
@@ -43,25 +43,24 @@ class MigrationError(CommandError):
 
 @dataclass(frozen=True)
 class Migration:
-    """One file."""
+    """One file; `missing` if it was applied and is not here, as after a rollback to an older release."""
 
     number: int
     name: str
     sql: str
+    missing: bool = False
 
     @property
     def checksum(self) -> str:
-        """What the file contained, whatever the line endings of the checkout."""
+        """Of the text, whatever the line endings of the checkout."""
         return sha256(self.sql.encode()).hexdigest()
 
     @property
     def is_kits(self) -> bool:
-        """Whether it makes a table of the kit."""
         return self.number < 0
 
     @property
     def standalone(self) -> bool:
-        """Whether it is run outside a transaction."""
         return self.sql.partition("\n")[0] == STANDALONE
 
     @property
@@ -69,27 +68,42 @@ class Migration:
         """The file without its comments."""
         return COMMENT.sub(" ", self.sql).strip()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is empty, or only begun."""
+        return not self.sql.strip() or (not self.code and (DRAFT in self.sql or self.standalone))
+
 
 def read_files(folder: Path) -> list[Migration]:
-    """Return the migrations of a folder in order, or raise `MigrationError` for a misnamed or doubled one."""
+    """Return the migrations of a folder in order. Raises `MigrationError` for a file that cannot be one."""
     if not folder.is_dir():
         raise MigrationError(f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER")
     migrations: dict[int, Migration] = {}
-    for path in sorted(folder.glob("*.sql")):
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql"):
         matched = FILE_NAME.fullmatch(path.name)
         if not matched:
             raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
         number = int(matched["number"])
         if number in migrations:
             raise MigrationError(f"{path.name} and {migrations[number].name} share a number; renumber the newer")
-        migrations[number] = Migration(number, path.name, path.read_text("utf-8"))
+        migrations[number] = Migration(number, path.name, read_text(path))
     return list(migrations.values())
+
+
+def read_text(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise MigrationError(f"{path.name} is not UTF-8, as byte {error.start} shows. Save it as UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise MigrationError(f"{path.name} begins with a byte order mark. Save it as UTF-8 without one.")
+    return text
 
 
 def read_all(folder: Path) -> list[Migration]:
     """Return the kit's own migrations, and then those of a folder. Raises `MigrationError`.
 
-    The kit counts downwards from -1, so that its files and the team's are remembered in one table and never meet.
+    The kit counts down from -1, so that its files and the team's share one table without colliding.
     """
     kits = [replace(file, number=-file.number, name=f"kit/{file.name}") for file in read_files(KIT)]
     return [*kits, *read_files(folder)]

@@ -15,16 +15,17 @@ from typing import Annotated
 import asyncpg
 from pydantic import BaseModel, Field
 
-from service.kit.db import DatabaseOptions, postgres
+from service.kit.db import DatabaseOptions, bypass_pooler, connect
 from service.kit.edge import Seconds
-from service.kit.migrate import runner, standalone
-from service.kit.migrate.files import DRAFT, Migration, MigrationError, read_all
+from service.kit.migrate import standalone
+from service.kit.migrate.apply import apply
+from service.kit.migrate.files import Migration, MigrationError, read_all
 
 ADVISORY_LOCK = 0x6D696772617465
 """Any number that nothing else in the database uses: "migrate" in ASCII."""
 
 TABLE = """
-create table if not exists schema_migrations (
+create table schema_migrations (
     number integer primary key,
     name text not null,
     checksum text not null,
@@ -32,64 +33,115 @@ create table if not exists schema_migrations (
 )
 """
 
+SCHEMAS = "select quote_ident(nspname) from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"
+
 
 class MigrationOptions(BaseModel, frozen=True):
     """MIGRATIONS_*: where the files are, and how patiently they are applied."""
 
-    folder: Annotated[Path, Field(description="the folder of the SQL files, from the working directory")] = Path(
+    folder: Annotated[Path, Field(description="folder of the SQL files, relative to the working directory")] = Path(
         "migrations"
     )
-    lock_timeout: Annotated[Seconds, Field(description="seconds to wait for a table's lock at each try")] = 1
-    lock_tries: Annotated[int, Field(ge=1, le=1000, description="tries to get a table's lock")] = 20
+    lock_timeout: Annotated[Seconds, Field(description="seconds to wait for a table lock at each try")] = 1
+    lock_tries: Annotated[int, Field(ge=1, le=1000, description="tries to get a table lock")] = 20
     wait: Annotated[Seconds, Field(description="seconds to wait for another process that migrates")] = 300
 
 
-async def list_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
-    """Return what the database remembers of each applied file, by number: `name`, `checksum` and `applied_at`."""
-    if not await connection.fetchval("select to_regclass('schema_migrations')"):
-        return {}
-    records = await connection.fetch("select number, name, checksum, applied_at from schema_migrations order by number")
-    return {record["number"]: record for record in records}
+type State = list[tuple[Migration, datetime | None]]
+"""Migrations in order, each with the time it was applied or None."""
 
 
-async def match_files(connection: asyncpg.Connection, folder: Path) -> list[tuple[Migration, datetime | None]]:
-    """Return every file with the time it was applied, the kit's first. Raises `MigrationError` for an edited one."""
-    applied = await list_applied(connection)
-    matched = []
-    for migration in await asyncio.to_thread(read_all, folder):
-        known = applied.get(migration.number)
-        if known and known["checksum"] != migration.checksum:
-            raise MigrationError(
-                f"{migration.name} differs from what was applied on {known['applied_at']:%Y-%m-%d %H:%M} as "
-                f"{known['name']}. Restore the file, and put the change into a new one."
-            )
-        matched.append((migration, known["applied_at"] if known else None))
-    return matched
+async def compare(connection: asyncpg.Connection, folder: Path) -> State:
+    """Return the state of the kit's files, those of the folder, and those that only a newer release has.
+
+    Raises `MigrationError`, by name, for a file that contradicts the database.
+    """
+    migrations = await asyncio.to_thread(read_all, folder)
+    applied = await read_applied(connection)
+    latest, last = max(applied, default=0), max((migration.number for migration in migrations), default=0)
+    state: State = []
+    for migration in migrations:
+        if row := applied.pop(migration.number, None):
+            check_applied(migration, row)
+        else:
+            check_pending(migration, latest)
+        state.append((migration, row["applied_at"] if row else None))
+    for number, row in applied.items():
+        if 0 < number < last:
+            raise MigrationError(f"{tell(row)} is not in {folder} any more. Restore it.")
+    newer = [row for number, row in applied.items() if number > last]
+    return [*state, *((Migration(row["number"], row["name"], "", missing=True), row["applied_at"]) for row in newer)]
 
 
-async def list_states(database: DatabaseOptions, options: MigrationOptions) -> list[tuple[Migration, datetime | None]]:
-    """Return every file with the time it was applied, or None while it is pending."""
-    async with postgres.connect(database, "service migrate") as connection:
-        return await match_files(connection, options.folder)
+def tell(row: asyncpg.Record) -> str:
+    return f"{row['name']}, applied on {row['applied_at']:%Y-%m-%d %H:%M},"
+
+
+def check_applied(migration: Migration, row: asyncpg.Record) -> None:
+    if row["name"] != migration.name:
+        raise MigrationError(f"{tell(row)} is now called {migration.name}. Rename it back.")
+    if row["checksum"] != migration.checksum:
+        raise MigrationError(
+            f"{tell(row)} has been edited since. Restore it, and put the change into a new file. "
+            "In development, `service migrate redo` rebuilds the database instead."
+        )
+
+
+def check_pending(migration: Migration, latest: int) -> None:
+    if 0 < migration.number < latest:
+        raise MigrationError(f"{migration.name} is new, but number {latest:04} is applied already. Renumber the file.")
+    if migration.is_empty:
+        raise MigrationError(f"{migration.name} holds no statement yet. Write it, or delete the file.")
+
+
+async def read_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
+    """Return what the database remembers of each applied file, by number."""
+    try:
+        if not await connection.fetchval("select to_regclass('schema_migrations')"):
+            return {}
+        rows = await connection.fetch("select number, name, checksum, applied_at from schema_migrations order by 1")
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"The table schema_migrations cannot be read: {error}.") from None
+    return {row["number"]: row for row in rows}
+
+
+async def read_state(database: DatabaseOptions, options: MigrationOptions) -> State:
+    """Return which migrations are applied. Raises `MigrationError`."""
+    async with connect(database, "service migrate") as connection:
+        return await compare(connection, options.folder)
 
 
 async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> str | None:
     """Return why the schema is not ready for this release, or None when it is."""
-    pending = [migration for migration, applied_at in await list_states(database, options) if applied_at is None]
+    pending = [migration for migration, applied_at in await read_state(database, options) if applied_at is None]
     return f"Migrations are pending, from {pending[0].name} on. Run `service migrate`." if pending else None
 
 
 async def apply_pending(database: DatabaseOptions, options: MigrationOptions) -> AsyncIterator[tuple[Migration, float]]:
     """Apply every pending file, and yield each with the seconds it took."""
-    async with postgres.connect(postgres.bypass_pooler(database), "service migrate") as connection:
+    async with connect(bypass_pooler(database), "service migrate") as connection:
         await wait_for_turn(connection, options)
-        await connection.execute(TABLE)
-        pending = [file for file, applied_at in await match_files(connection, options.folder) if applied_at is None]
-        await check_files(connection, pending)
+        pending = [file for file, applied_at in await compare(connection, options.folder) if applied_at is None]
+        for migration in pending:
+            if migration.standalone:
+                await standalone.check(connection, migration)
+        if pending:
+            await create_table(connection)
         for migration in pending:
             began = time.monotonic()
-            await runner.apply(connection, migration, options.lock_timeout, options.lock_tries)
+            await apply(connection, migration, options.lock_timeout, options.lock_tries)
             yield migration, time.monotonic() - began
+
+
+async def create_table(connection: asyncpg.Connection) -> None:
+    """Create the table of applied files, if need be. `if not exists` would ask for the right to create it anyway."""
+    if await connection.fetchval("select to_regclass('schema_migrations')"):
+        return
+    try:
+        await connection.execute(TABLE)
+    except asyncpg.PostgresError as error:
+        advice = "Let this user create tables in the first schema of its search_path: `grant create on schema …`."
+        raise MigrationError(f"The table schema_migrations cannot be created: {error}. {advice}") from None
 
 
 async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOptions) -> None:
@@ -97,14 +149,15 @@ async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOption
     deadline = time.monotonic() + options.wait
     while not await connection.fetchval("select pg_try_advisory_lock($1)", ADVISORY_LOCK):
         if time.monotonic() > deadline:
-            raise MigrationError(f"Another process has been migrating for {options.wait:g} s. Look what it waits for.")
+            raise MigrationError(f"Another process has been migrating for {options.wait:g} s. See what it waits for.")
         await asyncio.sleep(0.1)
 
 
-async def check_files(connection: asyncpg.Connection, pending: list[Migration]) -> None:
-    """Raise `MigrationError` for what is certain to fail, before anything is applied."""
-    for migration in pending:
-        if not migration.code and (DRAFT in migration.sql or migration.standalone):
-            raise MigrationError(f"{migration.name} holds no statement yet. Write it, or delete the file.")
-        if migration.standalone:
-            await standalone.check(connection, migration)
+async def drop_everything(database: DatabaseOptions, options: MigrationOptions) -> None:
+    """Drop every schema with all that is in it, and create an empty `public`."""
+    async with connect(bypass_pooler(database), "service migrate") as connection:
+        await wait_for_turn(connection, options)
+        async with connection.transaction():
+            for row in await connection.fetch(SCHEMAS):
+                await connection.execute(f"drop schema {row[0]} cascade")
+            await connection.execute("create schema public")

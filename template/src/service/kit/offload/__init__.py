@@ -1,6 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""Work beside the event loop."""
+"""Calls that would block the event loop: in threads, in computing processes, and password hashes on their own.
 
-from service.kit.offload.offload import Offload, OffloadOptions
+`threads.py` bounds and runs calls, `processes.py` keeps the computing processes, `process_main.py` is their program.
+May import `edge` only.
+"""
 
-__all__ = ["Offload", "OffloadOptions"]
+from service.kit.offload.offload import Offload, OffloadOptions, share_cores
+
+__all__ = ["Offload", "OffloadOptions", "share_cores"]

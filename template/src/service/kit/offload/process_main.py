@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""A process that computes for a worker: it takes calls on its standard input and puts their outcomes on its output.
+"""The program of a computing process: it reads calls from its input and writes their outcomes to its output.
 
-It is a program of its own and no fork of the worker, with which it shares no connection, no lock and no memory.
+It is no fork of the worker: they share no connection, lock or memory.
 """
 
 import os
@@ -15,16 +15,15 @@ from importlib import import_module
 from typing import BinaryIO
 
 NICENESS = 10
-"""How far computing stands back for the worker where processors are scarce: a tenth of its share of one."""
+"""Computing gets about a tenth of the worker's share of a busy core."""
 
 
 def main() -> None:
-    """Compute until the worker closes the input, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the worker decides
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     outcomes = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a call prints belongs among the logs
+    os.dup2(2, 1)  # what a call prints belongs in the log
     sys.path[:], modules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the worker
     for module in modules:
         import_module(module)
@@ -36,7 +35,7 @@ def main() -> None:
 
 
 def receive(source: BinaryIO, calls: queue.SimpleQueue[bytes]) -> None:
-    """Take calls in, beside the computing: so the end of the worker ends a long computation too."""
+    """Read calls beside the computing, so that the end of the worker also ends a long computation."""
     try:
         while True:
             calls.put(pickle.load(source))  # noqa: S301 - from the worker
@@ -45,25 +44,18 @@ def receive(source: BinaryIO, calls: queue.SimpleQueue[bytes]) -> None:
 
 
 def run(call: bytes) -> bytes:
-    """Return the outcome of a call, packed: whether it succeeded, its result or its exception, and the traceback."""
+    """Return the outcome of a call, pickled: whether it succeeded, its pickled result or exception, its traceback."""
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker
-        return pack(function(*args, **kwargs))
+        succeeded, value, trace = True, function(*args, **kwargs), ""
     except Exception as error:
-        trace = traceback.format_exc()
-        try:
-            return pickle.dumps((False, pickle.dumps(error), trace))
-        except Exception:
-            return pickle.dumps((False, None, trace))
-
-
-def pack(result: object) -> bytes:
-    """Return a result as the outcome of its call."""
+        succeeded, value, trace = False, error, traceback.format_exc()
     try:
-        packed = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
+        packed = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception as error:
-        raise TypeError(f"the result cannot be sent to another process: {error}") from error
-    return pickle.dumps((True, packed, ""), pickle.HIGHEST_PROTOCOL)
+        unsent = TypeError(f"the result cannot be sent to another process: {error}")
+        succeeded, packed = False, pickle.dumps(unsent) if succeeded else None
+    return pickle.dumps((succeeded, packed, trace), pickle.HIGHEST_PROTOCOL)
 
 
 if __name__ == "__main__":

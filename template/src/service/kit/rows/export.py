@@ -3,17 +3,17 @@
 
 import asyncio
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
-import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 from pydantic import BaseModel, Field
 
-from service.kit.db import Database, Query
-from service.kit.edge import Seconds, Stream, asgi, busy, metrics, stream
+from service.kit.db import Connection, Database, Query
+from service.kit.edge import Limiter, Seconds, Stream, asgi, busy, metrics
 from service.kit.rows import formats
-from service.kit.rows.formats import Format
+from service.kit.rows.formats import FormatName
+from service.kit.rows.listing import Listing
 
 # For one transaction. Its time limits are the export's own, also while it waits for a slow client to take the last
 # rows. Rows come in the order of an index, as the contract has planned it, rather than sorted: the first is there at
@@ -37,37 +37,31 @@ class ExportOptions(BaseModel, frozen=True):
     """EXPORT_*: how many large results a worker streams at once, and for how long."""
 
     concurrency: Annotated[
-        int, Field(ge=1, le=100, description="most exports of one worker, then 503; fewer than its connections")
+        int, Field(ge=1, le=100, description="maximum exports per worker, then 503; fewer than its connections")
     ] = 2
-    timeout: Annotated[Seconds, Field(description="seconds that an export may take")] = 300
+    timeout: Annotated[Seconds, Field(description="seconds an export may take")] = 300
 
 
 class Exports:
-    """The exports of one worker. `running` is how many there are: each holds a connection."""
+    """The exports of one worker. Each holds one of the `places`, and a connection."""
 
     def __init__(self, db: Database, options: ExportOptions | None = None) -> None:
         self.db = db
         self.options = options or ExportOptions()
-        self.most = max(1, min(self.options.concurrency, db.pool.most - 1))
-        self.running = 0
+        self.places = Limiter(max(1, min(self.options.concurrency, db.pool.places.limit - 1)))
 
-    def stream(self, query: Query, *args: object, name: str, form: formats.Name | None = None) -> "Export":
-        """Return the response that is a file `name` of a statement's rows, in a format or in what `Accept` prefers."""
-        return Export(self, query, args, name, form)
+    def stream(self, source: Listing | Query, *args: object, name: str, form: FormatName | None = None) -> "Export":
+        """Return the response that is a file `name` of rows, in a format or in what `Accept` prefers.
 
-    @contextmanager
-    def admit(self) -> Generator[None]:
-        """Count one more export while the block runs, or raise a 503 problem."""
-        if self.running >= self.most:
-            metrics.count_refusal("export")
-            raise busy("As many exports are running as may. Try again when one of them has ended.")
-        self.running += 1
-        try:
-            yield
-        finally:
-            self.running -= 1
+        They are those of a statement with its arguments, or of a listing with its filter and scope.
+        """
+        if isinstance(source, Listing):
+            source, bounds, _ = source.choose(args[0], args[1:])
+            args = (*bounds, None)
+        return Export(self, source, args, name, form)
 
 
+@dataclass(frozen=True)
 class Export:
     """One export, as an ASGI response.
 
@@ -75,63 +69,59 @@ class Export:
     it is raised, the server cuts the connection, and the client sees that rows are missing.
     """
 
-    def __init__(
-        self, exports: Exports, query: Query, args: tuple[object, ...], name: str, form: formats.Name | None
-    ) -> None:
-        self.exports = exports
-        self.query = query
-        self.args = args
-        self.name = name
-        self.form = form
+    media_types: ClassVar = tuple(formats.MEDIA_TYPES)
+
+    exports: Exports
+    query: Query
+    args: tuple[object, ...]
+    name: str
+    form: FormatName | None = None
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         form = formats.choose(self.form, scope)
-        response = Stream(send, formats.describe(form, self.name))
-        with self.exports.admit():
-            tasks = [
-                asyncio.create_task(self.run(form, response)),
-                asyncio.create_task(stream.wait_for_disconnect(receive)),
-            ]
-            try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    await task
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        if not self.exports.places.try_enter():
+            metrics.count_refusal("export")
+            raise busy("Too many exports are running. Try again when one has ended.")
+        tasks = [
+            asyncio.create_task(self.copy(form, Stream(send, formats.describe(form, self.name)))),
+            asyncio.create_task(asgi.wait_for_disconnect(receive)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.exports.places.leave()
 
-    async def run(self, form: Format, response: Stream) -> None:
-        """Send the rows and the end, within the time that an export may take."""
-        async with asyncio.timeout(self.exports.options.timeout):
-            await self.copy(form, response)
-            await response.finish()
-
-    async def copy(self, form: Format, response: Stream) -> None:
-        """Send the rows, in a transaction of its own."""
+    async def copy(self, form: formats.Format, response: Stream) -> None:
+        """Send the rows and the end, in a transaction of its own."""
         seconds = self.exports.options.timeout
-        async with self.exports.db.connection() as connection, connection.raw.transaction(readonly=True):
-            raw = connection.raw
-            await raw.execute(SETTINGS.format(milliseconds=int(seconds * 1000)))
-            prepared = await raw.prepare(self.query.sql)
-            sql = await bind(raw, self.query.sql, prepared.get_parameters(), self.args)
-            sql = formats.write(form, sql, prepared.get_attributes())
-            await raw.copy_from_query(sql, output=response.write, timeout=seconds, **form.options)
+        async with self.exports.db.transaction(readonly=True) as connection:
+            await connection.run(connection.raw.execute(SETTINGS.format(milliseconds=int(seconds * 1000))))
+            prepared = await connection.run(connection.raw.prepare(self.query.sql))
+            sql = formats.write(form, await self.bind(connection, prepared), prepared.get_attributes())
+            await connection.copy_to(sql, response.write, seconds, **form.options)
+        await response.finish()
 
+    async def bind(self, connection: Connection, prepared: PreparedStatement) -> str:
+        """Return the statement without parameters, as COPY needs it: it reads them from settings of the transaction.
 
-async def bind(raw: asyncpg.Connection, sql: str, kinds: Sequence[asyncpg.Type], args: Sequence[object]) -> str:
-    """Return a statement without parameters, as COPY needs it: it reads them from settings of the transaction.
+        No value becomes part of its text, so none can be SQL, and none gets into PostgreSQL's log or statistics.
+        """
+        kinds = [
+            f'"{kind.schema}"."{f"_{kind.name[:-2]}" if kind.name.endswith("[]") else kind.name}"'
+            for kind in prepared.get_parameters()
+        ]
+        values = [f"set_config('export.p{n}', ${n}::{kind}::text, true)" for n, kind in enumerate(kinds, 1)]
+        if values:
+            await connection.run(connection.raw.execute(f"select {', '.join(values)}", *self.args))
 
-    No value becomes part of its text, so none can be SQL, and none gets into PostgreSQL's log or statistics with it.
-    """
-    names = [f'"{kind.schema}"."{f"_{kind.name[:-2]}" if kind.name.endswith("[]") else kind.name}"' for kind in kinds]
-    values = [f"set_config('export.p{n}', ${n}::{name}::text, true)" for n, name in enumerate(names, 1)]
-    if values:
-        await raw.execute(f"select {', '.join(values)}", *args)
+        def read(found: re.Match[str]) -> str:
+            number = int(found[1])
+            value = "null" if self.args[number - 1] is None else f"current_setting('export.p{number}')"
+            return f"{value}::{kinds[number - 1]}"
 
-    def read(found: re.Match[str]) -> str:
-        number = int(found[1])
-        value = "null" if args[number - 1] is None else f"current_setting('export.p{number}')"
-        return f"{value}::{names[number - 1]}"
-
-    return PARAMETER.sub(read, sql)
+        return PARAMETER.sub(read, self.query.sql)

@@ -1,7 +1,6 @@
 # kit: updated by the template; extend it from app.py
 """The formats of an export, CSV and NDJSON: which one a client asks for, and the COPY that writes it."""
 
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -10,9 +9,7 @@ from asyncpg.types import Attribute
 
 from service.kit.edge import Problem, asgi
 
-type Name = Literal["csv", "ndjson"]
-
-WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
+type FormatName = Literal["csv", "ndjson"]
 
 
 class Format(NamedTuple):
@@ -22,7 +19,7 @@ class Format(NamedTuple):
     PostgreSQL's own way would surprise a reader of the API's JSON.
     """
 
-    name: Name
+    name: FormatName
     media_type: str
     select: str
     options: Mapping[str, object]
@@ -61,26 +58,16 @@ FORMATS = {form.name: form for form in (CSV, NDJSON)}
 MEDIA_TYPES = {form.media_type.partition(";")[0]: form.name for form in FORMATS.values()}
 
 
-def choose(name: Name | None, scope: asgi.Scope) -> Format:
+def choose(name: FormatName | None, scope: asgi.Scope) -> Format:
     """Return the named format, or the one that the request's `Accept` prefers. Raises a 406 problem."""
     if name is not None:
         return FORMATS[name]
     accepted = [value.decode("latin-1") for key, value in scope["headers"] if key == b"accept"]
-    weights = read_accept(",".join(accepted) or "*/*")
+    weights = asgi.weigh(",".join(accepted) or "*/*")
     best = max(FORMATS.values(), key=lambda form: weigh(form, weights))
     if not weigh(best, weights):
         raise Problem(406, "not-acceptable", "Accept text/csv or application/x-ndjson, or add format=csv to the query.")
     return best
-
-
-def read_accept(header: str) -> dict[str, float]:
-    """Return the weight of each media range in an `Accept` header, as RFC 9110 defines it."""
-    weights = {}
-    for item in header.lower().split(","):
-        kind, *parameters = (part.strip() for part in item.split(";"))
-        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        weights[kind] = float(weight) if WEIGHT.fullmatch(weight) else 0.0
-    return weights
 
 
 def weigh(form: Format, weights: Mapping[str, float]) -> float:

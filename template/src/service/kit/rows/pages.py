@@ -1,15 +1,15 @@
 # kit: updated by the template; extend it from app.py
-"""Lists by keyset: a page starts after the last row of the page before it, so page 10,000 costs what page 1 costs.
+"""Pages by keyset: one starts after the last row of the page before it, so page 10,000 costs what page 1 costs.
 
 A cursor holds that row's sort values. It carries a digest over them, the list, its sort and its filters, so one that
 was cut, altered or moved to another list is refused. It is no secret: it holds what the page itself showed.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -20,11 +20,11 @@ DIGEST_BYTES = 8
 DEFAULT_LIMIT = 20
 MOST = 100
 
-Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST, description=f"Rows in a page, at most {MOST}.")]
-Cursor = Annotated[str, msgspec.Meta(max_length=512, description="`next` of the page before, with the same filters.")]
-
-EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST, description=f"Rows per page, at most {MOST}.")]
+Cursor = (
+    Annotated[str, msgspec.Meta(max_length=512, description="`next` of the previous page, with the same filters.")]
+    | None
+)
 
 
 class Page[Row](msgspec.Struct, frozen=True):
@@ -34,19 +34,20 @@ class Page[Row](msgspec.Struct, frozen=True):
     next: str | None
 
 
-class Keyset[*Key]:
-    """One ordering of one list under one set of filters: what a cursor is good for."""
+class Keyset:
+    """One ordering of one list under one set of filters, its `identity`: what a cursor is good for."""
 
-    def __init__(self, key: type[tuple[*Key]], *identity: object) -> None:
+    def __init__(self, key: Any, *identity: object) -> None:
         self.key = key
         self.identity = msgspec.json.encode(identity)
 
-    def seal(self, key: tuple[*Key]) -> str:
+    def seal(self, key: tuple[Any, ...]) -> str:
         """Return the cursor of the page that starts after `key`."""
         payload = msgspec.msgpack.encode(key)
-        return urlsafe_b64encode(payload + self._digest(payload)).rstrip(b"=").decode()
+        digest = blake2b(self.identity + payload, digest_size=DIGEST_BYTES).digest()
+        return urlsafe_b64encode(payload + digest).rstrip(b"=").decode()
 
-    def open(self, cursor: str) -> tuple[*Key]:
+    def open(self, cursor: str) -> tuple[Any, ...]:
         """Return the key in a cursor, or raise a 422 problem."""
         try:
             sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
@@ -56,14 +57,6 @@ class Keyset[*Key]:
         except ValueError:
             pass
         raise invalid("cursor", "it belongs to another list, sort or filter, or was altered; start without it")
-
-    def cut[Row](self, rows: list[Row], limit: int, key: Callable[[Row], tuple[*Key]]) -> Page[Row]:
-        """Return a page of `limit` rows, given up to one row more, which tells whether another page follows."""
-        more = len(rows) > limit
-        return Page(rows[:limit], self.seal(key(rows[limit - 1])) if more else None)
-
-    def _digest(self, payload: bytes) -> bytes:
-        return blake2b(self.identity + payload, digest_size=DIGEST_BYTES).digest()
 
 
 def link(query: Iterable[tuple[str, str]], cursor: str | None) -> dict[str, str]:
@@ -77,10 +70,8 @@ def link(query: Iterable[tuple[str, str]], cursor: str | None) -> dict[str, str]
     return {"Link": f'<?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'}
 
 
-def instant(field: str, value: datetime | None, default: datetime) -> datetime:
-    """Return a bound of a time filter in UTC, `default` when it is not given, or raise a 422 problem."""
-    if value is None:
-        return default
+def instant(field: str, value: datetime) -> datetime:
+    """Return a time of a request in UTC, or raise a 422 problem that names the field."""
     if value.tzinfo is None:
         raise invalid(field, "it needs its offset from UTC, like 2026-01-31T09:30:00Z")
     try:

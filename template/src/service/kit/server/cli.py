@@ -3,45 +3,23 @@
 
 import asyncio
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from service.kit.db import capacity, postgres
+from service.kit.db import UnreachableError
+from service.kit.db import check_capacity as check_database
 from service.kit.edge import CommandError
-from service.kit.server import environment, logs
-from service.kit.server import serve as serving
-from service.kit.server.environment import Environment
+from service.kit.server.http_server import serve
+from service.kit.server.logs import configure_logs
+from service.kit.server.metrics_endpoint import describe
+from service.kit.server.settings import KitSettings, list_variables, load_env_files, narrow, read_settings
 from service.kit.web import Slice
-
-
-@dataclass(frozen=True)
-class Wiring:
-    """What the command is about. `create` names the factory of the application, as `module:function`.
-
-    `beside` holds what else runs for as long as the service does, by the command that runs it: its factory, in the same
-    form. `service dev` runs those commands too.
-    """
-
-    settings: type[Environment]
-    slices: Sequence[Slice]
-    create: str
-    beside: Mapping[str, str] = field(default_factory=dict)
-
-    @contextmanager
-    def open_database(self) -> Generator[str]:
-        """Yield the URL of DATABASE_URL, or of the database of `service dev` where that is installed."""
-        if "DATABASE_URL" in os.environ or not find_spec("service_tools"):
-            yield environment.read(environment.narrow(self.settings)).database.url.get_secret_value()
-            return
-        with import_module("service_tools.dev.embedded").run(Path(".postgres")) as url:
-            yield url
-
 
 COMMANDS = {
     "dev": "service_tools.dev.commands",
@@ -53,75 +31,143 @@ COMMANDS = {
     "plans": "service_tools.sql.commands",
     "queries": "service.kit.db.commands",
     "token": "service_tools.dev.commands",
-    "worker": "service.kit.jobs.worker_command",
+    "worker": "service.kit.jobs.commands",
 }
-"""Where each command is. It is imported when it is called: a worker imports this module too, and needs none of them."""
+"""The module of each command, imported when it is called. A module that is not installed has no command."""
+
+PRODUCTION = frozenset(("serve", "worker"))
+"""The commands that never read the files of development."""
+
+DEVELOPMENT_DATABASE = Path(".postgres")
 
 
-def list_tools() -> frozenset[str]:
-    """Return the commands that are installed."""
-    return frozenset(name for name, module in COMMANDS.items() if find_spec(module.rpartition(".")[0]))
+@dataclass(frozen=True)
+class Wiring:
+    """What app.py and settings.py define: the object of the click context.
+
+    `create` and `worker` name the factories of the application and of the job worker, as `module:function`.
+    """
+
+    settings: type[KitSettings]
+    slices: Sequence[Slice]
+    create: str
+    worker: str | None = None
+
+    @contextmanager
+    def open_settings(self) -> Generator[KitSettings]:
+        """Yield the kit's settings; where DATABASE_URL is not set, on the database of development if that is installed.
+
+        The service's own groups are left out: a command on the database must not need its secrets.
+        """
+        kind = narrow(self.settings)
+        if "DATABASE_URL" in os.environ or not find_spec("service_tools"):
+            yield read_settings(kind)
+            return
+        with import_module("service_tools.dev.embedded").run(DEVELOPMENT_DATABASE) as url:
+            yield read_settings(kind, database={"url": url})
+
+    @contextmanager
+    def open_database(self) -> Generator[str]:
+        """Yield the URL of the database in `open_settings`."""
+        with self.open_settings() as settings:
+            yield settings.database.url.get_secret_value()
 
 
 class Service(click.Group):
-    """A group whose known errors are one message and exit code 1, without a traceback."""
+    """Imports commands when they are called, and shows a `CommandError` as one message, without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
-        return sorted({*super().list_commands(ctx), *list_tools()})
+        installed = (name for name, module in COMMANDS.items() if find_spec(module.rpartition(".")[0]))
+        return sorted({*super().list_commands(ctx), *installed})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, imported if need be."""
-        if cmd_name not in list_tools():
-            return super().get_command(ctx, cmd_name)
-        defined = vars(import_module(COMMANDS[cmd_name])).values()
-        return next(value for value in defined if isinstance(value, click.Command) and value.name == cmd_name)
+        command = super().get_command(ctx, cmd_name)
+        if command is None and cmd_name in self.list_commands(ctx):
+            defined = vars(import_module(COMMANDS[cmd_name])).values()
+            command = next(value for value in defined if isinstance(value, click.Command) and value.name == cmd_name)
+        if command:
+            show_whole_summaries(command)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a subcommand."""
         try:
             return super().invoke(ctx)
         except CommandError as error:
             raise click.ClickException(str(error)) from error
 
 
+def show_whole_summaries(command: click.Command) -> None:
+    """Let lists of commands show the first sentence of each help text, however long; click cuts it."""
+    if not command.short_help:
+        command.short_help = " ".join((command.help or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+    if isinstance(command, click.Group):
+        for subcommand in command.commands.values():
+            show_whole_summaries(subcommand)
+
+
+def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo("{name} {version}, Python {python}".format(**describe(ctx.obj.create.partition(".")[0])))
+        ctx.exit()
+
+
 @click.group(cls=Service, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def service() -> None:
-    """Run and look after the service.
+@click.option(
+    "--env-file",
+    "env_files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read variables from this file as well; those that are set win.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show versions."
+)
+@click.pass_context
+def service(ctx: click.Context, env_files: tuple[Path, ...]) -> None:
+    """Run and operate the service.
 
-    `dev` needs nothing but this project. The other commands read their settings from environment variables;
-    `settings` lists them.
+    `service dev` needs nothing but this project. `service settings` lists the environment variables that configure the
+    service. In development, all commands but serve and worker also read them from .env and .env.development.
     """
+    load_env_files(*env_files)
+    if ctx.invoked_subcommand not in PRODUCTION and find_spec("service_tools"):
+        load_env_files(Path(".env"), Path(".env.development"))
 
 
-@service.command()
+@service.command(name="serve")
 @click.pass_obj
-def serve(wiring: Wiring) -> None:
-    """Run for production, on SERVER_HOST and SERVER_PORT.
+def run_server(wiring: Wiring) -> None:
+    """Run the server for production.
 
-    Refuses to start when a setting is missing or wrong, or when PostgreSQL lets fewer connections in than all workers
-    may open. It starts even while the database is away: /readyz says 503 until it is back.
+    It listens on SERVER_HOST and SERVER_PORT. It refuses to start when a setting is missing or wrong, or when
+    PostgreSQL accepts fewer connections than all workers may open. It does start while the database is away: /readyz
+    answers 503 until it is back.
     """
-    settings = environment.read(wiring.settings)
-    logs.configure(settings.log)
+    settings = read_settings(wiring.settings)
+    configure_logs(settings.log)
     check_capacity(settings, "/readyz answers 503 until the database is there")
-    serving.serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+    serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
 
 
-def check_capacity(settings: Environment, meanwhile: str) -> None:
-    """Raise `DatabaseError` unless the database lets all connections in; warn while it is away."""
+def check_capacity(settings: KitSettings, meanwhile: str) -> None:
+    """Raise `DatabaseError` unless the database accepts all our connections; warn while it is away."""
     try:
-        asyncio.run(capacity.check(settings.database, settings.server.workers, settings.count_beside()))
-    except postgres.UnreachableError as error:
+        asyncio.run(check_database(settings.database, settings.server.workers, settings.count_beside()))
+    except UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: {meanwhile}.", err=True)
 
 
 @service.command(name="settings")
 @click.pass_obj
 def list_settings(wiring: Wiring) -> None:
-    """List every setting, with its default and its meaning.
+    """List every setting, with its default and meaning.
 
     Settings are environment variables. All but the required ones have a default that is safe in production.
     """
-    for name, default, description in environment.variables(wiring.settings):
+    for name, default, description in list_variables(wiring.settings):
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
+
+
+def main(settings: type[KitSettings], slices: Sequence[Slice], create: str, worker: str | None = None) -> None:
+    """Run the command that the command line names; see `Wiring` for the arguments."""
+    service(obj=Wiring(settings, slices, create, worker))

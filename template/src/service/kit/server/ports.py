@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Ports to listen on: whether one is free is found out before anything starts."""
+"""Whether a port is free, found out before anything starts: granian would share it with another granian."""
 
 import socket
 
@@ -7,10 +7,10 @@ from service.kit.edge import CommandError
 
 
 class PortError(CommandError):
-    """Something else listens where the service should. The message says where."""
+    """Something else listens on the port. The message says where."""
 
 
-def check(host: str, port: int) -> None:
+def check_port(host: str, port: int) -> None:
     """Raise `PortError` unless the address is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

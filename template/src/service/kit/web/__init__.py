@@ -1,28 +1,24 @@
 # kit: updated by the template; extend it from app.py
-"""Routes."""
+"""Routes: who may call them, what their functions are given, and how their results and errors are sent."""
 
-from service.kit.web.access import NEEDS_TOKEN, PUBLIC, Caller
-from service.kit.web.idempotency import IdempotencyOptions
-from service.kit.web.once import IdempotencyKey, once
-from service.kit.web.openapi import Docs
-from service.kit.web.requests import Cursor, Db, Limit, Offload
-from service.kit.web.responses import Exporting
-from service.kit.web.slices import Slice, build, describe
+from service.kit.auth import Caller
+from service.kit.web.app import build
+from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions, once, require
+from service.kit.web.replies import Reply, created
+from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, AccessError, Routes, Slice
 
 __all__ = [
     "NEEDS_TOKEN",
     "PUBLIC",
+    "AccessError",
     "Caller",
-    "Cursor",
-    "Db",
-    "Docs",
-    "Exporting",
     "IdempotencyKey",
     "IdempotencyOptions",
-    "Limit",
-    "Offload",
+    "Reply",
+    "Routes",
     "Slice",
     "build",
-    "describe",
+    "created",
     "once",
+    "require",
 ]

@@ -4,118 +4,142 @@
 The page's files come from the development group, so that it works without a network; production serves neither.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from importlib.metadata import metadata
 from importlib.util import find_spec
+from inspect import cleandoc
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import msgspec
+from starlette.responses import Response
 
-from service.kit.edge import asgi, problems
+from service.kit.edge import MEDIA_TYPE, ProblemDetails, asgi
+from service.kit.web import idempotency
+from service.kit.web.binder import Binding, is_described
+from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
 
-ASSETS = {"swagger-ui.css": b"text/css", "swagger-ui-bundle.js": b"text/javascript"}
+ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
 PAGE = """\
 <!doctype html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>API documentation</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="docs/swagger-ui.css">
-</head>
-<body>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="docs/swagger-ui.css">
 <div id="page"></div>
 <script src="docs/swagger-ui-bundle.js"></script>
 <script>
 SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: true, displayRequestDuration: true})
 </script>
-</body>
-</html>
 """
 
-POLICY = b"default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+POLICY = {"content-security-policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"}
 """What the page may load: its own files, and what Swagger UI writes into it."""
 
-REFERENCE = "#/components/schemas/"
-MODULE_PATH = re.compile(r"(?<=_)(\w+\.)+(?=\w+_\")")
-"""What the framework writes before the name of a type inside a generic one, and msgspec leaves out."""
-
+REFERENCE = "#/components/schemas/{name}"
 PROBLEM = {
     "description": "A problem, as RFC 9457 defines it.",
-    "content": {problems.MEDIA_TYPE.decode(): {"schema": {"$ref": REFERENCE + "ProblemDetails"}}},
+    "content": {MEDIA_TYPE.decode(): {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}},
 }
 
 type Description = dict[str, Any]
+type Known = dict[int, Description]
+"""The schema of each type, by its id."""
 
 
-class Docs:
-    """Wrap an application: answer `/docs` and `/openapi.json` before it, from what `describe` returns."""
-
-    def __init__(self, app: asgi.App, describe: Callable[[], Description]) -> None:
-        self.app = app
-        self.describe = describe
-        self.files: dict[str, tuple[bytes, bytes]] = {}
-
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and self.find(scope["path"]):
-            body, media_type = self.files[scope["path"]]
-            return await asgi.respond(send, 200, body, media_type, [(b"content-security-policy", POLICY)])
-        await self.app(scope, receive, send)
-
-    def find(self, path: str) -> bool:
-        """Load the documentation when any of it is first asked for; return whether `path` belongs to it."""
-        if not self.files and path in ("/docs", "/openapi.json"):
-            description = msgspec.json.encode(self.describe())
-            self.files = {"/openapi.json": (description, b"application/json"), **load_page()}
-        return path in self.files
+def make_pages(bindings: Sequence[Binding], distribution: str) -> Iterator[tuple[Route, asgi.App]]:
+    """Yield the description, and the page where the package of Swagger UI is installed."""
+    files = {"/openapi.json": (msgspec.json.encode(describe(bindings, distribution)), "application/json")}
+    package = find_spec("flask_swagger_ui")  # for its files; the Flask extension in it is not imported
+    if package and package.origin:
+        folder = Path(package.origin).parent / "dist"
+        files |= {f"/docs/{name}": ((folder / name).read_bytes(), media_type) for name, media_type in ASSETS.items()}
+        files["/docs"] = (PAGE.encode(), "text/html")
+    for path, (content, media_type) in files.items():
+        page = Response(content, media_type=media_type, headers=POLICY)
+        yield Route("GET", path, page, PUBLIC), page
 
 
-def load_page() -> dict[str, tuple[bytes, bytes]]:
-    """Return Swagger UI by path, or nothing where its package is missing. The Flask extension in it is not imported."""
-    package = find_spec("flask_swagger_ui")
-    if package is None or package.origin is None:
-        return {}
-    folder = Path(package.origin).parent / "dist"
-    assets = {f"/docs/{name}": ((folder / name).read_bytes(), media_type) for name, media_type in ASSETS.items()}
-    return {"/docs": (PAGE.encode(), b"text/html; charset=utf-8"), **assets}
+def describe(bindings: Sequence[Binding], distribution: str) -> Description:
+    """Return the API in OpenAPI 3.1, under the name and version of a distribution; it has no word for WebSockets."""
+    about = metadata(distribution)
+    shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
+    types = [kind for binding in shown for kind in list_types(binding) if is_described(kind)]
+    schemas, components = msgspec.json.schema_components([*types, ProblemDetails], ref_template=REFERENCE)
+    known = {id(kind): schema for kind, schema in zip(types, schemas, strict=False)}
+    paths: dict[str, Description] = {}
+    for binding in shown:
+        operations = paths.setdefault(binding.route.template, {})
+        operations[binding.route.method.lower()] = describe_operation(binding, known)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": about["name"], "version": about["version"], "description": about["summary"]},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
 
 
-def complete(
-    description: Description, bodies: Sequence[type], guarded: Collection[tuple[str, str]] = ()
-) -> Description:
-    """Make the framework's description exact: what msgspec accepts in `bodies`, and problems for every error.
-
-    `guarded` names the operations that need a token, by method and path.
-    """
-    text = msgspec.json.encode(description).decode()
-    exact: Description = msgspec.json.decode(MODULE_PATH.sub("", text))
-    _, schemas = msgspec.json.schema_components([*bodies, problems.ProblemDetails], ref_template=REFERENCE + "{name}")
-    exact["components"] = {"schemas": schemas}
-    if guarded:
-        exact["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    for method, path, operation in list_operations(exact):
-        if (method, path) in guarded:
-            operation["security"] = [{"token": []}]
-        for parameter in operation.get("parameters", []):
-            parameter["schema"] = drop_null(parameter["schema"])
-        operation["responses"].pop("400", None)  # the framework's own shape, which is never sent
-        operation["responses"]["default"] = PROBLEM
-    return exact
+def list_types(binding: Binding) -> list[Any]:
+    body = [binding.body[1].kind] if binding.body else []
+    return [
+        *binding.path.values(),
+        *(parameter.hint for parameter in binding.query.parameters.values()),
+        *body,
+        binding.result,
+    ]
 
 
-def list_operations(description: Description) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield the method and the path of every operation, and what describes it."""
-    for path, operations in description.get("paths", {}).items():
-        for method, operation in operations.items():
-            if "responses" in operation:
-                yield method.upper(), path, operation
+def describe_operation(binding: Binding, known: Known) -> Description:
+    route, name = binding.route, binding.route.endpoint.__name__
+    operation: Description = {
+        "operationId": name,
+        "summary": route.summary or name.replace("_", " ").capitalize(),
+        "description": cleandoc(route.endpoint.__doc__ or ""),
+        "tags": [*route.tags],
+        "parameters": [*describe_parameters(binding, known)],
+        "responses": {**describe_result(binding, known), "default": PROBLEM},
+    }
+    if binding.body:
+        content = {"application/json": {"schema": known[id(binding.body[1].kind)]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if route.access is NEEDS_TOKEN:
+        operation["security"] = [{"token": []}]
+    return operation
 
 
-def drop_null(schema: dict[str, Any]) -> dict[str, Any]:
+def describe_parameters(binding: Binding, known: Known) -> Iterator[Description]:
+    for name, hint in binding.path.items():
+        yield {"name": name, "in": "path", "required": True, "schema": known[id(hint)]}
+    for name, (hint, required, default) in binding.query.parameters.items():
+        schema = drop_null(known[id(hint)])
+        if not required and default not in (None, msgspec.NODEFAULT, msgspec.UNSET):
+            schema["default"] = msgspec.to_builtins(default)
+        text = {"description": schema["description"]} if "description" in schema else {}
+        yield {"name": name, "in": "query", "required": required, "schema": schema, **text}
+    if idempotency.read in [getattr(read, "func", None) for read in binding.readers.values()]:
+        yield idempotency.DESCRIPTION
+
+
+def drop_null(schema: Description) -> Description:
     """Return the schema of an optional parameter without null, which a query string cannot express."""
-    kinds = [kind for kind in schema.get("oneOf", []) if kind != {"type": "null"}]
-    rest = {name: value for name, value in schema.items() if name != "oneOf"}
-    return kinds[0] | rest if len(kinds) == 1 else schema
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    return kinds[0] | rest if len(kinds) == 1 else dict(schema)
+
+
+def describe_result(binding: Binding, known: Known) -> Description:
+    """Return the response of a success. What sends itself, like a stream, is described by its media type at most."""
+    result = binding.result
+    status = binding.route.choose_status(has_body=result is not NoneType)
+    response: Description = {"description": HTTPStatus(status).description}
+    if id(result) in known and result is not NoneType:
+        response["content"] = {"application/json": {"schema": known[id(result)]}}
+    elif media_types := getattr(result, "media_types", ()):
+        response["content"] = {media_type: {"schema": {"type": "string"}} for media_type in media_types}
+    elif result is not NoneType:
+        response["content"] = {getattr(result, "media_type", None) or "*/*": {}}
+    return {str(status): response}

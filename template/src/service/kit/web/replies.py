@@ -1,107 +1,54 @@
 # kit: updated by the template; extend it from app.py
-"""One effect for a request that is sent again: its first reply is stored under the key that the client chose.
+"""What functions return, and how it is sent: JSON, encoded once, unless it can send itself."""
 
-The row of a key is written in the transaction of the effect, so there is never one without the other: whatever crashes,
-and whenever, the same request with the same key finds the reply, or nothing that was done.
-"""
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 
-from service.kit.db import Connection, Query
-from service.kit.edge import InvalidField, Problem, problems
-from service.kit.web.idempotency import HEADER, Entry
+from service.kit.edge import Span, asgi
+from service.kit.rows import Page, link
+from service.kit.web.routes import Route
 
-REPLAYED = "Idempotency-Replayed"
-"""Marks a reply that comes from the table: nothing was done this time."""
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """A stored reply. Without a `status` it is the one that its route sends by itself."""
-
-    status: int | None
-    headers: dict[str, str]
-    body: bytes
+ENCODER = msgspec.json.Encoder()
+JSON = b"application/json"
 
 
-class Row(msgspec.Struct, frozen=True):
-    """What is read of a stored reply; its fields are in the order of the columns."""
+@dataclass(frozen=True, slots=True)
+class Reply[Body]:
+    """A result with a status and headers of its own. Without a status it has that of its route."""
 
-    fingerprint: bytes
-    status: int | None
-    headers: str
-    body: bytes
-
-
-# Whoever comes second gets no lock and no place in a queue, so its connection is free again at once. The lock ends with
-# the transaction, also behind a pooler that hands out connections by the transaction.
-take_lock = Query("select pg_try_advisory_xact_lock($1)", bool)
-
-# A statement of its own, after the lock: one that began before would not see what the holder of the lock has committed.
-read_reply = Query(
-    """
-    select {columns}
-      from kit.idempotency_keys
-     where digest = $1 and expires_at > now()
-    """,
-    Row,
-)
-
-# Every new row deletes up to ten expired ones, so the table shrinks to the keys of the last hours by itself.
-store_row = Query(
-    """
-    with expired as (
-        delete from kit.idempotency_keys
-         where digest = any(array(
-               select digest
-                 from kit.idempotency_keys
-                where expires_at <= now() and digest <> $1
-                order by expires_at
-                limit 10
-                  for update skip locked
-         ))
-    )
-    insert into kit.idempotency_keys as kept (digest, fingerprint, status, headers, body, expires_at)
-    values ($1, $2, $3, $4, $5, now() + $6::interval)
-    on conflict (digest) do update
-       set (fingerprint, status, headers, body, expires_at)
-         = (excluded.fingerprint, excluded.status, excluded.headers, excluded.body, excluded.expires_at)
-     where kept.expires_at <= now()
-    returning true
-    """,
-    bool,
-)
+    body: Body
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-async def find(connection: Connection, entry: Entry) -> Reply | None:
-    """Return the stored reply, or None when the transaction may go on: no other with this key does until its end.
-
-    Raises a 409 problem while another has the key, and a 422 problem when the key was used for another request.
-    """
-    is_first = await connection.fetch_one(take_lock, int.from_bytes(entry.digest[:8], signed=True))
-    row = await connection.find(read_reply, entry.digest)
-    if row is None:
-        if not is_first:
-            raise in_flight()
-        return None
-    if row.fingerprint != entry.fingerprint:
-        detail = "it was used for another request; send a new key with a new request"
-        raise Problem(422, "key-reused", f"{HEADER}: {detail}", InvalidField(HEADER, detail))
-    headers = msgspec.json.decode(row.headers, type=dict[str, str])
-    return Reply(row.status, headers | {REPLAYED: "true"}, row.body)
+def created[Body](body: Body, location: str) -> Reply[Body]:
+    """Return the reply 201 for what can be read at `location` from now on."""
+    return Reply(body, 201, {"Location": location})
 
 
-async def store(connection: Connection, entry: Entry, reply: Reply) -> None:
-    """Store the reply, to be committed together with what it tells of."""
-    if reply.status is not None and not 200 <= reply.status < 300:
-        raise ValueError(
-            f"{reply.status} is no success: raise a Problem, which undoes what was done, and store nothing"
-        )
-    headers = msgspec.json.encode(reply.headers).decode()
-    if not await connection.find(store_row, *entry[:2], reply.status, headers, reply.body, entry.keep):
-        raise in_flight()  # the lock should rule it out; the key decides
+def encode(body: object) -> bytes:
+    """Return a result as JSON, on the account of the request."""
+    with Span("encoding"):
+        return ENCODER.encode(body)
 
 
-def in_flight() -> Problem:
-    """409 with Retry-After: another request with this key is being answered."""
-    detail = "A request with this Idempotency-Key is being answered. Send it again in a moment to get its reply."
-    return Problem(409, "in-flight", detail, headers={"retry-after": str(problems.RETRY_AFTER)})
+async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    """Send what a function returned. An ASGI application, like a response of Starlette, sends itself."""
+    if callable(result):
+        return await cast("asgi.App", result)(scope, receive, send)
+    status, fields = route.status, dict[bytes, bytes]()
+    if isinstance(result, Reply):
+        fields = {name.lower().encode(): value.encode("latin-1") for name, value in result.headers.items()}
+        status, result = result.status or status, result.body
+    if result is None:
+        await send({"type": "http.response.start", "status": status or 204, "headers": [*fields.items()]})
+        return await send({"type": "http.response.body", "body": b""})
+    if isinstance(result, Page) and result.next:
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        fields[b"link"] = link(query, result.next)["Link"].encode()
+    media_type = fields.pop(b"content-type", JSON)
+    await asgi.respond(send, status or route.choose_status(), encode(result), media_type, [*fields.items()])

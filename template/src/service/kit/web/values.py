@@ -1,61 +1,81 @@
 # kit: updated by the template; extend it from app.py
-"""Values that fit their type and still cannot be stored: they are refused by the field's name."""
+"""What a client sent is refused by the names of the fields: also values that fit their type and cannot be stored."""
 
-from datetime import datetime
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
+from math import isfinite
+from typing import Any
 
-from service.kit.edge import invalid
-from service.kit.rows import pages
+import msgspec
 
-WHOLE_DIGITS = 14
-DECIMAL_PLACES = 6
-"""A decimal is a numeric(20, 6): 14 digits before the point and 6 after it."""
+from service.kit.edge import InvalidField, Problem
 
+MOST_FAULTS = 20
+MOST_ECHOED = 100
+"""Characters of a name or a message, whose length the client may have chosen."""
 MOST_LEVELS = 100
 """How deeply JSON may be nested: far more than anybody writes, and far less than any parser's stack."""
+WHOLE_DIGITS, DECIMAL_PLACES = 14, 6
+"""A decimal is a numeric(20, 6)."""
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def check(**fields: object) -> None:
-    """Raise a 422 problem for the first field whose value PostgreSQL could not hold, or would round."""
-    for name, value in fields.items():
-        if isinstance(value, datetime):
-            check_instant(name, value)
-        elif fault := find_fault(value):
-            raise invalid(name, fault)
+def cut(text: str) -> str:
+    """Return what may be echoed of a text."""
+    return text if len(text) <= MOST_ECHOED else f"{text[:MOST_ECHOED]}…"
 
 
-def check_instant(name: str, value: datetime) -> None:
-    """Raise a 422 problem for a time without offset, and for the two that the driver takes for infinities."""
-    if pages.instant(name, value, value).replace(tzinfo=None) in (datetime.min, datetime.max):
-        raise invalid(name, "it must lie within the years 1 to 9999, and not at their very ends")
+def refuse(faults: Iterable[InvalidField]) -> Problem:
+    """422, for all of these fields."""
+    named = [
+        InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail)) for fault in islice(faults, MOST_FAULTS)
+    ]
+    return Problem(422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named)
 
 
-def find_fault(value: object, level: int = 0) -> str | None:
-    """Return what is wrong with a value, or None."""
+def find_unstorable(value: Any, path: str = "", level: int = -1) -> Iterator[InvalidField]:
+    """Yield every field whose value fits its type, and which PostgreSQL could not hold or would round."""
+    match value:
+        case dict() | list() | tuple() | set() | frozenset() | msgspec.Struct() if level == MOST_LEVELS:
+            yield InvalidField(path, f"it is nested more than {MOST_LEVELS} levels deep")
+        case dict():
+            for name, part in value.items():
+                yield from find_unstorable(name, path, level)
+                yield from find_unstorable(part, f"{path}.{name}", level + 1)
+        case msgspec.Struct():
+            for name in value.__struct_fields__:
+                yield from find_unstorable(getattr(value, name), f"{path}.{name}", level + 1)
+        case list() | tuple() | set() | frozenset():
+            for part in value:
+                yield from find_unstorable(part, path, level + 1)
+        case _ if detail := find_fault(value):
+            yield InvalidField(path, detail)
+
+
+def find_fault(value: object) -> str | None:
+    """Return why PostgreSQL could not hold a single value as it is, or None."""
     match value:
         case str() if "\x00" in value:
             return "it contains the character NUL, which cannot be stored"
-        case Decimal():
-            return find_decimal_fault(value)
-        case dict() | list() if level == MOST_LEVELS:
-            return f"it is nested more than {MOST_LEVELS} levels deep"
-        case dict():
-            parts = [*value.keys(), *value.values()]
-        case list():
-            parts = value
-        case _:
-            return None
-    return next((fault for part in parts if (fault := find_fault(part, level + 1))), None)
-
-
-def find_decimal_fault(value: Decimal) -> str | None:
-    """Return why a decimal cannot be stored exactly, or None."""
-    if not value.is_finite():
-        return "it is not a finite number"
-    digits = value.as_tuple().digits
-    exponent = value.adjusted() - len(digits) + 1  # of the last digit
-    if value and value.adjusted() >= WHOLE_DIGITS:
-        return f"it may have {WHOLE_DIGITS} digits before the point"
-    if exponent < -DECIMAL_PLACES:
-        return f"it may have {DECIMAL_PLACES} digits after the point"
+        case str() if SURROGATE.search(value):
+            return "it contains half of a surrogate pair, which is no character"
+        case float() if not isfinite(value):
+            return "it is not a finite number"
+        case Decimal() if not value.is_finite():
+            return "it is not a finite number"
+        case Decimal() if value and value.adjusted() >= WHOLE_DIGITS:
+            return f"it may have {WHOLE_DIGITS} digits before the point"
+        case Decimal() if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
+            return f"it may have {DECIMAL_PLACES} digits after the point"
+        case datetime(tzinfo=None):
+            return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
+        case datetime():
+            try:
+                is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
+            except OverflowError:
+                is_infinite = True  # to the driver, the first and the last moment are
+            return "it must lie within the years 1 to 9999 in UTC, and not at their very ends" if is_infinite else None
     return None

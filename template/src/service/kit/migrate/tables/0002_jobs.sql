@@ -1,12 +1,12 @@
 -- kit: updated by the template; applied files are never edited
 -- The queue of kit/jobs, by PgQueuer 1.6. Its own installer wrote what stands between the lines, for the schema `kit`:
--- tests/kit/jobs/test_tables.py compares. Its trigger is left out: it notifies the workers of each change, and PostgreSQL
+-- a test of the template compares. Its trigger is left out: it notifies the workers of each change, and PostgreSQL
 -- lets transactions that notify commit only one after the other. The workers look into the queue instead.
 
 -- `create schema if not exists` asks for the right to create one even where it exists.
 do $$ begin if to_regnamespace('kit') is null then create schema kit; end if; end $$;
 
--- Which jobs' work is done, for a run that comes later: `once` in kit/jobs/queue.py.
+-- Which jobs' work is done, for a run that comes later: `begin_once` in kit/jobs/queue.py.
 create table kit.jobs_done (
     job_id bigint constraint jobs_done_pkey primary key,
     done_at timestamptz not null default now()

@@ -1,0 +1,84 @@
+# kit: updated by the template; extend it from app.py
+"""DATABASE_*: where PostgreSQL is, how many connections may be opened, and how long anything may wait."""
+
+from contextlib import suppress
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
+
+from service.kit.db.errors import DatabaseError
+from service.kit.edge import Lifetime, Seconds
+
+EXAMPLE_URL = "postgresql://user:password@host:5432/name"
+
+
+def check_url(url: SecretStr) -> SecretStr:
+    """Refuse what is not the URL of a PostgreSQL database, without repeating it."""
+    parts = urlsplit(url.get_secret_value())
+    with suppress(ValueError):  # the port is no number
+        if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") and parts.port != 0:
+            return url
+    raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
+
+
+Url = Annotated[SecretStr, AfterValidator(check_url)]
+
+
+class DatabaseOptions(BaseModel, frozen=True):
+    """DATABASE_*: where PostgreSQL is, and how long anything may wait for it."""
+
+    url: Annotated[Url, Field(description=f"PostgreSQL, as {EXAMPLE_URL}")]
+    direct_url: Annotated[Url | None, Field(description="past a PgBouncer at DATABASE_URL, for migrations")] = None
+    replica_url: Annotated[Url | None, Field(description="a replica, for reads that may be slightly stale")] = None
+    pool_size: Annotated[
+        int | None, Field(ge=1, le=500, description="maximum connections per worker; by default 4 per core, shared")
+    ] = None
+    pool_waiters: Annotated[int, Field(ge=0, le=10_000, description="requests that may wait for a connection")] = 100
+    reserve: Annotated[int, Field(ge=0, le=10_000, description="connections left to others, as other instances")] = 10
+    idle_lifetime: Annotated[Lifetime, Field(description="seconds before an unused connection is closed")] = 300
+    max_lifetime: Annotated[Lifetime, Field(description="seconds before a connection is replaced")] = 1800
+    connect_timeout: Annotated[Seconds, Field(description="seconds to open a connection")] = 3
+    acquire_timeout: Annotated[Seconds, Field(description="seconds to wait for a free connection, then 503")] = 1
+    lock_timeout: Annotated[Seconds, Field(description="seconds a statement may wait for a lock")] = 2
+    statement_timeout: Annotated[Seconds, Field(description="seconds before PostgreSQL cancels a statement")] = 4.5
+    command_timeout: Annotated[Seconds, Field(description="seconds before we stop waiting for PostgreSQL")] = 5
+
+    @model_validator(mode="after")
+    def nest_deadlines(self) -> Self:
+        """Let every inner wait end before the outer one, so that the error names the true cause."""
+        names = ("acquire_timeout", "lock_timeout", "statement_timeout", "command_timeout")
+        waits = {f"DATABASE_{name.upper()}": getattr(self, name) for name in names}
+        if list(waits.values()) != sorted(set(waits.values())):
+            chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
+            raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        return self
+
+
+def read_url(url: str) -> DatabaseOptions:
+    """Return options with nothing but a URL. Raises `DatabaseError` when it is not the URL of a PostgreSQL database."""
+    try:
+        return DatabaseOptions(url=SecretStr(url))
+    except ValidationError as error:
+        raise DatabaseError(f"DATABASE_URL: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+
+
+def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
+    """Return options that lead to PostgreSQL itself, for what needs a session of its own."""
+    return options.model_copy(update={"url": options.direct_url}) if options.direct_url else options
+
+
+def locate(options: DatabaseOptions) -> str:
+    """Return where the database is, for messages: without user and password."""
+    parts = urlsplit(options.url.get_secret_value())
+    return f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def time_limits(options: DatabaseOptions) -> dict[str, str]:
+    """Return the session settings by which PostgreSQL itself enforces the limits, in its units."""
+    limits = {
+        "statement_timeout": options.statement_timeout,
+        "lock_timeout": options.lock_timeout,
+        "idle_in_transaction_session_timeout": options.command_timeout,
+    }
+    return {name: f"{seconds * 1000:.0f}ms" for name, seconds in limits.items()}

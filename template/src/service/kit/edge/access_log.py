@@ -1,0 +1,120 @@
+# kit: updated by the template; extend it from app.py
+"""What is kept of each answered request: its counts for Prometheus, and its line in the access log.
+
+Both are written for many requests at once. One by one they would cost twice as much: between the system calls of a
+request, little of their code stays in the processor's caches.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from service.kit.edge import asgi, metrics
+from service.kit.edge.problems import Problem
+from service.kit.edge.response import Exchange
+
+log = structlog.get_logger()
+
+PAUSE = 0.1
+MOST_WAITING = 64
+"""Records written at once. It takes less than a millisecond, in which no other request proceeds."""
+LONGEST = 500
+"""Characters of a path that a line shows."""
+
+
+class Batch[Item]:
+    """Collects items and writes them together: `pause` seconds after the first, or when there are `most`.
+
+    A process that is killed loses what waits. Where no event loop runs, items are written at once.
+    """
+
+    def __init__(self, write: Callable[[list[Item]], object], pause: float, most: int) -> None:
+        self.write = write
+        self.pause = pause
+        self.most = most
+        self.waiting: list[Item] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def add(self, item: Item) -> None:
+        self.waiting.append(item)
+        loop = asyncio._get_running_loop()
+        if loop is None or len(self.waiting) >= self.most:
+            self.flush()
+        elif loop is not self.loop:
+            self.loop = loop
+            loop.call_later(self.pause, self.expire)
+
+    def expire(self) -> None:
+        self.loop = None
+        self.flush()
+
+    def flush(self) -> None:
+        if self.waiting:
+            waiting, self.waiting = self.waiting, []
+            self.write(waiting)
+
+
+class Record(NamedTuple):
+    """One answered request. `context` is what its handler bound to log lines; without one, no line is written."""
+
+    line: dict[str, object]
+    seconds: float
+    spans: dict[str, float]
+    ended_at: float
+    context: Context | None
+
+
+class AccessLog(Batch[Record]):
+    """The records of this worker. Those that failed for a cause of ours are written at once, with all before them."""
+
+    def __init__(self) -> None:
+        super().__init__(write, PAUSE, MOST_WAITING)
+
+    def record(self, exchange: Exchange, scope: asgi.Scope, problem: Problem | None, *, logged: bool) -> None:
+        client, auth = scope.get("client"), scope.get("auth")
+        line = {
+            "method": exchange.method,
+            "path": scope["path"][:LONGEST],
+            "route": scope.get("path_template", ""),
+            "status": exchange.status,
+            "bytes": exchange.sent,
+            "client": client[0] if client else "",
+        }
+        if auth:
+            line["caller"] = auth.id
+        if problem and problem.status >= 500:
+            line |= {"detail": problem.detail}
+            line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
+        seconds = time.perf_counter() - exchange.began_at
+        spans = {**exchange.spans}  # what the handler left running may still add to its own
+        exchange.scope, exchange.request = None, {}  # tasks may keep the context, which then keeps no request
+        self.add(Record(line, seconds, spans, time.time(), copy_context() if logged else None))
+        if "cause" in line:
+            self.flush()
+
+
+def write(records: list[Record]) -> None:
+    """Count requests and their times, and write their lines. 499 stands for a client that left before any answer."""
+    answers, layers, logger = defaultdict(list), defaultdict(list), log.bind()
+    for line, seconds, spans, ended_at, context in records:
+        answers[line["method"], line["route"] or "unmatched", line["status"] or 499].append(seconds)
+        split = {**spans, "handler": max(0.0, seconds - sum(spans.values()))}
+        for layer, spent in split.items() if spans else ():
+            layers[layer].append(spent)
+        if context is not None:
+            for layer, spent in split.items():
+                line[f"{layer}_ms"] = round(spent * 1000, 3)
+            line["total_ms"] = round(seconds * 1000, 3)
+            line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
+            # Many refusals under overload have no cause; what has one is a fault to look into.
+            context.run(logger.warning if "cause" in line else logger.info, "request", **line)
+    for answer, times in answers.items():
+        metrics.count_requests(*answer, times)
+    for layer, times in layers.items():
+        metrics.observe_layer(layer, times)

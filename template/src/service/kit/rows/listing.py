@@ -1,0 +1,138 @@
+# kit: updated by the template; extend it from app.py
+"""Lists by declared access paths: one statement for each declared set of filters and direction, and no others.
+
+Each set needs an index on the columns of the scope, the filters and the key, in this order; the contract sees to it.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import product
+from operator import attrgetter
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct, inspect, structs
+
+from service.kit.db import Connection, Database, Query
+from service.kit.edge import Problem, invalid
+from service.kit.rows.pages import Keyset, Page, instant
+
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+
+LEAST: dict[type[inspect.Type], object] = {inspect.UUIDType: UUID(int=0), inspect.IntType: -1, inspect.StrType: ""}
+"""Less than every id of a type: a list that starts here includes all rows of its first moment."""
+
+
+class Filter(Struct, frozen=True):
+    """What the query string asks of a list. A subclass adds its filters: `status: Status | None = None`."""
+
+    __query__: ClassVar[bool] = True
+    """The room web fills such a parameter of a handler from the query string."""
+
+    sort: Literal["-created_at", "created_at"] = "-created_at"
+    created_from: Annotated[datetime, Meta(description="The earliest creation time.")] | None = None
+    created_before: Annotated[datetime, Meta(description="Only what was created before this.")] | None = None
+
+
+class Listing[Row: Struct, Where: Filter]:
+    """The lists of a table: `Listing("orders", Order, OrderFilter, scope={"account": str}, filters=((), ("status",)))`.
+
+    `scope` has the columns whose values the handler gives, with their types: the caller sees no rows but those. `key`
+    orders the rows and tells them apart. `filters` are the sets of fields that may be given together. `queries` has the
+    statements by name, as newest_by_status; an export runs the same ones without a limit.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        row: type[Row],
+        where: type[Where],
+        *,
+        scope: Mapping[str, type],
+        key: tuple[Literal["created_at"], str] = ("created_at", "id"),
+        filters: Sequence[tuple[str, ...]] = ((),),
+    ) -> None:
+        self.table = table
+        self.filters = filters
+        self.fields = [name for name in where.__struct_fields__ if name not in Filter.__struct_fields__]
+        if unknown := {name for names in filters for name in names} ^ {*self.fields}:
+            raise TypeError(f"fields of {where.__name__} and filters of {table} differ: {', '.join(sorted(unknown))}")
+        columns = {field.name: field.type for field in structs.fields(row)}
+        if missing := {*key} - columns.keys():
+            raise TypeError(f"{row.__name__} lacks a key of {table}: {', '.join(sorted(missing))}")
+        types = {field.name: field.type for field in structs.fields(where)} | dict(scope)
+        keys = {name: columns[name] for name in key}
+        self.key = GenericAlias(tuple, tuple(keys.values()))
+        self.read_key = attrgetter(*key)
+        self.least = LEAST[type(inspect.type_info(columns[key[1]]))]
+        self.queries: dict[str, Query[Row, *tuple[Any, ...]]] = {}
+        for names, sort in product(filters, ("-created_at", "created_at")):
+            query = write(table, row, {name: types[name] for name in (*scope, *names)}, keys, sort)
+            query.line = sys._getframe(1).f_lineno
+            self.queries[name_query(sort, names)] = query
+
+    async def page(
+        self, db: Database | Connection, where: Where, cursor: str | None, limit: int, *scope: object
+    ) -> Page[Row]:
+        """Return the rows that `where` asks for: the first ones, or those after a cursor. Raises a 422 problem."""
+        query, args, keyset = self.choose(where, scope, cursor)
+        rows = await db.fetch(query, *args, limit + 1)
+        if len(rows) <= limit:
+            return Page(rows, None)
+        return Page(rows[:limit], keyset.seal(self.read_key(rows[limit - 1])))
+
+    def choose(
+        self, where: Where, scope: tuple[object, ...], cursor: str | None = None
+    ) -> tuple[Query[Row, *tuple[Any, ...]], tuple[object, ...], Keyset]:
+        """Return the statement for `where` with all its arguments but the limit, and what its cursors are good for."""
+        given = {name: value for name in self.fields if (value := getattr(where, name)) is not None}
+        names = next((names for names in self.filters if given.keys() == {*names}), None)
+        if names is None:
+            raise self.refuse(given)
+        since = instant("created_from", where.created_from or EARLIEST)
+        until = instant("created_before", where.created_before or LATEST)
+        start, stop = (until, since) if where.sort == "-created_at" else (since, until)
+        keyset = Keyset(self.key, self.table, scope, where.sort, given, since, until)
+        after = (start, self.least) if cursor is None else keyset.open(cursor)
+        args = (*scope, *(given[name] for name in names), *after, stop)
+        return self.queries[name_query(where.sort, names)], args, keyset
+
+    def refuse(self, given: Mapping[str, object]) -> Problem:
+        """422: this combination of filters has no statement."""
+        *ways, last = (f"by {' and '.join(names) or 'nothing'}" for names in sorted(self.filters, reverse=True))
+        detail = f"filter {', '.join(ways)}, or {last}" if ways else f"filter {last}"
+        return invalid([self.fields[0], *given][-1], detail)
+
+
+def name_query(sort: str, names: Sequence[str]) -> str:
+    order = "newest" if sort == "-created_at" else "oldest"
+    return f"{order}_by_{'_and_'.join(names)}" if names else order
+
+
+def write[Row](
+    table: str, row: type[Row], equal: Mapping[str, Any], key: Mapping[str, Any], sort: str
+) -> Query[Row, *tuple[Any, ...]]:
+    """Return a statement with arguments for the columns in `equal`, the key to start after, a bound, and the limit.
+
+    All are conditions on one index, so PostgreSQL reads the rows of the page and no others, however deep the page is.
+    """
+    time, identity = key
+    after, until, order, end = (
+        ("<", ">=", " desc", "-infinity") if sort == "-created_at" else (">", "<", "", "infinity")
+    )
+    conditions = [f"{name} = ${number}" for number, name in enumerate(equal, 1)]
+    n = len(equal)
+    conditions += [f"({time}, {identity}) {after} (${n + 1}, ${n + 2})", f"{time} {until} ${n + 3}"]
+    sql = f"""
+        select {{columns}}
+          from {table}
+         where {" and ".join(conditions)}
+         order by {time}{order}, {identity}{order}
+         limit ${n + 4}
+    """  # noqa: S608 - of constants
+    sample = f"select {', '.join((*equal, *key))}, '{end}'::timestamptz, 21::bigint from {table} offset 500 limit 1"  # noqa: S608
+    params: Any = GenericAlias(tuple, (*equal.values(), *key.values(), datetime, int))
+    return Query(sql, row, params, sample=sample)

@@ -1,0 +1,165 @@
+# kit: updated by the template; extend it from app.py
+"""The HTTP server: granian over ASGI, one event loop in each worker process."""
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Self
+
+import structlog
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.server.mp import MPServer
+from pydantic import BaseModel, Field, model_validator
+
+from service.kit.edge import Seconds
+from service.kit.server import process
+from service.kit.server.logs import LogOptions
+from service.kit.server.metrics_endpoint import MetricsOptions, serve_metrics
+from service.kit.server.ports import check_port
+from service.kit.server.runtime_folder import DRAINING, open_runtime_folder
+from service.kit.server.supervision import LOOK_SECONDS, Supervision
+from service.kit.server.watchdog import WatchdogOptions
+
+log = structlog.get_logger()
+
+
+class ServerOptions(BaseModel, frozen=True):
+    """SERVER_*: where the service listens, with how many processes, what a connection may hold, and how it stops."""
+
+    host: Annotated[str, Field(description="address to listen on; 0.0.0.0 listens on all")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8000
+    workers: Annotated[int, Field(ge=1, le=256, description="worker processes; one per core is best")] = 1
+    docs: Annotated[bool, Field(description="serve /openapi.json, and /docs if the dev group is installed")] = False
+    connections: Annotated[int, Field(ge=1, le=65535, description="open connections per worker; more wait")] = 1024
+    idle_timeout: Annotated[Seconds, Field(description="seconds to send headers, and between two requests")] = 10
+    drain_delay: Annotated[float, Field(ge=0, le=300, description="seconds of /readyz 503 before accepting stops")] = 0
+    drain_timeout: Annotated[Seconds, Field(description="seconds to finish requests before they are cancelled")] = 12
+    kill_timeout: Annotated[
+        int, Field(ge=1, le=3600, description="seconds to finish and close before workers are killed")
+    ] = 15
+
+    @model_validator(mode="after")
+    def nest_deadlines(self) -> Self:
+        """Leave time to close between the end of the requests and that of the process."""
+        if self.drain_timeout >= self.kill_timeout:
+            ends = f"SERVER_DRAIN_TIMEOUT ({self.drain_timeout:g}) < SERVER_KILL_TIMEOUT ({self.kill_timeout:g})"
+            raise ValueError(f"each deadline must be shorter than the next: {ends}")
+        return self
+
+
+def serve(
+    create: str,
+    options: ServerOptions,
+    watched: Sequence[Path] = (),
+    on_reload: Callable[[], None] = lambda: None,
+    logs: LogOptions | None = None,
+    metrics: MetricsOptions | None = None,
+    watch: WatchdogOptions | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. `create` names the factory of the application, as `module:function`.
+
+    With `watched` folders, restart the workers whenever a file in them changes, after calling `on_reload`, and survive
+    a change that does not even import: that is for development.
+    """
+    check_port(options.host, options.port)
+    watch = watch or WatchdogOptions()
+    # A forked worker would keep the modules of this process, and not take up a change. From 3.14 on, granian spawns.
+    multiprocessing.set_start_method("spawn", force=True)
+    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", create.partition(".")[0]):
+        drain_timeout, kill_timeout = (1, 5) if watched else (options.drain_timeout, options.kill_timeout)
+        server = make(create, options, kill_timeout, watched, logs)
+        server.supervision = Supervision(folder, watch.stuck)
+        server.on_startup(partial(take_signals, server, folder / DRAINING, options.drain_delay))
+        server.on_reload(on_reload)
+        try:
+            server.serve(target_loader=partial(process.load, logs, drain_timeout, watch))
+        finally:
+            ignore_signals()
+
+
+class Server(MPServer):
+    """granian's server, but for how workers are replaced: granian ends the service when one dies twice within 5.5 s."""
+
+    supervision: Supervision
+
+    def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
+        while not self.interrupt_signal:
+            self.main_loop_interrupt.wait(LOOK_SECONDS)
+            self.main_loop_interrupt.clear()
+            if self.interrupt_children and not self.supervision.has_started:
+                log.error("no worker can start: ending")
+                return  # granian then exits with 1, because `interrupt_children` is not empty
+            self.interrupt_children.clear()
+            if self.reload_signal:
+                self._reload(spawn_target, target_loader)
+            for index in self.supervision.find_due([worker.inner for worker in self.wrks]):
+                self.wrks[index] = worker = self._spawn_worker(index, spawn_target, target_loader)
+                worker.start()
+
+
+def make(
+    create: str, options: ServerOptions, kill_timeout: int, watched: Sequence[Path], logs: LogOptions | None
+) -> Server:
+    """Return the server, set up and not started. Its own log lines take the form of ours."""
+    ours = {"handlers": [], "level": "INFO", "propagate": True}
+    form = {"loggers": {"_granian": ours, "granian.access": ours}}
+    return Server(
+        create,
+        address=options.host,
+        port=options.port,
+        workers=options.workers,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to the proxy.
+        http=HTTPModes.http1,
+        websockets=False,
+        backpressure=options.connections,
+        http1_settings=HTTP1Settings(header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536),
+        respawn_interval=3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
+        workers_kill_timeout=kill_timeout,
+        log_dictconfig=form if logs and logs.format == "json" else None,
+        reload=bool(watched),
+        reload_paths=watched or None,
+        reload_ignore_worker_failure=True,
+    )
+
+
+def take_signals(server: Server, draining: Path, delay: float) -> None:
+    """Take SIGTERM and SIGINT over from the server, which has just set its own handler.
+
+    The first one creates the file `draining`, which turns `/readyz` to 503, and `delay` seconds later lets the server
+    stop accepting. SIGINT comes from a person at a terminal, and does not wait. The second kills the workers.
+    """
+    stop = signal.getsignal(signal.SIGTERM)
+    assert callable(stop)  # noqa: S101 - the server's handler
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if draining.exists():
+            log.warning("told to stop twice: ending at once")
+            stop(number, frame)
+            for worker in server.wrks:
+                worker.kill()
+            return
+        draining.touch()
+        wait = delay if number == signal.SIGTERM else 0
+        log.info("told to stop", signal=signal.Signals(number).name, seconds_to_accept=wait)
+        if wait:
+            timer = threading.Timer(wait, stop, (number, frame))
+            timer.daemon = True
+            timer.start()
+        else:
+            stop(number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+
+
+def ignore_signals() -> None:
+    """Ignore further signals: what is left ends by itself, and would be left behind if it were interrupted."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

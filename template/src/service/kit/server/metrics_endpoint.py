@@ -1,0 +1,98 @@
+# kit: updated by the template; extend it from app.py
+"""`/metrics` for Prometheus: the sum over all workers, dead ones included, on a port of its own.
+
+The main process serves it. Each process counts in files of a slot, which it holds by a lock (flock). A worker that
+takes over the slot of a dead one goes on where that stopped, so no count is lost and no file is left over.
+"""
+
+import os
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from importlib import import_module, metadata
+from itertools import count
+from pathlib import Path
+from platform import python_version
+from typing import Annotated
+
+import structlog
+from prometheus_client import CollectorRegistry, Info, Metric, start_http_server, values
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from pydantic import BaseModel, Field
+
+from service.kit.edge import metrics
+from service.kit.server.ports import PortError, check_port
+from service.kit.server.runtime_folder import lock
+
+log = structlog.get_logger()
+
+
+class MetricsOptions(BaseModel, frozen=True):
+    """METRICS_*: where Prometheus finds /metrics, apart from the public port."""
+
+    host: Annotated[str, Field(description="address of /metrics; 0.0.0.0 listens on all")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="port of /metrics; 0 turns it off")] = 9464
+
+
+@contextmanager
+def serve_metrics(options: MetricsOptions | None, folder: Path, package: str) -> Generator[None]:
+    """Serve `/metrics` while the block runs. Processes started in it count in `folder`.
+
+    If the default port is taken, the service runs without metrics; raises `PortError` for a port that was set.
+    """
+    if options and options.port and is_free(options):
+        folder.mkdir()
+        os.environ[metrics.SHARED] = str(folder)
+        take_slot()
+        registry = CollectorRegistry()
+        registry.register(Slots(folder))
+        Info("service_build", "What runs.", registry=registry).info(describe(package))
+        start_http_server(options.port, options.host, registry)  # in a thread, which ends with the process
+    try:
+        yield
+    finally:
+        os.environ.pop(metrics.SHARED, None)
+
+
+def is_free(options: MetricsOptions) -> bool:
+    try:
+        check_port(options.host, options.port)
+    except PortError as error:
+        if "port" in options.model_fields_set:
+            raise PortError(f"{error} METRICS_PORT=0 turns metrics off.") from None
+        log.warning("no metrics", error=f"{error} Set METRICS_PORT; 0 turns metrics off, without this warning.")
+        return False
+    return True
+
+
+def describe(package: str) -> dict[str, str]:
+    """Return the name and version of the service that `package` is, and the version of Python."""
+    name = getattr(import_module(package), "NAME", package)
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    return {"name": name, "version": version, "python": python_version()}
+
+
+def take_slot() -> None:
+    """Let this process count in a slot of its own, until it ends. Call it before any metric is made."""
+    if metrics.SHARED not in os.environ:
+        return
+    folder = Path(os.environ[metrics.SHARED])
+    slot = next(name for name in map("slot{}".format, count()) if lock(folder / f"{name}.lock") is not None)
+    mark_process_dead(slot, str(folder))
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)
+
+
+class Slots:
+    """Collects what all processes have counted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        for path in self.folder.glob("*.lock"):
+            if (held := lock(path)) is not None:  # its process is dead, and so are its live gauges
+                mark_process_dead(path.stem, str(self.folder))
+                os.close(held)
+        return MultiProcessCollector(None, str(self.folder)).collect()

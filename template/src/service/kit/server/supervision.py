@@ -1,0 +1,130 @@
+# kit: updated by the template; extend it from app.py
+"""Which worker processes the main process starts anew: those that have ended, and those whose event loop is stuck.
+
+A worker is replaced soon after it ends; one that keeps ending, after pauses that double. The others serve meanwhile.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import structlog
+from prometheus_client import Counter
+
+from service.kit.server.runtime_folder import FAULT, HEARTBEAT, STACK, STARTED
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 0.1
+"""The seconds between two calls of `Supervision.find_due`."""
+
+LONGEST_LOOK = 1.0
+"""The most that counts as the time between two looks: a main process that was itself suspended saw nothing."""
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+"""Seconds before a worker is replaced."""
+
+WELL_SECONDS = 30.0
+"""A worker that ran for longer was well: its pause is the shortest again."""
+
+
+@dataclass
+class Place:
+    """What is known of one worker."""
+
+    began: float = field(default_factory=time.monotonic)
+    pause: float = SHORTEST_PAUSE
+    due: float | None = None
+    beat: int = 0
+    silent: float = 0.0
+    asked: int | None = None
+    answered: bool = False
+
+
+class Supervision:
+    """Watches the workers of a main process that calls `find_due` every `LOOK_SECONDS`.
+
+    A worker is stuck when its heartbeat has been away for `stuck` seconds (0: never). The seconds are those of the wall
+    clock: under a CPU quota, the CPU time of a worker runs slower.
+    """
+
+    def __init__(self, folder: Path, stuck: float) -> None:
+        self.folder = folder
+        self.stuck = stuck
+        self.places: dict[int, Place] = {}
+        self.looked = time.monotonic()
+        text = "Worker processes that ended without being told to, or were stuck."
+        self.deaths = Counter("service_worker_deaths_total", text, ["cause"], registry=None)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether a worker has ever come to serve."""
+        return (self.folder / STARTED).exists()
+
+    def find_due(self, processes: Sequence[BaseProcess]) -> list[int]:
+        """Return which processes to replace now, by their index. Kills those that are stuck."""
+        now = time.monotonic()
+        passed, self.looked = min(now - self.looked, LONGEST_LOOK), now
+        due = []
+        for index, process in enumerate(processes):
+            place = self.places.setdefault(index, Place())
+            if process.is_alive():
+                place.due = None
+                self.look(index, place, process, passed)
+            elif place.due is None:
+                self.note_death(index, place, process)
+            elif place.due <= now:
+                self.places[index] = Place(pause=min(2 * place.pause, LONGEST_PAUSE))
+                due.append(index)
+        self.tell_readiness(len(processes))
+        return due
+
+    def note_death(self, index: int, place: Place, process: BaseProcess) -> None:
+        now = time.monotonic()
+        if now - place.began > WELL_SECONDS or place.answered:  # to be stuck takes time enough
+            place.pause = SHORTEST_PAUSE
+        place.due = now + place.pause
+        for name in (HEARTBEAT, STACK):
+            (self.folder / name.format(pid=process.pid)).unlink(missing_ok=True)
+        self.deaths.labels("stuck" if place.answered else "ended").inc()
+        log.error("worker process ended", worker=index + 1, exit_code=process.exitcode, seconds_to_next=place.pause)
+
+    def look(self, index: int, place: Place, process: BaseProcess, passed: float) -> None:
+        """Kill a worker whose heartbeat has been away for too long, once it has told its stack.
+
+        A suspended worker does not answer, and is let alone. A worker that answers because it goes on again is known
+        by its heartbeat, one look later.
+        """
+        try:
+            beat = (self.folder / HEARTBEAT.format(pid=process.pid)).stat().st_mtime_ns
+        except FileNotFoundError:
+            return  # it is starting, or stopping
+        place.silent = place.silent + passed if beat == place.beat else 0.0
+        place.beat = beat
+        if not 0 < self.stuck <= place.silent:
+            place.asked, place.answered = None, False
+            return
+        stack = self.folder / STACK.format(pid=process.pid)
+        if place.asked is None:
+            place.asked = stack.stat().st_size
+            assert process.pid  # noqa: S101 - it has started
+            os.kill(process.pid, signal.SIGVTALRM)
+        elif place.answered:
+            told = stack.read_text(errors="replace")[place.asked :]
+            log.error("worker stuck: replacing it", worker=index + 1, seconds=round(place.silent, 1), stack=told)
+            process.kill()
+        else:
+            place.answered = stack.stat().st_size > place.asked
+
+    def tell_readiness(self, count: int) -> None:
+        """Let `/readyz` say so while at most half of the workers run because the others keep ending."""
+        waiting = sum(place.due is not None and place.pause > SHORTEST_PAUSE for place in self.places.values())
+        fault = self.folder / FAULT
+        if waiting * 2 >= count:
+            fault.write_text(f"{waiting} of {count} worker processes keep ending; the log says why.")
+        else:
+            fault.unlink(missing_ok=True)

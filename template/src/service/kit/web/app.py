@@ -1,0 +1,146 @@
+# kit: updated by the template; extend it from app.py
+"""Slices become one ASGI application: Starlette's router, and behind it the decision who may call."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Lifespan
+from starlette.websockets import WebSocket
+
+from service.kit.auth import Auth, Caller
+from service.kit.db import Constraints, explain
+from service.kit.edge import Problem, asgi
+from service.kit.web import idempotency as keys
+from service.kit.web import openapi
+from service.kit.web.binder import Binding, Reader
+from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
+from service.kit.web.routes import MOUNT, NEEDS_TOKEN, PUBLIC, WEBSOCKET, Access, Slice, check_access
+
+type Kind = Callable[[str, asgi.App], BaseRoute]
+type Place = tuple[Kind, str]
+
+LONGEST_PATH = 2000
+"""Characters of a path with parameters; the next limit would be that of the digits of an int."""
+
+KINDS: Mapping[str, Kind] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
+READERS: Mapping[Any, Reader] = {Caller: lambda scope, _, __: scope["auth"], Request: Request, WebSocket: WebSocket}
+
+
+class Endpoint:
+    """Everything at one path: `apps` by method, or by MOUNT for all of them, each with who may call it."""
+
+    def __init__(self, template: str, auth: Auth | None) -> None:
+        self.template = template
+        self.auth = auth
+        self.apps: dict[str, tuple[Access | None, asgi.App]] = {}
+
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        scope["path_template"] = self.template
+        found = self.apps.get(scope.get("method", WEBSOCKET)) or self.apps.get(MOUNT)
+        if found is None:
+            return await self.list_methods(scope)(scope, receive, send)
+        access, app = found
+        if access is NEEDS_TOKEN and self.auth:
+            scope["auth"] = await self.auth.identify(scope["headers"])
+        elif access is not PUBLIC:
+            raise Problem(403, "forbidden", "Nobody decided who may call this.")
+        await app(scope, receive, send)
+
+    def list_methods(self, scope: asgi.Scope) -> Response:
+        """Return the answer to OPTIONS, or refuse a method."""
+        allow = {"allow": ", ".join(sorted({*self.apps, "OPTIONS"}))}
+        if scope["method"] != "OPTIONS":
+            detail = "This path does not answer that method; the header Allow lists what it answers."
+            raise Problem(405, "method-not-allowed", detail, headers=allow)
+        return Response(status_code=204, headers=allow)
+
+
+class Application:
+    """All endpoints. Raises `Problem` for every error that a client can do something about."""
+
+    def __init__(self, endpoints: Mapping[Place, Endpoint], constraints: Constraints, lifespan: Lifespan[Any]) -> None:
+        self.constraints = constraints
+        fixed = {place for place in endpoints if place[0] is StarletteRoute and "{" not in place[1]}
+        self.fixed = {place[1]: endpoints[place] for place in fixed}
+        routes = [place[0](place[1], endpoints[place]) for place in endpoints if place not in fixed]
+        self.router = Router(routes, redirect_slashes=False, default=self.find_nothing, lifespan=lifespan)
+
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        try:
+            path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+            if path in self.fixed and scope["type"] == "http":
+                await self.fixed[path](scope, receive, send)
+            elif len(path) > LONGEST_PATH:
+                raise Problem(414, "too-long", f"A path has at most {LONGEST_PATH:,} characters.")
+            else:
+                await self.router(scope, receive, send)
+        except Exception as error:
+            problem = self.explain(error)
+            if problem and scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008, "reason": problem.kind})
+            elif problem is None or problem is error:
+                raise
+            else:
+                raise problem from error
+
+    def explain(self, error: Exception) -> Problem | None:
+        """Return what to tell the client of an error, or None for a fault of ours."""
+        if isinstance(error, HTTPException):
+            kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+            return Problem(error.status_code, kind, error.detail, headers=dict(error.headers or {}))
+        return error if isinstance(error, Problem) else explain(error, self.constraints)
+
+    async def find_nothing(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        """Answer what no route matches. A slash at the end makes no difference."""
+        path = scope["path"].rstrip("/")
+        if path in ("", scope["path"]):
+            raise Problem(404, "not-found", "Nothing is at this path.")
+        scope["path"] = path
+        await self(scope, receive, send)
+
+
+def build(
+    slices: Sequence[Slice],
+    provide: Sequence[object] = (),
+    resources: Sequence[AbstractAsyncContextManager[object]] = (),
+    idempotency: IdempotencyOptions | None = None,
+    auth: Auth | None = None,
+    docs: str = "",
+) -> asgi.App:
+    """Return the application of these slices: an ASGI callable, which raises `Problem` for every error.
+
+    What is in `provide` is handed to each function with a parameter of its type. `resources` are opened in order before
+    the first request and closed in reverse after the last. `docs` is the distribution whose API is shown at `/docs`.
+    Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that nothing can fill.
+    """
+    routes = [route for part in slices for route in part.routes]
+    check_access(routes, has_auth=auth is not None)
+    readers: dict[Any, Reader] = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
+    bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
+    mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]
+    pages = openapi.make_pages(bindings, docs) if docs else []
+    endpoints: dict[Place, Endpoint] = {}
+    for route, app in [*((binding.route, binding) for binding in bindings), *mounts, *pages]:
+        kind = KINDS.get(route.method, StarletteRoute)
+        endpoint = endpoints.setdefault((kind, route.path), Endpoint(route.template, auth))
+        if route.method in endpoint.apps:
+            raise TypeError(f"{route} has two functions")
+        endpoint.apps[route.method] = route.access, app
+
+    @asynccontextmanager
+    async def hold_open(_: object) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for resource in resources:
+                await stack.enter_async_context(resource)
+            yield
+
+    constraints = {name: make for part in slices for name, make in part.constraints.items()}
+    return Application(endpoints, constraints, hold_open)

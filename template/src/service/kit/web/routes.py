@@ -1,0 +1,146 @@
+# kit: updated by the template; extend it from app.py
+"""The table of routes that a slice fills: each with its path, its function, and who may call it."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, TypedDict, Unpack
+
+from service.kit.db import Constraints, Seed
+from service.kit.edge import asgi
+
+PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
+"""Part of a path: `{order_id:uuid}`, or `{name}` for a string (https://www.starlette.io/routing/#path-parameters)."""
+
+MOUNT, WEBSOCKET = "MOUNT", "WEBSOCKET"
+
+
+class Access(Enum):
+    """Who may call a route: the bearer of a valid token, or anyone."""
+
+    NEEDS_TOKEN = auto()
+    PUBLIC = auto()
+
+
+NEEDS_TOKEN, PUBLIC = Access.NEEDS_TOKEN, Access.PUBLIC
+
+
+class AccessError(Exception):
+    """Routes for which nobody decided who may call them. The message names each, and what to write."""
+
+
+type Handler = Callable[..., Awaitable[Any]]
+
+
+class Options(TypedDict, total=False):
+    """What a route may say of itself. `access` overrides that of its `Routes`."""
+
+    access: Access
+    summary: str
+    status: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path; `method` is MOUNT or WEBSOCKET for what has none. `status` is that of a success."""
+
+    method: str
+    path: str
+    endpoint: Any
+    access: Access | None = None
+    summary: str = ""
+    status: int | None = None
+    tags: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def template(self) -> str:
+        """The path as OpenAPI, logs and metrics have it: without the types of its parameters."""
+        return PARAMETER.sub(r"{\1}", self.path)
+
+    def choose_status(self, *, has_body: bool = True) -> int:
+        """Return the status of a success."""
+        return self.status or (204 if not has_body else 201 if self.method == "POST" else 200)
+
+
+class Routes:
+    """Routes under one prefix: `@routes.get("/{order_id:uuid}", summary="Read an order")` above an async function.
+
+    The function stays as it is. Its parameters are bound by their types: what app.py provides, `Caller`,
+    `IdempotencyKey`, and Starlette's `Request` or `WebSocket`; a `Filter` is the query string, any other struct (or
+    list, or dict) the JSON body. Path parameters are bound by name, and all others come from the query string.
+
+    `access` counts for each route that does not say otherwise; a route without any keeps the service from starting.
+    `service serve` leaves WebSockets off: `websocket` needs `websockets=True` in kit/server/serve.py.
+    """
+
+    def __init__(self, prefix: str, *, access: Access | None = None, tags: Sequence[str] = ()) -> None:
+        self.prefix = prefix
+        self.access = access
+        self.tags = tags
+        self.table: list[Route] = []
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self.table)
+
+    def add[Function: Handler](
+        self, method: str, path: str, **options: Unpack[Options]
+    ) -> Callable[[Function], Function]:
+        """Return the decorator that adds a function. Without `status`, a POST sends 201, and no result 204."""
+
+        def record(function: Function) -> Function:
+            full = (self.prefix.rstrip("/") + path).rstrip("/") or "/"
+            access = options.get("access", self.access)
+            summary, status = options.get("summary", ""), options.get("status")
+            self.table.append(Route(method, full, function, access, summary, status, self.tags))
+            return function
+
+        return record
+
+    def get[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        return self.add("GET", path, **options)
+
+    def post[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        return self.add("POST", path, **options)
+
+    def put[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        return self.add("PUT", path, **options)
+
+    def patch[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        return self.add("PATCH", path, **options)
+
+    def delete[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        return self.add("DELETE", path, **options)
+
+    def websocket[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        return self.add(WEBSOCKET, path, **options)
+
+    def mount(self, path: str, app: asgi.App, **options: Unpack[Options]) -> None:
+        """Hand everything under a path to an ASGI application, like Starlette's `StaticFiles`."""
+        self.add(MOUNT, path, **options)(app)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One folder of the service, as `app.py` wires it.
+
+    `constraints` makes the problem of each constraint of the slice's tables. `seed` makes
+    sample rows for development.
+    """
+
+    routes: Routes
+    constraints: Constraints = field(default_factory=dict)
+    seed: Seed | None = None
+
+
+def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
+    """Raise `AccessError` unless each route says who may call it, and can be held to that."""
+    faults: dict[Access | None, str] = {None: "give it or its Routes `access=NEEDS_TOKEN`, or `access=PUBLIC`"}
+    if not has_auth:
+        faults[NEEDS_TOKEN] = "it needs a token; give `web.build` an `auth` to check it with"
+    found = sorted(f"{route}: {faults[route.access]}" for route in routes if route.access in faults)
+    if found:
+        raise AccessError("\n".join(["Who may call these routes?", *found]))

@@ -1,0 +1,23 @@
+"""Mail that the service sends: to the log, until `Mailer.send` calls an SMTP server or the HTTP API of a provider."""
+
+import structlog
+from msgspec import Struct
+
+log = structlog.get_logger()
+
+
+class Mail(Struct, frozen=True):
+    """A mail. `id` is the same at each attempt to send it, so that a provider can drop what it has sent already."""
+
+    id: str
+    to: str
+    subject: str
+    text: str
+
+
+class Mailer:
+    """Sends mail. Handlers of jobs ask for it by its type."""
+
+    async def send(self, mail: Mail) -> None:
+        """Send a mail, or raise. Give up well within DATABASE_COMMAND_TIMEOUT: callers are in a transaction."""
+        log.info("mail sent", id=mail.id, to=mail.to, subject=mail.subject)

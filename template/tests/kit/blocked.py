@@ -1,0 +1,34 @@
+# kit: updated by the template
+"""The service's own application, and one request that blocks its event loop."""
+
+import time
+
+from service import app
+from service.kit.edge import asgi
+
+PATH = "/livez/blocked"
+
+
+def create() -> asgi.App:
+    """Return the application as `service serve` would, but for the path that blocks."""
+    service = app.create()
+
+    async def block(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PATH:
+            time.sleep(60)  # noqa: ASYNC251 - to block the loop is what it is for
+        await service(scope, receive, send)
+
+    return block
+
+
+def main() -> None:
+    """Serve it with the settings of the environment."""
+    from service.kit.server import read_settings, serve
+    from service.settings import Settings
+
+    settings = read_settings(Settings)
+    serve("tests.kit.blocked:create", settings.server, logs=settings.log, watch=settings.watchdog)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+from service.kit.edge import access_log, asgi, context, metrics
+from service.kit.edge.edge import Edge, EdgeOptions
+from service.kit.edge.metrics import Meters
+from service.kit.edge.problems import busy
+from service.kit.server import logs
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+
+@pytest.fixture
+def lines() -> Iterator[list[EventDict]]:
+    """What was logged, with all that lines get in production but their form."""
+    with capture_logs([structlog.contextvars.merge_contextvars, logs.stamp]) as logged:
+        yield logged
+
+
+async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    if scope["type"] == "lifespan":
+        return
+    structlog.contextvars.bind_contextvars(tenant=scope["path"])
+    with context.Span("database"):
+        await asyncio.sleep(0.002)
+    match scope["path"]:
+        case "/lost":
+            raise busy("The database is away.") from OSError("connection reset by test")
+        case "/full":
+            raise busy("Too many.")
+    await asgi.respond(send, 200, b"fine", b"text/plain", [])
+
+
+async def ask(edge: Edge, path: str) -> httpx2.Response:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(edge), base_url="http://service.test") as client:
+        return await client.get(path)
+
+
+async def test_each_request_is_a_line_in_the_log_but_probes_are_none(lines: list[EventDict]):
+    edge = Edge(answer)
+    response = await ask(edge, "/fine")
+    for _ in range(2):
+        await ask(edge, "/livez")
+    await asyncio.sleep(0.01)
+    edge.access_log.flush()
+    (line,) = lines
+    assert (line["event"], line["method"], line["path"], line["status"]) == ("request", "GET", "/fine", 200)
+    assert (line["bytes"], line["log_level"]) == (4, "info")
+    assert line["database_ms"] >= 2
+    assert line["database_ms"] + line["handler_ms"] == pytest.approx(line["total_ms"], abs=0.01)
+    assert (line["request_id"], line["tenant"]) == (response.headers["x-request-id"], "/fine")
+    assert (datetime.now(UTC) - line["timestamp"]).total_seconds() >= 0.01, "it ended then, and was written later"
+
+
+async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):
+    edge = Edge(answer)
+    await ask(edge, "/" + "x" * 60_000)
+    edge.access_log.flush()
+    assert len(lines[0]["path"]) == access_log.LONGEST
+
+
+def test_where_no_loop_runs_nothing_waits():
+    written: list[list[int]] = []
+    batch = access_log.Batch(written.append, pause=60, most=100)
+    batch.add(1)
+    batch.add(2)
+    assert written == [[1], [2]]
+
+
+async def test_a_service_may_do_without_lines(lines: list[EventDict]):
+    edge = Edge(answer, EdgeOptions(log=False))
+    await ask(edge, "/fine")
+    edge.access_log.flush()
+    assert not lines
+
+
+async def test_records_wait_for_others_for_a_moment(lines: list[EventDict]):
+    edge = Edge(answer)
+    for _ in range(2):
+        await ask(edge, "/fine")
+        assert not lines
+    await asyncio.sleep(access_log.PAUSE + 0.1)
+    assert len(lines) == 2
+    await ask(edge, "/fine")
+    await asyncio.sleep(access_log.PAUSE + 0.1)
+    assert len(lines) == 3
+
+
+async def test_no_more_records_wait_than_the_most(lines: list[EventDict], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(access_log, "MOST_WAITING", 3)
+    edge = Edge(answer)
+    await asyncio.gather(*(ask(edge, "/fine") for _ in range(4)))
+    assert (len(lines), len(edge.access_log.waiting)) == (3, 1)
+
+
+async def test_what_has_a_cause_is_a_warning_at_once_and_a_refusal_is_none(lines: list[EventDict]):
+    edge = Edge(answer)
+    await ask(edge, "/full")
+    assert not lines
+    await ask(edge, "/lost")
+    assert [(line["log_level"], line["detail"]) for line in lines] == [
+        ("info", "Too many."),
+        ("warning", "The database is away."),
+    ]
+    assert "connection reset by test" in lines[1]["cause"]
+
+
+async def test_what_waits_is_written_when_the_application_ends(lines: list[EventDict]):
+    edge = Edge(answer)
+    await ask(edge, "/fine")
+
+    async def receive() -> asgi.Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(_: asgi.Message) -> None:
+        pass
+
+    await edge({"type": "lifespan"}, receive, send)
+    assert len(lines) == 1
+
+
+async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[EventDict]):
+    left: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        with context.Span("total"):
+            await asyncio.sleep(0.02)
+
+    async def leave(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        await work()
+        left.append(asyncio.create_task(work()))
+        await answer(scope, receive, send)
+
+    edge = Edge(leave)
+    await ask(edge, "/fine")
+    spans = dict(edge.access_log.waiting[0].spans)
+    await left[0]
+    assert edge.access_log.waiting[0].spans == spans
+    edge.access_log.flush()
+    assert lines[0]["total_ms"] > spans["total"] * 1000, "a span may have that name, but the total is the total"
+
+
+async def test_what_waits_holds_no_request():
+    edge = Edge(answer)
+    await ask(edge, "/fine")
+    (record,) = edge.access_log.waiting
+    assert record.context
+    work = record.context[context.current]
+    assert work
+    assert work.scope is None
+
+
+async def test_requests_are_counted_by_their_route_and_times_by_their_layers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(metrics.SHARED, raising=False)
+    registry = CollectorRegistry()
+    meters = Meters(registry)
+    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    edge = Edge(answer)
+    for path in ("/fine", "/fine", "/full"):
+        await ask(edge, path)
+    edge.access_log.flush()
+    route = {"method": "GET", "route": "unmatched"}
+    get = registry.get_sample_value
+    assert [get("http_requests_total", {**route, "status": status}) for status in ("200", "503")] == [2, 1]
+    assert get("http_request_duration_seconds_count", route) == 3
+    spent = [get("http_layer_duration_seconds_sum", {"layer": layer}) or 0 for layer in ("database", "handler")]
+    assert sum(spent) == pytest.approx(get("http_request_duration_seconds_sum", route))
+    assert spent[0] >= 0.006

@@ -1,0 +1,98 @@
+"""How much a team gets: the lines of Python in the default render, part by part, and what a request passes.
+
+`uv run python -m tests.size` prints the table; `--write` renews it in CONTRIBUTING.md.
+"""
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from tests import service, shell, snapshot
+
+DOCUMENT = snapshot.ROOT / "CONTRIBUTING.md"
+TABLE = re.compile(r"(?<=<!-- size -->\n).*?(?=<!-- end of size -->)", re.DOTALL)
+
+EIGHT_FIELDS = (
+    "number:text! customer:uuid@ total:money status:enum(open,paid)@ due:date? paid:bool tags:text[] extra:json?"
+)
+
+
+class Part(NamedTuple):
+    """One line of the table: what is counted, how much there is, and how much there may be."""
+
+    name: str
+    count: int
+    most: int
+
+
+def count_lines(*places: Path) -> int:
+    """Return the lines of all Python files, and of the templates that `service new` makes files from."""
+    files = [path for place in places for path in ([place] if place.is_file() else place.rglob("*"))]
+    return sum(path.read_text().count("\n") for path in files if path.suffix in (".py", ".tmpl"))
+
+
+def count_modules(place: Path) -> int:
+    """Return the number of Python files."""
+    return len(list(place.rglob("*.py")))
+
+
+def measure(folder: Path) -> list[Part]:
+    """Return the parts of a rendered service whose packages are installed."""
+    source = folder / "src/service"
+    files, hops = json.loads(shell.run(*in_service(folder, "python", "-m", "inside.path"), cwd=folder))
+    return [
+        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 11_500),
+        Part("the kit, lines", count_lines(source / "kit"), 5_500),
+        Part("the kit, modules", count_modules(source / "kit"), 60),
+        Part("tools for development, lines", count_lines(folder / "src/service_tools"), 2_500),
+        Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 1_800),
+        Part("the slice `orders` with its job, lines", count_lines(source / "orders"), 550),
+        Part("a slice of 8 fields by `service new`, lines", count_slice(folder), 260),
+        Part("files that a GET by key passes", files, 12),
+        Part("hops between them", hops, 25),
+    ]
+
+
+def count_slice(folder: Path) -> int:
+    """Return the lines of a new slice, without its tests."""
+    command = ("service", "new", "invoices", *EIGHT_FIELDS.split(), "--no-plans")
+    shell.run(*in_service(folder, *command), cwd=folder)
+    return count_lines(folder / "src/service/invoices")
+
+
+def in_service(folder: Path, *command: str) -> tuple[str, ...]:
+    """Return a command as the environment of a service runs it."""
+    return (str(folder / ".venv/bin" / command[0]), *command[1:])
+
+
+def draw(parts: list[Part]) -> str:
+    """Return the table in Markdown."""
+    rows = [f"| {part.name} | {part.count:,} | {part.most:,} |" for part in parts]
+    return "\n".join(["| of the default render | now | at most |", "|---|---|---|", *rows, ""])
+
+
+def prepare(template: Path, folder: Path) -> Path:
+    """Render the default service with the tests that run inside of it, install its packages, and return it."""
+    made = service.render(template, folder, {})
+    shutil.copytree(snapshot.ROOT / "tests/inside", made / "inside", ignore=shutil.ignore_patterns("__pycache__"))
+    shell.run("uv", "sync", "--quiet", cwd=made)
+    return made
+
+
+def main() -> None:
+    """Print the table, and renew it where it stands."""
+    with tempfile.TemporaryDirectory(prefix="size-") as name:
+        Path(name).chmod(0o755)  # PostgreSQL runs as another user when this one is root
+        made = prepare(snapshot.take(Path(name, "template")), Path(name, "service"))
+        table = draw(measure(made))
+    print(table, end="")
+    if "--write" in sys.argv:
+        DOCUMENT.write_text(TABLE.sub(lambda _: table, DOCUMENT.read_text()))
+
+
+if __name__ == "__main__":
+    main()

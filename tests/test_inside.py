@@ -1,0 +1,21 @@
+"""The kit keeps its promises: its own tests, in tests/inside, run inside a rendered service, room by room."""
+
+import pytest
+
+from tests import shell, size
+from tests.snapshot import ROOT
+from tests.test_generated import PASSED
+
+ROOMS = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
+
+
+@pytest.fixture(scope="module")
+def folder(template, workshop):
+    """A service with the kit's tests in it."""
+    return size.prepare(template, workshop / "inside")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_passes_its_tests(folder, room):
+    output = shell.run("uv", "run", "--quiet", "pytest", "-q", f"inside/{room}", cwd=folder)
+    assert PASSED.search(output), output
