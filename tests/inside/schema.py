@@ -4,7 +4,6 @@ from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr
-
 from service.kit.db import DatabaseOptions
 from service.kit.migrate import migrate
 from service.kit.migrate.migrate import MigrationOptions

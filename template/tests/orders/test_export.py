@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from service.kit.db.database import Database
+from service.kit.db import Database
 from service.orders.seed import SEED
 from service.settings import Settings
 from service_tools.dev.database import fill

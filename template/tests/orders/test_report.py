@@ -1,6 +1,6 @@
 import httpx2
 
-from service.kit.db.database import Database
+from service.kit.db import Database
 from service.orders import report, seed
 from service.orders.model import Amounts
 from service.settings import Settings
