@@ -13,7 +13,7 @@ import click
 
 from service.kit import PACKAGE
 from service.kit.db import query
-from service.kit.db.sessions import DatabaseOptions, connect
+from service.kit.db.sessions import connect, read_url
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
@@ -43,22 +43,22 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
     Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call, share of the total
     time, and rows per call. Statements that are not the service's own are shown as text.
     """
-    with wiring.open_settings() as settings:
-        slowest = asyncio.run(read(settings.database, limit))
+    with wiring.open_database() as url:
+        slowest = asyncio.run(read(url, limit, create="DATABASE_URL" not in os.environ))
     if as_json:
         click.echo(json.dumps(slowest, indent=2))
         return
     click.echo(f"{'calls':>10} {'ms each':>10} {'share':>7} {'rows':>10}  statement")
     for row in slowest:
-        name = row["name"] or " ".join(row["query"].split())[:80]
-        click.echo("{calls:>10,} {mean:>10.3f} {share:>6.1f}% {rows:>10.1f}  ".format(**row) + name)
+        numbers = f"{row['calls']:>10,} {row['mean']:>10.3f} {row['share']:>6.1f}% {row['rows']:>10.1f}"
+        click.echo(f"{numbers}  {row['name'] or ' '.join(row['query'].split())[:80]}")
 
 
-async def read(options: DatabaseOptions, limit: int) -> list[dict[str, Any]]:
+async def read(url: str, limit: int, *, create: bool) -> list[dict[str, Any]]:
     """Return the slowest statements of a database, each with the name that the service gives it, or None."""
-    async with connect(options, "service queries") as connection:
+    async with connect(read_url(url), "service queries") as connection:
         try:
-            if "DATABASE_URL" not in os.environ:  # in development
+            if create:
                 await connection.execute("create extension if not exists pg_stat_statements")
             rows = await connection.fetch(SLOWEST, limit)
         except asyncpg.PostgresError as error:
@@ -66,6 +66,7 @@ async def read(options: DatabaseOptions, limit: int) -> list[dict[str, Any]]:
         names = {}
         for name, statement in query.find(import_module(PACKAGE)):
             with suppress(asyncpg.PostgresError):  # a table that is not there yet: it cannot have been asked either
-                plan = await connection.fetchval(f"explain (verbose, generic_plan, format json) {statement.sql}")
+                explain = f"explain (verbose, generic_plan, format json) {statement.sql}"
+                [(plan,)] = await connection.fetch(explain)
                 names[json.loads(plan)[0]["Query Identifier"]] = name
     return [{"name": names.get(row["queryid"])} | dict(row) for row in rows]
