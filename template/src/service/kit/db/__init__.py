@@ -6,13 +6,12 @@ rest is for commands and for the server, which open connections of their own and
 """
 
 from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Database, check_capacity
 from service.kit.db.errors import ERRORS, Constraints, DatabaseError, UnreachableError, explain
-from service.kit.db.options import DatabaseOptions, bypass_pooler, locate, read_url, time_limits
-from service.kit.db.query import Query
+from service.kit.db.pool import choose_pool_size
+from service.kit.db.query import DEVELOPER, EVERY, NEWEST, Query, Seed, sample_time
 from service.kit.db.query import find as find_queries
-from service.kit.db.seed import DEVELOPER, EVERY, NEWEST, Seed, sample_time
-from service.kit.db.sessions import check_capacity, choose_pool_size, connect
+from service.kit.db.sessions import DatabaseOptions, bypass_pooler, connect, locate, read_url, time_limits
 
 __all__ = [
     "DEVELOPER",

@@ -13,8 +13,7 @@ import click
 
 from service.kit import PACKAGE
 from service.kit.db import query
-from service.kit.db.options import read_url
-from service.kit.db.sessions import connect
+from service.kit.db.sessions import connect, read_url
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring

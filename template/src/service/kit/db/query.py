@@ -1,13 +1,21 @@
 # kit: updated by the template; extend it from app.py
-"""SQL statements as objects: a slice's `queries.py` defines them, and `Database` and `Connection` run them."""
+"""SQL statements as objects, which a slice's `queries.py` defines, and the sample rows that its `seed.py` makes."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, get_args
+
+DEVELOPER = "development"
+"""The account that sample rows belong to. `service token` makes a token for it."""
+
+NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
+EVERY = timedelta(minutes=5)
 
 
 class Query[Row, *Args]:
@@ -53,3 +61,22 @@ def find(package: ModuleType) -> Iterator[tuple[str, Query[Any, *tuple[Any, ...]
                 yield f"{part}.{name}", value
             elif isinstance(several := getattr(value, "queries", None), Mapping):
                 yield from ((f"{part}.{name}.{key}", query) for key, query in several.items())
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Sample rows of one table, the same every time: the tools make as many as development and measurements need.
+
+    `make_row` returns the columns of row `number`, counted from 1, by their names. `created_at` is what `sample_time`
+    returns, or up to five minutes later: it tells which rows are there already. `references` are statements that return
+    keys of other tables; their rows are passed on to `make_row`.
+    """
+
+    table: str
+    make_row: Callable[..., dict[str, object]]
+    references: Sequence[Query[Any]] = ()
+
+
+def sample_time(number: int) -> datetime:
+    """Return when a sample row was created: one every five minutes, back from 2026."""
+    return NEWEST - number * EVERY

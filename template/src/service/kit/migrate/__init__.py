@@ -2,7 +2,7 @@
 """Migrations: the SQL files of the service and of the kit, applied in order. May import db and edge."""
 
 from service.kit.migrate.commands import apply_migrations
-from service.kit.migrate.files import STANDALONE, MigrationError, begin_linting, read_files
+from service.kit.migrate.files import STANDALONE, MigrationError, read_files
 from service.kit.migrate.migrate import MigrationOptions, apply_pending, find_pending
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "MigrationOptions",
     "apply_migrations",
     "apply_pending",
-    "begin_linting",
     "find_pending",
     "read_files",
 ]

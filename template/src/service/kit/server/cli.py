@@ -24,7 +24,7 @@ from service.kit.web import Slice
 COMMANDS = {
     "dev": "service_tools.dev.commands",
     "jobs": "service.kit.jobs.commands",
-    "key": "service.kit.auth.commands",
+    "key": "service.kit.auth.keys",
     "migrate": "service.kit.migrate.commands",
     "new": "service_tools.scaffold.commands",
     "perf": "service_tools.perf.commands",
