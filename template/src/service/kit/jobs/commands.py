@@ -12,7 +12,7 @@ import msgspec
 from service.kit.db import DatabaseError, DatabaseOptions, connect
 from service.kit.edge import CommandError
 from service.kit.jobs.job import JobOptions
-from service.kit.server import cli, configure_logs, read_settings
+from service.kit.server import cli, configure_logs, read_settings, supervise
 
 COUNT = """
 select entrypoint as name,
@@ -77,14 +77,16 @@ def run_worker(wiring: cli.Wiring) -> None:
     Start any number, on any number of machines: each job is taken by one of them. A worker process that dies, or loses
     PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished after JOBS_DRAIN_TIMEOUT are requeued.
     """
-    from service.kit.jobs import supervisor
+    from service.kit.jobs.supervisor import Supervisor
 
     if wiring.worker is None:
         raise click.ClickException(MISSING)
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     cli.check_capacity(settings, "jobs run as soon as the database is there")
-    supervisor.supervise(wiring.worker, getattr(settings, "jobs", JobOptions()), settings.metrics, settings.watchdog)
+    options = getattr(settings, "jobs", JobOptions())
+    with supervise(wiring.worker, settings.metrics, settings.watchdog.stuck) as supervision:
+        Supervisor(wiring.worker, options.kill_timeout, supervision).run()
 
 
 @click.group(name="jobs")

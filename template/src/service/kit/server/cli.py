@@ -146,7 +146,7 @@ def run_server(wiring: Wiring) -> None:
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     check_capacity(settings, "/readyz answers 503 until the database is there")
-    serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+    serve(wiring.create, settings.server, settings.metrics, settings.watchdog)
 
 
 def check_capacity(settings: KitSettings, meanwhile: str) -> None:
