@@ -38,8 +38,6 @@ COMMANDS = {
 PRODUCTION = frozenset(("serve", "worker"))
 """The commands that never read the files of development."""
 
-DEVELOPMENT_DATABASE = Path(".postgres")
-
 
 @dataclass(frozen=True)
 class Wiring:
@@ -63,14 +61,8 @@ class Wiring:
         if "DATABASE_URL" in os.environ or not find_spec("service_tools"):
             yield read_settings(kind)
             return
-        with import_module("service_tools.dev.embedded").run(DEVELOPMENT_DATABASE) as url:
+        with import_module("service_tools.dev.embedded").run() as url:
             yield read_settings(kind, database={"url": url})
-
-    @contextmanager
-    def open_database(self) -> Generator[str]:
-        """Yield the URL of the database in `open_settings`."""
-        with self.open_settings() as settings:
-            yield settings.database.url.get_secret_value()
 
 
 class Service(click.Group):
