@@ -77,7 +77,7 @@ class Runner(AbstractEntrypointExecutor):
         self.driver = driver
         self.floor = floor
 
-    async def execute(self, job: models.Job, _: models.Context) -> None:
+    async def execute(self, job: models.Job, context: models.Context) -> None:
         """Run a job, and decide what becomes of it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
