@@ -76,10 +76,6 @@ def make_queries(connection: asyncpg.Connection) -> Statements:
     return Statements(Driver(connection), *builders)
 
 
-class LostError(Exception):
-    """The queue cannot be read any more. The supervisor starts a new process; no job is lost."""
-
-
 class Consumer:
     """Runs the jobs of a worker until it is told to stop."""
 
@@ -92,7 +88,8 @@ class Consumer:
     async def run(self, identity: UUID, *, died: bool) -> None:
         """Run jobs until SIGTERM. All processes of one supervisor share `identity`; `died` tells whether the last did.
 
-        Raises `LostError`, and what asyncpg raises when PostgreSQL is away.
+        Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the connection was lost.
+        The supervisor then starts a new process; no job is lost.
         """
         meters().show(self.worker.jobs)
         connection = await self.connect()
@@ -107,7 +104,7 @@ class Consumer:
                 self.heed(queue := self.make_queue(queries, identity), connection)
                 await self.consume(queue, upkeep)
             if self.lost:
-                raise LostError("The connection to PostgreSQL was lost.")
+                raise ConnectionError("The connection to PostgreSQL was lost.")
             await upkeep.give_back()
         finally:
             with suppress(Exception):

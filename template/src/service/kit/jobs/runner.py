@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import msgspec
 import structlog
 from pgqueuer import RetryRequested
@@ -130,21 +129,8 @@ class Runner(AbstractEntrypointExecutor):
             if not self.floor.tasks[job.id].cancelling():
                 raise RuntimeError("It waited for something that was cancelled.") from error
             raise
-        except Exception as error:
-            hide_rows(error)
-            raise
 
     def tell(self, outcome: str, seconds: float) -> None:
         meters().runs.labels(self.job.name, outcome).inc()
         meters().run.labels(self.job.name).observe(seconds)
         (log.error if outcome == "held" else log.info)("job run", outcome=outcome, seconds=round(seconds, 4))
-
-
-def hide_rows(error: BaseException | None) -> None:
-    """Drop the rows that PostgreSQL quotes in errors, which are stored and logged: they may hold personal data."""
-    while error is not None:
-        if isinstance(error, asyncpg.PostgresError):
-            vars(error)["detail"] = None
-        for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-            hide_rows(inner)
-        error = error.__cause__ or error.__context__

@@ -21,7 +21,7 @@ import structlog
 import uvloop
 
 from service.kit.db import ERRORS
-from service.kit.jobs.consumer import Consumer, LostError
+from service.kit.jobs.consumer import Consumer
 from service.kit.jobs.runner import Cut
 from service.kit.server import LOOK_SECONDS, Supervision, make
 
@@ -88,7 +88,7 @@ def work(create: str, identity: UUID, died: bool) -> None:
     except asyncpg.UndefinedTableError as error:
         log.error("worker cannot start", error=f"{error}. Migrations are pending: run `service migrate`.")
         sys.exit(AGAIN)
-    except (LostError, *ERRORS) as error:
+    except ERRORS as error:
         log.error("worker ends", error=str(error) or repr(error))
         sys.exit(AGAIN)
 

@@ -18,8 +18,8 @@ from granian.server.mp import MPServer
 from pydantic import BaseModel, Field
 
 from service.kit.edge import CommandError, Seconds
-from service.kit.server import process
 from service.kit.server.metrics_endpoint import MetricsOptions
+from service.kit.server.process import Worker
 from service.kit.server.supervision import DRAINING, LOOK_SECONDS, STARTED, Supervision, supervise
 from service.kit.server.watchdog import WatchdogOptions
 
@@ -67,7 +67,7 @@ def serve(
         server.on_startup(partial(take_signals, server, options.drain_delay))
         server.on_reload(on_reload)
         try:
-            server.serve(target_loader=partial(process.load, options.drain_timeout, watch))
+            server.serve(target_loader=partial(Worker, options.drain_timeout, watch))
         finally:  # what is left ends by itself, and would be left behind if a further signal interrupted this process
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)

@@ -32,21 +32,16 @@ def make(target: str) -> Any:
     return made
 
 
-def load(drain_timeout: float, watch: WatchdogOptions, target: str) -> asgi.App:
-    """Return the application that the factory `target` makes, in a worker."""
-    return Worker(make(target), drain_timeout, watch)
-
-
 class Worker:
-    """Wraps an application, outside of its edge.
+    """The application that the factory `target` makes, and around its edge what ends it in time.
 
     The server ends a worker by SIGTERM, and waits for the requests in flight; then the application closes. Requests
     that are unfinished after `drain_timeout` seconds are cancelled, which leaves time to close before the process is
     killed.
     """
 
-    def __init__(self, app: asgi.App, drain_timeout: float, watch: WatchdogOptions) -> None:
-        self.app = app
+    def __init__(self, drain_timeout: float, watch: WatchdogOptions, target: str) -> None:
+        self.app: asgi.App = make(target)
         self.folder = find_runtime_folder()
         self.drain_timeout = drain_timeout
         self.watch = watch
