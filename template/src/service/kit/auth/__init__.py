@@ -1,5 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Who sends a request: bearer tokens, the keys that sign and check them, and passwords. May import edge and offload."""
+"""Who sends a request: bearer tokens, the keys that sign and check them, and passwords.
+
+`bearer.py` checks the token of a request (401); the settings AUTH_* are in `issuer.py`. `keys.py` signs tokens and has
+keys, `passwords.py` hashes. May import edge and offload.
+"""
 
 from service.kit.auth import keys, passwords
 from service.kit.auth.bearer import Auth, Caller

@@ -13,7 +13,7 @@ import click
 
 from service.kit import PACKAGE
 from service.kit.db import query
-from service.kit.db.sessions import connect, read_url
+from service.kit.db.sessions import DatabaseOptions, connect
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
@@ -43,8 +43,8 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
     Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call, share of the total
     time, and rows per call. Statements that are not the service's own are shown as text.
     """
-    with wiring.open_database() as url:
-        slowest = asyncio.run(read(url, limit, create="DATABASE_URL" not in os.environ))
+    with wiring.open_settings() as settings:
+        slowest = asyncio.run(read(settings.database, limit, create="DATABASE_URL" not in os.environ))
     if as_json:
         click.echo(json.dumps(slowest, indent=2))
         return
@@ -54,9 +54,9 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
         click.echo(f"{numbers}  {row['name'] or ' '.join(row['query'].split())[:80]}")
 
 
-async def read(url: str, limit: int, *, create: bool) -> list[dict[str, Any]]:
+async def read(database: DatabaseOptions, limit: int, *, create: bool) -> list[dict[str, Any]]:
     """Return the slowest statements of a database, each with the name that the service gives it, or None."""
-    async with connect(read_url(url), "service queries") as connection:
+    async with connect(database, "service queries") as connection:
         try:
             if create:
                 await connection.execute("create extension if not exists pg_stat_statements")

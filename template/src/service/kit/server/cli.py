@@ -38,8 +38,6 @@ COMMANDS = {
 PRODUCTION = frozenset(("serve", "worker"))
 """The commands that never read the files of development."""
 
-DEVELOPMENT_DATABASE = Path(".postgres")
-
 
 @dataclass(frozen=True)
 class Wiring:
@@ -63,14 +61,8 @@ class Wiring:
         if "DATABASE_URL" in os.environ or not find_spec("service_tools"):
             yield read_settings(kind)
             return
-        with import_module("service_tools.dev.embedded").run(DEVELOPMENT_DATABASE) as url:
+        with import_module("service_tools.dev.embedded").run() as url:
             yield read_settings(kind, database={"url": url})
-
-    @contextmanager
-    def open_database(self) -> Generator[str]:
-        """Yield the URL of the database in `open_settings`."""
-        with self.open_settings() as settings:
-            yield settings.database.url.get_secret_value()
 
 
 class Service(click.Group):
@@ -153,7 +145,7 @@ def run_server(wiring: Wiring) -> None:
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     check_capacity(settings, "/readyz answers 503 until the database is there")
-    serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+    serve(wiring.create, settings.server, settings.metrics, settings.watchdog)
 
 
 def check_capacity(settings: KitSettings, meanwhile: str) -> None:
