@@ -35,7 +35,7 @@ async def statements(connection: asyncpg.Connection) -> list[Statement]:
 
 
 def locate(statement: Statement) -> str:
-    path = Path(inspect.getfile(sys.modules[f"service.{statement.part}.queries"])).relative_to(PACKAGE.parents[1])
+    path = Path(inspect.getfile(sys.modules[statement.query.module])).relative_to(PACKAGE.parents[1])
     return f"{path}:{statement.query.line} {statement.name.rpartition('.')[2]}"
 
 
