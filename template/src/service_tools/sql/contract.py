@@ -47,10 +47,7 @@ async def check_all(
     known = await schema.read(connection, budgets)
     statements = [await check(connection, name, query, known) for name, query in sorted(queries, key=lambda it: it[0])]
     found = siblings.check({it.name: (it.query, it.tree) for it in statements}, known.nulls, [*known.indexes.values()])
-    return [
-        replace(it, findings=[*it.findings, *(one for one in found[it.name] if not it.query.excused.get(one.rule))])
-        for it in statements
-    ]
+    return [replace(it, findings=[*it.findings, *leave_excused(it.query, found[it.name])]) for it in statements]
 
 
 async def check(connection: asyncpg.Connection, name: str, query: Query, known: Schema) -> Statement:
@@ -73,4 +70,9 @@ async def check(connection: asyncpg.Connection, name: str, query: Query, known: 
     except Exception as error:  # noqa: BLE001 - the others are checked all the same
         detail = f"the contract does not understand it ({type(error).__name__}: {error})"
         findings = [Finding("unread", detail, "Excuse `unread`, and tell the template's owners.")]
-    return Statement(name, query, plan, [it for it in findings if not query.excused.get(it.rule)], parsed)
+    return Statement(name, query, plan, leave_excused(query, findings), parsed)
+
+
+def leave_excused(query: Query, findings: Iterable[Finding]) -> list[Finding]:
+    """Return what is not excused. That nothing is null is believed only of a statement whose sample can be run."""
+    return [it for it in findings if not query.excused.get(it.rule) or (it.rule == "nulls" and not query.sample)]

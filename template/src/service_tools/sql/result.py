@@ -4,6 +4,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import asyncpg
+
 from service.kit.db import Query
 from service_tools.sql import nulls, types
 from service_tools.sql.finding import Finding
@@ -76,6 +78,19 @@ def check_columns(
             if reason:
                 said = f"{column}: {reason}" if known_not else f"{column} can be null: {reason}"
                 yield Finding("nulls", said, f"{fix}{excuse}.")
+
+
+async def run_sample(connection: asyncpg.Connection, query: Query) -> list[str]:
+    """Return the columns that are null in spite of the row type when a statement runs with its sample; roll back."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        arguments = await connection.fetchrow(query.sample) if query.sample else None
+        rows = await connection.fetch(query.sql, *arguments) if arguments is not None else []
+    finally:
+        await transaction.rollback()
+    never = [index for index, (_, kind) in enumerate(types.list_fields(query.row) or ()) if not types.unwrap(kind)[1]]
+    return sorted({[*row.keys()][index] for row in rows for index in never if row[index] is None})
 
 
 def explain(query: Query, tree: Tree | None, known: Known, index: int) -> str:
