@@ -31,6 +31,8 @@ ENDS = re.compile(r"^(?:\^|\\A)|(?:\$|\\[Zz])$")
 
 @dataclass(frozen=True)
 class Check:
+    """A check of a table, as PostgreSQL writes it."""
+
     table: int
     name: str
     text: str

@@ -67,7 +67,7 @@ async def check(connection: asyncpg.Connection, name: str, query: Query, known: 
             findings += [*cost.check_plan(plan, bool(columns), known), *cost.check_tree(parsed)]
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         findings = [Finding("prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration.")]
-    except Exception as error:  # noqa: BLE001 - the others are checked all the same
+    except Exception as error:  # the others are checked all the same
         detail = f"the contract does not understand it ({type(error).__name__}: {error})"
         findings = [Finding("unread", detail, "Excuse `unread`, and tell the template's owners.")]
     return Statement(name, query, plan, leave_excused(query, findings), parsed)

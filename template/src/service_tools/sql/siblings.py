@@ -14,6 +14,8 @@ from service_tools.sql.tree import Tree, walk
 
 @dataclass(frozen=True)
 class Index:
+    """An index by the numbers of its columns; an expression has 0."""
+
     table: int
     is_unique: bool
     columns: tuple[int, ...]

@@ -39,9 +39,9 @@ def read(text: str) -> Any:
     return read_value(iter(TOKEN.findall(PLACES.sub("", text))))
 
 
-def read_value(tokens: Iterator[str], token: str = "") -> Any:
-    token = token or next(tokens)
-    if token == "{":
+def read_value(tokens: Iterator[str], word: str = "") -> Any:
+    word = word or next(tokens)
+    if word == "{":
         node: Tree = {"node": next(tokens)}
         name = next(tokens)
         while name != "}":
@@ -52,11 +52,11 @@ def read_value(tokens: Iterator[str], token: str = "") -> Any:
                 name_or_bytes = next(tokens)
             node[name[1:]], name = value, name_or_bytes
         return node
-    if token == "(":
+    if word == "(":
         return [read_value(tokens, item) for item in iter(lambda: next(tokens), ")")]
-    if token in WORDS:
-        return WORDS[token]
-    return int(token) if token.lstrip("-").isdigit() else re.sub(r"\\(.)", r"\1", token)
+    if word in WORDS:
+        return WORDS[word]
+    return int(word) if word.lstrip("-").isdigit() else re.sub(r"\\(.)", r"\1", word)
 
 
 def walk(value: Any) -> Iterator[Tree]:

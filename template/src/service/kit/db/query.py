@@ -20,7 +20,7 @@ class Query[Row, *Args]:
     and `excused` has the reason for each rule of the contract that the statement may break.
     """
 
-    __slots__ = ("__weakref__", "excused", "is_scalar", "module", "line", "params", "row", "sample", "sql")
+    __slots__ = ("__weakref__", "excused", "is_scalar", "line", "module", "params", "row", "sample", "sql")
 
     def __init__(
         self,
