@@ -29,7 +29,9 @@ COMMANDS = {
     "new": "service_tools.scaffold.commands",
     "perf": "service_tools.perf.commands",
     "plans": "service_tools.sql.commands",
+    "psql": "service.kit.db.commands",
     "queries": "service.kit.db.commands",
+    "routes": "service.kit.web.commands",
     "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.commands",
 }

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
+from service.kit.auth import GuessOptions
 from service.kit.db import DatabaseOptions, choose_pool_size
 from service.kit.edge import CommandError, CompressionOptions, EdgeOptions
 from service.kit.migrate import MigrationOptions
@@ -53,6 +54,7 @@ class KitSettings(BaseSettings):
     edge: EdgeOptions = EdgeOptions()
     idempotency: IdempotencyOptions = IdempotencyOptions()
     compression: CompressionOptions = CompressionOptions()
+    guesses: GuessOptions = GuessOptions()
     export: ExportOptions = ExportOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
