@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.kit.migrate.files import COMMENT, LINTED_FROM, Migration, read_files
+from service.kit.migrate.files import COMMENT, Migration, read_files
 
 ROOT = Path(__file__).parents[2]
 IGNORE = re.compile(r"squawk-(?:ignore|disable|enable)")
@@ -135,11 +135,9 @@ class Finding:
 
 
 def choose(folder: Path) -> list[Migration]:
-    """Return the files from the number in migrations/linted-from on; none, where nobody has settled one."""
-    path = folder / LINTED_FROM
-    if not path.exists():
-        return []
-    first = re.match(r"\d{1,4}\b", path.read_text("utf-8"))
+    """Return the files from the number in migrations/linted-from on; all, where there is no such file."""
+    path = folder / "linted-from"
+    first = re.match(r"\d{1,4}\b", path.read_text("utf-8") if path.exists() else "0")
     assert first, f"{path}: begin it with the number of a file, like 0001"
     return [migration for migration in read_files(folder) if migration.number >= int(first[0])]
 

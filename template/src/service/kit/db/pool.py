@@ -18,15 +18,25 @@ from contextvars import Context
 import asyncpg
 
 from service.kit.db.errors import ERRORS
-from service.kit.db.options import DatabaseOptions
-from service.kit.db.sessions import choose_pool_size, open_session
-from service.kit.edge import FullError, Limiter, busy, time_left
+from service.kit.db.sessions import DatabaseOptions, open_session
+from service.kit.edge import FullError, Limiter, busy, count_cores, time_left
 
 FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
 
+PER_CORE = 4
+"""Connections per core over all workers: while some wait for locks and disks, the others keep the core busy."""
+
+FEWEST, MOST = 2, 16
+"""Connections of one worker: a slow statement must not stop it, and one event loop cannot make use of more."""
+
 SPREAD = 0.1
 """Each connection lives up to 10 % shorter or longer, so that those opened together are not replaced together."""
+
+
+def choose_pool_size(workers: int) -> int:
+    """Return how many connections each worker may open when no setting says so."""
+    return max(FEWEST, min(MOST, round(count_cores() * PER_CORE / workers)))
 
 
 class Pool:

