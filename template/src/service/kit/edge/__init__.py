@@ -11,8 +11,8 @@ from service.kit.edge.access_log import Batch
 from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
 from service.kit.edge.context import Span, Work, current, request_id, time_left
-from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.limits import FullError, Lifetime, Limiter, Seconds, count_cores
+from service.kit.edge.edge import Edge
+from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,

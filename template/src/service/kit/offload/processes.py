@@ -99,7 +99,8 @@ class Process:
     def run(self, packed: bytes) -> tuple[bool, bytes | None, str]:
         """Return the outcome of a call, as `compute` packs it."""
         self.send(packed)
-        return pickle.load(self.outcomes)  # noqa: S301 - from our own process
+        outcome: tuple[bool, bytes | None, str] = pickle.load(self.outcomes)  # noqa: S301 - from our own process
+        return outcome
 
     def send(self, message: object) -> None:
         pickle.dump(message, self.calls, pickle.HIGHEST_PROTOCOL)
@@ -164,6 +165,7 @@ def compute(call: bytes) -> bytes:
         succeeded, value, trace = True, function(*args, **kwargs), ""
     except Exception as error:
         succeeded, value, trace = False, error, traceback.format_exc()
+    packed: bytes | None
     try:
         packed = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception as error:
