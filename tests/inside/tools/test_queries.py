@@ -47,7 +47,7 @@ def test_statements_are_named_however_they_begin_and_with_their_place(
     monkeypatch.chdir(Path(__file__).parents[1])
     asyncio.run(ask(url_that_counts))
     for _ in range(2):  # the second time it sees the first
-        found = asyncio.run(commands.read(url_that_counts, 100, create=True))
+        found = asyncio.run(commands.read(read_url(url_that_counts), 100, create=True))
     rows = [commands.describe(*it) for it in found]
     named = {row["name"]: row["place"] for row in rows if row["name"]}
     assert named.keys() == STATEMENTS.keys()
