@@ -9,7 +9,8 @@ from tests.snapshot import ROOT
 
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 MEASUREMENT = re.compile(r"`(uv run python -m tests\.performance\.\w+)`")
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 TESTS = {
     "test_readme.py::test_try_starts_a_service_that_answers_and_ctrl_c_ends_all_of_it": [
@@ -27,17 +28,17 @@ TESTS = {
         "uv run copier copy --defaults --vcs-ref HEAD . ../scratch"
     ],
     "test_journey.py::test_an_operator_migrates_and_serves_without_the_development_group": [
-        "uv sync --no-dev",
+        "uv sync --no-dev --no-editable",
         "export DATABASE_URL=postgresql://user:password@host:5432/name",
-        "uv run --no-dev service key",
-        "uv run --no-dev service migrate",
-        "uv run --no-dev service serve",
-        "uv run --no-dev service worker",
+        ".venv/bin/service key",
+        ".venv/bin/service migrate",
+        ".venv/bin/service serve",
+        ".venv/bin/service worker",
     ],
-    "test_scaffold.py::test_new_slices_pass_their_tests_and_those_of_the_kit": [
+    "test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
-    "test_scaffold.py::test_a_newcomer_adds_a_resource_and_measures_it_in_under_a_minute": ["uv run service perf"],
+    "test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf"],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],
@@ -99,14 +100,27 @@ def test_every_command_is_run_by_a_test_that_exists(documents):
         assert f"def {function}(" in (ROOT / "tests" / module).read_text(), place
 
 
-def test_every_link_leads_to_a_file(documents):
+def list_anchors(text):
+    """Return the anchors of the headings, as GitHub makes them."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
+
+
+def test_every_link_leads_to_a_file_and_to_a_heading_of_it(documents):
     broken = [
-        f"{path}: {target}"
+        f"{path}: {target}#{anchor}"
         for path, text in documents.items()
-        for target in LINK.findall(text)
-        if not (path.parent / target).exists()
+        for target, anchor in LINK.findall(text)
+        if not (linked := path.parent / target if target else path).exists()
+        or (anchor and anchor not in list_anchors(linked.read_text()))
     ]
     assert not broken
+
+
+def test_the_statements_of_the_page_on_rolling_back_are_those_that_a_test_applies():
+    page = (ROOT / "docs/rollback.md").read_text()
+    steps = sorted((ROOT / "tests/inside/migrate/rollback").glob("*.sql"))
+    assert len(steps) == page.count("```sql") == 3
+    assert all(path.read_text() in page for path in steps)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from inside.jobs import queue
 from inside.jobs.working import WRITE, Settings, Task
 from service.kit.db.database import Database
 from service.kit.jobs import Job, JobOptions, Schedule, Worker, begin_once, enqueue, enqueue_all
-from service.kit.jobs.pgqueuer import make_queries
+from service.kit.jobs.consumer import make_queries
 from service.kit.jobs.queue import put
 
 ROW = (

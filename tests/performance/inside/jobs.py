@@ -16,7 +16,7 @@ from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.jobs import enqueue, enqueue_all
-from service.kit.jobs.pgqueuer import NAMES
+from service.kit.jobs.consumer import NAMES
 from service_tools.dev import embedded
 
 BATCH = 100

@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """PostgreSQL: statements as objects, a bounded pool of connections to run them on, and what its errors mean.
 
-Imports the room edge and no other. A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`; the
-rest is for commands and for the server, which open connections of their own and check the capacity at start.
+A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`. `pool.py` bounds how many connections
+are open and who waits for one (503); `sessions.py` chooses its size from cores and workers, unless DATABASE_POOL_SIZE
+says it, and checks at start that PostgreSQL admits them all. DATABASE_* are in `options.py`. Imports edge only.
 """
 
 from service.kit.db.connection import Connection

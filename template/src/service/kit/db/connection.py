@@ -9,6 +9,7 @@ import asyncpg
 from asyncpg.transaction import Transaction
 
 from service.kit.db import errors
+from service.kit.db.durations import Timed
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
 from service.kit.edge import Problem, Span, metrics, time_left
@@ -57,7 +58,7 @@ class Connection:
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
         try:
-            with Span("database"):
+            with Timed("database", query.sql):
                 records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
         except errors.ERRORS as error:
             errors.examine(error, self.raw)
@@ -69,7 +70,7 @@ class Connection:
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
         """Return the first row of a statement, or None."""
         try:
-            with Span("database"):
+            with Timed("database", query.sql):
                 record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
         except errors.ERRORS as error:
             errors.examine(error, self.raw)

@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""The edge: what every request passes first and every response last.
+"""The edge: what every request passes first and every response last. It imports no other room.
 
-It gives requests an id, a deadline and limits, and responses an ETag, compression, protective headers and a log line.
-`Edge` (edge.py) does so for one request at a time in one `Exchange` (response.py). What other rooms share is here too:
-problems, metrics, limits, and the context of the work being done. It imports no other room.
+`edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` has the bounds, and their
+settings EDGE_*. `response.py` is the way back: ETag, compression, headers. `problems.py` has the errors, `context.py`
+what is known of the work under way, `health.py` /livez and /readyz. `access_log.py` and `metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics

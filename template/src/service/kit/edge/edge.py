@@ -63,6 +63,11 @@ class Edge:
         problem = None
         try:
             await (self.health.answer(scope, exchange) if is_probe else self.serve(exchange, scope, receive))
+        except asyncio.CancelledError:
+            if not exchange.status:  # the drain is over, and this process ends in a moment
+                problem = problems.busy("The service restarts. Check whether the request took effect before retrying.")
+                await problem.send(exchange, exchange.id)
+            raise
         except Exception as error:
             if exchange.status and exchange.method == "HEAD":
                 return  # all of it is sent, and the error is what stopped the body

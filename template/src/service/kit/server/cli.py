@@ -29,7 +29,9 @@ COMMANDS = {
     "new": "service_tools.scaffold.commands",
     "perf": "service_tools.perf.commands",
     "plans": "service_tools.sql.commands",
+    "psql": "service.kit.db.commands",
     "queries": "service.kit.db.commands",
+    "routes": "service.kit.web.commands",
     "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.commands",
 }
@@ -37,8 +39,6 @@ COMMANDS = {
 
 PRODUCTION = frozenset(("serve", "worker"))
 """The commands that never read the files of development."""
-
-DEVELOPMENT_DATABASE = Path(".postgres")
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,15 @@ class Wiring:
         if "DATABASE_URL" in os.environ or not find_spec("service_tools"):
             yield read_settings(kind)
             return
-        with import_module("service_tools.dev.embedded").run(DEVELOPMENT_DATABASE) as url:
+        with import_module("service_tools.dev.embedded").run() as url:
             yield read_settings(kind, database={"url": url})
-
-    @contextmanager
-    def open_database(self) -> Generator[str]:
-        """Yield the URL of the database in `open_settings`."""
-        with self.open_settings() as settings:
-            yield settings.database.url.get_secret_value()
 
 
 class Service(click.Group):
     """Imports commands when they are called, and shows a `CommandError` as one message, without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        installed = (name for name, module in COMMANDS.items() if find_spec(module.rpartition(".")[0]))
+        installed = (name for name, module in COMMANDS.items() if is_installed(module))
         return sorted({*super().list_commands(ctx), *installed})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -94,6 +88,13 @@ class Service(click.Group):
             return super().invoke(ctx)
         except CommandError as error:
             raise click.ClickException(str(error)) from error
+
+
+def is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even its package is
+        return False
 
 
 def show_whole_summaries(command: click.Command) -> None:
@@ -146,7 +147,7 @@ def run_server(wiring: Wiring) -> None:
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     check_capacity(settings, "/readyz answers 503 until the database is there")
-    serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+    serve(wiring.create, settings.server, settings.metrics, settings.watchdog)
 
 
 def check_capacity(settings: KitSettings, meanwhile: str) -> None:

@@ -22,7 +22,7 @@ import structlog
 from pydantic import BaseModel, Field
 
 from service.kit.edge import Seconds, current, metrics
-from service.kit.server.runtime_folder import HEARTBEAT, STACK, find_runtime_folder
+from service.kit.server.supervision import HEARTBEAT, STACK, find_runtime_folder
 
 log = structlog.get_logger()
 
