@@ -5,7 +5,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from inside import postgres_server
-from service.kit.db import Query, commands, query
+from service.kit.db import Query, commands, query, read_url
 
 
 def test_a_long_text_is_cut_where_it_differs():
