@@ -59,8 +59,8 @@ def run_psql(wiring: "Wiring", arguments: tuple[str, ...]) -> None:
     Arguments are passed on: `service psql -c 'select count(*) from orders'`.
     """
     program = find_psql()
-    with wiring.open_database() as url:
-        parts = urlsplit(url)
+    with wiring.open_settings() as settings:
+        parts = urlsplit(settings.database.url.get_secret_value())
         shown = parts._replace(netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}".lstrip("@"))
         secret = {"PGPASSWORD": unquote(parts.password)} if parts.password else {}  # the list of processes shows a URL
         done = subprocess.run([program, shown.geturl(), *arguments], env={**os.environ, **secret}, check=False)  # noqa: S603
