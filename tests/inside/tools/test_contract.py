@@ -1,6 +1,6 @@
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -91,7 +91,7 @@ async def test_every_statement_that_postgresql_plans_is_checked_and_none_stops_t
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(SCHEMA)
     await scratch.pretend(connection, Budgets())
-    queries = [(name, Query(sql, str, params)) for name, (sql, params, _) in STATEMENTS.items()]
+    queries: list[tuple[str, Any]] = [(name, Query(sql, str, params)) for name, (sql, params, _) in STATEMENTS.items()]
     checked = await contract.check_all(connection, queries, Budgets())
     rules = {it.name: " ".join(sorted({found.rule for found in it.findings})) or None for it in checked}
     assert rules == {name: rule for name, (_, _, rule) in STATEMENTS.items()}
@@ -121,7 +121,14 @@ async def test_a_null_is_excused_by_a_sample_that_finds_none(empty_database_url:
     }
     assert "nulls" in checked["notes.silent"]
     assert "nulls" not in checked["notes.right"] + checked["notes.wrong"]
-    assert [await result.run_sample(connection, it) for _, it in queries] == [[], [], ["author"], []]
+    said = ["author is null when it runs with its sample"]
+    assert [await result.run_sample(connection, it) for _, it in queries] == [[], [], said, []]
+    twice = Query(
+        "insert into notes (id, body) values ($1, 'c')", int, tuple[UUID], sample="select id from notes limit 1"
+    )
+    assert await result.run_sample(connection, twice) == []
+    broken = Query("select 1 where $1::bool", int, tuple[bool], sample="select nothing")
+    assert await result.run_sample(connection, broken) == ['its sample fails: column "nothing" does not exist']
     await connection.close()
 
 
@@ -157,8 +164,9 @@ def test_arguments_fit_their_types_and_so_do_the_items_of_lists(kind: str, annot
 
 
 def test_arguments_are_declared_as_a_tuple():
+    params: Any = UUID
     with pytest.raises(TypeError, match=r"as tuple\[str, UUID\], and not <class 'uuid.UUID'>"):
-        Query("select $1::uuid", UUID, UUID)  # ty: ignore[invalid-argument-type]
+        Query("select $1::uuid", UUID, params)
 
 
 class Parcel(Struct):

@@ -29,7 +29,7 @@ def check(
     first: dict[str, str] = {}
     slices: dict[tuple[str, int], dict[str, set[int]]] = defaultdict(dict)
     for name, (query, tree) in statements.items():
-        same = first.setdefault(f"{tree or query.sql} {query.row}", name)
+        same = first.setdefault(f"{name.partition('.')[0]} {tree or query.sql} {query.row}", name)
         if same != name:
             found[name].append(Finding("twin", f"it is the same as {same}", "Use that one."))
         for table, columns in find_equal(tree, known):
