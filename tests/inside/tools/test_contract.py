@@ -62,7 +62,7 @@ create schema other;
 create table other.things (id int constraint things_pkey primary key, name text not null);
 """
 
-STATEMENTS = {
+STATEMENTS: dict[str, tuple[str, Any, str | None]] = {
     "notes.commented": ("-- why\nselect body from notes where author = $1 limit 1", tuple[str], "scan"),
     "notes.in_parentheses": ("(select body from notes where author = $1 limit 1)", tuple[str], "scan twin"),
     "notes.both": (
@@ -91,7 +91,7 @@ async def test_every_statement_that_postgresql_plans_is_checked_and_none_stops_t
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(SCHEMA)
     await scratch.pretend(connection, Budgets())
-    queries: list[tuple[str, Any]] = [(name, Query(sql, str, params)) for name, (sql, params, _) in STATEMENTS.items()]
+    queries = [(name, Query(sql, str, params)) for name, (sql, params, _) in STATEMENTS.items()]
     checked = await contract.check_all(connection, queries, Budgets())
     rules = {it.name: " ".join(sorted({found.rule for found in it.findings})) or None for it in checked}
     assert rules == {name: rule for name, (_, _, rule) in STATEMENTS.items()}
