@@ -1,10 +1,12 @@
 """The commands are found by the names of their modules."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from service.kit.db import commands
 from service.kit.server import cli
 
@@ -58,6 +60,22 @@ def test_where_there_is_no_psql_it_says_how_to_get_one(monkeypatch: pytest.Monke
     monkeypatch.setattr(commands, "find_spec", lambda _: None)
     with pytest.raises(click.ClickException, match="uv sync"):
         commands.find_psql()
+
+
+def test_a_command_whose_packages_are_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    for name in [name for name in sys.modules if name.startswith("service_tools.scaffold")]:
+        monkeypatch.delitem(sys.modules, name)
+    runner = CliRunner()
+    for arguments in (["new", "orders", "a:text!"], ["new", "--help"]):
+        result = runner.invoke(cli.service, arguments)
+        assert (result.exit_code, "run `uv sync`, without `--no-dev`, which installs jinja2" in result.output) == (
+            1,
+            True,
+        )
+    listed = runner.invoke(cli.service, ["--help"])
+    assert listed.exit_code == 0
+    assert "new       For development: run `uv sync`" in listed.output
 
 
 def test_the_version_is_that_of_the_service():
