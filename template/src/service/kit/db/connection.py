@@ -16,6 +16,21 @@ from service.kit.edge import Problem, Span, metrics, time_left
 ANSWERS = (Problem, asyncpg.PostgresError)
 
 
+class Statement(Span):
+    """Waiting for PostgreSQL: on the account of the request, in its trace, and with errors that clients understand."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: asyncpg.Connection, sql: str, name: str = "database") -> None:
+        super().__init__(name, sql)
+        self.raw = raw
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        super().__exit__(kind, error, trace)
+        if isinstance(error, errors.ERRORS):
+            errors.examine(error, self.raw)
+
+
 class Connection:
     """A connection of the pool for the length of a block: run statements on it, one at a time.
 
@@ -56,24 +71,16 @@ class Connection:
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
-        try:
-            with Span("database"):
-                records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+        with Statement(self.raw, query.sql):
+            records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
         if query.is_scalar:
             return [record[0] for record in records]
         return [query.row(*record) for record in records]
 
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
         """Return the first row of a statement, or None."""
-        try:
-            with Span("database"):
-                record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+        with Statement(self.raw, query.sql):
+            record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
         if record is None:
             return None
         return record[0] if query.is_scalar else query.row(*record)
@@ -87,24 +94,17 @@ class Connection:
 
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
         """Add many rows to a table by COPY, many times faster than by insert."""
-        await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows))
+        await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows), f"copy {table}")
 
     async def copy_to(
         self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
     ) -> None:
         """Hand the rows of a statement to `write` by COPY, within so many seconds. Its options are asyncpg's."""
-        try:
+        with Statement(self.raw, sql, "export"):
             await self.raw.copy_from_query(sql, output=write, timeout=seconds, **options)
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
 
-    async def run[Result](self, work: Awaitable[Result]) -> Result:
-        """Wait for work on `raw` as for a statement."""
-        try:
-            with Span("database"):
-                async with asyncio.timeout(time_left(self.timeout)):
-                    return await work
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+    async def run[Result](self, work: Awaitable[Result], sql: str = "") -> Result:
+        """Wait for work on `raw` as for a statement, which `sql` names in traces."""
+        with Statement(self.raw, sql):
+            async with asyncio.timeout(time_left(self.timeout)):
+                return await work
