@@ -72,10 +72,10 @@ class Database:
         async with self.connection() as connection:
             transaction = connection.raw.transaction(isolation=isolation, readonly=readonly)
             connection.transaction = transaction
-            await connection.run(transaction.start())
+            await connection.run(transaction.start(), "begin")
             yield connection
             connection.transaction = None
-            await connection.run(transaction.commit())
+            await connection.run(transaction.commit(), "commit")
 
     async def in_transaction[Result](
         self, work: Callable[[Connection], Awaitable[Result]], isolation: Isolation | None = None

@@ -1,14 +1,13 @@
 # kit: updated by the template; extend it from app.py
 """How long each named statement takes, for `/metrics`: noted one by one, and counted many at once."""
 
-import time
 from collections import defaultdict
 from functools import cache
 from importlib import import_module
 
 from service.kit import PACKAGE
 from service.kit.db.query import find
-from service.kit.edge import Batch, Span, metrics
+from service.kit.edge import Batch, metrics
 
 PAUSE = 1.0
 MOST_WAITING = 1000
@@ -16,18 +15,8 @@ OTHER = "other"
 """What stands for the kit's own statements, and for any that no `queries.py` names."""
 
 
-class Timed(Span):
-    """A span that is kept for its statement, too."""
-
-    __slots__ = ("sql",)
-
-    def __init__(self, name: str, sql: str) -> None:
-        super().__init__(name)
-        self.sql = sql
-
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)
-        durations().add((self.sql, time.perf_counter() - self.started))
+def note(sql: str, seconds: float) -> None:
+    durations().add((sql, seconds))
 
 
 @cache
