@@ -7,10 +7,10 @@ from tests.test_generated import PASSED
 
 SELECTION = (
     "tests/orders tests/accounts tests/test_worker.py tests/kit/test_constraints.py tests/kit/test_faults.py "
-    "inside/migrate inside/jobs inside/rows inside/db/test_connect.py inside/db/test_connections.py inside/db/test_db.py "
-    "inside/db/test_capacity.py inside/db/test_kit_tables.py inside/db/test_pgbouncer.py inside/db/test_transactions.py "
-    "inside/db/test_uuidv7.py inside/web/test_idempotency.py inside/server/test_serve.py inside/server/test_shutdown.py "
-    "inside/tools/test_statements.py"
+    "inside/migrate inside/jobs inside/rows inside/web/test_idempotency.py inside/tools/test_statements.py "
+    "inside/server/test_serve.py inside/server/test_shutdown.py inside/db/test_connect.py inside/db/test_db.py "
+    "inside/db/test_connections.py inside/db/test_capacity.py inside/db/test_kit_tables.py inside/db/test_pgbouncer.py "
+    "inside/db/test_transactions.py inside/db/test_uuidv7.py"
 )
 """What is served, migrations, jobs, exports and the pool. What plans at the sizes of production needs PostgreSQL 18."""
 

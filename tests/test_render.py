@@ -16,8 +16,11 @@ from tests.snapshot import CURRENT
 JINJA = re.compile(r"(?<!\$)\{(?:\{\s|[%#])")
 """Jinja as it is written here: with a space behind the braces, unlike the doubled braces of a Python string."""
 
-JOBS = re.compile(r"pgqueuer|jobs?(?![a-z])|service worker|create_worker|commands/worker", re.IGNORECASE)
-"""What only a service with jobs speaks of."""
+JOBS = re.compile(
+    r"pgqueuer|(?<!kind: )(?<!namespace, )jobs?(?![a-z]|_name:|=~|\))|service worker|create_worker|commands/worker",
+    re.IGNORECASE,
+)
+"""What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
 
 PARSERS = {
     ".json": json.loads,
