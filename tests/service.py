@@ -38,9 +38,9 @@ def save(folder: Path) -> None:
     shell.run("git", "commit", "--quiet", "--message", "Work", cwd=folder)
 
 
-def update(folder: Path, version: str = CURRENT, answers: Answers | None = None) -> None:
-    """Update without trust, as `copier update --defaults --data` does; fail on any conflict."""
-    copier.run_update(folder, answers, vcs_ref=version, defaults=True, overwrite=True, unsafe=False)
+def update(folder: Path, version: str = CURRENT, changed: Answers | None = None) -> None:
+    """Update without trust, as `copier update --defaults` does, with other answers if they `changed`; fail on a conflict."""
+    copier.run_update(folder, changed, vcs_ref=version, defaults=True, overwrite=True, unsafe=False)
     assert shell.run("git", "ls-files", "--unmerged", cwd=folder) == ""
     assert [path for path in read(folder) if path.endswith((".rej", ".orig"))] == []
 

@@ -43,7 +43,8 @@ def count_modules(place: Path) -> int:
 def measure(folder: Path) -> list[Part]:
     """Return the parts of a rendered service whose packages are installed."""
     source = folder / "src/service"
-    files, hops = json.loads(shell.run(*in_service(folder, "python", "-m", "inside.path"), cwd=folder))
+    printed = shell.run(*in_service(folder, "python", "-m", "inside.path", "--list"), cwd=folder)
+    files, hops = json.loads(printed.splitlines()[-1])
     return [
         Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 11_500),
         Part("the kit, lines", count_lines(source / "kit"), 5_500),

@@ -27,17 +27,17 @@ TESTS = {
         "uv run copier copy --defaults --vcs-ref HEAD . ../scratch"
     ],
     "test_journey.py::test_an_operator_migrates_and_serves_without_the_development_group": [
-        "uv sync --no-dev",
+        "uv sync --no-dev --no-editable",
         "export DATABASE_URL=postgresql://user:password@host:5432/name",
-        "uv run --no-dev service key",
-        "uv run --no-dev service migrate",
-        "uv run --no-dev service serve",
-        "uv run --no-dev service worker",
+        ".venv/bin/service key",
+        ".venv/bin/service migrate",
+        ".venv/bin/service serve",
+        ".venv/bin/service worker",
     ],
-    "test_scaffold.py::test_new_slices_pass_their_tests_and_those_of_the_kit": [
+    "test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
-    "test_scaffold.py::test_a_newcomer_adds_a_resource_and_measures_it_in_under_a_minute": ["uv run service perf"],
+    "test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf"],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],

@@ -63,4 +63,4 @@ def test_a_service_that_takes_jobs_up_later_is_told_which_lines_it_needs(render,
     code, output = shell.attempt("uv", "run", "--quiet", "service", "worker", cwd=folder, DATABASE_URL=url)
     assert code == 1
     assert "jobs: JobOptions = JobOptions()" in output
-    assert 'beside={"worker": "service.app:create_worker"}' in output
+    assert 'worker="service.app:create_worker"' in output

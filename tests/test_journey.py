@@ -22,6 +22,13 @@ with get_server(sys.argv[1]) as server:
 """
 """A PostgreSQL for as long as standard input is open."""
 
+SIGN = """
+import sys
+from service.kit.auth import IssuerOptions
+print(IssuerOptions(signing_key=sys.argv[1]).sign("ada"))
+"""
+"""A token, for which production has no command."""
+
 
 def test_a_team_copies_and_updates(template, tmp_path):
     shell.run("uvx", "copier", "copy", "--defaults", "--vcs-ref", OLDER, template, "order-service", cwd=tmp_path)
@@ -48,7 +55,7 @@ def service(render, workshop):
     """A service as it is deployed: without the development group."""
     folder = workshop / "service"
     shutil.copytree(render(), folder)
-    shell.run("uv", "sync", "--no-dev", cwd=folder)
+    shell.run("uv", "sync", "--no-dev", "--no-editable", cwd=folder)
     return folder
 
 
@@ -70,11 +77,11 @@ def database_url(workshop):
 
 
 def test_an_operator_migrates_and_serves_without_the_development_group(service, database_url, port):
-    migrated = shell.run("uv", "run", "--no-dev", "service", "migrate", cwd=service, DATABASE_URL=database_url)
+    migrated = shell.run(".venv/bin/service", "migrate", cwd=service, DATABASE_URL=database_url)
     assert "Applied 0001_orders.sql" in migrated
-    command = ["uv", "run", "--no-dev", "service", "serve"]
-    key = shell.run("uv", "run", "--no-dev", "service", "key", cwd=service).split()[0].partition("=")[2]
-    token = shell.run("uv", "run", "--no-dev", "service", "token", cwd=service, AUTH_SIGNING_KEY=key).strip()
+    command = [".venv/bin/service", "serve"]
+    key = shell.run(".venv/bin/service", "key", cwd=service).split()[0].partition("=")[2]
+    token = shell.run(".venv/bin/python", "-c", SIGN, key, cwd=service).strip()
     environment = shell.environment(DATABASE_URL=database_url, SERVER_PORT=str(port), AUTH_SIGNING_KEY=key)
     with subprocess.Popen(command, cwd=service, env=environment, process_group=0) as server:
         try:
@@ -87,7 +94,7 @@ def test_an_operator_migrates_and_serves_without_the_development_group(service, 
 
 def work(service, environment):
     """Let the worker of a service start, stop it, and return what it logged until then."""
-    command = ["uv", "run", "--no-dev", "service", "worker"]
+    command = [".venv/bin/service", "worker"]
     environment = environment | {"METRICS_PORT": "0"}
     with subprocess.Popen(command, cwd=service, env=environment, process_group=0, stdout=subprocess.PIPE) as worker:
         assert worker.stdout

@@ -9,8 +9,8 @@ from tests.snapshot import CURRENT, NEWER
 
 MARK = "kit: updated by the template"
 
-UNMARKED = (".json", ".copier-answers.yml", "py.typed")
-"""How kit files end that allow no comment, or that say themselves who writes them."""
+UNMARKED = (".json", ".copier-answers.yml", "py.typed", ".tmpl")
+"""How kit files end that allow no comment, that say themselves who writes them, or that become files of the team."""
 
 
 @pytest.fixture

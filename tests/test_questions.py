@@ -21,6 +21,7 @@ REFUSED = [
     ("project_name", "a" * 41, NAME),
     ("project_name", "shop\n", NAME),
     ("project_name", "service", '"service" is the name of the import package'),
+    ("project_name", "click", '"click" is a package that the service installs'),
     *(("description", bad, DESCRIPTION) for bad in ("", " ", " a", "a ", "a\n", "a" * 121)),
     *(("description", bad, CONTROL) for bad in ("a\nb", "a\tb", "a\x00b", "a\x1bb", "a\x7fb")),
     *(("owner", bad, OWNER) for bad in ("", " ", " a", "a ", "a" * 81)),

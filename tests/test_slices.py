@@ -12,8 +12,8 @@ ACCOUNTS = (
     {
         "src/service/app.py": (
             ("from service import NAME, accounts, orders\n", "from service import NAME, orders\n"),
-            ("SLICES = (accounts.SLICE, ", "SLICES = ("),
-            (', "issuer": settings.auth}', "}"),
+            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
+            ("provide=[db, offload, exports, settings.auth]", "provide=[db, offload, exports]"),
         ),
         "src/service/settings.py": (
             ("import IssuerOptions", "import AuthOptions"),
@@ -34,10 +34,9 @@ EXAMPLES = (
     {
         "src/service/app.py": (
             ("from service import NAME, accounts, orders\n", "from service import NAME\n"),
-            ("SLICES = (accounts.SLICE, orders.SLICE, imports.SLICE)\n", "SLICES = ()\n"),
-            ("from service.orders import imports\n", ""),
-            (" = imports.JOBS\n", " = ()\n"),
-            (", uploads={imports.PATH: settings.upload})", ")"),
+            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = ()\n"),
+            ("from service.orders import confirm\n", ""),
+            (" = (confirm.confirm_order,)\n", " = ()\n"),
         )
     },
     (
@@ -45,9 +44,7 @@ EXAMPLES = (
         "src/service/orders",
         "tests/orders",
         "migrations/0001_orders.sql",
-        "migrations/0003_order_imports.sql",
         "perf/plans/orders.txt",
-        "perf/plans/orders.imports.txt",
         "perf/scenarios/orders.toml",
     ),
 )
@@ -55,7 +52,7 @@ EXAMPLES = (
 
 SUITES = {
     # Most faults are planted on applications of the tests' own, which are the same: these two are asked for tokens.
-    "without-accounts": (["-m", "not faults"], ["tests/kit/test_fuzz.py", "tests/kit/test_development.py"]),
+    "without-accounts": (["-m", "not faults"], ["tests/kit/test_fuzz.py", "tests/kit/test_faults.py"]),
     "without-examples": ([],),
 }
 

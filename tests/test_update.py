@@ -1,6 +1,7 @@
 """Updates: from every release to the working tree, on a service as it was rendered and on one that a team works in."""
 
 import pytest
+import yaml
 
 from tests import releases, service, shell
 from tests.owners import owner
@@ -21,14 +22,20 @@ def not_yours(folder):
     return {path: content for path, content in service.read(folder).items() if owner(path) != "yours"}
 
 
+def answered(folder):
+    recorded = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    return {name: answer for name, answer in recorded.items() if not name.startswith("_")}
+
+
 @pytest.mark.parametrize("answers", ANSWERS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_updated_service_is_what_a_new_one_would_be(version, answers, render, tmp_path):
     before, fresh = render(version, **ANSWERS[answers]), render(CURRENT, **ANSWERS[answers])
     folder = service.adopt(before, tmp_path / "shop")
-    service.update(folder, answers=ANSWERS[answers])  # an older version did not ask all of them
+    service.update(folder)
     assert not_yours(folder) == not_yours(fresh)
     assert not_yours(folder) != not_yours(before)
+    assert answered(before) == {name: answered(folder)[name] for name in answered(before)}
 
 
 @pytest.mark.slow

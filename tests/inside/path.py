@@ -12,16 +12,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from uuid import uuid4
 
 import service
 from service.app import build
+from service.kit.db import Database
+from service.kit.edge import asgi
 from service.kit.migrate import apply_pending
 from service.kit.server import read_settings
+from service.orders.seed import SEED
 from service.settings import Settings
-from service_tools.dev import credentials, embedded
+from service_tools.dev import credentials, database, embedded
 
-SOURCE = str(Path(service.__file__).parent)
+SOURCE = f"{Path(service.__file__).parent}/"
 
 
 class Trail:
@@ -41,33 +43,44 @@ class Trail:
 
 
 async def follow(settings: Settings) -> list[str]:
-    """Return the files that the second of two requests passes: the first one opens a connection."""
+    """Return the files that a GET of an order by its key passes, once the connections are open."""
     async for _ in apply_pending(settings.database, settings.migrations):
         pass
+    async with Database(settings.database) as db:
+        await database.fill(db, SEED, 1)
     app, trail = build(settings), Trail()
-    messages: asyncio.Queue[Any] = asyncio.Queue()
+    events: asyncio.Queue[Any] = asyncio.Queue()
     told: asyncio.Queue[Any] = asyncio.Queue()
-    messages.put_nowait({"type": "lifespan.startup"})
-    living = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, messages.get, told.put))
+    events.put_nowait({"type": "lifespan.startup"})
+    living = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, events.get, told.put))
     assert (await told.get())["type"] == "lifespan.startup.complete"
-    token = credentials.sign(Settings) or ""
-    for profile in (None, trail.note):
-        headers = [(b"host", b"here"), (b"authorization", f"Bearer {token}".encode())]
-        scope: dict[str, Any] = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": "GET",
-            "path": f"/v1/orders/{uuid4()}",
-            "headers": headers,
-        }
-        scope |= {"query_string": b"", "client": ("127.0.0.1", 1), "scheme": "http", "root_path": "", "raw_path": b""}
-        sys.setprofile(profile)
-        await app(scope, messages.get, told.put)
-        sys.setprofile(None)
-        assert (await told.get())["status"] == 404
-    messages.put_nowait({"type": "lifespan.shutdown"})
+    listed = json.loads(await ask(app, "/v1/orders"))
+    path = f"/v1/orders/{listed['data'][0]['id']}"
+    await ask(app, path)
+    sys.setprofile(trail.note)
+    await ask(app, path)
+    sys.setprofile(None)
+    events.put_nowait({"type": "lifespan.shutdown"})
     await living
     return trail.files
+
+
+async def ask(app: asgi.App, path: str) -> bytes:
+    """Return the body of the answer to a GET, as the server would ask for it."""
+    headers = [(b"host", b"here"), (b"authorization", f"Bearer {credentials.sign(Settings)}".encode())]
+    scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "headers": headers}
+    scope |= {"query_string": b"", "client": ("127.0.0.1", 1), "scheme": "http", "root_path": "", "raw_path": b""}
+    sent: list[Any] = []
+
+    async def send(message: asgi.Message) -> None:
+        sent.append(message)
+
+    async def receive() -> asgi.Message:
+        return {"type": "http.disconnect"}
+
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 200, sent
+    return b"".join(message["body"] for message in sent[1:])
 
 
 def shorten(files: Iterable[str]) -> list[str]:

@@ -4,10 +4,10 @@
 import ast
 import inspect
 import re
-import tomllib
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -157,14 +157,10 @@ def test_a_file_of_the_kit_says_so_in_its_first_line(path: Path):
     assert path.read_text("utf-8").startswith("# kit: updated by the template")
 
 
-def normalize(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-def test_every_dependency_is_used():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wanted = {normalize(re.split(r"[^\w.-]", item)[0]) for item in project["project"]["dependencies"]}
-    modules = {name.split(".")[0] for path in PACKAGE.glob("**/*.py") for name in find_imports(path)}
-    sources = packages_distributions()
-    used = {normalize(name) for module in modules for name in sources.get(module, ())}
-    assert wanted - used <= {"uvloop"}, "granian chooses uvloop by its name; the others are not imported anywhere"
+@pytest.mark.parametrize(
+    "options", [("src/service",), (".", "--non-dev-dependency-groups", "dev")], ids=["service", "all"]
+)
+def test_what_is_imported_is_declared_and_what_is_declared_is_used(options: tuple[str, ...]):
+    command = [sys.executable, "-m", "deptry", "--no-ansi", *options]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -87,10 +87,12 @@ def test_where_the_lint_begins_is_settled_once(folder: Path):
 
 
 def test_the_slice_is_registered_where_app_py_is_as_expected(folder: Path):
+    (folder / "src/service/app.py").write_text(APP.replace('"""The map."""', "'Not as ruff would quote it.'"))
     assert "added to src/service/app.py" in make("invoices", "name:text")
     written = (folder / "src/service/app.py").read_text()
     assert "from service import NAME, accounts, invoices, parcels\n" in written
     assert "SLICES = (accounts.SLICE, parcels.SLICE, invoices.SLICE)\n" in written
+    assert "'Not as ruff would quote it.'" in written
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_the_slice_is_registered_where_app_py_is_as_expected(folder: Path):
         ("SLICES = (", "SLICES: tuple = ("),
         ("SLICES = (accounts.SLICE, parcels.SLICE)", "SLICES = (accounts.SLICE, parcels.SLICE)  # both"),
         ("SLICES = (accounts.SLICE, parcels.SLICE)", "SLICES = tuple([])"),
-        ('"""The map."""', "'The map, quoted as ruff would not.'"),
+        ("from service import", "from service import settings\nfrom service import"),
     ],
 )
 def test_what_to_add_is_printed_where_app_py_is_another(folder: Path, change: tuple[str, str]):

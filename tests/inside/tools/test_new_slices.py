@@ -34,6 +34,15 @@ SLICES = {
     "invoices": [*README, "order:references:orders", "--filters=status,customer"],
     "payments": ["invoice:references:invoices", "note:references:notes?", "paid:date@"],
 }
+DELETING = """
+from tests.payments.test_payments import create, references
+
+
+async def test_it(client, references):
+    payment = await create(client)
+    response = await client.delete(f"/v1/invoices/{payment['invoice_id']}")
+    assert (response.status_code, response.json()["type"]) == (409, "urn:problem:conflict")
+"""
 TESTS = [*SLICES, *(f"kit/test_{name}.py" for name in ("layout", "constraints", "contract", "migration_lint"))]
 
 
@@ -48,6 +57,7 @@ def folder() -> Generator[Path]:
         output = call(copy, "service", "new", name, *order)
         assert "The slice is added to src/service/app.py" in output
         assert f"perf/plans/{name}.txt" in output
+    call(copy, "service", "new", "orders", "color:text?", "tags_2:text[]", "wrapped:bool", "--add")
     yield copy
     shutil.rmtree(copy, ignore_errors=True)
 
@@ -70,15 +80,19 @@ def call(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "command", ["ruff format --no-cache --diff", "ruff check --no-cache", f"ty check --python {sys.prefix}"]
-)
+@pytest.mark.parametrize("command", ["ruff format --diff", "ruff check", f"ty check --python {sys.prefix}"])
 def test_a_tool_has_nothing_to_say_about_new_slices(folder: Path, command: str):
-    call(folder, *command.split(), "src", "tests")
+    call(folder, *command.split(), *(f"{place}/{name}" for name in SLICES for place in ("src/service", "tests")))
 
 
 def test_new_slices_pass_their_tests_and_those_of_the_kit(folder: Path):
     assert " passed" in call(folder, "pytest", "-q", "-n2", *(f"tests/{name}" for name in TESTS))
+
+
+def test_a_row_that_others_refer_to_cannot_be_deleted(folder: Path):
+    (folder / "tests/payments/test_deleting.py").write_text(DELETING)
+    assert " passed" in call(folder, "pytest", "-q", "-n0", "tests/payments/test_deleting.py")
+    (folder / "tests/payments/test_deleting.py").unlink()
 
 
 def test_a_new_slice_can_be_undone(folder: Path):

@@ -3,7 +3,7 @@ from time import perf_counter
 
 import asyncpg
 import pytest
-from service.kit.db import Database, Seed, sample_time
+from service.kit.db import Database, Query, Seed, sample_time
 from service.settings import Settings
 from service_tools.dev import database, embedded
 from service_tools.dev.embedded import EmbeddedError
@@ -36,6 +36,24 @@ async def test_rows_are_copied_in_batches_that_take_their_time(
     assert max(batches) <= 50
     assert told[-1] == 200
     assert await connection.fetch("select id from notes order by id") == [(number,) for number in range(1, 201)]
+    await connection.close()
+
+
+async def test_rows_refer_to_those_that_are_there(
+    database_url: str, settings: Settings, capsys: pytest.CaptureFixture[str]
+):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("create table lines (note int, created_at timestamptz); create table notes (id int)")
+    notes = Query("select id from notes", int)
+    seed = Seed("lines", lambda number, ids: {"note": ids[number % 2], "created_at": sample_time(number)}, [notes])
+    async with Database(settings.database) as db:
+        await database.fill(db, seed, 2)
+        assert "lines: no sample rows, for lack of rows to refer to" in capsys.readouterr().out
+        await connection.execute("insert into notes values (7), (8)")
+        await database.fill(db, seed, 2)
+        await connection.execute("delete from lines where note = 8")
+        await database.fill(db, seed, 2)
+    assert [note for (note,) in await connection.fetch("select note from lines")] == [7]
     await connection.close()
 
 

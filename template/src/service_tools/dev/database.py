@@ -82,6 +82,9 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
         Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]), NEWEST, EVERY
     )
     related = [await db.fetch(query) for query in seed.references]
+    if present < wanted and not all(related):
+        click.echo(f"{seed.table}: no sample rows, for lack of rows to refer to")
+        return
     size = FIRST
     while present < wanted:
         batch = range(present + 1, min(present + size, wanted) + 1)

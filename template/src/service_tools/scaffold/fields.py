@@ -30,7 +30,7 @@ class ScaffoldError(CommandError):
 class Column:
     """One column. `references` is the table whose rows it names, if it does.
 
-    In Python, `hint` is its type in rows, `taken` that of an argument, and `drawn` makes a sample; `sent` is JSON.
+    In Python, `hint` is its type in rows, `taken` that of an argument, and `made` makes a sample; `sent` is JSON.
     """
 
     name: str
@@ -57,15 +57,15 @@ class Column:
         return self.type.check[0].replace("{}", self.name)
 
     @property
-    def drawn(self) -> str:
-        value = self.type.fresh[0] if self.unique else self.type.drawn
+    def made(self) -> str:
+        value = re.sub(r"\bN\b", "number" if self.unique else "number % 10", self.type.made)
         return value.replace("{}", self.name.replace("_", " ")) + " if number % 5 else None" * self.nullable
 
     @property
     def sent(self) -> str:
         if self.references:
             return f'"${{by_{self.name}}}"'
-        return self.type.fresh[2] if self.unique else json.dumps(self.type.examples[0], ensure_ascii=False)
+        return self.type.fresh[1] if self.unique else json.dumps(self.type.examples[0], ensure_ascii=False)
 
     @property
     def referred(self) -> str:
@@ -100,7 +100,7 @@ def parse(spec: str) -> list[Column]:
     if kind == "money":
         columns = split_money(column)
     elif kind == "references":
-        type_ = replace(types.REFERENCE, drawn=f"draw.choice({name}_ids)")
+        type_ = replace(types.REFERENCE, made=f"{name}_ids[number % len({name}_ids)]")
         columns = [replace(column, name=f"{name}_id", type=type_, filtered=True, references=table)]
     elif kind == "enum":
         columns = [replace(column, type=name_enum(spec, name, choices.split(",")))]
@@ -132,7 +132,7 @@ def name_enum(spec: str, name: str, values: list[str]) -> Type:
         alias="".join(part.capitalize() for part in name.split("_")),
         definition=f"Literal[{listed}]",
         examples=(values[0], values[-1], "no such"),
-        drawn=f"draw.choice({tuple(values)})",
+        made=f"{tuple(values)}[number % {len(values)}]",
         check=(f"{name} in ({listed})", "it must be one of the known values"),
     )
 

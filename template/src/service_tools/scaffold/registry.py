@@ -22,25 +22,19 @@ def change(root: Path, table: str, *, remove: bool = False) -> bool:
     nodes = ast.parse(source).body
     imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "service"]
     listed = [node for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SLICES"]
-    if (
-        len(imports) != 1
-        or len(listed) != 1
-        or not isinstance(listed[0].value, ast.Tuple)
-        or tidy(FILE, source) != source
-    ):
+    if len(imports) != 1 or len(listed) != 1 or not isinstance(listed[0].value, ast.Tuple):
         return False
-    names = [alias.name for alias in imports[0].names if alias.name != table]
+    names = [alias.name for alias in imports[0].names if alias.name != table] + [table] * (not remove)
     slices = [text for item in listed[0].value.elts if (text := ast.unparse(item)) != f"{table}.SLICE"]
-    if not remove:
-        names, slices = [*names, table], [*slices, f"{table}.SLICE"]
-    written = f"SLICES = ({', '.join(slices)}{',' * (len(slices) == 1)})\n"
+    slices += [f"{table}.SLICE"] * (not remove)
+    written = {
+        listed[0]: f"SLICES = ({', '.join(slices)}{',' * (len(slices) == 1)})\n",
+        imports[0]: f"from service import {', '.join(names)}\n" if names else "",
+    }
     lines = source.splitlines(keepends=True)
-    for node, text in (
-        (listed[0], written),
-        (imports[0], f"from service import {', '.join(names)}\n" if names else ""),
-    ):
+    for node, text in written.items():  # from below, so that the numbers of lines above stay right
         if "#" in "".join(lines[node.lineno - 1 : node.end_lineno]):
             return False  # the comment would be lost
-        lines[node.lineno - 1 : node.end_lineno] = [text]
-    (root / FILE).write_text(tidy(FILE, "".join(lines)), "utf-8")
+        lines[node.lineno - 1 : node.end_lineno] = [tidy(FILE, text)]
+    (root / FILE).write_text("".join(lines), "utf-8")
     return True

@@ -10,20 +10,20 @@ class Type:
     """One type of column; {} stands for the column's name.
 
     `alias` is its name in model.py, which means `python` with `meta`, or `definition`; `stored` is that in rows, where
-    it differs. `examples` has two values that a client may send, and one that it may not. `drawn` is Python that
-    makes a value of sample row `number` from the random `draw`. `fresh` is for unique columns: the same in Python, a
-    value that no row has in SQL, and one for each request of the load test in JSON. `check` is a condition in SQL, and
-    what it means. `refuses` has suffixes, and why.
+    it differs. `examples` has two values that a client may send, and one that it may not. `made` is Python that makes a
+    value of sample row `number`, where N is that number, or one of ten if values may repeat. `fresh` is for
+    unique columns: a value that no row has in SQL, and one for each request of the load test in JSON. `check` is a
+    condition in SQL, and what it means. `refuses` has suffixes, and why.
     """
 
     sql: str
     alias: str
     python: str
     examples: tuple[Any, Any, Any]
-    drawn: str
+    made: str
     meta: str = ""
     definition: str = ""
-    fresh: tuple[str, str, str] = ("", "", "")
+    fresh: tuple[str, str] = ("", "")
     check: tuple[str, str] = ("", "")
     default: str = ""
     stored: str = ""
@@ -41,8 +41,8 @@ TEXT = Type(
     python="str",
     meta='min_length=1, max_length=200, examples=["first"]',
     examples=("first", "größe", ""),
-    drawn='f"{} {draw.randrange(100)}"',
-    fresh=('f"{} {number}"', "'first ' || uuidv7()", '"first ${number}"'),
+    made='f"{} {N}"',
+    fresh=("'first ' || uuidv7()", '"first ${number}"'),
 )
 INTEGER = Type(
     sql="bigint",
@@ -50,8 +50,8 @@ INTEGER = Type(
     python="int",
     meta="ge=-(2**53) + 1, le=2**53 - 1, examples=[3]",
     examples=(3, -4, 2**53),
-    drawn="draw.randrange(1000)",
-    fresh=("number", "(random() * 1e15)::bigint", "${number}"),
+    made="N",
+    fresh=("(random() * 1e15)::bigint", "${number}"),
 )
 DECIMAL = Type(
     sql="numeric(20, 6)",
@@ -59,8 +59,8 @@ DECIMAL = Type(
     python="Decimal",
     meta='examples=["12.5"]',
     examples=("12.500000", "-0.000001", "0.0000001"),
-    drawn="Decimal(draw.randrange(100_000)) / 100",
-    fresh=("Decimal(number)", "(random() * 1e13)::numeric(20, 6)", '"${decimal}"'),
+    made="Decimal(N) / 100",
+    fresh=("(random() * 1e13)::numeric(20, 6)", '"${decimal}"'),
 )
 DATE = Type(
     sql="date",
@@ -68,28 +68,28 @@ DATE = Type(
     python="date",
     meta='examples=["2026-01-31"]',
     examples=("2026-01-31", "9999-12-31", "2026-02-30"),
-    drawn="(created - timedelta(days=draw.randrange(90))).date()",
-    fresh=("date.fromordinal(number + 1)", "date '9999-12-31' - (random() * 1e5)::int", '"${day}"'),
+    made="(created - timedelta(days=N)).date()",
+    fresh=("date '9999-12-31' - (random() * 1e5)::int", '"${day}"'),
 )
 TIMESTAMP = Type(
     sql="timestamptz",
     alias="Moment",
     python="datetime",
     examples=("2026-01-31T09:30:00Z", "0001-01-01T00:00:01Z", "2026-01-31T09:30:00"),
-    drawn="created + timedelta(hours=draw.randrange(72))",
-    fresh=("created", "now()", '"${moment}"'),
+    made="created + timedelta(hours=N)",
+    fresh=("now()", '"${moment}"'),
 )
 UUID = Type(
     sql="uuid",
     alias="UUID",
     python="UUID",
     examples=("0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e", "0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8f", "x"),
-    drawn="UUID(int=draw.randrange(1000))",
-    fresh=("UUID(int=number)", "uuidv7()", '"${uuid}"'),
+    made="UUID(int=N)",
+    fresh=("uuidv7()", '"${uuid}"'),
 )
 REFERENCE = replace(UUID, refuses=("!", "for one to one, make the column unique in the migration"))
 FEW = ("!", "it has so few values that the table would soon be full")
-BOOLEAN = Type("boolean", "bool", "bool", (True, False, "yes"), "draw.random() < 0.5", default="false", refuses=FEW)
+BOOLEAN = Type("boolean", "bool", "bool", (True, False, "yes"), "number % 2 == 0", default="false", refuses=FEW)
 ENUM = Type("text", "", "str", ("", "", "no such"), "", refuses=FEW)
 """Its name and its values are those of the field."""
 
@@ -99,7 +99,7 @@ TEXTS = Type(
     python="list[str]",
     definition="Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=20)]",
     examples=(["first", "größe"], ["second"], "first"),
-    drawn='draw.sample(("red", "green", "blue"), draw.randrange(3))',
+    made='["red", "green", "blue"][: number % 4]',
     default="'{}'",
     refuses=("!@", "it would compare whole lists; give the entries a table of their own"),
 )
@@ -110,7 +110,7 @@ JSON = Type(
     definition="dict[str, Any]",
     stored="StoredJson",
     examples=({"größe": [{"a": None}, 1.5]}, {}, "text"),
-    drawn='{"number": number}',
+    made='{"number": number}',
     refuses=("!@", "it would compare whole documents; give that part a field of its own"),
 )
 # An amount of money has two columns: its minor units, and its currency.
@@ -120,7 +120,7 @@ MONEY = Type(
     python="int",
     meta='ge=0, le=2**53 - 1, description="1999 is 19.99 EUR", examples=[1999]',
     examples=(1999, 0, -1),
-    drawn="int(draw.lognormvariate(7.5, 0.8))",
+    made="N * 100",
     check=("{} >= 0", "it must not be negative"),
     refuses=("!@", "an amount and its currency are two columns"),
 )
@@ -131,7 +131,7 @@ CURRENCY = Type(
     # $ also matches before a line break at the end, which the length rules out.
     meta='pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217", examples=["EUR"]',
     examples=("EUR", "USD", "EUR\n"),
-    drawn='draw.choice(("EUR", "USD", "GBP"))',
+    made='("EUR", "USD", "GBP")[number % 3]',
     check=("{} ~ '^[A-Z]{3}$'", "it must be three capital letters"),
 )
 

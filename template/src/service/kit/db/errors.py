@@ -48,6 +48,8 @@ def examine(error: Exception, connection: asyncpg.Connection) -> None:
 def explain(error: Exception, constraints: Constraints) -> Problem | None:
     """Return what to answer for an error of PostgreSQL, or None when it is our fault, or not PostgreSQL's error."""
     match error:
+        case asyncpg.RestrictViolationError():  # by a delete; the constraint is that of the other table
+            return Problem(409, "conflict", "Others refer to it, so it cannot be deleted.")
         case asyncpg.IntegrityConstraintViolationError():
             known = constraints.get(error.as_dict().get("constraint_name", ""))
             return known() if known else None

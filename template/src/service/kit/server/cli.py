@@ -77,7 +77,7 @@ class Service(click.Group):
     """Imports commands when they are called, and shows a `CommandError` as one message, without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        installed = (name for name, module in COMMANDS.items() if find_spec(module.rpartition(".")[0]))
+        installed = (name for name, module in COMMANDS.items() if is_installed(module))
         return sorted({*super().list_commands(ctx), *installed})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -94,6 +94,13 @@ class Service(click.Group):
             return super().invoke(ctx)
         except CommandError as error:
             raise click.ClickException(str(error)) from error
+
+
+def is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even its package is
+        return False
 
 
 def show_whole_summaries(command: click.Command) -> None:
