@@ -82,8 +82,8 @@ async def pretend(connection: asyncpg.Connection, budgets: Budgets) -> None:
     """Let PostgreSQL plan on this connection as if each table had the rows of its budget. Raises `CommandError`."""
     if (version := connection.get_server_version().major) < OLDEST:
         raise CommandError(
-            f"Plans at the sizes of production need PostgreSQL {OLDEST}, and this server is version {version}. Unset "
-            "DATABASE_URL (in tests TEST_DATABASE_URL) to plan on the embedded one."
+            f"Plans at the sizes of production need PostgreSQL {OLDEST}, and this server is version {version}. "
+            "Unset TEST_DATABASE_URL to plan on the embedded one, or leave out tests/kit/test_contract.py."
         )
     for name, plain, partitioned in await connection.fetch(TABLES):
         await allocate_page(connection, name, partitioned)

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal, Self
 
+from asyncpg.transaction import Transaction
+
 from service.kit.db import errors
 from service.kit.db.connection import Connection
 from service.kit.db.options import DatabaseOptions
@@ -60,7 +62,7 @@ class Database:
             await connection.run(transaction.start())
             yield connection
             connection.transaction = None
-            await connection.run(transaction.commit())
+            await connection.run(commit(transaction))
 
     async def in_transaction[Result](
         self, work: Callable[[Connection], Awaitable[Result]], isolation: Isolation | None = None
@@ -92,3 +94,8 @@ class Database:
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         async with self.connection() as connection:
             return await connection.fetch_one(query, *args)
+
+
+async def commit(transaction: Transaction) -> None:
+    """Commit where `run` explains an error: asyncpg checks the connection as soon as its own method is called."""
+    await transaction.commit()
