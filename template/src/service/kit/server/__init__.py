@@ -9,7 +9,7 @@ from service.kit.server.http_server import ServerOptions, serve
 from service.kit.server.logs import LogOptions, configure_logs
 from service.kit.server.metrics_endpoint import MetricsOptions, serve_metrics, take_slot
 from service.kit.server.ports import check_port
-from service.kit.server.runtime_folder import open_runtime_folder
+from service.kit.server.runtime_folder import CONSOLE, HEARTBEAT, VARIABLE, open_runtime_folder
 from service.kit.server.settings import (
     KitSettings,
     SettingsError,
@@ -22,7 +22,10 @@ from service.kit.server.supervision import LOOK_SECONDS, Supervision
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 
 __all__ = [
+    "CONSOLE",
+    "HEARTBEAT",
     "LOOK_SECONDS",
+    "VARIABLE",
     "KitSettings",
     "LogOptions",
     "MetricsOptions",

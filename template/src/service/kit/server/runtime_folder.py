@@ -20,6 +20,7 @@ STARTED = "started"  # exists once a worker has started
 DRAINING = "draining"  # exists once the service has been told to stop
 FAULT = "fault"  # says why the main process wants no requests for now
 HEARTBEAT = "heartbeat-{pid}"  # touched by the event loop of a worker
+CONSOLE = "console-{pid}"  # the socket on which a worker tells what it does
 STACK = "stack-{pid}"  # takes the stack of a worker that is asked for it
 
 

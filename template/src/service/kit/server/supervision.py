@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
-from service.kit.server.runtime_folder import FAULT, HEARTBEAT, STACK, STARTED
+from service.kit.server.runtime_folder import CONSOLE, FAULT, HEARTBEAT, STACK, STARTED
 
 log = structlog.get_logger()
 
@@ -88,7 +88,7 @@ class Supervision:
         if now - place.began > WELL_SECONDS or place.answered:  # to be stuck takes time enough
             place.pause = SHORTEST_PAUSE
         place.due = now + place.pause
-        for name in (HEARTBEAT, STACK):
+        for name in (HEARTBEAT, STACK, CONSOLE):
             (self.folder / name.format(pid=process.pid)).unlink(missing_ok=True)
         self.deaths.labels("stuck" if place.answered else "ended").inc()
         log.error("worker process ended", worker=index + 1, exit_code=process.exitcode, seconds_to_next=place.pause)
