@@ -4,11 +4,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from math import floor, log10
-from zlib import crc32
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 210, 44, 34, 10, 12
 BAR, LABEL = 26, 130
 FRAME, FLAME = 18, 1100
+OWN, KIT, ELSEWHERE = 205, 150, 38
+"""The hues of frames of the service, of the kit, and of all else."""
 LEAST_SHARE = 0.002
 """Of a flame graph's width: narrower frames are left out."""
 
@@ -97,9 +98,9 @@ def flame(stacks: Stacks, unit: str) -> str:
     parts = [f'<svg viewBox="0 0 {FLAME} {high}" role="img">']
     for name, depth, start, weight in boxes:
         x, wide, y = start / total * FLAME, weight / total * FLAME, high - (depth + 1) * FRAME
-        fits = int((wide - 6) / 6.6)
+        fits = int((wide - 6) / 7)
         label = escape(name if len(name) <= fits else name[: fits - 1] + "…") if fits > 3 else ""
-        hue = 12 + crc32(name.partition(" (")[2].encode()) % 40 if "site-packages" in name or "kit/" in name else 205
+        hue = OWN if "service/" in name and "/kit/" not in name else KIT if "/kit/" in name else ELSEWHERE
         parts.append(
             f"<g><title>{escape(name)}: {weight:,.0f} {unit}, {weight / total:.1%}</title>"
             f'<rect x="{x:.1f}" y="{y}" width="{max(wide - 0.5, 0.5):.1f}" height="{FRAME - 1}" rx="2" '

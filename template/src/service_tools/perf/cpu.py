@@ -75,7 +75,9 @@ def command(
         stacks.tabulate(lines, total, "samples"),
         pages.paragraph("Leave alone what has less than 5 %: without it, a request would cost almost as much."),
         pages.heading("Flame graph"),
-        pages.paragraph("Width is CPU time; a frame stands on its caller. Blue is the service, yellow the rest."),
+        pages.paragraph(
+            "Width is CPU time; a frame stands on its caller. Blue is the service, green the kit, yellow the rest."
+        ),
         stacks.draw_flame(found, "samples"),
     ]
     click.echo(f"Report: {pages.write('cpu', 'Where the CPU time goes', parts)}")

@@ -23,13 +23,13 @@ h1 {{ font-size: 1.5rem; margin-bottom: 0 }} h2 {{ font-size: 1.15rem; margin-to
 table {{ border-collapse: collapse }}
 td, th {{ text-align: right; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; white-space: nowrap }}
-td:first-child, th:first-child, td.text {{ text-align: left }}
+td:first-child, th:first-child, .text {{ text-align: left }}
 td.text {{ font: 13px/1.5 ui-monospace, monospace }}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem }}
 figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
 svg text {{ fill: currentColor }}
-.flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
+.flame svg {{ min-width: 56rem }} .bars svg {{ min-width: 34rem }} .flame rect:hover {{ stroke: currentColor }}
 pre {{ background: #8881; padding: .8rem; overflow-x: auto; font-size: 13px }}
 .legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}
 .legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em }}
@@ -82,9 +82,11 @@ def quote(text: str) -> str:
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]], texts: Sequence[int] = ()) -> str:
     """Return a table. The columns in `texts` are code; all others but the first are numbers."""
-    lines = [f"<tr>{''.join(f'<th>{escape(title)}</th>' for title in titles)}</tr>"]
-    for row in rows:
-        marks = [' class="text"' if place in texts else "" for place in range(len(row))]
-        lines.append("".join(f"<td{mark}>{escape(str(cell))}</td>" for mark, cell in zip(marks, row, strict=True)))
-        lines[-1] = f"<tr>{lines[-1]}</tr>"
+    marks = [' class="text"' if place in texts else "" for place in range(len(titles))]
+
+    def write_row(tag: str, cells: Sequence[object]) -> str:
+        written = (f"<{tag}{mark}>{escape(str(cell))}</{tag}>" for mark, cell in zip(marks, cells, strict=True))
+        return f"<tr>{''.join(written)}</tr>"
+
+    lines = [write_row("th", titles), *(write_row("td", row) for row in rows)]
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'

@@ -74,6 +74,11 @@ async def measure_all(loads: Mapping[str, Send], target: Target, seconds: float)
 async def measure(step: str, send: Send, target: Target, seconds: float) -> Measured:
     """Return what is measured of a load, after a warm-up."""
     await send(min(WARM_UP, seconds), lambda _: None)
+    return await take_samples(step, send, target, seconds)
+
+
+async def take_samples(step: str, send: Send, target: Target, seconds: float) -> Measured:
+    """Return what is measured of a load."""
     samples: list[Sample] = []
     began, own, before = perf_counter(), process_time(), target.read_cpu()
     progress = asyncio.ensure_future(show_progress(step, seconds, samples))

@@ -21,6 +21,8 @@ SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 
 CONNECTIONS, PROBE_SECONDS = 16, 3.0
 SAMPLE_SECONDS = 0.5
+PATIENCE = 2
+"""Rates in a row that were not carried: one may only have met a busy moment of the machine."""
 KNEE_FACTOR, KNEE_MS = 5, 100.0
 """A rate is carried while its p99 is within five times that of the first rate, or within 100 ms."""
 
@@ -113,12 +115,13 @@ class Sampler:
 
 
 def run(name: str, scenario: Scenario, target: Target, seconds: float) -> Iterator[Stage]:
-    """Yield a stage for each rate, until one is not carried. The first rates come from a probe at full speed."""
+    """Yield a stage for each rate, until two in a row are not carried. The rates come from a probe at full speed."""
     writer = requests.Writer(scenario, requests.take(target.url, scenario, target.token), target.token)
     send = partial(load.over_connections, target.url, requests.mix(scenario.steps, writer, target.url), CONNECTIONS)
     (probe,) = load.run(runs.measure_all({ALL: send}, target, PROBE_SECONDS))
     most = len(probe.samples) / probe.seconds
     first: Stage | None = None
+    failed = 0
     for share in SHARES:
         rate = float(f"{max(1, most * share):.2g}")
         with Sampler(target) as sampler:
@@ -126,7 +129,8 @@ def run(name: str, scenario: Scenario, target: Target, seconds: float) -> Iterat
             state = sampler.summarise()
         yield (stage := Stage(rate, done, state))
         first = first or stage
-        if not is_carried(stage, first):
+        failed = 0 if is_carried(stage, first) else failed + 1
+        if failed == PATIENCE:
             return
 
 
