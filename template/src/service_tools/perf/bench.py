@@ -20,7 +20,7 @@ import msgspec
 from service.kit import PACKAGE, web
 from service.kit.db import connect, find_queries
 from service.kit.rows import Filter, Listing
-from service_tools.dev import database
+from service_tools.dev import credentials, database
 from service_tools.perf import pages
 from service_tools.perf.options import ROWS, apply
 
@@ -32,7 +32,7 @@ BATCH_NS, BATCHES = 2_000_000, 60
 """CPU time of a batch of calls, and how many batches there are. All benchmarks take turns, so drift reaches all."""
 
 RESAMPLES = 2000
-NOISE = 1.10
+NOISE = 1.15
 """Two processes of the same program differ by less; what is beyond is a difference of the program."""
 
 type Call = Callable[[], object]
@@ -57,6 +57,7 @@ def command(wiring: "Wiring", names: tuple[str, ...], rows: int | None, save: bo
     For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME is a part of a name.
     Exits with 1 when a piece became slower beyond the noise. The first run saves its times in .perf/bench.json.
     """
+    credentials.provide(wiring.settings)
     with database.prepare(wiring, rows, 1000, "perf") as settings:
         records = asyncio.run(fetch(settings.database))
     pieces = dict(list_kit()) | dict(list_statements(records))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 type Place = dict[str, Any]
 
+LEAST, PER_REQUEST = 20, 0.1
+"""Objects that a line must keep, in all and for each request, to be named: less is a cache that still fills."""
+
 MARKS = 6
 """How often what is held is noted. What grows from each to the next may be a leak; a cache or a batch does not."""
 
@@ -50,8 +53,8 @@ def command(
         load = running.load
     about = f"Worker {worker.process.pid} under {load}. Its memory went from {resident[0] / 1e6:.0f} to"
     about += f" {resident[1] / 1e6:.0f} MB, tracing included. {cost}"
-    leaks = find_growth(held)
-    lines = [describe(leak, answered) for leak in leaks] or ["Nothing grew from each note to the next."]
+    leaks = find_growth(held, max(LEAST, PER_REQUEST * answered))
+    lines = [describe(leak, answered) for leak in leaks] or ["Nothing grew with the requests."]
     click.echo("\n".join([about, *(f"  {line}" for line in lines)]))
     click.echo(f"Report: {write_report(held, about, lines)}")
 
@@ -72,7 +75,7 @@ def mark(running: Running, worker: Worker, seconds: float) -> int:
     return running.read()[0] - first
 
 
-def find_growth(held: Sequence[Place]) -> list[tuple[str, int, int]]:
+def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int]]:
     """Return the lines whose objects were more at each mark than at the one before, with these objects and bytes."""
     sums: dict[str, list[list[int]]] = {}
     for place in held:
@@ -82,7 +85,9 @@ def find_growth(held: Sequence[Place]) -> list[tuple[str, int, int]]:
     grown = [
         (line, objects[-1] - objects[0], sizes[-1] - sizes[0])
         for line, (objects, sizes) in sums.items()
-        if len(objects) > 1 and all(one < other for one, other in pairwise(objects))
+        if len(objects) > 1
+        and all(one < other for one, other in pairwise(objects))
+        and objects[-1] - objects[0] > least
     ]
     return sorted(grown, key=lambda leak: -leak[1])
 
