@@ -3,9 +3,11 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from service_tools.dev import embedded
 
 from tests.kit import processes
 from tests.kit.processes import ROOT
@@ -93,3 +95,21 @@ def test_tasks_shows_where_tasks_wait_that_never_end(copy: Path, database_url: s
     crowded = said.splitlines()[2:4]
     assert "wait_forever, of an answered request" in crowded[0]
     assert "await asyncio.Event().wait()" in crowded[1]
+
+
+def test_plans_names_the_statement_whose_index_is_missing():
+    with tempfile.TemporaryDirectory(prefix="service-plans-") as name, embedded.run(Path(name, ".postgres")):
+        shutil.copytree(ROOT / "migrations", Path(name, "migrations"))
+        path = Path(name, "migrations/0001_orders.sql")
+        index = "create index orders_account_created_at_idx on orders (account, created_at, id);\n"
+        assert path.read_text().count(index) == 1
+        path.write_text(path.read_text().replace(index, ""))
+        shutil.copytree(ROOT / "perf/plans", Path(name, "perf/plans"))
+        env = processes.make_environment({"MIGRATIONS_FOLDER": "migrations"})
+        line = [*processes.COMMAND, "plans", "--check"]
+        done = subprocess.run(line, cwd=name, env=env, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1, done.stderr
+    lines = [line.replace("-", "- ", 1).replace("+", "+ ", 1).split() for line in done.stdout.splitlines()]
+    assert "orders.orders.newest" in done.stdout
+    assert any(line[:1] == ["-"] and "orders_account_created_at_idx" in line for line in lines), done.stdout
+    assert any(line[:2] == ["+", "Sort"] for line in lines), done.stdout

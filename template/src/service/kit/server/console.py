@@ -61,7 +61,6 @@ class Console:
 
     def __exit__(self, *_: object) -> None:
         self.over.set()
-        self.path.unlink(missing_ok=True)
 
     def serve(self) -> None:
         with self.listener:
@@ -77,6 +76,7 @@ class Console:
                         self.answer(client)
                 except OSError as error:
                     log.warning("console: a client went away", error=str(error))
+        self.path.unlink(missing_ok=True)
 
     def answer(self, client: socket.socket) -> None:
         asked = client.makefile("rb").readline(100).decode(errors="replace").strip()
