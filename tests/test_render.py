@@ -26,7 +26,10 @@ JOBS = re.compile(
 """What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
 
 SPOKEN_OF = (
-    *(f"src/service/kit/{name}.py" for name in ("db/sessions", "edge/context", "server/__init__", "server/cli")),
+    *(
+        f"src/service/kit/{name}.py"
+        for name in ("db/database", "db/sessions", "edge/context", "edge/traces", "server/__init__", "server/cli")
+    ),
     "src/service/kit/server/settings.py",
     "tests/kit/test_layout.py",
 )
