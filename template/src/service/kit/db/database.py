@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Literal, Self
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from service.kit.db import errors
 from service.kit.db.connection import Connection, durations, read_names
@@ -22,9 +23,11 @@ TRIES = 3
 PAUSE = 0.05
 """Seconds before the second try, at most; before the third, twice that. Chance keeps two from colliding again."""
 
+# PostgreSQL 16 brought reserved_connections.
 SLOTS = """
 select current_setting('max_connections')::int as most,
-       current_setting('superuser_reserved_connections')::int + current_setting('reserved_connections')::int as reserved
+       current_setting('superuser_reserved_connections')::int
+       + coalesce(current_setting('reserved_connections', true), '0')::int as reserved
 """
 
 UNLIMITED = """
@@ -75,7 +78,7 @@ class Database:
             await connection.run(transaction.start(), "begin")
             yield connection
             connection.transaction = None
-            await connection.run(transaction.commit(), "commit")
+            await connection.run(commit(transaction), "commit")
 
     async def in_transaction[Result](
         self, work: Callable[[Connection], Awaitable[Result]], isolation: Isolation | None = None
@@ -107,6 +110,11 @@ class Database:
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         async with self.connection() as connection:
             return await connection.fetch_one(query, *args)
+
+
+async def commit(transaction: Transaction) -> None:
+    """Commit where `run` explains an error: asyncpg checks the connection as soon as its own method is called."""
+    await transaction.commit()
 
 
 async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:

@@ -76,18 +76,18 @@ async def begin_once(connection: Connection, job_id: int) -> bool:
 
 
 class Meters:
-    """The metrics of this process. `job` is the name of a declared job."""
+    """The metrics of this process. `name` is that of a declared job: Prometheus keeps `job` for itself."""
 
     def __init__(self) -> None:
         metrics.meters()  # it sets how values are shared
         buckets = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
-        self.enqueued = Counter("jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["job"])
-        self.runs = Counter("job_runs_total", "Runs that ended.", ["job", "outcome"])
-        self.running = Gauge("jobs_running", "Jobs that run.", ["job"], multiprocess_mode="livesum")
-        self.wait = Histogram("job_wait_seconds", "From when a job was due until it ran.", ["job"], buckets=buckets)
-        self.run = Histogram("job_run_seconds", "Duration of a run.", ["job"], buckets=buckets)
+        self.enqueued = Counter("jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["name"])
+        self.runs = Counter("job_runs_total", "Runs that ended.", ["name", "outcome"])
+        self.running = Gauge("jobs_running", "Jobs that run.", ["name"], multiprocess_mode="livesum")
+        self.wait = Histogram("job_wait_seconds", "From when a job was due until it ran.", ["name"], buckets=buckets)
+        self.run = Histogram("job_run_seconds", "Duration of a run.", ["name"], buckets=buckets)
         self.queue = Gauge(
-            "jobs_in_queue", "Jobs by status, up to 15 s old.", ["job", "status"], multiprocess_mode="livesum"
+            "jobs_in_queue", "Jobs by status, up to 15 s old.", ["name", "status"], multiprocess_mode="livesum"
         )
 
     def show(self, names: Iterable[str]) -> None:
