@@ -3,18 +3,26 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from service.kit.db import durations, errors
+from service.kit import PACKAGE
+from service.kit.db import errors
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
-from service.kit.edge import Problem, Span, metrics, time_left
+from service.kit.db.query import find as find_queries
+from service.kit.edge import Batch, Problem, Span, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
+
+OTHER = "other"
+"""The name, in `/metrics`, of the kit's own statements, and of any that no `queries.py` names."""
 
 
 class Statement(Span):
@@ -29,9 +37,29 @@ class Statement(Span):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         super().__exit__(kind, error, trace)
-        durations.note(self.sql, time.perf_counter() - self.started)
+        durations().add((self.sql, time.perf_counter() - self.started))
         if isinstance(error, errors.ERRORS):
             errors.examine(error, self.raw)
+
+
+@cache
+def durations() -> Batch[tuple[str, float]]:
+    """Return how long statements of this process took, noted one by one and counted many at once."""
+    return Batch(count_durations, pause=1.0, most=1000)
+
+
+@cache
+def read_names() -> dict[str, str]:
+    """Return the name of each statement by its text. The first call looks for files."""
+    return {query.sql: name for name, query in find_queries(import_module(PACKAGE))}
+
+
+def count_durations(noted: list[tuple[str, float]]) -> None:
+    times, names = defaultdict[str, list[float]](list), read_names()
+    for sql, seconds in noted:
+        times[names.get(sql, OTHER)].append(seconds)
+    for name, seconds in times.items():
+        metrics.meters().statements.labels(name).observe_all(seconds)
 
 
 class Connection:
