@@ -22,12 +22,12 @@ class Statement(Span):
     __slots__ = ("raw",)
 
     def __init__(self, raw: asyncpg.Connection, sql: str, name: str = "database") -> None:
-        super().__init__(name, sql)
+        Span.__init__(self, name, sql)
         self.raw = raw
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        super().__exit__(kind, error, trace)
-        if isinstance(error, errors.ERRORS):
+        Span.__exit__(self, kind, error, trace)
+        if error is not None and isinstance(error, errors.ERRORS):
             errors.examine(error, self.raw)
 
 
