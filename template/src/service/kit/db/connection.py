@@ -31,14 +31,14 @@ class Statement(Span):
     __slots__ = ("raw", "sql")
 
     def __init__(self, raw: asyncpg.Connection, sql: str, name: str = "database") -> None:
-        super().__init__(name, sql)
+        Span.__init__(self, name, sql)
         self.raw = raw
         self.sql = sql
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        super().__exit__(kind, error, trace)
+        Span.__exit__(self, kind, error, trace)
         durations().add((self.sql, time.perf_counter() - self.started))
-        if isinstance(error, errors.ERRORS):
+        if error is not None and isinstance(error, errors.ERRORS):
             errors.examine(error, self.raw)
 
 
