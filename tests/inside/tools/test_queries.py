@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 from inside import postgres_server
-from service.kit.db import Query, commands, query
+from service.kit.db import Query, commands, query, read_url
 
 
 def test_a_long_text_is_cut_where_it_differs():
@@ -48,7 +48,7 @@ def test_statements_are_named_however_they_begin_and_with_their_place(
     monkeypatch.chdir(Path(__file__).parents[1])
     asyncio.run(ask(url_that_counts))
     for _ in range(2):  # the second time it sees the first
-        found = asyncio.run(commands.read(url_that_counts, 100, create=True))
+        found = asyncio.run(commands.read(read_url(url_that_counts), 100, create=True))
     rows = [commands.describe(*it) for it in found]
     named = {row["name"]: row["place"] for row in rows if row["name"]}
     assert named.keys() == STATEMENTS.keys()
