@@ -96,9 +96,11 @@ class Connection:
         A block that ended by an error, unless it was an answer of PostgreSQL or of ours, may have left a statement.
         """
         if self.transaction:
-            return self.transaction.rollback
+            undo: Callable[[], Awaitable[None]] = self.transaction.rollback
+            return undo
         answered = error is None or (isinstance(error, ANSWERS) and not isinstance(error, errors.NoAnswer))
-        return None if answered and not self.raw.is_in_transaction() else self.raw.reset
+        reset: Callable[[], Awaitable[None]] = self.raw.reset
+        return None if answered and not self.raw.is_in_transaction() else reset
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
@@ -114,7 +116,8 @@ class Connection:
             record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
         if record is None:
             return None
-        return record[0] if query.is_scalar else query.row(*record)
+        row: Row = record[0] if query.is_scalar else query.row(*record)
+        return row
 
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         """Return the first row of a statement that always has one, like `insert … returning`."""

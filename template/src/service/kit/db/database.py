@@ -5,6 +5,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Literal, Self
 
 import asyncpg
@@ -56,7 +57,8 @@ class Database:
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
             pool.is_open = True
             places = pool.places
-            metrics.watch_pool(name, places.limit, lambda p=places: p.running, lambda p=places: p.waiting)
+            running, waiting = (partial(getattr, places, name) for name in ("running", "waiting"))
+            metrics.watch_pool(name, places.limit, running, waiting)
         return self
 
     async def __aexit__(self, *_: object) -> None:
