@@ -39,7 +39,7 @@ def save(folder: Path) -> None:
 
 
 def update(folder: Path, version: str = CURRENT, changed: Answers | None = None) -> None:
-    """Update without trust, as `copier update --defaults` does, with other answers if they `changed`; fail on a conflict."""
+    """Update without trust, as `copier update --defaults` does with some answers changed; fail on a conflict."""
     copier.run_update(folder, changed, vcs_ref=version, defaults=True, overwrite=True, unsafe=False)
     assert shell.run("git", "ls-files", "--unmerged", cwd=folder) == ""
     assert [path for path in read(folder) if path.endswith((".rej", ".orig"))] == []

@@ -115,7 +115,7 @@ async def test_a_connection_that_ends_at_the_commit_is_not_tried_again_and_leave
         pid = connection.raw.get_server_pid()
         async with db.connection() as killer:
             await killer.raw.execute("select pg_terminate_backend($1)", pid)
-        while noticed and not connection.raw.is_closed():  # noqa: ASYNC110
+        while noticed and not connection.raw.is_closed():  # noqa: ASYNC110 - asyncpg has no event for it
             await asyncio.sleep(0.01)
 
     with pytest.raises(Problem) as caught:

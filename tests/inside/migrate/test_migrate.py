@@ -179,7 +179,7 @@ async def test_a_locked_table_is_given_up_and_traffic_passes_meanwhile(empty_dat
             assert time.monotonic() < deadline
             await other.fetch("select * from notes", timeout=2)
             await asyncio.sleep(0.02)
-        with pytest.raises(MigrationError, match=r"0003_last.sql.*2 tries.*Nothing was changed"):
+        with pytest.raises(MigrationError, match=r"0003_last.sql.*2 tries.*Nothing of this file was applied"):
             await migrating
     assert await apply(empty_database_url, folder) == ["0003_last.sql"]
     await reader.close()

@@ -27,6 +27,7 @@ set enable_seqscan = off;
 set enable_sort = off;
 set enable_incremental_sort = off;
 set jit = off;
+set statement_timeout = '20s';
 """
 
 TABLES = """

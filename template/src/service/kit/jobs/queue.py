@@ -12,17 +12,17 @@ from msgspec import Struct, json
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.kit.db import Connection, Query
-from service.kit.edge import metrics, request_id
+from service.kit.edge import metrics, request_id, trace_headers
 from service.kit.jobs.job import Job
 
 REQUEST_ID = "request_id"
-"""The header of a job that names the request which enqueued it."""
+"""The header of a job that names the request which enqueued it. Those of its trace stand beside it."""
 
 put = Query(
     """
     with queued as (
         insert into kit.pgqueuer (priority, entrypoint, payload, execute_after, headers, status)
-        select 0, $1, payload, now() + $3::interval, jsonb_build_object('request_id', $4::text), 'queued'
+        select 0, $1, payload, now() + $3::interval, $4::jsonb, 'queued'
           from unnest($2::bytea[]) with ordinality as given (payload, place)
          order by place
         returning id, entrypoint, priority
@@ -33,7 +33,7 @@ put = Query(
     select id from queued order by id
     """,
     int,
-    params=tuple[str, list[bytes], timedelta, str],
+    params=tuple[str, list[bytes], timedelta, dict[str, str]],
 )
 
 note_done = Query(
@@ -57,7 +57,8 @@ async def enqueue_all[A: Struct](
     if strays := {type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)}:
         raise TypeError(f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}")
     payloads = [json.encode(argument) for argument in arguments]
-    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), request_id())
+    headers = {REQUEST_ID: request_id(), **trace_headers()}
+    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
     meters().enqueued.labels(job.name).inc(len(payloads))
     return identities
 
