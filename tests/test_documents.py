@@ -37,7 +37,7 @@ TESTS = {
     "test_scaffold.py::test_new_slices_pass_their_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
-    "test_scaffold.py::test_a_newcomer_adds_a_resource_and_measures_it_in_under_a_minute": ["uv run service perf"],
+    "test_scaffold.py::test_a_newcomer_adds_a_resource_and_measures_it_in_under_a_minute": ["uv run service perf load"],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],

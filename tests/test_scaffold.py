@@ -90,7 +90,9 @@ def test_a_newcomer_adds_a_resource_and_measures_it_in_under_a_minute(render, wo
     began = time.monotonic()
     shell.run("uv", "run", "service", "new", "invoices", *README, cwd=folder)
     service.replace(folder / "src/service/app.py", *NEWCOMER)
-    output = shell.run("uv", "run", "service", "perf", "invoices", "--seconds", "2", "--check", cwd=folder)
+    output = shell.run(
+        "uv", "run", "service", "perf", "load", "invoices", "--rate", "100", "--seconds", "2", "--check", cwd=folder
+    )
     assert time.monotonic() - began < 60
     for step in ("read", "first page", "later page", "page by customer", "page by status", "create", "all"):
         assert re.search(rf"^  {step} +\d", output, re.MULTILINE), output
