@@ -26,6 +26,8 @@ SPOKEN_OF = (
     *(f"src/service/kit/{name}.py" for name in ("db/sessions", "edge/context", "server/__init__", "server/cli")),
     "src/service/kit/server/settings.py",
     "tests/kit/test_layout.py",
+    ".github/workflows/checks.yml",
+    ".github/workflows/update.yml",
 )
 """Files that every service has, and that say in passing what is different where there are jobs."""
 
@@ -97,7 +99,10 @@ def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_pat
 
 
 def test_other_answers_change_only_files_that_the_template_fills_in(render, template):
-    one, other = service.read(render(**ANSWERS["default"])), service.read(render(**ANSWERS["odd"] | {"jobs": True}))
+    one, other = (
+        service.read(render(**ANSWERS["default"])),
+        service.read(render(**ANSWERS["odd"] | {"jobs": True, "ci": "github"})),
+    )
     filled = {name for name in one if one[name] != other.get(name)}
     root = template / "template"
     jinja = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*.jinja")}
@@ -111,6 +116,17 @@ def test_jobs_leave_no_trace_where_they_are_not_wanted(jobs, render):
     tree = service.read(render(jobs=jobs))
     traces = {name for name, (content, _) in tree.items() if JOBS.search(name) or JOBS.search(content.decode())}
     assert (len(traces) > 20) if jobs else (traces <= {".copier-answers.yml", *SPOKEN_OF})
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab", "none"])
+def test_a_host_leaves_no_trace_where_it_was_not_chosen(ci, render):
+    tree = service.read(render(ci=ci))
+    chosen = {ci} if ci == "none" else {ci, "renovate"}
+    others = re.compile(
+        "|".join({r"github(?!\.io)", "gitlab", "renovate"} - chosen - {rf"{ci}(?!\.io)"}), re.IGNORECASE
+    )
+    traces = {name for name, (content, _) in tree.items() if others.search(name) or others.search(content.decode())}
+    assert traces <= {"renovate.json"}
 
 
 def test_the_command_line_copies_without_trust_and_names_the_next_commands(template, tmp_path):
