@@ -31,6 +31,9 @@ SPOKEN_OF = (
 )
 """Files that every service has, and that say in passing what is different where there are jobs."""
 
+OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
+"""What is not spoken of where the checks run somewhere else."""
+
 PARSERS = {
     ".json": json.loads,
     ".toml": tomllib.loads,
@@ -118,13 +121,9 @@ def test_jobs_leave_no_trace_where_they_are_not_wanted(jobs, render):
     assert (len(traces) > 20) if jobs else (traces <= {".copier-answers.yml", *SPOKEN_OF})
 
 
-@pytest.mark.parametrize("ci", ["github", "gitlab", "none"])
+@pytest.mark.parametrize("ci", OTHER_HOSTS)
 def test_a_host_leaves_no_trace_where_it_was_not_chosen(ci, render):
-    tree = service.read(render(ci=ci))
-    chosen = {ci} if ci == "none" else {ci, "renovate"}
-    others = re.compile(
-        "|".join({r"github(?!\.io)", "gitlab", "renovate"} - chosen - {rf"{ci}(?!\.io)"}), re.IGNORECASE
-    )
+    tree, others = service.read(render(ci=ci)), re.compile(OTHER_HOSTS[ci], re.IGNORECASE)
     traces = {name for name, (content, _) in tree.items() if others.search(name) or others.search(content.decode())}
     assert traces <= {"renovate.json"}
 
