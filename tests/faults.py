@@ -2,58 +2,154 @@
 
 STATEMENTS = {
     "misspelt": (
-        '"select id, refrence from orders where id = $1", UUID',
+        '"select id, refrence from orders where id = $1", UUID, tuple[UUID]',
         r'\[prepare\] .*column "refrence" does not exist',
     ),
     "wrong_argument": (
         '"select {columns} from orders where id = $1", Order, tuple[str]',
-        r"\[params\] \$1 is uuid, and declared <class 'str'>. Correct `params`",
+        r"\[params\] \$1 is uuid, and declared str. Correct `params`",
     ),
     "missing_argument": (
         '"select {columns} from orders where id = $1 and version = $2", Order, tuple[UUID]',
-        r"\[params\] it declares 1 arguments and takes 2. Declare them in order: uuid, int4",
+        r"\[params\] it declares 1 arguments and takes 2. Declare them in order: uuid, integer",
     ),
     "too_few_columns": (
-        '"select id, reference from orders where id = $1", Order',
+        '"select id, reference from orders where id = $1", Order, tuple[UUID]',
         r"\[columns\] it returns 2 columns for 13 fields",
     ),
     "swapped_columns": (
-        '"select currency, reference from orders where id = $1", Pair',
+        '"select currency, reference from orders where id = $1", Pair, tuple[UUID]',
         r"\[columns\] column currency fills the field reference. Put the columns in the fields' order",
     ),
     "wrong_type": (
-        '"select reference, total_minor::text as currency from orders where id = $1", Numbers',
-        r"\[types\] reference is text, which is no <class 'int'>. Correct the field, or cast",
+        '"select reference, total_minor::text as currency from orders where id = $1", Numbers, tuple[UUID]',
+        r"\[types\] reference is text, which is no int. Correct the field, or cast",
     ),
     "nullable_column": (
-        '"select reference, note as currency from orders where id = $1", Pair',
-        r"\[nulls\] currency can be null. Let the field be `currency: … \| None`, or coalesce it",
+        '"select reference, note as currency from orders where id = $1", Pair, tuple[UUID]',
+        r"\[nulls\] currency can be null: orders.note can be null. Let the field be",
     ),
-    "computed_null": ('"select max(total_minor) from orders where id = $1", int', r"\[nulls\] max can be null"),
+    "computed_null": (
+        '"select max(total_minor) from orders where id = $1", int, tuple[UUID]',
+        r"\[nulls\] max can be null: max of no rows is null",
+    ),
     "outer_join": (
-        '"select a.reference, b.currency from orders a left join orders b on b.id = a.id where a.id = $1", Pair',
-        r"\[nulls\] currency can be null",
+        '"select a.reference, b.currency from orders a left join orders b using (id) where id = $1", Pair, tuple[UUID]',
+        r"\[nulls\] currency can be null: the outer join may find no row",
     ),
-    "star": ('"select * from orders where id = $1", Order', r"\[star\] it selects \*. List the columns"),
+    "star": ('"select * from orders where id = $1", Order, tuple[UUID]', r"\[star\] it selects \*. List the columns"),
     "returning_star": (
-        '"update orders set gift = true where id = $1 returning *", Order',
+        '"update orders set gift = true where id = $1 returning *", Order, tuple[UUID]',
         r"\[star\] it selects \*. List the columns",
     ),
     "unbounded": (
-        '"select {columns} from orders where status = $1", Order',
+        '"select {columns} from orders where status = $1", Order, tuple[str]',
         r"\[unbounded\] nothing limits its result, about [\d,]+ rows. Add a limit",
     ),
     "not_indexed": (
-        '"select {columns} from orders where customer_email = $1 limit 1", Order',
+        '"select {columns} from orders where customer_email = $1 limit 1", Order, tuple[str]',
         r"\[scan\] it reads the whole table orders. Add an index for: \(orders.customer_email = \$1\)",
     ),
     "filtered": (
-        '"select {columns} from orders where gift and created_at < $1 order by created_at desc limit 9", Order',
+        '"select id from orders where gift and created_at < $1 order by created_at limit 9", UUID, tuple[datetime]',
         r"\[filter\] it reads rows of orders and discards those that are not orders.gift. Add the column to the index",
     ),
     "sorted": (
         '"select {columns} from orders order by total_minor limit 9", Order',
         r"\[sort\] it sorts about [\d,]+ rows by orders.total_minor. Add an index on",
+    ),
+    "undeclared": (
+        '"select reference from orders where id = $1", str',
+        r"\[params\] it declares 0 arguments and takes 1. Declare them in order: uuid",
+    ),
+    "wrong_items": (
+        '"select reference from orders where id = any($1)", str, tuple[list[str]]',
+        r"\[params\] \$1 is uuid\[\], and declared list\[str\]",
+    ),
+    "wrong_array": (
+        '"select tags from orders where id = $1", list[int], tuple[UUID]',
+        r"\[types\] tags is text\[\], which is no list\[int\]",
+    ),
+    "none_into_not_null": (
+        '"update orders set reference = $1 where id = $2 returning id", UUID, tuple[str | None, UUID]',
+        r"\[params\] \$1 may be None, and orders.reference is never null. Leave `\| None` out",
+    ),
+    "none_inserted": (
+        '"insert into orders (account, reference, customer_email, currency, total_minor, item_count) '
+        "values ('a', 'b', 'c', 'EUR', 1, $1) returning id\", UUID, tuple[int | None]",
+        r"\[params\] \$1 may be None, and orders.item_count is never null",
+    ),
+    "by_function": (
+        '"select reference, currency from orders where id = $1", lambda *row: row, tuple[UUID]',
+        r"\[columns\] its row is a function, so nothing is known of it",
+    ),
+    "swapped_by_alias": (
+        '"select currency as reference, reference as currency from orders where id = $1", Pair, tuple[UUID]',
+        r"\[columns\] column currency fills the field reference",
+    ),
+    "skipped": (
+        '"select id from orders where account = $1 order by created_at limit 9 offset $2", UUID, tuple[str, int]',
+        r"\[offset\] each page reads all pages before it. Page by a key",
+    ),
+    "limited_to_all": (
+        '"select {columns} from orders where account = $1 order by created_at, id limit 100000000", Order, tuple[str]',
+        r"\[unbounded\] a limit of 100,000,000 rows limits nothing",
+    ),
+    "counted": (
+        '"select count(*) from orders where account = $1", int, tuple[str]',
+        r"\[aggregate\] it reads about [\d,]+ rows to make one of many. Keep the figure",
+    ),
+    "grouped": (
+        '"select count(*) from orders where account = $1 group by status limit 9", int, tuple[str]',
+        r"\[aggregate\] it reads about [\d,]+ rows",
+    ),
+    "updates_all": (
+        '"update orders set gift = true where account = $1", int, tuple[str]',
+        r"\[unbounded\] nothing limits the rows that it changes or locks, about [\d,]+. Take them by a unique key",
+    ),
+    "deletes_without_index": (
+        '"delete from orders where customer_email = $1", int, tuple[str]',
+        r"\[scan\] it reads the whole table orders. Add an index for: \(orders.customer_email = \$1\)",
+    ),
+    "deletes_everything": (
+        '"delete from orders", int',
+        r"\[scan\] it reads the whole table orders. Give it a `where`, with an index",
+    ),
+    "locks_all": (
+        '"select count(*) from (select from orders where account = $1 for update) as locked", int, tuple[str]',
+        r"\[unbounded\] nothing limits the rows that it changes or locks",
+    ),
+    "same_again": (
+        '"SELECT {columns} FROM orders WHERE id = $2 AND account = $1", Order, tuple[str, UUID]',
+        r"\[twin\] it is the same as orders.read_order. Use that one",
+    ),
+    "null_after_all": (
+        '"select reference, coalesce(note, null) as currency from orders where id = $1", Pair, tuple[UUID]',
+        r"\[nulls\] currency can be null: ",
+    ),
+    "unknown_null": (
+        '"select reference, regexp_substr(note, $2) as currency from orders where id = $1", Pair, tuple[UUID, str]',
+        r"\[nulls\] currency: it is not known whether regexp_substr returns null. .* excuse `nulls` and give a sample",
+    ),
+    "by_chance": (
+        '"select id from orders order by random() limit 1", UUID',
+        r"\[sort\] it sorts about [\d,]+ rows by \(random\(\)\). Do not sort by chance",
+    ),
+    "infix": (
+        "\"select id from orders where note like '%a%' limit 9\", UUID",
+        r"\[scan\] it reads the whole table orders. Add a trigram index",
+    ),
+    "either": (
+        '"select id from orders where customer_email = $1 or reference = $1 limit 9", UUID, tuple[str]',
+        r"\[scan\] it reads the whole table orders. Split it by `union`",
+    ),
+    "tagged": (
+        '"select id from orders where $1 = any(tags) limit 9", UUID, tuple[str]',
+        r"\[scan\] .* Write `tags @> array\[…\]`, with an index: using gin \(tags\)",
+    ),
+    "lowered": (
+        '"select id from orders where lower(customer_email) = $1 limit 9", UUID, tuple[str]',
+        r"\[scan\] .* Add an index on the expression: \(lower\(customer_email\)\)",
     ),
 }
 
@@ -73,9 +169,10 @@ class Numbers(Struct):
 
 EXCUSED = """
 excused = Query(
-    "select {columns} from orders where status = $1",
+    "select {columns} from orders where status = $1 and true",
     Order,
-    excused={"unbounded": "the planted test says so"},
+    tuple[str],
+    excused={"unbounded": "the planted test says so", "scan": "the planted test says so", "filter": "and this one"},
 )
 """
 
@@ -89,8 +186,22 @@ create table lines (
 create index orders_gift_idx on orders (gift);
 """
 
-N_PLUS_1 = """    for row in page.data:
+PAGE = "    return await queries.orders.page(db, where, cursor, limit, caller.id)\n"
+
+N_PLUS_1 = """    page = await queries.orders.page(db, where, cursor, limit, caller.id)
+    for row in page.data:
         await db.find(queries.read_order, caller.id, row.id)
+    return page
+"""
+
+UNSCOPED = """
+remove_order = Query("delete from orders where id = $1 returning id", UUID, tuple[UUID])
+"""
+
+HIDDEN = """
+
+class Box:
+    inside = Query("select 1 where $1", int, tuple[bool])
 """
 
 SORT = """    await db.fetch(Query(f"select 1 from orders order by {sort}", int))

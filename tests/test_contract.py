@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests import service, shell
-from tests.faults import EXCUSED, FOREIGN_KEY, N_PLUS_1, SORT, STATEMENTS, TYPES
+from tests.faults import EXCUSED, FOREIGN_KEY, HIDDEN, N_PLUS_1, PAGE, SORT, STATEMENTS, TYPES, UNSCOPED
 
 ORDERS = "src/service/orders"
 
@@ -45,8 +45,11 @@ def findings(synced):
     path = synced / ORDERS / "queries.py"
     text = path.read_text()
     planted = "".join(f"{name} = Query({arguments})\n" for name, (arguments, _) in STATEMENTS.items())
-    imports = text.replace("from service.kit.queries", "from msgspec import Struct\n\nfrom service.kit.queries")
-    path.write_text(imports + TYPES + planted + EXCUSED)
+    imports = text.replace(
+        "from uuid import UUID\n",
+        "from datetime import datetime\nfrom uuid import UUID\n\nfrom msgspec import Struct\n",
+    )
+    path.write_text(imports + TYPES + planted + EXCUSED + HIDDEN)
     output = fail(synced, "tests/kit/test_contract.py")
     path.write_text(text)
     return output
@@ -58,8 +61,31 @@ def test_a_faulty_statement_is_named_with_its_line_and_what_to_do(findings, name
 
 
 def test_an_excused_statement_and_those_of_the_example_are_not_named(findings):
-    for name in ("excused", "read_order", "newest_orders", "oldest_orders_by_status"):
+    for name in ("excused", "read_order", "newest", "oldest_by_status"):
         assert f" {name} [" not in findings
+
+
+def test_a_statement_that_forgets_the_scope_of_its_slice_is_found(folder):
+    path = folder / ORDERS / "queries.py"
+    path.write_text(path.read_text() + UNSCOPED)
+    expected = "remove_order [scope] it finds a row of anybody's: the others of its slice ask for orders.account"
+    assert expected in fail(folder, "tests/kit/test_contract.py")
+
+
+def test_a_statement_that_no_code_uses_is_named(findings):
+    assert re.search(rf"{ORDERS}/queries\.py:\d+ misspelt: no code uses it", findings), findings
+    assert "read_order: no code uses it" not in findings
+
+
+def test_a_statement_that_has_no_name_is_named(findings):
+    assert re.search(rf"{ORDERS}/queries\.py:\d+: give it a name in its slice's queries.py", findings), findings
+
+
+def test_a_choice_that_the_table_does_not_know_is_found(folder):
+    service.replace(folder / ORDERS / "model.py", ('"shipped", "cancelled"]', '"shipped", "lost"]'))
+    output = fail(folder, "tests/kit/test_contract.py")
+    assert "orders.model.Order.status lets lost through, which orders_status_check refuses" in output
+    assert "orders.model.OrderChange.status does not know cancelled, which orders_status_check lets in" in output
 
 
 def test_a_row_type_that_forgets_null_is_found(folder):
@@ -72,7 +98,7 @@ def test_a_dropped_index_is_found(folder):
     service.replace(
         migration, ("create index orders_account_created_at_idx on orders (account, created_at, id);\n", "")
     )
-    assert "newest_orders [" in fail(folder, "tests/kit/test_contract.py")
+    assert "newest [" in fail(folder, "tests/kit/test_contract.py")
 
 
 def test_a_foreign_key_without_an_index_and_an_index_without_a_use_are_found(folder):
@@ -85,16 +111,27 @@ def test_a_foreign_key_without_an_index_and_an_index_without_a_use_are_found(fol
     assert "orders_gift_idx" not in fail(folder, "tests/kit/test_contract.py")
 
 
-def test_a_statement_made_from_input_is_found(folder):
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "from service.kit.db import Query",
+        "from service.kit.db import Query as Text",
+        "from service.kit import db as kit",
+    ],
+)
+def test_a_statement_made_from_input_is_found(folder, imported):
     path = folder / ORDERS / "http.py"
-    service.replace(path, ("    keyset = Keyset(", SORT + "    keyset = Keyset("))
+    made = {"Query as Text": "Text", "db as kit": "kit.Query"}.get(imported.partition("import ")[2], "Query")
     service.replace(
-        path, ("from service.kit.pages import", "from service.kit.queries import Query\nfrom service.kit.pages import")
+        path,
+        ("from service.kit.db import", imported + "\nfrom service.kit.db import"),
+        (PAGE, SORT.replace("Query", made) + PAGE),
     )
-    assert "write this statement out, as a constant of queries.py" in fail(folder, "tests/kit/test_contract.py")
+    output = fail(folder, "tests/kit/test_contract.py", "-k", "constant")
+    assert "write this statement out, as a constant of its slice's queries.py" in output
 
 
 def test_a_request_that_makes_one_statement_for_each_row_is_found(folder):
-    service.replace(folder / ORDERS / "http.py", ("    return Response(page,", N_PLUS_1 + "    return Response(page,"))
+    service.replace(folder / ORDERS / "http.py", (PAGE, N_PLUS_1))
     output = fail(folder, "tests/orders/test_list.py", "-k", "twenty")
     assert "GET /v1/orders made 21 statements and may make 1: orders.read_order 20 times" in output

@@ -9,7 +9,8 @@ from tests.snapshot import ROOT
 
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 MEASUREMENT = re.compile(r"`(uv run python -m tests\.performance\.\w+)`")
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 TESTS = {
     "test_readme.py::test_try_starts_a_service_that_answers_and_ctrl_c_ends_all_of_it": [
@@ -99,14 +100,27 @@ def test_every_command_is_run_by_a_test_that_exists(documents):
         assert f"def {function}(" in (ROOT / "tests" / module).read_text(), place
 
 
-def test_every_link_leads_to_a_file(documents):
+def list_anchors(text):
+    """Return the anchors of the headings, as GitHub makes them."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
+
+
+def test_every_link_leads_to_a_file_and_to_a_heading_of_it(documents):
     broken = [
-        f"{path}: {target}"
+        f"{path}: {target}#{anchor}"
         for path, text in documents.items()
-        for target in LINK.findall(text)
-        if not (path.parent / target).exists()
+        for target, anchor in LINK.findall(text)
+        if not (linked := path.parent / target if target else path).exists()
+        or (anchor and anchor not in list_anchors(linked.read_text()))
     ]
     assert not broken
+
+
+def test_the_statements_of_the_page_on_rolling_back_are_those_that_a_test_applies():
+    page = (ROOT / "docs/rollback.md").read_text()
+    steps = sorted((ROOT / "tests/inside/migrate/rollback").glob("*.sql"))
+    assert len(steps) == page.count("```sql") == 3
+    assert all(path.read_text() in page for path in steps)
 
 
 @pytest.mark.slow

@@ -8,11 +8,14 @@ import pytest
 
 from tests import service, shell
 from tests.service import ANSWERS
+from tests.snapshot import ROOT
 
 # PgBouncer does not come from a package index: .ci/run installs it, and where it is missing its tests are skipped.
 HAS_PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 SKIPPED = "" if HAS_PGBOUNCER else r"(, \d+ skipped)?"
 PASSED = re.compile(rf"^(?:=+ )?(\d+) passed{SKIPPED}(, \d+ warnings?)? in ", re.MULTILINE)
+
+NAMED = re.compile(r"`(?:uv run )?(service(?: [a-z]+)+)")
 
 
 @pytest.fixture(scope="module", params=["default", "odd"])
@@ -34,6 +37,33 @@ def test_its_formatter_and_linter_have_nothing_to_do(folder, command):
 @pytest.mark.parametrize("command", [("service",), ("service", "dev"), ("service", "serve")])
 def test_its_command_explains_itself(folder, command):
     assert "Usage: " in shell.run("uv", "run", "--quiet", *command, "--help", cwd=folder)
+
+
+WALK = """
+import click
+from service.__main__ import main
+from service.kit.server.cli import service
+
+def walk(command, name, context):
+    print(name)
+    for sub in command.list_commands(context) if isinstance(command, click.Group) else ():
+        walk(command.get_command(context, sub), f"{name} {sub}", context)
+
+walk(service, "service", click.Context(service))
+"""
+
+
+@pytest.mark.parametrize("folder", ["default"], indirect=True)
+def test_every_command_that_a_text_names_is_there(folder):
+    known = set(shell.run("uv", "run", "--quiet", "python", "-c", WALK, cwd=folder).splitlines())
+    groups = {name.rpartition(" ")[0] for name in known}
+    texts = [*ROOT.glob("docs/*.md"), *folder.glob("*.md"), *folder.glob("src/**/*.py")]
+    named = {(path.name, words) for path in texts for words in NAMED.findall(path.read_text())}
+    assert named
+    for path, words in sorted(named):
+        while words and words not in known:
+            words, _, argument = words.rpartition(" ")
+            assert words not in groups, f"{path}: `{words}` has no command {argument}"
 
 
 def test_its_suite_passes_without_a_skip_and_leaves_nothing_for_git(folder):

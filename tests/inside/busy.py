@@ -64,6 +64,7 @@ class Application:
 
 
 def create() -> asgi.App:
+    configure_logs(LogOptions())
     return Edge(Application(), EdgeOptions(request_timeout=float(os.environ["TIMEOUT"])))
 
 
@@ -86,4 +87,4 @@ class Output:
 if __name__ == "__main__":
     configure_logs(LogOptions())
     options = ServerOptions(port=int(sys.argv[1]), drain_timeout=2, kill_timeout=6)
-    serve("inside.busy:create", options, logs=LogOptions(), watch=WATCH)
+    serve("inside.busy:create", options, watch=WATCH)

@@ -55,6 +55,7 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
 def create() -> asgi.App:
     if "BROKEN" in os.environ:
         raise RuntimeError("it cannot start")
+    configure_logs(LogOptions())
     return Edge(application)
 
 
@@ -119,4 +120,4 @@ def run(folder: Path, **options: float) -> Generator[Server]:
 if __name__ == "__main__":
     serving, at = ServerOptions.model_validate_json(sys.argv[1]), MetricsOptions(port=int(sys.argv[2]))
     configure_logs(LogOptions())
-    serve("inside.stand_in:create", serving, logs=LogOptions(), metrics=at)
+    serve("inside.stand_in:create", serving, metrics=at)

@@ -8,8 +8,7 @@ import asyncpg
 from pgqueuer.domain.types import QueueExecutionMode
 
 from service.kit.jobs import Worker
-from service.kit.jobs.consumer import Consumer
-from service.kit.jobs.pgqueuer import make_queries
+from service.kit.jobs.consumer import Consumer, make_queries
 
 
 async def run_jobs(worker: Worker) -> None:

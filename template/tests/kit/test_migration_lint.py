@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""Migrations stop no traffic and lose no data by accident. migrations/linted-from says from which file on."""
+"""Migrations stop no traffic and lose no data by accident."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.kit import lint
 HELP = (
     "Where a statement does no harm, say so in the line above it: "
     "-- squawk-ignore <rule>[, <rule>] -- <the reason, in some words>\n"
-    "A file that was applied already cannot be corrected: raise the number in migrations/linted-from past it."
+    "A file that was applied already cannot be corrected: write the number of the next one into migrations/linted-from."
 )
 
 

@@ -5,7 +5,7 @@ import jwt
 import pytest
 from click.testing import CliRunner, Result
 from service.kit.auth import AuthOptions, IssuerOptions, keys
-from service.kit.auth.commands import make_key
+from service.kit.auth.keys import print_key
 from service.kit.server import KitSettings
 from service.kit.server.cli import Wiring
 from service_tools.dev import credentials
@@ -88,7 +88,7 @@ def test_a_broken_key_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_command_makes_a_new_key_each_time_and_prints_its_public_half():
-    lines = [CliRunner().invoke(make_key, []).output.splitlines() for _ in range(2)]
+    lines = [CliRunner().invoke(print_key, []).output.splitlines() for _ in range(2)]
     assert lines[0] != lines[1]
     variable, _, key = lines[0][0].partition("=")
     assert variable == "AUTH_SIGNING_KEY"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from service.kit.db import DatabaseError, DatabaseOptions, check_capacity, choose_pool_size
-from service.kit.db.sessions import FEWEST
+from service.kit.db.pool import FEWEST
 from service.kit.edge import limits
 from service.kit.server import KitSettings, ServerOptions
 from service.settings import Settings
@@ -16,7 +16,7 @@ from tests.kit.processes import run
 def test_the_workers_share_four_connections_for_each_core(
     cores: int, workers: int, size: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("service.kit.db.sessions.count_cores", lambda: cores)
+    monkeypatch.setattr("service.kit.db.pool.count_cores", lambda: cores)
     assert choose_pool_size(workers) == size
 
 

@@ -92,6 +92,5 @@ def test_they_stop_no_traffic_and_are_marked_as_the_kits(tmp_path: Path):
     for path in files.KIT.iterdir():
         assert path.read_text("utf-8").startswith("-- kit: updated by the template"), path
     shutil.copytree(files.KIT, tmp_path, dirs_exist_ok=True)
-    (tmp_path / files.LINTED_FROM).write_text("0001")
     assert os.listdir(tmp_path)
     assert lint.check(tmp_path) == []

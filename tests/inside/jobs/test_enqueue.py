@@ -10,7 +10,7 @@ from inside.jobs import queue
 from inside.jobs.working import WRITE, Settings, Task
 from service.kit.db.database import Database
 from service.kit.jobs import Job, JobOptions, Schedule, Worker, begin_once, enqueue, enqueue_all
-from service.kit.jobs.pgqueuer import make_queries
+from service.kit.jobs.consumer import make_queries
 from service.kit.jobs.queue import put
 
 ROW = (
@@ -42,7 +42,7 @@ async def test_a_job_is_what_pgqueuer_itself_would_have_made(database_url: str):
     connection = await asyncpg.connect(database_url)
     async with connection.transaction():
         payload = msgspec.json.encode(Task(1))
-        await connection.fetch(put.sql, "tests.write", [payload], timedelta(), "r-1")
+        await connection.fetch(put.sql, "tests.write", [payload], timedelta(), '{"request_id": "r-1"}')
         await make_queries(connection).enqueue("tests.write", payload, headers={"request_id": "r-1"})
     await connection.close()
     ours, theirs = await queue.execute(database_url, f"{ROW} order by id")

@@ -5,8 +5,8 @@ import runpy
 import asyncpg
 import pytest
 from pgqueuer.domain import models
-from service.kit.jobs import pgqueuer
-from service.kit.jobs.pgqueuer import NAMES, make_queries
+from service.kit.jobs import consumer
+from service.kit.jobs.consumer import NAMES, make_queries
 
 
 async def test_pgqueuer_would_add_nothing_but_its_trigger(database_url: str):
@@ -28,7 +28,7 @@ async def test_pgqueuer_would_see_that_something_is_missing(database_url: str):
 @pytest.mark.parametrize("variable", ["CHANNEL", "TRIGGER", "QUEUE_TABLE", "PGQUEUER_PREFIX", "PGQUEUER_SCHEMA"])
 def test_no_variable_of_the_environment_renames_them(variable: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(variable, "other")
-    assert runpy.run_path(str(pgqueuer.__file__))["NAMES"] == NAMES
+    assert runpy.run_path(str(consumer.__file__))["NAMES"] == NAMES
 
 
 async def test_a_worker_that_has_done_jobs_looks_for_others_at_once(database_url: str):

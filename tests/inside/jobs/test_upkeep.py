@@ -6,7 +6,7 @@ import asyncpg
 from inside.jobs.working import WRITE, Settings
 from service.kit.db import Database
 from service.kit.jobs import Worker, upkeep
-from service.kit.jobs.pgqueuer import make_queries
+from service.kit.jobs.consumer import make_queries
 from service.kit.jobs.upkeep import Upkeep
 
 RECORDS = """

@@ -23,7 +23,7 @@ def test_new_writes_the_next_file_and_prints_its_path_without_any_setting(folder
 
 
 def test_the_first_file_has_number_one(tmp_path: Path):
-    assert files.write_draft(tmp_path, "notes")[0].name == "0001_notes.sql"
+    assert files.write_draft(tmp_path, "notes").name == "0001_notes.sql"
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,3 @@ def test_a_name_of_several_words_is_refused_with_what_to_type(folder: Path):
     result = run("migrate", "new", "add", "customers", MIGRATIONS_FOLDER=str(folder))
     assert result.returncode == 1
     assert "Error: 'add customers': write lower-case words joined by _, like add_customers" in result.stderr
-
-
-def test_the_first_new_file_settles_from_where_on_migrations_are_linted(folder: Path):
-    assert [path.name for path in files.write_draft(folder, "more")] == ["0008_more.sql", "linted-from"]
-    assert [path.name for path in files.write_draft(folder, "last")] == ["0009_last.sql"]
-    assert (folder / "linted-from").read_text().startswith("0008")

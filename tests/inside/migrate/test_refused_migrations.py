@@ -81,7 +81,7 @@ async def test_a_statement_that_cannot_be_repeated_is_refused(
 
 
 async def test_a_file_that_is_only_begun_is_refused(empty_database_url: str, folder: Path):
-    path = write_draft(folder, "more")[0]
+    path = write_draft(folder, "more")
     with pytest.raises(MigrationError, match=r"0002_more.sql holds no statement yet"):
         await apply(empty_database_url, folder)
     path.write_text(f"{path.read_text()}alter table notes add more text;\n")

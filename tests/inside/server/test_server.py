@@ -8,7 +8,8 @@ import pytest
 from inside import stand_in
 from inside.stand_in import Server, wait_for
 from service.kit.edge.metrics import SHARED
-from service.kit.server import MetricsOptions, serve_metrics
+from service.kit.server import MetricsOptions
+from service.kit.server.metrics_endpoint import serve_metrics
 
 pytestmark = pytest.mark.faults
 

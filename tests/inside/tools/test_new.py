@@ -73,17 +73,9 @@ def test_a_slice_consists_of_its_code_its_tests_and_the_next_migration(folder: P
         *(f"src/service/line_items/{name}.py" for name in ("__init__", "model", "queries", "http", "seed")),
         *(f"tests/line_items/{name}.py" for name in ("__init__", "test_line_items")),
         "migrations/0042_line_items.sql",
-        "migrations/linted-from",
         "perf/scenarios/line_items.toml",
     }
     assert '"/v1/line-items"' in (folder / "src/service/line_items/http.py").read_text()
-    assert (folder / "migrations/linted-from").read_text().startswith("0042 ")
-
-
-def test_where_the_lint_begins_is_settled_once(folder: Path):
-    (folder / "migrations/linted-from").write_text("0007")
-    make("line_items", "name:text")
-    assert (folder / "migrations/linted-from").read_text() == "0007"
 
 
 def test_the_slice_is_registered_where_app_py_is_as_expected(folder: Path):
@@ -179,7 +171,6 @@ def test_the_same_resource_is_refused_the_second_time(folder: Path):
 
 
 def test_undo_leaves_nothing_of_a_slice(folder: Path):
-    (folder / "migrations/linted-from").write_text("0007")
     before = read(folder)
     make("news", *FIELDS.split(), "--singular=news_item", "--export", "--filters=status,customer")
     (folder / "src/service/news/__pycache__").mkdir()

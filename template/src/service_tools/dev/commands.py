@@ -48,6 +48,7 @@ def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     os.environ.setdefault("LOG_FORMAT", "console")
     os.environ.setdefault("METRICS_PORT", "0")
+    os.environ.setdefault("WATCHDOG_CONSOLE", "true")
     credentials.provide(wiring.settings)
     try:
         with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:
@@ -61,9 +62,9 @@ def run(wiring: "Wiring", settings: KitSettings) -> None:
     """Serve, with the other commands of the service beside the server, and take up each change of a file."""
     threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
-    options = settings.log, settings.metrics, settings.watchdog
     with run_beside(["worker"] if wiring.worker else []) as restart:
-        serve(wiring.create, settings.server, watched, partial(take_up_change, settings, restart), *options)
+        on_reload = partial(take_up_change, settings, restart)
+        serve(wiring.create, settings.server, settings.metrics, settings.watchdog, watched, on_reload)
 
 
 @contextmanager

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.kit.migrate import MigrationOptions, begin_linting
+from service.kit.migrate import MigrationOptions
 from service_tools.scaffold import fields, project
 from service_tools.scaffold.fields import Column, ScaffoldError
 
@@ -31,7 +31,7 @@ def begin(root: Path, table: str, specs: Sequence[str]) -> str:
     names = ", ".join(column.name for column in columns)
     added = ",\n".join(f"    add column {column.name} {column.type.sql}{describe(table, column)}" for column in columns)
     sql = f"-- {table.replace('_', ' ').capitalize()} get {names}.\n\nalter table {table}\n{added};\n"
-    project.write({path: sql} | begin_linting(folder, number))
+    project.write({path: sql})
     constraints = [f'"{table}_{column.name}_check"' for column in columns if column.check]
     return f"{path.relative_to(root)}\n" + REST.format(
         table=table,

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from service.kit.migrate import MigrationOptions, begin_linting, read_files
+from service.kit.migrate import MigrationOptions, read_files
 from service_tools.scaffold import registry
 from service_tools.scaffold.fields import Column, ScaffoldError
 from service_tools.scaffold.render import render
@@ -66,7 +66,7 @@ def plan_new(root: Path, resource: Resource) -> dict[Path, str]:
             )
         if name == "schema_migrations" or re.search(DEFINED.format(name), schema, re.IGNORECASE):
             raise ScaffoldError(f"{table}: the migrations define {name} already; choose another name.")
-    return begin_linting(root / MigrationOptions().folder, number) | files
+    return files
 
 
 def find_owners(root: Path, columns: Sequence[Column], *, shared: bool) -> dict[str, bool]:

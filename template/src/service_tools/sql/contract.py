@@ -4,45 +4,18 @@
 A statement that breaks a rule with reason says so: `Query(…, excused={"sort": "a customer has few addresses"})`.
 """
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 
 from service.kit.db import Query
-from service_tools.sql import plans, schema, types
+from service_tools.sql import cost, plans, result, schema, siblings, text, tree
 from service_tools.sql.budgets import Budgets
+from service_tools.sql.finding import Finding
 from service_tools.sql.plans import Node
 from service_tools.sql.schema import Schema
-
-MOST_SORTED = 1_000
-"""Rows that may be sorted for one request: ten of the largest pages."""
-
-UNIONS = ("Append", "Merge Append")
-STAR = re.compile(r"(?:\bselect|\breturning|,)\s+(?:distinct\s+)?(?:\w+\.)?\*", re.IGNORECASE)
-LITERALS = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
-SESSION = {
-    r"^set\s+(?!local\b)|^reset\b": "Use `set local` in a transaction.",
-    r"\bset_config\s*\((?![^;]*,\s*true\s*\))": "Let its third argument be true, in a transaction.",
-    r"^(?:un)?listen\b": "Listen on a connection of its own, outside the pool.",
-    r"\bpg_(?:try_)?advisory_lock(?:_shared)?\s*\(": "Use pg_advisory_xact_lock, which ends with the transaction.",
-    r"^create\s+(?:local\s+)?temp(?:orary)?\b|^(?:prepare|deallocate|discard|load)\b": "Do without.",
-    r"^declare\b.*\bwith\s+hold\b": "Leave `with hold` out.",
-}
-"""How statements begin, or what they call, that outlasts the request on its connection; and what to write instead."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One rule that a statement breaks: what is wrong, and what to do."""
-
-    rule: str
-    detail: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.detail}. {self.fix}"
+from service_tools.sql.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -53,6 +26,7 @@ class Statement:
     query: Query
     plan: Node | None
     findings: list[Finding]
+    tree: Tree | None = field(default=None, repr=False)
 
     @property
     def part(self) -> str:
@@ -71,102 +45,34 @@ async def check_all(
 ) -> list[Statement]:
     """Return all statements, in order of name. The connection is ready to plan on, as `scratch` makes it."""
     known = await schema.read(connection, budgets)
-    return [await check(connection, name, query, known) for name, query in sorted(queries, key=lambda pair: pair[0])]
+    statements = [await check(connection, name, query, known) for name, query in sorted(queries, key=lambda it: it[0])]
+    found = siblings.check({it.name: (it.query, it.tree) for it in statements}, known.nulls, [*known.indexes.values()])
+    return [replace(it, findings=[*it.findings, *leave_excused(it.query, found[it.name])]) for it in statements]
 
 
 async def check(connection: asyncpg.Connection, name: str, query: Query, known: Schema) -> Statement:
+    """Return a statement with what it breaks. Whatever is wrong with it, or with the check of it, is a finding."""
+    plan = parsed = None
     try:
         prepared = await connection.prepare(query.sql)
         plan = await plans.explain(connection, query.sql)
-    except asyncpg.PostgresError as error:
-        refused = Finding("prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration.")
-        return Statement(name, query, None, [refused])
-    findings = [*check_text(query), *check_params(query, [kind.name for kind in prepared.get_parameters()])]
-    if plan:
-        columns = [(attribute.name, attribute.type.name) for attribute in prepared.get_attributes()]
-        findings += check_columns(query, columns, list(types.find_nullable(plan, known)))
-        findings += [*check_scans(plan, known), *check_sorts(plan), *check_bound(plan, bool(columns), known)]
-    return Statement(name, query, plan, [found for found in findings if not query.excused.get(found.rule)])
+        expected = [kind.oid for kind in prepared.get_parameters()]
+        kinds = [known.types[oid] for oid in expected]
+        parsed = await tree.parse(connection, query.sql, kinds) if plan else None
+        findings = [*text.check(query), *result.check_params(query, kinds)]
+        if plan:
+            columns = [(it.name, known.types[it.type.oid]) for it in prepared.get_attributes()]
+            findings += result.check_columns(query, columns, parsed, known.nulls)
+            findings += result.check_arguments(query, parsed, known.nulls)
+            findings += [*cost.check_plan(plan, bool(columns), known), *cost.check_tree(parsed)]
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        findings = [Finding("prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration.")]
+    except Exception as error:  # the others are checked all the same
+        detail = f"the contract does not understand it ({type(error).__name__}: {error})"
+        findings = [Finding("unread", detail, "Excuse `unread`, and tell the template's owners.")]
+    return Statement(name, query, plan, leave_excused(query, findings), parsed)
 
 
-def check_text(query: Query) -> Iterator[Finding]:
-    """Refuse what the text tells: `select *`, which a new column changes, and state that outlasts the request."""
-    text = LITERALS.sub("''", query.sql)
-    if STAR.search(text):
-        yield Finding("star", "it selects *", "List the columns; {columns} stands for the fields of the row type.")
-    for pattern, advice in SESSION.items():
-        if re.search(pattern, text.lstrip(" \n'"), re.IGNORECASE | re.DOTALL):
-            yield Finding("session", "what it sets stays on the connection for other requests", advice)
-
-
-def check_params(query: Query, expected: list[str]) -> Iterator[Finding]:
-    """Compare the declared arguments with those that PostgreSQL infers. A statement may declare none."""
-    if query.params and len(query.params) != len(expected):
-        detail = f"it declares {len(query.params)} arguments and takes {len(expected)}"
-        yield Finding("params", detail, f"Declare them in order: {', '.join(expected)}.")
-        return
-    for number, (declared, kind) in enumerate(zip(query.params, expected, strict=False), 1):
-        if not types.takes(kind, declared):
-            detail = f"${number} is {kind}, and declared {declared}"
-            yield Finding("params", detail, "Correct `params`, or cast it in SQL.")
-
-
-def check_columns(query: Query, columns: list[tuple[str, str]], nullable: list[bool]) -> Iterator[Finding]:
-    """Compare the result with the row type: count, names, types, and nulls."""
-    fields = types.list_fields(query.row)
-    if fields is None or not columns:
-        return
-    if len(fields) != len(columns):
-        names = ", ".join(name for name, _ in columns)
-        yield Finding("columns", f"it returns {len(columns)} columns for {len(fields)} fields", f"It returns {names}.")
-        return
-    for (field, annotation), (column, kind), is_nullable in zip(fields, columns, nullable, strict=False):
-        if field and field != column:
-            detail = f"column {column} fills the field {field}"
-            yield Finding("columns", detail, "Put the columns in the fields' order.")
-        elif not types.returns(kind, annotation):
-            yield Finding(
-                "types", f"{column} is {kind}, which is no {annotation}", "Correct the field, or cast it in SQL."
-            )
-        elif is_nullable and not types.unwrap(annotation)[1]:
-            fix = f"Let the field be `{field or 'row'}: … | None`, or coalesce it."
-            yield Finding("nulls", f"{column} can be null", fix)
-
-
-def check_scans(plan: Node, known: Schema) -> Iterator[Finding]:
-    """Refuse to read a large table whole, or to read rows that a filter then discards."""
-    for node, above in plans.walk(plan):
-        if not node["Node Type"].endswith("Scan") or not known.is_large(node):
-            continue
-        table, condition = node.get("Relation Name"), node.get("Filter")
-        stops_early = above and above[-1]["Node Type"] == "Limit"
-        reads_all = node["Node Type"].startswith("Index") and not node.get("Index Cond") and not stops_early
-        if node["Node Type"] == "Seq Scan" or reads_all:
-            served = condition or "the join, or the order and the limit of the statement"
-            yield Finding("scan", f"it reads the whole table {table}", f"Add an index for: {served}.")
-        elif condition and not known.finds_one_row(node):
-            detail = f"it reads rows of {table} and discards those that are not {condition}"
-            yield Finding("filter", detail, "Add the column to the index, before the columns of the order.")
-
-
-def check_sorts(plan: Node) -> Iterator[Finding]:
-    """Refuse to sort more rows than some pages: an index has them in order already."""
-    for node, _ in plans.walk(plan):
-        if node["Node Type"] in ("Sort", "Incremental Sort") and node["Plan Rows"] > MOST_SORTED:
-            key = ", ".join(node.get("Sort Key") or [])
-            yield Finding("sort", f"it sorts about {node['Plan Rows']:,} rows by {key}", f"Add an index on ({key}).")
-
-
-def check_bound(plan: Node, returns: bool, known: Schema) -> Iterator[Finding]:
-    """Refuse a result that grows with the table."""
-    if returns and plan["Plan Rows"] > 1 and not is_bound(plan, known):
-        fix = "Add a limit, or look rows up by a unique key; an export says excused={'unbounded': 'it streams'}."
-        yield Finding("unbounded", f"nothing limits its result, about {plan['Plan Rows']:,} rows", fix)
-
-
-def is_bound(node: Node, known: Schema) -> bool:
-    """Return whether a step returns few rows, however large the tables are, or all that feed it do; a join may not."""
-    steps, kind = node.get("Plans", ()), node["Node Type"]
-    if kind == "Limit" or (kind == "Aggregate" and node.get("Strategy") == "Plain") or known.finds_one_row(node):
-        return True
-    return (len(steps) == 1 or (kind in UNIONS and bool(steps))) and all(is_bound(step, known) for step in steps)
+def leave_excused(query: Query, findings: Iterable[Finding]) -> list[Finding]:
+    """Return what is not excused. That nothing is null is believed only of a statement whose sample can be run."""
+    return [it for it in findings if not query.excused.get(it.rule) or (it.rule == "nulls" and not query.sample)]

@@ -6,22 +6,38 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from service_tools.sql import functions, tree
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
+from service_tools.sql.nulls import Known
 from service_tools.sql.plans import Node
+from service_tools.sql.siblings import Index
 
 LARGE = 10_000
 """From this many rows on, a table may not be read as a whole."""
 
-UNIQUE = """
-select c.relname, i.indnkeyatts
-  from pg_index i join pg_class c on c.oid = i.indexrelid
- where c.relnamespace = 'public'::regnamespace and i.indisunique and i.indpred is null
+COLUMNS = """
+select attrelid::int8, attnum, attrelid::regclass || '.' || attname, attnotnull
+  from pg_attribute join pg_class c on c.oid = attrelid
+ where attnum > 0 and not attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f')
 """
 
-NOT_NULL = """
-select n.nspname || '.' || c.relname || '.' || a.attname
-  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
- where a.attnotnull and a.attnum > 0 and c.relkind in ('r', 'p')
+INDEXES = """
+select c.relname, i.indrelid::int8, i.indisunique and i.indpred is null, (i.indkey::int2[])[0:i.indnkeyatts - 1]
+  from pg_index i join pg_class c on c.oid = i.indexrelid
+ where c.relnamespace not in ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)
+"""
+
+VIEWS = """
+select ev_class::int8, ev_action::text
+  from pg_rewrite join pg_class c on c.oid = ev_class
+ where c.relkind = 'v' and c.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema')
+"""
+
+# As one writes them: `timestamptz`, not `timestamp with time zone`.
+TYPES = """
+select oid, replace(replace(replace(format_type(oid, null), 'timestamp with time zone', 'timestamptz'),
+       ' without time zone', ''), 'character varying', 'varchar')
+  from pg_type
 """
 
 # An index that enforces a constraint is used by that.
@@ -50,11 +66,12 @@ select k.conname as name, k.conrelid::regclass::text as table,
 
 @dataclass(frozen=True)
 class Schema:
-    """The declared rows of tables, how many columns each unique index has, and the columns that are never null."""
+    """The declared rows of tables, the indexes by name, how types are written, and what tells about nulls."""
 
     rows: Mapping[str, int]
-    unique: Mapping[str, int]
-    not_null: Set[str]
+    indexes: Mapping[str, Index]
+    types: Mapping[int, str]
+    nulls: Known
 
     def is_large(self, node: Node) -> bool:
         """Return whether a step reads a table that may not be read as a whole."""
@@ -63,13 +80,20 @@ class Schema:
 
     def finds_one_row(self, node: Node) -> bool:
         """Return whether a step looks a row up by all columns of a unique index."""
-        columns = self.unique.get(node.get("Index Name") or "")
-        return columns is not None and (node.get("Index Cond") or "").count(" = ") >= columns
+        index = self.indexes.get(node.get("Index Name") or "")
+        return bool(index and index.is_unique) and (node.get("Index Cond") or "").count(" = ") >= len(index.columns)
 
 
 async def read(connection: asyncpg.Connection, budgets: Budgets) -> Schema:
-    unique, not_null = await connection.fetch(UNIQUE), await connection.fetch(NOT_NULL)
-    return Schema(budgets.rows, dict(unique), {column for (column,) in not_null})
+    columns = await connection.fetch(COLUMNS)
+    known = Known(
+        columns={(table, number): name for table, number, name, _ in columns},
+        not_null={(table, number) for table, number, _, never in columns if never},
+        views={view: tree.read(text)[0] for view, text in await connection.fetch(VIEWS)},
+        functions=await functions.read(connection),
+    )
+    indexes = {name: Index(*row) for name, *row in await connection.fetch(INDEXES)}
+    return Schema(budgets.rows, indexes, dict(await connection.fetch(TYPES)), known)
 
 
 async def check_foreign_keys(connection: asyncpg.Connection) -> list[str]:

@@ -49,7 +49,6 @@ class Auth:
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
         self.options = options
         self.keys = options.open_keys()
-        self.trusted = self.keys.known
         self.verify = lru_cache(options.cache_size)(self.check)
 
     async def identify(self, headers: Headers) -> Caller:
@@ -59,27 +58,21 @@ class Auth:
         fetched.
         """
         token = read_bearer(headers)
-        self.keys.renew_if_old()
+        self.keys.renew()
         try:
-            caller = self.verify_cached(token)
+            caller = self.verify(token, self.keys.version)
         except UnknownKeyError:
             await self.keys.fetch_unknown()
             try:
-                caller = self.verify_cached(token)
+                caller = self.verify(token, self.keys.version)
             except UnknownKeyError:
                 raise refuse("it is signed with a key that its issuer does not have") from None
         if caller.expires + self.options.leeway <= time.time():
             raise refuse("it has expired")
         return caller
 
-    def verify_cached(self, token: str) -> Caller:
-        """Verify a token, or find it in the cache, which is emptied when the keys change: one may be withdrawn."""
-        if self.keys.known is not self.trusted:
-            self.trusted = self.keys.known
-            self.verify.cache_clear()
-        return self.verify(token)
-
-    def check(self, token: str) -> Caller:
+    def check(self, token: str, version: int = 0) -> Caller:
+        """Verify a token. With another `version` of the keys the cache is of no use: one may be withdrawn."""
         try:
             key = self.keys.find(jwt.get_unverified_header(token).get("kid"))
             claims = jwt.decode(

@@ -53,7 +53,6 @@ class AuthOptions(CheckOptions, frozen=True):
         return self
 
     def open_keys(self) -> Keys:
-        """Return the keys that check tokens."""
         if self.jwks_url is not None:
             return PublishedKeys(str(self.jwks_url), self.jwks_max_age, self.jwks_timeout)
         return Keys({"": keys.read_public(self.public_key or "")}, any_name=True)
@@ -74,7 +73,6 @@ class IssuerOptions(CheckOptions, frozen=True):
     algorithm: Annotated[Literal["EdDSA"], Field(description="the signature algorithm")] = "EdDSA"
 
     def open_keys(self) -> Keys:
-        """Return the keys that check tokens."""
         known = [keys.read_private(self.signing_key.get_secret_value()).public_key()]
         if self.previous_key is not None:
             known.append(keys.read_public(self.previous_key))

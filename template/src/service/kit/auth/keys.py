@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+import click
 import jwt
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from service.kit.edge import busy
-
-PEM = "-----BEGIN"
-"""How a key in PEM begins. Without it, a key is the same Base64 in one line, which fits a variable best."""
 
 PAUSE = 10.0
 """The least seconds between two fetches of published keys, so that made-up key ids do not cause a fetch each."""
@@ -35,10 +33,7 @@ def make_key() -> str:
 def read_private(text: str) -> Ed25519PrivateKey:
     """Return a private key from PEM or one line. Raises `ValueError` for anything but an Ed25519 key."""
     try:
-        if text.startswith(PEM):
-            key: PrivateKeyTypes = serialization.load_pem_private_key(text.encode(), None)
-        else:
-            key = serialization.load_der_private_key(base64.b64decode(text, validate=True), None)
+        key = serialization.load_pem_private_key(write_pem("PRIVATE KEY", text), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("it is not a private key; make one with `uv run service key`") from None
     if not isinstance(key, Ed25519PrivateKey):
@@ -49,11 +44,16 @@ def read_private(text: str) -> Ed25519PrivateKey:
 def read_public(text: str) -> PublicKeyTypes:
     """Return a public key from PEM or one line. Raises `ValueError`."""
     try:
-        if text.startswith(PEM):
-            return serialization.load_pem_public_key(text.encode())
-        return serialization.load_der_public_key(base64.b64decode(text, validate=True))
+        return serialization.load_pem_public_key(write_pem("PUBLIC KEY", text))
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError("it is not a public key; `uv run service key` prints one beside each private key") from None
+
+
+def write_pem(kind: str, text: str) -> bytes:
+    """Return a key in PEM. Without that frame, it is the same Base64 in one line, which fits a variable best."""
+    return (
+        text if text.startswith("-----BEGIN") else f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n"
+    ).encode()
 
 
 def write_public(key: PublicKeyTypes) -> str:
@@ -81,6 +81,9 @@ class UnknownKeyError(Exception):
 class Keys:
     """The public keys of an issuer, by key id. With `any_name`, the only one checks tokens whatever id they carry."""
 
+    version = 0
+    """Grows when the keys change."""
+
     def __init__(self, known: Mapping[str, Any], *, any_name: bool = False) -> None:
         self.known = known
         self.any_name = any_name
@@ -94,8 +97,8 @@ class Keys:
         except KeyError:
             raise UnknownKeyError from None
 
-    def renew_if_old(self) -> None:
-        """Start to fetch published keys again when they are old."""
+    def renew(self, *, at_once: bool = False) -> None:
+        """Start to fetch published keys again when they are old, or at once."""
 
     async def fetch_unknown(self) -> None:
         """Fetch published keys again because a token names an unknown one. Raises a 503 problem when there are none."""
@@ -114,17 +117,15 @@ class PublishedKeys(Keys):
         self.fetched_at = self.tried_at = float("-inf")
         self.fetching: asyncio.Task[None] | None = None
 
-    def renew_if_old(self) -> None:
-        if time.monotonic() - self.fetched_at > self.max_age:
-            self.renew()
-
-    def renew(self) -> None:
-        if self.fetching is None and time.monotonic() - self.tried_at > PAUSE:
-            self.tried_at = time.monotonic()
+    def renew(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        is_due = at_once or now - self.fetched_at > self.max_age
+        if is_due and self.fetching is None and now - self.tried_at > PAUSE:
+            self.tried_at = now
             self.fetching = asyncio.create_task(self.fetch())
 
     async def fetch_unknown(self) -> None:
-        self.renew()
+        self.renew(at_once=True)
         if self.fetching is not None:
             await asyncio.shield(self.fetching)
         if not self.known:
@@ -135,8 +136,20 @@ class PublishedKeys(Keys):
         try:
             published = await asyncio.to_thread(self.source.get_jwk_set)
             self.known = {key.key_id or "": key.key for key in published.keys if key.public_key_use in (None, "sig")}
+            self.version += 1
             self.fetched_at = time.monotonic()
         except (jwt.PyJWTError, OSError, ValueError) as error:
             log.warning("jwks_unreadable", url=self.source.uri, error=str(error), kept=len(self.known))
         finally:
             self.fetching = None
+
+
+@click.command(name="key")
+def print_key() -> None:
+    """Print a new key for signing tokens, and its public half.
+
+    Keep the first line secret: anyone holding it can impersonate any user. Give every replica the same key.
+    """
+    key = make_key()
+    click.echo(f"AUTH_SIGNING_KEY={key}")
+    click.echo(f"# public half: {write_public(read_private(key).public_key())}")

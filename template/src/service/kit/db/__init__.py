@@ -1,18 +1,19 @@
 # kit: updated by the template; extend it from app.py
 """PostgreSQL: statements as objects, a bounded pool of connections to run them on, and what its errors mean.
 
-Imports the room edge and no other. A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`; the
-rest is for commands and for the server, which open connections of their own and check the capacity at start.
+A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`. `pool.py` bounds how many connections
+are open and who waits for one (503), and chooses their number from cores and workers, unless DATABASE_POOL_SIZE says
+it; `database.py` checks at start that PostgreSQL admits them all. `sessions.py` opens them, and has the settings
+DATABASE_*; `errors.py` says what errors mean. Imports edge only.
 """
 
 from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Database, check_capacity
 from service.kit.db.errors import ERRORS, Constraints, DatabaseError, UnreachableError, explain
-from service.kit.db.options import DatabaseOptions, bypass_pooler, locate, read_url, time_limits
-from service.kit.db.query import Query
+from service.kit.db.pool import choose_pool_size
+from service.kit.db.query import DEVELOPER, EVERY, NEWEST, Query, Seed, sample_time
 from service.kit.db.query import find as find_queries
-from service.kit.db.seed import DEVELOPER, EVERY, NEWEST, Seed, sample_time
-from service.kit.db.sessions import check_capacity, choose_pool_size, connect
+from service.kit.db.sessions import DatabaseOptions, bypass_pooler, connect, locate, read_url, time_limits
 
 __all__ = [
     "DEVELOPER",

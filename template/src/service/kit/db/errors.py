@@ -11,7 +11,7 @@ type Constraints = Mapping[str, Callable[[], Problem]]
 """Makes the problem of each constraint, by its name in the schema."""
 
 ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises, when a connection is opened and later."""
+"""What asyncpg raises."""
 
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """PostgreSQL undid a transaction in favour of another. The same work may well succeed if it starts over."""
@@ -29,6 +29,20 @@ class UnreachableError(DatabaseError):
 
 class NoAnswer(Problem):
     """A statement was sent and no answer came, so nobody knows whether it took effect. We do not repeat it."""
+
+
+def diagnose(error: Exception, where: str) -> DatabaseError:
+    """Return what a failure to connect means."""
+    match error:
+        case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError() | ValueError():
+            return DatabaseError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
+        case asyncpg.ProtocolViolationError():
+            advice = "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
+            return DatabaseError(f"{where} refuses how the service connects: {error}. {advice}")
+        case ConnectionError() if type(error) is ConnectionError:  # how asyncpg reports a foreign protocol
+            return DatabaseError(f"What answers at {where} is not PostgreSQL. Correct DATABASE_URL.")
+    reason = str(error) or "no answer in time"
+    return UnreachableError(f"Cannot reach PostgreSQL at {where}: {reason}. Check DATABASE_URL and the server.")
 
 
 def examine(error: Exception, connection: asyncpg.Connection) -> None:
@@ -61,5 +75,4 @@ def explain(error: Exception, constraints: Constraints) -> Problem | None:
             return busy("Other requests changed the same at the same time.")
         case asyncpg.QueryCanceledError():
             return Problem(504, "timeout", "The database took too long, and undid the statement that did.")
-        case _:
-            return None
+    return None

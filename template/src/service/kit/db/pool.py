@@ -18,15 +18,25 @@ from contextvars import Context
 import asyncpg
 
 from service.kit.db.errors import ERRORS
-from service.kit.db.options import DatabaseOptions
-from service.kit.db.sessions import choose_pool_size, open_session
-from service.kit.edge import FullError, Limiter, busy, time_left
+from service.kit.db.sessions import DatabaseOptions, open_session
+from service.kit.edge import FullError, Limiter, busy, count_cores, time_left
 
 FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
 
+PER_CORE = 4
+"""Connections per core over all workers: while some wait for locks and disks, the others keep the core busy."""
+
+FEWEST, MOST = 2, 16
+"""Connections of one worker: a slow statement must not stop it, and one event loop cannot make use of more."""
+
 SPREAD = 0.1
 """Each connection lives up to 10 % shorter or longer, so that those opened together are not replaced together."""
+
+
+def choose_pool_size(workers: int) -> int:
+    """Return how many connections each worker may open when no setting says so."""
+    return max(FEWEST, min(MOST, round(count_cores() * PER_CORE / workers)))
 
 
 class Pool:
@@ -131,13 +141,9 @@ class Pool:
         """Run work beside the requests, and in the context of none."""
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self.tasks.add(task)
-        task.add_done_callback(self.end)
+        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # so that asyncio logs no complaint
         return task
-
-    def end(self, task: asyncio.Task) -> None:
-        self.tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # so that nobody complains of it: whoever waits for the task gets it
 
     async def close(self) -> None:
         """Refuse who comes or waits, give who has a connection some time to finish, and end everything."""

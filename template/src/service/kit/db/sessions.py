@@ -1,44 +1,100 @@
 # kit: updated by the template; extend it from app.py
-"""How sessions with PostgreSQL are opened, in the pool and beside it, and the check that it admits them all."""
+"""Sessions with PostgreSQL: DATABASE_*, which says where it is and how long anything waits, and how they are opened."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from types import MappingProxyType
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 
-from service.kit.db.errors import ERRORS, DatabaseError, UnreachableError
-from service.kit.db.options import DatabaseOptions, locate, time_limits
-from service.kit.edge import count_cores
+from service.kit.db.errors import ERRORS, DatabaseError, diagnose
+from service.kit.edge import Lifetime, Seconds
 
-OLDEST_SERVER = 18
-"""PostgreSQL 18 brought `uuidv7()`, which makes the keys."""
+EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
-PER_CORE = 4
-"""Connections per core over all workers: while some wait for locks and disks, the others keep the core busy."""
-
-FEWEST, MOST = 2, 16
-"""Connections of one worker: a slow statement must not stop it, and one event loop cannot make use of more."""
+OLDEST_SERVER = 15
+"""The oldest that the template's tests run on. What 18 brought, and production needs, a migration of the kit makes."""
 
 JSON_PREFIXES = {"json": b"", "jsonb": b"\x01"}
 """What precedes the text of such values on the wire: the version of the format."""
 
-SLOTS = """
-select current_setting('max_connections')::int as most,
-       current_setting('superuser_reserved_connections')::int + current_setting('reserved_connections')::int as reserved
-"""
 
-LIMITS = """
-select array_agg(name order by name) as missing, quote_ident(current_database()) as database
-  from pg_settings
- where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') and setting = '0'
-"""
+def check_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    with suppress(ValueError):  # the port is no number
+        if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") and parts.port != 0:
+            return url
+    raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
+
+
+Url = Annotated[SecretStr, AfterValidator(check_url)]
+
+
+class DatabaseOptions(BaseModel, frozen=True):
+    """DATABASE_*: where PostgreSQL is, and how long anything may wait for it."""
+
+    url: Annotated[Url, Field(description=f"PostgreSQL, as {EXAMPLE_URL}")]
+    direct_url: Annotated[Url | None, Field(description="past a PgBouncer at DATABASE_URL, for migrations")] = None
+    replica_url: Annotated[Url | None, Field(description="a replica, for reads that may be slightly stale")] = None
+    pool_size: Annotated[
+        int | None, Field(ge=1, le=500, description="maximum connections per worker; by default 4 per core, shared")
+    ] = None
+    pool_waiters: Annotated[int, Field(ge=0, le=10_000, description="requests that may wait for a connection")] = 100
+    reserve: Annotated[int, Field(ge=0, le=10_000, description="connections left to others, as other instances")] = 10
+    idle_lifetime: Annotated[Lifetime, Field(description="seconds before an unused connection is closed")] = 300
+    max_lifetime: Annotated[Lifetime, Field(description="seconds before a connection is replaced")] = 1800
+    connect_timeout: Annotated[Seconds, Field(description="seconds to open a connection")] = 3
+    acquire_timeout: Annotated[Seconds, Field(description="seconds to wait for a free connection, then 503")] = 1
+    lock_timeout: Annotated[Seconds, Field(description="seconds a statement may wait for a lock")] = 2
+    statement_timeout: Annotated[Seconds, Field(description="seconds before PostgreSQL cancels a statement")] = 4.5
+    command_timeout: Annotated[Seconds, Field(description="seconds before we stop waiting for PostgreSQL")] = 5
+
+    @model_validator(mode="after")
+    def nest_deadlines(self) -> Self:
+        """Let every inner wait end before the outer one, so that the error names the true cause."""
+        names = ("acquire_timeout", "lock_timeout", "statement_timeout", "command_timeout")
+        waits = {f"DATABASE_{name.upper()}": getattr(self, name) for name in names}
+        if list(waits.values()) != sorted(set(waits.values())):
+            chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
+            raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        return self
+
+
+def read_url(url: str) -> DatabaseOptions:
+    """Return options with nothing but a URL. Raises `DatabaseError` when it is not the URL of a PostgreSQL database."""
+    try:
+        return DatabaseOptions(url=SecretStr(url))
+    except ValidationError as error:
+        raise DatabaseError(f"DATABASE_URL: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+
+
+def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
+    """Return options that lead to PostgreSQL itself, for what needs a session of its own."""
+    return options.model_copy(update={"url": options.direct_url or options.url})
+
+
+def locate(options: DatabaseOptions) -> str:
+    """Return where the database is, for messages: without user and password."""
+    parts = urlsplit(options.url.get_secret_value())
+    return f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def time_limits(options: DatabaseOptions) -> dict[str, str]:
+    """Return the settings of a session by which PostgreSQL itself enforces the limits, in its units."""
+    limits = {
+        "statement_timeout": options.statement_timeout,
+        "lock_timeout": options.lock_timeout,
+        "idle_in_transaction_session_timeout": options.command_timeout,
+    }
+    return {name: f"{seconds * 1000:.0f}ms" for name, seconds in limits.items()}
 
 
 @asynccontextmanager
 async def connect(
-    options: DatabaseOptions, application: str, settings: Mapping[str, str] = MappingProxyType({})
+    options: DatabaseOptions, application: str, settings: Mapping[str, str] | None = None
 ) -> AsyncGenerator[asyncpg.Connection]:
     """Open a connection of its own, without time limits on statements, for migrations and checks.
 
@@ -49,7 +105,7 @@ async def connect(
         connection = await asyncpg.connect(
             options.url.get_secret_value(),
             timeout=options.connect_timeout,
-            server_settings={**settings, "application_name": application},
+            server_settings={**(settings or {}), "application_name": application},
         )
     except (*ERRORS, ValueError) as error:
         raise diagnose(error, where) from error
@@ -60,21 +116,6 @@ async def connect(
         yield connection
     finally:
         await connection.close(timeout=options.connect_timeout)
-
-
-def diagnose(error: Exception, where: str) -> DatabaseError:
-    """Return what a failure to connect means."""
-    match error:
-        case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError() | ValueError():
-            return DatabaseError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
-        case asyncpg.ProtocolViolationError():
-            advice = "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
-            return DatabaseError(f"{where} refuses how the service connects: {error}. {advice}")
-        case ConnectionError() if type(error) is ConnectionError:  # how asyncpg reports a foreign protocol
-            return DatabaseError(f"What answers at {where} is not PostgreSQL. Correct DATABASE_URL.")
-        case _:
-            reason = str(error) or "no answer in time"
-            return UnreachableError(f"Cannot reach PostgreSQL at {where}: {reason}. Check DATABASE_URL and the server.")
 
 
 async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
@@ -97,52 +138,5 @@ async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
 
 
 def session_settings(options: DatabaseOptions) -> dict[str, str]:
-    """Return what a pooled connection sets as it opens. A pooler would refuse limits: there, the role has them."""
-    limits = {} if options.direct_url else time_limits(options)
-    return {"application_name": "service"} | limits
-
-
-def choose_pool_size(workers: int) -> int:
-    """Return how many connections each worker may open when no setting says so."""
-    return max(FEWEST, min(MOST, round(count_cores() * PER_CORE / workers)))
-
-
-async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:
-    """Raise `DatabaseError` unless each database can be used and admits all connections of this instance.
-
-    `beside` is how many connections processes other than the web workers open, such as the job worker.
-    """
-    replica = [options.model_copy(update={"url": options.replica_url})] if options.replica_url else []
-    for database in (options, *replica):
-        async with connect(database, "service check", session_settings(database)) as connection:
-            if options.direct_url:
-                await check_limits(connection, database)
-            else:
-                await check_slots(connection, database, workers, beside)
-
-
-async def check_slots(connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int) -> None:
-    size = options.pool_size or choose_pool_size(workers)
-    wanted = workers * size + beside + options.reserve
-    [(most, reserved)] = await connection.fetch(SLOTS)
-    if wanted <= most - reserved:
-        return
-    raise DatabaseError(
-        f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE)"
-        f"{f', {beside} of other processes of the service' if beside else ''}, and {options.reserve} "
-        f"for others (DATABASE_RESERVE), make {wanted}. PostgreSQL at {locate(options)} admits {most - reserved}: "
-        f"{most} (max_connections) less {reserved} (reserved for superusers and roles). Lower one of the former, raise "
-        f"max_connections, or put a PgBouncer in between and set DATABASE_DIRECT_URL."
-    )
-
-
-async def check_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
-    """Refuse a pooler in front of a server that limits nothing: a pooler does not take the limits from us."""
-    [(missing, database)] = await connection.fetch(LIMITS)
-    if missing:
-        wanted = time_limits(options)
-        role = f"alter role current_user in database {database} set"
-        raise DatabaseError(
-            f"Behind a pooler, time limits must be set on the role, which lacks {', '.join(missing)}. Run as "
-            f"that role, and restart the pooler: {' '.join(f"{role} {name} = '{wanted[name]}';" for name in missing)}"
-        )
+    """Return the settings of a pooled session. A pooler would refuse limits: there, the role has them."""
+    return {"application_name": "service"} | ({} if options.direct_url else time_limits(options))

@@ -1,16 +1,25 @@
 # kit: updated by the template; extend it from app.py
-"""The edge: what every request passes first and every response last.
+"""The edge: what every request passes first and every response last. It imports no other room.
 
-It gives requests an id, a deadline and limits, and responses an ETag, compression, protective headers and a log line.
-`Edge` (edge.py) does so for one request at a time in one `Exchange` (response.py). What other rooms share is here too:
-problems, metrics, limits, and the context of the work being done. It imports no other room.
+`edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` has the bounds, and their
+settings EDGE_*. `response.py` is the way back: ETag, compression, headers. `problems.py` has the errors, `context.py`
+what is known of the work under way, `health.py` /livez and /readyz. `access_log.py` and `metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics
 from service.kit.edge.access_log import Batch
 from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
-from service.kit.edge.context import Span, Work, current, request_id, time_left
+from service.kit.edge.context import (
+    Span,
+    TracesOptions,
+    Work,
+    configure_traces,
+    current,
+    request_id,
+    time_left,
+    trace_headers,
+)
 from service.kit.edge.edge import Edge, EdgeOptions
 from service.kit.edge.limits import FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (
@@ -44,9 +53,11 @@ __all__ = [
     "Seconds",
     "Span",
     "Stream",
+    "TracesOptions",
     "Work",
     "asgi",
     "busy",
+    "configure_traces",
     "conflict",
     "context",
     "count_cores",
@@ -57,4 +68,5 @@ __all__ = [
     "not_found",
     "request_id",
     "time_left",
+    "trace_headers",
 ]

@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import click
@@ -12,7 +12,12 @@ import msgspec
 from service.kit.db import DatabaseError, DatabaseOptions, connect
 from service.kit.edge import CommandError
 from service.kit.jobs.job import JobOptions
-from service.kit.server import cli, configure_logs, read_settings
+from service.kit.server import cli, configure_logs, read_settings, supervise
+
+if TYPE_CHECKING:
+    from service.kit.jobs.consumer import Statements
+
+type Change = Callable[["Statements", list[Any]], Awaitable[None]]
 
 COUNT = """
 select entrypoint as name,
@@ -43,25 +48,6 @@ select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated
 
 FIND = "select id from kit.pgqueuer where status = 'failed' and ($2 or id = any($1)) order by id for update"
 
-REQUEUE = """
-with changed as (
-    update kit.pgqueuer
-       set status = 'queued', attempts = 0, execute_after = now(), updated = now()
-     where id = any($1)
-    returning id, entrypoint, priority
-)
-insert into kit.pgqueuer_log (job_id, status, entrypoint, priority)
-select id, 'queued', entrypoint, priority from changed
-"""
-
-DROP = """
-with changed as (
-    delete from kit.pgqueuer where id = any($1) returning id, entrypoint, priority
-)
-insert into kit.pgqueuer_log (job_id, status, entrypoint, priority)
-select id, 'deleted', entrypoint, priority from changed
-"""
-
 MISSING = """\
 This service does not say yet how its worker is made. As a new service has it, add `create_worker` to app.py, to
 settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `worker="service.app:create_worker"`."""
@@ -77,14 +63,16 @@ def run_worker(wiring: cli.Wiring) -> None:
     Start any number, on any number of machines: each job is taken by one of them. A worker process that dies, or loses
     PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished after JOBS_DRAIN_TIMEOUT are requeued.
     """
-    from service.kit.jobs import supervisor
+    from service.kit.jobs.supervisor import Supervisor
 
     if wiring.worker is None:
         raise click.ClickException(MISSING)
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     cli.check_capacity(settings, "jobs run as soon as the database is there")
-    supervisor.supervise(wiring.worker, getattr(settings, "jobs", JobOptions()), settings.metrics, settings.watchdog)
+    options = getattr(settings, "jobs", JobOptions())
+    with supervise(wiring.worker, settings.metrics, settings.watchdog.stuck) as supervision:
+        Supervisor(wiring.worker, options.kill_timeout, supervision).run()
 
 
 @click.group(name="jobs")
@@ -130,7 +118,7 @@ def retry(wiring: cli.Wiring, ids: tuple[int, ...], every: bool, as_json: bool) 
     """Requeue held jobs, with all their attempts before them."""
     if bool(ids) == every:
         raise click.UsageError("Name the jobs, or say --all.")
-    change(wiring, REQUEUE, ids, every, "Retried", as_json)
+    change(wiring, lambda queue, held: queue.requeue_jobs(held), ids, every, "Retried", as_json)
 
 
 @look_after_jobs.command()
@@ -139,11 +127,12 @@ def retry(wiring: cli.Wiring, ids: tuple[int, ...], every: bool, as_json: bool) 
 @click.pass_obj
 def drop(wiring: cli.Wiring, ids: tuple[int, ...], as_json: bool) -> None:
     """Delete held jobs. They do not run again."""
-    change(wiring, DROP, ids, False, "Dropped", as_json)
+    change(wiring, lambda queue, held: queue.mark_job_as_cancelled(held), ids, False, "Dropped", as_json)
 
 
-def change(wiring: cli.Wiring, sql: str, ids: tuple[int, ...], every: bool, done: str, as_json: bool) -> None:
+def change(wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, done: str, as_json: bool) -> None:
     """Change held jobs, and print their ids. When one of `ids` is not held, nothing is changed."""
+    from service.kit.jobs.consumer import make_queries
 
     async def work(connection: asyncpg.Connection) -> list[int]:
         async with connection.transaction():
@@ -151,7 +140,7 @@ def change(wiring: cli.Wiring, sql: str, ids: tuple[int, ...], every: bool, done
             if unknown := ", ".join(str(identity) for identity in sorted(set(ids) - set(found))):
                 advice = "`service jobs list` shows the ids; nothing was changed."
                 raise CommandError(f"No job is held under {unknown}. {advice}")
-            await connection.execute(sql, found)
+            await how(make_queries(connection), found)
             return found
 
     found = run(wiring, work)

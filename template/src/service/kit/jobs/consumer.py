@@ -1,24 +1,28 @@
 # kit: updated by the template; extend it from app.py
-"""Consuming the queue: PgQueuer on a connection of its own, within bounds, and how it ends without losing a job."""
+"""Consuming the queue: PgQueuer on the kit's tables, within bounds, and how it ends without losing a job."""
 
 import asyncio
 import signal
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 import structlog
 from pgqueuer import PgQueuer
-from pgqueuer.domain import models
-from pgqueuer.domain.types import QueueManagerId
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain import models, types
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.ports.driver import NotifyCallback
 
 from service.kit.db import bypass_pooler, time_limits
 from service.kit.edge import metrics
 from service.kit.jobs.job import Schedule, Worker
-from service.kit.jobs.pgqueuer import NAMES, Statements, make_queries
 from service.kit.jobs.queue import meters
 from service.kit.jobs.runner import Floor, Runner
 from service.kit.jobs.upkeep import Upkeep
@@ -26,9 +30,50 @@ from service.kit.server import Watchdog
 
 log = structlog.get_logger()
 
+NEVER = timedelta(days=36_500)
 
-class LostError(Exception):
-    """The queue cannot be read any more. The supervisor starts a new process; no job is lost."""
+# Its constructor would read variables as common as CHANNEL and TRIGGER from the environment.
+NAMES = DBSettings.model_construct(db_schema="kit")
+
+
+class Driver(AsyncpgDriver):
+    """A connection that can tell its listeners of a change without a round trip to PostgreSQL."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        super().__init__(connection)
+        self.callbacks: list[NotifyCallback] = []
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        await super().add_listener(channel, callback)
+        self.callbacks.append(callback)
+
+    def wake(self) -> None:
+        """Let the worker check the queue now, in place of the trigger that these tables lack."""
+        names = {"channel": NAMES.channel, "table": NAMES.queue_table}
+        event = {**names, "operation": "delete", "sent_at": datetime.now(UTC), "type": "table_changed_event"}
+        for callback in self.callbacks:
+            callback(msgspec.json.encode(event))
+
+
+class Statements(Queries):
+    """PgQueuer's statements, on a `Driver`."""
+
+    async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
+        """Fetch queued jobs, and no job of a worker that stopped beating: upkeep.py judges those first."""
+        return await super().dequeue(*args, **kwargs | {"heartbeat_timeout": NEVER})
+
+    async def log_jobs(
+        self, job_status: list[tuple[models.Job, types.JOB_STATUS, models.TracebackRecord | None]]
+    ) -> None:
+        """Note that jobs are done, and look for others at once."""
+        await super().log_jobs(job_status)
+        if isinstance(self.driver, Driver):
+            self.driver.wake()
+
+
+def make_queries(connection: asyncpg.Connection) -> Statements:
+    builders = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES), QuerySchedulerBuilder(NAMES)
+    return Statements(Driver(connection), *builders)
 
 
 class Consumer:
@@ -43,7 +88,8 @@ class Consumer:
     async def run(self, identity: UUID, *, died: bool) -> None:
         """Run jobs until SIGTERM. All processes of one supervisor share `identity`; `died` tells whether the last did.
 
-        Raises `LostError`, and what asyncpg raises when PostgreSQL is away.
+        Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the connection was lost.
+        The supervisor then starts a new process; no job is lost.
         """
         meters().show(self.worker.jobs)
         connection = await self.connect()
@@ -58,7 +104,7 @@ class Consumer:
                 self.heed(queue := self.make_queue(queries, identity), connection)
                 await self.consume(queue, upkeep)
             if self.lost:
-                raise LostError("The connection to PostgreSQL was lost.")
+                raise ConnectionError("The connection to PostgreSQL was lost.")
             await upkeep.give_back()
         finally:
             with suppress(Exception):
@@ -76,7 +122,7 @@ class Consumer:
 
     def make_queue(self, queries: Statements, identity: UUID) -> PgQueuer:
         queue = PgQueuer(queries.driver, NAMES.channel, queries=queries)
-        queue.qm.queue_manager_id = QueueManagerId(identity)
+        queue.qm.queue_manager_id = types.QueueManagerId(identity)
         for name, job in self.worker.jobs.items():
             queue.qm.register_executor(name, Runner(job, self.worker, queries.driver, self.floor))
         for schedule in self.worker.schedules:

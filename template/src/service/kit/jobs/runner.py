@@ -4,14 +4,13 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import msgspec
 import structlog
-from pgqueuer import DatabaseRetryEntrypointExecutor, RetryRequested
-from pgqueuer.core.executors import EntrypointExecutorParameters
+from pgqueuer import RetryRequested
+from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.domain import models
 from pgqueuer.ports.driver import Driver
 
@@ -64,25 +63,21 @@ class Floor:
             task.cancel()
 
 
-class Runner(DatabaseRetryEntrypointExecutor):
-    """Runs one kind of job for PgQueuer, which retries what raises and holds what has raised too often."""
+class Runner(AbstractEntrypointExecutor):
+    """Runs one kind of job for PgQueuer, which puts back what raises `RetryRequested`, and holds what else raises."""
 
     def __init__(self, job: Job, worker: Worker, driver: Driver, floor: Floor) -> None:
-        self.attempts = job.attempts or worker.options.attempts
-        super().__init__(
-            EntrypointExecutorParameters(job.concurrency, self.call, on_failure="hold"),
-            max_attempts=self.attempts - 1,
-            initial_delay=timedelta(seconds=worker.options.backoff),
-            max_delay=timedelta(seconds=worker.options.max_backoff),
-        )
         self.job = job
         self.handler = worker.handlers[job.name]
+        super().__init__(EntrypointExecutorParameters(job.concurrency, self.handler, on_failure="hold"))
+        self.options = worker.options
+        self.attempts = job.attempts or worker.options.attempts
         self.timeout = job.timeout or worker.options.timeout
         self.driver = driver
         self.floor = floor
 
     async def execute(self, job: models.Job, context: models.Context) -> None:
-        """Run a job, and tell how it ended."""
+        """Run a job, and decide what becomes of it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         task.set_name(f"{self.job.name} {job.id}")
@@ -95,20 +90,18 @@ class Runner(DatabaseRetryEntrypointExecutor):
                 began = time.monotonic()
                 if alone:
                     await self.driver.execute(upkeep.RUN_ALONE, job.id)
-                await super().execute(job, context)
+                await self.call(job)
             outcome = "succeeded"
         except asyncio.CancelledError:
             raise Cut from None
-        except RetryRequested as retry:
-            cause = retry.__cause__
-            outcome = "held" if isinstance(cause, Hold) else "retried"
-            if isinstance(cause, Hold):
-                raise cause from cause.__cause__
-            log.warning("job failed", attempt=job.attempts + 1, of=self.attempts, again_in=retry.delay, exc_info=cause)
-            raise
-        except Exception:
-            outcome = "held"
-            raise
+        except Exception as error:
+            if isinstance(error, Hold) or job.attempts + 1 >= self.attempts:
+                outcome = "held"
+                raise
+            outcome = "retried"
+            pause = min(self.options.backoff * 2**job.attempts, self.options.max_backoff)
+            log.warning("job failed", attempt=job.attempts + 1, of=self.attempts, again_in=pause, exc_info=error)
+            raise RetryRequested(timedelta(seconds=pause), str(error)) from error
         finally:
             del self.floor.tasks[job.id]
             self.tell(outcome, time.monotonic() - began)
@@ -116,11 +109,20 @@ class Runner(DatabaseRetryEntrypointExecutor):
                 await self.driver.execute(upkeep.SURVIVED, job.id)
 
     async def call(self, job: models.Job) -> None:
-        """Call the handler within its time."""
+        """Call the handler, in the trace of the request that enqueued the job."""
         waited = datetime.now(UTC) - max(job.created, job.execute_after)
         meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
-        context.begin(str((job.headers or {}).get(REQUEST_ID, "")), self.timeout)
-        argument = self.decode(job.payload or b"")
+        headers = {name: str(value) for name, value in (job.headers or {}).items()}
+        context.begin(headers.get(REQUEST_ID, ""), self.timeout)
+        with context.tracing.job(self.job.name, headers) if context.tracing else nullcontext():
+            await self.handle(job)
+
+    async def handle(self, job: models.Job) -> None:
+        """Call the handler within its time."""
+        try:
+            argument = msgspec.json.decode(job.payload or b"", type=self.job.argument)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:  # it cannot be read at the next attempt either
+            raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
         try:
             async with asyncio.timeout(self.timeout) as limit:
                 with meters().running.labels(self.job.name).track_inprogress():
@@ -133,28 +135,8 @@ class Runner(DatabaseRetryEntrypointExecutor):
             if not self.floor.tasks[job.id].cancelling():
                 raise RuntimeError("It waited for something that was cancelled.") from error
             raise
-        except Exception as error:
-            hide_rows(error)
-            raise
-
-    def decode(self, payload: bytes) -> msgspec.Struct:
-        """Return the argument. What cannot be read now cannot be read at the next attempt either."""
-        try:
-            return msgspec.json.decode(payload, type=self.job.argument)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
 
     def tell(self, outcome: str, seconds: float) -> None:
         meters().runs.labels(self.job.name, outcome).inc()
         meters().run.labels(self.job.name).observe(seconds)
         (log.error if outcome == "held" else log.info)("job run", outcome=outcome, seconds=round(seconds, 4))
-
-
-def hide_rows(error: BaseException | None) -> None:
-    """Drop the rows that PostgreSQL quotes in errors, which are stored and logged: they may hold personal data."""
-    while error is not None:
-        if isinstance(error, asyncpg.PostgresError):
-            vars(error)["detail"] = None
-        for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-            hide_rows(inner)
-        error = error.__cause__ or error.__context__

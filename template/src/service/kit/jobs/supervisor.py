@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from importlib import import_module
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 from uuid import UUID, uuid4
@@ -22,34 +21,22 @@ import structlog
 import uvloop
 
 from service.kit.db import ERRORS
-from service.kit.edge import metrics
-from service.kit.jobs.consumer import Consumer, LostError
-from service.kit.jobs.job import JobOptions
+from service.kit.jobs.consumer import Consumer
 from service.kit.jobs.runner import Cut
-from service.kit.server import (
-    LOOK_SECONDS,
-    MetricsOptions,
-    Supervision,
-    WatchdogOptions,
-    open_runtime_folder,
-    serve_metrics,
-    take_slot,
-)
+from service.kit.server import LOOK_SECONDS, Supervision, make
 
 log = structlog.get_logger()
 
 AGAIN = 75
 """The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
 
-LOST = (LostError, *ERRORS)
-
 
 class Supervisor:
-    """Keeps one worker process running."""
+    """Keeps one worker process running, which the factory `create` makes."""
 
-    def __init__(self, create: str, options: JobOptions, supervision: Supervision) -> None:
+    def __init__(self, create: str, kill_timeout: float, supervision: Supervision) -> None:
         self.create = create
-        self.options = options
+        self.kill_timeout = kill_timeout
         self.supervision = supervision
         self.identity = uuid4()
         self.stopping = threading.Event()
@@ -84,42 +71,30 @@ class Supervisor:
         elif process and process.is_alive():
             log.info("told to stop", signal=signal.Signals(number).name)
             process.terminate()
-            timer = threading.Timer(self.options.kill_timeout, process.kill)
+            timer = threading.Timer(self.kill_timeout, process.kill)
             timer.daemon = True
             timer.start()
         self.stopping.set()
 
 
-def supervise(create: str, options: JobOptions, exposed: MetricsOptions, watch: WatchdogOptions) -> None:
-    """Run the worker that the factory `create` makes, as `module:function`, and serve its metrics."""
-    with open_runtime_folder() as folder, serve_metrics(exposed, folder / "metrics", create.partition(".")[0]):
-        Supervisor(create, options, Supervision(folder, watch.stuck)).run()
-
-
 def work(create: str, identity: UUID, died: bool) -> None:
     """Run jobs in this process until SIGTERM; its exit code tells the supervisor how it ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the supervisor decides
     threading.Thread(target=follow, name="supervisor", daemon=True).start()
     logging.getLogger("pgqueuer").addFilter(lambda line: not (line.exc_info and isinstance(line.exc_info[1], Cut)))
-    take_slot()
-    module, _, name = create.partition(":")
-    consumer = Consumer(getattr(import_module(module), name)())
-    metrics.meters().workers.set(1)
-    metrics.meters().starts.inc()
+    consumer = Consumer(make(create))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(consumer.run(identity, died=died))
     except asyncpg.UndefinedTableError as error:
         log.error("worker cannot start", error=f"{error}. Migrations are pending: run `service migrate`.")
         sys.exit(AGAIN)
-    except LOST as error:
+    except ERRORS as error:
         log.error("worker ends", error=str(error) or repr(error))
         sys.exit(AGAIN)
 
 
 def follow() -> None:
     """Stop when the supervisor has ended without a word."""
-    supervisor = multiprocessing.parent_process()
-    if supervisor:
+    if supervisor := multiprocessing.parent_process():
         supervisor.join()
         os.kill(os.getpid(), signal.SIGTERM)

@@ -25,7 +25,6 @@ SHARED_DEATHS = 2
 """Something outside may have killed a process once; a second time it was probably one of the same jobs."""
 
 LOOK_SECONDS = 15.0
-FORGET_SECONDS = 60.0
 
 MORE = "DELETE 5000"
 """What PostgreSQL answers when there may be more to delete. Jobs are not taken meanwhile, so it is no more at once."""
@@ -113,15 +112,17 @@ class Upkeep:
         self.attempts = {name: job.attempts or worker.options.attempts for name, job in worker.jobs.items()}
         self.unknown: set[str] = set()
         self.shown: set[tuple[str, str]] = set()
-        self.looked_at = self.forgot_at = float("-inf")
 
     async def run(self) -> None:
         """Look after the queue until cancelled. A statement that fails is logged, and tried again the next time."""
+        looked_at = float("-inf")
         while True:
             try:
                 await self.recover()
-                await self.look()
-                await self.forget()
+                if time.monotonic() - looked_at >= LOOK_SECONDS:
+                    looked_at = time.monotonic()
+                    await self.look()
+                    await self.forget()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 log.warning("upkeep of the queue failed", error=repr(error))
             await asyncio.sleep(min(LOOK_SECONDS, self.options.heartbeat / 8))
@@ -142,9 +143,6 @@ class Upkeep:
 
     async def look(self) -> None:
         """Set the gauges, and warn of jobs that wait for a worker of another release."""
-        if time.monotonic() - self.looked_at < LOOK_SECONDS:
-            return
-        self.looked_at = time.monotonic()
         rows = await self.driver.fetch(COUNT)
         counts = {(str(row["name"]), str(row["status"])): int(str(row["count"])) for row in rows}
         self.shown |= {key for key in counts if key[0] in self.attempts}
@@ -157,10 +155,7 @@ class Upkeep:
         self.unknown = unknown
 
     async def forget(self) -> None:
-        """Delete records that are too old, once a minute. Those of a job that is still there stay."""
-        if time.monotonic() - self.forgot_at < FORGET_SECONDS:
-            return
-        self.forgot_at = time.monotonic()
+        """Delete records that are too old. Those of a job that is still there stay."""
         for statement in (FORGET_LOG, FORGET_DONE):
             while await self.driver.execute(statement, self.options.keep_days) == MORE:
                 pass  # jobs are taken in between

@@ -1,12 +1,33 @@
 # kit: updated by the template; extend it from app.py
-"""The run of one migration: its transaction, its patience with locks, and what is said when it fails."""
+"""The run of one migration: in a transaction or outside, its patience with locks, and what is said when it fails.
+
+Outside a transaction, a statement can stop half-way. A failed or killed build leaves an invalid index, which costs
+every write and serves no read; it is dropped on failure, and again before the next try.
+"""
 
 import asyncio
+import re
+from contextlib import suppress
 
 import asyncpg
 
-from service.kit.migrate import standalone
 from service.kit.migrate.files import STANDALONE, Migration, MigrationError
+
+IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+INDEX = re.compile(
+    r"create\s+(?:unique\s+)?index\s+concurrently\s+(?P<repeatable>if\s+not\s+exists\s+)?"
+    rf"(?:(?P<name>{IDENTIFIER})\s+)?on\s+(?:only\s+)?(?P<table>{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER})?)",
+    re.IGNORECASE,
+)
+DROP = re.compile(r"drop\s+index\s+concurrently\b(?!\s+if\s+exists\s)", re.IGNORECASE)
+
+INVALID = """
+select format('%I.%I', n.nspname, c.relname)
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid
+  join pg_namespace n on n.oid = c.relnamespace
+ where i.indrelid = to_regclass($1) and c.relname = (parse_ident($2))[1]::name and c.relkind = 'i' and not i.indisvalid
+"""
 
 RUN = "do /* {name} */ $$ begin execute current_setting('service.migration') || E'\\n;select'; end $$"
 """Runs the statements of a file where PostgreSQL refuses `commit` and the like: a file cannot end our transaction.
@@ -15,6 +36,8 @@ The `select` after them lets the last be `select into`, which may not end what i
 sessions, which shows this text.
 """
 
+RECORD = "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)"
+
 KITS = (
     "It makes a table of the kit, in the schema `kit`: move away what is in its way, or let this user make "
     "the schema (`grant create on database …`), or make it for that user (`create schema kit authorization …`)."
@@ -22,64 +45,95 @@ KITS = (
 """What to do when a file fails that nobody here can correct."""
 
 
+async def check_standalone(connection: asyncpg.Connection, migration: Migration) -> None:
+    """Raise `MigrationError` unless the file is one statement that a second run would not stumble over."""
+    index, form = INDEX.match(migration.code), None
+    if index and not (index["repeatable"] and index["name"]):
+        form = f"create index concurrently if not exists {index['name'] or 'a_name'} on {index['table']} …"
+    elif DROP.match(migration.code):
+        form = "drop index concurrently if exists …"
+    if form:
+        raise MigrationError(f"{migration.name}: write `{form}`, to let it run again after a run that was killed.")
+    with suppress(asyncpg.PostgresError):  # what it needs may come with an earlier file, and running it will tell
+        try:
+            await connection.prepare(migration.sql)
+        except asyncpg.PostgresSyntaxError as error:
+            if not error.as_dict().get("position"):  # PostgreSQL parsed it, but prepares one statement at a time
+                raise MigrationError(
+                    f"{migration.name} holds several statements. Outside a transaction each file holds one: if a later "
+                    "one fails, the earlier ones stay. Put each into a file of its own. Nothing was applied."
+                ) from None
+
+
 async def apply(connection: asyncpg.Connection, migration: Migration, lock_timeout: float, lock_tries: int) -> None:
     """Apply one file. When a lock is not to be had, let the queued requests pass, and try again."""
     timeout, tries = lock_timeout, lock_tries
-    if migration.standalone and standalone.CONCURRENT.search(migration.code):
+    if migration.standalone and "concurrently" in migration.code.lower():
         timeout, tries = lock_timeout * lock_tries, 1  # nobody queues behind it, and each try would start over
     for attempt in range(1, tries + 1):
         try:
-            return await apply_once(connection, migration, timeout)
-        except asyncpg.LockNotAvailableError as error:
+            return await run(connection, migration, timeout)
+        except asyncpg.PostgresError as error:
+            left = await clean_up(connection, migration)
+            if not isinstance(error, asyncpg.LockNotAvailableError):
+                raise MigrationError(explain(migration, error, left)) from error
             if attempt == tries:
                 raise MigrationError(
-                    f"{migration.name}: transactions were in its way through {tries} tries of {timeout:g} s. "
-                    f"{tell_rest(error) or 'Nothing was changed.'} End the long ones, or try again when it is quieter."
+                    f"{migration.name}: transactions were in its way through {tries} tries of {timeout:g} s. {left} "
+                    "End the long ones, or try again when it is quieter."
                 ) from None
             await asyncio.sleep(timeout)
-        except asyncpg.PostgresError as error:
-            raise MigrationError(explain(migration, error)) from error
 
 
-async def apply_once(connection: asyncpg.Connection, migration: Migration, lock_timeout: float) -> None:
-    """Apply one file and record it: both or neither, unless it asks to run outside a transaction."""
+async def run(connection: asyncpg.Connection, migration: Migration, lock_timeout: float) -> None:
+    """Run one file and record it: both or neither, unless it asks to run outside a transaction."""
+    record = (RECORD, migration.number, migration.name, migration.checksum)
+    await connection.execute(f"set lock_timeout = '{lock_timeout * 1000:.0f}ms'")
     if migration.standalone:
-        await standalone.apply(connection, migration, lock_timeout)
-        return await record(connection, migration)
+        await drop_invalid(connection, migration)
+        await connection.execute(migration.sql)
+        if connection.is_in_transaction():
+            raise MigrationError(f"{migration.name} begins a transaction, which was rolled back. Take `begin` out.")
+        await connection.execute(*record)
+        return
     async with connection.transaction():
-        await connection.execute(f"set local lock_timeout = '{lock_timeout * 1000:.0f}ms'")
         await connection.execute("select set_config('service.migration', $1, true)", migration.sql)
         await connection.execute(RUN.format(name=migration.name))
-        await record(connection, migration)
+        await connection.execute(*record)
 
 
-async def record(connection: asyncpg.Connection, migration: Migration) -> None:
-    insert = "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)"
-    await connection.execute(insert, migration.number, migration.name, migration.checksum)
+async def drop_invalid(connection: asyncpg.Connection, migration: Migration) -> str | None:
+    """Drop the index that a file builds if an earlier build did not come to an end, and return its name."""
+    index = INDEX.match(migration.code)
+    left = await connection.fetchval(INVALID, index["table"], index["name"]) if index else None
+    if left:
+        await connection.execute(f"drop index concurrently if exists {left}")
+    return left
 
 
-def explain(migration: Migration, error: asyncpg.PostgresError) -> str:
+async def clean_up(connection: asyncpg.Connection, migration: Migration) -> str:
+    """Drop what a failed build left, and return what is to be said about it."""
+    if not migration.standalone:
+        return "Nothing of this file was applied."
+    if not (index := INDEX.match(migration.code)):
+        return "It ran outside a transaction: look whether a part of it was done."
+    try:
+        dropped = await drop_invalid(connection, migration)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError):  # the same lock is in the way, or the connection is gone
+        return f"The invalid index {index['name']} may be left; the next run drops it and builds it anew."
+    return f"The unfinished index {dropped} was dropped." if dropped else "Nothing of it is left."
+
+
+def explain(migration: Migration, error: asyncpg.PostgresError, left: str) -> str:
     """Return what failed, with the line of the file where PostgreSQL saw it, and what to do."""
     details = error.as_dict()
-    reasons = [f"{locate(migration, details)}: {details.get('message') or error}."]
+    within = (details.get("internal_query") or "").startswith(migration.sql)
+    position = details.get("internal_position") if within else details.get("position") if migration.standalone else None
+    line = f", line {migration.sql[: int(position) - 1].count('\n') + 1}" if position else ""
+    reasons = [f"{migration.name}{line}: {details.get('message') or error}."]
     if isinstance(error, asyncpg.ActiveSQLTransactionError):
         reasons.append(f"Put it alone into a file whose first line is exactly `{STANDALONE}`.")
     elif details.get("server_source_function") == "exec_stmt_dynexecute":
         ends = "take out begin, commit, rollback, savepoint and `copy` to here"
         reasons.append(f"A file is one transaction as a whole: {ends}.")
-    reasons.append(tell_rest(error) or "Nothing of this file was applied.")
-    return " ".join([*reasons, KITS if migration.is_kits else "Correct it and run it again."])
-
-
-def locate(migration: Migration, details: dict[str, str]) -> str:
-    """Return the file, and the line if it is known."""
-    within = (details.get("internal_query") or "").startswith(migration.sql)
-    position = details.get("internal_position") if within else details.get("position") if migration.standalone else None
-    if not position:
-        return migration.name
-    return f"{migration.name}, line {migration.sql[: int(position) - 1].count('\n') + 1}"
-
-
-def tell_rest(error: asyncpg.PostgresError) -> str:
-    """Return what a failed file left behind, if that was noted."""
-    return " ".join(getattr(error, "__notes__", []))
+    return " ".join([*reasons, left, KITS if migration.is_kits else "Correct it and run it again."])

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import click
 
 from service.kit.migrate import files, migrate
@@ -31,26 +30,23 @@ def migrate_schema(context: click.Context, check: bool, show: bool) -> None:
     if context.invoked_subcommand:
         return
     with context.obj.open_settings() as settings:
-        if check or show:
-            show_state(settings, check, show)
-        else:
+        if not check and not show:
             asyncio.run(apply_migrations(settings))
+            return
+        state = asyncio.run(migrate.read_state(settings.database, settings.migrations))
+    unequal = [migration for migration, applied_at in state if migration.missing or not applied_at]
+    for migration, applied_at in state:
+        when = f"{applied_at:%Y-%m-%d %H:%M:%S %Z}" if applied_at else "pending"
+        if show or migration in unequal:
+            click.echo(f"{migration.name:40} {when}{', but there is no such file' if migration.missing else ''}")
+    if check and unequal:
+        raise SystemExit(1)
 
 
 async def apply_migrations(settings: "KitSettings") -> None:
     """Apply the pending migrations, and print each."""
     async for migration, seconds in migrate.apply_pending(settings.database, settings.migrations):
         click.echo(f"Applied {migration.name} in {seconds * 1000:.0f} ms")
-
-
-def show_state(settings: "KitSettings", check: bool, show: bool) -> None:
-    state = asyncio.run(migrate.read_state(settings.database, settings.migrations))
-    for migration, applied_at in state:
-        when = f"{applied_at:%Y-%m-%d %H:%M:%S %Z}" if applied_at else "pending"
-        if show or migration.missing or not applied_at:
-            click.echo(f"{migration.name:40} {when}{', but there is no such file' if migration.missing else ''}")
-    if check and any(migration.missing or not applied_at for migration, applied_at in state):
-        raise SystemExit(1)
 
 
 @migrate_schema.command()
@@ -63,8 +59,7 @@ def new(wiring: "Wiring", name: tuple[str, ...]) -> None:
     are not in migrations/.
     """
     default = wiring.settings.model_fields["migrations"].default
-    for path in files.write_draft(Path(os.environ.get("MIGRATIONS_FOLDER", default.folder)), " ".join(name)):
-        click.echo(path)
+    click.echo(files.write_draft(Path(os.environ.get("MIGRATIONS_FOLDER", default.folder)), " ".join(name)))
 
 
 @migrate_schema.command()
@@ -79,8 +74,5 @@ def redo(wiring: "Wiring", force: bool) -> None:
     if "DATABASE_URL" in os.environ and not force:
         raise MigrationError("DATABASE_URL is set, and `redo` deletes all rows there. Unset it, or say --force.")
     with wiring.open_settings() as settings:
-        try:
-            asyncio.run(migrate.drop_everything(settings.database, settings.migrations))
-        except asyncpg.PostgresError as error:
-            raise MigrationError(f"The database cannot be emptied: {error}.") from None
+        asyncio.run(migrate.drop_everything(settings.database, settings.migrations))
         asyncio.run(apply_migrations(settings))

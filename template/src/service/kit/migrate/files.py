@@ -8,17 +8,14 @@ from pathlib import Path
 
 from service.kit.edge import CommandError
 
-FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 STANDALONE = "-- migrate: without a transaction"
 """The first line of a file that PostgreSQL cannot run, or should not run, in a transaction."""
 
-DRAFT = "-- Until a statement stands below, `service migrate` refuses this file."
-"""Keeps `service dev`, which applies what is added, from applying a file that is only just begun."""
-
-HEADER = f"""\
+DRAFT = f"""\
 -- {{name}}: what changes, and why.
 --
 -- The file is applied once, in a transaction: all of it, or nothing. Afterwards it is never edited.
@@ -26,15 +23,12 @@ HEADER = f"""\
 --   {STANDALONE}    <- as the first line
 --   create index concurrently if not exists orders_note_idx on orders (note);
 -- `uv run pytest tests/kit/test_migration_lint.py` says what would stop traffic, and what to write instead.
-{DRAFT}
+-- Until a statement stands below, `service migrate` refuses this file.
 
 """
 
 KIT = Path(__file__).parent / "tables"
 """The files of the kit's own tables. They come with an update, and are never edited."""
-
-LINTED_FROM = "linted-from"
-"""The file that says from which number on the suite lints. Without it, it does not."""
 
 
 class MigrationError(CommandError):
@@ -68,11 +62,6 @@ class Migration:
         """The file without its comments."""
         return COMMENT.sub(" ", self.sql).strip()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it is empty, or only begun."""
-        return not self.sql.strip() or (not self.code and (DRAFT in self.sql or self.standalone))
-
 
 def read_files(folder: Path) -> list[Migration]:
     """Return the migrations of a folder in order. Raises `MigrationError` for a file that cannot be one."""
@@ -80,10 +69,9 @@ def read_files(folder: Path) -> list[Migration]:
         raise MigrationError(f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER")
     migrations: dict[int, Migration] = {}
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql"):
-        matched = FILE_NAME.fullmatch(path.name)
-        if not matched:
+        if not (matched := FILE_NAME.fullmatch(path.name)):
             raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
-        number = int(matched["number"])
+        number = int(matched[1])
         if number in migrations:
             raise MigrationError(f"{path.name} and {migrations[number].name} share a number; renumber the newer")
         migrations[number] = Migration(number, path.name, read_text(path))
@@ -109,8 +97,8 @@ def read_all(folder: Path) -> list[Migration]:
     return [*kits, *read_files(folder)]
 
 
-def write_draft(folder: Path, name: str) -> list[Path]:
-    """Write a new file with the next number, and return what was written. Raises `MigrationError`."""
+def write_draft(folder: Path, name: str) -> Path:
+    """Write a new file with the next number, and return its path. Raises `MigrationError`."""
     if not NAME.fullmatch(name):
         advice = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("0123456789_")
         raise MigrationError(f"{name!r}: write lower-case words joined by _, like {advice or 'add_customers'}")
@@ -118,18 +106,7 @@ def write_draft(folder: Path, name: str) -> list[Path]:
     for migration in migrations:
         if migration.name[5:] == f"{name}.sql":
             raise MigrationError(f"{folder / migration.name} has that name already; say what is different about this")
-    number = max((migration.number for migration in migrations), default=0) + 1
+    number = migrations[-1].number + 1 if migrations else 1
     path = folder / f"{number:04}_{name}.sql"
-    path.write_text(HEADER.format(name=name), "utf-8")
-    settled = begin_linting(folder, number)
-    for place, text in settled.items():
-        place.write_text(text, "utf-8")
-    return [path, *settled]
-
-
-def begin_linting(folder: Path, number: int) -> dict[Path, str]:
-    """Return the file that lets the suite lint from a migration on, by its path; nothing, where that is settled."""
-    path = folder / LINTED_FROM
-    if path.exists():
-        return {}
-    return {path: f"{number:04} is the first file that tests/kit/test_migration_lint.py looks at.\n"}
+    path.write_text(DRAFT.format(name=name), "utf-8")
+    return path

@@ -17,8 +17,7 @@ from pydantic import BaseModel, Field
 
 from service.kit.db import DatabaseOptions, bypass_pooler, connect
 from service.kit.edge import Seconds
-from service.kit.migrate import standalone
-from service.kit.migrate.apply import apply
+from service.kit.migrate.apply import apply, check_standalone
 from service.kit.migrate.files import Migration, MigrationError, read_all
 
 ADVISORY_LOCK = 0x6D696772617465
@@ -33,7 +32,17 @@ create table schema_migrations (
 )
 """
 
-SCHEMAS = "select quote_ident(nspname) from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"
+UNLIMITED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+"""Behind a pooler the role itself has time limits, which are for requests: an index may take an hour to build."""
+
+DROP_EVERYTHING = """
+do $$ declare name text; begin
+  for name in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+    execute format('drop schema %I cascade', name);
+  end loop;
+  create schema public;
+end $$
+"""
 
 
 class MigrationOptions(BaseModel, frozen=True):
@@ -61,45 +70,44 @@ async def compare(connection: asyncpg.Connection, folder: Path) -> State:
     latest, last = max(applied, default=0), max((migration.number for migration in migrations), default=0)
     state: State = []
     for migration in migrations:
-        if row := applied.pop(migration.number, None):
-            check_applied(migration, row)
-        else:
-            check_pending(migration, latest)
+        row = applied.pop(migration.number, None)
+        if complaint := complain(migration, row, latest):
+            raise MigrationError(complaint)
         state.append((migration, row["applied_at"] if row else None))
     for number, row in applied.items():
         if 0 < number < last:
             raise MigrationError(f"{tell(row)} is not in {folder} any more. Restore it.")
-    newer = [row for number, row in applied.items() if number > last]
-    return [*state, *((Migration(row["number"], row["name"], "", missing=True), row["applied_at"]) for row in newer)]
+        if number > last:
+            state.append((Migration(number, row["name"], "", missing=True), row["applied_at"]))
+    return state
+
+
+def complain(migration: Migration, row: asyncpg.Record | None, latest: int) -> str | None:
+    """Return what is wrong with a file, applied or pending, when `latest` is the newest that is applied."""
+    if row and row["name"] != migration.name:
+        return f"{tell(row)} is now called {migration.name}. Rename it back."
+    if row and row["checksum"] != migration.checksum:
+        return (
+            f"{tell(row)} has been edited since. Restore it, and put the change into a new file. "
+            "In development, `service migrate redo` rebuilds the database instead."
+        )
+    if not row and 0 < migration.number < latest:
+        return f"{migration.name} is new, but number {latest:04} is applied already. Renumber the file."
+    if not row and not migration.code:
+        return f"{migration.name} holds no statement yet. Write it, or delete the file."
+    return None
 
 
 def tell(row: asyncpg.Record) -> str:
     return f"{row['name']}, applied on {row['applied_at']:%Y-%m-%d %H:%M},"
 
 
-def check_applied(migration: Migration, row: asyncpg.Record) -> None:
-    if row["name"] != migration.name:
-        raise MigrationError(f"{tell(row)} is now called {migration.name}. Rename it back.")
-    if row["checksum"] != migration.checksum:
-        raise MigrationError(
-            f"{tell(row)} has been edited since. Restore it, and put the change into a new file. "
-            "In development, `service migrate redo` rebuilds the database instead."
-        )
-
-
-def check_pending(migration: Migration, latest: int) -> None:
-    if 0 < migration.number < latest:
-        raise MigrationError(f"{migration.name} is new, but number {latest:04} is applied already. Renumber the file.")
-    if migration.is_empty:
-        raise MigrationError(f"{migration.name} holds no statement yet. Write it, or delete the file.")
-
-
 async def read_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
     """Return what the database remembers of each applied file, by number."""
     try:
-        if not await connection.fetchval("select to_regclass('schema_migrations')"):
-            return {}
         rows = await connection.fetch("select number, name, checksum, applied_at from schema_migrations order by 1")
+    except asyncpg.UndefinedTableError:
+        return {}
     except asyncpg.PostgresError as error:
         raise MigrationError(f"The table schema_migrations cannot be read: {error}.") from None
     return {row["number"]: row for row in rows}
@@ -119,12 +127,12 @@ async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> 
 
 async def apply_pending(database: DatabaseOptions, options: MigrationOptions) -> AsyncIterator[tuple[Migration, float]]:
     """Apply every pending file, and yield each with the seconds it took."""
-    async with connect(bypass_pooler(database), "service migrate") as connection:
+    async with connect(bypass_pooler(database), "service migrate", UNLIMITED) as connection:
         await wait_for_turn(connection, options)
         pending = [file for file, applied_at in await compare(connection, options.folder) if applied_at is None]
         for migration in pending:
             if migration.standalone:
-                await standalone.check(connection, migration)
+                await check_standalone(connection, migration)
         if pending:
             await create_table(connection)
         for migration in pending:
@@ -135,10 +143,9 @@ async def apply_pending(database: DatabaseOptions, options: MigrationOptions) ->
 
 async def create_table(connection: asyncpg.Connection) -> None:
     """Create the table of applied files, if need be. `if not exists` would ask for the right to create it anyway."""
-    if await connection.fetchval("select to_regclass('schema_migrations')"):
-        return
     try:
-        await connection.execute(TABLE)
+        if not await connection.fetchval("select to_regclass('schema_migrations')"):
+            await connection.execute(TABLE)
     except asyncpg.PostgresError as error:
         advice = "Let this user create tables in the first schema of its search_path: `grant create on schema …`."
         raise MigrationError(f"The table schema_migrations cannot be created: {error}. {advice}") from None
@@ -154,10 +161,10 @@ async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOption
 
 
 async def drop_everything(database: DatabaseOptions, options: MigrationOptions) -> None:
-    """Drop every schema with all that is in it, and create an empty `public`."""
+    """Drop every schema with all that is in it, and create an empty `public`. Raises `MigrationError`."""
     async with connect(bypass_pooler(database), "service migrate") as connection:
         await wait_for_turn(connection, options)
-        async with connection.transaction():
-            for row in await connection.fetch(SCHEMAS):
-                await connection.execute(f"drop schema {row[0]} cascade")
-            await connection.execute("create schema public")
+        try:
+            await connection.execute(DROP_EVERYTHING)
+        except asyncpg.PostgresError as error:
+            raise MigrationError(f"The database cannot be emptied: {error}.") from None

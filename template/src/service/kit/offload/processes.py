@@ -1,19 +1,32 @@
 # kit: updated by the template; extend it from app.py
-"""The computing processes of a worker: each runs one call at a time, and is kept for the next."""
+"""The computing processes of a worker: each runs one call at a time, and is kept for the next.
 
+None is a fork of the worker: they share no connection, lock or memory.
+"""
+
+import os
 import pickle
+import queue
+import signal
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import IO, Any, cast
 
 import structlog
 
 from service.kit.edge import busy
-from service.kit.offload import process_main
 
 log = structlog.get_logger()
+
+PROGRAM = f"from {__name__} import serve; serve()"
+
+NICENESS = 10
+"""Computing gets about a tenth of the worker's share of a busy core."""
 
 END_SECONDS = 1.0
 """How long a process may take to end once its input is closed; then it is killed."""
@@ -77,20 +90,17 @@ class Process:
     """One process, and the pipes to and from it."""
 
     def __init__(self, imports: Sequence[str]) -> None:
-        command = [sys.executable, "-m", process_main.__name__]
+        command = [sys.executable, "-c", PROGRAM]
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
         self.calls = cast("IO[bytes]", self.popen.stdin)
         self.outcomes = cast("IO[bytes]", self.popen.stdout)
-        self.send((sys.path, imports))
+        pickle.dump((sys.path, imports), self.calls)
 
     def run(self, packed: bytes) -> tuple[bool, bytes | None, str]:
-        """Return the outcome of a call, as `process_main.run` packs it."""
-        self.send(packed)
-        return pickle.load(self.outcomes)  # noqa: S301 - from our own process
-
-    def send(self, message: object) -> None:
-        pickle.dump(message, self.calls, pickle.HIGHEST_PROTOCOL)
+        """Return the outcome of a call, as `compute` packs it."""
+        pickle.dump(packed, self.calls, pickle.HIGHEST_PROTOCOL)
         self.calls.flush()
+        return pickle.load(self.outcomes)  # noqa: S301 - from our own process
 
     def end(self) -> int:
         """End the process, by force if it takes too long, and return its exit code."""
@@ -116,3 +126,44 @@ def read(succeeded: bool, packed: bytes | None, trace: str) -> object:
         return value
     value.add_note(trace)
     raise value
+
+
+def serve() -> None:
+    """Read calls from the input, and write their outcomes to the output: what a computing process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the worker decides
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    outcomes = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a call prints belongs in the log
+    sys.path[:], modules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the worker
+    for module in modules:
+        import_module(module)
+    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=receive, args=(sys.stdin.buffer, calls), daemon=True).start()
+    while True:
+        outcomes.write(compute(calls.get()))
+        outcomes.flush()
+
+
+def receive(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
+    """Read calls beside the computing, so that the end of the worker also ends a long computation."""
+    try:
+        while True:
+            calls.put(pickle.load(source))  # noqa: S301 - from the worker
+    finally:
+        os._exit(0)
+
+
+def compute(call: bytes) -> bytes:
+    """Return the outcome of a call, pickled: whether it succeeded, its pickled result or exception, its traceback."""
+    try:
+        function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker
+        succeeded, value, trace = True, function(*args, **kwargs), ""
+    except Exception as error:
+        succeeded, value, trace = False, error, traceback.format_exc()
+    try:
+        packed = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        unsent = TypeError(f"the result cannot be sent to another process: {error}")
+        succeeded, packed = False, pickle.dumps(unsent) if succeeded else None
+    return pickle.dumps((succeeded, packed, trace), pickle.HIGHEST_PROTOCOL)

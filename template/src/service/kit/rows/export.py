@@ -40,6 +40,9 @@ class ExportOptions(BaseModel, frozen=True):
         int, Field(ge=1, le=100, description="maximum exports per worker, then 503; fewer than its connections")
     ] = 2
     timeout: Annotated[Seconds, Field(description="seconds an export may take")] = 300
+    escape_formulas: Annotated[
+        bool, Field(description="put ' before text in CSV that a spreadsheet would run as a formula")
+    ] = True
 
 
 class Exports:
@@ -78,7 +81,7 @@ class Export:
     form: FormatName | None = None
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        form = formats.choose(self.form, scope)
+        form = formats.choose(self.form, scope, escape_formulas=self.exports.options.escape_formulas)
         if not self.exports.places.try_enter():
             metrics.count_refusal("export")
             raise busy("Too many exports are running. Try again when one has ended.")

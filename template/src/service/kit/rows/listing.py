@@ -4,7 +4,6 @@
 Each set needs an index on the columns of the scope, the filters and the key, in this order; the contract sees to it.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import product
@@ -71,7 +70,7 @@ class Listing[Row: Struct, Where: Filter]:
         self.queries: dict[str, Query[Row, *tuple[Any, ...]]] = {}
         for names, sort in product(filters, ("-created_at", "created_at")):
             query = write(table, row, {name: types[name] for name in (*scope, *names)}, keys, sort)
-            query.line = sys._getframe(1).f_lineno
+            query.place(2)
             self.queries[name_query(sort, names)] = query
 
     async def page(
@@ -92,8 +91,8 @@ class Listing[Row: Struct, Where: Filter]:
         names = next((names for names in self.filters if given.keys() == {*names}), None)
         if names is None:
             raise self.refuse(given)
-        since = instant("created_from", where.created_from or EARLIEST)
-        until = instant("created_before", where.created_before or LATEST)
+        since = instant("created_from", where.created_from) if where.created_from else EARLIEST
+        until = instant("created_before", where.created_before) if where.created_before else LATEST
         start, stop = (until, since) if where.sort == "-created_at" else (since, until)
         keyset = Keyset(self.key, self.table, scope, where.sort, given, since, until)
         after = (start, self.least) if cursor is None else keyset.open(cursor)

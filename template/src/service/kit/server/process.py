@@ -1,19 +1,18 @@
 # kit: updated by the template; extend it from app.py
-"""What surrounds the application in a worker process: how it ends in time, and what it tells the main process."""
+"""A worker process: it makes the application, passes its requests on to it, and ends in time."""
 
 import asyncio
 import os
 import signal
-import threading
 from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import structlog
 
 from service.kit.edge import asgi, metrics
-from service.kit.server.logs import LogOptions, configure_logs
 from service.kit.server.metrics_endpoint import take_slot
-from service.kit.server.runtime_folder import DRAINING, FAULT, STARTED, find_runtime_folder
+from service.kit.server.supervision import DRAINING, FAULT, STARTED, find_runtime_folder
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 
 log = structlog.get_logger()
@@ -22,37 +21,34 @@ CANCEL_SECONDS = 1.0
 """How long a cancelled request may take to clean up."""
 
 
-def load(logs: LogOptions | None, drain_timeout: float, watch: WatchdogOptions, target: str) -> asgi.App:
-    """Return the application that the factory `target` makes, as `module:function`, ready to run in this process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if logs:
-        configure_logs(logs)
+def make(target: str) -> Any:
+    """Return what the factory `target` makes, as `module:function`, in a process that was started for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the main one decides
     take_slot()
     module, _, name = target.partition(":")
-    worker = Worker(getattr(import_module(module), name)(), drain_timeout, watch)
-    metrics.watch(metrics.meters().in_flight, lambda: len(worker.requests))
+    made = getattr(import_module(module), name)()
     metrics.meters().workers.set(1)
     metrics.meters().starts.inc()
-    return worker
+    return made
 
 
 class Worker:
-    """Wraps an application, outside of its edge.
+    """The application that the factory `target` makes, and around its edge what ends it in time.
 
     The server ends a worker by SIGTERM, and waits for the requests in flight; then the application closes. Requests
     that are unfinished after `drain_timeout` seconds are cancelled, which leaves time to close before the process is
     killed.
     """
 
-    def __init__(self, app: asgi.App, drain_timeout: float, watch: WatchdogOptions) -> None:
-        self.app = app
+    def __init__(self, drain_timeout: float, watch: WatchdogOptions, target: str) -> None:
+        self.app: asgi.App = make(target)
         self.folder = find_runtime_folder()
         self.drain_timeout = drain_timeout
         self.watch = watch
         self.requests: set[asyncio.Task[object]] = set()
         self.messages: asyncio.Queue[asgi.Message] = asyncio.Queue()
-        self.closed = threading.Event()
-        self.background: list[asyncio.Task[None]] = []
+        self.is_late = False
+        metrics.watch(metrics.meters().in_flight, lambda: len(self.requests))
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] == "lifespan":
@@ -70,9 +66,9 @@ class Worker:
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Pass the server's messages on to the application, or our own when the server waits too long."""
-        loop = asyncio.get_running_loop()
-        self.take_signals(loop)
-        self.background = [asyncio.create_task(self.forward(receive)), asyncio.create_task(metrics.sample())]
+        told = self.learn_of_sigterm()
+        jobs = self.forward(receive), self.end_in_time(told), metrics.sample()
+        beside = [asyncio.create_task(job) for job in jobs]
 
         async def note(message: asgi.Message) -> None:
             if message["type"] == "lifespan.startup.complete" and self.folder:
@@ -80,44 +76,40 @@ class Worker:
             await send(message)
 
         try:
-            with Watchdog(loop, self.watch):
+            with Watchdog(asyncio.get_running_loop(), self.watch):
                 await self.app(scope, self.messages.get, note)
         finally:
-            self.closed.set()
-            for task in self.background:
+            if self.is_late:
+                os._exit(0)  # the server would still wait for clients that do not read or send
+            for task in beside:
                 task.cancel()
+
+    def learn_of_sigterm(self) -> asyncio.Event:
+        """Return an event that SIGTERM sets, beside the server's own handler."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server has just taken it
+        told, loop = asyncio.Event(), asyncio.get_running_loop()
+        servers = signal.getsignal(signal.SIGTERM)
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(told.set)
+            if callable(servers):
+                servers(number, frame)
+
+        signal.signal(signal.SIGTERM, handle)
+        return told
 
     async def forward(self, receive: asgi.Receive) -> None:
         while True:
             self.messages.put_nowait(await receive())
 
-    def take_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Learn of SIGTERM beside the server. Ctrl-C reaches every process of a terminal; the main one handles it."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        servers = signal.getsignal(signal.SIGTERM)
-
-        def end(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(loop.call_later, self.drain_timeout, self.end_drain)
-            if callable(servers):
-                servers(number, frame)
-
-        signal.signal(signal.SIGTERM, end)
-
-    def end_drain(self) -> None:
-        self.background.append(asyncio.create_task(self.cancel_requests()))
-
-    async def cancel_requests(self) -> None:
-        """Cancel what still runs, close the application, and end this process."""
+    async def end_in_time(self, told: asyncio.Event) -> None:
+        """Cancel what still runs at the deadline, and close the application."""
+        await told.wait()
+        await asyncio.sleep(self.drain_timeout)
         log.warning("drain deadline passed", seconds=self.drain_timeout, requests=len(self.requests))
-        unfinished = list(self.requests)
-        for task in unfinished:
+        for task in (unfinished := list(self.requests)):
             task.cancel()
         if unfinished:
             await asyncio.wait(unfinished, timeout=CANCEL_SECONDS)
-        # The server would still wait for clients that do not read or send: end without it once all is closed.
-        threading.Thread(target=self.exit_when_closed, daemon=True).start()
+        self.is_late = True
         self.messages.put_nowait({"type": "lifespan.shutdown"})
-
-    def exit_when_closed(self) -> None:
-        self.closed.wait()
-        os._exit(0)

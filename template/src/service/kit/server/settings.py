@@ -3,8 +3,7 @@
 
 In development, the commands also read `.env` (yours alone, ignored by git) and `.env.development` (the team's,
 committed, without secrets); tests read `.env.development`. A variable that is set wins over both, and the first file
-over the second. So a required setting gets its value for development and tests in `.env.development`. `service serve`
-and `service worker` read the environment alone, and the files that `service --env-file` names.
+over the second. `service serve` and `service worker` read no file but those that `service --env-file` names.
 """
 
 import os
@@ -19,8 +18,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
+from service.kit.auth import GuessOptions
 from service.kit.db import DatabaseOptions, choose_pool_size
-from service.kit.edge import CommandError, CompressionOptions, EdgeOptions
+from service.kit.edge import CommandError, CompressionOptions, EdgeOptions, TracesOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions, share_cores
 from service.kit.rows import ExportOptions
@@ -54,9 +54,11 @@ class KitSettings(BaseSettings):
     edge: EdgeOptions = EdgeOptions()
     idempotency: IdempotencyOptions = IdempotencyOptions()
     compression: CompressionOptions = CompressionOptions()
+    guesses: GuessOptions = GuessOptions()
     export: ExportOptions = ExportOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
+    traces: TracesOptions = TracesOptions()
     watchdog: WatchdogOptions = WatchdogOptions()
     metrics: MetricsOptions = MetricsOptions()
 
@@ -67,6 +69,7 @@ class KitSettings(BaseSettings):
             "DATABASE_COMMAND_TIMEOUT": self.database.command_timeout,
             "EDGE_REQUEST_TIMEOUT": self.edge.request_timeout,
             "SERVER_DRAIN_TIMEOUT": self.server.drain_timeout,
+            "SERVER_KILL_TIMEOUT": self.server.kill_timeout,
         }
         if list(waits.values()) != sorted(set(waits.values())):
             chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())

@@ -1,13 +1,17 @@
 # kit: updated by the template; extend it from app.py
-"""Which worker processes the main process starts anew: those that have ended, and those whose event loop is stuck.
+"""The main process: which workers it starts anew, and the folder through which it and they know of each other.
 
-A worker is replaced soon after it ends; one that keeps ending, after pauses that double. The others serve meanwhile.
+A worker is replaced soon after it ends, or when its event loop is stuck; one that keeps ending, after pauses that
+double. The others serve meanwhile.
 """
 
 import os
+import shutil
 import signal
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,9 +19,17 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
-from service.kit.server.runtime_folder import FAULT, HEARTBEAT, STACK, STARTED
+from service.kit.server.metrics_endpoint import MetricsOptions, lock, serve_metrics
 
 log = structlog.get_logger()
+
+VARIABLE = "SERVICE_RUNTIME_FOLDER"
+STARTED = "started"  # exists once a worker has started
+DRAINING = "draining"  # exists once the service has been told to stop
+FAULT = "fault"  # says why the main process wants no requests for now
+HEARTBEAT = "heartbeat-{pid}"  # touched by the event loop of a worker
+CONSOLE = "console-{pid}"  # the socket on which a worker tells what it does
+STACK = "stack-{pid}"  # takes the stack of a worker that is asked for it
 
 LOOK_SECONDS = 0.1
 """The seconds between two calls of `Supervision.find_due`."""
@@ -30,6 +42,43 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 WELL_SECONDS = 30.0
 """A worker that ran for longer was well: its pause is the shortest again."""
+
+
+@contextmanager
+def supervise(create: str, metrics: MetricsOptions, stuck: float) -> Generator["Supervision"]:
+    """Yield what watches the workers that the factory `create` is for. Metrics are served meanwhile."""
+    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", create.partition(".")[0]):
+        yield Supervision(folder, stuck)
+
+
+@contextmanager
+def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
+    """Yield a new folder, in memory where possible, so that nothing waits for a disk. It is removed afterwards.
+
+    Folders that killed main processes left behind are removed as well: the lock of each ended with its process. A
+    process id would not do, since containers that share their memory have equal ones.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - the folder in it gets a random name
+    parent = parent or (memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix="service-", dir=parent) as name:
+        held = lock(Path(name, "lock"))
+        assert held is not None  # noqa: S101 - the folder is new
+        for path in parent.glob("service-*/lock"):
+            with suppress(OSError):  # another user's, or just gone
+                if (left := lock(path)) is not None:
+                    shutil.rmtree(path.parent, ignore_errors=True)
+                    os.close(left)
+        os.environ[VARIABLE] = name
+        try:
+            yield Path(name)
+        finally:
+            del os.environ[VARIABLE]
+            os.close(held)
+
+
+def find_runtime_folder() -> Path | None:
+    """Return the folder of the main process that started this one."""
+    return Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None
 
 
 @dataclass
@@ -60,11 +109,6 @@ class Supervision:
         text = "Worker processes that ended without being told to, or were stuck."
         self.deaths = Counter("service_worker_deaths_total", text, ["cause"], registry=None)
 
-    @property
-    def has_started(self) -> bool:
-        """Whether a worker has ever come to serve."""
-        return (self.folder / STARTED).exists()
-
     def find_due(self, processes: Sequence[BaseProcess]) -> list[int]:
         """Return which processes to replace now, by their index. Kills those that are stuck."""
         now = time.monotonic()
@@ -88,7 +132,7 @@ class Supervision:
         if now - place.began > WELL_SECONDS or place.answered:  # to be stuck takes time enough
             place.pause = SHORTEST_PAUSE
         place.due = now + place.pause
-        for name in (HEARTBEAT, STACK):
+        for name in (HEARTBEAT, STACK, CONSOLE):
             (self.folder / name.format(pid=process.pid)).unlink(missing_ok=True)
         self.deaths.labels("stuck" if place.answered else "ended").inc()
         log.error("worker process ended", worker=index + 1, exit_code=process.exitcode, seconds_to_next=place.pause)

@@ -1,5 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""Routes: who may call them, what their functions are given, and how their results and errors are sent."""
+"""Routes: who may call them, what their functions are given, and how their results and errors are sent.
+
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see `routes.py`. `app.py` finds the
+route of a request and has its token checked, `binder.py` and `body.py` make the arguments of its function, `replies.py`
+sends what it returns. `idempotency.py` has `once`; `openapi.py` describes all routes. May import all rooms before it.
+"""
 
 from service.kit.auth import Caller
 from service.kit.web.app import build

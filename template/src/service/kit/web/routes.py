@@ -74,7 +74,7 @@ class Routes:
     list, or dict) the JSON body. Path parameters are bound by name, and all others come from the query string.
 
     `access` counts for each route that does not say otherwise; a route without any keeps the service from starting.
-    `service serve` leaves WebSockets off: `websocket` needs `websockets=True` in kit/server/serve.py.
+    `service serve` leaves WebSockets off: `websocket` needs `websockets=True` in kit/server/http_server.py.
     """
 
     def __init__(self, prefix: str, *, access: Access | None = None, tags: Sequence[str] = ()) -> None:

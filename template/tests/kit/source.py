@@ -1,0 +1,78 @@
+# kit: updated by the template
+"""What the source text of the team's modules tells of their statements."""
+
+import ast
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import service
+
+PACKAGE = Path(service.__file__).parent
+FILES = [path for path in sorted(PACKAGE.glob("**/*.py")) if not path.is_relative_to(PACKAGE / "kit")]
+
+
+def import_all() -> None:
+    """Import every module of the team's, but the command itself."""
+    for module in pkgutil.walk_packages(service.__path__, "service."):
+        if not module.name.startswith("service.kit.") and not module.name.endswith("__main__"):
+            import_module(module.name)
+
+
+def list_names() -> set[str]:
+    """Return every name that the team's modules read or import."""
+    names: set[str] = set()
+    for node in (node for path in FILES for node in ast.walk(ast.parse(path.read_text("utf-8")))):
+        if isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.alias):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+    return names
+
+
+def find_strays(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of statements that the contract cannot see, or that are not constant, and what to do."""
+    tree = ast.parse(path.read_text("utf-8"))
+    names, values = {"Query"}, [*list_constants(tree)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names if alias.name == "Query"}
+    allowed = {id(part) for node in ast.walk(tree) for hint in list_hints(node) for part in ast.walk(hint)}
+    if path.name == "queries.py":
+        made = [it for it in values if isinstance(it, ast.Call) and is_fixed(it.args[0] if it.args else None)]
+        allowed |= {id(it.func) for it in made}
+    for node in ast.walk(tree):
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        if isinstance(node, ast.Attribute) and name == "raw":
+            yield node.lineno, "run a Query instead of text on the raw connection"
+        elif isinstance(node, ast.expr) and name in names and id(node) not in allowed:
+            yield node.lineno, "write this statement out, as a constant of its slice's queries.py"
+
+
+def list_constants(tree: ast.Module) -> Iterator[ast.expr]:
+    """Yield the values of a module's names, and those in its lists and dicts."""
+    waiting = [node.value for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and node.value]
+    for value in waiting:
+        yield value
+        inner = value.values if isinstance(value, ast.Dict) else getattr(value, "elts", ())
+        waiting.extend(inner)
+
+
+def list_hints(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the types that a node declares."""
+    for name in ("annotation", "returns"):
+        if hint := getattr(node, name, None):
+            yield hint
+    if isinstance(node, ast.TypeAlias):
+        yield node.value
+
+
+def is_fixed(text: ast.expr | None) -> bool:
+    """Return whether an expression is a string, perhaps with constants of the module in capitals put into it."""
+    if isinstance(text, ast.JoinedStr):
+        inserted = [part.value for part in text.values if isinstance(part, ast.FormattedValue)]
+        return all(isinstance(value, ast.Name) and value.id.isupper() for value in inserted)
+    return isinstance(text, ast.Constant)
