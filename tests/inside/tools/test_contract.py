@@ -1,6 +1,6 @@
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -62,7 +62,7 @@ create schema other;
 create table other.things (id int constraint things_pkey primary key, name text not null);
 """
 
-STATEMENTS = {
+STATEMENTS: dict[str, tuple[str, Any, str | None]] = {
     "notes.commented": ("-- why\nselect body from notes where author = $1 limit 1", tuple[str], "scan"),
     "notes.in_parentheses": ("(select body from notes where author = $1 limit 1)", tuple[str], "scan twin"),
     "notes.both": (
@@ -121,7 +121,14 @@ async def test_a_null_is_excused_by_a_sample_that_finds_none(empty_database_url:
     }
     assert "nulls" in checked["notes.silent"]
     assert "nulls" not in checked["notes.right"] + checked["notes.wrong"]
-    assert [await result.run_sample(connection, it) for _, it in queries] == [[], [], ["author"], []]
+    said = ["author is null when it runs with its sample"]
+    assert [await result.run_sample(connection, it) for _, it in queries] == [[], [], said, []]
+    twice = Query(
+        "insert into notes (id, body) values ($1, 'c')", int, tuple[UUID], sample="select id from notes limit 1"
+    )
+    assert await result.run_sample(connection, twice) == []
+    broken = Query("select 1 where $1::bool", int, tuple[bool], sample="select nothing")
+    assert await result.run_sample(connection, broken) == ['its sample fails: column "nothing" does not exist']
     await connection.close()
 
 
@@ -157,8 +164,9 @@ def test_arguments_fit_their_types_and_so_do_the_items_of_lists(kind: str, annot
 
 
 def test_arguments_are_declared_as_a_tuple():
+    params: Any = UUID
     with pytest.raises(TypeError, match=r"as tuple\[str, UUID\], and not <class 'uuid.UUID'>"):
-        Query("select $1::uuid", UUID, UUID)  # ty: ignore[invalid-argument-type]
+        Query("select $1::uuid", UUID, params)
 
 
 class Parcel(Struct):

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -17,7 +18,7 @@ def test_a_long_text_is_cut_where_it_differs():
     assert len(commands.shorten(texts[0], [texts[0], "begin"])) == commands.WIDTH
 
 
-STATEMENTS = {
+STATEMENTS: dict[str, Any] = {
     "notes.commented": Query("-- why\nselect length($1)", int, tuple[str]),
     "notes.parentheses": Query("(select upper($1))", str, tuple[str]),
     "notes.table": Query("table notes", str),

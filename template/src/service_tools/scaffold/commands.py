@@ -37,7 +37,7 @@ Then:
 NEXT = """\
   uv run service dev              # applies the migration, and adds sample rows
   uv run pytest
-  uv run service perf {0:11} # shows what its requests cost, by perf/scenarios/{0}.toml"""
+  uv run service perf load {0:6} # shows how many requests it carries, by perf/scenarios/{0}.toml"""
 
 FORGET = """
 If the migration was applied, as `service dev` does at once, delete the table from that database too:

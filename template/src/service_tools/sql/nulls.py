@@ -4,22 +4,14 @@
 An empty reason is a proof that there is no null. What is not known, as of a function of the team's, is said to be so.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
+from service_tools.sql import conditions
 from service_tools.sql.functions import FIRST, NEVER, NEVER_OF_GROUP, OF_GROUP, RANKS, ROWS, Functions
 from service_tools.sql.tree import Tree
 
 NO_NULL = {"NULLTEST", "BOOLEANTEST", "DISTINCTEXPR", "ARRAYEXPR", "ROWEXPR", "GROUPINGFUNC", "MERGESUPPORTFUNC"}
-SAME = {
-    "RELABELTYPE",
-    "COLLATEEXPR",
-    "COERCEVIAIO",
-    "COERCETODOMAIN",
-    "ARRAYCOERCEEXPR",
-    "JSONISPREDICATE",
-    "NAMEDARGEXPR",
-}
 SELECT, UPDATE, MERGE = 1, 2, 5
 TABLE, SUBQUERY, JOIN, FUNCTION, VALUES, WITH, GROUP = 0, 1, 2, 3, 5, 6, 9
 EXISTS, ANY, EXPRESSION, ARRAY = 0, 2, 4, 6
@@ -67,50 +59,12 @@ class Level:
 def enter(query: Tree, known: Known, outer: Level | None = None) -> Level:
     level = Level(query, known, outer, open=outer.open if outer else frozenset())
     met = (
-        column for condition in list_conditions(query["jointree"]) for column in find_met(condition, known.functions)
+        column
+        for condition in conditions.list_conditions(query["jointree"])
+        for column in conditions.find_met(condition, known.functions)
     )
     changed = query["resultRelation"] if query["commandType"] in (UPDATE, MERGE) else 0
     return level.assume(column for column in met if column["varno"] != changed)
-
-
-def list_conditions(part: Tree | None) -> Iterator[Tree]:
-    """Yield the conditions that every row of a `from` has met."""
-    kind = part["node"] if part else ""
-    if part and kind == "FROMEXPR":
-        yield from (condition for item in part["fromlist"] or () for condition in list_conditions(item))
-    if part and kind == "JOINEXPR":
-        sides = {0: ("larg", "rarg"), 1: ("larg",), 3: ("rarg",)}.get(part["jointype"], ())
-        yield from (condition for side in sides for condition in list_conditions(part[side]))
-    if part and part.get("quals") and (kind == "FROMEXPR" or part["jointype"] == 0):
-        yield part["quals"]
-
-
-def find_met(test: Tree, functions: Functions, outcome: bool = True) -> list[Tree]:
-    """Return the columns that cannot be null where a condition is true, or false."""
-    if test["node"] == "BOOLEXPR" and test["boolop"] == "not":
-        return find_met(test["args"][0], functions, not outcome)
-    if test["node"] == "BOOLEXPR":
-        parts = [find_met(part, functions, outcome) for part in test["args"]]
-        if (test["boolop"] == "and") == outcome:
-            return [column for part in parts for column in part]
-        return [column for column in parts[0] if all(column in part for part in parts)]
-    if test["node"] == "NULLTEST":
-        return find_strict(test["arg"], functions) if (test["nulltesttype"] == 1) == outcome else []
-    return find_strict(test, functions)
-
-
-def find_strict(expression: Tree, functions: Functions) -> list[Tree]:
-    """Return the columns that make an expression null by being null."""
-    kind = expression["node"]
-    if kind == "VAR":
-        return [] if expression["varlevelsup"] else [expression]
-    if kind in SAME:
-        return find_strict(expression["arg"], functions)
-    if kind == "SCALARARRAYOPEXPR":
-        return find_strict(expression["args"][0], functions)
-    if kind in ("OPEXPR", "FUNCEXPR") and functions.is_strict(expression):
-        return [column for part in expression["args"] or () for column in find_strict(part, functions)]
-    return []
 
 
 def explain_column(level: Level, index: int) -> str:
@@ -138,7 +92,7 @@ def explain(it: Tree, level: Level) -> str:
     kind = it["node"]
     if kind in NO_NULL or (kind == "SQLVALUEFUNCTION" and it["op"] != 14):
         return ""
-    if kind in SAME:
+    if kind in conditions.SAME:
         return explain(it["arg"], level)
     special = SPECIAL.get(kind)
     return special(it, level) if special else f"what is not known of {kind.lower()}"
@@ -180,19 +134,12 @@ def explain_alternatives(it: Tree, level: Level) -> str:
 def explain_case(it: Tree, level: Level) -> str:
     for branch in it["args"]:
         functions = level.known.functions
-        met = level if it["arg"] else level.assume(find_met(branch["expr"], functions))
+        met = level if it["arg"] else level.assume(conditions.find_met(branch["expr"], functions))
         if reason := explain(branch["result"], met):
             return reason
         if not it["arg"] and branch["expr"]["node"] in ("NULLTEST", "BOOLEXPR"):
-            level = level.assume(find_missed(branch["expr"], functions))
+            level = level.assume(conditions.find_missed(branch["expr"], functions))
     return explain(it["defresult"], level)
-
-
-def find_missed(test: Tree, functions: Functions) -> list[Tree]:
-    """Return the columns that cannot be null where a condition is not true. One that is null may be no false one."""
-    if test["node"] == "BOOLEXPR" and test["boolop"] == "or":
-        return [column for part in test["args"] for column in find_missed(part, functions)]
-    return find_met(test, functions, False) if test["node"] == "NULLTEST" else []
 
 
 def explain_subquery(it: Tree, level: Level) -> str:

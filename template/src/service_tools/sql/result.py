@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from types import NoneType
 
 import asyncpg
 
@@ -26,7 +27,7 @@ def check_params(query: AnyQuery, expected: Sequence[str]) -> Iterator[Finding]:
 
 
 def know_params(query: AnyQuery, known: Known) -> Known:
-    optional = {number: types.unwrap(declared)[1] for number, declared in enumerate(query.params, 1)}
+    optional = {number: NoneType in types.list_parts(declared) for number, declared in enumerate(query.params, 1)}
     return replace(known, params=optional)
 
 
@@ -81,16 +82,24 @@ def check_columns(
 
 
 async def run_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
-    """Return the columns that are null in spite of the row type when a statement runs with its sample; roll back."""
+    """Run a statement with its sample, roll back, and return what is null in spite of the row type, or went wrong.
+
+    Its sample may be a row that other rows need, or one that is there already: that is no fault of the statement.
+    """
     transaction = connection.transaction()
     await transaction.start()
     try:
         arguments = await connection.fetchrow(query.sample) if query.sample else None
         rows = await connection.fetch(query.sql, *arguments) if arguments is not None else []
+    except asyncpg.IntegrityConstraintViolationError:
+        return []
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return [f"its sample fails: {error}"]
     finally:
         await transaction.rollback()
     never = [index for index, (_, kind) in enumerate(types.list_fields(query.row) or ()) if not types.unwrap(kind)[1]]
-    return sorted({[*row.keys()][index] for row in rows for index in never if row[index] is None})
+    names = {[*row.keys()][index] for row in rows for index in never if row[index] is None}
+    return [f"{name} is null when it runs with its sample" for name in sorted(names)]
 
 
 def explain(query: AnyQuery, tree: Tree | None, known: Known, index: int) -> str:

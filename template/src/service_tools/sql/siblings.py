@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.kit.db import AnyQuery
-from service_tools.sql import nulls
+from service_tools.sql import conditions, nulls
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Column, Known
 from service_tools.sql.tree import Tree, walk
@@ -29,7 +29,7 @@ def check(
     first: dict[str, str] = {}
     slices: dict[tuple[str, int], dict[str, set[int]]] = defaultdict(dict)
     for name, (query, tree) in statements.items():
-        same = first.setdefault(f"{tree or query.sql} {query.row}", name)
+        same = first.setdefault(f"{name.partition('.')[0]} {tree or query.sql} {query.row}", name)
         if same != name:
             found[name].append(Finding("twin", f"it is the same as {same}", "Use that one."))
         for table, columns in find_equal(tree, known):
@@ -46,7 +46,9 @@ def find_equal(tree: Tree | None, known: Known) -> Iterator[tuple[int, set[int]]
     for query in walk(tree):
         if query["node"] != "QUERY" or query["commandType"] not in (nulls.SELECT, nulls.UPDATE, 4):
             continue
-        columns = [column for test in nulls.list_conditions(query["jointree"]) for column in find_columns(test, known)]
+        columns = [
+            column for test in conditions.list_conditions(query["jointree"]) for column in find_columns(test, known)
+        ]
         for number, source in enumerate(query["rtable"] or (), 1):
             if source["rtekind"] == nulls.TABLE:
                 yield source["relid"], {column for place, column in columns if place == number}
@@ -56,7 +58,7 @@ def find_columns(test: Tree, known: Known) -> Iterator[Column]:
     if test["node"] == "BOOLEXPR" and test["boolop"] == "and":
         yield from (column for part in test["args"] for column in find_columns(part, known))
     if test["node"] == "OPEXPR" and known.functions.name(test).endswith("eq"):
-        left, right = (part["arg"] if part["node"] in nulls.SAME else part for part in test["args"])
+        left, right = (part["arg"] if part["node"] in conditions.SAME else part for part in test["args"])
         for column, value in ((left, right), (right, left)):
             if column["node"] == "VAR" and value["node"] == "PARAM":
                 yield column["varno"], column["varattno"]

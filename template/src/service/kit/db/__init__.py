@@ -2,8 +2,9 @@
 """PostgreSQL: statements as objects, a bounded pool of connections to run them on, and what its errors mean.
 
 A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`. `pool.py` bounds how many connections
-are open and who waits for one (503); `sessions.py` chooses its size from cores and workers, unless DATABASE_POOL_SIZE
-says it, and checks at start that PostgreSQL admits them all. DATABASE_* are in `options.py`. Imports edge only.
+are open and who waits for one (503), and chooses their number from cores and workers, unless DATABASE_POOL_SIZE says
+it; `database.py` checks at start that PostgreSQL admits them all. `sessions.py` opens them, and has the settings
+DATABASE_*; `errors.py` says what errors mean. Imports edge only.
 """
 
 from service.kit.db.connection import Connection

@@ -146,13 +146,9 @@ class Pool:
         """Run work beside the requests, and in the context of none."""
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self.tasks.add(task)
-        task.add_done_callback(self.end)
+        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # so that asyncio logs no complaint
         return task
-
-    def end(self, task: asyncio.Task[Any]) -> None:
-        self.tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # so that nobody complains of it: whoever waits for the task gets it
 
     async def close(self) -> None:
         """Refuse who comes or waits, give who has a connection some time to finish, and end everything."""

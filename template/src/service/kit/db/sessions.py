@@ -15,8 +15,8 @@ from service.kit.edge import Lifetime, Seconds
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
-OLDEST_SERVER = 18
-"""PostgreSQL 18 brought `uuidv7()`, which makes the keys."""
+OLDEST_SERVER = 15
+"""The oldest that the template's tests run on. What 18 brought, and production needs, a migration of the kit makes."""
 
 JSON_PREFIXES = {"json": b"", "jsonb": b"\x01"}
 """What precedes the text of such values on the wire: the version of the format."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from service.kit.edge import asgi, metrics
+from service.kit.edge import context as tracing
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import Exchange
 
@@ -91,6 +92,8 @@ class AccessLog(Batch[Record]):
         if problem and problem.status >= 500:
             line |= {"detail": problem.detail}
             line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
+        if exchange.span is not None:
+            tracing.tracing.end_request(exchange.span, line)
         seconds = time.perf_counter() - exchange.began_at
         spans = {**exchange.spans}  # what the handler left running may still add to its own
         exchange.scope, exchange.request = None, {}  # tasks may keep the context, which then keeps no request

@@ -4,7 +4,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -110,10 +110,16 @@ class Runner(AbstractEntrypointExecutor):
                 await self.driver.execute(upkeep.SURVIVED, job.id)
 
     async def call(self, job: models.Job) -> None:
-        """Call the handler within its time."""
+        """Call the handler, in the trace of the request that enqueued the job."""
         waited = datetime.now(UTC) - max(job.created, job.execute_after)
         meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
-        context.begin(str((job.headers or {}).get(REQUEST_ID, "")), self.timeout)
+        headers = {name: str(value) for name, value in (job.headers or {}).items()}
+        context.begin(headers.get(REQUEST_ID, ""), self.timeout)
+        with context.tracing.job(self.job.name, headers) if context.tracing else nullcontext():
+            await self.handle(job)
+
+    async def handle(self, job: models.Job) -> None:
+        """Call the handler within its time."""
         try:
             argument = msgspec.json.decode(job.payload or b"", type=self.job.argument)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:  # it cannot be read at the next attempt either

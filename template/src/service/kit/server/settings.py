@@ -20,7 +20,7 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from service.kit.auth import GuessOptions
 from service.kit.db import DatabaseOptions, choose_pool_size
-from service.kit.edge import CommandError, CompressionOptions, EdgeOptions
+from service.kit.edge import CommandError, CompressionOptions, EdgeOptions, TracesOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions, share_cores
 from service.kit.rows import ExportOptions
@@ -58,6 +58,7 @@ class KitSettings(BaseSettings):
     export: ExportOptions = ExportOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
+    traces: TracesOptions = TracesOptions()
     watchdog: WatchdogOptions = WatchdogOptions()
     metrics: MetricsOptions = MetricsOptions()
 
