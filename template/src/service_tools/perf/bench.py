@@ -7,6 +7,7 @@ import platform
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -99,6 +100,10 @@ async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
     return found
 
 
+def build(row: Callable[..., object], records: list[Any]) -> list[object]:
+    return [row(*record) for record in records]
+
+
 def list_statements(records: Mapping[str, tuple[Any, list[Any]]]) -> Iterator[tuple[str, Call]]:
     """Yield what builds the rows of each statement, and what encodes them."""
     encode = msgspec.json.Encoder().encode
@@ -106,9 +111,9 @@ def list_statements(records: Mapping[str, tuple[Any, list[Any]]]) -> Iterator[tu
         made = [query.row(*record) for record in found]
         yield (
             f"{name}: build {len(found)} rows",
-            lambda row=query.row, found=found: [row(*record) for record in found],
+            partial(build, query.row, found),
         )
-        yield f"{name}: encode {len(found)} rows", lambda made=made: encode(made)
+        yield f"{name}: encode {len(found)} rows", partial(encode, made)
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -74,7 +74,7 @@ def group(reports: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]
 
 
 def sum_seconds(found: list[dict[str, Any]]) -> float:
-    return sum(report["seconds"] for report in found)
+    return sum(float(report["seconds"]) for report in found)
 
 
 def list_routes(found: list[dict[str, Any]]) -> str:

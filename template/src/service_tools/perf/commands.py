@@ -22,7 +22,7 @@ class Perf(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            command = import_module(f"service_tools.perf.{MODULES.get(cmd_name, cmd_name)}").command
+            command: click.Command = import_module(f"service_tools.perf.{MODULES.get(cmd_name, cmd_name)}").command
         except ImportError as error:
             raise click.ClickException(f"{error.name} is not installed: run `uv sync`.") from None
         cli.show_whole_summaries(command)

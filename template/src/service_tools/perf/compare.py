@@ -21,6 +21,7 @@ import click
 import msgspec
 
 from service.kit import PACKAGE
+from service.kit.db import connect, read_url
 from service.kit.server import read_settings
 from service_tools.dev import credentials, database
 from service_tools.perf import load, pages, requests, runs, scenario, target
@@ -152,7 +153,7 @@ def prepare(wiring: "Wiring", trees: Mapping[str, Path], rows: int | None) -> Ge
 
 
 async def renew(server: str, name: str) -> None:
-    async with database.connect(database.read_url(server), "service perf") as connection:
+    async with connect(read_url(server), "service perf") as connection:
         await connection.execute(f"drop database if exists {name} with (force)")
         await connection.execute(f"create database {name}")
 

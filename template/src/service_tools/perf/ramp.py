@@ -2,7 +2,7 @@
 """`service perf load`: what the service can carry, as lines and as a page of plots."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -48,18 +48,21 @@ def command(
 
     Scenarios that create rows leave them there.
     """
-    chosen, exceeded, results = scenario.find(names), [], []
+    chosen = scenario.find(names)
+    exceeded: list[str] = []
+    results: list[Any] = []
     with target.provide(wiring, url, rows, token) as service:
         for name, described in chosen.items():
             if rate or connections:
                 done = runs.run(name, described, service, rate or 1, seconds, connections)
-                said, result = "\n".join(report.draw(done)), done
+                results.append(done)
+                said = "\n".join(report.draw(done))
                 exceeded += done.exceeded
             else:
                 result = climb(name, described, service, seconds, as_json)
+                results.append(result)
                 exceeded += result.stages[0].report.exceeded
                 said = "\n".join([explain(result), *result.stages[0].report.exceeded])
-            results.append(result)
             if not as_json:
                 click.echo(said)
     if not (rate or connections):

@@ -58,8 +58,8 @@ def count_durations(noted: list[tuple[str, float]]) -> None:
     times, names = defaultdict[str, list[float]](list), read_names()
     for sql, seconds in noted:
         times[names.get(sql, OTHER)].append(seconds)
-    for name, seconds in times.items():
-        metrics.meters().statements.labels(name).observe_all(seconds)
+    for name, spent in times.items():
+        metrics.meters().statements.labels(name).observe_all(spent)
 
 
 class Connection:
