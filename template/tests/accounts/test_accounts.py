@@ -52,6 +52,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(clien
     ("change", "field"),
     [
         ({"email": "nobody"}, "email"),
+        ({"email": "ada@example.com\n"}, "email"),
         ({"email": "a" * 250 + "@x.io"}, "email"),
         ({"email": "a\x00b@example.com"}, "email"),
         ({"password": "x" * 14}, "password"),
@@ -69,3 +70,12 @@ async def test_an_unacceptable_field_is_named(client: httpx2.AsyncClient, change
 async def test_a_token_of_no_account_finds_none(client: httpx2.AsyncClient):
     response = await client.get("/v1/accounts/me")
     assert (response.status_code, response.json()["detail"]) == (404, "An account of this token does not exist.")
+
+
+async def test_guesses_are_limited_whether_or_not_there_is_an_account(client: httpx2.AsyncClient):
+    await sign_up(client)
+    for email in ("ada@example.com", "grace@example.com"):
+        answers = [await log_in(client, email=email, password="wrong horse battery staple") for _ in range(12)]
+        assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 2
+        assert int(answers[-1].headers["retry-after"]) > 0
+    assert (await log_in(client, email="ADA@example.com")).status_code == 429

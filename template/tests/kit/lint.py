@@ -72,6 +72,8 @@ ADVICE = {
 """The rules that count, with what to write instead where squawk's own help is not enough. Rules of later versions of
 squawk wait until somebody has judged them: a new version must not turn a suite red."""
 
+ALTER = r"alter\s+table\b[^;]*?\b"
+
 OURS = {
     "ban-truncate": (r"truncate\b", "It deletes every row and lets nobody in meanwhile. Delete in batches."),
     "ban-lock-table": (
@@ -86,8 +88,36 @@ OURS = {
         r"refresh\s+materialized\s+view\s+(?!concurrently\b)",
         "Nobody can read it meanwhile. `refresh materialized view concurrently`, which needs a unique index.",
     ),
+    "ban-serial-column": (
+        rf"{ALTER}add\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?\S+\s+(?:small|big)?serial\d?\b",
+        f"It lets nobody in while every row gets a number. {FILL}",
+    ),
+    "ban-set-unlogged": (
+        rf"{ALTER}set\s+(?:un)?logged\b",
+        "It lets nobody in while the table is copied, and an unlogged table is empty after a crash. Create a new one.",
+    ),
+    "ban-disable-trigger": (
+        rf"{ALTER}disable\s+(?:trigger|rule)\b",
+        "Until it is enabled again, nothing holds what it enforces, foreign keys included. Leave it enabled.",
+    ),
+    "ban-drop-default": (
+        rf"{ALTER}drop\s+default\b",
+        f"A running release may leave the column to its default. {LATER}",
+    ),
+    "ban-mass-change": (
+        r"(?:with\b[^;]*?\b)?(?:update\s+(?:only\s+)?[\w.\"]+(?:\s+(?:as\s+)?\w+)?\s+set|delete\s+from|merge\s+into)\b",
+        "Each changed row stays locked until the file is done. Change rows in batches, by a script. "
+        "Where they are few, ignore this with that reason.",
+    ),
+    "ban-dynamic-sql": (
+        r"do\b\s*(?:language\s+\w+\s*)?(?P<tag>\$\w*\$)(?:(?!(?P=tag)).)*?\bexecute\b",
+        "Nobody can check what it runs. Write the statements out.",
+    ),
 }
 """What squawk does not know: how a statement begins, and what is to be said of it."""
+
+BEGINNING = r"(?:\A|;|\b(?:begin|then|else|loop)\b)\s*"
+"""Where a statement may begin, in a file or in the body of a `do`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -149,7 +179,7 @@ def find_ours(migration: Migration) -> Iterator[Finding]:
     code = COMMENT.sub(lambda comment: re.sub(r"[^\n]", " ", comment[0]), migration.sql)
     lines = ["", *migration.sql.splitlines()]
     for rule, (beginning, message) in OURS.items():
-        for statement in re.finditer(rf"(?:\A|;)\s*(?P<it>{beginning})", code, re.IGNORECASE):
+        for statement in re.finditer(rf"{BEGINNING}(?P<it>{beginning})", code, re.IGNORECASE | re.DOTALL):
             line = code.count("\n", 0, statement.start("it")) + 1
             if not (IGNORE.search(lines[line - 1]) and rule in lines[line - 1]):
                 yield Finding(migration.name, line, rule, message)

@@ -76,6 +76,7 @@ async def test_a_change_of_a_version_that_is_gone_conflicts_and_changes_nothing(
         ({"reference": "a\x00b"}, "reference"),
         ({"customer_email": "nobody"}, "customer_email"),
         ({"currency": "euro"}, "currency"),
+        ({"currency": "EUR\n"}, "currency"),
         ({"total_minor": -1}, "total_minor"),
         ({"total_minor": 2**63}, "total_minor"),
         ({"total_minor": "1999"}, "total_minor"),

@@ -102,7 +102,10 @@ async def test_another_error_is_not_tried_again(db: Database):
     assert tries == 1
 
 
-async def test_a_connection_that_ends_at_the_commit_is_not_tried_again_and_leaves_the_outcome_open(db: Database):
+@pytest.mark.parametrize("noticed", [False, True])
+async def test_a_connection_that_ends_at_the_commit_is_not_tried_again_and_leaves_the_outcome_open(
+    db: Database, noticed: bool
+):
     tries = 0
 
     async def work(connection: Connection) -> None:
@@ -112,6 +115,8 @@ async def test_a_connection_that_ends_at_the_commit_is_not_tried_again_and_leave
         pid = connection.raw.get_server_pid()
         async with db.connection() as killer:
             await killer.raw.execute("select pg_terminate_backend($1)", pid)
+        while noticed and not connection.raw.is_closed():  # noqa: ASYNC110 - asyncpg has no event for it
+            await asyncio.sleep(0.01)
 
     with pytest.raises(Problem) as caught:
         await db.in_transaction(work)

@@ -42,7 +42,7 @@ async def test_a_job_is_what_pgqueuer_itself_would_have_made(database_url: str):
     connection = await asyncpg.connect(database_url)
     async with connection.transaction():
         payload = msgspec.json.encode(Task(1))
-        await connection.fetch(put.sql, "tests.write", [payload], timedelta(), "r-1")
+        await connection.fetch(put.sql, "tests.write", [payload], timedelta(), '{"request_id": "r-1"}')
         await make_queries(connection).enqueue("tests.write", payload, headers={"request_id": "r-1"})
     await connection.close()
     ours, theirs = await queue.execute(database_url, f"{ROW} order by id")

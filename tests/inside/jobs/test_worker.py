@@ -142,14 +142,14 @@ async def test_an_error_of_the_database_quotes_no_row_where_it_is_logged_or_list
 async def test_prometheus_sees_each_declared_job_before_it_has_run(url: str, tmp_path: Path):
     port = processes.find_port()
     with work(url, tmp_path, METRICS_PORT=str(port)):
-        await wait_until(lambda: asyncio.to_thread(shows, port, 'jobs_running{job="tests.write"} 0.0'))
+        await wait_until(lambda: asyncio.to_thread(shows, port, 'jobs_running{name="tests.write"} 0.0'))
         text = read_metrics(port)
     for line in (
-        'jobs_enqueued_total{job="tests.write"} 0.0',
-        'job_runs_total{job="tests.write",outcome="held"} 0.0',
-        'job_wait_seconds_count{job="tests.write"} 0.0',
-        'job_run_seconds_count{job="tests.write"} 0.0',
-        'jobs_in_queue{job="tests.write",status="failed"} 0.0',
+        'jobs_enqueued_total{name="tests.write"} 0.0',
+        'job_runs_total{name="tests.write",outcome="held"} 0.0',
+        'job_wait_seconds_count{name="tests.write"} 0.0',
+        'job_run_seconds_count{name="tests.write"} 0.0',
+        'jobs_in_queue{name="tests.write",status="failed"} 0.0',
     ):
         assert line in text
 
@@ -162,13 +162,13 @@ async def test_prometheus_sees_the_jobs(url: str, tmp_path: Path):
         await wait_until(lambda: count_held_is(url, 1))
         queue.find_child(process).kill()
         await wait_until(
-            lambda: asyncio.to_thread(shows, port, 'jobs_in_queue{job="tests.refuse",status="failed"} 1.0')
+            lambda: asyncio.to_thread(shows, port, 'jobs_in_queue{name="tests.refuse",status="failed"} 1.0')
         )
         text = read_metrics(port)
-    assert 'job_runs_total{job="tests.write",outcome="succeeded"} 20.0' in text, "what a killed process counted stays"
-    assert 'job_runs_total{job="tests.refuse",outcome="held"} 1.0' in text
-    assert 'job_run_seconds_count{job="tests.write"} 20.0' in text
-    assert 'job_wait_seconds_count{job="tests.write"} 20.0' in text
+    assert 'job_runs_total{name="tests.write",outcome="succeeded"} 20.0' in text, "what a killed process counted stays"
+    assert 'job_runs_total{name="tests.refuse",outcome="held"} 1.0' in text
+    assert 'job_run_seconds_count{name="tests.write"} 20.0' in text
+    assert 'job_wait_seconds_count{name="tests.write"} 20.0' in text
     assert "service_worker_starts_total 2.0" in text
     assert "event_loop_lag_seconds_count" in text
 

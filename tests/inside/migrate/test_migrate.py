@@ -237,3 +237,10 @@ def test_a_misnamed_or_doubled_file_is_refused(folder: Path, name: str, advice: 
 def test_a_missing_folder_is_refused(tmp_path: Path):
     with pytest.raises(MigrationError, match="MIGRATIONS_FOLDER"):
         files.read_all(tmp_path / "nowhere")
+
+
+async def test_the_time_limits_of_a_role_behind_a_pooler_do_not_end_it(empty_database_url: str, tmp_path: Path):
+    name = empty_database_url.partition("/service_test_")[2].partition("?")[0]
+    await ask(empty_database_url, f"alter database service_test_{name} set statement_timeout = '100ms'")
+    (tmp_path / "0001_slow.sql").write_text("select pg_sleep(0.3)")
+    assert await apply(empty_database_url, tmp_path) == ["0001_slow.sql"]

@@ -40,12 +40,41 @@ def test_a_transaction_is_assumed_unless_the_file_says_otherwise(tmp_path: Path)
         ("vacuum (full) a", "ban-rewrite"),
         ("CLUSTER a using b", "ban-rewrite"),
         ("refresh materialized view a", "require-concurrent-refresh"),
+        ("alter table a add column b bigserial", "ban-serial-column"),
+        ("alter table a add b int, add c smallserial", "ban-serial-column"),
+        ("alter table a set unlogged", "ban-set-unlogged"),
+        ("alter table only a disable trigger all", "ban-disable-trigger"),
+        ("alter table a alter column b drop default", "ban-drop-default"),
+        ("update a set b = 1", "ban-mass-change"),
+        ('UPDATE only public."a" as x set b = 1', "ban-mass-change"),
+        ("delete from a", "ban-mass-change"),
+        ("with x as (select 1) delete from a using x", "ban-mass-change"),
+        ("with x as (delete from a returning 1) select * from x", "ban-mass-change"),
+        ("do $$ begin if true then delete from a; end if; end $$", "ban-mass-change"),
+        ("do $x$ begin execute 'drop table a'; end $x$", "ban-dynamic-sql"),
+        ("do language plpgsql $$ begin perform 1; execute format('drop table %I', 'a'); end $$", "ban-dynamic-sql"),
     ],
 )
 def test_what_squawk_lets_pass_is_found_and_can_be_excused(tmp_path: Path, statement: str, rule: str):
     assert check(tmp_path, f"select 1; -- {statement}\n{statement};\n") == [(2, rule)]
     assert check(tmp_path, f"-- squawk-ignore {rule} -- an empty table\n{statement};\n") == []
     assert check(tmp_path, f"-- squawk-ignore {rule}\n{statement};\n") == [(1, "unexplained-ignore")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table b (id bigint generated always as identity primary key, c timestamptz on update set default)",
+        "alter table a alter column b set default 1",
+        "alter table a enable trigger all",
+        "insert into b (id) values (1) on conflict do nothing",
+        "do $$ begin if to_regnamespace('x') is null then create schema x; end if; end $$",
+        "create function f() returns trigger language plpgsql as 'begin new.updated_at = now(); return new; end'",
+        "alter table a add constraint a_b_fkey foreign key (b) references b (id) on delete set null not valid",
+    ],
+)
+def test_what_does_no_harm_passes(tmp_path: Path, statement: str):
+    assert [rule for _, rule in check(tmp_path, f"{statement};\n") if rule in lint.OURS] == []
 
 
 def test_an_ignore_needs_a_reason(tmp_path: Path):

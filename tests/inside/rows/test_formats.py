@@ -14,7 +14,7 @@ import pytest_asyncio
 from service.kit.db import Database, Query, explain
 from service.kit.edge.problems import Problem
 from service.kit.rows import formats
-from service.kit.rows.export import Exports
+from service.kit.rows.export import ExportOptions, Exports
 from service.settings import Settings
 
 HOSTILE = [
@@ -57,6 +57,12 @@ async def exports(settings: Settings) -> AsyncGenerator[Exports]:
         yield Exports(db)
 
 
+@pytest_asyncio.fixture
+async def exact(settings: Settings) -> AsyncGenerator[Exports]:
+    async with Database(settings.database) as db:
+        yield Exports(db, ExportOptions(escape_formulas=False))
+
+
 async def fetch(exports: Exports, form: formats.FormatName, query: Query, *args: object) -> list[dict[str, Any]]:
     """Return the exported rows as a reader of the format finds them."""
     transport = httpx2.ASGITransport(exports.stream(query, *args, name="rows", form=form))
@@ -69,17 +75,26 @@ async def fetch(exports: Exports, form: formats.FormatName, query: Query, *args:
 
 
 @pytest.mark.parametrize("conforming", ["on", "off"])
-async def test_hostile_arguments_come_out_as_they_went_in(exports: Exports, database_url: str, conforming: str):
+async def test_hostile_arguments_come_out_as_they_went_in(exact: Exports, database_url: str, conforming: str):
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         f"alter database {connection._params.database} set standard_conforming_strings = {conforming}"
     )
     await connection.close()
     for value in HOSTILE:
-        (row,) = await fetch(exports, "csv", ECHO, value, HOSTILE, value)
+        (row,) = await fetch(exact, "csv", ECHO, value, HOSTILE, value)
         assert (row["text"], json.loads(row["texts"]), row["same"]) == (value, HOSTILE, "true")
-        (line,) = await fetch(exports, "ndjson", ECHO, value, HOSTILE, value)
+        (line,) = await fetch(exact, "ndjson", ECHO, value, HOSTILE, value)
         assert line == {"text": value, "texts": HOSTILE, "same": True}
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum(a)", "\t=1", "\r=1", "\n=1"])
+async def test_a_text_that_a_spreadsheet_would_run_is_behind_an_apostrophe(exports: Exports, text: str):
+    query = Query("select $1::text as a, $1::varchar as b, -1 as number, $2::text as other, null::text as none", str)
+    (row,) = await fetch(exports, "csv", query, text, "1=1 'quoted")
+    assert row == {"a": f"'{text}", "b": f"'{text}", "number": "-1", "other": "1=1 'quoted", "none": ""}
+    (line,) = await fetch(exports, "ndjson", query, text, "")
+    assert line["a"] == text
 
 
 async def test_a_character_that_cannot_be_stored_is_a_422(exports: Exports):

@@ -59,11 +59,12 @@ def test_a_sealed_key_of_another_shape_is_refused():
 
 
 def test_the_link_keeps_the_query_and_replaces_the_cursor():
-    header = pages.link([("status", "paid & sent"), ("cursor", "old"), ("limit", "5")], "new")["Link"]
+    header = pages.link("status=paid+%26+sent&c%75rsor=old&&limit=5", "new")
     target, relation = header.removeprefix("<?").split(">; ")
     assert relation == 'rel="next"'
     assert parse_qsl(target) == [("status", "paid & sent"), ("limit", "5"), ("cursor", "new")]
-    assert pages.link([], None) == {}
+    assert pages.link("", "new") == '<?cursor=new>; rel="next"'
+    assert pages.link('a=">,<b>', "new") == '<?a=%22%3E,%3Cb%3E&cursor=new>; rel="next"'
 
 
 @pytest.mark.parametrize("value", [datetime(2026, 1, 1), datetime.fromisoformat("0001-01-01T00:00:00+05:00")])

@@ -1,9 +1,13 @@
 """The commands are found by the names of their modules."""
 
+import json
+import sys
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
+from service.kit.db import commands
 from service.kit.server import cli
 
 from tests.kit.processes import run
@@ -26,6 +30,52 @@ def test_no_summary_is_cut(arguments: list[str]):
     result = run(*arguments, "--help", COLUMNS="70")
     assert "Commands:" in result.stdout
     assert "..." not in result.stdout.partition("Commands:")[2]
+
+
+def test_the_routes_are_listed_with_who_may_call_them():
+    assert "POST      /v1/sessions" in run("routes").stdout
+    rows = {(row["method"], row["path"]): row for row in json.loads(run("routes", "--json").stdout)}
+    assert rows["POST", "/v1/sessions"]["access"] == "anyone"
+    assert rows["GET", "/v1/accounts/me"] == {
+        "method": "GET",
+        "path": "/v1/accounts/me",
+        "access": "token",
+        "function": "service.accounts.http.read_account",
+    }
+
+
+def test_psql_opens_the_database_and_shows_no_password(database_url: str):
+    url = database_url.replace("//postgres@", "//postgres:s%3Fcret@").replace("//postgres:@", "//postgres:s%3Fcret@")
+    shown = run(
+        "psql", "-At", "-c", "select current_database()", "-c", "\\! tr \\\\0 + < /proc/$PPID/cmdline", DATABASE_URL=url
+    )
+    assert shown.stdout.startswith("service_test_"), shown.stderr
+    assert "+select current_database()+" in shown.stdout, "the command line of psql"
+    assert "cret" not in shown.stdout
+    assert run("psql", "-c", "select nonsense", DATABASE_URL=url).returncode == 1
+
+
+def test_where_there_is_no_psql_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(commands, "find_spec", lambda _: None)
+    with pytest.raises(click.ClickException, match="uv sync"):
+        commands.find_psql()
+
+
+def test_a_command_whose_packages_are_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    for name in [name for name in sys.modules if name.startswith("service_tools.scaffold")]:
+        monkeypatch.delitem(sys.modules, name)
+    runner = CliRunner()
+    for arguments in (["new", "orders", "a:text!"], ["new", "--help"]):
+        result = runner.invoke(cli.service, arguments)
+        assert (result.exit_code, "run `uv sync`, without `--no-dev`, which installs jinja2" in result.output) == (
+            1,
+            True,
+        )
+    listed = runner.invoke(cli.service, ["--help"])
+    assert listed.exit_code == 0
+    assert "new       For development: run `uv sync`" in listed.output
 
 
 def test_the_version_is_that_of_the_service():

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from inside import stand_in
 from inside.stand_in import wait_for
@@ -97,6 +98,25 @@ def test_a_gauge_is_the_sum_over_the_living(tmp_path: Path):
     assert read(tmp_path)["requests"] == 2
 
 
+def test_what_each_living_process_takes_is_shown(tmp_path: Path):
+    count(tmp_path, 1, "/a")
+    registry = CollectorRegistry()
+    registry.register(Slots(tmp_path))
+    with start(tmp_path, 1) as living:
+        process = {"process": "slot0"}
+        seen = psutil.Process(living.pid)
+        assert registry.get_sample_value("process_cpu_seconds_total", process) == pytest.approx(
+            sum(seen.cpu_times()[:2]), abs=0.1
+        )
+        assert registry.get_sample_value("process_resident_memory_bytes", process) == pytest.approx(
+            seen.memory_info().rss, rel=0.5
+        )
+        assert registry.get_sample_value("process_open_fds", process) == seen.num_fds()
+        assert registry.get_sample_value("process_open_fds", {"process": "slot1"}) is None
+        living.communicate(timeout=30)
+    assert registry.get_sample_value("process_open_fds", process) is None
+
+
 @pytest.mark.faults
 def test_the_workers_add_up_to_exactly_what_was_asked_on_a_port_of_its_own(tmp_path: Path):
     with stand_in.run(tmp_path, workers=2) as server:
@@ -107,5 +127,7 @@ def test_the_workers_add_up_to_exactly_what_was_asked_on_a_port_of_its_own(tmp_p
         wait_for(lambda: server.read_metric('http_layer_duration_seconds_count{layer="pool"}') == 60)
         wait_for(lambda: server.read_metric("http_requests_in_flight") == 0)
         assert server.read_metric("service_workers") == 2
+        for name in ("main", "slot1", "slot2"):
+            assert server.read_metric(f'process_resident_memory_bytes{{process="{name}"}}') > 1e6
         assert server.read_metric('http_requests_total{method="GET",route="/work",status="200"}') == 60
         assert server.read_metric('http_request_duration_seconds_count{method="GET",route="/work"}') == 60

@@ -78,7 +78,12 @@ def test_it_closes_in_order_although_a_stream_stalls_and_a_body_never_ends(tmp_p
             wait_for(lambda: len(server.ledger) == 1 and server.read_metric("http_requests_receiving") == 1)
             server.stop()
             assert server.process.wait(8) == 0
+            answer = half.recv(65_536).decode()
     assert server.ledger[-1] == "closed"
+    assert answer.startswith("HTTP/1.1 503 "), answer
+    assert '"type":"urn:problem:busy"' in answer
+    assert "retry-after: 1" in answer
+    assert "x-request-id: " in answer
     assert "drain deadline passed" in server.output
 
 

@@ -6,7 +6,7 @@ import pytest
 from service.settings import Settings
 from service_tools.dev import credentials
 from service_tools.perf import runs, scenario
-from service_tools.perf.runs import Target
+from service_tools.perf.target import Target
 
 from tests.kit.processes import find_port, run, start, wait_until_live
 
@@ -40,7 +40,7 @@ def test_a_service_is_started_and_measured_and_a_budget_that_is_not_met_fails_a_
     folder.mkdir(parents=True)
     (folder / "ping.toml").write_text(PING)
     options = ["--rate", "100", "--seconds", "0.5", "--rows", "10", "--json", "--check"]
-    done = run("perf", "ping", *options, cwd=tmp_path, DATABASE_URL=database_url)
+    done = run("perf", "load", "ping", *options, cwd=tmp_path, DATABASE_URL=database_url)
     assert done.returncode == 1, done.stderr
     (measured,) = json.loads(done.stdout)
     assert [row["step"] for row in measured["rows"]] == ["ping", "miss", "all"]
@@ -61,17 +61,17 @@ def test_each_step_goes_alone_at_full_speed_over_some_connections(target: Target
 
 
 def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path):
-    done = run("perf", cwd=tmp_path)
+    done = run("perf", "load", cwd=tmp_path)
     assert done.returncode == 1
     assert "There is no scenario in" in done.stderr
     assert "`service new` writes one" in done.stderr
     folder = tmp_path / scenario.FOLDER
     folder.mkdir(parents=True)
     (folder / "ping.toml").write_text(PING)
-    done = run("perf", "pong", cwd=tmp_path)
+    done = run("perf", "load", "pong", cwd=tmp_path)
     assert done.returncode == 1
     assert "There is no scenario pong. There are ping" in done.stderr
-    done = run("perf", cwd=tmp_path, DATABASE_URL="postgresql://me@127.0.0.1:1/nothing")
+    done = run("perf", "load", cwd=tmp_path, DATABASE_URL="postgresql://me@127.0.0.1:1/nothing")
     assert done.returncode == 1
     assert "Cannot reach PostgreSQL" in done.stderr
     assert "Traceback" not in done.stderr

@@ -45,3 +45,9 @@ async def test_the_page_needs_nothing_from_elsewhere(documented: httpx2.AsyncCli
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/docs/swagger-ui.css"])
 async def test_production_shows_none_of_it(client: httpx2.AsyncClient, path: str):
     assert (await client.get(path)).status_code == 404
+
+
+async def test_patterns_end_as_json_schema_has_it(documented: httpx2.AsyncClient):
+    text = (await documented.get("/openapi.json")).text
+    assert '"^[A-Z]{3}$"' in text
+    assert r"\\Z" not in text

@@ -12,9 +12,7 @@ from inside.jobs.working import NOTHING, WRITE, Task
 from pgqueuer.adapters.persistence import schema_ddl
 from pgqueuer.domain.schema.declaration import target
 from pydantic import SecretStr
-from service.kit.db import DatabaseOptions
-from service.kit.db.database import Database
-from service.kit.db.query import Query
+from service.kit.db import Database, DatabaseOptions, Query
 from service.kit.jobs import enqueue, enqueue_all
 from service.kit.jobs.consumer import NAMES
 from service_tools.dev import embedded

@@ -8,11 +8,11 @@ import sys
 from service.app import SLICES
 from service.kit import web
 from service.kit.auth import Auth
-from service.kit.db.database import Database
+from service.kit.db import Database
 from service.kit.edge import asgi
-from service.kit.offload.offload import Offload
-from service.kit.rows.export import Exports
-from service.kit.server import read_settings, serve
+from service.kit.offload import Offload
+from service.kit.rows import Exports
+from service.kit.server import ServerOptions, read_settings, serve
 from service.settings import Settings
 
 
@@ -28,4 +28,4 @@ def create() -> asgi.App:
 
 
 if __name__ == "__main__":
-    serve("bare:create", serve.ServerOptions(port=int(sys.argv[1])))
+    serve("bare:create", ServerOptions(port=int(sys.argv[1])))

@@ -3,9 +3,11 @@
 from functools import partial
 from uuid import UUID
 
+from starlette.requests import Request
+
 from service.accounts import queries
 from service.accounts.model import Account, Credentials, Session
-from service.kit.auth import IssuerOptions, passwords
+from service.kit.auth import Guesses, IssuerOptions, passwords
 from service.kit.db import Database
 from service.kit.edge import Problem, conflict, not_found
 from service.kit.offload import Offload
@@ -41,10 +43,14 @@ async def read_account(db: Database, caller: Caller) -> Account:
 
 
 @routes.post("/sessions", summary="Log in", access=PUBLIC)
-async def create_session(db: Database, offload: Offload, issuer: IssuerOptions, data: Credentials) -> Session:
+async def create_session(
+    request: Request, db: Database, offload: Offload, guesses: Guesses, issuer: IssuerOptions, data: Credentials
+) -> Session:
     """Return a token for the account that has this e-mail address and this password."""
+    guess = await guesses.begin(request.scope, data.email.lower())
     secret = await db.find(queries.find_secret, data.email)
     stored = secret.password_hash if secret else None
     if not await passwords.is_correct(offload, data.password, stored) or secret is None:
         raise Problem(401, "wrong-credentials", REFUSED)
+    await guess.take_back()
     return Session(issuer.sign(str(secret.id)), int(issuer.token_lifetime))

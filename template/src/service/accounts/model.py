@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-Email = Annotated[str, Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=254, examples=["ada@example.com"])]
+Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z", max_length=254, examples=["ada@example.com"])]
 # At least 15 characters, of any kind: NIST SP 800-63B-4, section 3.1.1.2, where a password is all that is asked for.
 # The upper bound keeps hashing from becoming a way to load the service.
 Password = Annotated[str, Meta(min_length=15, max_length=256, examples=["correct horse battery staple"])]

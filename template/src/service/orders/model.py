@@ -11,8 +11,8 @@ from service.kit.rows import Filter
 type Status = Literal["pending", "paid", "shipped", "cancelled"]
 
 Reference = Annotated[str, Meta(min_length=1, max_length=40, examples=["SO-2026-0001"])]
-Email = Annotated[str, Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=254, examples=["ada@example.com"])]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217", examples=["EUR"])]
+Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z", max_length=254, examples=["ada@example.com"])]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z", description="ISO 4217", examples=["EUR"])]
 # 2^53 - 1 is the largest integer that every JSON client holds exactly.
 Minor = Annotated[int, Meta(ge=0, le=2**53 - 1, description="In minor units: 1999 is 19.99 EUR", examples=[1999])]
 ItemCount = Annotated[int, Meta(ge=1, le=10_000, examples=[3])]

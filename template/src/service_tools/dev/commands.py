@@ -48,6 +48,7 @@ def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     os.environ.setdefault("LOG_FORMAT", "console")
     os.environ.setdefault("METRICS_PORT", "0")
+    os.environ.setdefault("WATCHDOG_CONSOLE", "true")
     credentials.provide(wiring.settings)
     try:
         with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:

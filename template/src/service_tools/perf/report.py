@@ -33,6 +33,7 @@ class Row(msgspec.Struct, frozen=True):
     p95: float
     p99: float
     most: float
+    mean: float
     cpu_us: float | None
     layers: Mapping[str, float]
 
@@ -61,8 +62,9 @@ def summarise(
     wrong = Counter(sample.status for sample in samples if sample.status != expected[sample.step])
     errors = {"no answer" if status == NO_ANSWER else str(status): times for status, times in wrong.items()}
     cpu_us = None if cpu is None or not count else cpu / count * 1e6
+    mean = sum(times) / count if count else 0.0
     p50, p95, p99, most = (rank(times, share) for share in (0.5, 0.95, 0.99, 1))
-    return Row(step, count, count / seconds, errors, p50, p95, p99, most, cpu_us, average(samples))
+    return Row(step, count, count / seconds, errors, p50, p95, p99, most, mean, cpu_us, average(samples))
 
 
 def rank(ordered: Sequence[float], share: float) -> float:

@@ -1,32 +1,20 @@
 # kit: updated by the template; extend it from app.py
-"""One run of a scenario: the service that it measures, a warm-up, the load with what it costs meanwhile, the report."""
+"""One run of a scenario: a warm-up, the load with what it costs meanwhile, the report."""
 
 import asyncio
-import os
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter, process_time
 
 import click
-import psutil
 
-from service.kit import PACKAGE
-from service_tools.dev.commands import is_ready
 from service_tools.perf import load, report, requests
 from service_tools.perf.load import Record, Sample
 from service_tools.perf.report import ALL, Report, Row
-from service_tools.perf.scenario import Scenario, ScenarioError
-
-STARTING, STOPPING = 20, 15
-WARM_UP = 1.0
-"""Seconds before a measurement, or as many as that has: connections are opened and statements prepared."""
+from service_tools.perf.scenario import Scenario
+from service_tools.perf.target import WARM_UP, Target
 
 type Send = Callable[[float, Record], Awaitable[None]]
 
@@ -40,56 +28,6 @@ class Measured:
     seconds: float
     cpu: float | None
     own_cpu: float
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the service answers, its processes if they are ours, and the token to send along if it takes one."""
-
-    url: str
-    token: str | None = None
-    processes: tuple[psutil.Process, ...] = ()
-
-    def read_cpu(self) -> float | None:
-        """Return the processor time that the service has used, in seconds, user and system."""
-        try:
-            times = [process.cpu_times() for process in self.processes]
-        except psutil.NoSuchProcess:
-            raise ScenarioError("A process of the service ended under the load; it failed, or was replaced.") from None
-        return sum(spent.user + spent.system for spent in times) if times else None
-
-    def read_memory(self) -> float | None:
-        """Return the resident memory of the service, in MB."""
-        held = [process.memory_info().rss for process in self.processes]
-        return sum(held) / 1e6 if held else None
-
-
-@contextmanager
-def start(token: str | None = None) -> Generator[Target]:
-    """Run `service serve` on a free port and yield it when it is ready. Raises `ScenarioError`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    own = {"SERVER_HOST": "127.0.0.1", "SERVER_PORT": str(port), "EDGE_TIMING": "true"}
-    with tempfile.TemporaryFile() as output:
-        command = [sys.executable, "-m", PACKAGE, "serve"]
-        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=output, stderr=output)  # noqa: S603
-        deadline = time.monotonic() + STARTING
-        try:
-            while not is_ready(url := f"http://127.0.0.1:{port}"):
-                if time.monotonic() > deadline or process.poll() is not None:
-                    output.seek(0)
-                    said = output.read().decode(errors="replace")
-                    raise ScenarioError(f"The service did not start:\n{said[-2000:]}")
-                time.sleep(0.05)
-            parent = psutil.Process(process.pid)
-            yield Target(url, token, (parent, *parent.children(recursive=True)))
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOPPING)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 def run(
@@ -136,6 +74,11 @@ async def measure_all(loads: Mapping[str, Send], target: Target, seconds: float)
 async def measure(step: str, send: Send, target: Target, seconds: float) -> Measured:
     """Return what is measured of a load, after a warm-up."""
     await send(min(WARM_UP, seconds), lambda _: None)
+    return await take_samples(step, send, target, seconds)
+
+
+async def take_samples(step: str, send: Send, target: Target, seconds: float) -> Measured:
+    """Return what is measured of a load."""
     samples: list[Sample] = []
     began, own, before = perf_counter(), process_time(), target.read_cpu()
     progress = asyncio.ensure_future(show_progress(step, seconds, samples))

@@ -128,8 +128,7 @@ CURRENCY = Type(
     sql="text",
     alias="Currency",
     python="str",
-    # $ also matches before a line break at the end, which the length rules out.
-    meta='pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217", examples=["EUR"]',
+    meta=r'pattern=r"^[A-Z]{3}\Z", max_length=3, description="ISO 4217", examples=["EUR"]',
     examples=("EUR", "USD", "EUR\n"),
     made='("EUR", "USD", "GBP")[number % 3]',
     check=("{} ~ '^[A-Z]{3}$'", "it must be three capital letters"),

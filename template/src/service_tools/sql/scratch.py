@@ -12,8 +12,12 @@ from uuid import uuid4
 import asyncpg
 
 from service.kit.db import read_url
+from service.kit.edge import CommandError
 from service.kit.migrate import MigrationOptions, apply_pending
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
+
+OLDEST = 18
+"""The oldest server that restores statistics."""
 
 # One plan for all arguments. This does not forbid scans and sorts, it avoids them wherever an index offers a way: where
 # PostgreSQL uses one all the same, there is no other way.
@@ -76,7 +80,12 @@ async def provide(server: str, budgets: Budgets) -> AsyncGenerator[asyncpg.Conne
 
 
 async def pretend(connection: asyncpg.Connection, budgets: Budgets) -> None:
-    """Let PostgreSQL plan on this connection as if each table had the rows of its budget."""
+    """Let PostgreSQL plan on this connection as if each table had the rows of its budget. Raises `CommandError`."""
+    if (version := connection.get_server_version().major) < OLDEST:
+        raise CommandError(
+            f"Plans at the sizes of production need PostgreSQL {OLDEST}, and this server is version {version}. "
+            "Unset TEST_DATABASE_URL to plan on the embedded one, or leave out tests/kit/test_contract.py."
+        )
     for name, plain, partitioned in await connection.fetch(TABLES):
         await allocate_page(connection, name, partitioned)
         await connection.fetch(PRETEND, name, budgets.rows.get(plain, DEFAULT_ROWS))

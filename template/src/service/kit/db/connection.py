@@ -2,18 +2,64 @@
 """A borrowed connection: its statements, each within its time, and how it is returned."""
 
 import asyncio
+import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
+from service.kit import PACKAGE
 from service.kit.db import errors
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
-from service.kit.edge import Problem, Span, metrics, time_left
+from service.kit.db.query import find as find_queries
+from service.kit.edge import Batch, Problem, Span, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
+
+OTHER = "other"
+"""The name, in `/metrics`, of the kit's own statements, and of any that no `queries.py` names."""
+
+
+class Statement(Span):
+    """Waiting for PostgreSQL: timed, in the trace of the request, and with errors that clients understand."""
+
+    __slots__ = ("raw", "sql")
+
+    def __init__(self, raw: asyncpg.Connection, sql: str, name: str = "database") -> None:
+        Span.__init__(self, name, sql)
+        self.raw = raw
+        self.sql = sql
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        Span.__exit__(self, kind, error, trace)
+        durations().add((self.sql, time.perf_counter() - self.started))
+        if error is not None and isinstance(error, errors.ERRORS):
+            errors.examine(error, self.raw)
+
+
+@cache
+def durations() -> Batch[tuple[str, float]]:
+    """Return how long statements of this process took, noted one by one and counted many at once."""
+    return Batch(count_durations, pause=1.0, most=1000)
+
+
+@cache
+def read_names() -> dict[str, str]:
+    """Return the name of each statement by its text. The first call looks for files."""
+    return {query.sql: name for name, query in find_queries(import_module(PACKAGE))}
+
+
+def count_durations(noted: list[tuple[str, float]]) -> None:
+    times, names = defaultdict[str, list[float]](list), read_names()
+    for sql, seconds in noted:
+        times[names.get(sql, OTHER)].append(seconds)
+    for name, seconds in times.items():
+        metrics.meters().statements.labels(name).observe_all(seconds)
 
 
 class Connection:
@@ -50,33 +96,28 @@ class Connection:
         A block that ended by an error, unless it was an answer of PostgreSQL or of ours, may have left a statement.
         """
         if self.transaction:
-            return self.transaction.rollback
+            undo: Callable[[], Awaitable[None]] = self.transaction.rollback
+            return undo
         answered = error is None or (isinstance(error, ANSWERS) and not isinstance(error, errors.NoAnswer))
-        return None if answered and not self.raw.is_in_transaction() else self.raw.reset
+        reset: Callable[[], Awaitable[None]] = self.raw.reset
+        return None if answered and not self.raw.is_in_transaction() else reset
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
-        try:
-            with Span("database"):
-                records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+        with Statement(self.raw, query.sql):
+            records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
         if query.is_scalar:
             return [record[0] for record in records]
         return [query.row(*record) for record in records]
 
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
         """Return the first row of a statement, or None."""
-        try:
-            with Span("database"):
-                record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+        with Statement(self.raw, query.sql):
+            record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
         if record is None:
             return None
-        return record[0] if query.is_scalar else query.row(*record)
+        row: Row = record[0] if query.is_scalar else query.row(*record)
+        return row
 
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         """Return the first row of a statement that always has one, like `insert … returning`."""
@@ -87,24 +128,17 @@ class Connection:
 
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
         """Add many rows to a table by COPY, many times faster than by insert."""
-        await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows))
+        await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows), f"copy {table}")
 
     async def copy_to(
         self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
     ) -> None:
         """Hand the rows of a statement to `write` by COPY, within so many seconds. Its options are asyncpg's."""
-        try:
+        with Statement(self.raw, sql, "export"):
             await self.raw.copy_from_query(sql, output=write, timeout=seconds, **options)
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
 
-    async def run[Result](self, work: Awaitable[Result]) -> Result:
-        """Wait for work on `raw` as for a statement."""
-        try:
-            with Span("database"):
-                async with asyncio.timeout(time_left(self.timeout)):
-                    return await work
-        except errors.ERRORS as error:
-            errors.examine(error, self.raw)
-            raise
+    async def run[Result](self, work: Awaitable[Result], sql: str = "") -> Result:
+        """Wait for work on `raw` as for a statement, which `sql` names in traces."""
+        with Statement(self.raw, sql):
+            async with asyncio.timeout(time_left(self.timeout)):
+                return await work

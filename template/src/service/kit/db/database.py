@@ -5,12 +5,14 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Literal, Self
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from service.kit.db import errors
-from service.kit.db.connection import Connection
+from service.kit.db.connection import Connection, durations, read_names
 from service.kit.db.pool import Pool, choose_pool_size
 from service.kit.db.query import Query
 from service.kit.db.sessions import DatabaseOptions, connect, locate, session_settings, time_limits
@@ -22,9 +24,11 @@ TRIES = 3
 PAUSE = 0.05
 """Seconds before the second try, at most; before the third, twice that. Chance keeps two from colliding again."""
 
+# PostgreSQL 16 brought reserved_connections.
 SLOTS = """
 select current_setting('max_connections')::int as most,
-       current_setting('superuser_reserved_connections')::int + current_setting('reserved_connections')::int as reserved
+       current_setting('superuser_reserved_connections')::int
+       + coalesce(current_setting('reserved_connections', true), '0')::int as reserved
 """
 
 UNLIMITED = """
@@ -49,13 +53,16 @@ class Database:
 
     async def __aenter__(self) -> Self:
         """Open the pool even while PostgreSQL is away: connections are made when they are first needed."""
+        await asyncio.to_thread(read_names)
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
             pool.is_open = True
             places = pool.places
-            metrics.watch_pool(name, places.limit, lambda p=places: p.running, lambda p=places: p.waiting)
+            running, waiting = (partial(getattr, places, name) for name in ("running", "waiting"))
+            metrics.watch_pool(name, places.limit, running, waiting)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        durations().flush()
         await asyncio.gather(*(pool.close() for pool in {self.pool, self.replica.pool}))
 
     def connection(self) -> Connection:
@@ -70,10 +77,10 @@ class Database:
         async with self.connection() as connection:
             transaction = connection.raw.transaction(isolation=isolation, readonly=readonly)
             connection.transaction = transaction
-            await connection.run(transaction.start())
+            await connection.run(transaction.start(), "begin")
             yield connection
             connection.transaction = None
-            await connection.run(transaction.commit())
+            await connection.run(commit(transaction), "commit")
 
     async def in_transaction[Result](
         self, work: Callable[[Connection], Awaitable[Result]], isolation: Isolation | None = None
@@ -105,6 +112,11 @@ class Database:
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         async with self.connection() as connection:
             return await connection.fetch_one(query, *args)
+
+
+async def commit(transaction: Transaction) -> None:
+    """Commit where `run` explains an error: asyncpg checks the connection as soon as its own method is called."""
+    await transaction.commit()
 
 
 async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:

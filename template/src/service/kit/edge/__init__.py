@@ -10,9 +10,18 @@ from service.kit.edge import asgi, context, metrics
 from service.kit.edge.access_log import Batch
 from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
-from service.kit.edge.context import Span, Work, current, request_id, time_left
-from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.limits import FullError, Lifetime, Limiter, Seconds, count_cores
+from service.kit.edge.context import (
+    Span,
+    TracesOptions,
+    Work,
+    configure_traces,
+    current,
+    request_id,
+    time_left,
+    trace_headers,
+)
+from service.kit.edge.edge import Edge
+from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
@@ -44,9 +53,11 @@ __all__ = [
     "Seconds",
     "Span",
     "Stream",
+    "TracesOptions",
     "Work",
     "asgi",
     "busy",
+    "configure_traces",
     "conflict",
     "context",
     "count_cores",
@@ -57,4 +68,5 @@ __all__ = [
     "not_found",
     "request_id",
     "time_left",
+    "trace_headers",
 ]

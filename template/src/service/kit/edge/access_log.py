@@ -11,11 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from service.kit.edge import asgi, metrics
+from service.kit.edge import context as tracing
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import Exchange
 
@@ -63,7 +64,7 @@ class Batch[Item]:
 class Record(NamedTuple):
     """One answered request. `context` is what its handler bound to log lines; without one, no line is written."""
 
-    line: dict[str, object]
+    line: dict[str, Any]
     seconds: float
     spans: dict[str, float]
     ended_at: float
@@ -91,6 +92,8 @@ class AccessLog(Batch[Record]):
         if problem and problem.status >= 500:
             line |= {"detail": problem.detail}
             line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
+        if exchange.span is not None:
+            tracing.tracing.end_request(exchange.span, line)
         seconds = time.perf_counter() - exchange.began_at
         spans = {**exchange.spans}  # what the handler left running may still add to its own
         exchange.scope, exchange.request = None, {}  # tasks may keep the context, which then keeps no request
@@ -114,7 +117,7 @@ def write(records: list[Record]) -> None:
             line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
             # Many refusals under overload have no cause; what has one is a fault to look into.
             context.run(logger.warning if "cause" in line else logger.info, "request", **line)
-    for answer, times in answers.items():
-        metrics.count_requests(*answer, times)
+    for (method, route, status), times in answers.items():
+        metrics.count_requests(method, route, status, times)
     for layer, times in layers.items():
         metrics.observe_layer(layer, times)

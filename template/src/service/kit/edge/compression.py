@@ -64,10 +64,10 @@ def make_coder(coding: bytes) -> Coder:
         coder = zstd.ZstdCompressor(options=ZSTD)
         return Coder(coder.compress, partial(coder.flush, coder.FLUSH_BLOCK), coder.flush)
     if coding == b"br":
-        coder = brotli.Compressor(**BROTLI)
-        return Coder(coder.process, coder.flush, coder.finish)
-    coder = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
-    return Coder(coder.compress, partial(coder.flush, zlib.Z_SYNC_FLUSH), coder.flush)
+        compressor = brotli.Compressor(**BROTLI)
+        return Coder(compressor.process, compressor.flush, compressor.finish)
+    gzip = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
+    return Coder(gzip.compress, partial(gzip.flush, zlib.Z_SYNC_FLUSH), gzip.flush)
 
 
 class Compression:
@@ -87,7 +87,11 @@ class Compression:
         """Return the coding for a body of this length, None for none, and let the fields of the response say so."""
         if not self.options.enabled or not (status == 304 or is_compressible(status, fields)):
             return None
-        coding, required = self.choose(request)
+        accepted, credentials = request.get(b"accept-encoding", b""), request.get(b"authorization", b"")
+        coding, required = choose(accepted)
+        by_itself = b"cookie" in request and not self.options.cookies
+        if by_itself or BY_ITSELF.match(credentials) or b"," in credentials:  # a comma: perhaps several of them
+            coding, required = None, False
         if coding or status != 304:
             add_vary(fields)
         if coding is None or (status != 304 and length < self.options.minimum_bytes and not required):
@@ -99,15 +103,6 @@ class Compression:
         fields.pop(b"content-length", None)
         fields[b"content-encoding"] = coding
         return coding
-
-    def choose(self, request: dict[bytes, bytes]) -> tuple[bytes | None, bool]:
-        """Return the coding for a request, and whether the client refuses a body without any."""
-        accepted, credentials = request.get(b"accept-encoding"), request.get(b"authorization", b"")
-        if not accepted or (b"cookie" in request and not self.options.cookies):
-            return None, False
-        if BY_ITSELF.match(credentials) or b"," in credentials:  # a comma: perhaps several, and any may be such a one
-            return None, False
-        return choose(accepted)
 
 
 @lru_cache(maxsize=256)

@@ -6,9 +6,45 @@ Everything that waits on its behalf asks here how long it may, in whichever room
 
 import time
 from contextvars import ContextVar
+from importlib import import_module
 from math import inf
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from service.kit.edge.asgi import Scope
+from service.kit.edge.problems import CommandError
+
+tracing: Any = None
+"""The `Traces` of this process (traces.py); None while traces are off."""
+
+
+class TracesOptions(BaseModel, frozen=True):
+    """TRACES_*: where traces are sent, and how many."""
+
+    endpoint: Annotated[
+        str, Field(description="where to send traces by OTLP over HTTP, like http://localhost:4318; empty: nowhere")
+    ] = ""
+    ratio: Annotated[
+        float, Field(ge=0, le=1, description="share of the traces begun here to record; callers decide on theirs")
+    ] = 0.01
+
+
+def configure_traces(options: TracesOptions, name: str) -> None:
+    """Send spans of this process, as the service of that name, if there is an endpoint to send them to."""
+    global tracing
+    if not options.endpoint:
+        return
+    try:
+        traces = import_module("service.kit.edge.traces")
+    except ModuleNotFoundError as error:
+        raise CommandError(f"TRACES_ENDPOINT needs {error.name}: install it by `uv sync --extra traces`.") from error
+    tracing = traces.Traces(name, options.ratio, traces.make_exporter(options.endpoint))
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the headers by which whoever is called joins the trace: `client.get(url, headers=trace_headers())`."""
+    return tracing.headers() if tracing else {}
 
 
 class Work:
@@ -45,16 +81,22 @@ def time_left(most: float) -> float:
 
 
 class Span:
-    """Add the time of a block to the account of the work: `with Span("database"):`. It costs about 0.5 µs."""
+    """Add the time of a block to the account of the work: `with Span("database"):`. It costs about 0.5 µs.
 
-    __slots__ = ("name", "started")
+    With a `statement`, the block is a span of the trace as well.
+    """
 
-    def __init__(self, name: str) -> None:
+    __slots__ = ("name", "started", "traced")
+
+    def __init__(self, name: str, statement: str = "") -> None:
         self.name = name
+        self.traced = tracing.begin_statement(statement) if statement and tracing else None
 
     def __enter__(self) -> None:
         self.started = time.perf_counter()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self.traced is not None:
+            tracing.end(self.traced, kind.__name__ if kind else "")
         if (work := current.get()) is not None:
             work.spans[self.name] = work.spans.get(self.name, 0.0) + time.perf_counter() - self.started

@@ -8,7 +8,7 @@ from math import inf
 
 import structlog
 
-from service.kit.edge import asgi, health, metrics, problems
+from service.kit.edge import asgi, context, health, metrics, problems
 from service.kit.edge.access_log import LONGEST, AccessLog, Batch
 from service.kit.edge.compression import Compression, CompressionOptions
 from service.kit.edge.limits import Bodies, EdgeOptions, Limiter
@@ -61,8 +61,15 @@ class Edge:
         options = self.options
         exchange = Exchange(scope, send, self.compression, options.stall_timeout, options.timing)
         problem = None
+        if context.tracing and not is_probe:
+            exchange.span = context.tracing.begin_request(exchange.method, exchange.request)
         try:
             await (self.health.answer(scope, exchange) if is_probe else self.serve(exchange, scope, receive))
+        except asyncio.CancelledError:
+            if not exchange.status:  # the drain is over, and this process ends in a moment
+                problem = problems.busy("The service restarts. Check whether the request took effect before retrying.")
+                await problem.send(exchange, exchange.id)
+            raise
         except Exception as error:
             if exchange.status and exchange.method == "HEAD":
                 return  # all of it is sent, and the error is what stopped the body

@@ -45,11 +45,13 @@ class Meters:
         self.layers = seconds("http_layer_duration_seconds", "What a request spent in one layer.", "layer")
         self.refused = counter("http_requests_refused_total", "Requests refused for want of room.", "reason")
         self.tokens = counter("auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome")
+        self.guesses = counter("auth_guesses_total", "Passwords sent: taken, of those right, and refused.", "outcome")
         self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
         self.receiving = gauge("http_requests_receiving", "Requests whose bodies are still arriving.")
         self.pool_size = gauge("db_pool_connections_max", "Connections that a pool may open.", "pool")
         self.pool_in_use = gauge("db_pool_connections_in_use", "Connections that are lent out.", "pool")
         self.pool_waiting = gauge("db_pool_waiting_requests", "Requests that wait for a connection.", "pool")
+        self.statements = seconds("db_statement_duration_seconds", "What statements took.", "statement")
         self.offloaded = gauge("offload_calls_running", "Calls that run beside the event loop.", "tier")
         self.offload_waiting = gauge("offload_calls_waiting", "Calls that wait for a place.", "tier")
         self.offload_wait = seconds("offload_wait_seconds", "What calls waited for a place.", "tier", "call")
@@ -87,6 +89,11 @@ def count_refusal(reason: str, number: int = 1) -> None:
 def count_token(outcome: str) -> None:
     """Count a bearer token that is "verified", "refused" or "missing". One already known is not counted."""
     meters().tokens.labels(outcome).inc()
+
+
+def count_guess(outcome: str) -> None:
+    """Count a password that is "taken" to be checked, found to be "right", or "refused" as one too many."""
+    meters().guesses.labels(outcome).inc()
 
 
 def watch(gauge: Gauge, read: Callable[[], float]) -> None:

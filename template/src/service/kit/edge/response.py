@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from hashlib import sha256
 from math import inf
+from typing import Any
 
 from service.kit.edge import asgi
 from service.kit.edge.compression import Coder, Compression, make_coder
@@ -43,6 +44,7 @@ class Exchange(Work):
     start: asgi.Message | None = None
     cookies: Sequence[tuple[bytes, bytes]] = ()
     coder: Coder | None = None
+    span: Any = None
     status = sent = 0
     is_late = False
     expires_at = inf

@@ -12,17 +12,17 @@ from msgspec import Struct, json
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.kit.db import Connection, Query
-from service.kit.edge import metrics, request_id
+from service.kit.edge import metrics, request_id, trace_headers
 from service.kit.jobs.job import Job
 
 REQUEST_ID = "request_id"
-"""The header of a job that names the request which enqueued it."""
+"""The header of a job that names the request which enqueued it. Those of its trace stand beside it."""
 
 put = Query(
     """
     with queued as (
         insert into kit.pgqueuer (priority, entrypoint, payload, execute_after, headers, status)
-        select 0, $1, payload, now() + $3::interval, jsonb_build_object('request_id', $4::text), 'queued'
+        select 0, $1, payload, now() + $3::interval, $4::jsonb, 'queued'
           from unnest($2::bytea[]) with ordinality as given (payload, place)
          order by place
         returning id, entrypoint, priority
@@ -33,7 +33,7 @@ put = Query(
     select id from queued order by id
     """,
     int,
-    params=tuple[str, list[bytes], timedelta, str],
+    params=tuple[str, list[bytes], timedelta, dict[str, str]],
 )
 
 note_done = Query(
@@ -57,7 +57,8 @@ async def enqueue_all[A: Struct](
     if strays := {type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)}:
         raise TypeError(f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}")
     payloads = [json.encode(argument) for argument in arguments]
-    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), request_id())
+    headers = {REQUEST_ID: request_id(), **trace_headers()}
+    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
     meters().enqueued.labels(job.name).inc(len(payloads))
     return identities
 
@@ -75,18 +76,18 @@ async def begin_once(connection: Connection, job_id: int) -> bool:
 
 
 class Meters:
-    """The metrics of this process. `job` is the name of a declared job."""
+    """The metrics of this process. `name` is that of a declared job: Prometheus keeps `job` for itself."""
 
     def __init__(self) -> None:
         metrics.meters()  # it sets how values are shared
         buckets = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
-        self.enqueued = Counter("jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["job"])
-        self.runs = Counter("job_runs_total", "Runs that ended.", ["job", "outcome"])
-        self.running = Gauge("jobs_running", "Jobs that run.", ["job"], multiprocess_mode="livesum")
-        self.wait = Histogram("job_wait_seconds", "From when a job was due until it ran.", ["job"], buckets=buckets)
-        self.run = Histogram("job_run_seconds", "Duration of a run.", ["job"], buckets=buckets)
+        self.enqueued = Counter("jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["name"])
+        self.runs = Counter("job_runs_total", "Runs that ended.", ["name", "outcome"])
+        self.running = Gauge("jobs_running", "Jobs that run.", ["name"], multiprocess_mode="livesum")
+        self.wait = Histogram("job_wait_seconds", "From when a job was due until it ran.", ["name"], buckets=buckets)
+        self.run = Histogram("job_run_seconds", "Duration of a run.", ["name"], buckets=buckets)
         self.queue = Gauge(
-            "jobs_in_queue", "Jobs by status, up to 15 s old.", ["job", "status"], multiprocess_mode="livesum"
+            "jobs_in_queue", "Jobs by status, up to 15 s old.", ["name", "status"], multiprocess_mode="livesum"
         )
 
     def show(self, names: Iterable[str]) -> None:

@@ -4,8 +4,9 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import structlog
@@ -66,7 +67,7 @@ class Floor:
 class Runner(AbstractEntrypointExecutor):
     """Runs one kind of job for PgQueuer, which puts back what raises `RetryRequested`, and holds what else raises."""
 
-    def __init__(self, job: Job, worker: Worker, driver: Driver, floor: Floor) -> None:
+    def __init__(self, job: Job[Any], worker: Worker, driver: Driver, floor: Floor) -> None:
         self.job = job
         self.handler = worker.handlers[job.name]
         super().__init__(EntrypointExecutorParameters(job.concurrency, self.handler, on_failure="hold"))
@@ -109,16 +110,23 @@ class Runner(AbstractEntrypointExecutor):
                 await self.driver.execute(upkeep.SURVIVED, job.id)
 
     async def call(self, job: models.Job) -> None:
-        """Call the handler within its time."""
+        """Call the handler, in the trace of the request that enqueued the job."""
         waited = datetime.now(UTC) - max(job.created, job.execute_after)
         meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
-        context.begin(str((job.headers or {}).get(REQUEST_ID, "")), self.timeout)
+        headers = {name: str(value) for name, value in (job.headers or {}).items()}
+        context.begin(headers.get(REQUEST_ID, ""), self.timeout)
+        with context.tracing.job(self.job.name, headers) if context.tracing else nullcontext():
+            await self.handle(job)
+
+    async def handle(self, job: models.Job) -> None:
+        """Call the handler within its time."""
         try:
             argument = msgspec.json.decode(job.payload or b"", type=self.job.argument)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:  # it cannot be read at the next attempt either
             raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
+        limit = asyncio.timeout(self.timeout)
         try:
-            async with asyncio.timeout(self.timeout) as limit:
+            async with limit:
                 with meters().running.labels(self.job.name).track_inprogress():
                     await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
         except TimeoutError as error:

@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """Migrations: the SQL files of the service and of the kit, applied in order.
 
-`files.py` reads them, `migrate.py` applies what is pending, each by `apply.py` in a transaction or by `standalone.py`
-without one. `commands.py` is `service migrate`. May import db and edge.
+`files.py` reads them, `migrate.py` finds and applies what is pending, `apply.py` runs one file, in a transaction or,
+where it asks for that, outside. `commands.py` is `service migrate`. May import db and edge.
 """
 
 from service.kit.migrate.commands import apply_migrations

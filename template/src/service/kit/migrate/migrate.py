@@ -32,6 +32,9 @@ create table schema_migrations (
 )
 """
 
+UNLIMITED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+"""Behind a pooler the role itself has time limits, which are for requests: an index may take an hour to build."""
+
 DROP_EVERYTHING = """
 do $$ declare name text; begin
   for name in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
@@ -124,7 +127,7 @@ async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> 
 
 async def apply_pending(database: DatabaseOptions, options: MigrationOptions) -> AsyncIterator[tuple[Migration, float]]:
     """Apply every pending file, and yield each with the seconds it took."""
-    async with connect(bypass_pooler(database), "service migrate") as connection:
+    async with connect(bypass_pooler(database), "service migrate", UNLIMITED) as connection:
         await wait_for_turn(connection, options)
         pending = [file for file, applied_at in await compare(connection, options.folder) if applied_at is None]
         for migration in pending:

@@ -94,16 +94,14 @@ class Process:
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
         self.calls = cast("IO[bytes]", self.popen.stdin)
         self.outcomes = cast("IO[bytes]", self.popen.stdout)
-        self.send((sys.path, imports))
+        pickle.dump((sys.path, imports), self.calls)
 
     def run(self, packed: bytes) -> tuple[bool, bytes | None, str]:
         """Return the outcome of a call, as `compute` packs it."""
-        self.send(packed)
-        return pickle.load(self.outcomes)  # noqa: S301 - from our own process
-
-    def send(self, message: object) -> None:
-        pickle.dump(message, self.calls, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(packed, self.calls, pickle.HIGHEST_PROTOCOL)
         self.calls.flush()
+        outcome: tuple[bool, bytes | None, str] = pickle.load(self.outcomes)  # noqa: S301 - from our own process
+        return outcome
 
     def end(self) -> int:
         """End the process, by force if it takes too long, and return its exit code."""
@@ -164,6 +162,7 @@ def compute(call: bytes) -> bytes:
         succeeded, value, trace = True, function(*args, **kwargs), ""
     except Exception as error:
         succeeded, value, trace = False, error, traceback.format_exc()
+    packed: bytes | None
     try:
         packed = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception as error:

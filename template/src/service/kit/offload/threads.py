@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
+from typing import Any
 
 import structlog
 
@@ -30,7 +31,6 @@ class ThreadPool(Limiter):
         self.name = name
         self.abandoned = 0
         self.threads = 0
-        self.idle = asyncio.Event()
         self.work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
     async def run[Result](self, name: str, call: Callable[[], Result]) -> Result:
@@ -44,10 +44,14 @@ class ThreadPool(Limiter):
             raise busy(f"{full}. Try again shortly.") from None
         metrics.meters().offload_wait.labels(self.name, name).observe(time.perf_counter() - began)
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.start(partial(self.work_on, name, future, partial(contextvars.copy_context().run, call)))
+        if self.running > self.threads:
+            self.threads += 1
+            threading.Thread(target=self.serve, name=f"offload-{self.name}-{self.threads}", daemon=True).start()
+        self.work.put(partial(self.work_on, name, future, partial(contextvars.copy_context().run, call)))
         left = time_left(inf)
+        limit = asyncio.timeout(None if left == inf else left)
         try:
-            async with asyncio.timeout(None if left == inf else left) as limit:
+            async with limit:
                 return await future
         except TimeoutError as error:
             if not limit.expired():
@@ -59,13 +63,6 @@ class ThreadPool(Limiter):
                 self.abandoned += 1
                 metrics.meters().abandoned.labels(self.name).inc()
                 log.warning("call abandoned", pool=self.name, call=name, running=self.running, limit=self.limit)
-
-    def start(self, work: Callable[[], None]) -> None:
-        """Hand work to an idle thread, or to a new one."""
-        if self.running > self.threads:
-            self.threads += 1
-            threading.Thread(target=self.serve, name=f"offload-{self.name}-{self.threads}", daemon=True).start()
-        self.work.put(work)
 
     def serve(self) -> None:
         while work := self.work.get():
@@ -83,10 +80,9 @@ class ThreadPool(Limiter):
         with suppress(RuntimeError):  # the event loop has closed without waiting any longer
             future.get_loop().call_soon_threadsafe(self.finish, name, future, tell, seconds)
 
-    def finish(self, name: str, future: asyncio.Future, tell: Callable[[], None], seconds: float) -> None:
+    def finish(self, name: str, future: asyncio.Future[Any], tell: Callable[[], None], seconds: float) -> None:
         """Free the place of a call, and answer if anybody still waits."""
         self.leave()
-        self.idle.set()
         metrics.meters().offload_run.labels(self.name, name).observe(seconds)
         if future.done():
             log.info("abandoned call ended", pool=self.name, call=name, seconds=round(seconds, 3))
@@ -97,9 +93,8 @@ class ThreadPool(Limiter):
         """Wait up to `seconds` for running calls, and log how many are left."""
         try:
             async with asyncio.timeout(seconds):
-                while self.running:
-                    self.idle.clear()
-                    await self.idle.wait()
+                while self.running:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         except TimeoutError:
             log.warning("calls left running", pool=self.name, running=self.running, seconds=seconds)
         for _ in range(self.threads):

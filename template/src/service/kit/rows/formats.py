@@ -54,14 +54,23 @@ NDJSON = Format(
     {"json": "{}::jsonb", "numeric": "{}::text"},
 )
 
+TEXTS = ("text", "varchar", "bpchar", "name", "citext")
+FORMULA = "case when ascii({}) in (9, 10, 13, 43, 45, 61, 64) then '''' || {} else {} end"
+"""A spreadsheet runs a cell that begins with = + - @, a tab or a line break; behind an apostrophe it is text."""
+
+ESCAPED_CSV = CSV._replace(spellings={**CSV.spellings, **dict.fromkeys(TEXTS, FORMULA)})
+
 FORMATS = {form.name: form for form in (CSV, NDJSON)}
 MEDIA_TYPES = {form.media_type.partition(";")[0]: form.name for form in FORMATS.values()}
 
 
-def choose(name: FormatName | None, scope: asgi.Scope) -> Format:
+def choose(name: FormatName | None, scope: asgi.Scope, *, escape_formulas: bool = False) -> Format:
     """Return the named format, or the one that the request's `Accept` prefers. Raises a 406 problem."""
-    if name is not None:
-        return FORMATS[name]
+    form = FORMATS[name] if name is not None else negotiate(scope)
+    return ESCAPED_CSV if form is CSV and escape_formulas else form
+
+
+def negotiate(scope: asgi.Scope) -> Format:
     accepted = [value.decode("latin-1") for key, value in scope["headers"] if key == b"accept"]
     weights = asgi.weigh(",".join(accepted) or "*/*")
     best = max(FORMATS.values(), key=lambda form: weigh(form, weights))

@@ -91,8 +91,8 @@ class Listing[Row: Struct, Where: Filter]:
         names = next((names for names in self.filters if given.keys() == {*names}), None)
         if names is None:
             raise self.refuse(given)
-        since = instant("created_from", where.created_from or EARLIEST)
-        until = instant("created_before", where.created_before or LATEST)
+        since = instant("created_from", where.created_from) if where.created_from else EARLIEST
+        until = instant("created_before", where.created_before) if where.created_before else LATEST
         start, stop = (until, since) if where.sort == "-created_at" else (since, until)
         keyset = Keyset(self.key, self.table, scope, where.sort, given, since, until)
         after = (start, self.least) if cursor is None else keyset.open(cursor)

@@ -6,11 +6,11 @@ was cut, altered or moved to another list is refused. It is no secret: it holds 
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, quote_plus, unquote
 
 import msgspec
 
@@ -19,6 +19,8 @@ from service.kit.edge import invalid
 DIGEST_BYTES = 8
 DEFAULT_LIMIT = 20
 MOST = 100
+SAFE = "%&=+:,;@/?!$'()*"
+"""What a link takes over from a query string as it is; anything else could end it."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST, description=f"Rows per page, at most {MOST}.")]
 Cursor = (
@@ -51,7 +53,7 @@ class Keyset:
         """Return the key in a cursor, or raise a 422 problem."""
         try:
             sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-            key = msgspec.msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
+            key: tuple[Any, ...] = msgspec.msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
             if self.seal(key) == cursor:  # so there is one spelling of a cursor, and its digest is right
                 return key
         except ValueError:
@@ -59,15 +61,13 @@ class Keyset:
         raise invalid("cursor", "it belongs to another list, sort or filter, or was altered; start without it")
 
 
-def link(query: Iterable[tuple[str, str]], cursor: str | None) -> dict[str, str]:
-    """Return the `Link` header (RFC 8288) to the next page, if there is one, for a list asked with `query`.
+def link(query_string: str, cursor: str) -> str:
+    """Return the header `Link` (RFC 8288) to the next page of a list that was asked for with this query string.
 
     The target is relative, so it holds behind any proxy and path prefix.
     """
-    if cursor is None:
-        return {}
-    kept = [(name, value) for name, value in query if name != "cursor"]
-    return {"Link": f'<?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'}
+    kept = [part for part in query_string.split("&") if part and unquote(part.partition("=")[0]) != "cursor"]
+    return f'<?{quote("&".join([*kept, f"cursor={quote_plus(cursor)}"]), SAFE)}>; rel="next"'
 
 
 def instant(field: str, value: datetime) -> datetime:

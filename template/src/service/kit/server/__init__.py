@@ -3,7 +3,8 @@
 
 To add a setting, give a group in the team's `settings.py` a field; `settings.py` here reads and checks them. `cli.py`
 has the commands. Requests come in by `http_server.py` (granian) and `process.py`, which ends in time; `supervision.py`
-replaces workers that end, or whose loop `watchdog.py` sees stuck. May import every room but jobs.
+replaces workers that end, or whose loop `watchdog.py` sees stuck; `console.py` tells what a worker is doing. May import
+every room but jobs.
 """
 
 from service.kit.server import cli
@@ -19,11 +20,22 @@ from service.kit.server.settings import (
     narrow,
     read_settings,
 )
-from service.kit.server.supervision import LOOK_SECONDS, Supervision, open_runtime_folder, supervise
+from service.kit.server.supervision import (
+    CONSOLE,
+    HEARTBEAT,
+    LOOK_SECONDS,
+    VARIABLE,
+    Supervision,
+    open_runtime_folder,
+    supervise,
+)
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 
 __all__ = [
+    "CONSOLE",
+    "HEARTBEAT",
     "LOOK_SECONDS",
+    "VARIABLE",
     "KitSettings",
     "LogOptions",
     "MetricsOptions",

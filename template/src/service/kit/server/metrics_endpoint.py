@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from pydantic import BaseModel, Field
 
 from service.kit.edge import CommandError, metrics
+from service.kit.server.process_metrics import measure
 
 log = structlog.get_logger()
 
@@ -73,7 +74,9 @@ def take_slot() -> None:
     if metrics.SHARED not in os.environ:
         return
     folder = Path(os.environ[metrics.SHARED])
-    slot = next(name for name in map("slot{}".format, count()) if lock(folder / f"{name}.lock") is not None)
+    slots = ((name, lock(folder / f"{name}.lock")) for name in map("slot{}".format, count()))
+    slot, held = next((name, held) for name, held in slots if held is not None)
+    os.pwrite(held, f"{os.getpid():<20}".encode(), 0)
     mark_process_dead(slot, str(folder))
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)
 
@@ -85,11 +88,14 @@ class Slots:
         self.folder = folder
 
     def collect(self) -> Iterable[Metric]:
+        processes = {}
         for path in self.folder.glob("*.lock"):
             if (held := lock(path)) is not None:  # its process is dead, and so are its live gauges
                 mark_process_dead(path.stem, str(self.folder))
                 os.close(held)
-        return MultiProcessCollector(None, str(self.folder)).collect()
+            elif pid := path.read_text().strip():
+                processes["main" if int(pid) == os.getpid() else path.stem] = int(pid)
+        return [*MultiProcessCollector(None, str(self.folder)).collect(), *measure(processes)]
 
 
 def lock(path: Path) -> int | None:

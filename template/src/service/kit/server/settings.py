@@ -18,8 +18,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
+from service.kit.auth import GuessOptions
 from service.kit.db import DatabaseOptions, choose_pool_size
-from service.kit.edge import CommandError, CompressionOptions, EdgeOptions
+from service.kit.edge import CommandError, CompressionOptions, EdgeOptions, TracesOptions
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions, share_cores
 from service.kit.rows import ExportOptions
@@ -53,9 +54,11 @@ class KitSettings(BaseSettings):
     edge: EdgeOptions = EdgeOptions()
     idempotency: IdempotencyOptions = IdempotencyOptions()
     compression: CompressionOptions = CompressionOptions()
+    guesses: GuessOptions = GuessOptions()
     export: ExportOptions = ExportOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
+    traces: TracesOptions = TracesOptions()
     watchdog: WatchdogOptions = WatchdogOptions()
     metrics: MetricsOptions = MetricsOptions()
 
@@ -78,7 +81,8 @@ class KitSettings(BaseSettings):
         for (group, option), choose in SIZES.items():
             given = getattr(self, group)
             if getattr(given, option) is None:
-                self.__dict__[group] = given.model_copy(update={option: choose(self.server.workers)})
+                sized = given.model_copy(update={option: choose(self.server.workers)})
+                object.__setattr__(self, group, sized)
         return self
 
     def count_beside(self) -> int:
@@ -100,14 +104,14 @@ def load_env_files(*paths: Path) -> None:
 
 def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
     """Return the settings from the environment, or raise `SettingsError`. `given` options win over variables."""
-    problems = set(find_misspelt(kind))
+    problems, settings = set(find_misspelt(kind)), None
     try:
         settings = kind(**given)
     except ValidationError as error:
         problems |= {problem for detail in error.errors() for problem in explain(kind, detail)}
     except UnreadableError as error:
         problems = problems or {f"  {error}"}
-    if problems:
+    if problems or settings is None:
         raise SettingsError("\n".join(["settings are missing or wrong:", *sorted(problems)]))
     return settings
 

@@ -28,6 +28,7 @@ STARTED = "started"  # exists once a worker has started
 DRAINING = "draining"  # exists once the service has been told to stop
 FAULT = "fault"  # says why the main process wants no requests for now
 HEARTBEAT = "heartbeat-{pid}"  # touched by the event loop of a worker
+CONSOLE = "console-{pid}"  # the socket on which a worker tells what it does
 STACK = "stack-{pid}"  # takes the stack of a worker that is asked for it
 
 LOOK_SECONDS = 0.1
@@ -131,7 +132,7 @@ class Supervision:
         if now - place.began > WELL_SECONDS or place.answered:  # to be stuck takes time enough
             place.pause = SHORTEST_PAUSE
         place.due = now + place.pause
-        for name in (HEARTBEAT, STACK):
+        for name in (HEARTBEAT, STACK, CONSOLE):
             (self.folder / name.format(pid=process.pid)).unlink(missing_ok=True)
         self.deaths.labels("stuck" if place.answered else "ended").inc()
         log.error("worker process ended", worker=index + 1, exit_code=process.exitcode, seconds_to_next=place.pause)

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Self
@@ -22,7 +23,8 @@ import structlog
 from pydantic import BaseModel, Field
 
 from service.kit.edge import Seconds, current, metrics
-from service.kit.server.supervision import HEARTBEAT, STACK, find_runtime_folder
+from service.kit.server.console import Console
+from service.kit.server.supervision import CONSOLE, HEARTBEAT, STACK, find_runtime_folder
 
 log = structlog.get_logger()
 
@@ -31,6 +33,9 @@ LONGEST = 4.0
 
 SHOWN = 12
 """The innermost frames of a stack that are logged."""
+
+KEPT = 500
+"""The latest reports that the console tells."""
 
 
 class WatchdogOptions(BaseModel, frozen=True):
@@ -42,6 +47,7 @@ class WatchdogOptions(BaseModel, frozen=True):
     stuck: Annotated[
         float, Field(ge=0, le=3600, description="seconds until a worker with a blocked loop is replaced; 0: never")
     ] = 10
+    console: Annotated[bool, Field(description="let `service perf` of the same user ask a worker what it does")] = False
 
 
 class Watchdog:
@@ -53,6 +59,7 @@ class Watchdog:
         self.beat = min(options.lag, options.stuck or options.lag, LONGEST) / 4
         self.thread_id = threading.get_ident()
         self.blocked = 0
+        self.reports: deque[dict[str, object]] = deque(maxlen=KEPT)
         self.ticks = 0
         self.seen = 0
         self.stood = 0.0
@@ -82,6 +89,9 @@ class Watchdog:
         path = folder / HEARTBEAT.format(pid=os.getpid())
         self.heartbeat = self.files.enter_context(path.open("w")).fileno()
         self.files.callback(path.unlink, missing_ok=True)
+        if self.options.console:
+            place = folder / CONSOLE.format(pid=os.getpid())
+            self.files.enter_context(Console(self.loop, place, self.reports))
 
     def tick(self) -> None:
         """Note, in the loop, how late it is."""
@@ -121,7 +131,9 @@ class Watchdog:
         frame = sys._current_frames().get(self.thread_id)
         stack = traceback.extract_stack(frame)[-SHOWN:] if frame else []
         lines = "\n".join(f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack)
-        log.error("event loop blocked", seconds=round(self.stood, 3), **self.find_request(), stack=lines)
+        report: dict[str, object] = {"seconds": round(self.stood, 3), **self.find_request(), "stack": lines}
+        self.reports.append(report)
+        log.error("event loop blocked", **report)
 
     def find_request(self) -> dict[str, str]:
         """Return what is known of the request that the loop works on, if it does."""

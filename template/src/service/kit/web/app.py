@@ -68,20 +68,21 @@ class Application:
 
     def __init__(self, endpoints: Mapping[Place, Endpoint], constraints: Constraints, lifespan: Lifespan[Any]) -> None:
         self.constraints = constraints
-        fixed = {place for place in endpoints if place[0] is StarletteRoute and "{" not in place[1]}
-        self.fixed = {place[1]: endpoints[place] for place in fixed}
-        routes = [place[0](place[1], endpoints[place]) for place in endpoints if place not in fixed]
+        self.fixed: dict[str, Endpoint] = {}
+        self.patterns: list[tuple[StarletteRoute, Endpoint]] = []
+        routes = []
+        for (kind, path), endpoint in endpoints.items():
+            if kind is not StarletteRoute:
+                routes.append(kind(path, endpoint))
+            elif "{" in path:
+                self.patterns.append((StarletteRoute(path, endpoint), endpoint))
+            else:
+                self.fixed[path] = endpoint
         self.router = Router(routes, redirect_slashes=False, default=self.find_nothing, lifespan=lifespan)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         try:
-            path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-            if path in self.fixed and scope["type"] == "http":
-                await self.fixed[path](scope, receive, send)
-            elif len(path) > LONGEST_PATH:
-                raise Problem(414, "too-long", f"A path has at most {LONGEST_PATH:,} characters.")
-            else:
-                await self.router(scope, receive, send)
+            await self.find(scope)(scope, receive, send)
         except Exception as error:
             problem = self.explain(error)
             if problem and scope["type"] == "websocket":
@@ -90,6 +91,22 @@ class Application:
                 raise
             else:
                 raise problem from error
+
+    def find(self, scope: asgi.Scope) -> asgi.App:
+        """Return what is at a path. Starlette's own router takes three times as long for a route of ours."""
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if len(path) > LONGEST_PATH:
+            raise Problem(414, "too-long", f"A path has at most {LONGEST_PATH:,} characters.")
+        if scope["type"] != "http":
+            return self.router
+        if endpoint := self.fixed.get(path):
+            return endpoint
+        for route, endpoint in self.patterns:
+            if match := route.path_regex.match(path):
+                given, convertors = match.groupdict(), route.param_convertors
+                scope["path_params"] = {name: convertors[name].convert(text) for name, text in given.items()}
+                return endpoint
+        return self.router
 
     def explain(self, error: Exception) -> Problem | None:
         """Return what to tell the client of an error, or None for a fault of ours."""

@@ -69,6 +69,7 @@ def describe(bindings: Sequence[Binding], distribution: str) -> Description:
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
     types = [kind for binding in shown for kind in list_types(binding) if is_described(kind)]
     schemas, components = msgspec.json.schema_components([*types, ProblemDetails], ref_template=REFERENCE)
+    schemas, components = end_patterns(schemas), end_patterns(components)
     known = {id(kind): schema for kind, schema in zip(types, schemas, strict=False)}
     paths: dict[str, Description] = {}
     for binding in shown:
@@ -81,6 +82,18 @@ def describe(bindings: Sequence[Binding], distribution: str) -> Description:
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
+
+
+def end_patterns(part: Any) -> Any:
+    r"""Return a schema whose patterns end in `$`, which means in JSON Schema what `\Z` means in Python."""
+    if isinstance(part, list | tuple):
+        return [end_patterns(value) for value in part]
+    if not isinstance(part, dict):
+        return part
+    ended = {name: end_patterns(value) for name, value in part.items()}
+    if str(pattern := part.get("pattern")).endswith(r"\Z"):
+        ended["pattern"] = f"{str(pattern).removesuffix(r'\Z')}$"
+    return ended
 
 
 def list_types(binding: Binding) -> list[Any]:

@@ -4,7 +4,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -40,7 +39,7 @@ async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asg
     """Send what a function returned. An ASGI application, like a response of Starlette, sends itself."""
     if callable(result):
         return await cast("asgi.App", result)(scope, receive, send)
-    status, fields = route.status, dict[bytes, bytes]()
+    status, fields = route.status, {}
     if isinstance(result, Reply):
         fields = {name.lower().encode(): value.encode("latin-1") for name, value in result.headers.items()}
         status, result = result.status or status, result.body
@@ -48,7 +47,6 @@ async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asg
         await send({"type": "http.response.start", "status": status or 204, "headers": [*fields.items()]})
         return await send({"type": "http.response.body", "body": b""})
     if isinstance(result, Page) and result.next:
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        fields[b"link"] = link(query, result.next)["Link"].encode()
+        fields[b"link"] = link(scope["query_string"].decode("latin-1"), result.next).encode()
     media_type = fields.pop(b"content-type", JSON)
     await asgi.respond(send, status or route.choose_status(), encode(result), media_type, [*fields.items()])

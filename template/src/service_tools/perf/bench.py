@@ -1,0 +1,220 @@
+# kit: updated by the template; extend it from app.py
+"""`service perf bench`: what small pieces cost without I/O, such as building rows, encoding, and binding a request."""
+
+import asyncio
+import gc
+import platform
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from time import thread_time_ns
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+import msgspec
+
+from service.kit import PACKAGE, web
+from service.kit.db import connect, find_queries
+from service.kit.rows import Filter, Listing
+from service_tools.dev import credentials, database
+from service_tools.perf import pages
+from service_tools.perf.options import ROWS, apply
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
+
+FILE = Path(".perf/bench.json")
+BATCH_NS, BATCHES = 2_000_000, 60
+"""CPU time of a batch of calls, and how many batches there are. All benchmarks take turns, so drift reaches all."""
+
+RESAMPLES = 2000
+NOISE = 1.15
+"""Two processes of the same program differ by less; what is beyond is a difference of the program."""
+
+type Call = Callable[[], object]
+
+
+class Time(msgspec.Struct, frozen=True):
+    """Nanoseconds of CPU for one call: the median, and where it lies for 95 % of resamples."""
+
+    median: float
+    low: float
+    high: float
+
+
+@click.command(name="bench")
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+@apply(ROWS)
+@click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
+@click.pass_obj
+def command(wiring: "Wiring", names: tuple[str, ...], rows: int | None, save: bool) -> None:
+    """Time small pieces of the kit and of the slices, and compare with the times saved on this machine.
+
+    For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME is a part of a name.
+    Exits with 1 when a piece became slower beyond the noise. The first run saves its times in .perf/bench.json.
+    """
+    credentials.provide(wiring.settings)
+    with database.prepare(wiring, rows, 1000, "perf") as settings:
+        records = asyncio.run(fetch(settings.database))
+    pieces = dict(list_kit()) | dict(list_statements(records))
+    pieces = {name: call for name, call in pieces.items() if not names or any(part in name for part in names)}
+    if not pieces:
+        raise click.UsageError("No benchmark has such a name: run `service perf bench` to see them all.")
+    times = measure(pieces)
+    saved = read()
+    lines = [(name, it, saved.get(name)) for name, it in times.items()]
+    width = max(map(len, times))
+    for name, it, old in lines:
+        click.echo(f"{name:{width}} {draw(it):>28}  {judge(it, old)}")
+    shown = [(name, f"{it.median:,.0f}", f"{it.low:,.0f} to {it.high:,.0f}", judge(it, old)) for name, it, old in lines]
+    parts = [pages.table(["piece", "ns of CPU", "95 % interval", "against the saved time"], shown)]
+    parts.append(pages.paragraph("Leave alone what takes microseconds where a statement takes hundreds of them."))
+    click.echo(f"Report: {pages.write('bench', 'Small pieces', parts)}")
+    if save or not saved:
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_bytes(msgspec.json.format(msgspec.json.encode({identify(): saved | times})))
+        click.echo(f"Saved in {FILE}.")
+    elif any(is_slower(it, old) for _, it, old in lines):
+        raise SystemExit(1)
+
+
+async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
+    """Return each statement that returns rows with some of them, run with its sample in a transaction rolled back."""
+    found = {}
+    async with connect(options, "service perf") as connection:
+        for name, query in find_queries(import_module(PACKAGE)):
+            if query.is_scalar or (query.params and not query.sample):
+                continue
+            transaction = connection.transaction()
+            await transaction.start()
+            arguments = await connection.fetchrow(query.sample) if query.params else ()
+            records = await connection.fetch(query.sql, *arguments) if arguments is not None else []
+            await transaction.rollback()
+            if records:
+                found[name] = query, records
+    return found
+
+
+def list_statements(records: Mapping[str, tuple[Any, list[Any]]]) -> Iterator[tuple[str, Call]]:
+    """Yield what builds the rows of each statement, and what encodes them."""
+    encode = msgspec.json.Encoder().encode
+    for name, (query, found) in records.items():
+        made = [query.row(*record) for record in found]
+        yield (
+            f"{name}: build {len(found)} rows",
+            lambda row=query.row, found=found: [row(*record) for record in found],
+        )
+        yield f"{name}: encode {len(found)} rows", lambda made=made: encode(made)
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A row of the kit's own benchmarks."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+
+
+def list_kit() -> Iterator[tuple[str, Call]]:
+    """Yield the kit's own pieces. A request passes routing, binder and encoder, and never waits: no loop is needed."""
+    item = Item(UUID(int=1), "one", datetime(2026, 1, 1, tzinfo=UTC))
+    listing = Listing("items", Item, Filter, scope={"account": str})
+    _, _, keyset = listing.choose(Filter(), ("ada",))
+    cursor = keyset.seal((item.created_at, item.id))
+    yield "kit: make a cursor", lambda: keyset.seal((item.created_at, item.id))
+    yield "kit: check a cursor, choose a statement", lambda: listing.choose(Filter(), ("ada",), cursor)
+    routes = web.Routes("/items", access=web.PUBLIC)
+
+    @routes.get("/{item_id:uuid}")
+    async def read(item_id: UUID, where: Filter, limit: int = 20) -> Item:
+        return item
+
+    app = web.build([web.Slice(routes)])
+    scope = {"type": "http", "method": "GET", "path": f"/items/{item.id}", "query_string": b"limit=5", "headers": []}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: object) -> None:
+        pass
+
+    yield "kit: route, bind and answer a request", lambda: drive(app({**scope, "root_path": ""}, receive, send))
+
+
+def drive(work: Any) -> None:
+    """Run a coroutine that never waits to its end: an event loop would cost more than what is measured."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("the code under a benchmark waited for something")
+
+
+def measure(pieces: Mapping[str, Call]) -> dict[str, Time]:
+    """Return the time of each piece."""
+    sizes, found = {name: choose_size(call) for name, call in pieces.items()}, {name: list[float]() for name in pieces}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(BATCHES):
+            for name, call in pieces.items():
+                found[name].append(run_batch(call, sizes[name]) / sizes[name])
+    finally:
+        gc.enable()
+    return {name: summarise(times) for name, times in found.items()}
+
+
+def choose_size(call: Call) -> int:
+    """Return how many calls take BATCH_NS."""
+    size = 1
+    while (spent := run_batch(call, size)) < BATCH_NS:
+        size = max(size * 2, int(size * BATCH_NS / max(spent, 1000)) if spent > BATCH_NS / 10 else 0)
+    return size
+
+
+def run_batch(call: Call, size: int) -> int:
+    """Return the nanoseconds of CPU that some calls take: time in which this thread was not running does not count."""
+    began = thread_time_ns()
+    for _ in range(size):
+        call()
+    return thread_time_ns() - began
+
+
+def summarise(times: list[float]) -> Time:
+    chosen = random.Random(0)
+    medians = sorted(median(chosen.choices(times, k=len(times))) for _ in range(RESAMPLES))
+    return Time(median(times), medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES)])
+
+
+def identify() -> str:
+    """Return what times must have in common to be compared."""
+    return f"{platform.node()}, {platform.machine()}, Python {platform.python_version()}"
+
+
+def read() -> dict[str, Time]:
+    """Return the times saved on this machine."""
+    if not FILE.exists():
+        return {}
+    return msgspec.json.decode(FILE.read_bytes(), type=dict[str, dict[str, Time]]).get(identify(), {})
+
+
+def is_slower(it: Time, old: Time | None) -> bool:
+    return old is not None and it.low > NOISE * old.high
+
+
+def judge(it: Time, old: Time | None) -> str:
+    if old is None:
+        return "new"
+    ratio = it.median / old.median
+    if is_slower(it, old):
+        return f"slower: {ratio:.2f} times the saved time"
+    return f"faster: {ratio:.2f} times" if it.high * NOISE < old.low else f"no difference ({ratio:.2f})"
+
+
+def draw(it: Time) -> str:
+    unit, name = (1000, "µs") if it.median >= 1000 else (1, "ns")
+    return f"{it.median / unit:,.2f} {name} ({it.low / unit:,.2f} to {it.high / unit:,.2f})"

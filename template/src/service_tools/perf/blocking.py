@@ -1,0 +1,82 @@
+# kit: updated by the template; extend it from app.py
+"""`service perf blocking`: the lines that kept the event loop of a worker from its other requests."""
+
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service_tools.perf import pages, stacks, target
+from service_tools.perf.options import WORKERS, apply, last
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
+
+
+@click.command(name="blocking")
+@apply(WORKERS, last(10.0))
+@click.option("--lag", default=0.05, show_default=True, type=click.FloatRange(0.01), help="Seconds to tolerate.")
+@click.pass_obj
+def command(
+    wiring: "Wiring",
+    names: tuple[str, ...],
+    pid: int | None,
+    rate: float,
+    rows: int | None,
+    seconds: float,
+    lag: float,
+) -> None:
+    """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on which line.
+
+    With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:
+    that is safe in production. The service needs WATCHDOG_CONSOLE=true.
+    """
+    with target.observe(wiring, names, pid, rate, rows, WATCHDOG_LAG=str(lag)) as running:
+        if not pid:
+            try:
+                time.sleep(seconds)
+            except KeyboardInterrupt:
+                click.echo("Interrupted: this is what was measured.", err=True)
+        running.check()
+        reports = [report for worker in running.workers for report in worker.ask("blocked")]
+        load = running.load
+    about = f"{len(reports)} times the loop stood still, under {load}. The watchdog runs in every worker: its cost is"
+    about += " two wake-ups for each quarter of the lag, which no measurement has shown."
+    places = group(reports)
+    click.echo(about)
+    for line, found in places:
+        click.echo(f"  {len(found):>5} times, {sum_seconds(found):.2f} s at least, {list_routes(found)}")
+        click.echo(f"        {stacks.shorten(line)}: {stacks.read_source(line)}")
+    rows_of = [
+        (len(found), f"{sum_seconds(found):.2f}", list_routes(found), stacks.shorten(line), stacks.read_source(line))
+        for line, found in places
+    ]
+    parts = [pages.paragraph(about)]
+    parts.append(pages.table(["times", "seconds, at least", "route", "line", "source"], rows_of, texts=[2, 3, 4]))
+    parts.append(
+        pages.paragraph(
+            "A line that was found once or twice may only have been at work when the machine was busy: leave it alone."
+        )
+    )
+    for line, found in places[:5]:
+        parts += [pages.heading(stacks.shorten(line)), pages.quote(str(found[0]["stack"]))]
+    click.echo(f"Report: {pages.write('blocking', 'What blocks the event loop', parts)}")
+
+
+def group(reports: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the reports by the line of the service that each stood on, the most frequent first."""
+    places: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for report in reports:
+        frames = [line.partition(": ")[0] for line in report["stack"].splitlines()]
+        places[stacks.find_line(frames)].append(report)
+    return sorted(places.items(), key=lambda item: -len(item[1]))
+
+
+def sum_seconds(found: list[dict[str, Any]]) -> float:
+    return sum(report["seconds"] for report in found)
+
+
+def list_routes(found: list[dict[str, Any]]) -> str:
+    routes = {f"{report['method']} {report['route']}" if "route" in report else report["task"] for report in found}
+    return ", ".join(sorted(routes))

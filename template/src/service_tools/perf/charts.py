@@ -1,0 +1,124 @@
+# kit: updated by the template; extend it from app.py
+"""Plots as SVG text: lines over a common axis, stacked bars, and flame graphs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from math import floor, log10
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 210, 44, 34, 10, 12
+BAR, LABEL = 26, 130
+FRAME, FLAME = 18, 1100
+OWN, KIT, ELSEWHERE = 205, 150, 38
+"""The hues of frames of the service, of the kit, and of all else."""
+LEAST_SHARE = 0.002
+"""Of a flame graph's width: narrower frames are left out."""
+
+
+def choose_ticks(most: float) -> list[float]:
+    """Return round values from 0 to at least `most`."""
+    if most <= 0:
+        return [0, 1]
+    rough = most / 4
+    unit = 10 ** floor(log10(rough))
+    step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= rough)
+    return [number * step for number in range(int(-(-most // step)) + 1)]
+
+
+def legend(names: Sequence[str]) -> str:
+    marks = (
+        f'<span><i style="background:var(--c{place})"></i>{escape(name)}</span>' for place, name in enumerate(names)
+    )
+    return f'<div class="legend">{"".join(marks)}</div>'
+
+
+def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[float]], mark: float | None = None) -> str:
+    """Return a plot of series over the values `across`, from zero, with a vertical line at `mark`."""
+    most = max((value for values in series.values() for value in values), default=0)
+    ticks, wide = choose_ticks(most), choose_ticks(max(across, default=1))
+    plot_w, plot_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
+    def x(value: float) -> float:
+        return LEFT + value / wide[-1] * plot_w
+
+    def y(value: float) -> float:
+        return TOP + plot_h - value / ticks[-1] * plot_h
+
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
+    for tick in ticks:
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="var(--line)"/>'
+        )
+        parts.append(f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:,g}</text>')
+    parts += [f'<text x="{x(t):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{t:,g}</text>' for t in wide]
+    parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" text-anchor="end">requests a second</text>')
+    if mark is not None:
+        parts.append(
+            f'<line x1="{x(mark):.1f}" x2="{x(mark):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" '
+            'stroke="var(--soft)" stroke-dasharray="4 3"/>'
+        )
+    for place, values in enumerate(series.values()):
+        points = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(across, values, strict=True))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="var(--c{place})" stroke-width="2"/>')
+        parts += [
+            f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.6" fill="var(--c{place})"><title>{b:,.3g}</title></circle>'
+            for a, b in zip(across, values, strict=True)
+        ]
+    shown = legend([*series]) if len(series) > 1 else ""
+    return f"<figure><figcaption>{escape(title)}</figcaption>{''.join(parts)}</svg>{shown}</figure>"
+
+
+def bars(rows: Mapping[str, Mapping[str, float]], names: Sequence[str], unit: str) -> str:
+    """Return one stacked bar for each row, all on one scale."""
+    most = max((sum(parts.values()) for parts in rows.values()), default=0) or 1
+    width = 760
+    parts = [f'<svg viewBox="0 0 {width} {len(rows) * BAR + 6}" role="img">']
+    for line, (name, values) in enumerate(rows.items()):
+        at, top = float(LABEL), line * BAR + 4
+        parts.append(f'<text x="{LABEL - 8}" y="{top + 14}" text-anchor="end">{escape(name)}</text>')
+        for place, layer in enumerate(names):
+            long = values.get(layer, 0) / most * (width - LABEL - 80)
+            parts.append(
+                f'<rect x="{at:.1f}" y="{top}" width="{long:.2f}" height="{BAR - 7}" fill="var(--c{place})">'
+                f"<title>{escape(layer)}: {values.get(layer, 0):.3f} {unit}</title></rect>"
+            )
+            at += long
+        parts.append(f'<text x="{at + 6:.1f}" y="{top + 14}">{sum(values.values()):.2f} {unit}</text>')
+    return f"{legend(names)}{''.join(parts)}</svg>"
+
+
+type Stacks = Mapping[tuple[str, ...], float]
+"""How much was found in each stack of frames, the outermost first."""
+
+
+def flame(stacks: Stacks, unit: str) -> str:
+    """Return a flame graph: each frame as wide as its share, above the frame that called it. Hover to read a frame."""
+    total = sum(stacks.values())
+    boxes = [*place(stacks, total, 0, 0.0)] if total else []
+    high = (max((depth for _, depth, _, _ in boxes), default=0) + 1) * FRAME
+    parts = [f'<svg viewBox="0 0 {FLAME} {high}" role="img">']
+    for name, depth, start, weight in boxes:
+        x, wide, y = start / total * FLAME, weight / total * FLAME, high - (depth + 1) * FRAME
+        fits = int((wide - 6) / 7)
+        label = escape(name if len(name) <= fits else name[: fits - 1] + "…") if fits > 3 else ""
+        hue = OWN if "service/" in name and "/kit/" not in name else KIT if "/kit/" in name else ELSEWHERE
+        parts.append(
+            f"<g><title>{escape(name)}: {weight:,.0f} {unit}, {weight / total:.1%}</title>"
+            f'<rect x="{x:.1f}" y="{y}" width="{max(wide - 0.5, 0.5):.1f}" height="{FRAME - 1}" rx="2" '
+            f'fill="hsl({hue} 75% 68%)"/><text x="{x + 3:.1f}" y="{y + 13}" style="fill:#111">{label}</text></g>'
+        )
+    return f'<div class="scroll flame">{"".join(parts)}</svg></div>'
+
+
+def place(stacks: Stacks, total: float, depth: int, start: float) -> Iterator[tuple[str, int, float, float]]:
+    """Yield the name, depth, start and weight of each frame that is wide enough to be seen."""
+    below: dict[str, dict[tuple[str, ...], float]] = {}
+    for stack, weight in stacks.items():
+        if stack:
+            rest = below.setdefault(stack[0], {})
+            rest[stack[1:]] = rest.get(stack[1:], 0) + weight
+    for name, rest in sorted(below.items()):
+        weight = sum(rest.values())
+        if weight / total >= LEAST_SHARE:
+            yield name, depth, start, weight
+            yield from place(rest, total, depth + 1, start)
+        start += weight

@@ -1,0 +1,113 @@
+# kit: updated by the template; extend it from app.py
+"""`service perf cpu`: a flame graph of where a worker's CPU time goes, recorded by py-spy from outside."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from service_tools.perf import pages, stacks, target
+from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.target import TargetError
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
+
+HERTZ = 100
+"""Samples a second. At 500, the service itself gets slower by a fifth."""
+
+PY_SPY = "py-spy>=0.4.3"
+FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
+
+
+@click.command(name="cpu")
+@apply(WORKERS, last(10.0))
+@click.option("--gil/--threads", default=True, help="Sample what holds the GIL, or all busy threads, C code included.")
+@click.pass_obj
+def command(
+    wiring: "Wiring",
+    names: tuple[str, ...],
+    pid: int | None,
+    rate: float,
+    rows: int | None,
+    seconds: float,
+    gil: bool,
+) -> None:
+    """Show which lines the CPU time goes to, as a flame graph.
+
+    Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
+    loaded into it. Needs the same user, or root, and permission to trace processes.
+    """
+    spy = find_spy()
+    with target.observe(wiring, names, pid, rate, rows) as running, tempfile.TemporaryDirectory() as folder:
+        before = running.read()
+        if not pid:
+            time.sleep(seconds / 2)
+        between, output = running.read(), Path(folder, "stacks")
+        worker = running.workers[0].process.pid
+        watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
+        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil" if gil else "-t"])
+        cost, found = target.compare_costs(running, before, between), read_stacks(output)
+        load = running.load
+    total = sum(found.values())
+    if not total:
+        raise TargetError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
+    lines = stacks.add_up(found)
+    click.echo(
+        "\n".join(
+            [
+                f"{total:,.0f} samples of worker {worker} under {load}, by line of the service:",
+                *stacks.list_lines(lines, total),
+                cost,
+            ]
+        )
+    )
+    parts = [
+        pages.paragraph(f"{total:,.0f} samples, {HERTZ} a second, of worker {worker} under {load}. {cost}"),
+        pages.heading("Lines of the service, with all that they call"),
+        stacks.tabulate(lines, total, "samples"),
+        pages.paragraph("Leave alone what has less than 5 %: without it, a request would cost almost as much."),
+        pages.heading("Flame graph"),
+        pages.paragraph(
+            "Width is CPU time; a frame stands on its caller. Blue is the service, green the kit, yellow the rest."
+        ),
+        stacks.draw_flame(found, "samples"),
+    ]
+    click.echo(f"Report: {pages.write('cpu', 'Where the CPU time goes', parts)}")
+
+
+def find_spy() -> list[str]:
+    """Return the command that runs py-spy: an installed one, or one that uv fetches."""
+    if found := shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent)):
+        return [found]
+    if uv := shutil.which("uv"):
+        return [uv, "tool", "run", "--from", PY_SPY, "py-spy"]
+    raise TargetError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
+
+
+def record(spy: list[str]) -> None:
+    """Run py-spy to its end. Ctrl-C ends it earlier, and keeps what it has seen."""
+    process = subprocess.Popen(spy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - ours
+    try:
+        said, _ = process.communicate()
+    except KeyboardInterrupt:
+        said, _ = process.communicate()  # the terminal interrupted it as well
+    if process.returncode:
+        advice = "run as the user of the service or as root; in a container, add the capability SYS_PTRACE"
+        raise TargetError(f"py-spy failed: {said.strip()[-400:]}\nIf permission is missing, {advice}.")
+
+
+def read_stacks(path: Path) -> Counter[stacks.Stack]:
+    """Return the samples of py-spy by stack, each frame as `file:line function`."""
+    found: Counter[stacks.Stack] = Counter()
+    for text in path.read_text().splitlines() if path.exists() else ():
+        frames, _, count = text.rpartition(" ")
+        found[tuple(FRAME.sub(r"\2:\3 \1", frame) for frame in (frames or "no Python").split(";"))] += int(count)
+    return found

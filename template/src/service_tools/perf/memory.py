@@ -1,0 +1,116 @@
+# kit: updated by the template; extend it from app.py
+"""`service perf memory`: what a worker holds of what it allocated meanwhile, and what grows, traced by tracemalloc."""
+
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service_tools.perf import pages, stacks, target
+from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.target import Running, Worker
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
+
+type Place = dict[str, Any]
+
+LEAST, PER_REQUEST = 20, 0.1
+"""Objects that a line must keep, in all and for each request, to be named: less is a cache that still fills."""
+
+MARKS = 6
+"""How often what is held is noted. What grows from each to the next may be a leak; a cache or a batch does not."""
+
+
+@click.command(name="memory")
+@apply(WORKERS, last(20.0))
+@click.pass_obj
+def command(
+    wiring: "Wiring", names: tuple[str, ...], pid: int | None, rate: float, rows: int | None, seconds: float
+) -> None:
+    """Show which lines allocated what a worker still holds, and which hold more and more.
+
+    What is held is noted six times: what grew each time may be a leak. Tracing makes the worker several times slower,
+    and each note stops it for a moment: on a service in production, take a few seconds. With `--pid`, the service needs
+    WATCHDOG_CONSOLE=true.
+    """
+    with target.observe(wiring, names, pid, rate, rows) as running:
+        worker, before = running.workers[0], running.read()
+        if not pid:
+            time.sleep(seconds / 4)
+        between, resident = running.read(), [worker.process.memory_info().rss]
+        worker.ask("memory start")
+        try:
+            answered = mark(running, worker, seconds)
+            cost = target.compare_costs(running, before, between)
+        finally:
+            held = worker.ask("memory stop")
+        resident.append(worker.process.memory_info().rss)
+        load = running.load
+    about = f"Worker {worker.process.pid} under {load}. Its memory went from {resident[0] / 1e6:.0f} to"
+    about += f" {resident[1] / 1e6:.0f} MB, tracing included. {cost}"
+    leaks = find_growth(held, max(LEAST, PER_REQUEST * answered))
+    lines = [describe(leak, answered) for leak in leaks] or ["Nothing grew with the requests."]
+    click.echo("\n".join([about, *(f"  {line}" for line in lines)]))
+    click.echo(f"Report: {write_report(held, about, lines)}")
+
+
+def mark(running: Running, worker: Worker, seconds: float) -> int:
+    """Note what is held some times, and return how many requests there were between the first and the last.
+
+    Ctrl-C ends it earlier, and keeps what was measured.
+    """
+    worker.ask("memory mark")
+    first = running.read()[0]
+    try:
+        for _ in range(MARKS - 1):
+            time.sleep(seconds / MARKS)
+            worker.ask("memory mark")
+    except KeyboardInterrupt:
+        click.echo("Interrupted: this is what was measured.", err=True)
+    return running.read()[0] - first
+
+
+def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int]]:
+    """Return the lines whose objects were more at each mark than before, with how many at least, and the bytes."""
+    sums: dict[str, list[list[int]]] = {}
+    for place in held:
+        kinds = sums.setdefault(stacks.find_line(place["stack"]), [[0] * len(place["objects"]) for _ in range(2)])
+        for sums_of, values in zip(kinds, (place["objects"], place["bytes"]), strict=True):
+            sums_of[:] = map(add, sums_of, values)
+    grown = []
+    for line, (objects, sizes) in sums.items():
+        # What a cache gains gets less and less, what leaks does not: the smallest gain of all tells.
+        steady = min((after - before for before, after in pairwise(objects)), default=0) * (len(objects) - 1)
+        if steady > least:
+            grown.append((line, steady, sizes[-1] - sizes[0]))
+    return sorted(grown, key=lambda leak: -leak[1])
+
+
+def describe(leak: tuple[str, int, int], answered: int) -> str:
+    line, objects, size = leak
+    each = f", {objects / answered:.2f} for each request" if answered else ""
+    where = f"{stacks.shorten(line)}: {stacks.read_source(line)}"
+    return f"{objects:,} objects more at least, {size / 1e3:,.0f} kB{each}: {where}"
+
+
+def write_report(held: Sequence[Place], about: str, lines: Sequence[str]) -> Path:
+    grown = {tuple(place["stack"]): place["bytes"][-1] - place["bytes"][0] for place in held}
+    grown = {stack: size for stack, size in grown.items() if size > 0}
+    total = {tuple(place["stack"]): place["bytes"][-1] for place in held}
+    parts = [
+        pages.paragraph(about),
+        pages.heading("What grew from each note to the next"),
+        *map(pages.paragraph, lines),
+        pages.heading("What grew between the first and the last, by stack"),
+        stacks.draw_flame(grown, "bytes"),
+        pages.heading("All that was allocated and is still held"),
+        stacks.draw_flame(total, "bytes"),
+        stacks.tabulate(stacks.add_up(total), sum(total.values()) or 1, "bytes"),
+        pages.paragraph("Leave alone what does not grow: a worker holds its modules and caches once."),
+    ]
+    return pages.write("memory", "What a worker holds", parts)

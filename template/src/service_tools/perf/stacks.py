@@ -1,0 +1,80 @@
+# kit: updated by the template; extend it from app.py
+"""Stacks of frames, written as `file:line function`: which line of the service each stack stands on, and how much."""
+
+import linecache
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from service.kit import PACKAGE
+from service_tools.perf import charts, pages
+
+type Stack = tuple[str, ...]
+
+PLACE = re.compile(r"(.*?):(\d+)(?: (.*))?$")
+SHOWN = 15
+
+
+def is_own(frame: str) -> bool:
+    """Return whether a frame stands in the service itself, the kit left out."""
+    path = frame.replace("\\", "/")
+    return f"/{PACKAGE}/" in path and f"/{PACKAGE}/kit/" not in path and "site-packages" not in path
+
+
+def find_line(stack: Sequence[str]) -> str:
+    """Return the innermost frame of the service; or of the kit, or the innermost at all."""
+    inward = [*reversed(stack)]
+    kit = (frame for frame in inward if f"/{PACKAGE}/kit/" in frame)
+    return next((frame for frame in inward if is_own(frame)), None) or next(kit, inward[0] if inward else "?")
+
+
+def add_up(stacks: Mapping[Stack, float]) -> list[tuple[str, float]]:
+    """Return the lines of the service with what is found on them or below, the largest first."""
+    sums: defaultdict[str, float] = defaultdict(float)
+    names: dict[str, str] = {}
+    for stack, weight in stacks.items():
+        frame = find_line(stack)
+        sums[names.setdefault(frame.partition(" ")[0], frame)] += weight
+    return sorted(sums.items(), key=lambda item: -item[1])
+
+
+def shorten(frame: str) -> str:
+    """Return a frame whose path begins at the project, or in a package."""
+    path = frame.partition("site-packages/")[2] or frame.partition(f"{Path.cwd()}/")[2] or frame
+    return re.sub(r"^.*/(lib/python3\.\d+)/", r"\1/", path)
+
+
+def read_source(frame: str) -> str:
+    """Return the source of the line that a frame stands on, as far as there is one."""
+    found = PLACE.match(frame)
+    return linecache.getline(found[1], int(found[2])).strip() if found else ""
+
+
+def label(frame: str) -> str:
+    """Return how a frame is written in a flame graph: all lines of a function are one."""
+    found = PLACE.match(shorten(frame))
+    if not found:
+        return frame
+    return f"{found[3]} ({found[1]})" if found[3] else f"{found[1]}:{found[2]}"
+
+
+def draw_flame(stacks: Mapping[Stack, float], unit: str) -> str:
+    merged: defaultdict[Stack, float] = defaultdict(float)
+    for stack, weight in stacks.items():
+        merged[tuple(map(label, stack))] += weight
+    return charts.flame(merged, unit)
+
+
+def tabulate(found: Sequence[tuple[str, float]], total: float, title: str) -> str:
+    """Return the largest lines as HTML."""
+    rows = [
+        (f"{amount:,.0f}", f"{amount / total:.1%}", shorten(line), read_source(line)) for line, amount in found[:SHOWN]
+    ]
+    return pages.table([title, "share", "line of the service", "source"], rows, texts=[2, 3])
+
+
+def list_lines(found: Sequence[tuple[str, float]], total: float, shown: int = 5) -> Iterable[str]:
+    """Yield the largest lines as text."""
+    for line, amount in found[:shown]:
+        yield f"  {amount / total:6.1%}  {shorten(line)}: {read_source(line)}"

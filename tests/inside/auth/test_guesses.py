@@ -1,0 +1,136 @@
+"""Guesses of passwords: how many an account and an address may make, and who is not bound by those of others."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+import pytest_asyncio
+from inside.pools import Make
+from inside.schema import ask
+from service.kit.auth import Guesses, GuessOptions
+from service.kit.edge import Problem
+
+from tests.kit.processes import find_port, start, wait_until_live
+
+OPTIONS = GuessOptions(allowed=3, total=9)
+HOME, CAFE = "198.51.100.7", "203.0.113.9"
+
+
+@pytest_asyncio.fixture
+async def guesses(make: Make) -> AsyncGenerator[Guesses]:
+    async with make() as db:
+        yield Guesses(db, OPTIONS)
+
+
+def come_from(address: str, *forwarded: str) -> dict[str, object]:
+    return {"client": (address, 1), "headers": [(b"x-forwarded-for", text.encode()) for text in forwarded]}
+
+
+async def guess(guesses: Guesses, address: str, account: str = "ada", *, right: bool = False) -> int:
+    """Return the seconds to wait, 0 when the guess was taken."""
+    try:
+        taken = await guesses.begin(come_from(address), account)
+    except Problem as problem:
+        if problem.status != 429:
+            raise
+        return int(problem.headers["retry-after"])
+    if right:
+        await taken.take_back()
+    return 0
+
+
+async def test_so_many_are_taken_and_then_none_until_the_window_ends(guesses: Guesses, database_url: str):
+    waits = [await guess(guesses, HOME) for _ in range(5)]
+    assert waits[:3] == [0, 0, 0]
+    assert all(0 < wait <= OPTIONS.window for wait in waits[3:])
+    await ask(database_url, "update kit.guesses set ends_at = now()")
+    assert await guess(guesses, HOME) == 0
+
+
+async def test_many_at_once_are_no_way_around(guesses: Guesses):
+    waits = await asyncio.gather(*(guess(guesses, HOME) for _ in range(30)))
+    assert waits.count(0) == 3
+
+
+async def test_right_passwords_are_not_counted(guesses: Guesses):
+    assert not any([await guess(guesses, HOME, right=True) for _ in range(20)])
+
+
+async def test_an_address_may_not_try_one_account_after_the_other(guesses: Guesses):
+    waits = [await guess(guesses, CAFE, f"account {number}") for number in range(12)]
+    assert [wait > 0 for wait in waits] == [False] * 9 + [True] * 3
+
+
+async def test_an_account_may_not_be_tried_from_one_address_after_the_other(guesses: Guesses):
+    waits = [await guess(guesses, f"203.0.113.{number}") for number in range(12)]
+    assert [wait > 0 for wait in waits] == [False] * 9 + [True] * 3
+
+
+async def test_one_stranger_does_not_lock_the_owner_out_anywhere(guesses: Guesses):
+    await asyncio.gather(*(guess(guesses, CAFE) for _ in range(30)))
+    assert await guess(guesses, HOME) == 0
+
+
+async def test_many_strangers_do_not_lock_the_owner_out_where_the_account_is_known(guesses: Guesses):
+    await guess(guesses, HOME, right=True)
+    for number in range(12):
+        await guess(guesses, f"203.0.113.{number}")
+    assert not any([await guess(guesses, HOME) for _ in range(3)])
+    assert await guess(guesses, HOME), "and there, its own wrong passwords still count"
+
+
+async def test_neighbours_behind_one_address_do_not_lock_out_who_is_known_there(guesses: Guesses):
+    await guess(guesses, CAFE, right=True)
+    for number in range(12):
+        await guess(guesses, CAFE, f"account {number}")
+    assert await guess(guesses, CAFE) == 0
+    assert await guess(guesses, CAFE, "somebody else")
+
+
+async def test_what_is_refused_stores_nothing_and_what_has_expired_is_deleted(guesses: Guesses, database_url: str):
+    count = "select count(*) from kit.guesses"
+    for number in range(30):
+        await guess(guesses, CAFE, f"account {number}")
+    assert await ask(database_url, count) == 1 + 2 * 9
+    await ask(database_url, "update kit.guesses set ends_at = now()")
+    for number in range(3):
+        await guess(guesses, HOME, f"other {number}")
+    assert await ask(database_url, count) == 1 + 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "address"),
+    [
+        (HOME, (), HOME),
+        (HOME, (CAFE,), HOME),
+        ("10.0.0.1", (CAFE,), CAFE),
+        ("10.0.0.1", (f"{HOME}, {CAFE}, 192.168.3.4",), CAFE),
+        ("::ffff:10.0.0.1", (HOME, CAFE), CAFE),
+        ("10.0.0.1", ("nonsense",), "10.0.0.1"),
+        ("2001:db8::1:2:3:4", (), "2001:db8::/64"),
+    ],
+)
+async def test_the_address_is_the_one_before_our_proxies(
+    guesses: Guesses, client: str, forwarded: tuple[str, ...], address: str
+):
+    assert guesses.find_address(come_from(client, *forwarded)) == address
+
+
+@pytest.mark.faults
+async def test_two_replicas_count_together(database_url: str, tmp_path: Path):
+    ports = [find_port(), find_port()]
+    with ExitStack() as stack:
+        for port in ports:
+            (folder := tmp_path / str(port)).mkdir()
+            settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "GUESSES_ALLOWED": "5"}
+            process = stack.enter_context(start("serve", cwd=folder, **settings))
+            wait_until_live(process, f"http://127.0.0.1:{port}")
+        body = {"email": "ada@example.com", "password": "wrong horse battery staple"}
+        urls = [f"http://127.0.0.1:{port}/v1/sessions" for port in ports] * 4
+        async with httpx2.AsyncClient(timeout=30) as client:
+            answers = await asyncio.gather(*(client.post(url, json=body) for url in urls))
+    assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 3
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)

@@ -1,0 +1,115 @@
+"""Five faults, planted in a copy of the service one at a time: the command made for it points at its line."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from service_tools.dev import embedded
+
+from tests.kit import processes
+from tests.kit.processes import ROOT
+
+HANDLER = "    order = await db.find(queries.read_order, caller.id, order_id)\n"
+IMPORT = "from functools import partial\n"
+SCENARIO = """
+[values]
+id = { request = "GET /v1/orders?limit=100", take = "data.id" }
+
+[[steps]]
+name = "read"
+request = "GET /v1/orders/${id}"
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a folder with a copy of the service's package, and one scenario."""
+    shutil.copytree(ROOT / "src/service", tmp_path / "src/service", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "perf/scenarios").mkdir(parents=True)
+    (tmp_path / "perf/scenarios/orders.toml").write_text(SCENARIO)
+    return tmp_path
+
+
+def plant(copy: Path, fault: str, above: str = "") -> None:
+    """Put lines before what reads an order, and below the imports."""
+    path = copy / "src/service/orders/http.py"
+    text = path.read_text()
+    assert text.count(HANDLER) == 1
+    assert text.count(IMPORT) == 1
+    path.write_text(text.replace(HANDLER, f"{fault}\n{HANDLER}").replace(IMPORT, f"{above}\n{IMPORT}"))
+
+
+def run(cwd: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `service perf`, however busy the machine is."""
+    line, env = [*processes.COMMAND, "perf", *arguments], processes.make_environment(settings)
+    return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=300)
+
+
+def measure(copy: Path, url: str, *command: str) -> tuple[str, str]:
+    """Return what a command of `service perf` prints, and its report."""
+    path = os.pathsep.join([str(copy / "src"), str(ROOT / "src")])
+    options = ["--rows", "200", "--rate", "40"]
+    done = run(copy, *command, *options, PYTHONPATH=path, DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    report = copy / f"perf/reports/{command[0]}.html"
+    assert not report.exists() or "eyJ" not in report.read_text(), "the report holds a token"
+    return done.stdout, report.read_text() if report.exists() else ""
+
+
+def test_cpu_names_the_line_of_a_quadratic_loop(copy: Path, database_url: str):
+    plant(copy, "    numbers = range(300)\n    sum(a < b for a in numbers for b in numbers)")
+    said, report = measure(copy, database_url, "cpu", "--seconds", "3")
+    first = said.splitlines()[1]
+    assert "src/service/orders/http.py" in first
+    assert "for b in numbers" in first
+    assert "for b in numbers" in report
+
+
+def test_memory_names_the_line_that_keeps_an_object_of_each_request(copy: Path, database_url: str):
+    plant(copy, "    KEPT.append(f'{order_id} was read')", "KEPT: list[str] = []")
+    said, report = measure(copy, database_url, "memory", "--seconds", "6")
+    first = said.splitlines()[1]
+    assert "KEPT.append" in first
+    assert "for each request" in first
+    assert "KEPT.append" in report
+
+
+def test_blocking_names_the_line_that_sleeps(copy: Path, database_url: str):
+    plant(copy, "    time.sleep(0.15)", "import time")
+    said, report = measure(copy, database_url, "blocking", "--seconds", "3", "--rate", "4")
+    assert "time.sleep(0.15)" in said.splitlines()[2]
+    assert "GET /v1/orders/{order_id}" in said.splitlines()[1]
+    assert "time.sleep(0.15)" in report
+
+
+def test_tasks_shows_where_tasks_wait_that_never_end(copy: Path, database_url: str):
+    plant(
+        copy,
+        "    waiting = asyncio.create_task(wait_forever())\n    TASKS.append(waiting)",
+        "import asyncio\nTASKS = []\n\nasync def wait_forever():\n    await asyncio.Event().wait()\n",
+    )
+    said, _ = measure(copy, database_url, "tasks", "--seconds", "2")
+    crowded = said.splitlines()[2:4]
+    assert "wait_forever, of an answered request" in crowded[0]
+    assert "await asyncio.Event().wait()" in crowded[1]
+
+
+def test_plans_names_the_statement_whose_index_is_missing():
+    with tempfile.TemporaryDirectory(prefix="service-plans-") as name, embedded.run(Path(name, ".postgres")):
+        shutil.copytree(ROOT / "migrations", Path(name, "migrations"))
+        path = Path(name, "migrations/0001_orders.sql")
+        index = "create index orders_account_created_at_idx on orders (account, created_at, id);\n"
+        assert path.read_text().count(index) == 1
+        path.write_text(path.read_text().replace(index, ""))
+        shutil.copytree(ROOT / "perf/plans", Path(name, "perf/plans"))
+        env = processes.make_environment({"MIGRATIONS_FOLDER": "migrations"})
+        line = [*processes.COMMAND, "plans", "--check"]
+        done = subprocess.run(line, cwd=name, env=env, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1, done.stderr
+    lines = [line.replace("-", "- ", 1).replace("+", "+ ", 1).split() for line in done.stdout.splitlines()]
+    assert "orders.orders.newest" in done.stdout
+    assert any(line[:1] == ["-"] and "orders_account_created_at_idx" in line for line in lines), done.stdout
+    assert any(line[:2] == ["+", "Sort"] for line in lines), done.stdout
