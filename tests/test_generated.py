@@ -34,7 +34,9 @@ def test_other_checkers_find_no_error_of_ours_either(folder):
     """Mypy counts what libraries without types do to us; pyright does not."""
     python = str(folder / ".venv/bin/python")
     shell.run("uvx", "--quiet", "pyright", "--pythonpath", python, "src", cwd=folder)
-    _, output = shell.attempt("uvx", "--quiet", "--python", python, "mypy", "--strict", "src", cwd=folder)
+    _, output = shell.attempt(
+        "uvx", "--quiet", "--python", python, "mypy", "--strict", "--python-executable", python, "src", cwd=folder
+    )
     found = [line for line in output.splitlines() if ": error: " in line]
     assert [line for line in found if not line.endswith(("[import-untyped]", "[no-untyped-call]"))] == []
     assert "checked" in output or not found, output
