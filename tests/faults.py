@@ -1,6 +1,8 @@
 """Faults in SQL, and what the suite of a generated service has to say of each."""
 
-STATEMENTS = {
+from tests import costs
+
+PLANTED = {
     "misspelt": (
         '"select id, refrence from orders where id = $1", UUID, tuple[UUID]',
         r'\[prepare\] .*column "refrence" does not exist',
@@ -42,22 +44,6 @@ STATEMENTS = {
         '"update orders set gift = true where id = $1 returning *", Order, tuple[UUID]',
         r"\[star\] it selects \*. List the columns",
     ),
-    "unbounded": (
-        '"select {columns} from orders where status = $1", Order, tuple[str]',
-        r"\[unbounded\] nothing limits its result, about [\d,]+ rows. Add a limit",
-    ),
-    "not_indexed": (
-        '"select {columns} from orders where customer_email = $1 limit 1", Order, tuple[str]',
-        r"\[scan\] it reads the whole table orders. Add an index for: \(orders.customer_email = \$1\)",
-    ),
-    "filtered": (
-        '"select id from orders where gift and created_at < $1 order by created_at limit 9", UUID, tuple[datetime]',
-        r"\[filter\] it reads rows of orders and discards those that are not orders.gift. Add the column to the index",
-    ),
-    "sorted": (
-        '"select {columns} from orders order by total_minor limit 9", Order',
-        r"\[sort\] it sorts about [\d,]+ rows by orders.total_minor. Add an index on",
-    ),
     "undeclared": (
         '"select reference from orders where id = $1", str',
         r"\[params\] it declares 0 arguments and takes 1. Declare them in order: uuid",
@@ -87,38 +73,6 @@ STATEMENTS = {
         '"select currency as reference, reference as currency from orders where id = $1", Pair, tuple[UUID]',
         r"\[columns\] column currency fills the field reference",
     ),
-    "skipped": (
-        '"select id from orders where account = $1 order by created_at limit 9 offset $2", UUID, tuple[str, int]',
-        r"\[offset\] each page reads all pages before it. Page by a key",
-    ),
-    "limited_to_all": (
-        '"select {columns} from orders where account = $1 order by created_at, id limit 100000000", Order, tuple[str]',
-        r"\[unbounded\] a limit of 100,000,000 rows limits nothing",
-    ),
-    "counted": (
-        '"select count(*) from orders where account = $1", int, tuple[str]',
-        r"\[aggregate\] it reads about [\d,]+ rows to make one of many. Keep the figure",
-    ),
-    "grouped": (
-        '"select count(*) from orders where account = $1 group by status limit 9", int, tuple[str]',
-        r"\[aggregate\] it reads about [\d,]+ rows",
-    ),
-    "updates_all": (
-        '"update orders set gift = true where account = $1", int, tuple[str]',
-        r"\[unbounded\] nothing limits the rows that it changes or locks, about [\d,]+. Take them by a unique key",
-    ),
-    "deletes_without_index": (
-        '"delete from orders where customer_email = $1", int, tuple[str]',
-        r"\[scan\] it reads the whole table orders. Add an index for: \(orders.customer_email = \$1\)",
-    ),
-    "deletes_everything": (
-        '"delete from orders", int',
-        r"\[scan\] it reads the whole table orders. Give it a `where`, with an index",
-    ),
-    "locks_all": (
-        '"select count(*) from (select from orders where account = $1 for update) as locked", int, tuple[str]',
-        r"\[unbounded\] nothing limits the rows that it changes or locks",
-    ),
     "same_again": (
         '"SELECT {columns} FROM orders WHERE id = $2 AND account = $1", Order, tuple[str, UUID]',
         r"\[twin\] it is the same as orders.read_order. Use that one",
@@ -131,27 +85,9 @@ STATEMENTS = {
         '"select reference, regexp_substr(note, $2) as currency from orders where id = $1", Pair, tuple[UUID, str]',
         r"\[nulls\] currency: it is not known whether regexp_substr returns null. .* excuse `nulls` and give a sample",
     ),
-    "by_chance": (
-        '"select id from orders order by random() limit 1", UUID',
-        r"\[sort\] it sorts about [\d,]+ rows by \(random\(\)\). Do not sort by chance",
-    ),
-    "infix": (
-        "\"select id from orders where note like '%a%' limit 9\", UUID",
-        r"\[scan\] it reads the whole table orders. Add a trigram index",
-    ),
-    "either": (
-        '"select id from orders where customer_email = $1 or reference = $1 limit 9", UUID, tuple[str]',
-        r"\[scan\] it reads the whole table orders. Split it by `union`",
-    ),
-    "tagged": (
-        '"select id from orders where $1 = any(tags) limit 9", UUID, tuple[str]',
-        r"\[scan\] .* Write `tags @> array\[…\]`, with an index: using gin \(tags\)",
-    ),
-    "lowered": (
-        '"select id from orders where lower(customer_email) = $1 limit 9", UUID, tuple[str]',
-        r"\[scan\] .* Add an index on the expression: \(lower\(customer_email\)\)",
-    ),
 }
+
+STATEMENTS = PLANTED | costs.STATEMENTS
 
 TYPES = """
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def find(version: int) -> Path | None:
 
 
 @contextmanager
-def run(programs: Path) -> Iterator[str]:
+def run(programs: Path) -> Generator[str]:
     """Run a server of one test's own, on a Unix socket, and yield its URL."""
     place = Path(tempfile.mkdtemp(prefix="old-postgresql-"))
     if os.geteuid() == 0:  # it refuses to be root

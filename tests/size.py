@@ -22,11 +22,12 @@ EIGHT_FIELDS = (
 
 
 class Part(NamedTuple):
-    """One line of the table: what is counted, how much there is, and how much there may be."""
+    """One line of the table: what is counted, how much there is, how much there may be, and what is aimed at."""
 
     name: str
     count: int
     most: int
+    aim: int
 
 
 def count_lines(*places: Path) -> int:
@@ -46,15 +47,15 @@ def measure(folder: Path) -> list[Part]:
     printed = shell.run(*in_service(folder, "python", "-m", "inside.path", "--list"), cwd=folder)
     files, hops = json.loads(printed.splitlines()[-1])
     return [
-        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 11_500),
-        Part("the kit, lines", count_lines(source / "kit"), 5_500),
-        Part("the kit, modules", count_modules(source / "kit"), 60),
-        Part("tools for development, lines", count_lines(folder / "src/service_tools"), 2_500),
-        Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 1_800),
-        Part("the slice `orders` with its job, lines", count_lines(source / "orders"), 550),
-        Part("a slice of 8 fields by `service new`, lines", count_slice(folder), 260),
-        Part("files that a GET by key passes", files, 12),
-        Part("hops between them", hops, 25),
+        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 17500, 11_500),
+        Part("the kit, lines", count_lines(source / "kit"), 8300, 5_500),
+        Part("the kit, modules", count_modules(source / "kit"), 74, 60),
+        Part("tools for development, lines", count_lines(folder / "src/service_tools"), 6200, 2_500),
+        Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 1800, 1_800),
+        Part("the slice `orders` with its job, lines", count_lines(source / "orders"), 550, 550),
+        Part("a slice of 8 fields by `service new`, lines", count_slice(folder), 260, 260),
+        Part("files that a GET by key passes", files, 18, 12),
+        Part("hops between them", hops, 42, 25),
     ]
 
 
@@ -72,8 +73,8 @@ def in_service(folder: Path, *command: str) -> tuple[str, ...]:
 
 def draw(parts: list[Part]) -> str:
     """Return the table in Markdown."""
-    rows = [f"| {part.name} | {part.count:,} | {part.most:,} |" for part in parts]
-    return "\n".join(["| of the default render | now | at most |", "|---|---|---|", *rows, ""])
+    rows = [f"| {part.name} | {part.count:,} | {part.most:,} | {part.aim:,} |" for part in parts]
+    return "\n".join(["| of the default render | now | at most | aim |", "|---|---|---|---|", *rows, ""])
 
 
 def prepare(template: Path, folder: Path) -> Path:

@@ -136,6 +136,6 @@ def test_all_pods_together_fit_into_the_database(deploy, overlay, jobs):
 def test_a_role_behind_the_pooler_has_the_limits_of_the_settings(deploy):
     code = (deploy.parent / "src/service/kit/db/sessions.py").read_text()
     names = ("statement_timeout", "lock_timeout", "command_timeout")
-    wanted = [float(re.search(rf"{name}: .* = ([\d.]+)", code)[1]) for name in names]
+    wanted = [float(value) for name in names for value in re.findall(rf"{name}: .* = ([\d.]+)", code)]
     limits = re.findall(r"_timeout = '(\d+)ms'", (deploy / "postgres/limits.sql").read_text())
     assert [int(limit) / 1000 for limit in limits] == wanted

@@ -38,7 +38,7 @@ TESTS = {
     "test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
-    "test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf"],
+    "test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf load"],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],
@@ -60,6 +60,7 @@ TESTS = {
         "uv run python -m tests.performance.export",
         "uv run python -m tests.performance.offload",
         "uv run python -m tests.performance.jobs",
+        "uv run python -m tests.performance.parts",
     ],
 }
 """Which commands each test runs."""
@@ -75,6 +76,7 @@ MEASUREMENTS = {
     "compression": ["--rows", "2000", "--rounds", "1"],
     "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
     "export": ["--rows", "900", "--rounds", "1"],
+    "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
     "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
     "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
 }

@@ -29,6 +29,19 @@ def test_its_types_are_right(folder):
     shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
 
 
+@pytest.mark.slow
+def test_other_checkers_find_no_error_of_ours_either(folder):
+    """Mypy counts what libraries without types do to us; pyright does not."""
+    python = str(folder / ".venv/bin/python")
+    shell.run("uvx", "--quiet", "pyright", "--pythonpath", python, "src", cwd=folder)
+    _, output = shell.attempt(
+        "uvx", "--quiet", "--python", python, "mypy", "--strict", "--python-executable", python, "src", cwd=folder
+    )
+    found = [line for line in output.splitlines() if ": error: " in line]
+    assert [line for line in found if not line.endswith(("[import-untyped]", "[no-untyped-call]"))] == []
+    assert "checked" in output or not found, output
+
+
 @pytest.mark.parametrize("command", [("format", "--diff"), ("check",)])
 def test_its_formatter_and_linter_have_nothing_to_do(folder, command):
     shell.run("uv", "run", "--quiet", "ruff", *command, "--no-cache", cwd=folder)

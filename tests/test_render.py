@@ -26,11 +26,19 @@ JOBS = re.compile(
 """What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
 
 SPOKEN_OF = (
-    *(f"src/service/kit/{name}.py" for name in ("db/sessions", "edge/context", "server/__init__", "server/cli")),
+    *(
+        f"src/service/kit/{name}.py"
+        for name in ("db/database", "db/sessions", "edge/context", "edge/traces", "server/__init__", "server/cli")
+    ),
     "src/service/kit/server/settings.py",
     "tests/kit/test_layout.py",
+    ".github/workflows/checks.yml",
+    ".github/workflows/update.yml",
 )
 """Files that every service has, and that say in passing what is different where there are jobs."""
+
+OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
+"""What is not spoken of where the checks run somewhere else."""
 
 PARSERS = {
     ".json": json.loads,
@@ -101,7 +109,10 @@ def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_pat
 
 
 def test_other_answers_change_only_files_that_the_template_fills_in(render, template):
-    one, other = service.read(render(**ANSWERS["default"])), service.read(render(**ANSWERS["odd"] | {"jobs": True}))
+    one, other = (
+        service.read(render(**ANSWERS["default"])),
+        service.read(render(**ANSWERS["odd"] | {"jobs": True, "ci": "github"})),
+    )
     filled = {name for name in one if one[name] != other.get(name)}
     root = template / "template"
     jinja = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*.jinja")}
@@ -117,6 +128,13 @@ def test_jobs_leave_no_trace_where_they_are_not_wanted(jobs, render):
     assert (len(traces) > 20) if jobs else (traces <= {".copier-answers.yml", *SPOKEN_OF})
 
 
+@pytest.mark.parametrize("ci", OTHER_HOSTS)
+def test_a_host_leaves_no_trace_where_it_was_not_chosen(ci, render):
+    tree, others = service.read(render(ci=ci)), re.compile(OTHER_HOSTS[ci], re.IGNORECASE)
+    traces = {name for name, (content, _) in tree.items() if others.search(name) or others.search(content.decode())}
+    assert traces <= {"renovate.json"}
+
+
 def test_the_command_line_copies_without_trust_and_names_the_next_commands(template, tmp_path):
     copier = (sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", CURRENT)
     output = shell.run(*copier, template, tmp_path / "shop", cwd=tmp_path)
@@ -128,11 +146,3 @@ def test_pytest_copie_renders_it_too(copie, template, render):
     result = copie.copy(template_dir=template, vcs_ref=CURRENT, extra_answers=ANSWERS["odd"])
     assert result.exception is None
     assert service.read(result.project_dir) == service.read(render(**ANSWERS["odd"]))
-
-
-def test_git_ignores_what_holds_secrets_and_what_can_be_made_again(render, tmp_path):
-    folder = service.adopt(render(), tmp_path / "shop")
-    for name in (".env", ".signing-key", ".postgres/data", ".venv/bin", ".pytest_cache/x", "src/service/__pycache__/x"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("secret")
-    assert service.changes(folder) == ""

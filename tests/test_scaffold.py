@@ -39,7 +39,8 @@ def test_a_new_slice_passes_its_tests_and_those_of_the_kit(folder):
 
 
 def test_a_newcomer_measures_the_slice_by_one_command(folder):
-    output = shell.run("uv", "run", "service", "perf", "invoices", "--seconds", "2", "--check", cwd=folder)
+    load = ("uv", "run", "service", "perf", "load", "invoices")
+    output = shell.run(*load, "--rate", "100", "--seconds", "2", "--check", cwd=folder)
     for step in ("read", "first page", "later page", "page by customer", "page by status", "create", "all"):
         assert re.search(rf"^  {step} +\d", output, re.MULTILINE), output
     changed = [line for line in service.changes(folder).splitlines() if not line.startswith("??")]

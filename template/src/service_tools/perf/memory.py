@@ -76,26 +76,26 @@ def mark(running: Running, worker: Worker, seconds: float) -> int:
 
 
 def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int]]:
-    """Return the lines whose objects were more at each mark than at the one before, with these objects and bytes."""
+    """Return the lines whose objects were more at each mark than before, with how many at least, and the bytes."""
     sums: dict[str, list[list[int]]] = {}
     for place in held:
         kinds = sums.setdefault(stacks.find_line(place["stack"]), [[0] * len(place["objects"]) for _ in range(2)])
         for sums_of, values in zip(kinds, (place["objects"], place["bytes"]), strict=True):
             sums_of[:] = map(add, sums_of, values)
-    grown = [
-        (line, objects[-1] - objects[0], sizes[-1] - sizes[0])
-        for line, (objects, sizes) in sums.items()
-        if len(objects) > 1
-        and all(one < other for one, other in pairwise(objects))
-        and objects[-1] - objects[0] > least
-    ]
+    grown = []
+    for line, (objects, sizes) in sums.items():
+        # What a cache gains gets less and less, what leaks does not: the smallest gain of all tells.
+        steady = min((after - before for before, after in pairwise(objects)), default=0) * (len(objects) - 1)
+        if steady > least:
+            grown.append((line, steady, sizes[-1] - sizes[0]))
     return sorted(grown, key=lambda leak: -leak[1])
 
 
 def describe(leak: tuple[str, int, int], answered: int) -> str:
     line, objects, size = leak
     each = f", {objects / answered:.2f} for each request" if answered else ""
-    return f"{objects:,} objects more, {size / 1e3:,.0f} kB{each}: {stacks.shorten(line)}: {stacks.read_source(line)}"
+    where = f"{stacks.shorten(line)}: {stacks.read_source(line)}"
+    return f"{objects:,} objects more at least, {size / 1e3:,.0f} kB{each}: {where}"
 
 
 def write_report(held: Sequence[Place], about: str, lines: Sequence[str]) -> Path:

@@ -100,7 +100,8 @@ def find_faults(scenario: Scenario) -> Iterator[str]:
     if repeated := {name for name in names if names.count(name) > 1}:
         yield f"two steps are called {min(repeated)}; rename one"
     known = set(FRESH)
-    for name, request in [*scenario.values.items(), *((step.name, step) for step in scenario.steps)]:
+    requests: list[tuple[str, Source | Step]] = [*scenario.values.items(), *((it.name, it) for it in scenario.steps)]
+    for name, request in requests:
         if not re.fullmatch(r"[A-Z]+ /\S*", request.request):
             yield f"{name}: write the request as a method and a path, like GET /v1/orders"
         yield from find_unknown(name, request.request + request.body, known)

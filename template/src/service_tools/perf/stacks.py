@@ -32,8 +32,10 @@ def find_line(stack: Sequence[str]) -> str:
 def add_up(stacks: Mapping[Stack, float]) -> list[tuple[str, float]]:
     """Return the lines of the service with what is found on them or below, the largest first."""
     sums: defaultdict[str, float] = defaultdict(float)
+    names: dict[str, str] = {}
     for stack, weight in stacks.items():
-        sums[find_line(stack)] += weight
+        frame = find_line(stack)
+        sums[names.setdefault(frame.partition(" ")[0], frame)] += weight
     return sorted(sums.items(), key=lambda item: -item[1])
 
 

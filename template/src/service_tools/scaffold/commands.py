@@ -37,7 +37,7 @@ Then:
 NEXT = """\
   uv run service dev              # applies the migration, and adds sample rows
   uv run pytest
-  uv run service perf {0:11} # shows what its requests cost, by perf/scenarios/{0}.toml"""
+  uv run service perf load {0:6} # shows how many requests it carries, by perf/scenarios/{0}.toml"""
 
 FORGET = """
 If the migration was applied, as `service dev` does at once, delete the table from that database too:
@@ -58,7 +58,7 @@ If the migration was applied, as `service dev` does at once, delete the table fr
 @click.option("--dry-run", is_flag=True, help="Print the files and write nothing.")
 @click.option("--no-plans", is_flag=True, help="Do not record the plans of its statements, which takes a PostgreSQL.")
 @click.pass_obj
-def new(wiring: "Wiring", add: bool, undo: bool, dry_run: bool, no_plans: bool, **order: Any) -> None:
+def new(wiring: "Wiring", /, add: bool, undo: bool, dry_run: bool, no_plans: bool, **order: Any) -> None:
     """Add a slice: create, read, change, delete and list a resource.
 
     RESOURCE is its plural. Rows belong to the account that creates them, and no other account can reach them, unless

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import asyncpg
 
-from service.kit.db import Query
+from service.kit.db import AnyQuery
 from service_tools.sql import cost, plans, result, schema, siblings, text, tree
 from service_tools.sql.budgets import Budgets
 from service_tools.sql.finding import Finding
@@ -23,7 +23,7 @@ class Statement:
     """One `Query` by its name, with its plan, or None for what has none, and what it breaks and does not excuse."""
 
     name: str
-    query: Query
+    query: AnyQuery
     plan: Node | None
     findings: list[Finding]
     tree: Tree | None = field(default=None, repr=False)
@@ -41,7 +41,7 @@ class Statement:
 
 
 async def check_all(
-    connection: asyncpg.Connection, queries: Iterable[tuple[str, Query]], budgets: Budgets
+    connection: asyncpg.Connection, queries: Iterable[tuple[str, AnyQuery]], budgets: Budgets
 ) -> list[Statement]:
     """Return all statements, in order of name. The connection is ready to plan on, as `scratch` makes it."""
     known = await schema.read(connection, budgets)
@@ -50,7 +50,7 @@ async def check_all(
     return [replace(it, findings=[*it.findings, *leave_excused(it.query, found[it.name])]) for it in statements]
 
 
-async def check(connection: asyncpg.Connection, name: str, query: Query, known: Schema) -> Statement:
+async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, known: Schema) -> Statement:
     """Return a statement with what it breaks. Whatever is wrong with it, or with the check of it, is a finding."""
     plan = parsed = None
     try:
@@ -73,6 +73,6 @@ async def check(connection: asyncpg.Connection, name: str, query: Query, known: 
     return Statement(name, query, plan, leave_excused(query, findings), parsed)
 
 
-def leave_excused(query: Query, findings: Iterable[Finding]) -> list[Finding]:
+def leave_excused(query: AnyQuery, findings: Iterable[Finding]) -> list[Finding]:
     """Return what is not excused. That nothing is null is believed only of a statement whose sample can be run."""
     return [it for it in findings if not query.excused.get(it.rule) or (it.rule == "nulls" and not query.sample)]

@@ -104,7 +104,7 @@ def count_touched(node: Node, above: tuple[Node, ...], known: Schema) -> int:
     steps = node.get("Plans", ())
     if not touches or limited or all(is_bound(step, known) or not reads_large(step, known) for step in steps):
         return 0
-    return max(step["Plan Rows"] for step in steps)
+    return max(int(step["Plan Rows"]) for step in steps)
 
 
 def reads_large(node: Node, known: Schema) -> bool:

@@ -219,7 +219,7 @@ def explain_source(source: Tree, column: int, level: Level) -> str:
         return explain_first([row[column - 1] for row in source["values_lists"]], level)
     if kind == WITH:
         return explain_with(source, column, level)
-    functions = source.get("functions") or ()
+    functions = source.get("functions") or []
     if kind == FUNCTION and len(functions) == 1 and functions[0]["funcexpr"]["node"] == "FUNCEXPR":
         call = functions[0]["funcexpr"]
         if column > functions[0]["funccolcount"]:  # with ordinality

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from service.kit.db import Query
+from service.kit.db import AnyQuery
 
 SHOWN = ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond", "Sort Key", "Group Key")
 
@@ -34,13 +34,14 @@ async def explain(connection: asyncpg.Connection, sql: str) -> Node | None:
             "select cardinality(parameter_types) from pg_prepared_statements where name = 'explained'"
         )
         arguments = f"({', '.join(['null'] * count)})" if count else ""
-        text = await connection.fetchval(f"explain (verbose, format json) execute explained {arguments}")
+        text: Any = await connection.fetchval(f"explain (verbose, format json) execute explained {arguments}")
     finally:
         await connection.execute("deallocate explained")
-    return json.loads(text)[0]["Plan"]
+    plan: Node = json.loads(text)[0]["Plan"]
+    return plan
 
 
-async def run(connection: asyncpg.Connection, query: Query) -> Node | None:
+async def run(connection: asyncpg.Connection, query: AnyQuery) -> Node | None:
     """Run a statement with its sample, roll back, and return the plan with what happened.
 
     Return None for one that has no sample, no plan, or no rows to take the sample from.
@@ -53,7 +54,9 @@ async def run(connection: asyncpg.Connection, query: Query) -> Node | None:
         if (arguments := await connection.fetchrow(query.sample)) is None:
             return None
         statement = f"explain (analyze, buffers, verbose, format json) {query.sql}"
-        return json.loads(await connection.fetchval(statement, *arguments))[0]["Plan"]
+        text: Any = await connection.fetchval(statement, *arguments)
+        plan: Node = json.loads(text)[0]["Plan"]
+        return plan
     finally:
         await transaction.rollback()
 

@@ -7,14 +7,14 @@ from types import NoneType
 
 import asyncpg
 
-from service.kit.db import Query
+from service.kit.db import AnyQuery
 from service_tools.sql import nulls, types
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Known
 from service_tools.sql.tree import Tree, walk
 
 
-def check_params(query: Query, expected: Sequence[str]) -> Iterator[Finding]:
+def check_params(query: AnyQuery, expected: Sequence[str]) -> Iterator[Finding]:
     """Compare the declared arguments with those that PostgreSQL infers."""
     if len(query.params) != len(expected):
         detail = f"it declares {len(query.params)} arguments and takes {len(expected)}"
@@ -26,12 +26,12 @@ def check_params(query: Query, expected: Sequence[str]) -> Iterator[Finding]:
             yield Finding("params", detail, "Correct `params`, or cast it in SQL.")
 
 
-def know_params(query: Query, known: Known) -> Known:
+def know_params(query: AnyQuery, known: Known) -> Known:
     optional = {number: NoneType in types.list_parts(declared) for number, declared in enumerate(query.params, 1)}
     return replace(known, params=optional)
 
 
-def check_arguments(query: Query, tree: Tree | None, known: Known) -> Iterator[Finding]:
+def check_arguments(query: AnyQuery, tree: Tree | None, known: Known) -> Iterator[Finding]:
     """Refuse an argument that may be None where the column may not be null."""
     known = know_params(query, known)
     for part in walk(tree):
@@ -49,7 +49,7 @@ def check_arguments(query: Query, tree: Tree | None, known: Known) -> Iterator[F
 
 
 def check_columns(
-    query: Query, columns: Sequence[tuple[str, str]], tree: Tree | None, known: Known
+    query: AnyQuery, columns: Sequence[tuple[str, str]], tree: Tree | None, known: Known
 ) -> Iterator[Finding]:
     """Compare the result with the row type: count, names, types, and nulls."""
     fields = types.list_fields(query.row)
@@ -81,7 +81,7 @@ def check_columns(
                 yield Finding("nulls", said, f"{fix}{excuse}.")
 
 
-async def run_sample(connection: asyncpg.Connection, query: Query) -> list[str]:
+async def run_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
     """Run a statement with its sample, roll back, and return what is null in spite of the row type, or went wrong.
 
     Its sample may be a row that other rows need, or one that is there already: that is no fault of the statement.
@@ -102,7 +102,7 @@ async def run_sample(connection: asyncpg.Connection, query: Query) -> list[str]:
     return [f"{name} is null when it runs with its sample" for name in sorted(names)]
 
 
-def explain(query: Query, tree: Tree | None, known: Known, index: int) -> str:
+def explain(query: AnyQuery, tree: Tree | None, known: Known, index: int) -> str:
     """Return why a column can be null, or nothing."""
     if tree is None:
         return "it is not known whether it can be null"

@@ -76,12 +76,14 @@ class Schema:
     def is_large(self, node: Node) -> bool:
         """Return whether a step reads a table that may not be read as a whole."""
         table = node.get("Relation Name")
-        return bool(table) and node.get("Schema") != "pg_catalog" and self.rows.get(table, DEFAULT_ROWS) >= LARGE
+        return bool(table) and node.get("Schema") != "pg_catalog" and self.rows.get(str(table), DEFAULT_ROWS) >= LARGE
 
     def finds_one_row(self, node: Node) -> bool:
         """Return whether a step looks a row up by all columns of a unique index."""
         index = self.indexes.get(node.get("Index Name") or "")
-        return bool(index and index.is_unique) and (node.get("Index Cond") or "").count(" = ") >= len(index.columns)
+        if index is None or not index.is_unique:
+            return False
+        return (node.get("Index Cond") or "").count(" = ") >= len(index.columns)
 
 
 async def read(connection: asyncpg.Connection, budgets: Budgets) -> Schema:

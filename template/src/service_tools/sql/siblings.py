@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.kit.db import Query
+from service.kit.db import AnyQuery
 from service_tools.sql import conditions, nulls
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Column, Known
@@ -22,7 +22,7 @@ class Index:
 
 
 def check(
-    statements: Mapping[str, tuple[Query, Tree | None]], known: Known, indexes: Sequence[Index]
+    statements: Mapping[str, tuple[AnyQuery, Tree | None]], known: Known, indexes: Sequence[Index]
 ) -> dict[str, list[Finding]]:
     """Return what is found, by the name of the statement."""
     found: dict[str, list[Finding]] = defaultdict(list)
@@ -68,7 +68,7 @@ def find_unscoped(uses: Mapping[str, set[int]], indexes: Sequence[Index]) -> Ite
     """Yield statements that find a row by its key alone, where most lists, or most that find one, ask for more."""
     unique = [{*it.columns} for it in indexes if it.is_unique]
     by_key = {name for name, columns in uses.items() if any(key <= columns for key in unique)}
-    leading = {it.columns[0] for it in indexes if len(it.columns) > 1 or not it.is_unique}
+    leading = {next(iter(it.columns)) for it in indexes if len(it.columns) > 1 or not it.is_unique}
     for group in (uses.keys() - by_key, by_key):
         counted = Counter(column for name in group for column in uses[name] & leading if {column} not in unique)
         usual = [column for column, times in counted.items() if 2 * times > len(group)]

@@ -4,7 +4,7 @@
 import re
 from collections.abc import Iterator
 
-from service.kit.db import Query
+from service.kit.db import AnyQuery
 from service_tools.sql.finding import Finding
 
 STAR = re.compile(r"(?:\bselect|\breturning|,)\s+(?:distinct\s+)?(?:\w+\.)?\*", re.IGNORECASE)
@@ -20,7 +20,7 @@ SESSION = {
 """How statements begin, or what they call, that outlasts the request on its connection; and what to write instead."""
 
 
-def check(query: Query) -> Iterator[Finding]:
+def check(query: AnyQuery) -> Iterator[Finding]:
     text = LITERALS.sub("''", query.sql)
     if STAR.search(text):
         yield Finding("star", "it selects *", "List the columns; {columns} stands for the fields of the row type.")

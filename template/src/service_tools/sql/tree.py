@@ -26,7 +26,7 @@ async def parse(connection: asyncpg.Connection, sql: str, kinds: Sequence[str]) 
         await connection.execute(
             f"create function pg_temp.statement({', '.join(kinds)}) returns void begin atomic {sql}\n; end"
         )
-        text = await connection.fetchval("select prosqlbody::text from pg_proc where proname = 'statement'")
+        text: Any = await connection.fetchval("select prosqlbody::text from pg_proc where proname = 'statement'")
     except asyncpg.PostgresError:
         return None
     finally:

@@ -6,6 +6,7 @@
 
 from typing import Annotated, Literal, Self
 
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model_validator
 
 from service.kit.auth import keys
@@ -73,7 +74,7 @@ class IssuerOptions(CheckOptions, frozen=True):
     algorithm: Annotated[Literal["EdDSA"], Field(description="the signature algorithm")] = "EdDSA"
 
     def open_keys(self) -> Keys:
-        known = [keys.read_private(self.signing_key.get_secret_value()).public_key()]
+        known: list[PublicKeyTypes] = [keys.read_private(self.signing_key.get_secret_value()).public_key()]
         if self.previous_key is not None:
             known.append(keys.read_public(self.previous_key))
         return Keys({keys.name_key(key): key for key in known})

@@ -11,7 +11,7 @@ from service.kit.db.connection import Connection
 from service.kit.db.database import Database, check_capacity
 from service.kit.db.errors import ERRORS, Constraints, DatabaseError, UnreachableError, explain
 from service.kit.db.pool import choose_pool_size
-from service.kit.db.query import DEVELOPER, EVERY, NEWEST, Query, Seed, sample_time
+from service.kit.db.query import DEVELOPER, EVERY, NEWEST, AnyQuery, Query, Seed, sample_time
 from service.kit.db.query import find as find_queries
 from service.kit.db.sessions import DatabaseOptions, bypass_pooler, connect, locate, read_url, time_limits
 
@@ -20,6 +20,7 @@ __all__ = [
     "ERRORS",
     "EVERY",
     "NEWEST",
+    "AnyQuery",
     "Connection",
     "Constraints",
     "Database",

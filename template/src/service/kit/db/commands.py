@@ -26,7 +26,7 @@ from service.kit.db.sessions import DatabaseOptions, connect
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
 
-type Named = tuple[str, query.Query]
+type Named = tuple[str, query.AnyQuery]
 
 SLOWEST = """
 select queryid, query, calls, mean_exec_time as mean, rows::float / calls as rows,
@@ -140,7 +140,7 @@ def describe(row: asyncpg.Record, found: Named | None) -> dict[str, Any]:
     return {"name": name, "place": locate(statement) if statement else None} | dict(row)
 
 
-def locate(statement: query.Query) -> str:
+def locate(statement: query.AnyQuery) -> str:
     """Return the file and line of a statement, from the folder that the command runs in."""
     path = Path(sys.modules[statement.module].__file__ or "")
     with suppress(ValueError):

@@ -3,18 +3,26 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from service.kit.db import durations, errors
+from service.kit import PACKAGE
+from service.kit.db import errors
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
-from service.kit.edge import Problem, Span, metrics, time_left
+from service.kit.db.query import find as find_queries
+from service.kit.edge import Batch, Problem, Span, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
+
+OTHER = "other"
+"""The name, in `/metrics`, of the kit's own statements, and of any that no `queries.py` names."""
 
 
 class Statement(Span):
@@ -23,15 +31,35 @@ class Statement(Span):
     __slots__ = ("raw", "sql")
 
     def __init__(self, raw: asyncpg.Connection, sql: str, name: str = "database") -> None:
-        super().__init__(name, sql)
+        Span.__init__(self, name, sql)
         self.raw = raw
         self.sql = sql
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        super().__exit__(kind, error, trace)
-        durations.note(self.sql, time.perf_counter() - self.started)
-        if isinstance(error, errors.ERRORS):
+        Span.__exit__(self, kind, error, trace)
+        durations().add((self.sql, time.perf_counter() - self.started))
+        if error is not None and isinstance(error, errors.ERRORS):
             errors.examine(error, self.raw)
+
+
+@cache
+def durations() -> Batch[tuple[str, float]]:
+    """Return how long statements of this process took, noted one by one and counted many at once."""
+    return Batch(count_durations, pause=1.0, most=1000)
+
+
+@cache
+def read_names() -> dict[str, str]:
+    """Return the name of each statement by its text. The first call looks for files."""
+    return {query.sql: name for name, query in find_queries(import_module(PACKAGE))}
+
+
+def count_durations(noted: list[tuple[str, float]]) -> None:
+    times, names = defaultdict[str, list[float]](list), read_names()
+    for sql, seconds in noted:
+        times[names.get(sql, OTHER)].append(seconds)
+    for name, seconds in times.items():
+        metrics.meters().statements.labels(name).observe_all(seconds)
 
 
 class Connection:
@@ -68,9 +96,11 @@ class Connection:
         A block that ended by an error, unless it was an answer of PostgreSQL or of ours, may have left a statement.
         """
         if self.transaction:
-            return self.transaction.rollback
+            undo: Callable[[], Awaitable[None]] = self.transaction.rollback
+            return undo
         answered = error is None or (isinstance(error, ANSWERS) and not isinstance(error, errors.NoAnswer))
-        return None if answered and not self.raw.is_in_transaction() else self.raw.reset
+        reset: Callable[[], Awaitable[None]] = self.raw.reset
+        return None if answered and not self.raw.is_in_transaction() else reset
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
@@ -86,7 +116,8 @@ class Connection:
             record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
         if record is None:
             return None
-        return record[0] if query.is_scalar else query.row(*record)
+        row: Row = record[0] if query.is_scalar else query.row(*record)
+        return row
 
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         """Return the first row of a statement that always has one, like `insert … returning`."""

@@ -5,13 +5,14 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Literal, Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from service.kit.db import durations, errors
-from service.kit.db.connection import Connection
+from service.kit.db import errors
+from service.kit.db.connection import Connection, durations, read_names
 from service.kit.db.pool import Pool, choose_pool_size
 from service.kit.db.query import Query
 from service.kit.db.sessions import DatabaseOptions, connect, locate, session_settings, time_limits
@@ -52,15 +53,16 @@ class Database:
 
     async def __aenter__(self) -> Self:
         """Open the pool even while PostgreSQL is away: connections are made when they are first needed."""
-        await asyncio.to_thread(durations.read_names)
+        await asyncio.to_thread(read_names)
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
             pool.is_open = True
             places = pool.places
-            metrics.watch_pool(name, places.limit, lambda p=places: p.running, lambda p=places: p.waiting)
+            running, waiting = (partial(getattr, places, name) for name in ("running", "waiting"))
+            metrics.watch_pool(name, places.limit, running, waiting)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        durations.durations().flush()
+        durations().flush()
         await asyncio.gather(*(pool.close() for pool in {self.pool, self.replica.pool}))
 
     def connection(self) -> Connection:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
+from typing import Any
 
 import asyncpg
 
@@ -53,7 +54,7 @@ class Pool:
         self.is_open = False
         self.connections: dict[asyncpg.Connection, float] = {}
         self.free: deque[tuple[asyncpg.Connection, float]] = deque()
-        self.tasks: set[asyncio.Task] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
         self.lost = 0
 
     async def acquire(self) -> asyncpg.Connection:
@@ -83,15 +84,19 @@ class Pool:
     async def open(self, seconds: float) -> asyncpg.Connection:
         """Open a connection. If the request leaves before it is there, it becomes free, and only then its place."""
         opening = self.start(self.open_one())
-        done: set[asyncio.Task] = set()
+        done: set[asyncio.Task[Any]] = set()
         try:
             done, _ = await asyncio.wait([opening], timeout=seconds)
         finally:
             if not done:
-                opening.add_done_callback(lambda task: task.exception() or self.release(task.result()))
+                opening.add_done_callback(self.keep)
         if not done:
             raise busy(FULL)
         return opening.result()
+
+    def keep(self, opening: asyncio.Task[asyncpg.Connection]) -> None:
+        if not opening.exception():
+            self.release(opening.result())
 
     async def open_one(self) -> asyncpg.Connection:
         try:

@@ -57,11 +57,14 @@ class Query[Row, *Args]:
         self.module, self.line = frame.f_globals["__name__"], frame.f_lineno
 
 
-made: WeakSet[Query[Any, *tuple[Any, ...]]] = WeakSet()
+type AnyQuery = Query[Any, *tuple[Any, ...]]
+"""A statement of any type."""
+
+made: WeakSet[AnyQuery] = WeakSet()
 """Every statement that there is, for the contract: one that `find` does not find would go unchecked."""
 
 
-def find(package: ModuleType) -> Iterator[tuple[str, Query[Any, *tuple[Any, ...]]]]:
+def find(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
     """Yield every statement of a package's `queries.py` files with its name, like `orders.read_order`.
 
     What has several adds its own name, like `orders.orders.newest`: a mapping, a list, or a mapping `queries`.
@@ -74,7 +77,7 @@ def find(package: ModuleType) -> Iterator[tuple[str, Query[Any, *tuple[Any, ...]
             yield from ((f"{part}.{known}", it) for known, it in search(name, value) if it.module == module.__name__)
 
 
-def search(name: str, value: object) -> Iterator[tuple[str, Query[Any, *tuple[Any, ...]]]]:
+def search(name: str, value: object) -> Iterator[tuple[str, AnyQuery]]:
     """Yield the statements that a name stands for."""
     value = getattr(value, "queries", value)
     if isinstance(value, Query):

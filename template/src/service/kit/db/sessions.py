@@ -104,7 +104,7 @@ async def connect(
     try:
         connection = await asyncpg.connect(
             options.url.get_secret_value(),
-            timeout=options.connect_timeout,
+            timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
             server_settings={**(settings or {}), "application_name": application},
         )
     except (*ERRORS, ValueError) as error:
@@ -122,7 +122,7 @@ async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
     """Open a session for the pool: PostgreSQL enforces its limits, and JSON columns are encoded here, once."""
     connection = await asyncpg.connect(
         options.url.get_secret_value(),
-        timeout=options.connect_timeout,
+        timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
         command_timeout=options.command_timeout,
         server_settings=session_settings(options),
     )

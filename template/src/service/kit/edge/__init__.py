@@ -20,8 +20,8 @@ from service.kit.edge.context import (
     time_left,
     trace_headers,
 )
-from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.limits import FullError, Lifetime, Limiter, Seconds, count_cores
+from service.kit.edge.edge import Edge
+from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -64,7 +64,7 @@ class Batch[Item]:
 class Record(NamedTuple):
     """One answered request. `context` is what its handler bound to log lines; without one, no line is written."""
 
-    line: dict[str, object]
+    line: dict[str, Any]
     seconds: float
     spans: dict[str, float]
     ended_at: float
@@ -117,7 +117,7 @@ def write(records: list[Record]) -> None:
             line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
             # Many refusals under overload have no cause; what has one is a fault to look into.
             context.run(logger.warning if "cause" in line else logger.info, "request", **line)
-    for answer, times in answers.items():
-        metrics.count_requests(*answer, times)
+    for (method, route, status), times in answers.items():
+        metrics.count_requests(method, route, status, times)
     for layer, times in layers.items():
         metrics.observe_layer(layer, times)

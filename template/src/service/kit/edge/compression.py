@@ -64,10 +64,10 @@ def make_coder(coding: bytes) -> Coder:
         coder = zstd.ZstdCompressor(options=ZSTD)
         return Coder(coder.compress, partial(coder.flush, coder.FLUSH_BLOCK), coder.flush)
     if coding == b"br":
-        coder = brotli.Compressor(**BROTLI)
-        return Coder(coder.process, coder.flush, coder.finish)
-    coder = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
-    return Coder(coder.compress, partial(coder.flush, zlib.Z_SYNC_FLUSH), coder.flush)
+        compressor = brotli.Compressor(**BROTLI)
+        return Coder(compressor.process, compressor.flush, compressor.finish)
+    gzip = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
+    return Coder(gzip.compress, partial(gzip.flush, zlib.Z_SYNC_FLUSH), gzip.flush)
 
 
 class Compression:

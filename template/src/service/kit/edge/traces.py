@@ -52,7 +52,7 @@ class Traces:
 
     def begin(self, name: str, kind: SpanKind, headers: Mapping[str, str]) -> trace.Span:
         """Begin the span of a request or job in the trace that its headers name, for the rest of this task."""
-        parent = PROPAGATOR.extract(headers, context.Context())
+        parent = PROPAGATOR.extract(headers, context.Context()) if "traceparent" in headers else context.Context()
         span = self.tracer.start_span(name, parent, kind)
         context.attach(trace.set_span_in_context(span, parent))
         return span

@@ -115,7 +115,7 @@ class Consumer:
         options = bypass_pooler(self.worker.settings.database)
         return await asyncpg.connect(
             options.url.get_secret_value(),
-            timeout=options.connect_timeout,
+            timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
             command_timeout=options.command_timeout,
             server_settings={**time_limits(options), "application_name": "service worker"},
         )
@@ -166,7 +166,7 @@ class Consumer:
         connection.add_termination_listener(lose)
 
 
-async def start(schedule: Schedule, queries: Statements, _: models.Schedule) -> None:
+async def start(schedule: Schedule[Any], queries: Statements, _: models.Schedule) -> None:
     """Enqueue a job when it is time: it is as durable as any other."""
     await queries.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
     meters().enqueued.labels(schedule.job.name).inc()

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import structlog
@@ -66,7 +67,7 @@ class Floor:
 class Runner(AbstractEntrypointExecutor):
     """Runs one kind of job for PgQueuer, which puts back what raises `RetryRequested`, and holds what else raises."""
 
-    def __init__(self, job: Job, worker: Worker, driver: Driver, floor: Floor) -> None:
+    def __init__(self, job: Job[Any], worker: Worker, driver: Driver, floor: Floor) -> None:
         self.job = job
         self.handler = worker.handlers[job.name]
         super().__init__(EntrypointExecutorParameters(job.concurrency, self.handler, on_failure="hold"))
@@ -123,8 +124,9 @@ class Runner(AbstractEntrypointExecutor):
             argument = msgspec.json.decode(job.payload or b"", type=self.job.argument)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:  # it cannot be read at the next attempt either
             raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
+        limit = asyncio.timeout(self.timeout)
         try:
-            async with asyncio.timeout(self.timeout) as limit:
+            async with limit:
                 with meters().running.labels(self.job.name).track_inprogress():
                     await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
         except TimeoutError as error:

@@ -59,7 +59,7 @@ def new(wiring: "Wiring", name: tuple[str, ...]) -> None:
     are not in migrations/.
     """
     default = wiring.settings.model_fields["migrations"].default
-    click.echo(files.write_draft(Path(os.environ.get("MIGRATIONS_FOLDER", default.folder)), " ".join(name)))
+    click.echo(files.write_draft(Path(os.environ.get("MIGRATIONS_FOLDER") or default.folder), " ".join(name)))
 
 
 @migrate_schema.command()

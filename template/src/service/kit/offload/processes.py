@@ -100,7 +100,8 @@ class Process:
         """Return the outcome of a call, as `compute` packs it."""
         pickle.dump(packed, self.calls, pickle.HIGHEST_PROTOCOL)
         self.calls.flush()
-        return pickle.load(self.outcomes)  # noqa: S301 - from our own process
+        outcome: tuple[bool, bytes | None, str] = pickle.load(self.outcomes)  # noqa: S301 - from our own process
+        return outcome
 
     def end(self) -> int:
         """End the process, by force if it takes too long, and return its exit code."""
@@ -161,6 +162,7 @@ def compute(call: bytes) -> bytes:
         succeeded, value, trace = True, function(*args, **kwargs), ""
     except Exception as error:
         succeeded, value, trace = False, error, traceback.format_exc()
+    packed: bytes | None
     try:
         packed = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception as error:

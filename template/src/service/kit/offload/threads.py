@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
+from typing import Any
 
 import structlog
 
@@ -48,8 +49,9 @@ class ThreadPool(Limiter):
             threading.Thread(target=self.serve, name=f"offload-{self.name}-{self.threads}", daemon=True).start()
         self.work.put(partial(self.work_on, name, future, partial(contextvars.copy_context().run, call)))
         left = time_left(inf)
+        limit = asyncio.timeout(None if left == inf else left)
         try:
-            async with asyncio.timeout(None if left == inf else left) as limit:
+            async with limit:
                 return await future
         except TimeoutError as error:
             if not limit.expired():
@@ -78,7 +80,7 @@ class ThreadPool(Limiter):
         with suppress(RuntimeError):  # the event loop has closed without waiting any longer
             future.get_loop().call_soon_threadsafe(self.finish, name, future, tell, seconds)
 
-    def finish(self, name: str, future: asyncio.Future, tell: Callable[[], None], seconds: float) -> None:
+    def finish(self, name: str, future: asyncio.Future[Any], tell: Callable[[], None], seconds: float) -> None:
         """Free the place of a call, and answer if anybody still waits."""
         self.leave()
         metrics.meters().offload_run.labels(self.name, name).observe(seconds)

@@ -4,12 +4,12 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from asyncpg.prepared_stmt import PreparedStatement
 from pydantic import BaseModel, Field
 
-from service.kit.db import Connection, Database, Query
+from service.kit.db import AnyQuery, Connection, Database
 from service.kit.edge import Limiter, Seconds, Stream, asgi, busy, metrics
 from service.kit.rows import formats
 from service.kit.rows.formats import FormatName
@@ -53,7 +53,9 @@ class Exports:
         self.options = options or ExportOptions()
         self.places = Limiter(max(1, min(self.options.concurrency, db.pool.places.limit - 1)))
 
-    def stream(self, source: Listing | Query, *args: object, name: str, form: FormatName | None = None) -> "Export":
+    def stream(
+        self, source: Listing[Any, Any] | AnyQuery, *args: object, name: str, form: FormatName | None = None
+    ) -> "Export":
         """Return the response that is a file `name` of rows, in a format or in what `Accept` prefers.
 
         They are those of a statement with its arguments, or of a listing with its filter and scope.
@@ -75,7 +77,7 @@ class Export:
     media_types: ClassVar = tuple(formats.MEDIA_TYPES)
 
     exports: Exports
-    query: Query
+    query: AnyQuery
     args: tuple[object, ...]
     name: str
     form: FormatName | None = None

@@ -53,7 +53,7 @@ class Keyset:
         """Return the key in a cursor, or raise a 422 problem."""
         try:
             sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-            key = msgspec.msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
+            key: tuple[Any, ...] = msgspec.msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
             if self.seal(key) == cursor:  # so there is one spelling of a cursor, and its digest is right
                 return key
         except ValueError:

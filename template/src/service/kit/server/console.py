@@ -112,12 +112,12 @@ class Console:
     def mark(self) -> None:
         """Note what has been allocated since the start and is still held, by stack: its bytes and its objects."""
         gc.collect()
-        own = [tracemalloc.Filter(False, path, all_frames=True) for path in (tracemalloc.__file__, __file__)]
-        found = tracemalloc.take_snapshot().filter_traces(own).statistics("traceback")
+        found = tracemalloc.take_snapshot().statistics("traceback")
         self.marks.append(
             {
                 tuple(f"{frame.filename}:{frame.lineno}" for frame in place.traceback): (place.size, place.count)
                 for place in found
+                if all(frame.filename != __file__ for frame in place.traceback)
             }
         )
 

@@ -69,8 +69,8 @@ class Worker:
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Pass the server's messages on to the application, or our own when the server waits too long."""
         told = self.learn_of_sigterm()
-        jobs = self.forward(receive), self.end_in_time(told), metrics.sample()
-        beside = [asyncio.create_task(job) for job in jobs]
+        endless = self.forward(receive), self.end_in_time(told), metrics.sample()
+        beside = [asyncio.create_task(work) for work in endless]
 
         async def note(message: asgi.Message) -> None:
             if message["type"] == "lifespan.startup.complete" and self.folder:

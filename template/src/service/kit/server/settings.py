@@ -81,7 +81,8 @@ class KitSettings(BaseSettings):
         for (group, option), choose in SIZES.items():
             given = getattr(self, group)
             if getattr(given, option) is None:
-                self.__dict__[group] = given.model_copy(update={option: choose(self.server.workers)})
+                sized = given.model_copy(update={option: choose(self.server.workers)})
+                object.__setattr__(self, group, sized)
         return self
 
     def count_beside(self) -> int:
@@ -103,14 +104,14 @@ def load_env_files(*paths: Path) -> None:
 
 def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
     """Return the settings from the environment, or raise `SettingsError`. `given` options win over variables."""
-    problems = set(find_misspelt(kind))
+    problems, settings = set(find_misspelt(kind)), None
     try:
         settings = kind(**given)
     except ValidationError as error:
         problems |= {problem for detail in error.errors() for problem in explain(kind, detail)}
     except UnreadableError as error:
         problems = problems or {f"  {error}"}
-    if problems:
+    if problems or settings is None:
         raise SettingsError("\n".join(["settings are missing or wrong:", *sorted(problems)]))
     return settings
 

@@ -1,0 +1,59 @@
+"""What the files of CI run, by file: the commands of GitHub's workflows and of GitLab's pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests import shell
+from tests.snapshot import ROOT
+
+HOSTED = {
+    "pip install uv==0.13.9": "makes a new machine ready",
+    "sudo apt-get update && sudo apt-get install --yes --no-install-recommends pgbouncer": "makes a new machine ready",
+    "uv audit --preview-features audit-command": "asks a database of vulnerabilities on the internet",
+    'gh release create "$GITHUB_REF_NAME" --verify-tag --notes-file notes.md': "publishes",
+}
+"""The commands that no test runs, and why."""
+
+COVERED = {
+    'python3 run.py test -m "$MARKS"': "test_readme.py::test_the_test_command_runs_pytest",
+    'python3 run.py test tests/test_generated.py tests/test_inside.py -k "default or room"': (
+        "test_readme.py::test_the_test_command_runs_pytest"
+    ),
+    "uv run python -m tests.performance.compare": "test_documents.py::test_a_measurement_runs",
+    "python3 run.py test tests/test_releases.py tests/test_compatibility.py": (
+        "test_readme.py::test_the_test_command_runs_pytest"
+    ),
+}
+"""The commands that other tests run."""
+
+SLOW = {"uv run pytest", "uv run pytest tests/kit/test_migration_lint.py tests/kit/test_contract.py"}
+"""The commands that take longer than an ordinary test may."""
+
+
+def list_commands(file: Path) -> list[str]:
+    """Return the scripts that a file of CI runs, in its order."""
+    content = yaml.safe_load(file.read_text())
+    if file.name == ".gitlab-ci.yml":
+        parts: list[dict[str, Any]] = [part for part in content.values() if isinstance(part, dict)]
+        scripts = [script for part in parts for key in ("before_script", "script") for script in part.get(key, ())]
+    else:
+        steps = [step for job in content["jobs"].values() for step in job["steps"]]
+        scripts = [step["run"] for step in steps if "run" in step]
+    return [script.strip() for script in scripts]
+
+
+def list_workflows(folder: Path = ROOT) -> list[Path]:
+    """Return the workflows of a repository."""
+    return sorted(folder.glob(".github/workflows/*"))
+
+
+def is_update(command: str) -> bool:
+    """Tell whether it is the script that asks for a review of an update."""
+    return "copier@" in command
+
+
+def type_script(command: str, cwd: Path, **environment: str) -> tuple[int, str]:
+    """Run a script the way both hosts do, and return its exit code and output."""
+    return shell.attempt("bash", "-e", "-o", "pipefail", "-c", command, cwd=cwd, **environment)
