@@ -60,6 +60,7 @@ TESTS = {
         "uv run python -m tests.performance.export",
         "uv run python -m tests.performance.offload",
         "uv run python -m tests.performance.jobs",
+        "uv run python -m tests.performance.parts",
     ],
 }
 """Which commands each test runs."""
@@ -75,6 +76,7 @@ MEASUREMENTS = {
     "compression": ["--rows", "2000", "--rounds", "1"],
     "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
     "export": ["--rows", "900", "--rounds", "1"],
+    "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
     "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
     "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
 }

@@ -71,3 +71,11 @@ def test_an_update_brings_the_kit_and_touches_nothing_that_is_yours(answers, ren
     assert owned(updated, "merged") == owned(after, "merged")
     assert len(deleted) == 2
     assert not set(deleted) & updated.keys()
+
+
+def test_git_ignores_what_holds_secrets_and_what_can_be_made_again(render, tmp_path):
+    folder = service.adopt(render(), tmp_path / "shop")
+    for name in (".env", ".signing-key", ".postgres/data", ".venv/bin", ".pytest_cache/x", "src/service/__pycache__/x"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("secret")
+    assert service.changes(folder) == ""

@@ -146,11 +146,3 @@ def test_pytest_copie_renders_it_too(copie, template, render):
     result = copie.copy(template_dir=template, vcs_ref=CURRENT, extra_answers=ANSWERS["odd"])
     assert result.exception is None
     assert service.read(result.project_dir) == service.read(render(**ANSWERS["odd"]))
-
-
-def test_git_ignores_what_holds_secrets_and_what_can_be_made_again(render, tmp_path):
-    folder = service.adopt(render(), tmp_path / "shop")
-    for name in (".env", ".signing-key", ".postgres/data", ".venv/bin", ".pytest_cache/x", "src/service/__pycache__/x"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("secret")
-    assert service.changes(folder) == ""

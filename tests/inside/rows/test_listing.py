@@ -146,6 +146,8 @@ def test_its_statements_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_p
     vars(queries).update(notes=notes, Listing=Listing)
     for module in (package, ModuleType("package.notes"), queries):
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    for query in notes.queries.values():
+        monkeypatch.setattr(query, "module", queries.__name__)
     found = dict(find_queries(package))
     assert found.keys() == {
         f"notes.notes.{order}{by}" for order in ("newest", "oldest") for by in ("", "_by_colour", "_by_colour_and_done")

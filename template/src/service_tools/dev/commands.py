@@ -20,7 +20,7 @@ import click
 
 from service.kit.db import DEVELOPER, DatabaseError, check_capacity, locate
 from service.kit.migrate import MigrationError, apply_migrations
-from service.kit.server import KitSettings, serve
+from service.kit.server import KitSettings, configure_logs, serve
 from service_tools.dev import credentials, database
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
 
 def run(wiring: "Wiring", settings: KitSettings) -> None:
     """Serve, with the other commands of the service beside the server, and take up each change of a file."""
+    configure_logs(settings.log)
     threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
     with run_beside(["worker"] if wiring.worker else []) as restart:

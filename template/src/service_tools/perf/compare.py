@@ -63,8 +63,8 @@ class Ratio(msgspec.Struct, frozen=True):
 @click.argument("ref")
 @apply(NAMES, ROWS, AS_JSON)
 @click.option("--rounds", default=8, show_default=True, type=click.IntRange(2, 50), help="Starts of both services.")
-@click.option("--slices", default=3, show_default=True, type=click.IntRange(1, 50), help="Turns (ABBA) in a round.")
-@click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.1, 60), help="Each load of a turn.")
+@click.option("--slices", default=6, show_default=True, type=click.IntRange(1, 50), help="Turns (ABBA) in a round.")
+@click.option("--seconds", default=0.3, show_default=True, type=click.FloatRange(0.1, 60), help="Each load of a turn.")
 @click.option("--check", is_flag=True, help="Exit with 1 when this tree is slower.")
 @click.pass_obj
 def command(

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 CANCEL_SECONDS = 1.0
 """How long a cancelled request may take to clean up."""
+SEND_SECONDS = 0.5
+"""How long the server has for what cancelled requests still answer: it does not tell when that is sent."""
 
 
 def make(target: str) -> Any:
@@ -80,6 +82,7 @@ class Worker:
                 await self.app(scope, self.messages.get, note)
         finally:
             if self.is_late:
+                await asyncio.sleep(SEND_SECONDS)
                 os._exit(0)  # the server would still wait for clients that do not read or send
             for task in beside:
                 task.cancel()

@@ -1,0 +1,40 @@
+"""The commands that look at a running service, by its process, and what they say where they cannot."""
+
+from pathlib import Path
+
+from inside.tools.test_perf_faults import run
+
+from tests.kit.processes import find_port, start, wait_until_live
+
+
+def test_a_running_service_is_looked_at_and_sent_nothing(tmp_path: Path, database_url: str):
+    port = str(find_port())
+    settings = {"DATABASE_URL": database_url, "SERVER_PORT": port, "WATCHDOG_CONSOLE": "true"}
+    with start("serve", cwd=tmp_path, **settings) as process:
+        wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
+        pid = ["--pid", str(process.pid)]
+        tasks = run(tmp_path, "tasks", "--plain", *pid)
+        blocking = run(tmp_path, "blocking", *pid)
+        memory = run(tmp_path, "memory", "--seconds", "1", *pid)
+    assert tasks.returncode == 0, tasks.stderr
+    assert "Worker.forward" in tasks.stdout
+    assert blocking.returncode == 0, blocking.stderr
+    assert "the loop stood still, under whatever load it has" in blocking.stdout
+    assert memory.returncode == 0, memory.stderr
+    assert "what the instrument cost is not known" in memory.stdout
+    assert "GET" not in (tmp_path / "output").read_text()
+
+
+def test_a_service_without_a_console_and_a_process_that_is_none_are_said_with_what_to_do(
+    tmp_path: Path, database_url: str
+):
+    port = str(find_port())
+    with start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process:
+        wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
+        refused = run(tmp_path, "tasks", "--pid", str(process.pid))
+    assert refused.returncode == 1
+    assert "start it with WATCHDOG_CONSOLE=true" in refused.stderr
+    gone = run(tmp_path, "tasks", "--pid", str(process.pid))
+    assert "There is no process" in gone.stderr
+    strange = run(tmp_path, "tasks", "--pid", "1")
+    assert "is no service" in strange.stderr or "belongs to another user" in strange.stderr
