@@ -48,6 +48,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.faults
 def test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check(repository: Path, database_url: str):
     plant(repository, "    sum(range(60_000))")
     options = ["HEAD", "--rows", "200", "--rounds", "2", "--slices", "1", "--seconds", "0.3", "--check"]

@@ -12,6 +12,8 @@ from service_tools.dev import embedded
 from tests.kit import processes
 from tests.kit.processes import ROOT
 
+pytestmark = pytest.mark.faults
+
 HANDLER = "    order = await db.find(queries.read_order, caller.id, order_id)\n"
 IMPORT = "from functools import partial\n"
 SCENARIO = """

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from inside.tools.test_perf_faults import run
 
 from tests.kit.processes import find_port, start, wait_until_live
+
+pytestmark = pytest.mark.faults
 
 
 def test_a_running_service_is_looked_at_and_sent_nothing(tmp_path: Path, database_url: str):
