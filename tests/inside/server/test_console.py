@@ -41,6 +41,7 @@ async def wait_for_ever() -> None:
 
 async def test_a_task_is_told_with_its_name_its_state_and_the_lines_that_it_waits_on(path: Path):
     waiting = asyncio.create_task(wait_for_ever(), name="patient")
+    await asyncio.sleep(0)  # it comes to wait
     with open_console(path):
         tasks = await asyncio.to_thread(ask, path, "tasks")
     waiting.cancel()
