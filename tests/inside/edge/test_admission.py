@@ -99,7 +99,7 @@ async def test_a_request_for_two_hosts_is_refused():
     assert (await ask(Edge(answer), ("host", "other.test"))).status == 400
 
 
-async def test_a_cancellation_from_outside_is_no_timeout():
+async def test_a_cancellation_from_outside_is_no_timeout_and_says_that_the_service_restarts():
     answer = Answer()
 
     async def wait(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
@@ -110,7 +110,8 @@ async def test_a_cancellation_from_outside_is_no_timeout():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not answer.messages
+    assert answer.messages[0]["status"] == 503
+    assert b"The service restarts" in answer.messages[1]["body"]
 
 
 async def test_several_cookies_stay_several():
