@@ -70,14 +70,14 @@ def start(
                 process.wait(15)
 
 
-def wait_until_live(process: subprocess.Popen[bytes], url: str, seconds: float = 20) -> None:
-    """Return when the service answers."""
+def wait_until_live(process: subprocess.Popen[bytes] | None, url: str, seconds: float = 20) -> None:
+    """Return when the service answers. Its process, if it is known, must be alive meanwhile."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and (process is None or process.poll() is None):
         try:
             httpx2.get(f"{url}/livez", timeout=1)
         except httpx2.TransportError:
             time.sleep(0.02)
         else:
             return
-    raise AssertionError(f"the service does not answer at {url}; its exit code is {process.poll()}")
+    raise AssertionError(f"the service does not answer at {url}; its exit code is {process and process.poll()}")

@@ -1,14 +1,12 @@
 """Worker processes beside the server in development: they start with it, restart after a change, and end with it."""
 
-import time
 from contextlib import suppress
 
-import httpx2
 import psutil
 import pytest
 from service_tools.dev.commands import run_beside
 
-from tests.kit.processes import find_port, make_environment
+from tests.kit.processes import find_port, make_environment, wait_until_live
 
 
 def list_workers() -> list[psutil.Process]:
@@ -21,29 +19,16 @@ def list_workers() -> list[psutil.Process]:
     return found
 
 
-def wait_until_live(port: int) -> None:
-    """Return when a service answers."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            httpx2.get(f"http://127.0.0.1:{port}/livez", timeout=1)
-        except httpx2.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("nothing answers")
-
-
 def test_a_command_runs_beside_takes_up_a_change_and_ends(database_url: str, monkeypatch: pytest.MonkeyPatch):
     first, second = find_port(), find_port()
     for name, value in make_environment({"DATABASE_URL": database_url, "SERVER_PORT": str(first)}).items():
         monkeypatch.setenv(name, value)
     with run_beside(["serve"]) as restart:
-        wait_until_live(first)
+        wait_until_live(None, f"http://127.0.0.1:{first}", 30)
         (old,) = list_workers()
         monkeypatch.setenv("SERVER_PORT", str(second))
         restart()
-        wait_until_live(second)
+        wait_until_live(None, f"http://127.0.0.1:{second}", 30)
         assert any(process.pid != old.pid for process in list_workers())
     assert list_workers() == []
     assert not old.is_running()

@@ -60,14 +60,17 @@ def provide(name: str) -> Generator[str]:
         return
     click.echo(f"Starting PostgreSQL in {embedded.DATA}/ …")
     with embedded.run() as server:
-        asyncio.run(create(server, name))
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        yield asyncio.run(create(server, name))
 
 
-async def create(server: str, name: str) -> None:
+async def create(server: str, name: str, *, anew: bool = False) -> str:
+    """Return the URL of a database that is created unless it is there, or in place of it."""
     async with connect(read_url(server), "service dev") as connection:
+        if anew:
+            await connection.execute(f"drop database if exists {name} with (force)")
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await connection.execute(f"create database {name}")
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
 
 
 async def fill_all(settings: KitSettings, slices: Sequence[Slice], wanted: int) -> None:

@@ -4,13 +4,11 @@
 import asyncio
 import gc
 import platform
-import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from statistics import median
 from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -23,7 +21,8 @@ from service.kit.db import connect, find_queries
 from service.kit.rows import Filter, Listing
 from service_tools.dev import credentials, database
 from service_tools.perf import pages
-from service_tools.perf.options import ROWS, apply
+from service_tools.perf.estimate import estimate
+from service_tools.perf.options import ROWS
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
@@ -32,7 +31,6 @@ FILE = Path(".perf/bench.json")
 BATCH_NS, BATCHES = 2_000_000, 60
 """CPU time of a batch of calls, and how many batches there are. All benchmarks take turns, so drift reaches all."""
 
-RESAMPLES = 2000
 NOISE = 1.15
 """Two processes of the same program differ by less; what is beyond is a difference of the program."""
 
@@ -49,7 +47,7 @@ class Time(msgspec.Struct, frozen=True):
 
 @click.command(name="bench")
 @click.argument("names", nargs=-1, metavar="[NAME]…")
-@apply(ROWS)
+@ROWS
 @click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
 @click.pass_obj
 def command(wiring: "Wiring", names: tuple[str, ...], rows: int | None, save: bool) -> None:
@@ -109,10 +107,7 @@ def list_statements(records: Mapping[str, tuple[Any, list[Any]]]) -> Iterator[tu
     encode = msgspec.json.Encoder().encode
     for name, (query, found) in records.items():
         made = [query.row(*record) for record in found]
-        yield (
-            f"{name}: build {len(found)} rows",
-            partial(build, query.row, found),
-        )
+        yield f"{name}: build {len(found)} rows", partial(build, query.row, found)
         yield f"{name}: encode {len(found)} rows", partial(encode, made)
 
 
@@ -170,7 +165,7 @@ def measure(pieces: Mapping[str, Call]) -> dict[str, Time]:
                 found[name].append(run_batch(call, sizes[name]) / sizes[name])
     finally:
         gc.enable()
-    return {name: summarise(times) for name, times in found.items()}
+    return {name: Time(*estimate(times)) for name, times in found.items()}
 
 
 def choose_size(call: Call) -> int:
@@ -187,12 +182,6 @@ def run_batch(call: Call, size: int) -> int:
     for _ in range(size):
         call()
     return thread_time_ns() - began
-
-
-def summarise(times: list[float]) -> Time:
-    chosen = random.Random(0)
-    medians = sorted(median(chosen.choices(times, k=len(times))) for _ in range(RESAMPLES))
-    return Time(median(times), medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES)])
 
 
 def identify() -> str:

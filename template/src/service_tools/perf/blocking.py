@@ -3,12 +3,12 @@
 
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 from service_tools.perf import pages, stacks, target
-from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.options import WORKERS, Subject, apply, last
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
@@ -18,22 +18,14 @@ if TYPE_CHECKING:
 @apply(WORKERS, last(10.0))
 @click.option("--lag", default=0.05, show_default=True, type=click.FloatRange(0.01), help="Seconds to tolerate.")
 @click.pass_obj
-def command(
-    wiring: "Wiring",
-    names: tuple[str, ...],
-    pid: int | None,
-    rate: float,
-    rows: int | None,
-    seconds: float,
-    lag: float,
-) -> None:
+def command(wiring: "Wiring", seconds: float, lag: float, **subject: Unpack[Subject]) -> None:
     """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on which line.
 
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:
     that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
-    with target.observe(wiring, names, pid, rate, rows, WATCHDOG_LAG=str(lag)) as running:
-        if not pid:
+    with target.observe(wiring, subject, WATCHDOG_LAG=str(lag)) as running:
+        if not subject["pid"]:
             try:
                 time.sleep(seconds)
             except KeyboardInterrupt:

@@ -4,7 +4,6 @@
 import asyncio
 import math
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -15,16 +14,15 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 import msgspec
 
 from service.kit import PACKAGE
-from service.kit.db import connect, read_url
 from service.kit.server import read_settings
 from service_tools.dev import credentials, database
 from service_tools.perf import load, pages, requests, runs, scenario, target
+from service_tools.perf.estimate import estimate
 from service_tools.perf.options import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import Target, TargetError
@@ -36,7 +34,6 @@ CONNECTIONS = 8
 TOLERANCE = 1.01
 """A ratio counts as a difference when its interval lies beyond this, or below its inverse."""
 
-RESAMPLES = 4000
 LEAST_ROUNDS = 2
 ORDER = "ABBA"
 """B is this tree. Whatever else the machine does, and any drift, reaches both alike."""
@@ -139,10 +136,8 @@ def prepare(wiring: "Wiring", trees: Mapping[str, Path], rows: int | None) -> Ge
     urls = {}
     with redirect_stdout(sys.stderr), database.provide("perf") as server:
         for mark, tree in trees.items():
-            name = f"perf_compare_{mark.lower()}"
-            asyncio.run(renew(server, name))
-            urls[mark] = urlsplit(server)._replace(path=f"/{name}").geturl()
-            env = make_environment(tree) | {"DATABASE_URL": urls[mark]}
+            urls[mark] = asyncio.run(database.create(server, f"perf_compare_{mark.lower()}", anew=True))
+            env = os.environ | make_environment(tree, urls[mark])
             command = [sys.executable, "-m", PACKAGE, "migrate"]
             done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)  # noqa: S603
             if done.returncode:
@@ -152,15 +147,9 @@ def prepare(wiring: "Wiring", trees: Mapping[str, Path], rows: int | None) -> Ge
         yield urls
 
 
-async def renew(server: str, name: str) -> None:
-    async with connect(read_url(server), "service perf") as connection:
-        await connection.execute(f"drop database if exists {name} with (force)")
-        await connection.execute(f"create database {name}")
-
-
-def make_environment(tree: Path) -> dict[str, str]:
-    """Return an environment in which Python finds the service of a tree before the one that is installed."""
-    return {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0"}
+def make_environment(tree: Path, url: str) -> dict[str, str]:
+    """Return variables by which Python finds the service of a tree before the one that is installed."""
+    return {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
 
 
 def run_round(
@@ -179,9 +168,7 @@ def run_round(
     with ExitStack() as stack:
         measured: dict[str, dict[str, Callable[[], float]]] = {}
         for mark, tree in trees.items():
-            settings = {name: make_environment(tree)[name] for name in ("PYTHONPATH", "PYTHONHASHSEED")}
-            settings |= {"DATABASE_URL": urls[mark]}
-            service = stack.enter_context(target.start(token, tree, **settings))
+            service = stack.enter_context(target.start(token, tree, **make_environment(tree, urls[mark])))
             measured[mark] = {name: make_turn(service, described, seconds) for name, described in chosen.items()}
         for turns in measured.values():
             for turn in turns.values():
@@ -212,11 +199,9 @@ def make_turn(service: Target, described: Scenario, seconds: float) -> Callable[
 
 def judge(name: str, rounds: Sequence[tuple[float, float]]) -> Ratio:
     """Return the median ratio of the rounds, with the interval in which it lies for 95 % of resamples."""
-    logs, draw = [math.log(this / other) for other, this in rounds], random.Random(0)
-    medians = sorted(median(draw.choices(logs, k=len(logs))) for _ in range(RESAMPLES))
-    low, high = medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES)]
+    ratio, low, high = map(math.exp, estimate([math.log(this / other) for other, this in rounds]))
     other, this = (median(costs[place] for costs in rounds) for place in (0, 1))
-    return Ratio(name, math.exp(median(logs)), math.exp(low), math.exp(high), this, other)
+    return Ratio(name, ratio, low, high, this, other)
 
 
 def describe(it: Ratio) -> str:

@@ -9,12 +9,12 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from service_tools.perf import pages, stacks, target
-from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.options import WORKERS, Subject, apply, last
 from service_tools.perf.target import TargetError
 
 if TYPE_CHECKING:
@@ -31,24 +31,16 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 @apply(WORKERS, last(10.0))
 @click.option("--gil/--threads", default=True, help="Sample what holds the GIL, or all busy threads, C code included.")
 @click.pass_obj
-def command(
-    wiring: "Wiring",
-    names: tuple[str, ...],
-    pid: int | None,
-    rate: float,
-    rows: int | None,
-    seconds: float,
-    gil: bool,
-) -> None:
+def command(wiring: "Wiring", seconds: float, gil: bool, **subject: Unpack[Subject]) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
     loaded into it. Needs the same user, or root, and permission to trace processes.
     """
     spy = find_spy()
-    with target.observe(wiring, names, pid, rate, rows) as running, tempfile.TemporaryDirectory() as folder:
+    with target.observe(wiring, subject) as running, tempfile.TemporaryDirectory() as folder:
         before = running.read()
-        if not pid:
+        if not subject["pid"]:
             time.sleep(seconds / 2)
         between, output = running.read(), Path(folder, "stacks")
         worker = running.workers[0].process.pid

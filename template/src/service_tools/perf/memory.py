@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 from service_tools.perf import pages, stacks, target
-from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.options import WORKERS, Subject, apply, last
 from service_tools.perf.target import Running, Worker
 
 if TYPE_CHECKING:
@@ -29,18 +29,16 @@ MARKS = 6
 @click.command(name="memory")
 @apply(WORKERS, last(20.0))
 @click.pass_obj
-def command(
-    wiring: "Wiring", names: tuple[str, ...], pid: int | None, rate: float, rows: int | None, seconds: float
-) -> None:
+def command(wiring: "Wiring", seconds: float, **subject: Unpack[Subject]) -> None:
     """Show which lines allocated what a worker still holds, and which hold more and more.
 
     What is held is noted six times: what grew each time may be a leak. Tracing makes the worker several times slower,
     and each note stops it for a moment: on a service in production, take a few seconds. With `--pid`, the service needs
     WATCHDOG_CONSOLE=true.
     """
-    with target.observe(wiring, names, pid, rate, rows) as running:
+    with target.observe(wiring, subject) as running:
         worker, before = running.workers[0], running.read()
-        if not pid:
+        if not subject["pid"]:
             time.sleep(seconds / 4)
         between, resident = running.read(), [worker.process.memory_info().rss]
         worker.ask("memory start")

@@ -2,10 +2,21 @@
 """The options that commands of `service perf` share."""
 
 from collections.abc import Callable
+from typing import TypedDict
 
 import click
 
 DEFAULT_ROWS = 10_000
+
+
+class Subject(TypedDict):
+    """The options WORKERS: which workers are looked at, and under which load."""
+
+    names: tuple[str, ...]
+    pid: int | None
+    rate: float
+    rows: int | None
+
 
 type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 

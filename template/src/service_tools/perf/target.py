@@ -26,7 +26,7 @@ from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
 from service_tools.perf import load, requests, scenario
 from service_tools.perf.load import Call, Sample
-from service_tools.perf.options import DEFAULT_ROWS
+from service_tools.perf.options import DEFAULT_ROWS, Subject
 from service_tools.perf.scenario import ScenarioError
 
 if TYPE_CHECKING:
@@ -193,15 +193,13 @@ class Running:
 
 
 @contextmanager
-def observe(
-    wiring: "Wiring", names: Sequence[str], pid: int | None, rate: float, rows: int | None, **settings: str
-) -> Generator[Running]:
+def observe(wiring: "Wiring", subject: Subject, **settings: str) -> Generator[Running]:
     """Yield the running service of a process, or else one that is started here and stays under load in the block."""
-    if pid:
-        yield Running(find_workers(pid))
+    if subject["pid"]:
+        yield Running(find_workers(subject["pid"]))
         return
-    chosen = scenario.find(names)
-    with provide(wiring, None, rows, None, WATCHDOG_CONSOLE="true", **settings) as target:
+    chosen, rate = scenario.find(subject["names"]), subject["rate"]
+    with provide(wiring, None, subject["rows"], None, WATCHDOG_CONSOLE="true", **settings) as target:
         running = Running(find_workers(target.processes[0].pid), load=f"{rate:g} requests a second")
         running.load += f" of {', '.join(chosen)}"
         with drive(target, mix_all(chosen, target), rate, running):

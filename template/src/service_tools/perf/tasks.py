@@ -6,12 +6,12 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 from service_tools.perf import stacks, target
-from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.options import WORKERS, Subject, apply, last
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
@@ -25,15 +25,7 @@ CLEAR = "\033[H\033[J"
 @apply(WORKERS, last(5.0))
 @click.option("--live/--plain", default=None, help="Refresh a table until Ctrl-C, or print one. [default: by terminal]")
 @click.pass_obj
-def command(
-    wiring: "Wiring",
-    names: tuple[str, ...],
-    pid: int | None,
-    rate: float,
-    rows: int | None,
-    seconds: float,
-    live: bool | None,
-) -> None:
+def command(wiring: "Wiring", seconds: float, live: bool | None, **subject: Unpack[Subject]) -> None:
     """Show which tasks run and which wait, where, for how long, and for which request they were started.
 
     Workers answer while their loops are blocked. Asking takes less than a millisecond of a worker: that is safe in
@@ -41,8 +33,8 @@ def command(
     when the load has run for `--seconds`.
     """
     live = sys.stdout.isatty() if live is None else live
-    with target.observe(wiring, names, pid, rate, rows) as running:
-        if not pid and not live:
+    with target.observe(wiring, subject) as running:
+        if not subject["pid"] and not live:
             time.sleep(seconds)
         try:
             while True:

@@ -3,12 +3,13 @@
 
 import asyncio
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -67,20 +68,28 @@ class Wiring:
             yield read_settings(kind, database={"url": url})
 
 
-class Service(click.Group):
-    """Imports commands when they are called, and shows a `CommandError` as one message, without a traceback."""
+class LazyGroup(click.Group):
+    """Imports each command when it is called, from the module that `modules` has for its name."""
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        installed = (name for name, module in COMMANDS.items() if is_installed(module))
+        installed = (name for name, module in self.modules.items() if is_installed(module))
         return sorted({*super().list_commands(ctx), *installed})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
         if command is None and cmd_name in self.list_commands(ctx):
-            command = import_command(cmd_name)
+            command = import_command(cmd_name, self.modules[cmd_name])
         if command:
             show_whole_summaries(command)
         return command
+
+
+class Service(LazyGroup):
+    """Shows a `CommandError` as one message, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -89,10 +98,10 @@ class Service(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-def import_command(name: str) -> click.Command:
+def import_command(name: str, module: str) -> click.Command:
     """Return a command; in its place one that says what to install, where a package that it needs is missing."""
     try:
-        defined = vars(import_module(COMMANDS[name])).values()
+        defined = vars(import_module(module)).values()
     except ModuleNotFoundError as error:
         advice = f"For development: run `uv sync`, without `--no-dev`, which installs {error.name}."
 
@@ -127,7 +136,9 @@ def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=Service, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Service, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--env-file",
     "env_files",
