@@ -44,7 +44,7 @@ def check(
 def find_equal(tree: Tree | None, known: Known) -> Iterator[tuple[int, set[int]]]:
     """Yield each table that a statement reads or changes, with its columns that have to equal an argument."""
     for query in walk(tree):
-        if query["node"] != "QUERY" or query["commandType"] not in (nulls.SELECT, nulls.UPDATE, 4):
+        if query["node"] != "QUERY" or query["commandType"] not in (nulls.SELECT, nulls.UPDATE, nulls.DELETE):
             continue
         columns = [
             column for test in conditions.list_conditions(query["jointree"]) for column in find_columns(test, known)
