@@ -38,10 +38,13 @@ def fill(path: Path) -> None:
 
 
 def alter(template: Path, word: str) -> None:
-    """Append a line to every file of the template, and add one file to the kit that no other version has."""
-    for file in [path for path in template.rglob("*") if path.is_file()]:
+    """Append a line to every file of the template, and add one file to the kit that no other version has.
+
+    Recorded plans stay as they are: the suite of a service compares them letter by letter.
+    """
+    for file in [path for path in template.rglob("*") if path.is_file() and path.parent.name != "plans"]:
         with file.open("ab") as stream:
-            stream.write(f"# {word}\n".encode())
+            stream.write(f"{'--' if file.suffix == '.sql' else '#'} {word}\n".encode())
     (template / f"src/service/kit/{word}.py").write_text(f'# kit: updated by the template\n"""Only in {word}."""\n')
 
 

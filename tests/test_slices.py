@@ -13,7 +13,9 @@ ACCOUNTS = (
         "src/service/app.py": (
             ("from service import NAME, accounts, orders\n", "from service import NAME, orders\n"),
             ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
-            ("provide=[db, offload, exports, settings.auth]", "provide=[db, offload, exports]"),
+            ("from service.kit.auth import Auth, Guesses\n", "from service.kit.auth import Auth\n"),
+            ("    guesses = Guesses(db, settings.guesses)\n", ""),
+            ("provide=[db, offload, exports, guesses, settings.auth]", "provide=[db, offload, exports]"),
         ),
         "src/service/settings.py": (
             ("import IssuerOptions", "import AuthOptions"),
