@@ -62,7 +62,7 @@ def measure(copy: Path, url: str, *command: str) -> tuple[str, str]:
 
 
 def test_cpu_names_the_line_of_a_quadratic_loop(copy: Path, database_url: str):
-    plant(copy, "    numbers = range(300)\n    sum(a < b for a in numbers for b in numbers)")
+    plant(copy, "    numbers = range(500)\n    sum(a < b for a in numbers for b in numbers)")
     said, report = measure(copy, database_url, "cpu", "--seconds", "3")
     first = said.splitlines()[1]
     assert "src/service/orders/http.py" in first
