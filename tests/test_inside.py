@@ -15,7 +15,11 @@ def folder(template, workshop):
     return size.prepare(template, workshop / "inside")
 
 
-@pytest.mark.parametrize("room", ROOMS)
+SLOW = {"tools"}
+"""What a service in production does not have."""
+
+
+@pytest.mark.parametrize("room", [pytest.param(it, marks=pytest.mark.slow if it in SLOW else ()) for it in ROOMS])
 def test_a_room_passes_its_tests(folder, room):
     output = shell.run("uv", "run", "--quiet", "pytest", "-q", f"inside/{room}", cwd=folder)
     assert PASSED.search(output), output

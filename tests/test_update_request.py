@@ -47,6 +47,7 @@ def test_a_weekly_update_asks_for_a_review(outdated):
     assert ("pr create --fill" in asked) == ("gh pr create" in script)
 
 
+@pytest.mark.slow
 def test_a_weekly_update_shows_its_conflicts(outdated):
     folder, *_ = outdated
     ruff = folder / "ruff.toml"
@@ -59,6 +60,7 @@ def test_a_weekly_update_shows_its_conflicts(outdated):
     assert "# newer" in message
 
 
+@pytest.mark.slow
 def test_an_update_with_nothing_new_asks_for_nothing(outdated):
     update(outdated)
     folder, _, origin = outdated
