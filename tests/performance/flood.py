@@ -1,12 +1,13 @@
 """What a flood of offloaded calls does to itself and to others: `uv run python -m tests.performance.flood`.
 
 Sixty clients ask at the same moment for a call that waits a second in a thread, where eight may run and four may wait
-for a place: `tests/kit/busy.py` of the service. Meanwhile others ask the database and /livez, one after the other.
+for a place: `tests/inside/busy.py`. Meanwhile others ask the database and /livez, one after the other.
 The service has one core; the database and the load have the other.
 """
 
 import argparse
 import asyncio
+import shutil
 import statistics
 import time
 from collections.abc import Generator
@@ -36,7 +37,8 @@ def main() -> None:
 def start(folder: Path, url: str) -> Generator[int]:
     """Yield the port of the server."""
     port = servers.find_port()
-    command = [servers.python(folder), "-m", "tests.kit.busy", str(port)]
+    command = [servers.python(folder), "-m", "inside.busy", str(port)]
+    shutil.copytree(Path(__file__).parents[1] / "inside", folder / "inside")
     variables = {"PYTHONPATH": str(folder), "DATABASE": url, "TIMEOUT": "10"}
     process = servers.spawn(command, folder, servers.SERVER_CORE, folder.parent / "busy.log", **variables)
     try:
