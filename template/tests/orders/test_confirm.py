@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from service import app
-from service.kit.db import Database
+from service.kit.db import Database, Query
 from service.mail import Mail, Mailer
 from service.orders.confirm import Confirmation, send_confirmation
 from service.settings import Settings
@@ -45,6 +45,14 @@ async def test_an_order_that_is_rolled_back_is_not_confirmed(client: httpx2.Asyn
     assert (await client.post("/v1/orders", json=NEW)).status_code == 409
     await run_jobs(app.create_worker())
     assert len(sent) == 1
+
+
+async def test_an_order_and_its_confirmation_are_of_one_transaction(client: httpx2.AsyncClient, settings: Settings):
+    await create(client)
+    transactions = Query("select array[orders.xmin::text, job.xmin::text] from orders, kit.pgqueuer as job", list[str])
+    async with Database(settings.database) as db:
+        order, job = await db.fetch_one(transactions)
+    assert order == job, "enqueue on the connection of the transaction"
 
 
 async def test_a_job_that_runs_again_sends_nothing_twice(

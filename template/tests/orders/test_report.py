@@ -1,6 +1,6 @@
 import httpx2
 
-from service.kit.db import Database
+from service.kit.db import Database, Query
 from service.orders import report, seed
 from service.orders.model import Amounts
 from service.settings import Settings
@@ -8,6 +8,22 @@ from service_tools.dev.database import fill
 from tests.orders.test_orders import create
 
 PATH = "/v1/orders/report"
+
+LARGE = 60_000
+"""Orders whose summary takes many times what a request may compute at a stretch."""
+
+create_many = Query(
+    """
+    with made as (
+        insert into orders (account, reference, customer_email, currency, total_minor, item_count)
+        select 'development', n, 'ada@example.com', 'EUR', n, 1 from generate_series(1, $1) as n
+        returning 1
+    )
+    select count(*) from made
+    """,
+    int,
+    tuple[int],
+)
 
 
 async def test_a_report_summarizes_each_currency(client: httpx2.AsyncClient):
@@ -42,6 +58,16 @@ async def test_a_report_covers_the_latest_orders_and_no_more(
         await fill(db, seed.SEED, 150)
     counted = (await client.get(PATH)).json()["currencies"]
     assert sum(summary["orders"] for summary in counted) == 100
+
+
+async def test_a_large_report_leaves_the_event_loop_to_others(
+    client: httpx2.AsyncClient, settings: Settings, monkeypatch
+):
+    monkeypatch.setattr(report, "MOST", LARGE)
+    async with Database(settings.database) as db:
+        assert await db.fetch_one(create_many, LARGE) == LARGE
+    (summary,) = (await client.get(PATH)).json()["currencies"]
+    assert summary["orders"] == LARGE
 
 
 def test_an_amount_far_above_the_others_is_counted():

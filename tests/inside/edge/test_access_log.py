@@ -57,6 +57,17 @@ async def test_each_request_is_a_line_in_the_log_but_probes_are_none(lines: list
     assert (datetime.now(UTC) - line["timestamp"]).total_seconds() >= 0.01, "it ended then, and was written later"
 
 
+async def test_a_line_holds_nothing_of_the_query_the_headers_or_the_body(lines: list[EventDict]):
+    transport = httpx2.ASGITransport(edge := Edge(answer))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        headers = {"authorization": "Bearer ada@example.com", "referer": "https://ada@example.com"}
+        await client.post("/fine?email=ada@example.com", json={"email": "ada@example.com"}, headers=headers)
+    edge.access_log.flush()
+    (line,) = lines
+    assert line["status"] == 200
+    assert "ada@example.com" not in str(line)
+
+
 async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):
     edge = Edge(answer)
     await ask(edge, "/" + "x" * 60_000)

@@ -130,7 +130,8 @@ async def began(url: str, count: int) -> bool:
 
 async def check_effects(url: str, count: int) -> int:
     """Each number took effect once; return how many runs repeated another."""
-    assert await ask(url, "select array_agg(number order by number) from effects") == list(range(count))
+    effects = await ask(url, "select array_agg(number order by number) from effects")
+    assert effects == list(range(count)), f"jobs were lost or done twice: {effects}"
     return await ask(url, "select count(*) - count(distinct job_id) from runs")
 
 

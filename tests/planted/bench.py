@@ -1,0 +1,94 @@
+"""Where a planted fault is tried: a rendered service, or a copy of the template's repository."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests import planted, service, shell, size, snapshot
+from tests.planted import Fault
+
+SECONDS = 180
+"""The longest that a test may take. One that hangs does not say what is broken."""
+
+POSTGRESQL = """
+import asyncio, sys
+from pathlib import Path
+from service_tools.dev import embedded
+from tests.kit import fixtures
+with embedded.run(Path(sys.argv[1])) as url:
+    fixtures.os.environ[fixtures.SERVER] = url
+    asyncio.run(fixtures.trade_durability_for_speed())
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+"""A PostgreSQL for the tests of services, for as long as standard input is open."""
+
+RELEASE = "v1.0.0"
+"""What the copy of the template has just released, so that its promises are known."""
+
+
+class Outcome(NamedTuple):
+    """What became of a test. `told` are the lines by which pytest explains a failure."""
+
+    code: int
+    output: str
+
+    @property
+    def told(self) -> str:
+        return "\n".join(line for line in self.output.splitlines() if line.startswith("E  "))
+
+
+class Bench(NamedTuple):
+    """A folder for one fault at a time, and how pytest is run in there."""
+
+    folder: Path
+    pytest: tuple[str | Path, ...]
+    settings: dict[str, str]
+
+    def attempt(self, fault: Fault) -> Outcome:
+        """Run the test of a fault while the fault is planted."""
+        command = (*self.pytest, "-q", "-p", "no:cacheprovider", "--tb=short", fault.test)
+        with planted.plant(fault, self.folder):
+            return Outcome(*shell.attempt("timeout", str(SECONDS), *command, cwd=self.folder, **self.settings))
+
+
+@contextmanager
+def serve_postgresql(folder: Path, data: Path) -> Generator[str]:
+    """Run a PostgreSQL by what is installed in a service, and yield its URL."""
+    with subprocess.Popen(
+        [folder / ".venv/bin/python", "-c", POSTGRESQL, data],
+        cwd=folder,
+        env=shell.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout
+        yield server.stdout.readline().strip()
+        server.communicate()
+
+
+@contextmanager
+def open_services(template: Path, folder: Path, count: int) -> Generator[list[Bench]]:
+    """Yield services with the kit's tests in them, and one PostgreSQL for all."""
+    made = [size.prepare(template, folder / "1")]
+    for number in range(1, count):
+        copy = shutil.copytree(made[0], folder / f"{number + 1}", ignore=shutil.ignore_patterns(".venv"))
+        shell.run("uv", "sync", "--quiet", cwd=copy)
+        made.append(copy)
+    with serve_postgresql(made[0], folder / "data") as url:
+        yield [Bench(each, (each / ".venv/bin/pytest", "-n0"), {"TEST_DATABASE_URL": url}) for each in made]
+
+
+def copy_template(folder: Path) -> Bench:
+    """Return a copy of the working tree that has been released."""
+    shell.run("git", "clone", "--quiet", "--no-checkout", snapshot.ROOT, folder, cwd=snapshot.ROOT)
+    snapshot.fill(folder)
+    service.replace(folder / "CHANGELOG.md", (f"## Unreleased\n\nThis will be {RELEASE},", f"## {RELEASE}\n\nThis is"))
+    shell.run("git", "add", "--all", cwd=folder)
+    shell.run("git", "commit", "--quiet", "--message", f"Release {RELEASE}", cwd=folder)
+    return Bench(folder, (sys.executable, "-m", "pytest"), {})
