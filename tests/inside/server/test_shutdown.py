@@ -101,7 +101,10 @@ def test_it_answers_while_readiness_says_that_it_drains(tmp_path: Path):
     with stand_in.run(tmp_path, workers=2, drain_delay=1.5) as server:
         assert httpx2.get(f"{server.url}/readyz").status_code == 200
         server.stop()
-        wait_for(lambda: httpx2.get(f"{server.url}/readyz").status_code == 503)
+        try:
+            wait_for(lambda: httpx2.get(f"{server.url}/readyz").status_code == 503)
+        except httpx2.TransportError:
+            pytest.fail("it stopped before readiness said that it drains")
         for _ in range(6):  # each on its own connection, so that both workers answer
             ready = httpx2.get(f"{server.url}/readyz")
             assert (ready.status_code, ready.json()["type"]) == (503, "urn:problem:draining")

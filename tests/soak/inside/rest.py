@@ -1,0 +1,67 @@
+"""What the processes hold at rest, before the faults and after them, and how their memory grows."""
+
+import asyncio
+import statistics
+import time
+from typing import NamedTuple
+
+from soak.site import POOL, WORKERS, Site
+
+BYTES = 1_000_000
+
+HELD = """
+select count(*) as connections, count(*) filter (where state <> 'idle') as busy
+  from pg_stat_activity
+ where application_name = 'service'
+"""
+
+
+class Rest(NamedTuple):
+    """The most that any one worker holds, and the connections of all."""
+
+    connections: int
+    tasks: int
+    descriptors: int
+
+
+class Slope(NamedTuple):
+    """How the memory of a worker grows, in MB a minute, and how uncertain that is: two standard errors."""
+
+    growth: float
+    noise: float
+
+
+async def look(site: Site) -> Rest:
+    """Return what is held once nobody asks for anything. Connections must be idle, and no more than the pools have."""
+    for _ in range(100):
+        await asyncio.sleep(0.2)
+        [(connections, busy)] = await site.ask(HELD)
+        if not busy:
+            break
+    assert not busy, f"{busy} connections are busy although nobody asks for anything"
+    assert connections <= WORKERS * POOL, f"{connections} connections are open, more than the pools may have"
+    workers = site.find_workers()
+    tasks = [len(await asyncio.to_thread(worker.ask, "tasks")) for worker in workers]
+    return Rest(connections, max(tasks), max(worker.process.num_fds() for worker in workers))
+
+
+async def watch_memory(site: Site, seconds: float) -> list[Slope]:
+    """Return the slope of each worker under steady load. The first half of the time is for warming up."""
+    await asyncio.sleep(seconds / 2)
+    samples: dict[int, list[tuple[float, float]]] = {}
+    until = time.monotonic() + seconds / 2
+    while time.monotonic() < until:
+        for worker in site.find_workers():
+            sample = time.monotonic() / 60, worker.process.memory_info().rss / BYTES
+            samples.setdefault(worker.process.pid, []).append(sample)
+        await asyncio.sleep(0.25)
+    return [fit(points) for points in samples.values()]
+
+
+def fit(points: list[tuple[float, float]]) -> Slope:
+    """Return the slope of a line through the points."""
+    times, sizes = zip(*points, strict=True)
+    growth, start = statistics.linear_regression(times, sizes)
+    rest = sum((size - start - growth * at) ** 2 for at, size in points)
+    spread = sum((at - statistics.fmean(times)) ** 2 for at in times)
+    return Slope(growth, 2 * (rest / (len(points) - 2) / spread) ** 0.5)

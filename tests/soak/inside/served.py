@@ -1,0 +1,11 @@
+"""The service as `service serve` runs it, and one path that blocks its event loop: `python -m soak.served`."""
+
+from service.kit.server import configure_logs, read_settings, serve
+from service.settings import Settings
+
+from tests.kit import blocked
+
+if __name__ == "__main__":
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
+    serve(f"{blocked.__name__}:create", settings.server, settings.metrics, settings.watchdog)
