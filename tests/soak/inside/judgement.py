@@ -6,7 +6,7 @@ import time
 
 from soak.load import Load
 from soak.rest import Rest, Slope
-from soak.site import Site
+from soak.site import JOBS_POOL, POOL, WORKERS, Site
 
 JOBS = """
 select (select count(*) from orders) as orders, (select count(*) from kit.jobs_done) as done,
@@ -72,5 +72,9 @@ def check_rest(before: Rest, after: Rest, slopes: list[Slope]) -> list[str]:
         )
         if now > was + MARGIN
     ]
+    if after.busy:
+        leaks.append(f"{after.busy} connections are busy although nobody asks for anything")
+    if after.connections > (most := WORKERS * POOL + JOBS_POOL):
+        leaks.append(f"{after.connections} connections are open, and the pools have {most}")
     growing = [slope for slope in slopes if slope.growth - slope.noise > GROWTH]
     return leaks + [f"the memory of a worker grows by {it.growth:.1f} ± {it.noise:.1f} MB a minute" for it in growing]

@@ -20,10 +20,11 @@ from service_tools.perf import target
 
 from tests.kit.processes import COMMAND, ROOT, find_port, start, wait_until_live
 
-WORKERS, POOL = 2, 4
+WORKERS, POOL, JOBS_POOL = 2, 4, 3
 SETTINGS = {
     "SERVER_WORKERS": str(WORKERS),
     "DATABASE_POOL_SIZE": str(POOL),
+    "JOBS_POOL_SIZE": str(JOBS_POOL),
     "EDGE_BODY_GRACE": "1",
     "EDGE_STALL_TIMEOUT": "2",
     "WATCHDOG_STUCK": "2",

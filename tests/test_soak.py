@@ -1,0 +1,19 @@
+"""A service keeps what it acknowledged through every fault of the soak."""
+
+import json
+import sys
+
+import pytest
+
+from tests import shell
+from tests.snapshot import ROOT
+
+
+@pytest.mark.slow
+def test_a_soak_of_a_minute_loses_nothing():
+    code, output = shell.attempt(sys.executable, "-m", "tests.soak", "--minutes", "1", "--json", cwd=ROOT)
+    assert code == 0, output
+    report = json.loads(output[output.index("\n{") :])
+    assert len(report["recoveries"]) == 13, "every fault came"
+    assert report["orders"] > 100
+    assert report["broken"] == []
