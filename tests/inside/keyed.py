@@ -35,7 +35,7 @@ async def post(client: httpx2.AsyncClient, text: str = "a", path: str = "/notes/
 
 def tell(response: httpx2.Response) -> tuple[int, str]:
     """Return the status and the kind of a problem."""
-    return response.status_code, response.json()["type"]
+    return response.status_code, response.json().get("type", "")
 
 
 async def count(raw: asyncpg.Connection, table: str = "notes") -> int:

@@ -60,7 +60,7 @@ async def vanish_until_nobody_listens(port: int) -> None:
 
 
 async def a_worker_is_killed(site: Site, _: Load, draw: random.Random) -> None:
-    draw.choice(site.find_workers()).process.kill()
+    draw.choice(await site.find_workers()).process.kill()
 
 
 async def an_event_loop_is_blocked(site: Site, load: Load, _: object) -> None:
@@ -71,7 +71,7 @@ async def an_event_loop_is_blocked(site: Site, load: Load, _: object) -> None:
 
 async def jobs_are_killed(site: Site, _: Load, draw: random.Random) -> None:
     """Kill the process that runs the jobs; half the time, its supervisor as well, as when a machine is lost."""
-    (runner,) = site.find_workers("worker")
+    (runner,) = await site.find_workers("worker")
     if draw.random() < 0.5:
         await asyncio.to_thread(site.end, "worker", signal.SIGKILL)
         with suppress(psutil.NoSuchProcess):

@@ -39,7 +39,7 @@ async def look(site: Site) -> Rest:
         [(connections, busy)] = await site.ask(HELD)
         if not busy:
             break
-    workers = site.find_workers()
+    workers = await site.find_workers()
     tasks = [len(await asyncio.to_thread(worker.ask, "tasks")) for worker in workers]
     return Rest(connections, busy, max(tasks), max(worker.process.num_fds() for worker in workers))
 
@@ -50,7 +50,7 @@ async def watch_memory(site: Site, seconds: float) -> list[Slope]:
     samples: dict[int, list[tuple[float, float]]] = {}
     until = time.monotonic() + seconds / 2
     while time.monotonic() < until:
-        for worker in site.find_workers():
+        for worker in await site.find_workers():
             sample = time.monotonic() / 60, worker.process.memory_info().rss / BYTES
             samples.setdefault(worker.process.pid, []).append(sample)
         await asyncio.sleep(0.25)

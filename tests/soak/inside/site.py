@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -71,9 +71,14 @@ class Site:
         stack.close()
         return code
 
-    def find_workers(self, name: str = "service") -> list[target.Worker]:
-        """Return the worker processes of the service, or the process that runs the jobs."""
-        return target.find_workers(self.parts[name][1].pid)
+    async def find_workers(self, name: str = "service") -> list[target.Worker]:
+        """Return the worker processes of the service, or the process that runs the jobs, once all of them run."""
+        while True:
+            with suppress(target.TargetError):  # the only one has ended, and the next one starts
+                found = target.find_workers(self.parts[name][1].pid)
+                if len(found) == (WORKERS if name == "service" else 1):
+                    return found
+            await asyncio.sleep(0.1)
 
     async def ask(self, question: str) -> list[asyncpg.Record]:
         """Ask PostgreSQL itself, past the line."""
