@@ -1,8 +1,6 @@
 """Every command that a document tells somebody to type is typed by a test, and every link leads somewhere."""
 
 import re
-from importlib.util import find_spec
-from itertools import pairwise
 
 import pytest
 
@@ -12,7 +10,6 @@ from tests.snapshot import ROOT
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 MEASUREMENT = re.compile(r"`(uv run python -m tests\.performance\.\w+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
-INLINE = re.compile(r"`((?:uv run (?:python|pytest)|python3 run\.py) [^`\n]+)`")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 TESTS = {
@@ -105,27 +102,6 @@ def test_every_command_is_run_by_a_test_that_exists(documents):
     for place in TESTS:
         module, function = place.split("::")
         assert f"def {function}(" in (ROOT / "tests" / module).read_text(), place
-
-
-def find_missing(command):
-    """Return the modules, the files and the command of run.py that a command names and that are not there."""
-    words = command.split()
-    if words[0] == "python3":
-        return [word for word in words[2:3] if word not in ("try", "test")]
-    modules = [word for before, word in pairwise(words) if before == "-m" and words[2] == "python"]
-    missing = [word for word in modules if not find_spec(word)]
-    return missing + [
-        word
-        for word in words
-        if word.endswith(".py") and not any(root.joinpath(word).exists() for root in (ROOT, ROOT / "template"))
-    ]
-
-
-def test_what_a_command_in_a_sentence_names_is_there(documents):
-    named = [(path, command) for path, text in documents.items() for command in INLINE.findall(text)]
-    assert len(named) > 20
-    missing = [f"{path}: `{command}` names {it}" for path, command in named for it in find_missing(command)]
-    assert not missing
 
 
 def list_anchors(text):
