@@ -7,6 +7,7 @@ import pytest
 
 from tests import service
 from tests.owners import CONFIG
+from tests.service import ANSWERS
 from tests.snapshot import ROOT
 
 QUESTIONS = {name: question for name, question in CONFIG.items() if not name.startswith("_")}
@@ -59,6 +60,19 @@ def test_the_answer_to_a_question_is_used_in_the_template(name):
     variable = re.compile(rf"{{[{{%][^}}]*\b{name}\b")
     files = [path for path in (ROOT / "template").rglob("*.jinja") if path.is_file()]
     assert [path for path in files if variable.search(path.read_text()) or variable.search(path.name)]
+
+
+def test_every_file_of_the_template_reaches_some_service(render, template):
+    combinations = [
+        *ANSWERS.values(),
+        {"jobs": True},
+        {"jobs": False},
+        *({"ci": ci} for ci in QUESTIONS["ci"]["choices"]),
+    ]
+    rendered = {name for answers in combinations for name in service.read(render(**answers))}
+    root = template / "template"
+    files = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*") if path.is_file()}
+    assert files - rendered == {"{{_copier_conf.answers_file}}"}
 
 
 @pytest.mark.parametrize("key", ["_tasks", "_jinja_extensions", "_external_data", "_skip_if_exists", "_migrations"])

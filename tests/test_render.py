@@ -103,14 +103,6 @@ def test_ruff_has_nothing_to_format_and_nothing_to_say(folder):
     shell.run(*ruff, "check", "--no-cache", ".", cwd=folder)
 
 
-def test_every_file_of_the_template_reaches_some_service(render, template):
-    combinations = [*ANSWERS.values(), {"jobs": True}, {"jobs": False}, *({"ci": ci} for ci in OTHER_HOSTS)]
-    rendered = {name for answers in combinations for name in service.read(render(**answers))}
-    root = template / "template"
-    files = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*") if path.is_file()}
-    assert files - rendered == {"{{_copier_conf.answers_file}}"}
-
-
 def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_path):
     again = service.render(template, tmp_path / "elsewhere", answers)
     assert service.read(again) == service.read(folder)
