@@ -46,6 +46,9 @@ TESTS = {
         "uv run pytest",
         "uv sync && uv run pytest",
     ],
+    "test_site.py::test_every_page_is_built_and_stands_in_the_navigation": [
+        "uv run sphinx-build --fail-on-warning docs site",
+    ],
     "test_style.py::test_a_tool_has_nothing_to_say": ["uv run ruff format && uv run ruff check", "uv run ty check"],
     "test_documents.py::test_a_measurement_runs": [
         "uv run python -m tests.performance.paging",
