@@ -14,6 +14,8 @@ TOCTREE = "\n```{{toctree}}\n:hidden:\n:titlesonly:\n{caption}\n\n{pages}\n```\n
 project = "copier-async-service"
 html_title = project
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_show_sourcelink = html_copy_source = html_show_copyright = html_show_sphinx = False
 extensions = ["myst_parser"]
 myst_heading_anchors = 6

@@ -59,6 +59,7 @@ def test_a_broken_page_is_refused_with_its_place(tmp_path):
     docs = tmp_path / "docs"
     docs.mkdir()
     shutil.copy(ROOT / "docs/conf.py", docs)
+    shutil.copytree(ROOT / "docs/_static", docs / "_static")
     (docs / "page.md").write_text("# Page\n")
     (docs / "index.md").write_text("# Start\n\n- [page](page.md)\n")
     shell.run(*BUILD, "docs", "site", cwd=tmp_path)

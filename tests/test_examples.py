@@ -1,10 +1,10 @@
-"""The examples of the page for those who come from FastAPI and SQLAlchemy are parts of programs that run."""
+"""Examples in the documents are parts of programs that run, or run in a service."""
 
 import re
 
 import pytest
 
-from tests import shell
+from tests import service, shell
 from tests.snapshot import ROOT
 
 BLOCK = re.compile(r"```python\n# ([^\n]+)\n(.*?)```", re.DOTALL)
@@ -62,3 +62,31 @@ def test_what_stood_there_is_the_program_of_the_comparison_and_a_route_that_fast
     ]
     url = {"DATABASE_URL": "postgresql://nowhere/none", "DATABASE_POOL_SIZE": "1"}
     assert shell.run(*command, cwd=ROOT, **url).strip() == "#/components/schemas/OrderOut"
+
+
+ASKED = """
+import httpx2
+
+
+async def test_they_answer(client: httpx2.AsyncClient):
+    response = await client.get("/v1/orders/currencies", headers={"authorization": ""})
+    assert (response.status_code, response.json()) == (200, ["EUR", "USD"]), response.text
+    response = await client.get("/v1/orders/countdown?seconds=2")
+    assert (response.status_code, response.text) == (200, "2\\n1\\n"), response.text
+"""
+
+
+@pytest.mark.slow
+def test_the_public_route_and_the_streamed_answer_work_in_a_service(render, workshop):
+    folder = service.adopt(render(), workshop / "examples")
+    page = (ROOT / "docs/service.md").read_text()
+    shown = [code for name, code in BLOCK.findall(page) if "list_currencies" in code or "count_down" in code]
+    assert len(shown) == 2
+    for code in shown:
+        imports, routes = code.split("\n\n\n", 1)
+        text = (folder / "src/service/orders/http.py").read_text()
+        (folder / "src/service/orders/http.py").write_text(f"{imports}\n{text}\n\n{routes}")
+    (folder / "tests/orders/test_examples.py").write_text(ASKED)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
+    shell.run("uv", "run", "--quiet", "pytest", "-q", "-n0", "tests/orders/test_examples.py", cwd=folder)
