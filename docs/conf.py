@@ -3,6 +3,7 @@
 The pages are plain Markdown, which a forge shows as well. What only the site needs is here.
 """
 
+import os
 import re
 
 from pygments.lexers.sql import PostgresLexer
@@ -17,6 +18,10 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["narrow.css"]
 html_show_sourcelink = html_copy_source = html_show_copyright = html_show_sphinx = False
+html_theme_options = {}
+if "GITHUB_REPOSITORY" in os.environ:  # where it is published, each page leads to its source
+    place = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/blob/{GITHUB_REF_NAME}/docs/".format_map(os.environ)
+    html_theme_options["source_view_link"] = place + "{filename}"
 extensions = ["myst_parser"]
 myst_heading_anchors = 6
 myst_heading_slug_func = "github"

@@ -11,12 +11,19 @@ from tests.snapshot import ROOT
 
 BUILD = ("uv", "run", "--quiet", "--project", ROOT, "sphinx-build", "--fail-on-warning")
 
+FORGE = {
+    "GITHUB_SERVER_URL": "https://forge.test",
+    "GITHUB_REPOSITORY": "team/template",
+    "GITHUB_REF_NAME": "v1.2.3",
+}
+"""What the workflow that publishes the site knows of the repository."""
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "docs", folder / "docs")
-    shell.run(*BUILD, "docs", "site", cwd=folder)
+    shell.run(*BUILD, "docs", "site", cwd=folder, **FORGE)
     return folder / "site"
 
 
@@ -27,6 +34,10 @@ def test_every_page_is_built_and_stands_in_the_navigation(site):
     )
     assert {str(page) for page in pages} - {"index.html", "promises.html"} <= set(navigation)
     assert all((site / page).is_file() for page in pages)
+
+
+def test_a_published_page_leads_to_its_source(site):
+    assert 'href="https://forge.test/team/template/blob/v1.2.3/docs/update.md"' in (site / "update.html").read_text()
 
 
 def test_every_page_is_found_by_a_word_of_its_text(site):
