@@ -22,6 +22,9 @@ COVERED = {
         "test_readme.py::test_the_test_command_runs_pytest"
     ),
     "uv run python -m tests.performance.compare": "test_documents.py::test_a_measurement_runs",
+    "uv run sphinx-build --fail-on-warning docs site": (
+        "test_site.py::test_every_page_is_built_and_stands_in_the_navigation"
+    ),
     "python3 run.py test tests/test_releases.py tests/test_compatibility.py": (
         "test_readme.py::test_the_test_command_runs_pytest"
     ),

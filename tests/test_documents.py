@@ -48,6 +48,9 @@ TESTS = {
     ],
     "test_planted.py::test_a_planted_fault_is_noticed": ["uv run pytest -m slow tests/test_planted.py"],
     "test_soak.py::test_a_soak_of_a_minute_loses_nothing": ["uv run python -m tests.soak --minutes 10"],
+    "test_site.py::test_every_page_is_built_and_stands_in_the_navigation": [
+        "uv run sphinx-build --fail-on-warning docs site",
+    ],
     "test_style.py::test_a_tool_has_nothing_to_say": ["uv run ruff format && uv run ruff check", "uv run ty check"],
     "test_documents.py::test_a_measurement_runs": [
         "uv run python -m tests.performance.paging",
