@@ -15,8 +15,8 @@ from soak.report import Report
 from soak.rest import look, watch_memory
 from soak.site import Site, build
 
-CALM = 0.2
-"""The share of the time that is left to steady load at the end, when memory is measured."""
+CALM, SHORTEST_CALM = 0.2, 30.0
+"""The share of the time that is left to steady load at the end, when memory is measured; and at least the seconds."""
 
 RECOVERY = 30.0
 """Seconds until the service has to take a write again."""
@@ -60,7 +60,8 @@ async def disturb(site: Site, load: Load, draw: random.Random, until: float, rep
 
 async def soak(site: Site, minutes: float, seed: int) -> Report:
     """Run load and faults, and judge."""
-    draw, began = random.Random(seed), time.monotonic()
+    draw, began, seconds = random.Random(seed), time.monotonic(), 60 * minutes
+    calm = max(SHORTEST_CALM, CALM * seconds)
     [(version,)] = await site.ask("select 'PostgreSQL ' || current_setting('server_version')")
     [(fsync,)] = await site.ask("select current_setting('fsync')")
     report = Report(seed, f"{version} with fsync {fsync}")
@@ -70,8 +71,8 @@ async def soak(site: Site, minutes: float, seed: int) -> Report:
     await load.end()
     report.before = await look(site)
     load.begin()
-    windows = await disturb(site, load, draw, began + 60 * minutes * (1 - CALM), report)
-    report.memory = await watch_memory(site, 60 * minutes * CALM)
+    windows = await disturb(site, load, draw, began + seconds - calm, report)
+    report.memory = await watch_memory(site, calm)
     await load.end()
     await load.client.aclose()
     report.broken = await judgement.check_jobs(site)

@@ -17,8 +17,8 @@ JOBS_SECONDS = 60.0
 MARGIN = 3
 """Tasks and descriptors that a worker may hold more than before: a probe may be on its way."""
 
-GROWTH = 2.0
-"""MB in a minute that count as a leak, unless they are within the noise."""
+GROWTH = 3.0
+"""MB in a minute that count as a leak, unless they are within the noise: 1 kB for each of 50 requests a second."""
 
 type Window = tuple[float, float]
 
