@@ -17,8 +17,8 @@ JOBS_SECONDS = 60.0
 MARGIN = 3
 """Tasks and descriptors that a worker may hold more than before: a probe may be on its way."""
 
-GROWTH = 3.0
-"""MB in a minute that count as a leak, unless they are within the noise: 1 kB for each of 50 requests a second."""
+GROWTH = 5.0
+"""MB by which a worker may grow while it is watched, beyond the noise. The longer that is, the smaller a leak is found."""
 
 type Window = tuple[float, float]
 
@@ -76,5 +76,5 @@ def check_rest(before: Rest, after: Rest, slopes: list[Slope]) -> list[str]:
         leaks.append(f"{after.busy} connections are busy although nobody asks for anything")
     if after.connections > (most := WORKERS * POOL + JOBS_POOL):
         leaks.append(f"{after.connections} connections are open, and the pools have {most}")
-    growing = [slope for slope in slopes if slope.growth - slope.noise > GROWTH]
+    growing = [slope for slope in slopes if (slope.growth - slope.noise) * slope.minutes > GROWTH]
     return leaks + [f"the memory of a worker grows by {it.growth:.1f} ± {it.noise:.1f} MB a minute" for it in growing]

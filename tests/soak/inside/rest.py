@@ -26,10 +26,11 @@ class Rest(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """How the memory of a worker grows, in MB a minute, and how uncertain that is: two standard errors."""
+    """How memory grows, in MB a minute; how uncertain that is: two standard errors; and for how long it was watched."""
 
     growth: float
     noise: float
+    minutes: float
 
 
 async def look(site: Site) -> Rest:
@@ -63,4 +64,4 @@ def fit(points: list[tuple[float, float]]) -> Slope:
     growth, start = statistics.linear_regression(times, sizes)
     rest = sum((size - start - growth * at) ** 2 for at, size in points)
     spread = sum((at - statistics.fmean(times)) ** 2 for at in times)
-    return Slope(growth, 2 * (rest / (len(points) - 2) / spread) ** 0.5)
+    return Slope(growth, 2 * (rest / (len(points) - 2) / spread) ** 0.5, times[-1] - times[0])
