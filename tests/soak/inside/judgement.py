@@ -18,7 +18,7 @@ MARGIN = 3
 """Tasks and descriptors that a worker may hold more than before: a probe may be on its way."""
 
 GROWTH = 5.0
-"""MB by which a worker may grow while it is watched, beyond the noise. The longer that is, the smaller a leak is found."""
+"""MB by which a worker may grow while it is watched, beyond the noise: a longer run finds a smaller leak."""
 
 type Window = tuple[float, float]
 

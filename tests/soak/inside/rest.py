@@ -55,7 +55,7 @@ async def watch_memory(site: Site, seconds: float) -> list[Slope]:
             sample = time.monotonic() / 60, worker.process.memory_info().rss / BYTES
             samples.setdefault(worker.process.pid, []).append(sample)
         await asyncio.sleep(0.25)
-    return [fit(points) for points in samples.values()]
+    return [fit(points) for points in samples.values() if len(points) > 2]
 
 
 def fit(points: list[tuple[float, float]]) -> Slope:
