@@ -32,14 +32,14 @@ RELEASE = "v1.0.0"
 
 
 class Outcome(NamedTuple):
-    """What became of a test. `told` are the lines by which pytest explains a failure."""
+    """What became of a test. `told` is the output without the code that pytest quotes, which is indented."""
 
     code: int
     output: str
 
     @property
     def told(self) -> str:
-        return "\n".join(line for line in self.output.splitlines() if line.startswith("E  "))
+        return "\n".join(line for line in self.output.splitlines() if not line.startswith("    "))
 
 
 class Bench(NamedTuple):

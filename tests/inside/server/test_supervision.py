@@ -2,6 +2,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 import httpx2
@@ -24,7 +25,9 @@ def test_a_killed_worker_is_replaced_while_the_other_serves_and_what_it_counted_
         wait_for(lambda: count_requests(server) == 40)  # they are counted some moments after they are answered
         killed = server.find_workers()[0]
         os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + 30
         while server.read_metric("service_worker_starts_total") < 3:
+            assert time.monotonic() < deadline, "nobody replaced the worker"
             sent += serve_one(server)
         assert '"seconds_to_next":0.25' in server.output, "what else it takes is the start of a process"
         wait_for(lambda: server.read_metric("service_workers") == 2)

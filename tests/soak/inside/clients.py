@@ -33,7 +33,7 @@ async def senders_and_readers_are_slow(site: Site, load: Load, _: object) -> Non
     for _, writer in readers:
         writer.write(f"{head}\r\n\r\n".encode())
     slow = post("content-length: 1000").replace(b"POST /", b"POST /v1/orders", 1)
-    answers = await asyncio.gather(*(converse(site.port, slow, *[b"x"] * 3, pause=0.2) for _ in range(40)))
+    answers = await asyncio.gather(*(converse(site.port, slow, *[b"x"] * 4, pause=0.5) for _ in range(40)))
     if bad := [answer for answer in answers if not answer.startswith(b"HTTP/1.1 408")]:
         load.complaints.append(f"a sender that trickles was answered {bad[0][:80]!r}")
     for _, writer in readers:
