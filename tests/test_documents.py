@@ -66,6 +66,7 @@ TESTS = {
         "uv run python -m tests.performance.offload",
         "uv run python -m tests.performance.jobs",
         "uv run python -m tests.performance.parts",
+        "uv run python -m tests.performance.streams",
     ],
 }
 """Which commands each test runs."""
@@ -83,6 +84,7 @@ MEASUREMENTS = {
     "export": ["--rows", "900", "--rounds", "1"],
     "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
     "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
+    "streams": ["--streams", "10", "--seconds", "0.2"],
     "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
 }
 

@@ -64,6 +64,14 @@ def test_what_stood_there_is_the_program_of_the_comparison_and_a_route_that_fast
     assert shell.run(*command, cwd=ROOT, **url).strip() == "#/components/schemas/OrderOut"
 
 
+def test_the_event_stream_and_the_cached_read_are_those_of_the_example_slice(render):
+    page = (ROOT / "docs/service.md").read_text()
+    shown = [code for name, code in BLOCK.findall(page) if "EventStream(" in code or "cache.get(" in code]
+    assert len(shown) == 2
+    for code in shown:
+        assert find_foreign(code, (render() / "src/service/orders/http.py").read_text()) == []
+
+
 ASKED = """
 import httpx2
 

@@ -47,7 +47,7 @@ def main() -> None:
     with ExitStack() as stack:
         made = stack.enter_context(rendered.make())
         database = stack.enter_context(servers.provide_database(made, options.rows, 1000))
-        begin = partial(servers.start, folder=made, url=database["url"], program="service")
+        begin = partial(servers.start, folder=made, url=database["url"], program="service", CACHE_SECONDS="0")
         offloaded = stack.enter_context(begin("offloaded", METRICS_PORT=str(METRICS)))
         unwatched = stack.enter_context(
             begin("unwatched", METRICS_PORT=str(METRICS + 2), WATCHDOG_LAG="3600", WATCHDOG_STUCK="0")

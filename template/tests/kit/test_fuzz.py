@@ -19,6 +19,7 @@ EXCLUDED = "positive_data_acceptance"
 def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database_url: str, tmp_path: Path):
     url = f"http://127.0.0.1:{(port := find_port())}"
     settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "SERVER_DOCS": "true"}
+    settings["EDGE_STREAM_LIFETIME"] = "0.05"  # or each event stream would be read until the run is over
     command = [
         sys.executable,
         "-m",

@@ -5,6 +5,7 @@ from service.orders import report, seed
 from service.orders.model import Amounts
 from service.settings import Settings
 from service_tools.dev.database import fill
+from tests.kit.fixtures import make_headers
 from tests.orders.test_orders import create
 
 PATH = "/v1/orders/report"
@@ -73,3 +74,11 @@ async def test_a_large_report_leaves_the_event_loop_to_others(
 def test_an_amount_far_above_the_others_is_counted():
     (summary,) = report.summarize([Amounts("EUR", [*range(100, 200), 10_000])])
     assert (summary.far_out, summary.median) == (1, 150)
+
+
+async def test_a_report_is_kept_for_its_account_and_for_no_other(client: httpx2.AsyncClient):
+    await create(client)
+    first = await client.get(PATH)
+    await create(client, reference="SO-2")
+    assert (await client.get(PATH)).json() == first.json() != {"currencies": []}
+    assert (await client.get(PATH, headers=make_headers("grace"))).json() == {"currencies": []}

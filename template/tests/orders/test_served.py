@@ -1,5 +1,6 @@
 """Orders over a real server, from a real client: what no test within one process can show."""
 
+import json
 from pathlib import Path
 
 import httpx2
@@ -20,6 +21,9 @@ def test_an_order_is_created_read_listed_and_changed_over_http(database_url: str
         assert (created.status_code, created.headers["x-request-id"]) == (201, "served-1")
         order = client.get(created.headers["location"]).json()
         assert order == created.json()
+        with client.stream("GET", f"{created.headers['location']}/events") as watched:
+            events = (line for line in watched.iter_lines() if line.startswith("data: "))
+            assert json.loads(next(events).removeprefix("data: ")) == order
         changed = client.patch(f"/v1/orders/{order['id']}", json={"version": 1, "status": "paid"})
         assert changed.json()["version"] == 2
         assert client.get("/v1/orders?status=paid").json() == {"data": [changed.json()], "next": None}

@@ -100,6 +100,15 @@ def test_a_size_that_depends_on_the_cores_is_listed_as_it_is_chosen(monkeypatch:
     assert settings.offload.processes == 3
 
 
+def test_event_streams_leave_connections_for_requests(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("EDGE_STREAMS", "1024")
+    with pytest.raises(SettingsError, match=r"EDGE_STREAMS \(1024\) must be less than SERVER_CONNECTIONS \(1024\)"):
+        read_settings(Settings)
+    monkeypatch.setenv("SERVER_CONNECTIONS", "1025")
+    assert read_settings(Settings).edge.streams == 1024
+
+
 class Own(KitSettings):
     migrations: MigrationOptions = MigrationOptions(folder=Path("elsewhere"))
     auth: IssuerOptions

@@ -2,8 +2,9 @@
 """The edge: what every request passes first and every response last. It imports no other room.
 
 `edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` has the bounds, and their
-settings EDGE_*. `response.py` is the way back: ETag, compression, headers. `problems.py` has the errors, `context.py`
-what is known of the work under way, `health.py` /livez and /readyz. `access_log.py` and `metrics.py` write it down.
+settings EDGE_*. `response.py` is the way back: ETag, compression, headers; `events.py` a response that stays open.
+`problems.py` has the errors, `context.py` what is known of the work under way, `health.py` /livez and /readyz.
+`access_log.py` and `metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics
@@ -21,6 +22,7 @@ from service.kit.edge.context import (
     trace_headers,
 )
 from service.kit.edge.edge import Edge
+from service.kit.edge.events import LAST_ID, Event, EventStream, LastEventId, read_last_id
 from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (
     MEDIA_TYPE,
@@ -37,6 +39,7 @@ from service.kit.edge.problems import (
 )
 
 __all__ = [
+    "LAST_ID",
     "MEDIA_TYPE",
     "RETRY_AFTER",
     "Batch",
@@ -44,8 +47,11 @@ __all__ = [
     "CompressionOptions",
     "Edge",
     "EdgeOptions",
+    "Event",
+    "EventStream",
     "FullError",
     "InvalidField",
+    "LastEventId",
     "Lifetime",
     "Limiter",
     "Problem",
@@ -66,6 +72,7 @@ __all__ = [
     "invalid",
     "metrics",
     "not_found",
+    "read_last_id",
     "request_id",
     "time_left",
     "trace_headers",

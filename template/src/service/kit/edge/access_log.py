@@ -94,7 +94,10 @@ class AccessLog(Batch[Record]):
             line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
         if exchange.span is not None:
             tracing.tracing.end_request(exchange.span, line)
-        seconds = time.perf_counter() - exchange.began_at
+        now = time.perf_counter()
+        seconds = (exchange.opened_at or now) - exchange.began_at
+        if exchange.opened_at:
+            line["open_s"] = round(now - exchange.opened_at, 3)
         spans = {**exchange.spans}  # what the handler left running may still add to its own
         exchange.scope, exchange.request = None, {}  # tasks may keep the context, which then keeps no request
         self.add(Record(line, seconds, spans, time.time(), copy_context() if logged else None))

@@ -11,6 +11,7 @@ import structlog
 from service.kit.edge import asgi, context, health, metrics, problems
 from service.kit.edge.access_log import LONGEST, AccessLog, Batch
 from service.kit.edge.compression import Compression, CompressionOptions
+from service.kit.edge.events import Streams
 from service.kit.edge.limits import Bodies, EdgeOptions, Limiter
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import PROTECTION, Exchange, identify
@@ -46,6 +47,7 @@ class Edge:
         self.health = health.Health(ready)
         self.hosts = frozenset(self.options.hosts.lower().replace(" ", "").encode().split(b",")) - {b""}
         self.admission = Limiter(self.options.concurrency)
+        self.streams = Streams(self.options)
         self.bodies = Bodies(self.options)
         self.under_way: set[Exchange] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -84,7 +86,9 @@ class Edge:
             self.access_log.record(exchange, scope, problem, logged=options.log and not is_probe)
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        metrics.watch(metrics.meters().in_flight, lambda: self.admission.running)
         metrics.watch(metrics.meters().receiving, lambda: len(self.bodies.arriving))
+        metrics.watch(metrics.meters().streams, lambda: self.streams.running)
         try:
             await self.app(scope, receive, send)
         finally:
@@ -105,12 +109,13 @@ class Edge:
         """Let a request through to the application once it is complete."""
         self.check_host(exchange.request, scope["http_version"])
         self.watch(exchange)
-        admitted = False
+        scope["streams"] = self.streams
         try:
             if exchange.has_body(scope["http_version"]):
                 receive = await self.bodies.read(exchange, receive)
-            if not (admitted := self.admission.try_enter()):
+            if not self.admission.try_enter():
                 raise self.count_refusal()
+            exchange.place = self.admission
             exchange.ends_at = exchange.expires_at = time.monotonic() + self.options.request_timeout
             if exchange.method == "HEAD":
                 scope["method"] = "GET"  # whose body is left out
@@ -123,8 +128,8 @@ class Edge:
             exchange.ends_at = inf
             scope["method"] = exchange.method
             self.under_way.discard(exchange)
-            if admitted:
-                self.admission.leave()
+            if exchange.place:
+                exchange.place.leave()
 
     def check_host(self, fields: dict[bytes, bytes], version: str) -> None:
         """Raise a 400 problem when the request is for no host, for several, or for one that is not ours."""

@@ -118,6 +118,9 @@ class EdgeOptions(BaseModel, frozen=True):
     body_grace: Annotated[Seconds, Field(description="seconds for which a request body may be slow")] = 3
     body_rate: Annotated[int, Field(ge=1, description="bytes per second it needs after that, or 408")] = 10_000
     stall_timeout: Annotated[Seconds, Field(description="seconds a client may not read a stream, then it ends")] = 30
+    streams: Annotated[int, Field(ge=1, le=65_000, description="event streams open at once, then 503")] = 200
+    stream_lifetime: Annotated[Lifetime, Field(description="seconds until a client must open its stream anew")] = 3600
+    heartbeat: Annotated[Seconds, Field(description="seconds between the heartbeats of an event stream")] = 15
     hosts: Annotated[str, Field(description="comma-separated host names this service answers for; empty: any")] = ""
     log: Annotated[bool, Field(description="write a line for each request")] = True
     timing: Annotated[bool, Field(description="tell clients where the time went, in the Server-Timing header")] = False

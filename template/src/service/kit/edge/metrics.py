@@ -47,11 +47,14 @@ class Meters:
         self.tokens = counter("auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome")
         self.guesses = counter("auth_guesses_total", "Passwords sent: taken, of those right, and refused.", "outcome")
         self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
+        self.streams = gauge("http_event_streams_open", "Event streams that are open.")
         self.receiving = gauge("http_requests_receiving", "Requests whose bodies are still arriving.")
         self.pool_size = gauge("db_pool_connections_max", "Connections that a pool may open.", "pool")
         self.pool_in_use = gauge("db_pool_connections_in_use", "Connections that are lent out.", "pool")
         self.pool_waiting = gauge("db_pool_waiting_requests", "Requests that wait for a connection.", "pool")
         self.statements = seconds("db_statement_duration_seconds", "What statements took.", "statement")
+        self.cached = gauge("cache_entries", "Values that are kept, or being computed.")
+        self.cache_reads = counter("cache_reads_total", "Values asked for: hits, and misses to compute.", "outcome")
         self.offloaded = gauge("offload_calls_running", "Calls that run beside the event loop.", "tier")
         self.offload_waiting = gauge("offload_calls_waiting", "Calls that wait for a place.", "tier")
         self.offload_wait = seconds("offload_wait_seconds", "What calls waited for a place.", "tier", "call")
@@ -89,6 +92,11 @@ def count_refusal(reason: str, number: int = 1) -> None:
 def count_token(outcome: str) -> None:
     """Count a bearer token that is "verified", "refused" or "missing". One already known is not counted."""
     meters().tokens.labels(outcome).inc()
+
+
+def count_cached(outcome: str) -> None:
+    """Count a value asked of the cache: a "hit" is there or under way, a "miss" has to be computed."""
+    meters().cache_reads.labels(outcome).inc()
 
 
 def count_guess(outcome: str) -> None:

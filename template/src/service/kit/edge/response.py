@@ -8,11 +8,14 @@ import time
 from collections.abc import Sequence
 from hashlib import sha256
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.kit.edge import asgi
 from service.kit.edge.compression import Coder, Compression, make_coder
 from service.kit.edge.context import Span, Work, current
+
+if TYPE_CHECKING:
+    from service.kit.edge.limits import Limiter
 
 ACCEPTED_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 """The request ids that callers may send. Anything else could forge log lines, so it is replaced."""
@@ -48,6 +51,9 @@ class Exchange(Work):
     status = sent = 0
     is_late = False
     expires_at = inf
+    place: "Limiter | None" = None
+    opened_at = 0.0
+    """When it became an event stream, if it is one."""
 
     def __init__(
         self, scope: asgi.Scope, send: asgi.Send, compression: Compression, stall_timeout: float, show_timing: bool

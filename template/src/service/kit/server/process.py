@@ -49,8 +49,8 @@ class Worker:
         self.watch = watch
         self.requests: set[asyncio.Task[object]] = set()
         self.messages: asyncio.Queue[asgi.Message] = asyncio.Queue()
+        self.told = asyncio.Event()
         self.is_late = False
-        metrics.watch(metrics.meters().in_flight, lambda: len(self.requests))
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] == "lifespan":
@@ -59,6 +59,7 @@ class Worker:
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         self.requests.add(task)
         try:
+            scope["stopping"] = self.told
             if scope["path"] == "/readyz" and self.folder:
                 scope["draining"] = (self.folder / DRAINING).exists()
                 scope["fault"] = (fault := self.folder / FAULT).exists() and fault.read_text()
@@ -68,8 +69,8 @@ class Worker:
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Pass the server's messages on to the application, or our own when the server waits too long."""
-        told = self.learn_of_sigterm()
-        endless = self.forward(receive), self.end_in_time(told), metrics.sample()
+        self.learn_of_sigterm()
+        endless = self.forward(receive), self.end_in_time(), metrics.sample()
         beside = [asyncio.create_task(work) for work in endless]
 
         async def note(message: asgi.Message) -> None:
@@ -87,27 +88,26 @@ class Worker:
             for task in beside:
                 task.cancel()
 
-    def learn_of_sigterm(self) -> asyncio.Event:
-        """Return an event that SIGTERM sets, beside the server's own handler."""
+    def learn_of_sigterm(self) -> None:
+        """Let SIGTERM say so to `told`, beside the server's own handler."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server has just taken it
-        told, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         servers = signal.getsignal(signal.SIGTERM)
 
         def handle(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(told.set)
+            loop.call_soon_threadsafe(self.told.set)
             if callable(servers):
                 servers(number, frame)
 
         signal.signal(signal.SIGTERM, handle)
-        return told
 
     async def forward(self, receive: asgi.Receive) -> None:
         while True:
             self.messages.put_nowait(await receive())
 
-    async def end_in_time(self, told: asyncio.Event) -> None:
+    async def end_in_time(self) -> None:
         """Cancel what still runs at the deadline, and close the application."""
-        await told.wait()
+        await self.told.wait()
         await asyncio.sleep(self.drain_timeout)
         log.warning("drain deadline passed", seconds=self.drain_timeout, requests=len(self.requests))
         for task in (unfinished := list(self.requests)):

@@ -28,7 +28,7 @@ from service.kit.server.http_server import ServerOptions
 from service.kit.server.logs import LogOptions
 from service.kit.server.metrics_endpoint import MetricsOptions
 from service.kit.server.watchdog import WatchdogOptions
-from service.kit.web import IdempotencyOptions
+from service.kit.web import CacheOptions, IdempotencyOptions
 
 SIZES = {
     ("database", "pool_size"): choose_pool_size,
@@ -53,6 +53,7 @@ class KitSettings(BaseSettings):
     server: ServerOptions = ServerOptions()
     edge: EdgeOptions = EdgeOptions()
     idempotency: IdempotencyOptions = IdempotencyOptions()
+    cache: CacheOptions = CacheOptions()
     compression: CompressionOptions = CompressionOptions()
     guesses: GuessOptions = GuessOptions()
     export: ExportOptions = ExportOptions()
@@ -74,6 +75,14 @@ class KitSettings(BaseSettings):
         if list(waits.values()) != sorted(set(waits.values())):
             chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
             raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        return self
+
+    @model_validator(mode="after")
+    def leave_connections(self) -> Self:
+        """Leave room for requests, and for probes, when all event streams are open."""
+        if self.edge.streams >= self.server.connections:
+            most = self.server.connections
+            raise ValueError(f"EDGE_STREAMS ({self.edge.streams}) must be less than SERVER_CONNECTIONS ({most})")
         return self
 
     @model_validator(mode="after")
@@ -157,4 +166,4 @@ def explain(kind: type[KitSettings], detail: ErrorDetails) -> Iterator[str]:
             if default is ... and name.startswith(location):
                 yield f"  {name}: it is required ({description})"
     else:
-        yield f"  {location or 'deadlines'}: {detail['msg'].removeprefix('Value error, ')}"
+        yield f"  {f'{location}: ' if location else ''}{detail['msg'].removeprefix('Value error, ')}"

@@ -3,11 +3,14 @@
 
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see `routes.py`. `app.py` finds the
 route of a request and has its token checked, `binder.py` and `body.py` make the arguments of its function, `replies.py`
-sends what it returns. `idempotency.py` has `once`; `openapi.py` describes all routes. May import all rooms before it.
+sends what it returns. `idempotency.py` has `once`, `cache.py` what is kept for some seconds; `openapi.py` describes all
+routes. May import all rooms before it.
 """
 
 from service.kit.auth import Caller
+from service.kit.edge import Event, EventStream, LastEventId
 from service.kit.web.app import build
+from service.kit.web.cache import Cache, CacheOptions
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions, once, require
 from service.kit.web.replies import Reply, created
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, AccessError, Routes, Slice
@@ -16,9 +19,14 @@ __all__ = [
     "NEEDS_TOKEN",
     "PUBLIC",
     "AccessError",
+    "Cache",
+    "CacheOptions",
     "Caller",
+    "Event",
+    "EventStream",
     "IdempotencyKey",
     "IdempotencyOptions",
+    "LastEventId",
     "Reply",
     "Routes",
     "Slice",

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 
 from service.kit.auth import Auth, Caller
 from service.kit.db import Constraints, explain
-from service.kit.edge import Problem, asgi
+from service.kit.edge import LastEventId, Problem, asgi, read_last_id
 from service.kit.web import idempotency as keys
 from service.kit.web import openapi
 from service.kit.web.binder import Binding, Reader
@@ -31,7 +31,12 @@ LONGEST_PATH = 2000
 """Characters of a path with parameters; the next limit would be that of the digits of an int."""
 
 KINDS: Mapping[str, Kind] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
-READERS: Mapping[Any, Reader] = {Caller: lambda scope, _, __: scope["auth"], Request: Request, WebSocket: WebSocket}
+READERS: Mapping[Any, Reader] = {
+    Caller: lambda scope, _, __: scope["auth"],
+    LastEventId: read_last_id,
+    Request: Request,
+    WebSocket: WebSocket,
+}
 
 
 class Endpoint:

@@ -11,12 +11,12 @@ from importlib.util import find_spec
 from inspect import cleandoc
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 from starlette.responses import Response
 
-from service.kit.edge import MEDIA_TYPE, ProblemDetails, asgi
+from service.kit.edge import LAST_ID, MEDIA_TYPE, EventStream, ProblemDetails, asgi, read_last_id
 from service.kit.web import idempotency
 from service.kit.web.binder import Binding, is_described
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
@@ -44,6 +44,8 @@ PROBLEM = {
     "description": "A problem, as RFC 9457 defines it.",
     "content": {MEDIA_TYPE.decode(): {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}},
 }
+
+HEADERS = {idempotency.read: idempotency.DESCRIPTION, read_last_id: LAST_ID}
 
 type Description = dict[str, Any]
 type Known = dict[int, Description]
@@ -102,7 +104,7 @@ def list_types(binding: Binding) -> list[Any]:
         *binding.path.values(),
         *(parameter.hint for parameter in binding.query.parameters.values()),
         *body,
-        binding.result,
+        *(get_args(binding.result) if get_origin(binding.result) is EventStream else [binding.result]),
     ]
 
 
@@ -133,8 +135,9 @@ def describe_parameters(binding: Binding, known: Known) -> Iterator[Description]
             schema["default"] = msgspec.to_builtins(default)
         text = {"description": schema["description"]} if "description" in schema else {}
         yield {"name": name, "in": "query", "required": required, "schema": schema, **text}
-    if idempotency.read in [getattr(read, "func", None) for read in binding.readers.values()]:
-        yield idempotency.DESCRIPTION
+    for read in binding.readers.values():
+        if description := HEADERS.get(getattr(read, "func", read)):
+            yield description
 
 
 def drop_null(schema: Description) -> Description:
@@ -151,8 +154,18 @@ def describe_result(binding: Binding, known: Known) -> Description:
     response: Description = {"description": HTTPStatus(status).description}
     if id(result) in known and result is not NoneType:
         response["content"] = {"application/json": {"schema": known[id(result)]}}
+    elif (get_origin(result) or result) is EventStream:
+        data = next((known.get(id(kind), {}) for kind in get_args(result)), {})
+        response["content"] = {"text/event-stream": {"schema": describe_event(data)}}
     elif media_types := getattr(result, "media_types", ()):
         response["content"] = {media_type: {"schema": {"type": "string"}} for media_type in media_types}
     elif result is not NoneType:
         response["content"] = {getattr(result, "media_type", None) or "*/*": {}}
     return {str(status): response}
+
+
+def describe_event(data: Description) -> Description:
+    """Return the schema of one event of a stream, as OpenAPI 3.2 has it, with that of its data."""
+    content = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+    fields = {name: {"type": "string"} for name in ("event", "id")}
+    return {"type": "object", "required": ["data"], "properties": {"data": content, **fields}}
