@@ -39,6 +39,7 @@ TESTS = {
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
     "test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf load"],
+    "test_doctor.py::test_a_new_project_is_well_and_on_which_release_is_said": ["uv run service doctor"],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],

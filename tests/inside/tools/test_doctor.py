@@ -10,11 +10,11 @@ import pytest
 from service.app import SLICES
 from service.kit.server import cli
 from service.settings import Settings
-from service_tools.dev import checkout, credentials, doctor, embedded
+from service_tools.dev import checkout, doctor
 
 from tests.kit.processes import run
 
-MIGRATIONS = Path(__file__).parents[3] / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def find(check: str) -> list[checkout.Report]:
@@ -50,15 +50,14 @@ def test_where_there_is_no_database_yet_none_is_made(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert [it.state for it in find("settings")] == ["ok"]
     assert [it.says for it in find("database")] == ["There is none yet; `service dev` makes it."]
-    assert {path.name for path in tmp_path.iterdir()} == {credentials.FILE.name}
-    assert not embedded.DATA.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("database")
 def test_more_connections_than_the_server_admits_are_a_finding(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("DATABASE_POOL_SIZE", "1000")
+    monkeypatch.setenv("DATABASE_RESERVE", "1000")
     [found] = find("connections")
-    assert "with 1000 connections each" in found.says
+    assert "and 1000 for others (DATABASE_RESERVE)" in found.says
     assert (found.fix or "").startswith("Lower one of the former, raise max_connections, or put a PgBouncer")
 
 
@@ -82,7 +81,7 @@ def test_pending_migrations_are_a_finding(monkeypatch: pytest.MonkeyPatch, empty
     ("name", "text", "says", "fix"),
     [
         ("0001_orders.sql", "select 1;\n", "has been edited since.", "Restore it, and put the change into a new file;"),
-        ("0000_late.sql", "select 1;\n", "0000_late.sql is new", "Renumber the file."),
+        ("0009_draft.sql", "-- Soon.\n", "0009_draft.sql holds no statement yet.", "Write it, or delete the file."),
         ("A.sql", "", "A.sql.", "Name it like 0002_add_customers.sql"),
     ],
 )
