@@ -1,0 +1,132 @@
+"""Combinations of answers: each is tidy and speaks only of what was chosen, and those that have every pair work."""
+
+import os
+import re
+import shutil
+from itertools import combinations
+
+import pytest
+import yaml
+
+from tests import service, shell, snapshot
+from tests.combinations import (
+    ALL,
+    CHOICES,
+    CHOSEN,
+    RECORD,
+    find_dead_choices,
+    find_unrendered_paths,
+    find_unused_questions,
+    list_choices,
+    list_pairs,
+    name,
+)
+from tests.owners import CONFIG
+from tests.test_generated import PASSED
+from tests.test_render import JOBS, OTHER_HOSTS, SPOKEN_OF
+
+UNSPOKEN = {
+    "jobs": ({False: JOBS.pattern}, SPOKEN_OF),
+    "ci": (OTHER_HOSTS, ("renovate.json",)),
+}
+"""By question, what a service does not speak of after each answer, and the files that may all the same."""
+
+EVERY = [pytest.param(row, id=name(row), marks=() if row in CHOSEN else pytest.mark.slow) for row in ALL]
+PAIRWISE = [pytest.param(row, id=name(row)) for row in CHOSEN]
+
+
+@pytest.fixture(scope="module")
+def installed(render, workshop):
+    """A default service with its packages, which are all that any service has."""
+    folder = service.adopt(render(), workshop / "installed")
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    return folder
+
+
+def test_the_chosen_combinations_have_every_pair_of_answers():
+    pairs = {
+        frozenset([(one, a), (other, b)])
+        for (one, some), (other, others) in combinations(CHOICES.items(), 2)
+        for a in some
+        for b in others
+    }
+    assert {pair for row in CHOSEN for pair in list_pairs(row)} == pairs
+    largest = sorted(map(len, CHOICES.values()))[-2:]
+    assert largest[0] * largest[1] <= len(CHOSEN) < len(ALL)
+
+
+@pytest.mark.parametrize("answers", EVERY)
+def test_a_combination_speaks_only_of_what_was_chosen(answers, render):
+    tree = {path: content.decode() for path, (content, _) in service.read(render(**answers)).items()}
+    for question, (patterns, excepted) in UNSPOKEN.items():
+        if pattern := patterns.get(answers[question]):
+            unspoken = re.compile(pattern, re.IGNORECASE)
+            found = {path for path, text in tree.items() if unspoken.search(path) or unspoken.search(text)}
+            assert found <= {RECORD, *excepted}, question
+
+
+@pytest.mark.parametrize("answers", EVERY)
+def test_a_combination_declares_what_it_imports_and_uses_what_it_declares(answers, render, installed):
+    deptry = (installed / ".venv/bin/python", "-m", "deptry", "--no-ansi")
+    shell.run(*deptry, "src/service", cwd=render(**answers))
+    shell.run(*deptry, ".", "--non-dev-dependency-groups", "dev", cwd=render(**answers))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", PAIRWISE)
+def test_the_types_of_a_combination_are_right(answers, render, installed):
+    shell.run(installed / ".venv/bin/ty", "check", "--python", installed / ".venv", cwd=render(**answers))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", PAIRWISE)
+def test_the_suite_of_a_combination_passes_on_its_lowest_python(answers, render, workshop):
+    version = answers["python_version"]
+    code, python = shell.attempt("uv", "python", "find", "--no-python-downloads", "--quiet", version, cwd=workshop)
+    if code != 0:
+        assert "GITHUB_ACTIONS" not in os.environ, f"the workflow has to set up Python {version}"
+        pytest.skip(f"Python {version} is not installed, so nothing was tested on it")
+    folder = service.adopt(render(**answers), workshop / name(answers))
+    shell.run("uv", "sync", "--quiet", "--python", python.splitlines()[-1], cwd=folder)
+    output = shell.run("uv", "run", "--quiet", "--no-sync", "pytest", "-q", cwd=folder)
+    shutil.rmtree(folder)
+    assert PASSED.search(output), output
+
+
+def test_no_choice_no_question_and_no_path_is_dead(template, render):
+    assert find_dead_choices(CHOICES, render) == []
+    assert find_unused_questions(CONFIG, template) == []
+    assert find_unrendered_paths(template, [render(**answers) for answers in CHOSEN]) == set()
+
+
+@pytest.fixture
+def planted(template, tmp_path):
+    """The template with a question that nothing reads, one with two answers that are the same, and an unused path."""
+    shell.run("git", "clone", "--quiet", template, "planted", cwd=tmp_path)
+    root = tmp_path / "planted"
+    config = yaml.safe_load((root / "copier.yml").read_text())
+    config["unread"] = {"type": "bool", "default": False}
+    config["tone"] = {"type": "str", "choices": ["low", "loud", "shrill"], "default": "low"}
+    config["_exclude"] = [*config["_exclude"], "/never.txt", "{% if tone == 'low' %}/tone.txt{% endif %}"]
+    (root / "copier.yml").write_text(yaml.safe_dump(config, sort_keys=False))
+    for file in ("never.txt", "tone.txt"):
+        (root / "template" / file).write_text("planted\n")
+    snapshot.commit(root, "v9999.1.0")
+    return root, config
+
+
+def test_what_is_dead_is_found(planted, tmp_path):
+    root, config = planted
+    done = {}
+
+    def render(**answers):
+        key = "-".join(map(str, answers.items()))
+        if key not in done:
+            done[key] = service.render(root, tmp_path / str(len(done)), answers, "v9999.1.0")
+        return done[key]
+
+    choices = {question: list_choices(config)[question] for question in ("unread", "tone")}
+    assert find_dead_choices(choices, render) == [("unread", True), ("tone", "shrill")]
+    assert find_unused_questions(config, root) == ["unread"]
+    assert "never.txt" in find_unrendered_paths(root, done.values())
+    assert "tone.txt" not in find_unrendered_paths(root, done.values())
