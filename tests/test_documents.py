@@ -35,6 +35,9 @@ TESTS = {
         ".venv/bin/service serve",
         ".venv/bin/service worker",
     ],
+    "test_port.py::test_the_command_brings_an_edit_back_and_names_what_is_no_service": [
+        "uv run python -m tests.port ../scratch"
+    ],
     "test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
