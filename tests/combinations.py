@@ -1,7 +1,6 @@
-"""The combinations of what can be chosen: all, as few as have every pair of answers, and what is dead in them."""
+"""The combinations of what can be chosen: all, as few as have every pair of answers, and dead answers."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -61,23 +60,6 @@ def find_dead_choices(choices: Choices, render: Render) -> list[tuple[str, Any]]
                 dead.append((question, answer))
             seen.append(tree)
     return dead
-
-
-def find_unused_questions(config: Mapping[str, Any], root: Path) -> list[str]:
-    """Return the questions whose answer neither a file of the template nor the list of what is left out reads."""
-    files = [path for path in (root / "template").rglob("*") if path.is_file()]
-    texts = [path.name + (path.read_text() if path.suffix == ".jinja" else "") for path in files]
-    jinja = re.findall(r"{[{%].*?[}%]}", "\n".join([*texts, *config["_exclude"]]), re.DOTALL)
-    read = {word for expression in jinja for word in re.findall(r"[a-z_]+", expression)}
-    return [name for name in config if not name.startswith("_") and name not in read]
-
-
-def find_unrendered_paths(root: Path, rendered: Iterable[Path]) -> set[str]:
-    """Return the files of the template that are in none of the services."""
-    template = root / "template"
-    files = {str(path.relative_to(template)).removesuffix(".jinja") for path in template.rglob("*") if path.is_file()}
-    names = {path for folder in rendered for path in service.read(folder)}
-    return {path for path in files if path.replace("{{_copier_conf.answers_file}}", RECORD) not in names}
 
 
 def name(answers: Answers) -> str:

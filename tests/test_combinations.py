@@ -6,22 +6,17 @@ import shutil
 from itertools import combinations
 
 import pytest
-import yaml
 
-from tests import service, shell, snapshot
+from tests import service, shell
 from tests.combinations import (
     ALL,
     CHOICES,
     CHOSEN,
     RECORD,
     find_dead_choices,
-    find_unrendered_paths,
-    find_unused_questions,
-    list_choices,
     list_pairs,
     name,
 )
-from tests.owners import CONFIG
 from tests.test_generated import PASSED
 from tests.test_render import JOBS, OTHER_HOSTS, SPOKEN_OF
 
@@ -93,40 +88,5 @@ def test_the_suite_of_a_combination_passes_on_its_lowest_python(answers, render,
     assert PASSED.search(output), output
 
 
-def test_no_choice_no_question_and_no_path_is_dead(template, render):
+def test_every_answer_changes_a_service(render):
     assert find_dead_choices(CHOICES, render) == []
-    assert find_unused_questions(CONFIG, template) == []
-    assert find_unrendered_paths(template, [render(**answers) for answers in CHOSEN]) == set()
-
-
-@pytest.fixture
-def planted(template, tmp_path):
-    """The template with a question that nothing reads, one with two answers that are the same, and an unused path."""
-    shell.run("git", "clone", "--quiet", template, "planted", cwd=tmp_path)
-    root = tmp_path / "planted"
-    config = yaml.safe_load((root / "copier.yml").read_text())
-    config["unread"] = {"type": "bool", "default": False}
-    config["tone"] = {"type": "str", "choices": ["low", "loud", "shrill"], "default": "low"}
-    config["_exclude"] = [*config["_exclude"], "/never.txt", "{% if tone == 'low' %}/tone.txt{% endif %}"]
-    (root / "copier.yml").write_text(yaml.safe_dump(config, sort_keys=False))
-    for file in ("never.txt", "tone.txt"):
-        (root / "template" / file).write_text("planted\n")
-    snapshot.commit(root, "v9999.1.0")
-    return root, config
-
-
-def test_what_is_dead_is_found(planted, tmp_path):
-    root, config = planted
-    done = {}
-
-    def render(**answers):
-        key = "-".join(map(str, answers.items()))
-        if key not in done:
-            done[key] = service.render(root, tmp_path / str(len(done)), answers, "v9999.1.0")
-        return done[key]
-
-    choices = {question: list_choices(config)[question] for question in ("unread", "tone")}
-    assert find_dead_choices(choices, render) == [("unread", True), ("tone", "shrill")]
-    assert find_unused_questions(config, root) == ["unread"]
-    assert "never.txt" in find_unrendered_paths(root, done.values())
-    assert "tone.txt" not in find_unrendered_paths(root, done.values())
