@@ -68,6 +68,7 @@ TESTS = {
         "uv run python -m tests.performance.compare",
         "uv run python -m tests.performance.export",
         "uv run python -m tests.performance.offload",
+        "uv run python -m tests.performance.update",
         "uv run python -m tests.performance.jobs",
         "uv run python -m tests.performance.parts",
     ],
@@ -75,6 +76,7 @@ TESTS = {
 """Which commands each test runs."""
 
 MEASUREMENTS = {
+    "update": ["--rounds", "1"],
     "tokens": [],
     "flood": ["--rounds", "1"],
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
