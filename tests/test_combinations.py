@@ -77,7 +77,7 @@ def test_the_types_of_a_combination_are_right(answers, render, installed):
 @pytest.mark.parametrize("answers", PAIRWISE)
 def test_the_suite_of_a_combination_passes_on_its_lowest_python(answers, render, workshop):
     version = answers["python_version"]
-    code, python = shell.attempt("uv", "python", "find", "--no-python-downloads", "--quiet", version, cwd=workshop)
+    code, python = shell.attempt("uv", "python", "find", "--no-python-downloads", version, cwd=workshop)
     if code != 0:
         assert "GITHUB_ACTIONS" not in os.environ, f"the workflow has to set up Python {version}"
         pytest.skip(f"Python {version} is not installed, so nothing was tested on it")
