@@ -10,7 +10,10 @@ from tests.snapshot import ROOT
 
 HOSTED = {
     "pip install uv==0.13.9": "makes a new machine ready",
-    "sudo apt-get update && sudo apt-get install --yes --no-install-recommends pgbouncer": "makes a new machine ready",
+    "sudo apt-get update && sudo apt-get install --yes postgresql-common": "makes a new machine ready",
+    "sudo /usr/share/postgresql-common/pgdg/apt.*.sh -y": "makes a new machine ready",
+    "sudo .ci/install": "makes a new machine ready",
+    "docker build --file deploy/Dockerfile .": "needs a container engine; test_image.py follows the Dockerfile itself",
     "uv audit --preview-features audit-command": "asks a database of vulnerabilities on the internet",
     'gh release create "$GITHUB_REF_NAME" --verify-tag --notes-file notes.md': "publishes",
 }
@@ -20,6 +23,9 @@ COVERED = {
     'python3 run.py test -m "$MARKS"': "test_readme.py::test_the_test_command_runs_pytest",
     'python3 run.py test tests/test_generated.py tests/test_inside.py -k "default or room"': (
         "test_readme.py::test_the_test_command_runs_pytest"
+    ),
+    'uv run service perf compare "$BASE"': (
+        "inside/tools/test_perf_compare.py::test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check"
     ),
     "uv run python -m tests.performance.compare": "test_documents.py::test_a_measurement_runs",
     "uv run sphinx-build --fail-on-warning docs site": (

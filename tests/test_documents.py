@@ -35,10 +35,14 @@ TESTS = {
         ".venv/bin/service serve",
         ".venv/bin/service worker",
     ],
+    "test_port.py::test_the_command_brings_an_edit_back_and_names_what_is_no_service": [
+        "uv run python -m tests.port ../scratch"
+    ],
     "test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
     "test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf load"],
+    "test_doctor.py::test_a_new_project_is_well_and_on_which_release_is_said": ["uv run service doctor"],
     "test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": ["uv run ruff format", "uv run ruff check"],
     "test_generated.py::test_its_command_explains_itself": ["uv run service --help"],
@@ -64,6 +68,7 @@ TESTS = {
         "uv run python -m tests.performance.compare",
         "uv run python -m tests.performance.export",
         "uv run python -m tests.performance.offload",
+        "uv run python -m tests.performance.update",
         "uv run python -m tests.performance.jobs",
         "uv run python -m tests.performance.parts",
         "uv run python -m tests.performance.streams",
@@ -72,6 +77,7 @@ TESTS = {
 """Which commands each test runs."""
 
 MEASUREMENTS = {
+    "update": ["--rounds", "1"],
     "tokens": [],
     "flood": ["--rounds", "1"],
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],

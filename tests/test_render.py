@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import service, shell
+from tests import combinations, service, shell
 from tests.service import ANSWERS
 from tests.snapshot import CURRENT
 
@@ -48,9 +48,13 @@ PARSERS = {
 }
 
 
-@pytest.fixture(scope="module", params=ANSWERS)
+RENDERED = [pytest.param(answers, id=name) for name, answers in ANSWERS.items()]
+RENDERED += [pytest.param(row, id=combinations.name(row), marks=pytest.mark.slow) for row in combinations.ALL]
+
+
+@pytest.fixture(scope="module", params=RENDERED)
 def answers(request):
-    return ANSWERS[request.param]
+    return request.param
 
 
 @pytest.fixture

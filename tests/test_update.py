@@ -5,6 +5,7 @@ import yaml
 
 from tests import releases, service, shell
 from tests.owners import owner
+from tests.performance import update as costs
 from tests.service import ANSWERS
 from tests.snapshot import CURRENT, OLDER, ROOT
 from tests.test_generated import PASSED
@@ -45,6 +46,11 @@ def test_a_service_of_the_last_release_passes_its_suite_after_an_update(render, 
     service.update(folder)
     shell.run("uv", "sync", "--quiet", cwd=folder)
     assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
+
+
+@pytest.mark.slow
+def test_an_update_costs_what_copier_takes_for_as_many_files():
+    assert costs.compare(costs.measure(rounds=3), "copied") < 1.5
 
 
 def test_a_second_update_changes_nothing(shop):

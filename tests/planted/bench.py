@@ -51,7 +51,7 @@ class Bench(NamedTuple):
 
     def attempt(self, fault: Fault) -> Outcome:
         """Run the test of a fault while the fault is planted."""
-        command = (*self.pytest, "-q", "-p", "no:cacheprovider", "--tb=short", fault.test)
+        command = (*self.pytest, "-q", "-x", "-p", "no:cacheprovider", "--tb=short", fault.test)
         with planted.plant(fault, self.folder):
             return Outcome(*shell.attempt("timeout", str(SECONDS), *command, cwd=self.folder, **self.settings))
 

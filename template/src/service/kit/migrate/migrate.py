@@ -88,8 +88,8 @@ def complain(migration: Migration, row: asyncpg.Record | None, latest: int) -> s
         return f"{tell(row)} is now called {migration.name}. Rename it back."
     if row and row["checksum"] != migration.checksum:
         return (
-            f"{tell(row)} has been edited since. Restore it, and put the change into a new file. "
-            "In development, `service migrate redo` rebuilds the database instead."
+            f"{tell(row)} has been edited since. Restore it, and put the change into a new file; "
+            "in development, `service migrate redo` rebuilds the database instead."
         )
     if not row and 0 < migration.number < latest:
         return f"{migration.name} is new, but number {latest:04} is applied already. Renumber the file."

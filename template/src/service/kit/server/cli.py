@@ -24,6 +24,7 @@ from service.kit.web import Slice
 
 COMMANDS = {
     "dev": "service_tools.dev.commands",
+    "doctor": "service_tools.dev.doctor",
     "jobs": "service.kit.jobs.commands",
     "key": "service.kit.auth.keys",
     "migrate": "service.kit.migrate.commands",

@@ -1,0 +1,133 @@
+"""What `service doctor` finds in the settings and the database, and how it runs programs."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from service.app import SLICES
+from service.kit.server import cli
+from service.settings import Settings
+from service_tools.dev import checkout, doctor
+
+from tests.kit.processes import run
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+def find(check: str) -> list[checkout.Report]:
+    wiring = cli.Wiring(Settings, SLICES, create="service.app:create")
+    return [it for it in doctor.examine_service(wiring) if it.check == check]
+
+
+@pytest.fixture
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A migrated database, as DATABASE_URL."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    return database_url
+
+
+@pytest.mark.usefixtures("database")
+def test_all_is_well_with_a_new_database():
+    assert [it.state for check in ("settings", "connections", "migrations") for it in find(check)] == ["ok"] * 3
+
+
+def test_each_setting_that_is_wrong_or_missing_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://host/name")
+    monkeypatch.delenv("AUTH_SIGNING_KEY")
+    monkeypatch.setenv("SERVER_PORT", "70000")
+    found = find("settings")
+    assert [it.says.partition(":")[0] for it in found] == ["AUTH_SIGNING_KEY", "SERVER_PORT"]
+    assert {it.state for it in found} == {"finding"}
+    assert all("service settings" in (it.fix or "") for it in found)
+
+
+def test_where_there_is_no_database_yet_none_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert [it.state for it in find("settings")] == ["ok"]
+    assert [it.says for it in find("database")] == ["There is none yet; `service dev` makes it."]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_more_connections_than_the_server_admits_are_a_finding(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_RESERVE", "1000")
+    [found] = find("connections")
+    assert "and 1000 for others (DATABASE_RESERVE)" in found.says
+    assert (found.fix or "").startswith("Lower one of the former, raise max_connections, or put a PgBouncer")
+
+
+def test_a_database_that_does_not_answer_is_a_finding(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1:1/name")
+    for check in ("connections", "migrations"):
+        [found] = find(check)
+        assert found.says.startswith("Cannot reach PostgreSQL at 127.0.0.1:1/name")
+        assert found.fix == "Check DATABASE_URL and the server."
+
+
+def test_pending_migrations_are_a_finding(monkeypatch: pytest.MonkeyPatch, empty_database_url: str):
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    [found] = find("migrations")
+    assert found.says.startswith("Migrations are pending, from ")
+    assert found.fix == "Run `service migrate`."
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("name", "text", "says", "fix"),
+    [
+        ("0001_orders.sql", "select 1;\n", "has been edited since.", "Restore it, and put the change into a new file;"),
+        ("0009_draft.sql", "-- Soon.\n", "0009_draft.sql holds no statement yet.", "Write it, or delete the file."),
+        ("A.sql", "", "A.sql.", "Name it like 0002_add_customers.sql"),
+    ],
+)
+def test_migrations_that_contradict_the_database_are_a_finding(
+    name: str, text: str, says: str, fix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    folder = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    (folder / name).write_text(text)
+    monkeypatch.setenv("MIGRATIONS_FOLDER", str(folder))
+    [found] = find("migrations")
+    assert says in found.says
+    assert (found.fix or "").startswith(fix)
+
+
+def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(checkout, "DEADLINE", 0.5)
+    noted = tmp_path / "pid"
+    with pytest.raises(checkout.ProgramError, match=r"bash took longer than 0.5 s"):
+        checkout.run("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
+    child = int(noted.read_text())
+    while Path(f"/proc/{child}/stat").exists() and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("import sys; print('Stderr: | fatal: no such host', file=sys.stderr); exit(1)", "no such host"),
+        ("raise ValueError('Unknown revision')", "Unknown revision"),
+        ("exit('nothing to see')", "nothing to see"),
+        ("exit(3)", "it failed"),
+    ],
+)
+def test_a_program_that_fails_says_why_itself(script: str, said: str):
+    with pytest.raises(checkout.ProgramError, match=f": {said}$"):
+        checkout.run(sys.executable, "-c", script)
+
+
+def test_a_program_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(checkout.ProgramError, match=r"^git is not installed\.$"):
+        checkout.run("git", "ls-files")
+
+
+def test_a_folder_that_is_no_project_is_a_finding(tmp_path: Path):
+    result = run("doctor", cwd=tmp_path, PATH=os.defpath)
+    assert result.returncode == 1
+    assert "finding  template     There is no .copier-answers.yml here" in result.stdout
+    assert "Fix: Go to the folder of the project" in result.stdout
