@@ -7,19 +7,15 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from service.kit.db import EVERY, NEWEST, Database, Query, Seed, connect, read_url
 from service.kit.migrate import apply_migrations
-from service.kit.server import KitSettings, read_settings
+from service.kit.server import KitSettings, Wiring, read_settings
 from service.kit.web import Slice
 from service_tools.dev import embedded
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 BATCH_SECONDS = 1.0
 """How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many that are."""
@@ -38,7 +34,7 @@ PATIENCE = {"statement_timeout": 120, "command_timeout": 125}
 
 
 @contextmanager
-def prepare(wiring: "Wiring", rows: int | None, default: int, name: str = "postgres") -> Generator[KitSettings]:
+def prepare(wiring: Wiring, rows: int | None, default: int, name: str = "postgres") -> Generator[KitSettings]:
     """Yield settings for a database that is up to date and has sample rows.
 
     That is DATABASE_URL, with rows only if they are asked for, or else the embedded one of a `name`.

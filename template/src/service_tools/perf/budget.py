@@ -1,20 +1,16 @@
 # kit: updated by the template; extend it from app.py
 """Where the time of each kind of request goes, and what halving each part would gain: `service perf budget`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import click
-import msgspec
 
-from service_tools.perf import charts, pages, runs, scenario, target
+from service.kit.server import Wiring
+from service_tools.perf import charts, runs, scenario, target
 from service_tools.perf.options import AS_JSON, NAMES, REMOTE, ROWS, apply, last
-from service_tools.perf.report import ALL, Report
+from service_tools.perf.pages import Page
+from service_tools.perf.report import Report
 
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
-
-PARTS = ("network", "pool", "database", "handler", "encoding", "compression", "offload")
 MEANINGS = {
     "network": "the client, the server's own threads, and waiting for the event loop: little that code can change",
     "pool": "waiting for a connection",
@@ -36,7 +32,7 @@ type Split = dict[str, float]
 @AS_JSON
 @click.pass_obj
 def command(
-    wiring: "Wiring",
+    wiring: Wiring,
     names: tuple[str, ...],
     url: str | None,
     token: str | None,
@@ -49,16 +45,17 @@ def command(
 
     At a rate that leaves the service idle between requests: under more load, each part also holds its queue.
     """
-    reports = []
+    page, found = Page("budget", "Where the time goes", as_json), {}
     with target.provide(wiring, url, rows, token) as service:
         for name, described in scenario.find(names).items():
-            reports.append(runs.run(name, described, service, rate, seconds))
-            if not as_json:
-                click.echo("\n".join(draw(reports[-1])))
-    if as_json:
-        parts = {report.scenario: split(report) for report in reports}
-        click.echo(msgspec.json.format(msgspec.json.encode(parts), indent=2))
-    click.echo(f"Report: {write_report(reports)}", err=as_json)
+            report = runs.run(name, described, service, seconds, rate)
+            found[name] = split(report)
+            page.show(name)
+            page.say(f"{name}: {report.load}; mean ms and share of each part")
+            show(found[name], page)
+    page.show("What the parts are")
+    page.remark(*(f"{part}: {meaning}." for part, meaning in MEANINGS.items()))
+    page.finish(found)
 
 
 def split(report: Report) -> dict[str, Split]:
@@ -71,10 +68,19 @@ def split(report: Report) -> dict[str, Split]:
     return routes
 
 
-def list_parts(routes: Mapping[str, Split]) -> list[str]:
-    """Return the names of all parts that take time, the known ones first."""
+def show(routes: Mapping[str, Split], page: Page) -> None:
+    """Show what each part takes, as a share, and what it would gain."""
+    if not routes:
+        return page.say("No answer had Server-Timing: set EDGE_TIMING=true in the service.")
     found = {name for parts in routes.values() for name in parts}
-    return [*(name for name in PARTS if name in found), *sorted(found.difference(PARTS))]
+    names = [*(name for name in MEANINGS if name in found), *sorted(found - MEANINGS.keys())]
+    page.parts.append(charts.bars(routes, names, "ms"))
+    rows = []
+    for step, parts in routes.items():
+        total = sum(parts.values())
+        rows.append([step, f"{total:.2f}", *(f"{(ms := parts.get(it, 0)):.3f} ({ms / total:.0%})" for it in names)])
+    page.tabulate(["step", "total", *names], rows)
+    page.say(*(f"{step}: {' '.join(judge(parts))}" for step, parts in routes.items()))
 
 
 def judge(parts: Split) -> tuple[str, str]:
@@ -87,51 +93,9 @@ def judge(parts: Split) -> tuple[str, str]:
     if not idle:
         return look, "Every part is large enough to matter."
     saved = sum(idle.values())
-    leave = f"Leave {join(idle)} alone: halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
-    return look, leave
+    return look, f"Leave {join([*idle])} alone: halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
 
 
-def join(names: Sequence[str] | Mapping[str, float]) -> str:
+def join(names: Sequence[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def draw(report: Report) -> Iterator[str]:
-    """Yield the lines of a table: each part in ms, as a share, and as a gain."""
-    routes = split(report)
-    names = list_parts(routes)
-    yield f"{report.scenario}: {report.load}; mean ms and share of each part"
-    if not routes:
-        yield "  No answer had Server-Timing: set EDGE_TIMING=true in the service."
-        return
-    width = max(map(len, routes))
-    yield f"  {'':{width}}{'total':>9}" + "".join(f"{name:>16}" for name in names)
-    for step, parts in routes.items():
-        total = sum(parts.values())
-        cells = (f"{parts.get(name, 0):.3f} ({parts.get(name, 0) / total:4.0%})" for name in names)
-        yield f"  {step:{width}}{total:9.3f}" + "".join(f"{cell:>16}" for cell in cells)
-    for step, parts in routes.items():
-        yield f"  {step}: {' '.join(judge(parts))}"
-
-
-def write_report(reports: Sequence[Report]) -> str:
-    """Write the page of all scenarios, and return its path."""
-    parts = []
-    for report in reports:
-        routes = split(report)
-        names = list_parts(routes)
-        parts += [pages.heading(report.scenario), pages.paragraph(f"{report.load}.")]
-        parts.append(f'<div class="scroll bars">{charts.bars(routes, names, "ms")}</div>')
-        parts.append(pages.paragraph("Mean ms, and what halving the part would save of the whole:"))
-        rows = [(step, f"{sum(it.values()):.2f}", *(show(it, name) for name in names)) for step, it in routes.items()]
-        parts.append(pages.table(["step", "total", *names], rows))
-        for step, it in routes.items():
-            parts.append(pages.paragraph(f"{'All together' if step == ALL else step}: {' '.join(judge(it))}"))
-    parts.append(pages.heading("What the parts are"))
-    parts.append(pages.table(["part", "meaning"], MEANINGS.items(), texts=[1]))
-    return str(pages.write("budget", "Where the time goes", parts))
-
-
-def show(parts: Split, name: str) -> str:
-    ms = parts.get(name, 0)
-    return f"{ms:.3f} (-{ms / 2 / sum(parts.values()):.0%})"

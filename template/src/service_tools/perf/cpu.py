@@ -9,16 +9,15 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import click
 
-from service_tools.perf import pages, stacks, target
+from service.kit.server import Wiring
+from service_tools.perf import stacks, target
 from service_tools.perf.options import WORKERS, Subject, apply, last
+from service_tools.perf.pages import Page
 from service_tools.perf.target import TargetError
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 HERTZ = 100
 """Samples a second. At 500, the service itself gets slower by a fifth."""
@@ -31,7 +30,7 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 @apply(WORKERS, last(10.0))
 @click.option("--gil/--threads", default=True, help="Sample what holds the GIL, or all busy threads, C code included.")
 @click.pass_obj
-def command(wiring: "Wiring", seconds: float, gil: bool, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, gil: bool, **subject: Unpack[Subject]) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
@@ -47,32 +46,17 @@ def command(wiring: "Wiring", seconds: float, gil: bool, **subject: Unpack[Subje
         watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
         record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil" if gil else "-t"])
         cost, found = target.compare_costs(running, before, between), read_stacks(output)
-        load = running.load
     total = sum(found.values())
     if not total:
         raise TargetError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
-    lines = stacks.add_up(found)
-    click.echo(
-        "\n".join(
-            [
-                f"{total:,.0f} samples of worker {worker} under {load}, by line of the service:",
-                *stacks.list_lines(lines, total),
-                cost,
-            ]
-        )
-    )
-    parts = [
-        pages.paragraph(f"{total:,.0f} samples, {HERTZ} a second, of worker {worker} under {load}. {cost}"),
-        pages.heading("Lines of the service, with all that they call"),
-        stacks.tabulate(lines, total, "samples"),
-        pages.paragraph("Leave alone what has less than 5 %: without it, a request would cost almost as much."),
-        pages.heading("Flame graph"),
-        pages.paragraph(
-            "Width is CPU time; a frame stands on its caller. Blue is the service, green the kit, yellow the rest."
-        ),
-        stacks.draw_flame(found, "samples"),
-    ]
-    click.echo(f"Report: {pages.write('cpu', 'Where the CPU time goes', parts)}")
+    page = Page("cpu", "Where the CPU time goes")
+    page.say(f"{total:,} samples of worker {worker} under {running.load}, by line of the service:")
+    stacks.show_lines(page, "samples", found)
+    page.say(cost)
+    page.remark("Leave alone what has less than 5 %: without it, a request would cost almost as much.")
+    stacks.show_flame(page, "Flame graph", found, "samples")
+    page.remark("Width is CPU time; a frame stands on its caller. Blue is the service, green the kit, yellow the rest.")
+    page.finish()
 
 
 def find_spy() -> list[str]:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Reports: pages in perf/reports/ that need nothing else, titled with commit, date and machine."""
+"""Reports: what a command finds, printed, and kept as a page in perf/reports/ that needs nothing else."""
 
 import os
 import platform
@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
+
+import click
+import msgspec
 
 FOLDER = Path("perf/reports")
 
@@ -29,7 +32,8 @@ td.text {{ font: 13px/1.5 ui-monospace, monospace }}
 figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
 svg text {{ fill: currentColor }}
-.flame svg {{ min-width: 56rem }} .bars svg {{ min-width: 34rem }} .flame rect:hover {{ stroke: currentColor }}
+.flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
+.bars i {{ display: inline-block; height: 1.2rem }} .bars div {{ line-height: 1.2rem; white-space: nowrap }}
 pre {{ background: #8881; padding: .8rem; overflow-x: auto; font-size: 13px }}
 .legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}
 .legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em }}
@@ -43,12 +47,58 @@ pre {{ background: #8881; padding: .8rem; overflow-x: auto; font-size: 13px }}
 """
 
 
-def write(name: str, title: str, parts: Iterable[str]) -> Path:
-    """Write a report, and return where. Its parts are HTML."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / f"{name}.html"
-    path.write_text(PAGE.format(title=escape(title), about=escape(describe()), body="\n".join(parts)), "utf-8")
-    return path
+class Page:
+    """A report. With `as_json`, nothing of it is printed but the results, for programs."""
+
+    def __init__(self, name: str, title: str, as_json: bool = False) -> None:
+        self.path, self.title, self.as_json = FOLDER / f"{name}.html", title, as_json
+        self.parts: list[str] = []
+
+    def say(self, *sentences: str) -> None:
+        """Print sentences, a line each, and put each into a paragraph."""
+        self.remark(*sentences)
+        self.print(sentences)
+
+    def remark(self, *sentences: str) -> None:
+        """Put sentences on the page only."""
+        self.parts += [f"<p>{escape(sentence)}</p>" for sentence in sentences]
+
+    def show(self, title: str, html: str = "") -> None:
+        """Begin a section of the page, with something that only a browser can show."""
+        self.parts += [f"<h2>{escape(title)}</h2>", html]
+
+    def tabulate(self, titles: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = ()) -> None:
+        """Print a table, and put it on the page. The columns in `texts` are code; all others but the first, numbers."""
+        self.print(align([titles, *rows], {0, *texts}))
+        lines = "".join(write_row("td", row, texts) for row in rows)
+        self.parts.append(f'<div class="scroll"><table>{write_row("th", titles, texts)}{lines}</table></div>')
+
+    def print(self, lines: Iterable[str]) -> None:
+        for line in () if self.as_json else lines:
+            click.echo(line)
+
+    def finish(self, results: object = None) -> None:
+        """Write the page, and print where it is."""
+        if self.as_json:
+            click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = PAGE.format(title=escape(self.title), about=escape(describe()), body="\n".join(self.parts))
+        self.path.write_text(text, "utf-8")
+        click.echo(f"Report: {self.path}", err=self.as_json)
+
+
+def write_row(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:
+    marks = (' class="text"' if place in texts else "" for place in range(len(cells)))
+    return f"<tr>{''.join(f'<{tag}{mark}>{escape(it)}</{tag}>' for mark, it in zip(marks, cells, strict=True))}</tr>"
+
+
+def align(rows: Sequence[Sequence[str]], left: Iterable[int]) -> list[str]:
+    """Return rows as lines of text, with their columns one below the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = (
+        [f"{cell:{'<' if place in left else '>'}{widths[place]}}" for place, cell in enumerate(row)] for row in rows
+    )
+    return [f"  {'  '.join(cells)}".rstrip() for cells in aligned]
 
 
 def describe() -> str:
@@ -66,27 +116,3 @@ def find_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "no commit"
     return f"commit {done.stdout.strip()}"
-
-
-def paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
-
-
-def heading(text: str) -> str:
-    return f"<h2>{escape(text)}</h2>"
-
-
-def quote(text: str) -> str:
-    return f"<pre>{escape(text)}</pre>"
-
-
-def table(titles: Sequence[str], rows: Iterable[Sequence[object]], texts: Sequence[int] = ()) -> str:
-    """Return a table. The columns in `texts` are code; all others but the first are numbers."""
-    marks = [' class="text"' if place in texts else "" for place in range(len(titles))]
-
-    def write_row(tag: str, cells: Sequence[object]) -> str:
-        written = (f"<{tag}{mark}>{escape(str(cell))}</{tag}>" for mark, cell in zip(marks, cells, strict=True))
-        return f"<tr>{''.join(written)}</tr>"
-
-    lines = [write_row("th", titles), *(write_row("td", row) for row in rows)]
-    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'

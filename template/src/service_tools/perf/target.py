@@ -13,24 +13,22 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import uvloop
 
 from service.kit import PACKAGE
 from service.kit.edge import CommandError
-from service.kit.server import CONSOLE, HEARTBEAT, VARIABLE
+from service.kit.server import CONSOLE, HEARTBEAT, VARIABLE, Wiring
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
 from service_tools.perf import load, requests, scenario
 from service_tools.perf.load import Call, Sample
 from service_tools.perf.options import DEFAULT_ROWS, Subject
 from service_tools.perf.scenario import ScenarioError
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 STARTING, STOPPING, ANSWERING = 20, 15, 120
 
@@ -74,9 +72,7 @@ def read_cpu(process: psutil.Process) -> float:
 
 
 @contextmanager
-def provide(
-    wiring: "Wiring", url: str | None, rows: int | None, token: str | None, **settings: str
-) -> Generator[Target]:
+def provide(wiring: Wiring, url: str | None, rows: int | None, token: str | None, **settings: str) -> Generator[Target]:
     """Yield the service at a URL, or one that runs for as long as it is measured."""
     if url:
         yield Target(url.rstrip("/"), token)
@@ -193,7 +189,7 @@ class Running:
 
 
 @contextmanager
-def observe(wiring: "Wiring", subject: Subject, **settings: str) -> Generator[Running]:
+def observe(wiring: Wiring, subject: Subject, **settings: str) -> Generator[Running]:
     """Yield the running service of a process, or else one that is started here and stays under load in the block."""
     if subject["pid"]:
         yield Running(find_workers(subject["pid"]))
@@ -202,18 +198,10 @@ def observe(wiring: "Wiring", subject: Subject, **settings: str) -> Generator[Ru
     with provide(wiring, None, subject["rows"], None, WATCHDOG_CONSOLE="true", **settings) as target:
         running = Running(find_workers(target.processes[0].pid), load=f"{rate:g} requests a second")
         running.load += f" of {', '.join(chosen)}"
-        with drive(target, mix_all(chosen, target), rate, running):
+        mixes = [requests.prepare(target.url, it, target.token)(it.steps) for it in chosen.values()]
+        with drive(target, chain.from_iterable(zip(*mixes, strict=False)), rate, running):
             time.sleep(WARM_UP)
             yield running
-
-
-def mix_all(chosen: dict[str, scenario.Scenario], target: Target) -> Iterator[Call]:
-    """Return the requests of several scenarios, in turn."""
-    mixes = []
-    for described in chosen.values():
-        writer = requests.Writer(described, requests.take(target.url, described, target.token), target.token)
-        mixes.append(requests.mix(described.steps, writer, target.url))
-    return (call for calls in zip(*mixes, strict=False) for call in calls)
 
 
 @contextmanager

@@ -6,15 +6,13 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import click
 
+from service.kit.server import Wiring
 from service_tools.perf import stacks, target
 from service_tools.perf.options import WORKERS, Subject, apply, last
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 type Task = dict[str, Any]
 
@@ -25,7 +23,7 @@ CLEAR = "\033[H\033[J"
 @apply(WORKERS, last(5.0))
 @click.option("--live/--plain", default=None, help="Refresh a table until Ctrl-C, or print one. [default: by terminal]")
 @click.pass_obj
-def command(wiring: "Wiring", seconds: float, live: bool | None, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Unpack[Subject]) -> None:
     """Show which tasks run and which wait, where, for how long, and for which request they were started.
 
     Workers answer while their loops are blocked. Asking takes less than a millisecond of a worker: that is safe in
