@@ -76,8 +76,11 @@ def record(spy: list[str]) -> None:
     except KeyboardInterrupt:
         said, _ = process.communicate()  # the terminal interrupted it as well
     if process.returncode:
-        advice = "run as the user of the service or as root; in a container, add the capability SYS_PTRACE"
-        raise TargetError(f"py-spy failed: {said.strip()[-400:]}\nIf permission is missing, {advice}.")
+        advice = (
+            "If permission is missing, give it to your processes: `sudo sysctl kernel.yama.ptrace_scope=0`. A service of "
+            "another user needs that user, or root; one in a container, the capability: `--cap-add SYS_PTRACE`."
+        )
+        raise TargetError(f"py-spy failed: {said.strip()[-400:]}\n{advice}")
 
 
 def read_stacks(path: Path) -> Counter[stacks.Stack]:
