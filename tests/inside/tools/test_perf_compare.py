@@ -85,7 +85,7 @@ def test_a_comparison_that_is_terminated_leaves_no_process_and_no_file(repositor
     env = processes.make_environment(variables)
     with subprocess.Popen(line, cwd=repository, env=env, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        assert next((line for line in process.stderr if line.startswith("Round 1")), None)
+        assert next((line for line in process.stderr if line.startswith("1 of 8 rounds")), None)
         started = psutil.Process(process.pid).children(recursive=True)
         assert [*temporary.iterdir()]
         process.terminate()

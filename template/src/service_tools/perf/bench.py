@@ -23,8 +23,9 @@ from service.kit.db import connect, find_queries
 from service.kit.rows import Filter, Listing
 from service.kit.server import Wiring
 from service_tools.dev import credentials, database
+from service_tools.pages import Page
 from service_tools.perf.options import ROWS
-from service_tools.perf.pages import Page
+from service_tools.sql import sample
 
 FILE = Path(".perf/bench.json")
 BATCH_NS, BATCHES, RESAMPLES = 2_000_000, 60, 4000
@@ -85,16 +86,11 @@ async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
     found = {}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
-            if query.is_scalar or (query.params and not query.sample):
-                continue
-            transaction = connection.transaction()
-            await transaction.start()
-            arguments = await connection.fetchrow(query.sample) if query.params else ()
-            records = await connection.fetch(query.sql, *arguments) if arguments is not None else []
-            await transaction.rollback()
-            if records:
-                found[name] = query, records
-    return found
+            async with sample.undone(connection):
+                arguments = await sample.fetch_arguments(connection, query) if query.params else ()
+                if not query.is_scalar and arguments is not None:
+                    found[name] = query, await connection.fetch(query.sql, *arguments)
+    return {name: (query, records) for name, (query, records) in found.items() if records}
 
 
 def build(row: Callable[..., object], records: list[Any]) -> list[object]:

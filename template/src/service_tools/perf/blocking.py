@@ -9,9 +9,10 @@ from typing import Any, Unpack
 import click
 
 from service.kit.server import Wiring
-from service_tools.perf import stacks, target
+from service_tools.pages import Page
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
-from service_tools.perf.pages import Page
+from service_tools.perf.running import observe, until_interrupted
 
 
 @click.command(name="blocking")
@@ -24,13 +25,11 @@ def command(wiring: Wiring, seconds: float, lag: float, **subject: Unpack[Subjec
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:
     that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
-    with target.observe(wiring, subject, WATCHDOG_LAG=str(lag)) as running:
+    with observe(wiring, subject, WATCHDOG_LAG=str(lag)) as running:
         if not subject["pid"]:
-            try:
+            with until_interrupted():
                 time.sleep(seconds)
-            except KeyboardInterrupt:
-                click.echo("Interrupted: this is what was measured.", err=True)
-        running.check()
+        running.note()
         reports = [report for worker in running.workers for report in worker.ask("blocked")]
     page, places = Page("blocking", "What blocks the event loop"), group(reports)
     page.say(f"{len(reports)} times the loop stood still, under {running.load}.")

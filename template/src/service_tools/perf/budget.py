@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import click
 
 from service.kit.server import Wiring
+from service_tools.pages import Page
 from service_tools.perf import charts, runs, scenario, target
 from service_tools.perf.options import AS_JSON, NAMES, REMOTE, ROWS, apply, last
-from service_tools.perf.pages import Page
 from service_tools.perf.report import Report
 
 MEANINGS = {

@@ -23,9 +23,10 @@ import msgspec
 from service.kit import PACKAGE
 from service.kit.server import Wiring, read_settings
 from service_tools.dev import credentials, database
+from service_tools.pages import Page
 from service_tools.perf import load, requests, runs, scenario, target
 from service_tools.perf.options import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
-from service_tools.perf.pages import Page
+from service_tools.perf.running import until_interrupted
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import Target, TargetError
 
@@ -79,14 +80,11 @@ def command(
     """
     chosen, done = scenario.find(names), list[dict[str, tuple[float, float]]]()
     with check_out(ref) as other, prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees:
-        try:
-            for number in range(rounds):
+        done.append(run_round(credentials.sign(wiring.settings), trees, chosen, seconds))
+        with until_interrupted():
+            while len(done) < rounds:
+                click.echo(f"{len(done)} of {rounds} rounds are done.", err=True)
                 done.append(run_round(credentials.sign(wiring.settings), trees, chosen, seconds))
-                click.echo(f"Round {number + 1} of {rounds} is done.", err=True)
-        except KeyboardInterrupt:
-            if not done:
-                raise
-            click.echo("Interrupted: this is what was measured.", err=True)
     ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
     page = Page("compare", f"Compared with {ref}", as_json)
     page.say(*map(describe, ratios))

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Unpack
@@ -14,9 +13,10 @@ from typing import Unpack
 import click
 
 from service.kit.server import Wiring
-from service_tools.perf import stacks, target
+from service_tools.pages import Page
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
-from service_tools.perf.pages import Page
+from service_tools.perf.running import observe
 from service_tools.perf.target import TargetError
 
 HERTZ = 100
@@ -37,15 +37,13 @@ def command(wiring: Wiring, seconds: float, gil: bool, **subject: Unpack[Subject
     loaded into it. Needs the same user, or root, and permission to trace processes.
     """
     spy = find_spy()
-    with target.observe(wiring, subject) as running, tempfile.TemporaryDirectory() as folder:
-        before = running.read()
-        if not subject["pid"]:
-            time.sleep(seconds / 2)
-        between, output = running.read(), Path(folder, "stacks")
-        worker = running.workers[0].process.pid
+    with observe(wiring, subject) as running, tempfile.TemporaryDirectory() as folder:
+        worker, output = running.workers[0].process.pid, Path(folder, "stacks")
+        running.note()
+        running.note(seconds / 2)
         watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
         record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil" if gil else "-t"])
-        cost, found = target.compare_costs(running, before, between), read_stacks(output)
+        cost, found = running.tell_cost(), read_stacks(output)
     total = sum(found.values())
     if not total:
         raise TargetError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
@@ -77,8 +75,8 @@ def record(spy: list[str]) -> None:
         said, _ = process.communicate()  # the terminal interrupted it as well
     if process.returncode:
         advice = (
-            "If permission is missing, give it to your processes: `sudo sysctl kernel.yama.ptrace_scope=0`. A service of "
-            "another user needs that user, or root; one in a container, the capability: `--cap-add SYS_PTRACE`."
+            "If permission is missing, run `sudo sysctl kernel.yama.ptrace_scope=0`. A service of another user must be "
+            "traced by that user or by root; one in a container needs the capability: `--cap-add SYS_PTRACE`."
         )
         raise TargetError(f"py-spy failed: {said.strip()[-400:]}\n{advice}")
 

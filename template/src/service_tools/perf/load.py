@@ -145,10 +145,10 @@ async def at_rate(
     for an answer before it sends again would leave out the very requests that a stall hurts.
     """
     client, tasks, began = Client(url, MOST_CONNECTIONS, record), set[asyncio.Task[None]](), perf_counter()
-    for number in range(max(1, round(rate * seconds))):
+    for number, call in zip(range(max(1, round(rate * seconds))), calls, strict=False):
         due = began + number / rate
         await asyncio.sleep(max(0, due - perf_counter()))
-        tasks.add(task := asyncio.ensure_future(client.send(next(calls), min(perf_counter(), due + TICK))))
+        tasks.add(task := asyncio.ensure_future(client.send(call, min(perf_counter(), due + TICK))))
         task.add_done_callback(tasks.discard)
     await client.finish(tasks, patience)
 

@@ -10,10 +10,10 @@ from typing import Any, Unpack
 import click
 
 from service.kit.server import Wiring
-from service_tools.perf import stacks, target
+from service_tools.pages import Page
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
-from service_tools.perf.pages import Page
-from service_tools.perf.target import Running, Worker
+from service_tools.perf.running import Running, Worker, observe, until_interrupted
 
 type Place = dict[str, Any]
 
@@ -34,15 +34,15 @@ def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
     and each note stops it for a moment: on a service in production, take a few seconds. With `--pid`, the service needs
     WATCHDOG_CONSOLE=true.
     """
-    with target.observe(wiring, subject) as running:
-        worker, before = running.workers[0], running.read()
-        if not subject["pid"]:
-            time.sleep(seconds / 4)
-        between, resident = running.read(), [worker.process.memory_info().rss]
+    with observe(wiring, subject) as running:
+        worker = running.workers[0]
+        running.note()
+        running.note(seconds / 4)
+        resident = [worker.process.memory_info().rss]
         worker.ask("memory start")
         try:
             answered = mark(running, worker, seconds)
-            cost = target.compare_costs(running, before, between)
+            cost = running.tell_cost()
         finally:
             held = worker.ask("memory stop")
         resident.append(worker.process.memory_info().rss)
@@ -70,14 +70,12 @@ def mark(running: Running, worker: Worker, seconds: float) -> int:
     Ctrl-C ends it earlier, and keeps what was measured.
     """
     worker.ask("memory mark")
-    first = running.read()[0]
-    try:
+    first = len(running.samples)
+    with until_interrupted():
         for _ in range(MARKS - 1):
             time.sleep(seconds / MARKS)
             worker.ask("memory mark")
-    except KeyboardInterrupt:
-        click.echo("Interrupted: this is what was measured.", err=True)
-    return running.read()[0] - first
+    return len(running.samples) - first
 
 
 def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int]]:

@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from service.kit.server import Wiring
+from service_tools.pages import Page
 from service_tools.perf import charts, load, report, requests, runs, scenario, target
 from service_tools.perf.options import AS_JSON, NAMES, REMOTE, ROWS, apply, last
-from service_tools.perf.pages import Page
 from service_tools.perf.report import ALL, Report
+from service_tools.perf.running import until_interrupted
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import Target
 
@@ -96,17 +97,14 @@ def climb(name: str, described: Scenario, service: Target, seconds: float) -> Ra
     mix = requests.prepare(service.url, described, service.token)(described.steps)
     send = partial(load.over_connections, service.url, mix, CONNECTIONS)
     probe = load.run(runs.measure(ALL, send, service, PROBE_SECONDS))
-    stages: list[Report] = []
-    try:
-        for share in SHARES:
-            rate = float(f"{max(1, len(probe.samples) / probe.seconds * share):.2g}")
+    rates = [float(f"{max(1, len(probe.samples) / probe.seconds * share):.2g}") for share in SHARES]
+    stages = [runs.run(name, described, service, seconds, rates[0])]
+    with until_interrupted():
+        for rate in rates[1:]:
             stages.append(runs.run(name, described, service, seconds, rate))
             click.echo(f"{name}: {rate:,g} requests a second, p99 {stages[-1].total.p99:,.1f} ms", err=True)
             if len(stages) >= PATIENCE and not any(is_carried(it, stages[0]) for it in stages[-PATIENCE:]):
                 break
-    except KeyboardInterrupt:
-        if not stages:
-            raise
     carried = [stage.rate or 0 for stage in stages if is_carried(stage, stages[0])]
     return Ramp(name, max(carried, default=0), stages)
 

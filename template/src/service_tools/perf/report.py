@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from service_tools.pages import Page
 from service_tools.perf.load import NO_ANSWER, Sample
-from service_tools.perf.pages import Page
 from service_tools.perf.scenario import Step
 from service_tools.perf.usage import Usage
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from service.kit import PACKAGE
+from service_tools.pages import Page
 from service_tools.perf import charts
-from service_tools.perf.pages import Page
 
 type Stack = tuple[str, ...]
 

@@ -11,8 +11,9 @@ from typing import Any, Unpack
 import click
 
 from service.kit.server import Wiring
-from service_tools.perf import stacks, target
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
+from service_tools.perf.running import observe
 
 type Task = dict[str, Any]
 
@@ -31,14 +32,14 @@ def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Unpack
     when the load has run for `--seconds`.
     """
     live = sys.stdout.isatty() if live is None else live
-    with target.observe(wiring, subject) as running:
+    with observe(wiring, subject) as running:
         if not subject["pid"] and not live:
             time.sleep(seconds)
         try:
             while True:
                 lines = [line for worker in running.workers for line in draw(worker.process.pid, worker.ask("tasks"))]
                 click.echo((CLEAR if live else "") + "\n".join(lines))
-                running.check()
+                running.note()
                 if not live:
                     break
                 time.sleep(1)

@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from service.kit.edge import CommandError
+
 FOLDER = Path("perf/reports")
 
 PAGE = """<!doctype html>
@@ -81,9 +83,12 @@ class Page:
         """Write the page, and print where it is."""
         if self.as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         text = PAGE.format(title=escape(self.title), about=escape(describe()), body="\n".join(self.parts))
-        self.path.write_text(text, "utf-8")
+        try:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(text, "utf-8")
+        except OSError as error:
+            raise CommandError(f"Cannot write {self.path}: {error.strerror}.") from None
         click.echo(f"Report: {self.path}", err=self.as_json)
 
 
