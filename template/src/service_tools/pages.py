@@ -22,21 +22,24 @@ PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; --line: #8884; --soft: #8888;
   --c0: #2a6fdb; --c1: #d9822b; --c2: #c23b5a; --c3: #2c9a6b; --c4: #8457c9; --c5: #7d8590; --c6: #b8a100 }}
 body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 1.5rem auto; padding: 0 1rem }}
-h1 {{ font-size: 1.5rem; margin-bottom: 0 }} h2 {{ font-size: 1.15rem; margin-top: 2rem }}
+h1 {{ font-size: 1.5rem; margin-bottom: 0 }} h2 {{ font-size: 1.15rem; margin-top: 2rem; overflow-wrap: anywhere }}
 .about {{ opacity: .75; margin-top: .2rem }}
 .scroll {{ overflow-x: auto }}
 table {{ border-collapse: collapse }}
-td, th {{ text-align: right; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line);
+td, th {{ text-align: right; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; white-space: nowrap }}
 td:first-child, th:first-child, .text {{ text-align: left }}
-td.text {{ font: 13px/1.5 ui-monospace, monospace }}
+td:first-child, th:first-child {{ position: sticky; left: 0; background: Canvas }}
+th, td:first-child {{ white-space: normal; min-width: 3rem }}
+td.text {{ font: 13px/1.5 ui-monospace, monospace; white-space: normal; overflow-wrap: anywhere; min-width: 7rem }}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem }}
 figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
 svg text {{ fill: currentColor }}
 .flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
-.bars i {{ display: inline-block; height: 1.2rem }} .bars div {{ line-height: 1.2rem; white-space: nowrap }}
-pre {{ background: #8881; padding: .8rem; overflow-x: auto; font-size: 13px }}
+.bars, .charts {{ margin: .6rem 0 1.2rem }} .bars div {{ white-space: nowrap }}
+.bars i {{ display: inline-block; height: 1.1rem; margin-bottom: .3rem; vertical-align: top }}
+pre {{ background: #8881; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }}
 .legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}
 .legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em }}
 </style></head>

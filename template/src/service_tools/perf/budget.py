@@ -88,7 +88,10 @@ def judge(parts: Split) -> tuple[str, str]:
     total = sum(parts.values())
     gains = {name: ms / 2 for name, ms in sorted(parts.items(), key=lambda item: -item[1])}
     first, gain = next((name, ms) for name, ms in gains.items() if name != "network")
-    look = f"Look at {first} first: half of it is {gain:.2f} of {total:.2f} ms ({gain / total:.0%})."
+    half = f"half of it is {gain:.2f} of {total:.2f} ms ({gain / total:.0%})"
+    if gain / total < WORTHWHILE:
+        return "Nothing but the network is worth a look.", f"The largest part is {first}: {half}."
+    look = f"Look at {first} first: {half}."
     idle = {name: ms for name, ms in gains.items() if ms / total < WORTHWHILE}
     if not idle:
         return look, "Every part is large enough to matter."

@@ -48,7 +48,9 @@ def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[flo
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="var(--line)"/>'
         )
         parts.append(f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:,g}</text>')
-    parts += [f'<text x="{x(t):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{t:,g}</text>' for t in wide]
+    for tick in wide:
+        anchor = "end" if tick == wide[-1] else "middle"
+        parts.append(f'<text x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="{anchor}">{tick:,g}</text>')
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" text-anchor="end">requests a second</text>')
     if mark is not None:
         parts.append(

@@ -88,9 +88,7 @@ def command(
     ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
     page = Page("compare", f"Compared with {ref}", as_json)
     page.say(*map(describe, ratios))
-    page.remark(
-        f"Over {len(done)} rounds. Leave alone what says “no difference”: no more than 1 % can be told apart here."
-    )
+    page.remark(f"Over {len(done)} rounds. Leave alone what says “no difference”; more rounds tell smaller ones.")
     page.finish(ratios)
     if check and any(it.verdict == "slower" for it in ratios):
         raise SystemExit(1)

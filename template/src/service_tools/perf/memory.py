@@ -97,5 +97,4 @@ def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int
 def describe(leak: tuple[str, int, int], answered: int) -> str:
     line, objects, size = leak
     each = f", {objects / answered:.2f} for each request" if answered else ""
-    where = f"{stacks.shorten(line)}: {stacks.read_source(line)}"
-    return f"{objects:,} objects more at least, {size / 1e3:,.0f} kB{each}: {where}"
+    return f"{objects:,} objects more at least, {size / 1e3:,.0f} kB{each}: {stacks.quote(line)}"

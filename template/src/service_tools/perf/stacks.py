@@ -15,6 +15,8 @@ type Stack = tuple[str, ...]
 
 PLACE = re.compile(r"(.*?):(\d+)(?: (.*))?$")
 SHOWN = 10
+UNKNOWN = "<unknown>:0"
+"""What tracemalloc has for an allocation below no frame of Python."""
 
 
 def is_own(frame: str) -> bool:
@@ -32,8 +34,15 @@ def find_line(stack: Sequence[str]) -> str:
 
 def shorten(frame: str) -> str:
     """Return a frame whose path begins at the project, or in a package."""
+    if frame == UNKNOWN:
+        return "not in Python"
     path = frame.partition("site-packages/")[2] or frame.partition(f"{Path.cwd()}/")[2] or frame
     return re.sub(r"^.*/(lib/python3\.\d+)/", r"\1/", path)
+
+
+def quote(frame: str) -> str:
+    """Return where a frame stands, with its source."""
+    return ": ".join(filter(None, (shorten(frame), read_source(frame))))
 
 
 def read_source(frame: str) -> str:

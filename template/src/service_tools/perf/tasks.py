@@ -64,6 +64,6 @@ def draw(pid: int, tasks: Sequence[Task]) -> Iterator[str]:
         yield f"  {len(found):>5} {age:>7.1f} s  {state:8} {what}"
         if where:
             inner = found[0]["stack"][-1]
-            yield f"  {'':26}{stacks.shorten(where)}: {stacks.read_source(where.partition(' ')[0])}"
+            yield f"  {'':26}{stacks.quote(where)}"
             if inner != where:
                 yield f"  {'':26}waits in {stacks.shorten(inner)}"
