@@ -25,13 +25,13 @@ body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 1.5rem a
 h1 {{ font-size: 1.5rem; margin-bottom: 0 }} h2 {{ font-size: 1.15rem; margin-top: 2rem; overflow-wrap: anywhere }}
 .about {{ opacity: .75; margin-top: .2rem }}
 .scroll {{ overflow-x: auto }}
-table {{ border-collapse: collapse }}
-td, th {{ text-align: right; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; white-space: nowrap }}
+table {{ border-collapse: collapse }} tr {{ border-bottom: 1px solid var(--line) }}
+td, th {{ text-align: right; padding: .25rem .8rem .25rem 0; vertical-align: top; white-space: nowrap }}
 td:first-child, th:first-child, .text {{ text-align: left }}
 td:first-child, th:first-child {{ position: sticky; left: 0; background: Canvas }}
 th, td:first-child {{ white-space: normal; min-width: 3rem }}
 td.text {{ font: 13px/1.5 ui-monospace, monospace; white-space: normal; overflow-wrap: anywhere; min-width: 7rem }}
+@media (max-width: 40rem) {{ .text {{ display: block }} }}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem }}
 figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
@@ -74,6 +74,8 @@ class Page:
 
     def tabulate(self, titles: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = ()) -> None:
         """Print a table, and put it on the page. The columns in `texts` are code; all others but the first, numbers."""
+        if not rows:
+            return
         self.print(align([titles, *rows], {0, *texts}))
         lines = "".join(write_row("td", row, texts) for row in rows)
         self.parts.append(f'<div class="scroll"><table>{write_row("th", titles, texts)}{lines}</table></div>')

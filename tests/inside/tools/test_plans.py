@@ -1,4 +1,3 @@
-import json
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -28,9 +27,9 @@ def project() -> Generator[Path]:
 
 
 def test_the_plans_of_all_statements_are_listed_recorded_and_compared(project: Path):
-    listed = run("plans", "--json", cwd=project)
+    listed = run("plans", cwd=project)
     assert listed.returncode == 0, listed.stderr
-    assert [entry["name"] for entry in json.loads(listed.stdout)] == NAMES
+    assert [name for line in listed.stdout.splitlines() if (name := line.split()[0]) in NAMES] == NAMES
     assert run("plans", "--record", cwd=project).returncode == 0
     assert run("plans", "--check", cwd=project).returncode == 0
     (project / "perf" / "plans" / "gone.txt").write_text("gone.read_gone\n  Seq Scan gone\n")

@@ -28,9 +28,8 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 
 @click.command(name="cpu")
 @apply(WORKERS, last(10.0))
-@click.option("--gil/--threads", default=True, help="Sample what holds the GIL, or all busy threads, C code included.")
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, gil: bool, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
@@ -42,7 +41,7 @@ def command(wiring: Wiring, seconds: float, gil: bool, **subject: Unpack[Subject
         running.note()
         running.note(seconds / 2)
         watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
-        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil" if gil else "-t"])
+        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil"])
         cost, found = running.tell_cost(), read_stacks(output)
     total = sum(found.values())
     if not total:

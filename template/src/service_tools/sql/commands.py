@@ -25,8 +25,7 @@ ADVICE = "If this is meant, record it: service plans --record"
 @click.option("--analyze", is_flag=True, help="Run each statement on the development database as well.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a plan differs from the one recorded in perf/plans/.")
 @click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def show_plans(name: str | None, analyze: bool, check: bool, record: bool, as_json: bool) -> None:
+def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> None:
     """Show the plan of every statement, or of NAME, like orders.read_order.
 
     Statements are planned for the table sizes in perf/budgets.toml, in an empty database that is dropped afterwards.
@@ -45,12 +44,12 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool, as_js
         difference = records.compare(statements)
         click.echo("\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."]))
         raise SystemExit(1 if difference else 0)
-    elif name and not as_json:
+    elif name:
         click.echo("\n".join(report.describe(statements[0], real)))
     else:
-        page = Page("plans", "Plans at the sizes in perf/budgets.toml", as_json)
+        page = Page("plans", "Plans at the sizes in perf/budgets.toml")
         report.show(statements, real, page)
-        page.finish([report.summarise(statement, real) for statement in statements])
+        page.finish()
 
 
 async def plan(server: str, beginning: str = "") -> list[Statement]:

@@ -32,17 +32,3 @@ def describe(it: Statement, real: Real) -> list[str]:
     if node := real.get(it.name):
         lines += ["", "On the development database:", *plans.draw(node, numbers=True)]
     return lines
-
-
-def summarise(it: Statement, real: Real) -> dict[str, object]:
-    """Return what programs may want to know of a statement."""
-    plan, node = it.plan or {}, real.get(it.name, {})
-    return {
-        "name": it.name,
-        "sql": it.query.sql,
-        "cost": plan.get("Total Cost"),
-        "rows": plan.get("Plan Rows"),
-        "indexes": it.indexes,
-        "findings": it.findings,
-        "milliseconds": node.get("Actual Total Time"),
-    }
