@@ -2,13 +2,14 @@
 """Where the time of each kind of request goes, and what halving each part would gain: `service perf budget`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import click
 
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import charts, runs, scenario, target
-from service_tools.perf.options import AS_JSON, NAMES, REMOTE, ROWS, apply, last
+from service_tools.perf.options import AS_JSON, WHERE, Where, apply, last
 from service_tools.perf.report import Report
 
 MEANINGS = {
@@ -27,27 +28,24 @@ type Split = dict[str, float]
 
 
 @click.command(name="budget")
-@apply(NAMES, REMOTE, ROWS, last(10.0))
+@apply(WHERE, last(10.0))
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1), help="Requests a second: few.")
 @AS_JSON
 @click.pass_obj
 def command(
     wiring: Wiring,
-    names: tuple[str, ...],
-    url: str | None,
-    token: str | None,
-    rows: int | None,
     seconds: float,
     rate: float,
     as_json: bool,
+    **where: Unpack[Where],
 ) -> None:
     """Show where the time of each kind of request goes, what halving a part would gain, and what to leave alone.
 
     At a rate that leaves the service idle between requests: under more load, each part also holds its queue.
     """
     page, found = Page("budget", "Where the time goes", as_json), {}
-    with target.provide(wiring, url, rows, token) as service:
-        for name, described in scenario.find(names).items():
+    with target.provide(wiring, where["url"], where["rows"], where["token"]) as service:
+        for name, described in scenario.find(where["names"]).items():
             report = runs.run(name, described, service, seconds, rate)
             found[name] = split(report)
             page.show(name)

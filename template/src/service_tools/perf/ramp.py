@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Unpack
 
 import click
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import charts, load, report, requests, runs, scenario, target
-from service_tools.perf.options import AS_JSON, NAMES, REMOTE, ROWS, apply, last
+from service_tools.perf.options import AS_JSON, WHERE, Where, apply, last
 from service_tools.perf.report import ALL, Report
 from service_tools.perf.running import until_interrupted
 from service_tools.perf.scenario import Scenario
@@ -41,7 +42,7 @@ class Ramp(msgspec.Struct, frozen=True):
 
 
 @click.command(name="load")
-@apply(NAMES, REMOTE, ROWS, last(5.0))
+@apply(WHERE, last(5.0))
 @click.option("--rate", type=click.FloatRange(0.1, 100_000), help="Requests a second, instead of rising rates.")
 @click.option(
     "--connections", type=click.IntRange(1, 500), help="Send each step alone, at full speed over N connections."
@@ -51,15 +52,12 @@ class Ramp(msgspec.Struct, frozen=True):
 @click.pass_obj
 def command(
     wiring: Wiring,
-    names: tuple[str, ...],
-    url: str | None,
-    token: str | None,
-    rows: int | None,
     seconds: float,
     rate: float | None,
     connections: int | None,
     check: bool,
     as_json: bool,
+    **where: Unpack[Where],
 ) -> None:
     """Find what the service can carry: SCENARIO, or each one in perf/scenarios/ in turn.
 
@@ -70,10 +68,10 @@ def command(
 
     Scenarios that create rows leave them there.
     """
-    chosen, page = scenario.find(names), Page("load", "Load", as_json)
+    chosen, page = scenario.find(where["names"]), Page("load", "Load", as_json)
     results: list[Ramp | Report] = []
     failed = False
-    with target.provide(wiring, url, rows, token) as service:
+    with target.provide(wiring, where["url"], where["rows"], where["token"]) as service:
         for name, described in chosen.items():
             page.show(name)
             if connections:
