@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import perf_counter
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import click
 
@@ -59,11 +60,24 @@ def provide(name: str) -> Generator[str]:
         yield asyncio.run(create(server, name))
 
 
-async def create(server: str, name: str, *, anew: bool = False) -> str:
-    """Return the URL of a database that is created unless it is there, or in place of it."""
+@contextmanager
+def lend(server: str) -> Generator[str]:
+    """Yield the URL of a new database, which is dropped afterwards."""
+    name = f"lent_{uuid4().hex}"
+    try:
+        yield asyncio.run(create(server, name))
+    finally:
+        asyncio.run(drop(server, name))
+
+
+async def drop(server: str, name: str) -> None:
     async with connect(read_url(server), "service dev") as connection:
-        if anew:
-            await connection.execute(f"drop database if exists {name} with (force)")
+        await connection.execute(f"drop database if exists {name} with (force)")
+
+
+async def create(server: str, name: str) -> str:
+    """Return the URL of a database that is created unless it is there."""
+    async with connect(read_url(server), "service dev") as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await connection.execute(f"create database {name}")
     return urlsplit(server)._replace(path=f"/{name}").geturl()

@@ -118,9 +118,10 @@ def prepare(wiring: Wiring, trees: Mapping[str, Path], rows: int | None) -> Gene
     """
     credentials.provide(wiring.settings)
     starts = {}
-    with redirect_stdout(sys.stderr), database.provide("perf") as server:
+    with ExitStack() as stack, redirect_stdout(sys.stderr):
+        server = stack.enter_context(database.provide("perf"))
         for mark, tree in trees.items():
-            url = asyncio.run(database.create(server, f"perf_compare_{mark.lower()}", anew=True))
+            url = stack.enter_context(database.lend(server))
             settings = {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
             starts[mark] = {"cwd": tree, **settings}
             command, env = [sys.executable, "-m", PACKAGE, "migrate"], os.environ | settings

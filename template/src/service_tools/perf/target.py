@@ -22,7 +22,7 @@ from service_tools.dev.commands import is_ready
 from service_tools.perf.options import DEFAULT_ROWS
 from service_tools.perf.scenario import ScenarioError
 
-STARTING, STOPPING = 20, 15
+STARTING, STOPPING = 60, 15
 
 WARM_UP = 1.0
 """Seconds before a measurement: connections are opened and statements prepared."""
