@@ -79,7 +79,10 @@ def mark(running: Running, worker: Worker, seconds: float) -> int:
 
 
 def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int]]:
-    """Return the lines whose objects were more at each mark than before, with how many at least, and the bytes."""
+    """Return the lines whose objects were more at each mark than before, with how many at least, and the bytes.
+
+    What the server holds of requests that wait, below no frame of Python, has no line.
+    """
     sums: dict[str, list[list[int]]] = {}
     for place in held:
         kinds = sums.setdefault(stacks.find_line(place["stack"]), [[0] * len(place["objects"]) for _ in range(2)])
@@ -89,7 +92,7 @@ def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int
     for line, (objects, sizes) in sums.items():
         # What a cache gains gets less and less, what leaks does not: the smallest gain of all tells.
         steady = min((after - before for before, after in pairwise(objects)), default=0) * (len(objects) - 1)
-        if steady > least:
+        if steady > least and line != stacks.UNKNOWN:
             grown.append((line, steady, sizes[-1] - sizes[0]))
     return sorted(grown, key=lambda leak: -leak[1])
 
