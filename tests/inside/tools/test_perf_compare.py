@@ -11,15 +11,16 @@ import pytest
 from inside.tools.test_perf_faults import SCENARIO, plant, run
 from service_tools.perf import bench, compare
 from service_tools.perf.bench import Time
+from service_tools.perf.compare import Round
 
 from tests.kit import processes
 from tests.kit.processes import ROOT
 
 
-def simulate(factor: float, seed: int) -> list[tuple[float, float]]:
+def simulate(factor: float, seed: int) -> list[Round]:
     """Return the costs of 8 rounds on a noisy machine: each start of a service differs by 4 %."""
     draw = random.Random(seed)
-    return [(300 * draw.lognormvariate(0, 0.04), factor * 300 * draw.lognormvariate(0, 0.04)) for _ in range(8)]
+    return [[(300 * draw.lognormvariate(0, 0.04), factor * 300 * draw.lognormvariate(0, 0.04))] for _ in range(8)]
 
 
 def test_a_tree_against_itself_shows_no_difference_and_a_fifth_more_is_found():
@@ -31,7 +32,7 @@ def test_a_tree_against_itself_shows_no_difference_and_a_fifth_more_is_found():
 
 
 def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
-    up, down = (300.0, 330.0), (300.0, 290.0)
+    up, down = [(300.0, 330.0)], [(300.0, 290.0)]
     assert compare.judge("orders", [up] * 7).verdict == "not known after 7 rounds"
     assert compare.judge("orders", [up] * 8).verdict == "slower"
     assert compare.judge("orders", [down, *[up] * 7]).verdict == "no difference"
@@ -67,7 +68,7 @@ def make_variables(repository: Path, url: str) -> dict[str, str]:
 @pytest.mark.faults
 def test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check(repository: Path, database_url: str):
     plant(repository, "    sum(range(10_000))")
-    options = ["HEAD", "--rows", "200", "--seconds", "0.1", "--check"]
+    options = ["HEAD", "--rows", "200", "--requests", "100", "--check"]
     done = run(repository, "compare", *options, **make_variables(repository, database_url))
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("orders: slower: "), done.stderr

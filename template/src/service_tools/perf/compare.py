@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 from io import BytesIO
-from itertools import accumulate, product
+from itertools import accumulate, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,15 +30,20 @@ from service_tools.perf.running import until_interrupted
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import Target, TargetError
 
-CONNECTIONS = 8
+CONNECTIONS, PATIENCE = 8, 120
+"""How many send at once, and the seconds that a turn may take."""
+
 TOLERANCE = 1.01
 """Ratios within this, or its inverse, are no difference."""
 
 LEAST_ROUNDS, RISK = 8, 0.01
 """How often two equal trees may be told apart. Fewer rounds cannot exclude that chance sorted all of them."""
 
-TURNS = 6 * "ABBA"
-"""B is this tree. Whatever else the machine does, and any drift, reaches both alike."""
+TURNS = 8
+"""In a round: A, B, B, A, where B is this tree. Whatever else the machine does, and any drift, reaches both alike."""
+
+type Round = list[tuple[float, float]]
+"""Costs of the other tree, and of this one meanwhile."""
 
 
 class Ratio(msgspec.Struct, frozen=True):
@@ -59,7 +64,7 @@ class Ratio(msgspec.Struct, frozen=True):
 @click.option(
     "--rounds", default=8, show_default=True, type=click.IntRange(LEAST_ROUNDS, 50), help="Starts of both services."
 )
-@click.option("--seconds", default=0.3, show_default=True, type=click.FloatRange(0.1, 60), help="Each load of a turn.")
+@click.option("--requests", "count", default=300, show_default=True, type=click.IntRange(50), help="Sent in each turn.")
 @click.option("--check", is_flag=True, help="Exit with 1 when this tree is slower.")
 @click.pass_obj
 def command(
@@ -69,7 +74,7 @@ def command(
     rows: int | None,
     as_json: bool,
     rounds: int,
-    seconds: float,
+    count: int,
     check: bool,
 ) -> None:
     """Compare this tree, uncommitted changes included, with a commit REF, by CPU for each request of a scenario.
@@ -78,13 +83,13 @@ def command(
     full speed. Between rounds both start anew: two processes of the same program differ by some percent. A difference
     is told when its 99 % interval is beyond 1 %. Both use the packages that are installed here.
     """
-    chosen, done = scenario.find(names), list[dict[str, tuple[float, float]]]()
+    chosen, done = scenario.find(names), list[dict[str, Round]]()
     with check_out(ref) as other, prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees:
-        done.append(run_round(credentials.sign(wiring.settings), trees, chosen, seconds))
+        done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
         with until_interrupted():
             while len(done) < rounds:
                 click.echo(f"{len(done)} of {rounds} rounds are done.", err=True)
-                done.append(run_round(credentials.sign(wiring.settings), trees, chosen, seconds))
+                done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
     ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
     page = Page("compare", f"Compared with {ref}", as_json)
     page.say(*map(describe, ratios))
@@ -139,33 +144,34 @@ def prepare(wiring: Wiring, trees: Mapping[str, Path], rows: int | None) -> Gene
 
 
 def run_round(
-    token: str | None, trees: Mapping[str, dict[str, Any]], chosen: Mapping[str, Scenario], seconds: float
-) -> dict[str, tuple[float, float]]:
-    """Start both services, and return the least CPU of a request of each, in µs, (other, this), by scenario.
-
-    What else the machine does only ever adds to it, by emptying caches, so the least is nearest to the truth.
-    """
+    token: str | None, trees: Mapping[str, dict[str, Any]], chosen: Mapping[str, Scenario], count: int
+) -> dict[str, Round]:
+    """Start both services, and return what a request costs each in turns beside each other, in µs, by scenario."""
     turns: dict[tuple[str, str], Callable[[], float]] = {}
+    costs: dict[str, Round] = {name: [] for name in chosen}
     with ExitStack() as stack:
         for mark, tree in trees.items():
             service = stack.enter_context(target.start(token, **tree))
             for name, described in chosen.items():
-                turns[name, mark] = turn = make_turn(service, described, seconds)
+                turns[name, mark] = turn = make_turn(service, described, count)
                 turn()  # connections are opened, statements prepared, bytecode is specialised
-        costs = dict.fromkeys(turns, math.inf)
-        for it in product(chosen, TURNS):
-            costs[it] = min(costs[it], turns[it]())
-    return {name: (costs[name, "A"], costs[name, "B"]) for name in chosen}
+        for name in TURNS * [*chosen]:
+            first, *these, last = (turns[name, mark]() for mark in "ABBA")
+            costs[name].append((first + last, sum(these)))
+    return costs
 
 
-def make_turn(service: Target, described: Scenario, seconds: float) -> Callable[[], float]:
-    """Return what sends a scenario for some seconds at full speed, and returns the CPU of a request in µs."""
+def make_turn(service: Target, described: Scenario, count: int) -> Callable[[], float]:
+    """Return what sends some requests of a scenario at full speed, and returns the CPU of one in µs.
+
+    Both services get the same ones, however busy the machine is.
+    """
     calls = requests.prepare(service.url, described, service.token)(described.steps)
-    send = partial(load.over_connections, service.url, calls, CONNECTIONS)
     expected = {step.name: step.expect for step in described.steps}
 
     def turn() -> float:
-        part = load.run(runs.measure("", send, service, seconds, warm_up=0))
+        send = partial(load.over_connections, service.url, islice(calls, count), CONNECTIONS)
+        part = load.run(runs.measure("", send, service, PATIENCE, warm_up=0))
         wrong = [sample for sample in part.samples if sample.status != expected[sample.step]]
         if wrong or not part.samples or part.cpu is None:
             advice = f"answered {wrong[0].status}" if wrong else "answered nothing"
@@ -175,18 +181,18 @@ def make_turn(service: Target, described: Scenario, seconds: float) -> Callable[
     return turn
 
 
-def judge(name: str, rounds: Sequence[tuple[float, float]]) -> Ratio:
+def judge(name: str, rounds: Sequence[Round]) -> Ratio:
     """Return the median ratio of the rounds, and the interval that it lies in but for RISK.
 
     Each ratio of equal trees is above 1 or below it as a coin falls: so many ends may be cut as RISK allows.
     """
-    ratios, count = sorted(this / other for other, this in rounds), len(rounds)
+    ratios, count = sorted(median(this / other for other, this in pairs) for pairs in rounds), len(rounds)
     chances = [2 * chance / 2**count for chance in accumulate(math.comb(count, ends) for ends in range(count))]
     cut = max(0, sum(chance <= RISK for chance in chances) - 1)
     low, high = ratios[cut], ratios[-1 - cut]
     verdict = "slower" if low > TOLERANCE else "faster" if high < 1 / TOLERANCE else "no difference"
-    other, this = (median(costs[place] for costs in rounds) for place in (0, 1))
     verdict = verdict if count >= LEAST_ROUNDS else f"not known after {count} rounds"
+    other, this = (median(pair[place] / 2 for pairs in rounds for pair in pairs) for place in (0, 1))
     return Ratio(name, verdict, median(ratios), low, high, this, other)
 
 

@@ -79,7 +79,7 @@ async def measure(step: str, send: Send, target: Target, seconds: float, warm_up
 async def show_progress(step: str, seconds: float, samples: Sequence[Sample]) -> None:
     """Tell a person at a terminal how far it is, twice a second, in one line."""
     began = perf_counter()
-    while sys.stderr.isatty():
+    while step and sys.stderr.isatty():
         elapsed = min(perf_counter() - began, seconds)
         click.echo(f"\r{step}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers\033[K\r", nl=False, err=True)
         await asyncio.sleep(0.5)
