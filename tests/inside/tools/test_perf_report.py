@@ -1,7 +1,7 @@
 import pytest
+from service_tools.pages import Page
 from service_tools.perf import report, usage
 from service_tools.perf.load import NO_ANSWER, Sample
-from service_tools.pages import Page
 from service_tools.perf.report import Report
 from service_tools.perf.scenario import Step
 from service_tools.perf.usage import Usage
