@@ -37,11 +37,11 @@ def test_every_step_of_every_scenario_gets_the_answer_that_it_expects(url: str):
 def try_out(url: str, path: Path) -> list[str]:
     """Send a few requests of each step, and return what is wrong with their answers."""
     described, token = scenario.read(path), credentials.sign(Settings)
-    writer = requests.Writer(described, requests.take(url, described, token), token)
+    mix = requests.prepare(url, described, token)
     rows = []
     for step in described.steps:
         samples: list[Sample] = []
-        load.run(load.at_rate(url, requests.mix([step], writer, url), 50, REQUESTS / 50, samples.append))
+        load.run(load.at_rate(url, mix([step]), 50, REQUESTS / 50, samples.append))
         rows.append(report.summarise(step.name, {step.name: step.expect}, samples, 1, None))
     assert [row.requests for row in rows] == [REQUESTS] * len(rows)
     return list(report.find_exceeded(described.steps, rows, paced=False))

@@ -47,14 +47,14 @@ def test_a_service_is_started_and_measured_and_a_budget_that_is_not_met_fails_a_
     assert measured["rows"][-1]["requests"] == 50
     assert measured["rows"][-1]["errors"] == {}
     assert measured["rows"][-1]["cpu_us"] > 0
-    assert measured["memory_mb"] > 20
+    assert measured["usage"]["memory_mb"] > 20
     assert len(measured["exceeded"]) == 1
     assert "ping: its p99 of" in measured["exceeded"][0]
 
 
 def test_each_step_goes_alone_at_full_speed_over_some_connections(target: Target, tmp_path: Path):
     (tmp_path / "ping.toml").write_text(PING)
-    measured = runs.run("ping", scenario.read(tmp_path / "ping.toml"), target, rate=1, seconds=0.2, connections=2)
+    measured = runs.run("ping", scenario.read(tmp_path / "ping.toml"), target, seconds=0.2, connections=2)
     assert [row.step for row in measured.rows] == ["ping", "miss"]
     assert min(row.requests for row in measured.rows) > 2
     assert measured.exceeded == []

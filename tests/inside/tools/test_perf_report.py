@@ -1,8 +1,10 @@
 import pytest
-from service_tools.perf import report
+from service_tools.pages import Page
+from service_tools.perf import report, usage
 from service_tools.perf.load import NO_ANSWER, Sample
 from service_tools.perf.report import Report
 from service_tools.perf.scenario import Step
+from service_tools.perf.usage import Usage
 
 EXPECTED = {"read": 200}
 
@@ -42,9 +44,16 @@ def test_what_exceeds_its_budget_is_told_where_this_kind_of_load_tells_it():
     assert dear in unpaced[1]
 
 
-def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine():
+def show(capsys: pytest.CaptureFixture[str], rate: float | None, late_ms: float, *exceeded: str) -> list[str]:
+    """Return the lines that are printed of a report."""
     rows = [report.summarise("read", EXPECTED, [make(2, timing="pool;dur=1")], 1, None)]
-    lines = list(report.draw(Report("carts", "1 a second", rows, True, 12.0, 30.0, 80.0, ["read: something"])))
+    page = Page("load", "Load")
+    report.show(Report("carts", "1 a second", rate, rows, late_ms, 30.0, Usage(80.0), exceeded), page)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine(capsys: pytest.CaptureFixture[str]):
+    lines = show(capsys, 1, 12.0, "read: something")
     assert lines[0] == "carts: 1 a second; times in ms"
     assert "p99" in lines[1]
     assert lines[1].endswith("pool")
@@ -52,6 +61,15 @@ def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine():
     assert "80 MB" in lines[3]
     assert "30 µs" in lines[4]
     assert "12 ms late" in lines[5]
-    assert lines[6] == "  read: something."
-    unpaced = list(report.draw(Report("carts", "at full speed", rows, False, 0, 30, None, [])))
-    assert "p99" not in unpaced[1]
+    assert lines[6] == "read: something."
+    assert "p99" not in show(capsys, None, 0)[1]
+
+
+def test_the_metrics_of_a_run_are_its_most_and_how_late_the_loop_was():
+    before = {"event_loop_lag_seconds_count:": 100.0, "event_loop_lag_seconds_bucket:0.1": 100.0}
+    before |= {"event_loop_lag_seconds_bucket:0.025": 100.0, "event_loop_lag_seconds_bucket:+Inf": 100.0}
+    during = {"db_pool_connections_in_use:main": 3.0, "db_pool_connections_in_use:health": 1.0}
+    after = {"event_loop_lag_seconds_count:": 300.0, "event_loop_lag_seconds_bucket:0.1": 298.0}
+    after |= {"event_loop_lag_seconds_bucket:0.025": 200.0, "event_loop_lag_seconds_bucket:+Inf": 300.0}
+    assert usage.summarise([before, during, after], 80.0) == Usage(80.0, 4.0, 0.0, 100.0)
+    assert usage.summarise([{}, {}], None) == Usage(None, 0.0, 0.0, 0.0)

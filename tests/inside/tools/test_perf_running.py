@@ -1,9 +1,13 @@
 """The commands that look at a running service, by its process, and what they say where they cannot."""
 
+import threading
+import urllib.request
 from pathlib import Path
 
 import pytest
 from inside.tools.test_perf_faults import run
+from service_tools.perf import cpu
+from service_tools.perf.target import TargetError
 
 from tests.kit.processes import find_port, start, wait_until_live
 
@@ -41,3 +45,32 @@ def test_a_service_without_a_console_and_a_process_that_is_none_are_said_with_wh
     assert "There is no process" in gone.stderr
     strange = run(tmp_path, "tasks", "--pid", "1")
     assert "is no service" in strange.stderr or "belongs to another user" in strange.stderr
+
+
+def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, database_url: str):
+    port, over = str(find_port()), threading.Event()
+
+    def send() -> None:
+        while not over.is_set():
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/livez").read()
+
+    with start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process:
+        wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            done = run(tmp_path, "cpu", "--seconds", "3", "--pid", str(process.pid))
+        finally:
+            over.set()
+            sender.join()
+        assert process.poll() is None, "sampling did not end the service"
+    assert done.returncode == 0, done.stderr
+    assert "under whatever load it has" in done.stdout
+    assert "what the instrument cost is not known" in done.stdout
+    assert "src/service/kit/edge/" in done.stdout
+    assert "<svg" in (tmp_path / "perf/reports/cpu.html").read_text()
+
+
+def test_what_py_spy_may_not_or_cannot_trace_is_said_with_the_command_that_lets_it(tmp_path: Path):
+    with pytest.raises(TargetError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
+        cpu.record([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "stacks"), "-f", "raw"])

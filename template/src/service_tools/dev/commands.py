@@ -13,18 +13,14 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from service.kit.db import DEVELOPER, DatabaseError, check_capacity, locate
 from service.kit.migrate import MigrationError, apply_migrations
-from service.kit.server import KitSettings, configure_logs, serve
+from service.kit.server import KitSettings, Wiring, configure_logs, serve
 from service_tools.dev import credentials, database
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 PACKAGE = Path(__file__).parents[2] / "service"
 DEFAULT_ROWS = 1000
@@ -36,7 +32,7 @@ END_SECONDS = 5.0
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
 @click.option("--seed", type=click.IntRange(0), help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]")
 @click.pass_obj
-def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
+def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     """Run for development, and restart at every change.
 
     Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds sample rows, and serves the API with its
@@ -58,7 +54,7 @@ def dev(wiring: "Wiring", port: int, seed: int | None) -> None:
         click.echo("Stopped.")
 
 
-def run(wiring: "Wiring", settings: KitSettings) -> None:
+def run(wiring: Wiring, settings: KitSettings) -> None:
     """Serve, with the other commands of the service beside the server, and take up each change of a file."""
     configure_logs(settings.log)
     threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
@@ -106,7 +102,7 @@ def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
     restart()
 
 
-def announce(wiring: "Wiring", settings: KitSettings) -> None:
+def announce(wiring: Wiring, settings: KitSettings) -> None:
     """Wait until the service answers, then say where it is and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
     while not is_ready(base):
@@ -137,7 +133,7 @@ def is_ready(url: str) -> bool:
 @click.command(name="token")
 @click.option("--subject", default=DEVELOPER, show_default=True, help="Whose token it is: the claim `sub`.")
 @click.pass_obj
-def print_token(wiring: "Wiring", subject: str) -> None:
+def print_token(wiring: Wiring, subject: str) -> None:
     """Print a token for the API in development, valid for an hour.
 
     It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev` uses. Sample rows belong

@@ -7,19 +7,16 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import click
 
 from service.kit.db import EVERY, NEWEST, Database, Query, Seed, connect, read_url
 from service.kit.migrate import apply_migrations
-from service.kit.server import KitSettings, read_settings
+from service.kit.server import KitSettings, Wiring, read_settings
 from service.kit.web import Slice
 from service_tools.dev import embedded
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 BATCH_SECONDS = 1.0
 """How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many that are."""
@@ -38,7 +35,7 @@ PATIENCE = {"statement_timeout": 120, "command_timeout": 125}
 
 
 @contextmanager
-def prepare(wiring: "Wiring", rows: int | None, default: int, name: str = "postgres") -> Generator[KitSettings]:
+def prepare(wiring: Wiring, rows: int | None, default: int, name: str = "postgres") -> Generator[KitSettings]:
     """Yield settings for a database that is up to date and has sample rows.
 
     That is DATABASE_URL, with rows only if they are asked for, or else the embedded one of a `name`.
@@ -63,11 +60,24 @@ def provide(name: str) -> Generator[str]:
         yield asyncio.run(create(server, name))
 
 
-async def create(server: str, name: str, *, anew: bool = False) -> str:
-    """Return the URL of a database that is created unless it is there, or in place of it."""
+@contextmanager
+def lend(server: str) -> Generator[str]:
+    """Yield the URL of a new database, which is dropped afterwards."""
+    name = f"lent_{uuid4().hex}"
+    try:
+        yield asyncio.run(create(server, name))
+    finally:
+        asyncio.run(drop(server, name))
+
+
+async def drop(server: str, name: str) -> None:
     async with connect(read_url(server), "service dev") as connection:
-        if anew:
-            await connection.execute(f"drop database if exists {name} with (force)")
+        await connection.execute(f"drop database if exists {name} with (force)")
+
+
+async def create(server: str, name: str) -> str:
+    """Return the URL of a database that is created unless it is there."""
+    async with connect(read_url(server), "service dev") as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await connection.execute(f"create database {name}")
     return urlsplit(server)._replace(path=f"/{name}").geturl()

@@ -4,13 +4,15 @@
 import asyncio
 import gc
 import platform
-from collections.abc import Callable, Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from time import thread_time_ns
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import click
@@ -19,16 +21,14 @@ import msgspec
 from service.kit import PACKAGE, web
 from service.kit.db import connect, find_queries
 from service.kit.rows import Filter, Listing
+from service.kit.server import Wiring
 from service_tools.dev import credentials, database
-from service_tools.perf import pages
-from service_tools.perf.estimate import estimate
+from service_tools.pages import Page
 from service_tools.perf.options import ROWS
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
+from service_tools.sql import sample
 
 FILE = Path(".perf/bench.json")
-BATCH_NS, BATCHES = 2_000_000, 60
+BATCH_NS, BATCHES, RESAMPLES = 2_000_000, 60, 4000
 """CPU time of a batch of calls, and how many batches there are. All benchmarks take turns, so drift reaches all."""
 
 NOISE = 1.15
@@ -50,7 +50,7 @@ class Time(msgspec.Struct, frozen=True):
 @ROWS
 @click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
 @click.pass_obj
-def command(wiring: "Wiring", names: tuple[str, ...], rows: int | None, save: bool) -> None:
+def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool) -> None:
     """Time small pieces of the kit and of the slices, and compare with the times saved on this machine.
 
     For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME is a part of a name.
@@ -65,19 +65,19 @@ def command(wiring: "Wiring", names: tuple[str, ...], rows: int | None, save: bo
         raise click.UsageError("No benchmark has such a name: run `service perf bench` to see them all.")
     times = measure(pieces)
     saved = read()
-    lines = [(name, it, saved.get(name)) for name, it in times.items()]
-    width = max(map(len, times))
-    for name, it, old in lines:
-        click.echo(f"{name:{width}} {draw(it):>28}  {judge(it, old)}")
-    shown = [(name, f"{it.median:,.0f}", f"{it.low:,.0f} to {it.high:,.0f}", judge(it, old)) for name, it, old in lines]
-    parts = [pages.table(["piece", "ns of CPU", "95 % interval", "against the saved time"], shown)]
-    parts.append(pages.paragraph("Leave alone what takes microseconds where a statement takes hundreds of them."))
-    click.echo(f"Report: {pages.write('bench', 'Small pieces', parts)}")
+    lines = [
+        (name, f"{it.median:,.0f}", f"{it.low:,.0f} to {it.high:,.0f}", judge(it, saved.get(name)))
+        for name, it in times.items()
+    ]
+    page = Page("bench", "Small pieces")
+    page.tabulate(["piece", "ns of CPU", "95 % interval", "against the saved time"], lines)
+    page.remark("Leave alone what takes microseconds where a statement takes hundreds of them.")
+    page.finish()
     if save or not saved:
         FILE.parent.mkdir(exist_ok=True)
         FILE.write_bytes(msgspec.json.format(msgspec.json.encode({identify(): saved | times})))
         click.echo(f"Saved in {FILE}.")
-    elif any(is_slower(it, old) for _, it, old in lines):
+    elif any(is_slower(it, saved.get(name)) for name, it in times.items()):
         raise SystemExit(1)
 
 
@@ -86,16 +86,11 @@ async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
     found = {}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
-            if query.is_scalar or (query.params and not query.sample):
-                continue
-            transaction = connection.transaction()
-            await transaction.start()
-            arguments = await connection.fetchrow(query.sample) if query.params else ()
-            records = await connection.fetch(query.sql, *arguments) if arguments is not None else []
-            await transaction.rollback()
-            if records:
-                found[name] = query, records
-    return found
+            async with sample.undone(connection):
+                arguments = await sample.fetch_arguments(connection, query) if query.params else ()
+                if not query.is_scalar and arguments is not None:
+                    found[name] = query, await connection.fetch(query.sql, *arguments)
+    return {name: (query, records) for name, (query, records) in found.items() if records}
 
 
 def build(row: Callable[..., object], records: list[Any]) -> list[object]:
@@ -165,7 +160,14 @@ def measure(pieces: Mapping[str, Call]) -> dict[str, Time]:
                 found[name].append(run_batch(call, sizes[name]) / sizes[name])
     finally:
         gc.enable()
-    return {name: Time(*estimate(times)) for name, times in found.items()}
+    return {name: estimate(times) for name, times in found.items()}
+
+
+def estimate(values: Sequence[float]) -> Time:
+    """Return the median, and the least and the most that it is for 95 % of resamples (the percentile bootstrap)."""
+    draw = random.Random(0)
+    medians = sorted(median(draw.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    return Time(median(values), medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES)])
 
 
 def choose_size(call: Call) -> int:
@@ -207,8 +209,3 @@ def judge(it: Time, old: Time | None) -> str:
     if is_slower(it, old):
         return f"slower: {ratio:.2f} times the saved time"
     return f"faster: {ratio:.2f} times" if it.high * NOISE < old.low else f"no difference ({ratio:.2f})"
-
-
-def draw(it: Time) -> str:
-    unit, name = (1000, "µs") if it.median >= 1000 else (1, "ns")
-    return f"{it.median / unit:,.2f} {name} ({it.low / unit:,.2f} to {it.high / unit:,.2f})"

@@ -3,57 +3,49 @@
 
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Unpack
+from html import escape
+from typing import Any, Unpack
 
 import click
 
-from service_tools.perf import pages, stacks, target
+from service.kit.server import Wiring
+from service_tools.pages import Page
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
+from service_tools.perf.running import observe, until_interrupted
 
 
 @click.command(name="blocking")
 @apply(WORKERS, last(10.0))
 @click.option("--lag", default=0.05, show_default=True, type=click.FloatRange(0.01), help="Seconds to tolerate.")
 @click.pass_obj
-def command(wiring: "Wiring", seconds: float, lag: float, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, lag: float, **subject: Unpack[Subject]) -> None:
     """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on which line.
 
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:
     that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
-    with target.observe(wiring, subject, WATCHDOG_LAG=str(lag)) as running:
+    with observe(wiring, subject, WATCHDOG_LAG=str(lag)) as running:
         if not subject["pid"]:
-            try:
+            with until_interrupted():
                 time.sleep(seconds)
-            except KeyboardInterrupt:
-                click.echo("Interrupted: this is what was measured.", err=True)
-        running.check()
+        running.note()
         reports = [report for worker in running.workers for report in worker.ask("blocked")]
-        load = running.load
-    about = f"{len(reports)} times the loop stood still, under {load}. The watchdog runs in every worker: its cost is"
-    about += " two wake-ups for each quarter of the lag, which no measurement has shown."
-    places = group(reports)
-    click.echo(about)
-    for line, found in places:
-        click.echo(f"  {len(found):>5} times, {sum_seconds(found):.2f} s at least, {list_routes(found)}")
-        click.echo(f"        {stacks.shorten(line)}: {stacks.read_source(line)}")
-    rows_of = [
-        (len(found), f"{sum_seconds(found):.2f}", list_routes(found), stacks.shorten(line), stacks.read_source(line))
-        for line, found in places
+    page, places = Page("blocking", "What blocks the event loop"), group(reports)
+    page.say(f"{len(reports)} times the loop stood still, under {running.load}.")
+    rows = [
+        (str(len(them)), f"{sum_seconds(them):.2f}", list_routes(them), stacks.shorten(line), stacks.read_source(line))
+        for line, them in places
     ]
-    parts = [pages.paragraph(about)]
-    parts.append(pages.table(["times", "seconds, at least", "route", "line", "source"], rows_of, texts=[2, 3, 4]))
-    parts.append(
-        pages.paragraph(
-            "A line that was found once or twice may only have been at work when the machine was busy: leave it alone."
-        )
+    page.tabulate(["times", "seconds, at least", "route", "line", "source"], rows, texts=[2, 3, 4])
+    page.remark(
+        "A line that was found once or twice may only have been at work when the machine was busy: leave it alone. "
+        "The watchdog runs in every worker: its cost is two wake-ups for each quarter of the lag, which no measurement "
+        "has shown."
     )
-    for line, found in places[:5]:
-        parts += [pages.heading(stacks.shorten(line)), pages.quote(str(found[0]["stack"]))]
-    click.echo(f"Report: {pages.write('blocking', 'What blocks the event loop', parts)}")
+    for line, them in places[:5]:
+        page.show(stacks.shorten(line), f"<pre>{escape(str(them[0]['stack']))}</pre>")
+    page.finish()
 
 
 def group(reports: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -1,20 +1,17 @@
 # kit: updated by the template; extend it from app.py
 """Where the time of each kind of request goes, and what halving each part would gain: `service perf budget`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import click
-import msgspec
 
-from service_tools.perf import charts, pages, runs, scenario, target
-from service_tools.perf.options import AS_JSON, NAMES, REMOTE, ROWS, apply, last
-from service_tools.perf.report import ALL, Report
+from service.kit.server import Wiring
+from service_tools.pages import Page
+from service_tools.perf import charts, runs, scenario, target
+from service_tools.perf.options import AS_JSON, WHERE, Where, apply, last
+from service_tools.perf.report import Report
 
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
-
-PARTS = ("network", "pool", "database", "handler", "encoding", "compression", "offload")
 MEANINGS = {
     "network": "the client, the server's own threads, and waiting for the event loop: little that code can change",
     "pool": "waiting for a connection",
@@ -31,34 +28,32 @@ type Split = dict[str, float]
 
 
 @click.command(name="budget")
-@apply(NAMES, REMOTE, ROWS, last(10.0))
+@apply(WHERE, last(10.0))
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1), help="Requests a second: few.")
 @AS_JSON
 @click.pass_obj
 def command(
-    wiring: "Wiring",
-    names: tuple[str, ...],
-    url: str | None,
-    token: str | None,
-    rows: int | None,
+    wiring: Wiring,
     seconds: float,
     rate: float,
     as_json: bool,
+    **where: Unpack[Where],
 ) -> None:
     """Show where the time of each kind of request goes, what halving a part would gain, and what to leave alone.
 
     At a rate that leaves the service idle between requests: under more load, each part also holds its queue.
     """
-    reports = []
-    with target.provide(wiring, url, rows, token) as service:
-        for name, described in scenario.find(names).items():
-            reports.append(runs.run(name, described, service, rate, seconds))
-            if not as_json:
-                click.echo("\n".join(draw(reports[-1])))
-    if as_json:
-        parts = {report.scenario: split(report) for report in reports}
-        click.echo(msgspec.json.format(msgspec.json.encode(parts), indent=2))
-    click.echo(f"Report: {write_report(reports)}", err=as_json)
+    page, found = Page("budget", "Where the time goes", as_json), {}
+    with target.provide(wiring, where["url"], where["rows"], where["token"]) as service:
+        for name, described in scenario.find(where["names"]).items():
+            report = runs.run(name, described, service, seconds, rate)
+            found[name] = split(report)
+            page.show(name)
+            page.say(f"{name}: {report.load}; mean ms and share of each part")
+            show(found[name], page)
+    page.show("What the parts are")
+    page.remark(*(f"{part}: {meaning}." for part, meaning in MEANINGS.items()))
+    page.finish(found)
 
 
 def split(report: Report) -> dict[str, Split]:
@@ -71,10 +66,19 @@ def split(report: Report) -> dict[str, Split]:
     return routes
 
 
-def list_parts(routes: Mapping[str, Split]) -> list[str]:
-    """Return the names of all parts that take time, the known ones first."""
+def show(routes: Mapping[str, Split], page: Page) -> None:
+    """Show what each part takes, as a share, and what it would gain."""
+    if not routes:
+        return page.say("No answer had Server-Timing: set EDGE_TIMING=true in the service.")
     found = {name for parts in routes.values() for name in parts}
-    return [*(name for name in PARTS if name in found), *sorted(found.difference(PARTS))]
+    names = [*(name for name in MEANINGS if name in found), *sorted(found - MEANINGS.keys())]
+    page.parts.append(charts.bars(routes, names, "ms"))
+    rows = []
+    for step, parts in routes.items():
+        total = sum(parts.values())
+        rows.append([step, f"{total:.2f}", *(f"{(ms := parts.get(it, 0)):.3f} ({ms / total:.0%})" for it in names)])
+    page.tabulate(["step", "total", *names], rows)
+    page.say(*(f"{step}: {' '.join(judge(parts))}" for step, parts in routes.items()))
 
 
 def judge(parts: Split) -> tuple[str, str]:
@@ -82,56 +86,17 @@ def judge(parts: Split) -> tuple[str, str]:
     total = sum(parts.values())
     gains = {name: ms / 2 for name, ms in sorted(parts.items(), key=lambda item: -item[1])}
     first, gain = next((name, ms) for name, ms in gains.items() if name != "network")
-    look = f"Look at {first} first: half of it is {gain:.2f} of {total:.2f} ms ({gain / total:.0%})."
+    half = f"half of it is {gain:.2f} of {total:.2f} ms ({gain / total:.0%})"
+    if gain / total < WORTHWHILE:
+        return "Nothing but the network is worth a look.", f"The largest part is {first}: {half}."
+    look = f"Look at {first} first: {half}."
     idle = {name: ms for name, ms in gains.items() if ms / total < WORTHWHILE}
     if not idle:
         return look, "Every part is large enough to matter."
     saved = sum(idle.values())
-    leave = f"Leave {join(idle)} alone: halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
-    return look, leave
+    return look, f"Leave {join([*idle])} alone: halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
 
 
-def join(names: Sequence[str] | Mapping[str, float]) -> str:
+def join(names: Sequence[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def draw(report: Report) -> Iterator[str]:
-    """Yield the lines of a table: each part in ms, as a share, and as a gain."""
-    routes = split(report)
-    names = list_parts(routes)
-    yield f"{report.scenario}: {report.load}; mean ms and share of each part"
-    if not routes:
-        yield "  No answer had Server-Timing: set EDGE_TIMING=true in the service."
-        return
-    width = max(map(len, routes))
-    yield f"  {'':{width}}{'total':>9}" + "".join(f"{name:>16}" for name in names)
-    for step, parts in routes.items():
-        total = sum(parts.values())
-        cells = (f"{parts.get(name, 0):.3f} ({parts.get(name, 0) / total:4.0%})" for name in names)
-        yield f"  {step:{width}}{total:9.3f}" + "".join(f"{cell:>16}" for cell in cells)
-    for step, parts in routes.items():
-        yield f"  {step}: {' '.join(judge(parts))}"
-
-
-def write_report(reports: Sequence[Report]) -> str:
-    """Write the page of all scenarios, and return its path."""
-    parts = []
-    for report in reports:
-        routes = split(report)
-        names = list_parts(routes)
-        parts += [pages.heading(report.scenario), pages.paragraph(f"{report.load}.")]
-        parts.append(f'<div class="scroll bars">{charts.bars(routes, names, "ms")}</div>')
-        parts.append(pages.paragraph("Mean ms, and what halving the part would save of the whole:"))
-        rows = [(step, f"{sum(it.values()):.2f}", *(show(it, name) for name in names)) for step, it in routes.items()]
-        parts.append(pages.table(["step", "total", *names], rows))
-        for step, it in routes.items():
-            parts.append(pages.paragraph(f"{'All together' if step == ALL else step}: {' '.join(judge(it))}"))
-    parts.append(pages.heading("What the parts are"))
-    parts.append(pages.table(["part", "meaning"], MEANINGS.items(), texts=[1]))
-    return str(pages.write("budget", "Where the time goes", parts))
-
-
-def show(parts: Split, name: str) -> str:
-    ms = parts.get(name, 0)
-    return f"{ms:.3f} (-{ms / 2 / sum(parts.values()):.0%})"

@@ -1,12 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""Plots as SVG text: lines over a common axis, stacked bars, and flame graphs."""
+"""Plots as SVG and HTML: lines over a common axis, stacked bars, and flame graphs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from math import floor, log10
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 210, 44, 34, 10, 12
-BAR, LABEL = 26, 130
 FRAME, FLAME = 18, 1100
 OWN, KIT, ELSEWHERE = 205, 150, 38
 """The hues of frames of the service, of the kit, and of all else."""
@@ -49,7 +48,9 @@ def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[flo
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="var(--line)"/>'
         )
         parts.append(f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:,g}</text>')
-    parts += [f'<text x="{x(t):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{t:,g}</text>' for t in wide]
+    for tick in wide:
+        anchor = "end" if tick == wide[-1] else "middle"
+        parts.append(f'<text x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="{anchor}">{tick:,g}</text>')
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" text-anchor="end">requests a second</text>')
     if mark is not None:
         parts.append(
@@ -70,20 +71,15 @@ def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[flo
 def bars(rows: Mapping[str, Mapping[str, float]], names: Sequence[str], unit: str) -> str:
     """Return one stacked bar for each row, all on one scale."""
     most = max((sum(parts.values()) for parts in rows.values()), default=0) or 1
-    width = 760
-    parts = [f'<svg viewBox="0 0 {width} {len(rows) * BAR + 6}" role="img">']
-    for line, (name, values) in enumerate(rows.items()):
-        at, top = float(LABEL), line * BAR + 4
-        parts.append(f'<text x="{LABEL - 8}" y="{top + 14}" text-anchor="end">{escape(name)}</text>')
-        for place, layer in enumerate(names):
-            long = values.get(layer, 0) / most * (width - LABEL - 80)
-            parts.append(
-                f'<rect x="{at:.1f}" y="{top}" width="{long:.2f}" height="{BAR - 7}" fill="var(--c{place})">'
-                f"<title>{escape(layer)}: {values.get(layer, 0):.3f} {unit}</title></rect>"
-            )
-            at += long
-        parts.append(f'<text x="{at + 6:.1f}" y="{top + 14}">{sum(values.values()):.2f} {unit}</text>')
-    return f"{legend(names)}{''.join(parts)}</svg>"
+    lines = []
+    for name, values in rows.items():
+        marks = "".join(
+            f'<i style="width:{values.get(part, 0) / most:.2%};background:var(--c{place})" '
+            f'title="{escape(part)}: {values.get(part, 0):.3f} {unit}"></i>'
+            for place, part in enumerate(names)
+        )
+        lines.append(f"<div>{escape(name)}: {sum(values.values()):.2f} {unit}</div><div>{marks}</div>")
+    return f'{legend(names)}<div class="bars">{"".join(lines)}</div>'
 
 
 type Stacks = Mapping[tuple[str, ...], float]

@@ -1,6 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """`service perf`: each question about speed has a command, which is imported when it is called."""
 
+import signal
+import sys
+
 import click
 
 from service.kit.server import cli
@@ -18,3 +21,5 @@ def perf() -> None:
     sends it the requests in perf/scenarios/. With DATABASE_URL set, it uses that database, and adds rows only if you
     pass `--rows`. Reports are written to perf/reports/.
     """
+    # What was started ends with the block that started it, so SIGTERM must not end this process by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

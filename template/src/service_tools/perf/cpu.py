@@ -6,19 +6,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import click
 
-from service_tools.perf import pages, stacks, target
+from service.kit.server import Wiring
+from service_tools.pages import Page
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
+from service_tools.perf.running import observe
 from service_tools.perf.target import TargetError
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 HERTZ = 100
 """Samples a second. At 500, the service itself gets slower by a fifth."""
@@ -29,50 +28,32 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 
 @click.command(name="cpu")
 @apply(WORKERS, last(10.0))
-@click.option("--gil/--threads", default=True, help="Sample what holds the GIL, or all busy threads, C code included.")
 @click.pass_obj
-def command(wiring: "Wiring", seconds: float, gil: bool, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
     loaded into it. Needs the same user, or root, and permission to trace processes.
     """
     spy = find_spy()
-    with target.observe(wiring, subject) as running, tempfile.TemporaryDirectory() as folder:
-        before = running.read()
-        if not subject["pid"]:
-            time.sleep(seconds / 2)
-        between, output = running.read(), Path(folder, "stacks")
-        worker = running.workers[0].process.pid
+    with observe(wiring, subject) as running, tempfile.TemporaryDirectory() as folder:
+        worker, output = running.workers[0].process.pid, Path(folder, "stacks")
+        running.note()
+        running.note(seconds / 2)
         watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
-        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil" if gil else "-t"])
-        cost, found = target.compare_costs(running, before, between), read_stacks(output)
-        load = running.load
+        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil"])
+        cost, found = running.tell_cost(), read_stacks(output)
     total = sum(found.values())
     if not total:
         raise TargetError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
-    lines = stacks.add_up(found)
-    click.echo(
-        "\n".join(
-            [
-                f"{total:,.0f} samples of worker {worker} under {load}, by line of the service:",
-                *stacks.list_lines(lines, total),
-                cost,
-            ]
-        )
-    )
-    parts = [
-        pages.paragraph(f"{total:,.0f} samples, {HERTZ} a second, of worker {worker} under {load}. {cost}"),
-        pages.heading("Lines of the service, with all that they call"),
-        stacks.tabulate(lines, total, "samples"),
-        pages.paragraph("Leave alone what has less than 5 %: without it, a request would cost almost as much."),
-        pages.heading("Flame graph"),
-        pages.paragraph(
-            "Width is CPU time; a frame stands on its caller. Blue is the service, green the kit, yellow the rest."
-        ),
-        stacks.draw_flame(found, "samples"),
-    ]
-    click.echo(f"Report: {pages.write('cpu', 'Where the CPU time goes', parts)}")
+    page = Page("cpu", "Where the CPU time goes")
+    page.say(f"{total:,} samples of worker {worker} under {running.load}, by line of the service:")
+    stacks.show_lines(page, "samples", found)
+    page.say(cost)
+    page.remark("Leave alone what has less than 5 %: without it, a request would cost almost as much.")
+    stacks.show_flame(page, "Flame graph", found, "samples")
+    page.remark("Width is CPU time; a frame stands on its caller. Blue is the service, green the kit, yellow the rest.")
+    page.finish()
 
 
 def find_spy() -> list[str]:
@@ -92,8 +73,11 @@ def record(spy: list[str]) -> None:
     except KeyboardInterrupt:
         said, _ = process.communicate()  # the terminal interrupted it as well
     if process.returncode:
-        advice = "run as the user of the service or as root; in a container, add the capability SYS_PTRACE"
-        raise TargetError(f"py-spy failed: {said.strip()[-400:]}\nIf permission is missing, {advice}.")
+        advice = (
+            "If permission is missing, run `sudo sysctl kernel.yama.ptrace_scope=0`. A service of another user must be "
+            "traced by that user or by root; one in a container needs the capability: `--cap-add SYS_PTRACE`."
+        )
+        raise TargetError(f"py-spy failed: {said.strip()[-400:]}\n{advice}")
 
 
 def read_stacks(path: Path) -> Counter[stacks.Stack]:

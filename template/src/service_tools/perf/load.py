@@ -145,10 +145,10 @@ async def at_rate(
     for an answer before it sends again would leave out the very requests that a stall hurts.
     """
     client, tasks, began = Client(url, MOST_CONNECTIONS, record), set[asyncio.Task[None]](), perf_counter()
-    for number in range(max(1, round(rate * seconds))):
+    for number, call in zip(range(max(1, round(rate * seconds))), calls, strict=False):
         due = began + number / rate
         await asyncio.sleep(max(0, due - perf_counter()))
-        tasks.add(task := asyncio.ensure_future(client.send(next(calls), min(perf_counter(), due + TICK))))
+        tasks.add(task := asyncio.ensure_future(client.send(call, min(perf_counter(), due + TICK))))
         task.add_done_callback(tasks.discard)
     await client.finish(tasks, patience)
 
@@ -156,13 +156,16 @@ async def at_rate(
 async def over_connections(url: str, calls: Iterator[Call], connections: int, seconds: float, record: Record) -> None:
     """Let each connection send its next request once it has an answer, and `record` a sample of each.
 
-    That shows how many requests are possible. How long they take says nothing about what clients see.
+    They end after `seconds`, or with the calls. That shows how many requests are possible. How long they take says
+    nothing about what clients see.
     """
     client, end = Client(url, connections, record), perf_counter() + seconds
 
     async def repeat() -> None:
-        while (now := perf_counter()) < end:
-            await client.send(next(calls), now)
+        for call in calls:
+            await client.send(call, perf_counter())
+            if perf_counter() > end:
+                return
 
     await client.finish({asyncio.ensure_future(repeat()) for _ in range(connections)}, seconds + PATIENCE)
 

@@ -5,17 +5,15 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from operator import add
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import click
 
-from service_tools.perf import pages, stacks, target
+from service.kit.server import Wiring
+from service_tools.pages import Page
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
-from service_tools.perf.target import Running, Worker
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
+from service_tools.perf.running import Running, Worker, observe, until_interrupted
 
 type Place = dict[str, Any]
 
@@ -29,32 +27,41 @@ MARKS = 6
 @click.command(name="memory")
 @apply(WORKERS, last(20.0))
 @click.pass_obj
-def command(wiring: "Wiring", seconds: float, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
     """Show which lines allocated what a worker still holds, and which hold more and more.
 
     What is held is noted six times: what grew each time may be a leak. Tracing makes the worker several times slower,
     and each note stops it for a moment: on a service in production, take a few seconds. With `--pid`, the service needs
     WATCHDOG_CONSOLE=true.
     """
-    with target.observe(wiring, subject) as running:
-        worker, before = running.workers[0], running.read()
-        if not subject["pid"]:
-            time.sleep(seconds / 4)
-        between, resident = running.read(), [worker.process.memory_info().rss]
+    with observe(wiring, subject) as running:
+        worker = running.workers[0]
+        running.note()
+        running.note(seconds / 4)
+        resident = [worker.process.memory_info().rss]
         worker.ask("memory start")
         try:
             answered = mark(running, worker, seconds)
-            cost = target.compare_costs(running, before, between)
+            cost = running.tell_cost()
         finally:
             held = worker.ask("memory stop")
         resident.append(worker.process.memory_info().rss)
-        load = running.load
-    about = f"Worker {worker.process.pid} under {load}. Its memory went from {resident[0] / 1e6:.0f} to"
-    about += f" {resident[1] / 1e6:.0f} MB, tracing included. {cost}"
+    page = Page("memory", "What a worker holds")
+    page.say(
+        f"Worker {worker.process.pid} under {running.load}. Its memory went from {resident[0] / 1e6:.0f} to "
+        f"{resident[1] / 1e6:.0f} MB, tracing included. {cost}"
+    )
     leaks = find_growth(held, max(LEAST, PER_REQUEST * answered))
-    lines = [describe(leak, answered) for leak in leaks] or ["Nothing grew with the requests."]
-    click.echo("\n".join([about, *(f"  {line}" for line in lines)]))
-    click.echo(f"Report: {write_report(held, about, lines)}")
+    page.show("What grew from each note to the next")
+    page.say(*([describe(leak, answered) for leak in leaks] or ["Nothing grew with the requests."]))
+    grown = {tuple(it["stack"]): it["bytes"][-1] - it["bytes"][0] for it in held}
+    grown = {stack: size for stack, size in grown.items() if size > 0}
+    stacks.show_flame(page, "What grew between the first and the last, by stack", grown, "bytes")
+    total = {tuple(it["stack"]): it["bytes"][-1] for it in held}
+    stacks.show_flame(page, "All that was allocated and is still held", total, "bytes")
+    stacks.show_lines(page, "bytes", total)
+    page.remark("Leave alone what does not grow: a worker holds its modules and caches once.")
+    page.finish()
 
 
 def mark(running: Running, worker: Worker, seconds: float) -> int:
@@ -63,18 +70,19 @@ def mark(running: Running, worker: Worker, seconds: float) -> int:
     Ctrl-C ends it earlier, and keeps what was measured.
     """
     worker.ask("memory mark")
-    first = running.read()[0]
-    try:
+    first = len(running.samples)
+    with until_interrupted():
         for _ in range(MARKS - 1):
             time.sleep(seconds / MARKS)
             worker.ask("memory mark")
-    except KeyboardInterrupt:
-        click.echo("Interrupted: this is what was measured.", err=True)
-    return running.read()[0] - first
+    return len(running.samples) - first
 
 
 def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int]]:
-    """Return the lines whose objects were more at each mark than before, with how many at least, and the bytes."""
+    """Return the lines whose objects were more at each mark than before, with how many at least, and the bytes.
+
+    What the server holds of requests that wait, below no frame of Python, has no line.
+    """
     sums: dict[str, list[list[int]]] = {}
     for place in held:
         kinds = sums.setdefault(stacks.find_line(place["stack"]), [[0] * len(place["objects"]) for _ in range(2)])
@@ -84,7 +92,7 @@ def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int
     for line, (objects, sizes) in sums.items():
         # What a cache gains gets less and less, what leaks does not: the smallest gain of all tells.
         steady = min((after - before for before, after in pairwise(objects)), default=0) * (len(objects) - 1)
-        if steady > least:
+        if steady > least and line != stacks.UNKNOWN:
             grown.append((line, steady, sizes[-1] - sizes[0]))
     return sorted(grown, key=lambda leak: -leak[1])
 
@@ -92,23 +100,4 @@ def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int
 def describe(leak: tuple[str, int, int], answered: int) -> str:
     line, objects, size = leak
     each = f", {objects / answered:.2f} for each request" if answered else ""
-    where = f"{stacks.shorten(line)}: {stacks.read_source(line)}"
-    return f"{objects:,} objects more at least, {size / 1e3:,.0f} kB{each}: {where}"
-
-
-def write_report(held: Sequence[Place], about: str, lines: Sequence[str]) -> Path:
-    grown = {tuple(place["stack"]): place["bytes"][-1] - place["bytes"][0] for place in held}
-    grown = {stack: size for stack, size in grown.items() if size > 0}
-    total = {tuple(place["stack"]): place["bytes"][-1] for place in held}
-    parts = [
-        pages.paragraph(about),
-        pages.heading("What grew from each note to the next"),
-        *map(pages.paragraph, lines),
-        pages.heading("What grew between the first and the last, by stack"),
-        stacks.draw_flame(grown, "bytes"),
-        pages.heading("All that was allocated and is still held"),
-        stacks.draw_flame(total, "bytes"),
-        stacks.tabulate(stacks.add_up(total), sum(total.values()) or 1, "bytes"),
-        pages.paragraph("Leave alone what does not grow: a worker holds its modules and caches once."),
-    ]
-    return pages.write("memory", "What a worker holds", parts)
+    return f"{objects:,} objects more at least, {size / 1e3:,.0f} kB{each}: {stacks.quote(line)}"

@@ -9,6 +9,15 @@ import click
 DEFAULT_ROWS = 10_000
 
 
+class Where(TypedDict):
+    """The options WHERE: which requests are sent, and to which service."""
+
+    names: tuple[str, ...]
+    url: str | None
+    token: str | None
+    rows: int | None
+
+
 class Subject(TypedDict):
     """The options WORKERS: which workers are looked at, and under which load."""
 
@@ -34,9 +43,11 @@ def apply(*options: Decorator) -> Decorator:
 
 NAMES = click.argument("names", nargs=-1, metavar="[SCENARIO]…")
 ROWS = click.option("--rows", type=click.IntRange(0), help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]")
-REMOTE = apply(
+WHERE = apply(
+    NAMES,
     click.option("--url", help="Measure a service that is already running, without its CPU and memory."),
     click.option("--token", help="The token to send with `--url`."),
+    ROWS,
 )
 WORKERS = apply(
     NAMES,

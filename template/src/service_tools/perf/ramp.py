@@ -1,25 +1,48 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf load`: what the service can carry, as lines and as a page of plots."""
+"""`service perf load`: what the service carries as rates rise to beyond that, or what it does at one."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Unpack
 
 import click
 import msgspec
 
-from service_tools.perf import charts, pages, report, runs, scenario, stages, target
-from service_tools.perf.options import AS_JSON, NAMES, REMOTE, ROWS, apply, last
-from service_tools.perf.report import ALL
+from service.kit.server import Wiring
+from service_tools.pages import Page
+from service_tools.perf import charts, load, report, requests, runs, scenario, target
+from service_tools.perf.options import AS_JSON, WHERE, Where, apply, last
+from service_tools.perf.report import ALL, Report
+from service_tools.perf.running import until_interrupted
 from service_tools.perf.scenario import Scenario
-from service_tools.perf.stages import Ramp, Stage
 from service_tools.perf.target import Target
 
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
+SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
+"""The rates, as shares of what is answered at full speed over CONNECTIONS."""
+
+CONNECTIONS, PROBE_SECONDS = 16, 3.0
+PATIENCE = 2
+"""Rates in a row that were not carried: one may only have met a busy moment of the machine."""
+KNEE_FACTOR, KNEE_MS = 5, 100.0
+"""A rate is carried while its p99 is within five times that of the first rate, or within 100 ms."""
+
+TITLES = ["rate", "p50", "p95", "p99", "max", "errors", "cores", "MB", "pool", "waiting", "lag, p99", "CPU µs"]
+ADVICE = (
+    "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone whatever is far "
+    "below the other lines here: it limits nothing at these rates."
+)
+
+
+class Ramp(msgspec.Struct, frozen=True):
+    """All rates of a scenario. `knee` is the highest that was carried, in requests a second; 0 if none was."""
+
+    scenario: str
+    knee: float
+    stages: Sequence[Report]
 
 
 @click.command(name="load")
-@apply(NAMES, REMOTE, ROWS, last(5.0))
+@apply(WHERE, last(5.0))
 @click.option("--rate", type=click.FloatRange(0.1, 100_000), help="Requests a second, instead of rising rates.")
 @click.option(
     "--connections", type=click.IntRange(1, 500), help="Send each step alone, at full speed over N connections."
@@ -28,16 +51,13 @@ if TYPE_CHECKING:
 @AS_JSON
 @click.pass_obj
 def command(
-    wiring: "Wiring",
-    names: tuple[str, ...],
-    url: str | None,
-    token: str | None,
-    rows: int | None,
+    wiring: Wiring,
     seconds: float,
     rate: float | None,
     connections: int | None,
     check: bool,
     as_json: bool,
+    **where: Unpack[Where],
 ) -> None:
     """Find what the service can carry: SCENARIO, or each one in perf/scenarios/ in turn.
 
@@ -48,133 +68,96 @@ def command(
 
     Scenarios that create rows leave them there.
     """
-    chosen = scenario.find(names)
-    exceeded: list[str] = []
-    results: list[Any] = []
-    with target.provide(wiring, url, rows, token) as service:
+    chosen, page = scenario.find(where["names"]), Page("load", "Load", as_json)
+    results: list[Ramp | Report] = []
+    failed = False
+    with target.provide(wiring, where["url"], where["rows"], where["token"]) as service:
         for name, described in chosen.items():
-            if rate or connections:
-                done = runs.run(name, described, service, rate or 1, seconds, connections)
-                results.append(done)
-                said = "\n".join(report.draw(done))
-                exceeded += done.exceeded
+            page.show(name)
+            if connections:
+                first = result = runs.run(name, described, service, seconds, connections=connections)
+            elif rate:
+                first = result = runs.run(name, described, service, seconds, rate)
             else:
-                result = climb(name, described, service, seconds, as_json)
-                results.append(result)
-                exceeded += result.stages[0].report.exceeded
-                said = "\n".join([explain(result), *result.stages[0].report.exceeded])
-            if not as_json:
-                click.echo(said)
-    if not (rate or connections):
-        click.echo(f"Report: {write_report(results)}", err=as_json)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
-    if check and exceeded:
+                result = climb(name, described, service, seconds)
+                first = result.stages[0]
+                show(result, page)
+            report.show(first, page)
+            results.append(result)
+            failed = failed or bool(first.exceeded)
+    page.finish(results)
+    if check and failed:
         raise SystemExit(1)
 
 
-def climb(name: str, described: Scenario, service: Target, seconds: float, quiet: bool) -> Ramp:
-    """Send rising rates. Ctrl-C ends them, and keeps those that were measured."""
-    done: list[Stage] = []
-    try:
-        for stage in stages.run(name, described, service, seconds):
-            done.append(stage)
-            click.echo(draw_line(stage), err=quiet)
-    except KeyboardInterrupt:
-        if not done:
-            raise
-    return stages.finish(name, done)
+def climb(name: str, described: Scenario, service: Target, seconds: float) -> Ramp:
+    """Send rising rates, until two in a row are not carried, or Ctrl-C. They come from a probe at full speed."""
+    mix = requests.prepare(service.url, described, service.token)(described.steps)
+    send = partial(load.over_connections, service.url, mix, CONNECTIONS)
+    probe = load.run(runs.measure(ALL, send, service, PROBE_SECONDS))
+    rates = [float(f"{max(1, len(probe.samples) / probe.seconds * share):.2g}") for share in SHARES]
+    stages = [runs.run(name, described, service, seconds, rates[0])]
+    with until_interrupted():
+        for rate in rates[1:]:
+            stages.append(runs.run(name, described, service, seconds, rate))
+            click.echo(f"{name}: {rate:,g} requests a second, p99 {stages[-1].total.p99:,.1f} ms", err=True)
+            if len(stages) >= PATIENCE and not any(is_carried(it, stages[0]) for it in stages[-PATIENCE:]):
+                break
+    carried = [stage.rate or 0 for stage in stages if is_carried(stage, stages[0])]
+    return Ramp(name, max(carried, default=0), stages)
+
+
+def is_carried(stage: Report, first: Report) -> bool:
+    return not stage.total.errors and stage.total.p99 <= max(KNEE_FACTOR * first.total.p99, KNEE_MS)
 
 
 def explain(ramp: Ramp) -> str:
     """Return a sentence on what the service carries."""
-    last = ramp.stages[-1]
+    last, row = ramp.stages[-1], ramp.stages[-1].total
     if not ramp.knee:
-        return f"{ramp.scenario}: not even {last.rate:,g} requests a second were answered as expected."
+        return f"{ramp.scenario}: not even {ramp.stages[0].rate:,g} requests a second were answered as expected."
     if last.rate == ramp.knee:
         return f"{ramp.scenario}: it carried {ramp.knee:,g} requests a second, the highest rate that was sent."
-    row = last.total
-    wrong = f" and {sum(row.errors.values()):,} answers were not as expected" if row.errors else ""
+    wrong = f" and {row.wrong:,} answers were not as expected" if row.errors else ""
     return (
         f"{ramp.scenario}: it carries {ramp.knee:,g} requests a second. At {last.rate:,g} the p99 was {row.p99:,.0f} ms"
-        f"{wrong}, with {last.state.cores:.2f} cores in use."
+        f"{wrong}, with {last.cores:.2f} cores in use."
     )
 
 
-def draw_line(stage: Stage) -> str:
-    row, state = stage.total, stage.state
-    return (
-        f"  {stage.rate:>8,g} a second: p50 {row.p50:.1f}, p95 {row.p95:.1f}, p99 {row.p99:.1f} ms; "
-        f"{sum(row.errors.values())} errors; {state.cores:.2f} cores, {state.memory_mb:.0f} MB; "
-        f"pool {state.pool_in_use:.0f} in use, {state.pool_waiting:.0f} waiting; lag {state.lag_mean_ms:.1f} ms"
-    )
-
-
-def write_report(ramps: Sequence[Ramp]) -> str:
-    """Write the page of all scenarios, and return its path."""
-    parts = []
-    for ramp in ramps:
-        parts += [pages.heading(ramp.scenario), pages.paragraph(explain(ramp)), '<div class="charts">']
-        parts += [*plot(ramp), "</div>", pages.paragraph("All requests, rate by rate; times in ms:"), tabulate(ramp)]
-        steps = [row for row in ramp.stages[0].report.rows if row.step != ALL]
-        parts.append(pages.paragraph(f"Each step at {ramp.stages[0].rate:,g} requests a second; times in ms:"))
-        parts.append(
-            pages.table(
-                ["step", "requests", "p50", "p95", "p99", "max"],
-                [
-                    (row.step, f"{row.requests:,}", *(f"{ms:.1f}" for ms in (row.p50, row.p95, row.p99, row.most)))
-                    for row in steps
-                ],
-            )
+def show(ramp: Ramp, page: Page) -> None:
+    page.say(explain(ramp))
+    page.remark(ADVICE)
+    page.parts += ['<div class="charts">', *plot(ramp), "</div>"]
+    rows = []
+    for stage in ramp.stages:
+        row, used = stage.total, stage.usage
+        held = [f"{it:.0f}" for it in (used.memory_mb or 0, used.pool_in_use, used.pool_waiting, used.lag_p99_ms)]
+        rows.append(
+            [f"{stage.rate:,g}", *row.show_times(), str(row.wrong), f"{stage.cores:.2f}", *held, row.show_cpu()]
         )
-        parts += [pages.paragraph(f"{line}.") for line in ramp.stages[0].report.exceeded]
-        if max(stage.report.late_ms for stage in ramp.stages) > report.MOST_LATE_MS:
-            parts.append(
-                pages.paragraph("At some rates this machine was too busy to send requests when they were due.")
-            )
-    parts.append(
-        pages.paragraph(
-            "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone whatever is"
-            " far below the other lines here: it limits nothing at these rates."
-        )
-    )
-    return str(pages.write("load", "Load", parts))
+    page.tabulate(TITLES, rows)
+    if max(stage.late_ms for stage in ramp.stages) > report.MOST_LATE_MS:
+        page.say("At some rates this machine was too busy to send requests when they were due.")
 
 
 def plot(ramp: Ramp) -> Iterator[str]:
-    rates, totals = [stage.rate for stage in ramp.stages], [stage.total for stage in ramp.stages]
-    states, knee = [stage.state for stage in ramp.stages], ramp.knee or None
+    rates, totals = [stage.rate or 0 for stage in ramp.stages], [stage.total for stage in ramp.stages]
+    used = [stage.usage for stage in ramp.stages]
     layers = list(dict.fromkeys(layer for row in totals for layer in row.layers if layer != "total"))
-
-    def show(title: str, series: Mapping[str, Sequence[float]]) -> str:
-        return charts.lines(title, rates, series, knee)
-
-    yield show("Latency, ms", {name: [getattr(row, name) for row in totals] for name in ("p50", "p95", "p99")})
-    yield show(
-        "Answered as expected, per second",
-        {"answers": [row.per_second * (1 - sum(row.errors.values()) / row.requests) for row in totals]},
-    )
-    yield show("Unexpected answers, %", {"errors": [100 * sum(row.errors.values()) / row.requests for row in totals]})
-    yield show("Server-Timing, mean ms", {name: [row.layers.get(name, 0) for row in totals] for name in layers})
-    yield show("CPU, cores", {"cores": [state.cores for state in states]})
-    yield show("Memory, MB", {"memory": [state.memory_mb for state in states]})
-    yield show(
-        "Pool, connections and requests",
-        {"in use": [state.pool_in_use for state in states], "waiting": [state.pool_waiting for state in states]},
-    )
-    yield show(
-        "Event loop lag, ms",
-        {"mean": [state.lag_mean_ms for state in states], "p99, at most": [state.lag_p99_ms for state in states]},
-    )
-
-
-def tabulate(ramp: Ramp) -> str:
-    titles = ["rate", "p50", "p95", "p99", "max", "errors", "cores", "MB", "pool", "waiting", "lag", "CPU µs"]
-    rows = []
-    for stage in ramp.stages:
-        row, state = stage.total, stage.state
-        times = (f"{ms:,.1f}" for ms in (row.p50, row.p95, row.p99, row.most))
-        used = (f"{state.cores:.2f}", f"{state.memory_mb:.0f}", f"{state.pool_in_use:.0f}", f"{state.pool_waiting:.0f}")
-        cpu = "-" if row.cpu_us is None else f"{row.cpu_us:,.0f}"
-        rows.append((f"{stage.rate:,g}", *times, sum(row.errors.values()), *used, f"{state.lag_mean_ms:.1f}", cpu))
-    return pages.table(titles, rows)
+    plots: Mapping[str, Mapping[str, Sequence[float]]] = {
+        "Latency, ms": {name: [getattr(row, name) for row in totals] for name in ("p50", "p95", "p99")},
+        "Answered as expected, per second": {
+            "answers": [row.per_second * (1 - row.wrong / row.requests) for row in totals]
+        },
+        "Unexpected answers, %": {"errors": [100 * row.wrong / row.requests for row in totals]},
+        "Server-Timing, mean ms": {name: [row.layers.get(name, 0) for row in totals] for name in layers},
+        "CPU, cores": {"cores": [stage.cores for stage in ramp.stages]},
+        "Memory, MB": {"memory": [it.memory_mb or 0 for it in used]},
+        "Pool, connections and requests": {
+            "in use": [it.pool_in_use for it in used],
+            "waiting": [it.pool_waiting for it in used],
+        },
+        "Event loop lag, ms, p99 at most": {"lag": [it.lag_p99_ms for it in used]},
+    }
+    yield from (charts.lines(title, rates, series, ramp.knee or None) for title, series in plots.items())

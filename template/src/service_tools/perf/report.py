@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from service_tools.pages import Page
 from service_tools.perf.load import NO_ANSWER, Sample
 from service_tools.perf.scenario import Step
+from service_tools.perf.usage import Usage
 
 ALL = "all"
 LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
-WIDTH = 12
 
 MOST_LATE_MS = 5.0
 """With more, the machine was too busy to send the requests when they were due."""
@@ -37,21 +38,41 @@ class Row(msgspec.Struct, frozen=True):
     cpu_us: float | None
     layers: Mapping[str, float]
 
+    @property
+    def wrong(self) -> int:
+        """The number of answers that were not expected."""
+        return sum(self.errors.values())
+
+    def show_times(self) -> list[str]:
+        return [f"{ms:,.1f}" for ms in (self.p50, self.p95, self.p99, self.most)]
+
+    def show_cpu(self) -> str:
+        return "-" if self.cpu_us is None else f"{self.cpu_us:,.0f}"
+
 
 class Report(msgspec.Struct, frozen=True):
-    """One run of a scenario. `paced` says that it was at a rate, and `late_ms` is the p99 of our own lateness.
+    """One run of a scenario, at a rate unless that is None. `late_ms` is the p99 of our own lateness.
 
-    `own_cpu_us` is what sending a request took of us. `memory_mb` is resident, of all processes of the service.
+    `own_cpu_us` is what sending a request took of us. At a rate, the last row is that of all requests.
     """
 
     scenario: str
     load: str
+    rate: float | None
     rows: Sequence[Row]
-    paced: bool
     late_ms: float
     own_cpu_us: float
-    memory_mb: float | None
+    usage: Usage
     exceeded: Sequence[str]
+
+    @property
+    def total(self) -> Row:
+        return self.rows[-1]
+
+    @property
+    def cores(self) -> float:
+        """What the service used of the machine's processors, in a run at a rate."""
+        return (self.total.cpu_us or 0) * self.total.per_second / 1e6
 
 
 def summarise(
@@ -94,22 +115,20 @@ def find_exceeded(steps: Sequence[Step], rows: Sequence[Row], paced: bool) -> It
             yield f"{step.name}: {row.cpu_us:,.0f} µs of CPU for a request are over its budget of {step.cpu_us:,.0f} µs"
 
 
-def draw(report: Report) -> Iterator[str]:
-    """Yield the lines of a table, and remarks on it."""
-    width = max(len(row.step) for row in report.rows)
+def show(report: Report, page: Page) -> None:
+    """Show the steps of a run, and remarks on it."""
     layers = list(dict.fromkeys(layer for row in report.rows for layer in row.layers))
-    titles = ["requests", "a second", *(("p50", "p95", "p99", "max") if report.paced else ()), "CPU µs", *layers]
-    yield f"{report.scenario}: {report.load}; times in ms"
-    yield f"  {'':{width}}" + "".join(f"{title:>{WIDTH}}" for title in titles)
+    titles = ["step", "requests", "a second", *(("p50", "p95", "p99", "max") if report.rate else ()), "CPU µs", *layers]
+    rows = []
     for row in report.rows:
-        times = (row.p50, row.p95, row.p99, row.most) if report.paced else ()
-        cpu = "-" if row.cpu_us is None else f"{row.cpu_us:,.0f}"
         split = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
-        cells = [f"{row.requests:,}", f"{row.per_second:,.1f}", *(f"{value:.1f}" for value in times), cpu, *split]
-        yield f"  {row.step:{width}}" + "".join(f"{cell:>{WIDTH}}" for cell in cells)
-    if report.memory_mb is not None:
-        yield f"  Memory of the service: {report.memory_mb:,.0f} MB."
-    yield f"  Sending a request took another {report.own_cpu_us:.0f} µs of CPU."
+        times = row.show_times() if report.rate else []
+        rows.append([row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *times, row.show_cpu(), *split])
+    page.say(f"{report.scenario}: {report.load}; times in ms")
+    page.tabulate(titles, rows)
+    if report.usage.memory_mb is not None:
+        page.say(f"Memory of the service: {report.usage.memory_mb:,.0f} MB.")
+    page.say(f"Sending a request took another {report.own_cpu_us:.0f} µs of CPU.")
     if report.late_ms > MOST_LATE_MS:
-        yield f"  Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times."
-    yield from (f"  {line}." for line in report.exceeded)
+        page.say(f"Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times.")
+    page.say(*(f"{line}." for line in report.exceeded))

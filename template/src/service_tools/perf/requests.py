@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, count
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -65,6 +66,11 @@ class Writer:
         method, _, path = self.fill(request.request, write_quoted).partition(" ")
         body = self.fill(request.body, write_escaped).encode()
         return method, path, self.headers | ({"content-type": "application/json"} if body else {}), body
+
+
+def prepare(url: str, scenario: Scenario, token: str | None) -> Callable[[Sequence[Step]], Iterator[Call]]:
+    """Return what yields the requests of some steps. Raises `ScenarioError`."""
+    return partial(mix, writer=Writer(scenario, take(url, scenario, token), token), url=url)
 
 
 def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:

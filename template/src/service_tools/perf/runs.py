@@ -3,16 +3,16 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter, process_time
 
 import click
 
-from service_tools.perf import load, report, requests
+from service_tools.perf import load, report, requests, usage
 from service_tools.perf.load import Record, Sample
-from service_tools.perf.report import ALL, Report, Row
+from service_tools.perf.report import ALL, Report
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import WARM_UP, Target
 
@@ -31,54 +31,41 @@ class Measured:
 
 
 def run(
-    name: str, scenario: Scenario, target: Target, rate: float, seconds: float, connections: int | None = None
+    name: str, scenario: Scenario, target: Target, seconds: float, rate: float | None = None, connections: int = 1
 ) -> Report:
-    """Send all steps together at a rate, or each one alone at full speed over some connections."""
-    steps, url = scenario.steps, target.url
-    writer = requests.Writer(scenario, requests.take(url, scenario, target.token), target.token)
-    expected = {step.name: step.expect for step in steps}
-    if connections:
-        described = f"each step for {seconds:g} s, at full speed over {connections} connections"
-        mixes = {step.name: requests.mix([step], writer, url) for step in steps}
-        loads = {step: partial(load.over_connections, url, mix, connections) for step, mix in mixes.items()}
+    """Send all steps together at a rate, or else each one alone at full speed over some connections."""
+    steps, url, mix = scenario.steps, target.url, requests.prepare(target.url, scenario, target.token)
+    loads: dict[str, Send]
+    if rate:
+        described = f"{rate:,g} requests a second for {seconds:g} s, evenly spaced"
+        loads = {ALL: partial(load.at_rate, url, mix(steps), rate)}
     else:
-        described = f"{rate:g} requests a second for {seconds:g} s, evenly spaced"
-        loads = {ALL: partial(load.at_rate, url, requests.mix(steps, writer, url), rate)}
-    parts = load.run(measure_all(loads, target, seconds))
-    rows = [report.summarise(part.step, expected, part.samples, part.seconds, part.cpu) for part in parts]
-    if not connections:  # the processor time of a request is known only of all steps together
-        rows = [*summarise_steps(parts[0], expected), *rows]
+        described = f"each step for {seconds:g} s, at full speed over {connections} connections"
+        loads = {step.name: partial(load.over_connections, url, mix([step]), connections) for step in steps}
+    with usage.watch(target.metrics) as seen:
+        parts = [load.run(measure(step, send, target, seconds)) for step, send in loads.items()]
     samples = [sample for part in parts for sample in part.samples]
+    expected = {step.name: step.expect for step in steps}
+    rows = [report.summarise(part.step, expected, part.samples, part.seconds, part.cpu) for part in parts]
+    if rate:  # the processor time of a request is known only of all steps together
+        alone = {step: [sample for sample in samples if sample.step == step] for step in expected}
+        rows[:0] = [report.summarise(step, expected, them, parts[0].seconds, None) for step, them in alone.items()]
     return Report(
         scenario=name,
         load=described,
+        rate=rate,
         rows=rows,
-        paced=not connections,
-        late_ms=0 if connections else report.rank(sorted(sample.late * 1000 for sample in samples), 0.99),
+        late_ms=report.rank(sorted(sample.late * 1000 for sample in samples), 0.99) if rate else 0,
         own_cpu_us=sum(part.own_cpu for part in parts) / len(samples) * 1e6,
-        memory_mb=target.read_memory(),
-        exceeded=list(report.find_exceeded(steps, rows, paced=not connections)),
+        usage=usage.summarise(seen, target.read_memory()),
+        exceeded=list(report.find_exceeded(steps, rows, paced=bool(rate))),
     )
 
 
-def summarise_steps(mixed: Measured, expected: Mapping[str, int]) -> Iterator[Row]:
-    for step in expected:
-        samples = [sample for sample in mixed.samples if sample.step == step]
-        yield report.summarise(step, expected, samples, mixed.seconds, None)
-
-
-async def measure_all(loads: Mapping[str, Send], target: Target, seconds: float) -> list[Measured]:
-    return [await measure(step, send, target, seconds) for step, send in loads.items()]
-
-
-async def measure(step: str, send: Send, target: Target, seconds: float) -> Measured:
+async def measure(step: str, send: Send, target: Target, seconds: float, warm_up: float = WARM_UP) -> Measured:
     """Return what is measured of a load, after a warm-up."""
-    await send(min(WARM_UP, seconds), lambda _: None)
-    return await take_samples(step, send, target, seconds)
-
-
-async def take_samples(step: str, send: Send, target: Target, seconds: float) -> Measured:
-    """Return what is measured of a load."""
+    if warm_up:
+        await send(min(warm_up, seconds), lambda _: None)
     samples: list[Sample] = []
     began, own, before = perf_counter(), process_time(), target.read_cpu()
     progress = asyncio.ensure_future(show_progress(step, seconds, samples))
@@ -92,7 +79,7 @@ async def take_samples(step: str, send: Send, target: Target, seconds: float) ->
 async def show_progress(step: str, seconds: float, samples: Sequence[Sample]) -> None:
     """Tell a person at a terminal how far it is, twice a second, in one line."""
     began = perf_counter()
-    while sys.stderr.isatty():
+    while step and sys.stderr.isatty():
         elapsed = min(perf_counter() - began, seconds)
         click.echo(f"\r{step}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers\033[K\r", nl=False, err=True)
         await asyncio.sleep(0.5)

@@ -4,16 +4,19 @@
 import linecache
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from service.kit import PACKAGE
-from service_tools.perf import charts, pages
+from service_tools.pages import Page
+from service_tools.perf import charts
 
 type Stack = tuple[str, ...]
 
 PLACE = re.compile(r"(.*?):(\d+)(?: (.*))?$")
-SHOWN = 15
+SHOWN = 10
+UNKNOWN = "<unknown>:0"
+"""What tracemalloc has for an allocation below no frame of Python."""
 
 
 def is_own(frame: str) -> bool:
@@ -29,20 +32,17 @@ def find_line(stack: Sequence[str]) -> str:
     return next((frame for frame in inward if is_own(frame)), None) or next(kit, inward[0] if inward else "?")
 
 
-def add_up(stacks: Mapping[Stack, float]) -> list[tuple[str, float]]:
-    """Return the lines of the service with what is found on them or below, the largest first."""
-    sums: defaultdict[str, float] = defaultdict(float)
-    names: dict[str, str] = {}
-    for stack, weight in stacks.items():
-        frame = find_line(stack)
-        sums[names.setdefault(frame.partition(" ")[0], frame)] += weight
-    return sorted(sums.items(), key=lambda item: -item[1])
-
-
 def shorten(frame: str) -> str:
     """Return a frame whose path begins at the project, or in a package."""
+    if frame == UNKNOWN:
+        return "not in Python"
     path = frame.partition("site-packages/")[2] or frame.partition(f"{Path.cwd()}/")[2] or frame
     return re.sub(r"^.*/(lib/python3\.\d+)/", r"\1/", path)
+
+
+def quote(frame: str) -> str:
+    """Return where a frame stands, with its source."""
+    return ": ".join(filter(None, (shorten(frame), read_source(frame))))
 
 
 def read_source(frame: str) -> str:
@@ -59,22 +59,20 @@ def label(frame: str) -> str:
     return f"{found[3]} ({found[1]})" if found[3] else f"{found[1]}:{found[2]}"
 
 
-def draw_flame(stacks: Mapping[Stack, float], unit: str) -> str:
+def show_flame(page: Page, title: str, stacks: Mapping[Stack, float], unit: str) -> None:
     merged: defaultdict[Stack, float] = defaultdict(float)
     for stack, weight in stacks.items():
         merged[tuple(map(label, stack))] += weight
-    return charts.flame(merged, unit)
+    page.show(title, charts.flame(merged, unit))
 
 
-def tabulate(found: Sequence[tuple[str, float]], total: float, title: str) -> str:
-    """Return the largest lines as HTML."""
-    rows = [
-        (f"{amount:,.0f}", f"{amount / total:.1%}", shorten(line), read_source(line)) for line, amount in found[:SHOWN]
-    ]
-    return pages.table([title, "share", "line of the service", "source"], rows, texts=[2, 3])
-
-
-def list_lines(found: Sequence[tuple[str, float]], total: float, shown: int = 5) -> Iterable[str]:
-    """Yield the largest lines as text."""
-    for line, amount in found[:shown]:
-        yield f"  {amount / total:6.1%}  {shorten(line)}: {read_source(line)}"
+def show_lines(page: Page, title: str, stacks: Mapping[Stack, float]) -> None:
+    """Show the lines of the service with what is found on them or below, the largest first."""
+    sums: defaultdict[str, float] = defaultdict(float)
+    names: dict[str, str] = {}
+    for stack, weight in stacks.items():
+        frame = find_line(stack)
+        sums[names.setdefault(frame.partition(" ")[0], frame)] += weight
+    total, largest = sum(sums.values()) or 1, sorted(sums.items(), key=lambda item: -item[1])[:SHOWN]
+    rows = [(f"{it:,.0f}", f"{it / total:.1%}", shorten(line), read_source(line)) for line, it in largest]
+    page.tabulate([title, "share", "line of the service", "source"], rows, texts=[2, 3])

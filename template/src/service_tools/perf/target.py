@@ -1,38 +1,28 @@
 # kit: updated by the template; extend it from app.py
-"""The service that is measured: one started for it and put under load, or one that runs; its processes and costs."""
+"""The service that is measured: one at a URL, or one that is started for it; its processes, and what they use."""
 
-import asyncio
-import json
 import os
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import psutil
-import uvloop
 
 from service.kit import PACKAGE
 from service.kit.edge import CommandError
-from service.kit.server import CONSOLE, HEARTBEAT, VARIABLE
+from service.kit.server import Wiring
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
-from service_tools.perf import load, requests, scenario
-from service_tools.perf.load import Call, Sample
-from service_tools.perf.options import DEFAULT_ROWS, Subject
+from service_tools.perf.options import DEFAULT_ROWS
 from service_tools.perf.scenario import ScenarioError
 
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
-
-STARTING, STOPPING, ANSWERING = 20, 15, 120
+STARTING, STOPPING = 60, 15
 
 WARM_UP = 1.0
 """Seconds before a measurement: connections are opened and statements prepared."""
@@ -74,9 +64,7 @@ def read_cpu(process: psutil.Process) -> float:
 
 
 @contextmanager
-def provide(
-    wiring: "Wiring", url: str | None, rows: int | None, token: str | None, **settings: str
-) -> Generator[Target]:
+def provide(wiring: Wiring, url: str | None, rows: int | None, token: str | None, **settings: str) -> Generator[Target]:
     """Yield the service at a URL, or one that runs for as long as it is measured."""
     if url:
         yield Target(url.rstrip("/"), token)
@@ -124,134 +112,3 @@ def find_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
         return [probe.getsockname()[1] for probe in probes]
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A worker process, and the folder in which it leaves its heartbeat and its console."""
-
-    process: psutil.Process
-    folder: Path
-
-    def ask(self, question: str) -> Any:
-        """Return the answer of its console. Raises `TargetError` where that is off."""
-        path = self.folder / CONSOLE.format(pid=self.process.pid)
-        try:
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(ANSWERING)
-                client.connect(str(path))
-                client.sendall(f"{question}\n".encode())
-                answer = json.loads(client.makefile("rb").read())
-        except (FileNotFoundError, ConnectionRefusedError):
-            advice = "start it with WATCHDOG_CONSOLE=true; `service dev` does"
-            raise TargetError(f"Worker {self.process.pid} has no console: {advice}.") from None
-        except (OSError, ValueError) as error:
-            raise TargetError(
-                f"The console of worker {self.process.pid} does not answer: {error}. Try again."
-            ) from None
-        if isinstance(answer, dict) and "error" in answer:
-            raise TargetError(f"Worker {self.process.pid} answered: {answer['error']}.")
-        return answer
-
-
-def find_workers(pid: int) -> list[Worker]:
-    """Return the workers of a running service, by the id of its main process, of a worker, or of what started it."""
-    try:
-        named = psutil.Process(pid)
-        family = [named, *named.children(recursive=True)]
-        found = [worker for process in family if (worker := identify(process))]
-    except psutil.NoSuchProcess:
-        raise TargetError(f"There is no process {pid}. `pgrep -f 'service (serve|dev)'` lists services.") from None
-    except psutil.AccessDenied:
-        raise TargetError(f"Process {pid} belongs to another user: run this command as that user.") from None
-    if not found:
-        raise TargetError(f"Process {pid} is no service, and started none: name that of `service serve` or `dev`.")
-    return found
-
-
-def identify(process: psutil.Process) -> Worker | None:
-    folder = Path(process.environ().get(VARIABLE, "/nowhere"))
-    return Worker(process, folder) if (folder / HEARTBEAT.format(pid=process.pid)).exists() else None
-
-
-@dataclass
-class Running:
-    """A service whose workers are looked at. Under a load of ours, `samples` gathers what came of the requests."""
-
-    workers: Sequence[Worker]
-    samples: list[Sample] = field(default_factory=list)
-    load: str = "whatever load it has"
-    errors: list[Exception] = field(default_factory=list)
-
-    def read(self) -> tuple[int, float]:
-        """Return how many requests were answered, and the seconds of CPU that the workers used until now."""
-        return len(self.samples), sum(read_cpu(worker.process) for worker in self.workers)
-
-    def check(self) -> None:
-        if self.errors:
-            raise TargetError(f"The load has ended: {self.errors[0]}.")
-
-
-@contextmanager
-def observe(wiring: "Wiring", subject: Subject, **settings: str) -> Generator[Running]:
-    """Yield the running service of a process, or else one that is started here and stays under load in the block."""
-    if subject["pid"]:
-        yield Running(find_workers(subject["pid"]))
-        return
-    chosen, rate = scenario.find(subject["names"]), subject["rate"]
-    with provide(wiring, None, subject["rows"], None, WATCHDOG_CONSOLE="true", **settings) as target:
-        running = Running(find_workers(target.processes[0].pid), load=f"{rate:g} requests a second")
-        running.load += f" of {', '.join(chosen)}"
-        with drive(target, mix_all(chosen, target), rate, running):
-            time.sleep(WARM_UP)
-            yield running
-
-
-def mix_all(chosen: dict[str, scenario.Scenario], target: Target) -> Iterator[Call]:
-    """Return the requests of several scenarios, in turn."""
-    mixes = []
-    for described in chosen.values():
-        writer = requests.Writer(described, requests.take(target.url, described, target.token), target.token)
-        mixes.append(requests.mix(described.steps, writer, target.url))
-    return (call for calls in zip(*mixes, strict=False) for call in calls)
-
-
-@contextmanager
-def drive(target: Target, calls: Iterator[Call], rate: float, running: Running) -> Generator[None]:
-    """Send requests from a thread while the block runs."""
-    loop = uvloop.new_event_loop()
-    task = loop.create_task(load.at_rate(target.url, calls, rate, 86_400, running.samples.append))
-
-    def run() -> None:
-        try:
-            loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            pass
-        except Exception as error:
-            running.errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join(load.PATIENCE)
-
-
-def compare_costs(running: Running, before: tuple[int, float], between: tuple[int, float]) -> str:
-    """Return a sentence on what an instrument cost: requests before it against those since it started."""
-    running.check()
-    after = running.read()
-    plain, observed = running.samples[before[0] : between[0]], running.samples[between[0] : after[0]]
-    if not plain or not observed:
-        return "The load was not ours, so what the instrument cost is not known; docs/measure.md has its figures."
-    cpu = [
-        (end - begin) / len(part) * 1e6
-        for begin, end, part in ((before[1], between[1], plain), (between[1], after[1], observed))
-    ]
-    p50 = [sorted(sample.seconds for sample in part)[len(part) // 2] * 1000 for part in (plain, observed)]
-    return (
-        f"Overhead: with the instrument a request took {p50[1]:.1f} ms (p50) and {cpu[1]:,.0f} µs of CPU; "
-        f"before it, {p50[0]:.1f} ms and {cpu[0]:,.0f} µs."
-    )

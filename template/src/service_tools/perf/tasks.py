@@ -6,15 +6,14 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import click
 
-from service_tools.perf import stacks, target
+from service.kit.server import Wiring
+from service_tools.perf import stacks
 from service_tools.perf.options import WORKERS, Subject, apply, last
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
+from service_tools.perf.running import observe
 
 type Task = dict[str, Any]
 
@@ -25,7 +24,7 @@ CLEAR = "\033[H\033[J"
 @apply(WORKERS, last(5.0))
 @click.option("--live/--plain", default=None, help="Refresh a table until Ctrl-C, or print one. [default: by terminal]")
 @click.pass_obj
-def command(wiring: "Wiring", seconds: float, live: bool | None, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Unpack[Subject]) -> None:
     """Show which tasks run and which wait, where, for how long, and for which request they were started.
 
     Workers answer while their loops are blocked. Asking takes less than a millisecond of a worker: that is safe in
@@ -33,14 +32,14 @@ def command(wiring: "Wiring", seconds: float, live: bool | None, **subject: Unpa
     when the load has run for `--seconds`.
     """
     live = sys.stdout.isatty() if live is None else live
-    with target.observe(wiring, subject) as running:
+    with observe(wiring, subject) as running:
         if not subject["pid"] and not live:
             time.sleep(seconds)
         try:
             while True:
                 lines = [line for worker in running.workers for line in draw(worker.process.pid, worker.ask("tasks"))]
                 click.echo((CLEAR if live else "") + "\n".join(lines))
-                running.check()
+                running.note()
                 if not live:
                     break
                 time.sleep(1)
@@ -65,6 +64,6 @@ def draw(pid: int, tasks: Sequence[Task]) -> Iterator[str]:
         yield f"  {len(found):>5} {age:>7.1f} s  {state:8} {what}"
         if where:
             inner = found[0]["stack"][-1]
-            yield f"  {'':26}{stacks.shorten(where)}: {stacks.read_source(where.partition(' ')[0])}"
+            yield f"  {'':26}{stacks.quote(where)}"
             if inner != where:
                 yield f"  {'':26}waits in {stacks.shorten(inner)}"

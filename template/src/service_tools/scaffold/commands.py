@@ -7,20 +7,18 @@ import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 import click
 
 from service.kit.edge import CommandError
+from service.kit.server import Wiring
 from service_tools.dev import credentials, embedded
 from service_tools.scaffold import additions, fields, project, registry, resource
 from service_tools.scaffold.resource import Resource
 from service_tools.sql import commands as plans
 from service_tools.sql import records
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
 
 EXAMPLE = (
     "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date? order:references:orders"
@@ -58,7 +56,7 @@ If the migration was applied, as `service dev` does at once, delete the table fr
 @click.option("--dry-run", is_flag=True, help="Print the files and write nothing.")
 @click.option("--no-plans", is_flag=True, help="Do not record the plans of its statements, which takes a PostgreSQL.")
 @click.pass_obj
-def new(wiring: "Wiring", /, add: bool, undo: bool, dry_run: bool, no_plans: bool, **order: Any) -> None:
+def new(wiring: Wiring, /, add: bool, undo: bool, dry_run: bool, no_plans: bool, **order: Any) -> None:
     """Add a slice: create, read, change, delete and list a resource.
 
     RESOURCE is its plural. Rows belong to the account that creates them, and no other account can reach them, unless
@@ -88,7 +86,7 @@ def new(wiring: "Wiring", /, add: bool, undo: bool, dry_run: bool, no_plans: boo
     report(root, files, made, is_recorded=not no_plans and record_plans(made.table))
 
 
-def describe(wiring: "Wiring", root: Path, order: Mapping[str, Any]) -> Resource:
+def describe(wiring: Wiring, root: Path, order: Mapping[str, Any]) -> Resource:
     """Return the resource that is ordered. Raises `ScaffoldError`."""
     table, columns = order["table"], fields.parse_all(order["specs"])
     guarded = credentials.find_group(wiring.settings) is not None
@@ -138,7 +136,7 @@ def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded
         click.echo("  uv run service plans --record   # keeps the plans of its statements for review")
 
 
-def take_back(wiring: "Wiring", root: Path, table: str) -> None:
+def take_back(wiring: Wiring, root: Path, table: str) -> None:
     """Delete a slice that nobody has changed."""
     number, command = project.find_command(root, table)
     order = new.make_context("new", shlex.split(command)[2:], obj=wiring).params

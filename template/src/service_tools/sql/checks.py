@@ -4,10 +4,9 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAliasType, get_args, get_origin
 
 import asyncpg
-from msgspec import Meta, Struct, structs
+from msgspec import Struct, inspect
 
 # A choice that is a type of its own, and the length of a varchar, are read as if they were checks.
 READ = r"""
@@ -45,44 +44,35 @@ async def read(connection: asyncpg.Connection) -> list[Check]:
 
 def compare(struct: type[Struct], checks: Sequence[Check]) -> Iterator[str]:
     """Yield where a struct and the checks of a slice's tables differ, by columns that are named as its fields."""
-    for field in structs.fields(struct):
-        parts = [*list_parts(field.type)]
-        for check in checks:
-            for reason in compare_field(parts, field.name, check):
-                yield f"{struct.__module__}.{struct.__name__}.{field.name} {reason}"
+    info = inspect.type_info(struct)
+    for field in info.fields if isinstance(info, inspect.StructType) else ():
+        for part in field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,):
+            differences = (it for check in checks for it in compare_type(part, field.name, check))
+            yield from (f"{struct.__module__}.{struct.__name__}.{field.name} {it}" for it in differences)
 
 
-def compare_field(parts: Sequence[Any], name: str, check: Check) -> Iterator[str]:
-    metas = [part for part in parts if isinstance(part, Meta)]
-    choices = {value for part in parts if get_origin(part) is Literal for value in get_args(part)}
-    if choices and (matched := CHOICES.search(check.text)) and matched["column"] == name:
+def compare_type(kind: inspect.Type, name: str, check: Check) -> Iterator[str]:
+    if isinstance(kind, inspect.LiteralType) and (matched := CHOICES.search(check.text)) and matched["column"] == name:
         allowed = {value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'::", matched["values"])}
-        if more := choices - allowed:
+        if more := {*map(str, kind.values)} - allowed:
             yield f"lets {list_values(more)} through, which {check.name} refuses"
-        if fewer := allowed - choices:
+        if fewer := allowed - {*map(str, kind.values)}:
             yield f"does not know {list_values(fewer)}, which {check.name} lets in"
+    if not isinstance(kind, inspect.StrType):
+        return
     for matched in PATTERN.finditer(check.text):
-        for pattern in (meta.pattern for meta in metas if meta.pattern and matched["column"] == name):
-            if ENDS.sub("", pattern) != ENDS.sub("", matched["pattern"].replace("''", "'")):
-                yield f"has the pattern {pattern}, and {check.name} has {matched['pattern']}"
-    for matched in LENGTH.finditer(check.text) if str in parts else ():
+        wanted = ENDS.sub("", matched["pattern"].replace("''", "'"))
+        if kind.pattern and matched["column"] == name and ENDS.sub("", kind.pattern) != wanted:
+            yield f"has the pattern {kind.pattern}, and {check.name} has {matched['pattern']}"
+    for matched in LENGTH.finditer(check.text):
+        if matched["column"] != name or kind.max_length is None:
+            continue
         limit = int(matched["length"]) + {"<": -1, ">": 1}.get(matched["sign"], 0)
-        for meta in metas if matched["column"] == name else ():
-            if "<" in matched["sign"] and meta.max_length is not None and meta.max_length > limit:
-                yield f"may have {meta.max_length} characters, and {check.name} lets in {limit}"
-            if ">" in matched["sign"] and meta.max_length is not None and (meta.min_length or 0) < limit:
-                yield f"may have {meta.min_length or 0} characters, and {check.name} asks for {limit}"
+        if "<" in matched["sign"] and kind.max_length > limit:
+            yield f"may have {kind.max_length} characters, and {check.name} lets in {limit}"
+        if ">" in matched["sign"] and (kind.min_length or 0) < limit:
+            yield f"may have {kind.min_length or 0} characters, and {check.name} asks for {limit}"
 
 
 def list_values(values: set[str]) -> str:
     return ", ".join(sorted(values))
-
-
-def list_parts(annotation: Any) -> Iterator[Any]:
-    """Yield an annotation and all that it consists of, but the items of a list."""
-    if isinstance(annotation, TypeAliasType):
-        yield from list_parts(annotation.__value__)
-        return
-    yield annotation
-    if get_origin(annotation) not in (list, Literal):
-        yield from (found for part in get_args(annotation) for found in list_parts(part))

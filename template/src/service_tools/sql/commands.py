@@ -2,11 +2,9 @@
 """`service plans`: how PostgreSQL will run each statement at the sizes of production."""
 
 import asyncio
-import json
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
 import asyncpg
 import click
@@ -14,6 +12,7 @@ import click
 from service.kit import PACKAGE
 from service.kit.db import connect, find_queries, read_url
 from service_tools.dev import embedded
+from service_tools.pages import Page
 from service_tools.sql import budgets, contract, plans, records, report, scratch
 from service_tools.sql.contract import Statement
 from service_tools.sql.plans import Node
@@ -26,13 +25,11 @@ ADVICE = "If this is meant, record it: service plans --record"
 @click.option("--analyze", is_flag=True, help="Run each statement on the development database as well.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a plan differs from the one recorded in perf/plans/.")
 @click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to open in a browser.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def show_plans(name: str | None, analyze: bool, check: bool, record: bool, html: Path | None, as_json: bool) -> None:
+def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> None:
     """Show the plan of every statement, or of NAME, like orders.read_order.
 
     Statements are planned for the table sizes in perf/budgets.toml, in an empty database that is dropped afterwards.
-    Whatever breaks the SQL contract, and so fails the suite, is listed below its statement. `--analyze` runs them on
+    Whatever breaks the SQL contract, and so fails the suite, is listed below the table. `--analyze` runs them on
     the rows of `service dev`, or of DATABASE_URL, and rolls back what they change.
     """
     if name and (record or check):
@@ -47,12 +44,12 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool, html:
         difference = records.compare(statements)
         click.echo("\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."]))
         raise SystemExit(1 if difference else 0)
-    elif html:
-        save(html, report.render(statements, real))
-    elif as_json:
-        click.echo(json.dumps([report.to_json(statement, real) for statement in statements], indent=2))
+    elif name:
+        click.echo("\n".join(report.describe(statements[0], real)))
     else:
-        click.echo("\n".join(report.describe(statements[0], real) if name else report.tabulate(statements, real)))
+        page = Page("plans", "Plans at the sizes in perf/budgets.toml")
+        report.show(statements, real, page)
+        page.finish()
 
 
 async def plan(server: str, beginning: str = "") -> list[Statement]:
@@ -79,12 +76,3 @@ def select(statements: list[Statement], name: str | None) -> list[Statement]:
         known = ", ".join(statement.name for statement in statements)
         raise click.ClickException(f"There is no statement {name}. There are {known}.")
     return chosen
-
-
-def save(path: Path, page: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, "utf-8")
-    except OSError as error:
-        raise click.ClickException(f"Cannot write {path}: {error.strerror}.") from None
-    click.echo(f"Open {path.absolute().as_uri()}")

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from service.kit.db import AnyQuery
+from service_tools.sql import sample
 
 SHOWN = ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond", "Sort Key", "Group Key")
 
@@ -46,19 +47,15 @@ async def run(connection: asyncpg.Connection, query: AnyQuery) -> Node | None:
 
     Return None for one that has no sample, no plan, or no rows to take the sample from.
     """
-    if not query.sample or not await explain(connection, query.sql):
+    if not await explain(connection, query.sql):
         return None
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        if (arguments := await connection.fetchrow(query.sample)) is None:
+    async with sample.undone(connection):
+        if (arguments := await sample.fetch_arguments(connection, query)) is None:
             return None
         statement = f"explain (analyze, buffers, verbose, format json) {query.sql}"
         text: Any = await connection.fetchval(statement, *arguments)
-        plan: Node = json.loads(text)[0]["Plan"]
-        return plan
-    finally:
-        await transaction.rollback()
+    plan: Node = json.loads(text)[0]["Plan"]
+    return plan
 
 
 def describe(node: Node) -> list[str]:

@@ -8,7 +8,7 @@ from types import NoneType
 import asyncpg
 
 from service.kit.db import AnyQuery
-from service_tools.sql import nulls, types
+from service_tools.sql import nulls, sample, types
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Known
 from service_tools.sql.tree import Tree, walk
@@ -86,17 +86,14 @@ async def run_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[st
 
     Its sample may be a row that other rows need, or one that is there already: that is no fault of the statement.
     """
-    transaction = connection.transaction()
-    await transaction.start()
     try:
-        arguments = await connection.fetchrow(query.sample) if query.sample else None
-        rows = await connection.fetch(query.sql, *arguments) if arguments is not None else []
+        async with sample.undone(connection):
+            arguments = await sample.fetch_arguments(connection, query)
+            rows = await connection.fetch(query.sql, *arguments) if arguments is not None else []
     except asyncpg.IntegrityConstraintViolationError:
         return []
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return [f"its sample fails: {error}"]
-    finally:
-        await transaction.rollback()
     never = [index for index, (_, kind) in enumerate(types.list_fields(query.row) or ()) if not types.unwrap(kind)[1]]
     names = {[*row.keys()][index] for row in rows for index in never if row[index] is None}
     return [f"{name} is null when it runs with its sample" for name in sorted(names)]

@@ -14,6 +14,7 @@ import asyncpg
 from service.kit.db import read_url
 from service.kit.edge import CommandError
 from service.kit.migrate import MigrationOptions, apply_pending
+from service_tools.sql import sample
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
 
 OLDEST = 18
@@ -97,12 +98,10 @@ async def allocate_page(connection: asyncpg.Connection, table: str, partitioned:
 
     A row that is rolled back leaves its page behind. To need no valid row, constraints are dropped and rolled back.
     """
-    transaction = connection.transaction()
-    await transaction.start()
-    if partitioned:
-        await connection.execute(f"alter table {partitioned} detach partition {table}")
-    changes = [change for (change,) in await connection.fetch(OBSTACLES, table)]
-    for change in [*changes, "disable trigger user"]:
-        await connection.execute(f"alter table {table} {change}")
-    await connection.execute(f"insert into {table} default values")
-    await transaction.rollback()
+    async with sample.undone(connection):
+        if partitioned:
+            await connection.execute(f"alter table {partitioned} detach partition {table}")
+        changes = [change for (change,) in await connection.fetch(OBSTACLES, table)]
+        for change in [*changes, "disable trigger user"]:
+            await connection.execute(f"alter table {table} {change}")
+        await connection.execute(f"insert into {table} default values")

@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 
+from service_tools.sql import sample
+
 type Tree = dict[str, Any]
 
 TOKEN = re.compile(r"[(){}]|(?:[^\s(){}\\]|\\.)+", re.DOTALL)
@@ -20,17 +22,13 @@ PLACES = re.compile(r" :(?:location|stmt_location|stmt_len) -?\d+")
 
 async def parse(connection: asyncpg.Connection, sql: str, kinds: Sequence[str]) -> Tree | None:
     """Return the tree of a statement with arguments of these types, or None for one that no function may have."""
-    transaction = connection.transaction()
-    await transaction.start()
+    create = f"create function pg_temp.statement({', '.join(kinds)}) returns void begin atomic {sql}\n; end"
     try:
-        await connection.execute(
-            f"create function pg_temp.statement({', '.join(kinds)}) returns void begin atomic {sql}\n; end"
-        )
-        text: Any = await connection.fetchval("select prosqlbody::text from pg_proc where proname = 'statement'")
+        async with sample.undone(connection):
+            await connection.execute(create)
+            text: Any = await connection.fetchval("select prosqlbody::text from pg_proc where proname = 'statement'")
     except asyncpg.PostgresError:
         return None
-    finally:
-        await transaction.rollback()
     found = read(text)
     return found[0][0] if found else None
 

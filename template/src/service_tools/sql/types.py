@@ -1,6 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """Whether the types of PostgreSQL fit those of Python, and how both are written."""
 
+import inspect
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -72,16 +74,8 @@ def returns(postgres_type: str, annotation: Any) -> bool:
 
 def show(annotation: Any) -> str:
     """Return an annotation as one writes it: by its name, and without modules."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return show(args[0])
-    if origin in (Union, UnionType):
-        return " | ".join(map(show, args))
-    if origin is Literal:
-        return f"Literal[{', '.join(map(repr, args))}]"
-    if origin and args:
-        return f"{show(origin)}[{', '.join(map(show, args))}]"
-    return "None" if annotation is NoneType else getattr(annotation, "__name__", str(annotation))
+    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", inspect.formatannotation(plain))
 
 
 def list_fields(row: Any) -> list[tuple[str, Any]] | None:

@@ -8,6 +8,7 @@ every room but jobs.
 """
 
 from service.kit.server import cli
+from service.kit.server.cli import Wiring
 from service.kit.server.http_server import ServerOptions, serve
 from service.kit.server.logs import LogOptions, configure_logs
 from service.kit.server.metrics_endpoint import MetricsOptions, take_slot
@@ -44,6 +45,7 @@ __all__ = [
     "Supervision",
     "Watchdog",
     "WatchdogOptions",
+    "Wiring",
     "cli",
     "configure_logs",
     "list_variables",

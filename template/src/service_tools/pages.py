@@ -1,0 +1,128 @@
+# kit: updated by the template; extend it from app.py
+"""Reports: what a command finds, printed, and kept as a page in perf/reports/ that needs nothing else."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+import click
+import msgspec
+
+from service.kit.edge import CommandError
+
+FOLDER = Path("perf/reports")
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>
+:root {{ color-scheme: light dark; --line: #8884; --soft: #8888;
+  --c0: #2a6fdb; --c1: #d9822b; --c2: #c23b5a; --c3: #2c9a6b; --c4: #8457c9; --c5: #7d8590; --c6: #b8a100 }}
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 1.5rem auto; padding: 0 1rem }}
+h1 {{ font-size: 1.5rem; margin-bottom: 0 }} h2 {{ font-size: 1.15rem; margin-top: 2rem; overflow-wrap: anywhere }}
+.about {{ opacity: .75; margin-top: .2rem }}
+.scroll {{ overflow-x: auto }}
+table {{ border-collapse: collapse }} tr {{ border-bottom: 1px solid var(--line) }}
+td, th {{ text-align: right; padding: .25rem .8rem .25rem 0; vertical-align: top; white-space: nowrap }}
+td:first-child, th:first-child, .text {{ text-align: left }}
+td:first-child, th:first-child {{ position: sticky; left: 0; background: Canvas }}
+th, td:first-child {{ white-space: normal; min-width: 3rem }}
+td.text {{ font: 13px/1.5 ui-monospace, monospace; white-space: normal; overflow-wrap: anywhere; min-width: 7rem }}
+@media (max-width: 40rem) {{ .text {{ display: block }} }}
+.charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem }}
+figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
+svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
+svg text {{ fill: currentColor }}
+.flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
+.bars, .charts {{ margin: .6rem 0 1.2rem }} .bars div {{ white-space: nowrap }}
+.bars i {{ display: inline-block; height: 1.1rem; margin-bottom: .3rem; vertical-align: top }}
+pre {{ background: #8881; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }}
+.legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}
+.legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em }}
+</style></head>
+<body>
+<h1>{title}</h1>
+<p class="about">{about}</p>
+{body}
+</body>
+</html>
+"""
+
+
+class Page:
+    """A report. With `as_json`, nothing of it is printed but the results, for programs."""
+
+    def __init__(self, name: str, title: str, as_json: bool = False) -> None:
+        self.path, self.title, self.as_json = FOLDER / f"{name}.html", title, as_json
+        self.parts: list[str] = []
+
+    def say(self, *sentences: str) -> None:
+        """Print sentences, a line each, and put each into a paragraph."""
+        self.remark(*sentences)
+        self.print(sentences)
+
+    def remark(self, *sentences: str) -> None:
+        """Put sentences on the page only."""
+        self.parts += [f"<p>{escape(sentence)}</p>" for sentence in sentences]
+
+    def show(self, title: str, html: str = "") -> None:
+        """Begin a section of the page, with something that only a browser can show."""
+        self.parts += [f"<h2>{escape(title)}</h2>", html]
+
+    def tabulate(self, titles: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = ()) -> None:
+        """Print a table, and put it on the page. The columns in `texts` are code; all others but the first, numbers."""
+        if not rows:
+            return
+        self.print(align([titles, *rows], {0, *texts}))
+        lines = "".join(write_row("td", row, texts) for row in rows)
+        self.parts.append(f'<div class="scroll"><table>{write_row("th", titles, texts)}{lines}</table></div>')
+
+    def print(self, lines: Iterable[str]) -> None:
+        for line in () if self.as_json else lines:
+            click.echo(line)
+
+    def finish(self, results: object = None) -> None:
+        """Write the page, and print where it is."""
+        if self.as_json:
+            click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
+        text = PAGE.format(title=escape(self.title), about=escape(describe()), body="\n".join(self.parts))
+        try:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(text, "utf-8")
+        except OSError as error:
+            raise CommandError(f"Cannot write {self.path}: {error.strerror}.") from None
+        click.echo(f"Report: {self.path}", err=self.as_json)
+
+
+def write_row(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:
+    marks = (' class="text"' if place in texts else "" for place in range(len(cells)))
+    return f"<tr>{''.join(f'<{tag}{mark}>{escape(it)}</{tag}>' for mark, it in zip(marks, cells, strict=True))}</tr>"
+
+
+def align(rows: Sequence[Sequence[str]], left: Iterable[int]) -> list[str]:
+    """Return rows as lines of text, with their columns one below the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = (
+        [f"{cell:{'<' if place in left else '>'}{widths[place]}}" for place, cell in enumerate(row)] for row in rows
+    )
+    return [f"  {'  '.join(cells)}".rstrip() for cells in aligned]
+
+
+def describe() -> str:
+    """Return commit, date and machine."""
+    machine = f"{platform.node()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    return f"{find_commit()} · {now} · {machine} · Python {platform.python_version()}"
+
+
+def find_commit() -> str:
+    """Return the short hash of what is checked out, with a mark where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - from PATH
+    except (OSError, subprocess.CalledProcessError):
+        return "no commit"
+    return f"commit {done.stdout.strip()}"
