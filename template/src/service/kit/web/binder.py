@@ -14,7 +14,7 @@ import msgspec
 from service.kit.auth import Caller
 from service.kit.edge import InvalidField, asgi
 from service.kit.web.body import Body, is_struct, unwrap
-from service.kit.web.replies import Reply, send_result
+from service.kit.web.replies import ENCODER, Reply, send_result
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
 from service.kit.web.values import cut, find_unstorable, refuse
 
@@ -37,12 +37,16 @@ class Query:
 
     def __init__(self) -> None:
         self.parameters: dict[str, Parameter] = {}
+        self.decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self.required: list[str] = []
         self.filters: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
 
     def add(self, name: str, hint: Any, required: bool, default: object) -> None:
         if name in self.parameters:
             raise TypeError(f"two parameters of its query are called {name}")
         self.parameters[name] = Parameter(hint, required, default)
+        self.decoders[name] = msgspec.json.Decoder(hint, strict=False)
+        self.required += [name] if required else []
 
     def add_filter(self, name: str, kind: Any) -> None:
         fields = msgspec.structs.fields(kind)
@@ -61,10 +65,9 @@ class Query:
             elif name in values:
                 faults.append(InvalidField(name, "it is given twice"))
             else:
-                values[name], fault = convert(text, self.parameters[name].hint)
+                values[name], fault = convert(text, self.decoders[name])
                 faults += [InvalidField(name, fault)] if fault else []
-        missing = [name for name, parameter in self.parameters.items() if parameter.required and name not in values]
-        faults += [InvalidField(name, "it is required") for name in missing]
+        faults += [InvalidField(name, "it is required") for name in self.required if name not in values]
         if faults:
             raise refuse(faults)
         for filter_name, (kind, fields) in self.filters.items():
@@ -80,13 +83,14 @@ def split(query_string: str) -> Iterator[tuple[str, str]]:
             yield unquote_plus(name), unquote_plus(text)
 
 
-def convert(text: str, hint: Any) -> tuple[object, str | None]:
+def convert(text: str, decoder: msgspec.json.Decoder[Any]) -> tuple[object, str | None]:
     """Return a value of a query string as its type, and what is wrong with it.
 
-    What msgspec converts leniently is refused: the client may have meant something else.
+    What msgspec converts leniently is refused: the client may have meant something else. `msgspec.convert` would take
+    seven times as long, because it has nothing that it prepares for a type.
     """
     try:
-        value = msgspec.convert(text, hint, strict=False)
+        value = decoder.decode(ENCODER.encode(text))
     except msgspec.ValidationError as error:
         return None, str(error)
     match value:
