@@ -2,8 +2,9 @@
 """The edge: what every request passes first and every response last. It imports no other room.
 
 `edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` has the bounds, and their
-settings EDGE_*. `response.py` is the way back: ETag, compression, headers. `problems.py` has the errors, `context.py`
-what is known of the work under way, `health.py` /livez and /readyz. `access_log.py` and `metrics.py` write it down.
+settings EDGE_*, and `deadlines.py` what ends in time. `response.py` is the way back: ETag, compression, headers.
+`problems.py` has the errors, `context.py` what is known of the work under way, `health.py` /livez and /readyz.
+`access_log.py` and `metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics
@@ -20,6 +21,7 @@ from service.kit.edge.context import (
     time_left,
     trace_headers,
 )
+from service.kit.edge.deadlines import Deadlines
 from service.kit.edge.edge import Edge
 from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (
@@ -42,6 +44,7 @@ __all__ = [
     "Batch",
     "CommandError",
     "CompressionOptions",
+    "Deadlines",
     "Edge",
     "EdgeOptions",
     "FullError",

@@ -172,14 +172,14 @@ class Exchange(Work):
         if more:
             self.expires_at = inf
 
-    def cut_off(self) -> None:
-        """Cancel the request, whose time is up."""
+    def expire(self) -> None:
+        """Cut the request off, whose time is up."""
         if self.task and not self.is_late:
             self.task.cancel()
         self.is_late, self.expires_at = True, inf
 
     def was_cut_off(self) -> bool:
-        """Return whether it was `cut_off` and nothing else that cancelled the task, and take the cancellation back."""
+        """Return whether it expired and nothing else that cancelled the task, and take the cancellation back."""
         return self.is_late and self.task is not None and self.task.uncancel() == 0
 
 
