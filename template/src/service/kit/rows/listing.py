@@ -98,7 +98,7 @@ class Listing[Row: Struct, Where: Filter]:
         start, stop = (until, since) if where.sort == "-created_at" else (since, until)
         keyset = Keyset(self.key, self.table, scope, where.sort, given, since, until)
         after = (start, self.least) if cursor is None else keyset.open(cursor)
-        args = (*scope, *(given[name] for name in names), *after, stop)
+        args = (*scope, *map(given.__getitem__, names), *after, stop)
         return query, args, keyset
 
     def refuse(self, given: Mapping[str, object]) -> Problem:

@@ -16,7 +16,7 @@ from service.kit.edge import InvalidField, asgi
 from service.kit.web.body import Body, is_struct, unwrap
 from service.kit.web.replies import ENCODER, Reply, send_result
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
-from service.kit.web.values import cut, find_unstorable, refuse
+from service.kit.web.values import cut, find_fault, refuse
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
 
@@ -76,11 +76,12 @@ class Query:
 
 
 def split(query_string: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of a query string, in a quarter of the time of `parse_qsl`."""
+    """Yield the names and values of a query string, in a third of the time of `parse_qsl`."""
+    decode = unquote_plus if "%" in query_string or "+" in query_string else str
     for part in query_string.split("&"):
         if part:
             name, _, text = part.partition("=")
-            yield unquote_plus(name), unquote_plus(text)
+            yield decode(name), decode(text)
 
 
 def convert(text: str, decoder: msgspec.json.Decoder[Any]) -> tuple[object, str | None]:
@@ -100,7 +101,7 @@ def convert(text: str, decoder: msgspec.json.Decoder[Any]) -> tuple[object, str 
             return value, "it must be true or false"
         case datetime() if "T" not in text.upper() and " " not in text:
             return value, "it must be a time like 2026-01-31T09:30:00Z"
-    return value, next((fault.detail for fault in find_unstorable(value)), None)
+    return value, find_fault(value)
 
 
 class Binding:

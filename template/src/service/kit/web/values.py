@@ -39,8 +39,6 @@ def refuse(faults: Iterable[InvalidField]) -> Problem:
 def find_unstorable(value: Any, path: str = "", level: int = -1) -> Iterator[InvalidField]:
     """Yield every field whose value fits its type, and which PostgreSQL could not hold or would round."""
     match value:
-        case int() | None:
-            return
         case dict() | list() | tuple() | set() | frozenset() | msgspec.Struct() if level == MOST_LEVELS:
             yield InvalidField(path, f"it is nested more than {MOST_LEVELS} levels deep")
         case dict():
