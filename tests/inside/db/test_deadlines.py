@@ -6,7 +6,7 @@ import pytest
 from inside.pools import PID, SIZE, SLEEP, borrow_all, settle
 from service.kit.db import Connection, Database
 from service.kit.edge import Problem, context
-from service.kit.edge.deadlines import TICK
+from service.kit.edge.context import TICK
 
 LONG = 60.0
 RUNNING = """

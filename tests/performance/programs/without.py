@@ -25,7 +25,7 @@ async def trust(*_: object) -> Caller:
 
 def forget_time() -> None:
     """Keep no account of where the time of a request goes."""
-    Span.__enter__ = lambda _: None
+    Span.__enter__ = lambda span: setattr(span, "started", 0.0)
     Span.__exit__ = lambda *_: None
 
 

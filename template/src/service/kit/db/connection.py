@@ -43,12 +43,9 @@ class Statement(Span):
         self.deadlines = connection.pool.deadlines
         self.expires_at = time.monotonic() + time_left(connection.timeout if seconds is None else seconds)
         self.is_late = False
-
-    def __enter__(self) -> None:
         self.task = cast("asyncio.Task[object]", asyncio.current_task())
         self.cancels = self.task.cancelling()
         self.deadlines.add(self)
-        Span.__enter__(self)
 
     def expire(self) -> None:
         self.is_late, self.expires_at = True, inf

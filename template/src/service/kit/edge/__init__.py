@@ -2,9 +2,9 @@
 """The edge: what every request passes first and every response last. It imports no other room.
 
 `edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` has the bounds, and their
-settings EDGE_*, and `deadlines.py` what ends in time. `response.py` is the way back: ETag, compression, headers.
-`problems.py` has the errors, `context.py` what is known of the work under way, `health.py` /livez and /readyz.
-`access_log.py` and `metrics.py` write it down.
+settings EDGE_*. `response.py` is the way back: ETag, compression, headers. `problems.py` has the errors, `context.py`
+what is known of the work under way and ends it in time, `health.py` /livez and /readyz. `access_log.py` and
+`metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics
@@ -12,6 +12,7 @@ from service.kit.edge.access_log import Batch
 from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
 from service.kit.edge.context import (
+    Deadlines,
     Span,
     TracesOptions,
     Work,
@@ -21,7 +22,6 @@ from service.kit.edge.context import (
     time_left,
     trace_headers,
 )
-from service.kit.edge.deadlines import Deadlines
 from service.kit.edge.edge import Edge
 from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
 from service.kit.edge.problems import (

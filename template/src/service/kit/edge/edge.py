@@ -11,7 +11,7 @@ import structlog
 from service.kit.edge import asgi, context, health, metrics, problems
 from service.kit.edge.access_log import LONGEST, AccessLog, Batch
 from service.kit.edge.compression import Compression, CompressionOptions
-from service.kit.edge.deadlines import Deadlines
+from service.kit.edge.context import Deadlines
 from service.kit.edge.limits import Bodies, EdgeOptions, Limiter
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import PROTECTION, Exchange, identify

@@ -12,8 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from service.kit.edge import asgi, metrics
-from service.kit.edge.context import time_left
-from service.kit.edge.deadlines import Deadlines
+from service.kit.edge.context import Deadlines, time_left
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import Exchange
 
