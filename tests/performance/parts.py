@@ -30,6 +30,9 @@ PARTS = (
 """What `programs/without.py` can leave out."""
 
 PROGRAMS = {"bare": "the whole edge", "floor": "all above the floor"}
+POOL_SIZE = 6
+"""Connections of each program: PostgreSQL admits 100, and all programs run at once."""
+
 TRACES = {"traces, none recorded": "0", "traces, 1 % recorded": "0.01", "traces, all recorded": "1"}
 """The share that is recorded, of what the service does not do by default."""
 
@@ -60,11 +63,11 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, li
         variables = {name: {"PART": name} for name in (WHOLE, *PARTS)}
         for name, ratio in TRACES.items():
             variables[name] = {"PART": WHOLE, "TRACES_ENDPOINT": endpoint, "TRACES_RATIO": ratio}
-        started = {
-            name: stack.enter_context(servers.start(name, folder, database["url"], "without", **own))
-            for name, own in variables.items()
-        }
-        started |= {name: stack.enter_context(servers.start(name, folder, database["url"])) for name in PROGRAMS}
+        started = {}
+        for name in (*variables, *PROGRAMS):
+            own = variables.get(name, {}) | {"DATABASE_POOL_SIZE": str(POOL_SIZE)}
+            program = "without" if name in variables else name
+            started[name] = stack.enter_context(servers.start(name, folder, database["url"], program, **own))
         measured = Measurement(folder, started, database["keys"], options)
         slices = [(work, name) for work in (KEY, PAGE) for name in started]
         for work, name in slices:
