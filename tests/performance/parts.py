@@ -51,7 +51,7 @@ def main() -> None:
     for name in [*PROGRAMS, *PARTS, *TRACES]:
         sign = -1 if name in TRACES else 1
         added = ([sign * (a - b) for a, b in zip(costs[w][WHOLE], costs[w][name], strict=True)] for w in costs)
-        cells = [report.show(report.sum_up(values), 0, "") for values in added]
+        cells = [report.show(report.sum_up(values), 1, "") for values in added]
         print(f"| {PROGRAMS.get(name, name)} | {' | '.join(cells)} |")
 
 
