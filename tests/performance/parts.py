@@ -1,18 +1,22 @@
 """What each part of the service costs a request: `uv run python -m tests.performance.parts`.
 
 The whole service, the service without each part, the service with traces, and the programs of `compare` beside it take
-turns under load. Prints what each part adds to an order by key and to a page of 50, in µs of processor time.
+turns under load. Prints what each part adds to an order by key and to a page of 50, in µs of processor time, and with
+`--write` renews the table in docs/performance.md.
 """
 
 import argparse
+import re
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from tests import snapshot
 from tests.performance import rendered, report, servers
-from tests.performance.compare import Measurement
+from tests.performance.compare import Measurement, find_processor
 from tests.performance.report import KEY, PAGE
 
 WHOLE = "nothing"
@@ -37,6 +41,9 @@ TRACES = {"traces, none recorded": "0", "traces, 1 % recorded": "0.01", "traces,
 """The share that is recorded, of what the service does not do by default."""
 
 
+BLOCK = re.compile(r"(?<=<!-- parts -->\n).*(?=<!-- end of parts -->)", re.DOTALL)
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -44,15 +51,27 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.6, help="the length of a slice")
     parser.add_argument("--clients", type=int, default=32, help="connections of the closed loop")
     parser.add_argument("--rows", type=int, default=20_000, help="orders in the table")
+    parser.add_argument("--write", action="store_true", help="renew the table in docs/performance.md")
     options = parser.parse_args()
     with rendered.make() as folder:
-        costs = measure(folder, options)
-    print("| part | an order by key | a page of 50 |\n|---|---|---|")
+        table = draw_table(measure(folder, options), options)
+    print(table)
+    if options.write:
+        page = snapshot.ROOT / "docs/performance.md"
+        page.write_text(BLOCK.sub(lambda _: table, page.read_text()))
+
+
+def draw_table(costs: dict[str, dict[str, list[float]]], options: argparse.Namespace) -> str:
+    """Return in Markdown what each part adds."""
+    how = f"{options.rounds} rounds of {options.seconds:g} s, {options.clients} connections"
+    lines = [f"Taken on {datetime.now(UTC):%Y-%m-%d}: {find_processor()}; {options.rows:,} orders; {how}.", ""]
+    lines += ["| part | an order by key | a page of 50 |", "|---|---|---|"]
     for name in [*PROGRAMS, *PARTS, *TRACES]:
         sign = -1 if name in TRACES else 1
         added = ([sign * (a - b) for a, b in zip(costs[w][WHOLE], costs[w][name], strict=True)] for w in costs)
         cells = [report.show(report.sum_up(values), 1, "") for values in added]
-        print(f"| {PROGRAMS.get(name, name)} | {' | '.join(cells)} |")
+        lines.append(f"| {PROGRAMS.get(name, name)} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
