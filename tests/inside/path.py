@@ -34,8 +34,13 @@ class Trail:
         self.frames: list[FrameType] = []
 
     def note(self, frame: FrameType, event: str, _: object) -> None:
-        """Take a call. A coroutine that goes on after it waited is called again, and does not count."""
+        """Take a call. A coroutine that goes on after it waited is called again, and does not count.
+
+        Nor does what a timer calls meanwhile, which is in no task.
+        """
         name = frame.f_code.co_filename
+        if asyncio.current_task() is None:
+            return
         if event == "call" and name.startswith(SOURCE) and not any(known is frame for known in self.frames):
             self.frames.append(frame)
             if self.files[-1:] != [name]:

@@ -6,12 +6,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import coders
 from coders import Coding
 from service.kit.edge import CompressionOptions, Edge, EdgeOptions, asgi
+from xxhash import xxh3_128_hexdigest
 
 SIZES = (1_024, 8_192, 65_536)
 
@@ -38,7 +38,7 @@ def print_single_bodies(folder: Path, made: dict[str, Coding], rounds: int) -> N
     for name in ("one order", "3 orders", "page of 50", "260 kB"):
         body = (folder / name).read_bytes()
         calls: dict[str, Callable[[], object]] = {key: partial(each.compress, body) for key, each in made.items()}
-        times = compare(calls | {"(sha256)": partial(sha256, body)}, rounds)
+        times = compare(calls | {"(xxh3)": partial(xxh3_128_hexdigest, body)}, rounds)
         print(f"\n{name}, {len(body):,} bytes")
         for key, taken in times.items():
             share = f"{len(made[key].compress(body)) / len(body):6.1%}" if key in made else " " * 6

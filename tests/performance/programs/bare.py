@@ -5,26 +5,15 @@ The difference to the service is what the edge costs. It runs in the environment
 
 import sys
 
-from service.app import SLICES
-from service.kit import web
-from service.kit.auth import Auth
-from service.kit.db import Database
+from service import app
 from service.kit.edge import asgi
-from service.kit.offload import Offload
-from service.kit.rows import Exports
-from service.kit.server import ServerOptions, read_settings, serve
-from service.settings import Settings
+from service.kit.server import ServerOptions, serve
 
 
 def create() -> asgi.App:
-    """Return the application of the framework."""
-    settings = read_settings(Settings)
-    db = Database(settings.database)
-    offload = Offload(settings.offload)
-    exports = Exports(db, settings.export)
-    return web.build(
-        SLICES, provide=[db, offload, exports, settings.auth], resources=[db, offload], auth=Auth(settings.auth)
-    )
+    """Return the application that the edge would have around it."""
+    app.Edge = lambda inner, *_: inner
+    return app.create()
 
 
 if __name__ == "__main__":

@@ -10,11 +10,9 @@ from collections.abc import Callable
 
 from service import app
 from service.kit.auth import Auth, Caller
-from service.kit.db import connection, sessions
-from service.kit.edge import Span, asgi
+from service.kit.edge import Deadlines, Span, asgi, edge, response
 from service.kit.edge.access_log import AccessLog
-from service.kit.edge.edge import Edge
-from service.kit.edge.response import Exchange
+from service.kit.edge.compression import Compression
 from service.kit.server import ServerOptions, serve
 
 OWNER = Caller("development", {}, time.time() + 86_400)
@@ -27,25 +25,21 @@ async def trust(*_: object) -> Caller:
 
 def forget_time() -> None:
     """Keep no account of where the time of a request goes."""
-    Span.__enter__ = lambda _: None
+    Span.__enter__ = lambda span: setattr(span, "started", 0.0)
     Span.__exit__ = lambda *_: None
-
-
-def drop_time_limits() -> None:
-    """Let statements take any time: without a limit, the driver starts no timer."""
-    connection.time_left = lambda _: None
-    connect = sessions.asyncpg.connect
-    sessions.asyncpg.connect = lambda *args, **options: connect(*args, **options | {"command_timeout": None})
 
 
 PARTS: dict[str, Callable[[], object]] = {
     "nothing": lambda: None,
     "log and counts": lambda: setattr(AccessLog, "record", lambda *_, **__: None),
-    "ETag": lambda: setattr(Exchange, "validate", lambda *_: False),
-    "time limits of statements": drop_time_limits,
+    "ETag": lambda: setattr(response.Exchange, "validate", lambda *_: False),
+    "choice of a coding": lambda: setattr(Compression, "negotiate", lambda *_: None),
+    "protective headers": lambda: response.PROTECTION.clear(),
+    "request id": lambda: setattr(response, "identify", lambda _: "0"),
+    "host": lambda: setattr(edge.Edge, "check_host", lambda *_: None),
+    "deadlines": lambda: setattr(Deadlines, "add", lambda *_: None),
     "account of time": forget_time,
     "token": lambda: setattr(Auth, "identify", trust),
-    "deadline of the request": lambda: setattr(Edge, "watch", lambda *_: None),
 }
 
 

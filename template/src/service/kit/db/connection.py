@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Self
+from math import inf
+from typing import Self, cast
 
 import asyncpg
 from asyncpg.transaction import Transaction
@@ -26,16 +27,34 @@ OTHER = "other"
 
 
 class Statement(Span):
-    """Waiting for PostgreSQL: timed, in the trace of the request, and with errors that clients understand."""
+    """Waiting for PostgreSQL, as long as it may take: timed, in the trace of the request, and with errors for clients.
 
-    __slots__ = ("raw", "sql")
+    What is late is cancelled, upon which asyncpg asks PostgreSQL to cancel the statement.
+    """
 
-    def __init__(self, raw: asyncpg.Connection, sql: str, name: str = "database") -> None:
+    __slots__ = ("cancels", "deadlines", "expires_at", "is_late", "raw", "sql", "task")
+
+    def __init__(
+        self, connection: "Connection", sql: str, name: str = "database", seconds: float | None = None
+    ) -> None:
         Span.__init__(self, name, sql)
-        self.raw = raw
+        self.raw = connection.raw
         self.sql = sql
+        self.deadlines = connection.pool.deadlines
+        self.expires_at = time.monotonic() + time_left(connection.timeout if seconds is None else seconds)
+        self.is_late = False
+        self.task = cast("asyncio.Task[object]", asyncio.current_task())
+        self.cancels = self.task.cancelling()
+        self.deadlines.add(self)
+
+    def expire(self) -> None:
+        self.is_late, self.expires_at = True, inf
+        self.task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.deadlines.under_way.discard(self)
+        if self.is_late and self.task.uncancel() <= self.cancels and kind is asyncio.CancelledError:
+            kind, error = TimeoutError, TimeoutError()
         Span.__exit__(self, kind, error, trace)
         durations().add((self.sql, time.perf_counter() - self.started))
         if error is not None and isinstance(error, errors.ERRORS):
@@ -104,16 +123,16 @@ class Connection:
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
-        with Statement(self.raw, query.sql):
-            records = await self.raw.fetch(query.sql, *args, timeout=time_left(self.timeout))
+        with Statement(self, query.sql):
+            records = await self.raw.fetch(query.sql, *args)
         if query.is_scalar:
             return [record[0] for record in records]
         return [query.row(*record) for record in records]
 
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
         """Return the first row of a statement, or None."""
-        with Statement(self.raw, query.sql):
-            record = await self.raw.fetchrow(query.sql, *args, timeout=time_left(self.timeout))
+        with Statement(self, query.sql):
+            record = await self.raw.fetchrow(query.sql, *args)
         if record is None:
             return None
         row: Row = record[0] if query.is_scalar else query.row(*record)
@@ -134,11 +153,10 @@ class Connection:
         self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
     ) -> None:
         """Hand the rows of a statement to `write` by COPY, within so many seconds. Its options are asyncpg's."""
-        with Statement(self.raw, sql, "export"):
-            await self.raw.copy_from_query(sql, output=write, timeout=seconds, **options)
+        with Statement(self, sql, "export", seconds):
+            await self.raw.copy_from_query(sql, output=write, **options)
 
     async def run[Result](self, work: Awaitable[Result], sql: str = "") -> Result:
         """Wait for work on `raw` as for a statement, which `sql` names in traces."""
-        with Statement(self.raw, sql):
-            async with asyncio.timeout(time_left(self.timeout)):
-                return await work
+        with Statement(self, sql):
+            return await work

@@ -20,7 +20,7 @@ import asyncpg
 
 from service.kit.db.errors import ERRORS
 from service.kit.db.sessions import DatabaseOptions, open_session
-from service.kit.edge import FullError, Limiter, busy, count_cores, time_left
+from service.kit.edge import Deadlines, FullError, Limiter, busy, count_cores, time_left
 
 FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
@@ -51,6 +51,7 @@ class Pool:
         self.options = options
         size = options.pool_size or choose_pool_size(workers=1)
         self.places = Limiter(size, options.pool_waiters, options.acquire_timeout)
+        self.deadlines = Deadlines()  # of statements
         self.is_open = False
         self.connections: dict[asyncpg.Connection, float] = {}
         self.free: deque[tuple[asyncpg.Connection, float]] = deque()

@@ -123,7 +123,6 @@ async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
     connection = await asyncpg.connect(
         options.url.get_secret_value(),
         timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
-        command_timeout=options.command_timeout,
         server_settings=session_settings(options),
     )
     for name, prefix in JSON_PREFIXES.items():  # this sends nothing: asyncpg knows these types

@@ -3,8 +3,8 @@
 
 `edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` has the bounds, and their
 settings EDGE_*. `response.py` is the way back: ETag, compression, headers; `events.py` a response that stays open.
-`problems.py` has the errors, `context.py` what is known of the work under way, `health.py` /livez and /readyz.
-`access_log.py` and `metrics.py` write it down.
+`problems.py` has the errors, `context.py` what is known of the work under way and ends it in time, `health.py` /livez
+and /readyz. `access_log.py` and `metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics
@@ -12,6 +12,7 @@ from service.kit.edge.access_log import Batch
 from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
 from service.kit.edge.context import (
+    Deadlines,
     Span,
     TracesOptions,
     Work,
@@ -45,6 +46,7 @@ __all__ = [
     "Batch",
     "CommandError",
     "CompressionOptions",
+    "Deadlines",
     "Edge",
     "EdgeOptions",
     "Event",

@@ -4,16 +4,20 @@
 Everything that waits on its behalf asks here how long it may, in whichever room it is.
 """
 
+import asyncio
 import time
 from contextvars import ContextVar
 from importlib import import_module
 from math import inf
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, Field
 
 from service.kit.edge.asgi import Scope
 from service.kit.edge.problems import CommandError
+
+TICK = 0.05
+"""Seconds between two looks at all deadlines. A timer for each request, statement and wait would cost 1 to 3 µs."""
 
 tracing: Any = None
 """The `Traces` of this process (traces.py); None while traces are off."""
@@ -78,6 +82,37 @@ def time_left(most: float) -> float:
     """Return `most` seconds, or what is left until the deadline when that is less. Never less than zero."""
     work = current.get()
     return most if work is None else max(0.0, min(most, work.ends_at - time.monotonic()))
+
+
+class Limited(Protocol):
+    """What has a deadline on the clock of `time.monotonic`: `expire` is called up to a tick after it."""
+
+    expires_at: float
+
+    def expire(self) -> None: ...
+
+
+class Deadlines:
+    """All that is `under_way` on one event loop, and has to end in time."""
+
+    def __init__(self) -> None:
+        self.under_way: set[Limited] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def add(self, limited: Limited) -> None:
+        self.under_way.add(limited)
+        if self.loop is not (loop := asyncio.get_running_loop()):
+            self.loop = loop
+            loop.call_later(TICK, self.look, loop)
+
+    def look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = time.monotonic()
+        for limited in self.under_way:
+            if limited.expires_at <= now:
+                limited.expire()
+        self.loop = loop if self.under_way else None
+        if self.under_way:
+            loop.call_later(TICK, self.look, loop)
 
 
 class Span:

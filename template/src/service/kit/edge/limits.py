@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from service.kit.edge import asgi, metrics
-from service.kit.edge.context import time_left
+from service.kit.edge.context import Deadlines, time_left
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import Exchange
 
@@ -55,6 +55,7 @@ class Limiter:
         self.refused = 0
         self.timed_out = 0
         self.queue: deque[asyncio.Future[None]] = deque()
+        self.deadlines = Deadlines()
 
     @property
     def waiting(self) -> int:
@@ -74,10 +75,10 @@ class Limiter:
         if len(self.queue) >= self.waiters:
             self.refused += 1
             raise FullError(waited=False)
-        loop = asyncio.get_running_loop()
-        place = loop.create_future()
+        place = asyncio.get_running_loop().create_future()
+        wait = Wait(self, place)
         self.queue.append(place)
-        timer = loop.call_later(time_left(self.patience), self.expire, place)
+        self.deadlines.add(wait)
         try:
             await place
         except asyncio.CancelledError:
@@ -87,7 +88,7 @@ class Limiter:
                 self.leave()  # it was handed over at the very moment of the cancellation
             raise
         finally:
-            timer.cancel()
+            self.deadlines.under_way.discard(wait)
 
     def leave(self) -> None:
         """Give a place back, to whoever has waited longest."""
@@ -99,11 +100,25 @@ class Limiter:
         self.running -= 1
 
     def expire(self, place: asyncio.Future[None]) -> None:
-        """End a wait that took too long. A timer of its own does so even where a cancellation would not."""
+        """End a wait that took too long. This also works where a cancellation would not."""
         if not place.done():
             self.queue.remove(place)
             self.timed_out += 1
             place.set_exception(FullError(waited=True))
+
+
+class Wait:
+    """Waiting for a place."""
+
+    __slots__ = ("expires_at", "limiter", "place")
+
+    def __init__(self, limiter: Limiter, place: asyncio.Future[None]) -> None:
+        self.limiter = limiter
+        self.place = place
+        self.expires_at = time.monotonic() + time_left(limiter.patience)
+
+    def expire(self) -> None:
+        self.limiter.expire(self.place)
 
 
 class EdgeOptions(BaseModel, frozen=True):
@@ -178,7 +193,7 @@ class Bodies:
         oldest = next(iter(self.arriving), None)
         if oldest:
             del self.arriving[oldest]
-            oldest.cut_off()
+            oldest.expire()
             metrics.count_refusal("receiving")
 
 

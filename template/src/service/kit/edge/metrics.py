@@ -3,8 +3,7 @@
 
 import asyncio
 import os
-from bisect import bisect_left
-from collections import Counter as Tally
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -23,8 +22,11 @@ class Times(Histogram):
 
     def observe_all(self, values: Sequence[float]) -> None:
         self._sum.inc(sum(values))
-        for place, count in Tally(bisect_left(self._upper_bounds, value) for value in values).items():
-            self._buckets[place].inc(count)
+        values, counted = sorted(values), 0
+        for bound, bucket in zip(self._upper_bounds, self._buckets, strict=True):
+            if fitting := bisect_right(values, bound) - counted:
+                bucket.inc(fitting)
+                counted += fitting
 
 
 class Meters:

@@ -6,9 +6,10 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, Any
+
+from xxhash import xxh3_128_hexdigest
 
 from service.kit.edge import asgi
 from service.kit.edge.compression import Coder, Compression, make_coder
@@ -29,7 +30,7 @@ PROTECTION = {
 Source: the REST security cheat sheet of OWASP. HSTS belongs to whatever ends TLS.
 """
 MOST_HASHED = 262_144
-"""Longer bodies get no ETag from here: hashing this many bytes takes 0.15 ms, or 0.6 ms without SHA instructions."""
+"""Longer bodies get no ETag from here."""
 PIECE = 65_536
 """Bytes compressed at once, in 0.1 to 0.4 ms. Other requests run between the pieces of a longer body."""
 TAG = re.compile(rb'"[^"]*"')
@@ -132,7 +133,7 @@ class Exchange(Work):
         if b"no-store" in control.lower() or b"content-range" in fields or (not tag and len(body) > MOST_HASHED):
             return False
         if not tag:  # a weak one: it stays when the body is encoded
-            fields[b"etag"] = tag = b'W/"' + sha256(body).hexdigest()[:32].encode() + b'"'
+            fields[b"etag"] = tag = b'W/"%b"' % xxh3_128_hexdigest(body).encode()
         if not control:  # the client may keep it, but asks before it uses it again
             fields[b"cache-control"] = b"private, no-cache"
         known = self.request.get(b"if-none-match", b"")
@@ -177,14 +178,14 @@ class Exchange(Work):
         if more:
             self.expires_at = inf
 
-    def cut_off(self) -> None:
-        """Cancel the request, whose time is up."""
+    def expire(self) -> None:
+        """Cut the request off, whose time is up."""
         if self.task and not self.is_late:
             self.task.cancel()
         self.is_late, self.expires_at = True, inf
 
     def was_cut_off(self) -> bool:
-        """Return whether it was `cut_off` and nothing else that cancelled the task, and take the cancellation back."""
+        """Return whether it expired and nothing else that cancelled the task, and take the cancellation back."""
         return self.is_late and self.task is not None and self.task.uncancel() == 0
 
 

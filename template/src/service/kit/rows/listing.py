@@ -68,10 +68,12 @@ class Listing[Row: Struct, Where: Filter]:
         self.read_key = attrgetter(*key)
         self.least = LEAST[type(inspect.type_info(columns[key[1]]))]
         self.queries: dict[str, Query[Row, *tuple[Any, ...]]] = {}
+        self.paths: dict[tuple[str, frozenset[str]], tuple[Sequence[str], Query[Row, *tuple[Any, ...]]]] = {}
         for names, sort in product(filters, ("-created_at", "created_at")):
             query = write(table, row, {name: types[name] for name in (*scope, *names)}, keys, sort)
             query.place(2)
             self.queries[name_query(sort, names)] = query
+            self.paths[sort, frozenset(names)] = names, query
 
     async def page(
         self, db: Database | Connection, where: Where, cursor: str | None, limit: int, *scope: object
@@ -88,16 +90,16 @@ class Listing[Row: Struct, Where: Filter]:
     ) -> tuple[Query[Row, *tuple[Any, ...]], tuple[object, ...], Keyset]:
         """Return the statement for `where` with all its arguments but the limit, and what its cursors are good for."""
         given = {name: value for name in self.fields if (value := getattr(where, name)) is not None}
-        names = next((names for names in self.filters if given.keys() == {*names}), None)
-        if names is None:
+        if not (path := self.paths.get((where.sort, frozenset(given)))):
             raise self.refuse(given)
+        names, query = path
         since = instant("created_from", where.created_from) if where.created_from else EARLIEST
         until = instant("created_before", where.created_before) if where.created_before else LATEST
         start, stop = (until, since) if where.sort == "-created_at" else (since, until)
         keyset = Keyset(self.key, self.table, scope, where.sort, given, since, until)
         after = (start, self.least) if cursor is None else keyset.open(cursor)
-        args = (*scope, *(given[name] for name in names), *after, stop)
-        return self.queries[name_query(where.sort, names)], args, keyset
+        args = (*scope, *map(given.__getitem__, names), *after, stop)
+        return query, args, keyset
 
     def refuse(self, given: Mapping[str, object]) -> Problem:
         """422: this combination of filters has no statement."""

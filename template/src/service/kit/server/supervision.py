@@ -47,7 +47,8 @@ WELL_SECONDS = 30.0
 @contextmanager
 def supervise(create: str, metrics: MetricsOptions, stuck: float) -> Generator["Supervision"]:
     """Yield what watches the workers that the factory `create` is for. Metrics are served meanwhile."""
-    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", create.partition(".")[0]):
+    package = create.partition(":")[0].partition(".")[0]
+    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", package):
         yield Supervision(folder, stuck)
 
 

@@ -14,9 +14,9 @@ import msgspec
 from service.kit.auth import Caller
 from service.kit.edge import InvalidField, asgi
 from service.kit.web.body import Body, is_struct, unwrap
-from service.kit.web.replies import Reply, send_result
+from service.kit.web.replies import ENCODER, Reply, send_result
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
-from service.kit.web.values import cut, find_unstorable, refuse
+from service.kit.web.values import cut, find_fault, refuse
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
 
@@ -37,12 +37,16 @@ class Query:
 
     def __init__(self) -> None:
         self.parameters: dict[str, Parameter] = {}
+        self.decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self.required: list[str] = []
         self.filters: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
 
     def add(self, name: str, hint: Any, required: bool, default: object) -> None:
         if name in self.parameters:
             raise TypeError(f"two parameters of its query are called {name}")
         self.parameters[name] = Parameter(hint, required, default)
+        self.decoders[name] = msgspec.json.Decoder(hint, strict=False)
+        self.required += [name] if required else []
 
     def add_filter(self, name: str, kind: Any) -> None:
         fields = msgspec.structs.fields(kind)
@@ -61,10 +65,9 @@ class Query:
             elif name in values:
                 faults.append(InvalidField(name, "it is given twice"))
             else:
-                values[name], fault = convert(text, self.parameters[name].hint)
+                values[name], fault = convert(text, self.decoders[name])
                 faults += [InvalidField(name, fault)] if fault else []
-        missing = [name for name, parameter in self.parameters.items() if parameter.required and name not in values]
-        faults += [InvalidField(name, "it is required") for name in missing]
+        faults += [InvalidField(name, "it is required") for name in self.required if name not in values]
         if faults:
             raise refuse(faults)
         for filter_name, (kind, fields) in self.filters.items():
@@ -73,20 +76,22 @@ class Query:
 
 
 def split(query_string: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of a query string, in a quarter of the time of `parse_qsl`."""
+    """Yield the names and values of a query string, in a third of the time of `parse_qsl`."""
+    decode = unquote_plus if "%" in query_string or "+" in query_string else str
     for part in query_string.split("&"):
         if part:
             name, _, text = part.partition("=")
-            yield unquote_plus(name), unquote_plus(text)
+            yield decode(name), decode(text)
 
 
-def convert(text: str, hint: Any) -> tuple[object, str | None]:
+def convert(text: str, decoder: msgspec.json.Decoder[Any]) -> tuple[object, str | None]:
     """Return a value of a query string as its type, and what is wrong with it.
 
-    What msgspec converts leniently is refused: the client may have meant something else.
+    What msgspec converts leniently is refused: the client may have meant something else. `msgspec.convert` would take
+    seven times as long, because it has nothing that it prepares for a type.
     """
     try:
-        value = msgspec.convert(text, hint, strict=False)
+        value = decoder.decode(ENCODER.encode(text))
     except msgspec.ValidationError as error:
         return None, str(error)
     match value:
@@ -96,7 +101,7 @@ def convert(text: str, hint: Any) -> tuple[object, str | None]:
             return value, "it must be true or false"
         case datetime() if "T" not in text.upper() and " " not in text:
             return value, "it must be a time like 2026-01-31T09:30:00Z"
-    return value, next((fault.detail for fault in find_unstorable(value)), None)
+    return value, find_fault(value)
 
 
 class Binding:
