@@ -113,10 +113,8 @@ def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_pat
 
 
 def test_other_answers_change_only_files_that_the_template_fills_in(render, template):
-    one, other = (
-        service.read(render(**ANSWERS["default"])),
-        service.read(render(**ANSWERS["odd"] | {"jobs": True, "ci": "github"})),
-    )
+    one = service.read(render(**ANSWERS["default"]))
+    other = service.read(render(**ANSWERS["odd"] | {"jobs": True, "ci": "github"}))
     filled = {name for name in one if one[name] != other.get(name)}
     root = template / "template"
     jinja = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*.jinja")}
@@ -129,8 +127,7 @@ def test_other_answers_change_only_files_that_the_template_fills_in(render, temp
 def test_jobs_leave_no_trace_where_they_are_not_wanted(jobs, render):
     tree = service.read(render(jobs=jobs))
     traces = {name for name, (content, _) in tree.items() if JOBS.search(name) or JOBS.search(content.decode())}
-    assert len(traces) > 20 or not jobs
-    assert jobs or traces - {".copier-answers.yml", *SPOKEN_OF} == set()
+    assert len(traces) > 20 if jobs else traces - {".copier-answers.yml", *SPOKEN_OF} == set()
 
 
 @pytest.mark.parametrize("ci", OTHER_HOSTS)

@@ -96,7 +96,9 @@ def test_metrics_are_served_unless_their_port_is_taken(database_url: str, tmp_pa
 
 
 def test_a_request_that_may_outlast_the_drain_is_refused_at_start():
-    result = run("serve", DATABASE_URL="postgresql://me@host/name", EDGE_REQUEST_TIMEOUT="12", SERVER_KILL_TIMEOUT="9")
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that it ends even if it does not refuse
+        elsewhere = {"DATABASE_URL": "postgresql://me@host/name", "SERVER_PORT": str(taken.getsockname()[1])}
+        result = run("serve", **elsewhere, EDGE_REQUEST_TIMEOUT="12", SERVER_KILL_TIMEOUT="9")
     assert result.returncode == 1
     assert "SERVER_DRAIN_TIMEOUT (12) < SERVER_KILL_TIMEOUT (9)" in result.stderr
     result = run("serve", DATABASE_URL="postgresql://me@host/name", EDGE_REQUEST_TIMEOUT="12")
