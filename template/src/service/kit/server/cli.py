@@ -16,6 +16,7 @@ import click
 from service.kit.db import UnreachableError
 from service.kit.db import check_capacity as check_database
 from service.kit.edge import CommandError
+from service.kit.server import leftovers
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
 from service.kit.server.metrics_endpoint import describe
@@ -196,6 +197,16 @@ def list_settings(wiring: Wiring) -> None:
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
 
 
-def main(settings: type[KitSettings], slices: Sequence[Slice], create: str, worker: str | None = None) -> None:
-    """Run the command that the command line names; see `Wiring` for the arguments."""
-    service(obj=Wiring(settings, slices, create, worker))
+def main(app: str) -> None:
+    """Run the command that the command line names, for the service that the module `app` maps.
+
+    The module has `Settings`, `SLICES` and `create`, and `create_worker` if the service has a worker.
+    """
+    try:
+        found = import_module(app)
+    except ImportError as error:
+        if (advice := leftovers.explain(error)) is None:
+            raise
+        raise SystemExit(f"Error: {advice}") from None
+    worker = f"{app}:create_worker" if hasattr(found, "create_worker") else None
+    service(obj=Wiring(found.Settings, found.SLICES, f"{app}:create", worker))
