@@ -16,7 +16,6 @@ import click
 from service.kit.db import UnreachableError
 from service.kit.db import check_capacity as check_database
 from service.kit.edge import CommandError
-from service.kit.server import leftovers
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
 from service.kit.server.metrics_endpoint import describe
@@ -205,8 +204,8 @@ def main(app: str) -> None:
     try:
         found = import_module(app)
     except ImportError as error:
-        if (advice := leftovers.explain(error)) is None:
-            raise
-        raise SystemExit(f"Error: {advice}") from None
+        if advice := find_spec("service_tools") and import_module("service_tools.dev.leftovers").explain(error):
+            raise SystemExit(f"Error: {advice}") from None
+        raise
     worker = f"{app}:create_worker" if hasattr(found, "create_worker") else None
     service(obj=Wiring(found.Settings, found.SLICES, f"{app}:create", worker))
