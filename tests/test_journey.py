@@ -70,7 +70,7 @@ def test_an_operator_names_who_issues_the_tokens_of_a_service_without_an_example
     folder = workshop / "empty"
     shutil.copytree(render(example="none"), folder)
     shell.run("uv", "sync", "--quiet", "--no-dev", "--no-editable", cwd=folder)
-    url = "https://login.example.com"
+    url = "https://id.example.com"
     issuer = {"AUTH_ISSUER": url, "AUTH_AUDIENCE": "my-service", "AUTH_JWKS_URL": f"{url}/keys"}
     shell.run(".venv/bin/service", "migrate", cwd=folder, DATABASE_URL=database_url)
     code, output = shell.attempt(".venv/bin/service", "serve", cwd=folder, DATABASE_URL=database_url)
