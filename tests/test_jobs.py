@@ -89,7 +89,7 @@ def test_a_service_that_takes_jobs_up_later_is_told_which_lines_it_needs(render,
     url = "postgresql://localhost:1/nowhere"
     code, output = shell.attempt("uv", "run", "--quiet", "service", "worker", cwd=folder, DATABASE_URL=url)
     assert code == 1
-    assert "    jobs: JobOptions = JobOptions()" in output
+    assert "jobs: JobOptions = JobOptions()" in output
     assert "def create_worker() -> Worker:" in output
 
 

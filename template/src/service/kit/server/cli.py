@@ -197,10 +197,7 @@ def list_settings(wiring: Wiring) -> None:
 
 
 def main(app: str) -> None:
-    """Run the command that the command line names, for the service that the module `app` maps.
-
-    The module has `Settings`, `SLICES` and `create`, and `create_worker` if the service has a worker.
-    """
+    """Run a command on the service of a module with `Settings`, `SLICES`, `create`, and `create_worker` if it has jobs."""
     try:
         found = import_module(app)
     except ImportError as error:
