@@ -15,7 +15,7 @@ MERGED = {"pyproject.toml"}
 def excluded(operation: str) -> list[str]:
     """Return the patterns that copier leaves alone in an operation, `copy` or `update`, whatever the answers are."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)  # as in copier.yml
-    listed = [entry for entry in CONFIG["_exclude"] if "_copier_operation" in entry]
+    listed = [entry for entry in CONFIG["_exclude"] if "_copier_operation == 'update'" in entry]
     entries = [environment.from_string(entry).render(_copier_operation=operation) for entry in listed]
     return [line for entry in entries for line in entry.splitlines() if line.strip()]
 

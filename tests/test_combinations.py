@@ -17,13 +17,18 @@ from tests.combinations import (
     list_pairs,
     name,
 )
+from tests.test_choices import JOBS, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
 from tests.test_generated import PASSED
-from tests.test_render import JOBS, OTHER_HOSTS, SPOKEN_OF
+
+KIT = ("src/service/kit/", "src/service_tools/")
+"""It has orders in the examples that it gives."""
 
 UNSPOKEN = {
     "python_version": ({}, ()),
     "jobs": ({False: JOBS}, SPOKEN_OF),
     "ci": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_HOSTS.items()}, ("renovate.json",)),
+    "deploy": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_PLACES.items()}, ()),
+    "example": ({answer: re.compile(others) for answer, others in SLICES.items()}, KIT),
 }
 """By question, what a service does not speak of after an answer, and how files begin that may all the same."""
 

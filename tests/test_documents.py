@@ -38,6 +38,9 @@ TESTS = {
     "test_port.py::test_the_command_brings_an_edit_back_and_names_what_is_no_service": [
         "uv run python -m tests.port ../scratch"
     ],
+    "test_journey.py::test_an_operator_names_who_issues_the_tokens_of_a_service_without_an_example": [
+        "export AUTH_ISSUER=https://id.example.com AUTH_AUDIENCE=my-service AUTH_JWKS_URL=https://id.example.com/keys",
+    ],
     "test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
@@ -98,7 +101,7 @@ MEASUREMENTS = {
 @pytest.fixture(scope="module")
 def documents(render):
     """The text of every document, by its path: those of the template, and those of a service."""
-    folders = [(ROOT, "*.md"), (ROOT, "docs/**/*.md"), (render(), "*.md"), (render(), "migrations/*.md")]
+    folders = [(ROOT, "*.md"), (ROOT, "docs/**/*.md"), *((render(example=it), "**/*.md") for it in ("orders", "none"))]
     return {path: path.read_text() for folder, pattern in folders for path in folder.glob(pattern)}
 
 

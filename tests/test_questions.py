@@ -1,14 +1,15 @@
 """The questions: their defaults and help, what they refuse, and that copier needs no trust to ask them."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests import service
+from tests import service, shell
 from tests.owners import CONFIG
 from tests.service import ANSWERS
-from tests.snapshot import ROOT
+from tests.snapshot import CURRENT, ROOT
 
 QUESTIONS = {name: question for name, question in CONFIG.items() if not name.startswith("_")}
 
@@ -28,7 +29,21 @@ REFUSED = [
     *(("owner", bad, OWNER) for bad in ("", " ", " a", "a ", "a" * 81)),
     *(("owner", bad, CONTROL) for bad in ("a\nb", "a\rb", "a\x7fb")),
     *(("python_version", bad, "Invalid choice") for bad in ("", "3.11", "3", "3.12.1")),
+    *(("jobs", bad, "Answer yes or no") for bad in ([1], "maybe", 2, {"a": 1})),
+    ("ci", "jenkins", "Invalid choice"),
+    ("deploy", "swarm", "Invalid choice"),
+    ("example", "shop", "Invalid choice"),
+    *(("project_name", bad, NAME) for bad in (3, True)),
 ]
+
+FILES = {
+    "project_name: [a]": "Could not convert ['a'] to string",
+    "owner: null": 'Invalid answer "None" of type "<class \'NoneType\'>" to question "owner"',
+    "jobs: [1]": "Validation error for question 'jobs': Answer yes or no",
+    "deploy: swarm": "Invalid choice for 'deploy': 'swarm' is not in ['kubernetes', 'compose', 'none']",
+    "jbos: false": "'No question is called jbos' not found",
+}
+"""Files of answers, and what the last line says of them: copier prints a traceback before it."""
 
 
 @pytest.mark.parametrize(("question", "answer", "message"), REFUSED)
@@ -37,6 +52,22 @@ def test_a_wrong_answer_is_refused_and_says_what_is_wanted(question, answer, mes
         service.render(template, tmp_path / "it", {question: answer})
     assert f"'{question}'" in str(refusal.value)
     assert not (tmp_path / "it").exists()
+
+
+@pytest.mark.parametrize("content", FILES)
+def test_a_wrong_file_of_answers_is_refused_in_one_line(content, template, tmp_path):
+    (tmp_path / "answers.yml").write_text(content)
+    copier = (sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", CURRENT)
+    code, output = shell.attempt(*copier, "--data-file", "answers.yml", template, "it", cwd=tmp_path)
+    assert code == 1
+    assert FILES[content] in output.splitlines()[-1]
+    assert not (tmp_path / "it").exists()
+
+
+@pytest.mark.parametrize("answer", ["yes", "N", 0])
+def test_yes_and_no_may_be_written_as_yaml_knows_them(answer, template, tmp_path):
+    folder = service.render(template, tmp_path / "it", {"jobs": answer})
+    assert (folder / "src/service/kit/jobs").exists() == (answer == "yes")
 
 
 @pytest.mark.parametrize("answer", ["a", "a1", "a-1-b", "a" * 40])

@@ -19,27 +19,6 @@ JINJA = re.compile(r"(?<!\$)\{(?:\{-?\s+[\w.]+(?:\s*[|(\[]|\s+[}i~])|[%#])")
 TIGHT_JINJA = re.compile(r"(?<!\$)\{\{-?[\w.]")
 """Jinja without spaces: in a file that is no Python, nothing else looks like it."""
 
-JOBS = re.compile(
-    r"pgqueuer|(?<!kind: )(?<!namespace, )jobs?(?![a-z]|_name:|=~|\))|service worker|create_worker|commands/worker",
-    re.IGNORECASE,
-)
-"""What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
-
-SPOKEN_OF = (
-    *(
-        f"src/service/kit/{name}.py"
-        for name in ("db/database", "db/sessions", "edge/context", "edge/traces", "server/__init__", "server/cli")
-    ),
-    "src/service/kit/server/settings.py",
-    "tests/kit/test_layout.py",
-    ".github/workflows/checks.yml",
-    ".github/workflows/update.yml",
-)
-"""Files that every service has, and that say in passing what is different where there are jobs."""
-
-OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
-"""What is not spoken of where the checks run somewhere else."""
-
 PARSERS = {
     ".json": json.loads,
     ".toml": tomllib.loads,
@@ -113,28 +92,16 @@ def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_pat
 
 
 def test_other_answers_change_only_files_that_the_template_fills_in(render, template):
-    one = service.read(render(**ANSWERS["default"]))
-    other = service.read(render(**ANSWERS["odd"] | {"jobs": True, "ci": "github"}))
+    one, other = (
+        service.read(render(**ANSWERS["default"])),
+        service.read(render(**ANSWERS["odd"] | {"jobs": True, "ci": "github", "deploy": "kubernetes"})),
+    )
     filled = {name for name in one if one[name] != other.get(name)}
     root = template / "template"
     jinja = {str(path.relative_to(root)).removesuffix(".jinja") for path in root.rglob("*.jinja")}
     assert one.keys() == other.keys()
     assert "pyproject.toml" in filled
     assert filled - {".copier-answers.yml"} <= jinja
-
-
-@pytest.mark.parametrize("jobs", [True, False])
-def test_jobs_leave_no_trace_where_they_are_not_wanted(jobs, render):
-    tree = service.read(render(jobs=jobs))
-    traces = {name for name, (content, _) in tree.items() if JOBS.search(name) or JOBS.search(content.decode())}
-    assert len(traces) > 20 if jobs else traces - {".copier-answers.yml", *SPOKEN_OF} == set()
-
-
-@pytest.mark.parametrize("ci", OTHER_HOSTS)
-def test_a_host_leaves_no_trace_where_it_was_not_chosen(ci, render):
-    tree, others = service.read(render(ci=ci)), re.compile(OTHER_HOSTS[ci], re.IGNORECASE)
-    traces = {name for name, (content, _) in tree.items() if others.search(name) or others.search(content.decode())}
-    assert traces <= {"renovate.json"}
 
 
 def test_the_command_line_copies_without_trust_and_names_the_next_commands(template, tmp_path):

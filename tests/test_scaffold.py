@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests import service, shell
+from tests.service import ANSWERS
 from tests.test_generated import PASSED
 
 FIELDS = ["number:text!", "customer:uuid@", "total:money", "status:enum(open,paid)@", "due:date?"]
@@ -53,3 +54,16 @@ def test_a_slice_that_is_there_is_refused_and_one_without_edits_can_be_undone(fo
     assert "Traceback" not in output
     shell.run("uv", "run", "--quiet", "service", "new", "invoices", "--undo", cwd=folder)
     assert [line for line in service.changes(folder).splitlines() if "invoices" in line or "app.py" in line] == []
+
+
+@pytest.mark.slow
+def test_a_service_without_an_example_passes_its_suite_before_and_after_its_first_slice(render, workshop):
+    folder = service.adopt(render(**ANSWERS["minimal"]), workshop / "empty")
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
+    output = shell.run("uv", "run", "--quiet", "service", "new", "invoices", *FIELDS, cwd=folder)
+    assert "belong to the account that creates them" in output
+    shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
+    assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
+    load = ("uv", "run", "service", "perf", "load", "--rate", "100", "--seconds", "2", "--check")
+    assert re.search(r"^status: (.|\n)*^  read +\d", shell.run(*load, cwd=folder), re.MULTILINE)

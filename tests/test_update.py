@@ -1,5 +1,7 @@
 """Updates: from every release to the working tree, on a service as it was rendered and on one that a team works in."""
 
+import sys
+
 import pytest
 import yaml
 
@@ -96,8 +98,49 @@ def test_the_work_of_a_team_survives(shop):
     assert not (shop / "migrations/0001_orders.sql").exists()
 
 
+CHANGED = {
+    "less": ({}, {"jobs": False, "deploy": "none", "example": "none"}, "jobs: no             take out the lines"),
+    "manifests": (
+        {"deploy": "compose"},
+        {"deploy": "kubernetes"},
+        "deploy: kubernetes   write deploy/kubernetes/overlays",
+    ),
+    "more": (
+        {"deploy": "none", "example": "none"},
+        {"deploy": "compose", "example": "orders"},
+        "example: orders      counts in a new service only",
+    ),
+}
+"""What was answered, what is answered later, and what the message says of it."""
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_an_answer_that_changes_gives_the_files_of_a_new_service_but_for_yours(name, render, tmp_path, capsys):
+    before, changed, told = CHANGED[name]
+    folder, fresh = service.adopt(render(**before), tmp_path / "shop"), render(**(before | changed))
+    yours = {path: content for path, content in service.read(folder).items() if owner(path) == "yours"}
+    service.update(folder, CURRENT, changed)
+    assert not_yours(folder) == not_yours(fresh)
+    assert {path: content for path, content in service.read(folder).items() if owner(path) == "yours"} == yours
+    assert f"\n    {told}" in capsys.readouterr().err
+
+
+def test_a_machine_without_a_locale_copies_and_updates_the_same(render, template, tmp_path):
+    bare = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (tmp_path / "answers.yml").write_text((ROOT / "tests/answers/odd.yml").read_text())
+    copier = (sys.executable, "-m", "copier")
+    copy = (*copier, "copy", "--defaults", "--vcs-ref", OLDER, "--data-file", "answers.yml", template, "shop")
+    shell.run(*copy, cwd=tmp_path, **bare)
+    folder = tmp_path / "shop"
+    shell.run("git", "init", "--quiet", cwd=folder)
+    service.save(folder)
+    shell.run(*copier, "update", "--defaults", "--vcs-ref", CURRENT, cwd=folder, **bare)
+    assert not_yours(folder) == not_yours(render(CURRENT, **ANSWERS["odd"]))
+    assert "naïve 訂單 🚀" in (folder / "README.md").read_text()
+
+
 def test_the_message_after_an_update_names_the_next_commands(shop, capsys):
     service.update(shop)
     message = capsys.readouterr().err
-    for command in ("git status", "uv sync", "uv run pytest"):
+    for command in ("git status", "uv sync", "uv run service --help", "uv run pytest"):
         assert f"\n    {command}" in message

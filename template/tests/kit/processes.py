@@ -70,7 +70,7 @@ def start(
                 process.wait(15)
 
 
-def wait_until_live(process: subprocess.Popen[bytes] | None, url: str, seconds: float = 20) -> None:
+def wait_until_live(process: subprocess.Popen[bytes] | None, url: str, seconds: float = 60) -> None:
     """Return when the service answers. Its process, if it is known, must be alive meanwhile."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and (process is None or process.poll() is None):

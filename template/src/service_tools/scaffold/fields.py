@@ -17,7 +17,7 @@ CHOICE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 MOST_LETTERS = 28
 
 FORM = (
-    "write name:type, as in due:date?, status:enum(open,paid) or order:references:orders, with one of the types "
+    "write name:type, as in due:date?, status:enum(open,paid) or invoice:references:invoices, with one of the types "
     f"{', '.join(TYPES)}; after it, each at most once, ? for nullable, ! for unique, @ for a filter of the list"
 )
 

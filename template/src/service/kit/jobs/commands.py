@@ -49,8 +49,16 @@ select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated
 FIND = "select id from kit.pgqueuer where status = 'failed' and ($2 or id = any($1)) order by id for update"
 
 MISSING = """\
-This service does not say yet how its worker is made. As a new service has it, add `create_worker` to app.py, to
-settings.py `jobs: JobOptions = JobOptions()`, and to __main__.py `worker="service.app:create_worker"`."""
+This service does not say yet how its worker is made. Import JobOptions and Worker from service.kit.jobs, add the field
+`jobs: JobOptions = JobOptions()` to Settings, and to app.py:
+
+JOBS = ()
+
+def create_worker() -> Worker:
+    settings = read_settings(Settings)
+    configure_logs(settings.log)
+    db = Database(settings.jobs.share(settings.database))
+    return Worker(JOBS, settings.jobs, settings, provide=[db], resources=[db])"""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

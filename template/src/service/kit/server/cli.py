@@ -196,6 +196,13 @@ def list_settings(wiring: Wiring) -> None:
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
 
 
-def main(settings: type[KitSettings], slices: Sequence[Slice], create: str, worker: str | None = None) -> None:
-    """Run the command that the command line names; see `Wiring` for the arguments."""
-    service(obj=Wiring(settings, slices, create, worker))
+def main(app: str) -> None:
+    """Run a command on the service of a module with `Settings`, `SLICES`, `create`, and `create_worker` if it has jobs."""
+    try:
+        found = import_module(app)
+    except ImportError as error:
+        if advice := find_spec("service_tools") and import_module("service_tools.dev.leftovers").explain(error):
+            raise SystemExit(f"Error: {advice}") from None
+        raise
+    worker = f"{app}:create_worker" if hasattr(found, "create_worker") else None
+    service(obj=Wiring(found.Settings, found.SLICES, f"{app}:create", worker))
