@@ -16,7 +16,10 @@ EXAMPLES = {
     "migrations/0003_add_order_remark.sql",
     "migrations/0004_drop_order_note.sql",
     "migrations/NNNN_NAME.sql",
+    "FILES_MOST_BYTES",
+    "MAIL_SECURITY",
     "ORDERS_MOST_OPEN",
+    "SENTRY_DSN",
 }
 """What a reader would make."""
 
@@ -30,6 +33,8 @@ FOREIGN = {
     "add_middleware",
     "dependency_overrides",
     "include_router",
+    "capture_exception",
+    "raise_for_status",
     "response_model",
     "run_in_threadpool",
     "OTEL_BSP_SCHEDULE_DELAY",

@@ -129,7 +129,7 @@ async def test_a_websocket_that_is_refused_is_never_accepted(path: str):
 
 async def test_what_nobody_decided_is_refused_where_it_is_dispatched():
     endpoint = Endpoint("/me", Auth(OPTIONS))
-    endpoint.apps["GET"] = None, PlainTextResponse("hello")
+    endpoint.apps["GET"] = None, None, PlainTextResponse("hello")
     async with open_client(Edge(web.build([]))):
         pass
     transport = httpx2.ASGITransport(Edge(endpoint))

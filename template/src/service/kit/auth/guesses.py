@@ -9,22 +9,13 @@ checked, so many at once are no way around; a right one is taken back.
 from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from service.kit.db import Database, Query
 from service.kit.edge import Problem, Seconds, asgi, metrics
-
-PRIVATE = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
-
-
-def check_networks(text: str) -> str:
-    for network in filter(None, text.split(",")):
-        ip_network(network.strip())
-    return text
 
 
 class GuessOptions(BaseModel, frozen=True):
@@ -36,10 +27,6 @@ class GuessOptions(BaseModel, frozen=True):
     remember_days: Annotated[
         int, Field(ge=1, le=400, description="days that an address is known where an account signed in")
     ] = 30
-    proxies: Annotated[
-        Annotated[str, AfterValidator(check_networks)],
-        Field(description="networks of proxies whose X-Forwarded-For is believed"),
-    ] = PRIVATE
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -146,14 +133,13 @@ class Guesses:
     def __init__(self, db: Database, options: GuessOptions | None = None) -> None:
         self.db = db
         self.options = options or GuessOptions()
-        self.proxies = [ip_network(text.strip()) for text in self.options.proxies.split(",") if text.strip()]
 
     async def begin(self, scope: asgi.Scope, account: str) -> Guess:
         """Count a guess for an account, before its password is checked. Raises a 429 problem when there are too many.
 
         `account` is whatever the client named, whether there is such an account or not.
         """
-        address = self.find_address(scope)
+        address = asgi.name_client(scope)
         own, shared, total = (digest(part) for part in ((account, address), (address,), (account, "")))
         options, window = self.options, timedelta(seconds=self.options.window)
         found = await self.db.fetch_one(count_guess, own, shared, total, options.allowed, options.total, window)
@@ -163,26 +149,6 @@ class Guesses:
             raise Problem(429, "too-many-guesses", detail, headers={"retry-after": str(found.wait)})
         metrics.count_guess("taken")
         return Guess(self, (own, shared, total), found)
-
-    def find_address(self, scope: asgi.Scope) -> str:
-        """Return the address of the client, or of its network: that before the last of our proxies."""
-        sent = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        address = read_address((scope.get("client") or ("",))[0])
-        for hop in reversed(",".join(sent).split(",")):
-            if address is None or not any(address in network for network in self.proxies):
-                break
-            address = read_address(hop.strip()) or address
-        if isinstance(address, IPv6Address):
-            return str(IPv6Network((address, 64), strict=False))  # whoever has one of these has all
-        return str(address)
-
-
-def read_address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text.strip("[]"))
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def digest(parts: Iterable[str]) -> bytes:

@@ -4,8 +4,12 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import inf
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 type Scope = MutableMapping[str, Any]
 type Message = MutableMapping[str, Any]
@@ -46,6 +50,40 @@ def weigh(header: str) -> dict[str, float]:
         if match := WEIGHT.fullmatch(";".join(parameters) if parameters else "q=1"):
             weights[name] = float(match[1])
     return weights
+
+
+@lru_cache(10)
+def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+Networks = Annotated[str, AfterValidator(lambda text: text if read_networks(text) else "")]
+
+
+@lru_cache(1000)
+def find_address(peer: str, forwarded: str, proxies: str) -> str:
+    """Return the address of a client, by `X-Forwarded-For`: that before the last of our proxies."""
+    address = read_address(peer)
+    for hop in reversed(forwarded.split(",")):
+        if address is None or not any(address in network for network in read_networks(proxies)):
+            break
+        address = read_address(hop.strip()) or address
+    return str(address or peer)
+
+
+def name_client(scope: Scope) -> str:
+    """Return the address of a client by which to count what it does: of IPv6 its network, since who has one has all."""
+    name = (scope.get("client") or ("",))[0]
+    address = read_address(name)
+    return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address or name)
+
+
+def read_address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 async def respond(send: Send, status: int, body: bytes, media_type: bytes, headers: Headers) -> None:

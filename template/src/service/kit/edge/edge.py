@@ -54,6 +54,7 @@ class Edge:
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
+            self.locate(scope, asgi.merge(scope.get("headers", [])))
             return await self.live(scope, receive, send)
         is_probe = scope["path"] in health.PATHS
         if self.admission.running >= self.admission.limit and not is_probe:
@@ -105,6 +106,7 @@ class Edge:
 
     async def serve(self, exchange: Exchange, scope: asgi.Scope, receive: asgi.Receive) -> None:
         """Let a request through to the application once it is complete."""
+        self.locate(scope, exchange.request)
         self.check_host(exchange.request, scope["http_version"])
         self.deadlines.add(exchange)
         scope["streams"] = self.streams
@@ -128,6 +130,12 @@ class Edge:
             self.deadlines.under_way.discard(exchange)
             if exchange.place:
                 exchange.place.leave()
+
+    def locate(self, scope: asgi.Scope, fields: dict[bytes, bytes]) -> None:
+        """Let the `client` of a request be who sent it to the proxies, rather than the last of these."""
+        if (forwarded := fields.get(b"x-forwarded-for")) and (peer := scope.get("client")):
+            last = forwarded[-LONGEST:].decode("latin-1")  # proxies add to the end
+            scope["client"] = asgi.find_address(peer[0], last, self.options.proxies), peer[1]
 
     def check_host(self, fields: dict[bytes, bytes], version: str) -> None:
         """Raise a 400 problem when the request is for no host, for several, or for one that is not ours."""

@@ -137,6 +137,9 @@ class EdgeOptions(BaseModel, frozen=True):
     stream_lifetime: Annotated[Lifetime, Field(description="seconds until a client must open its stream anew")] = 3600
     heartbeat: Annotated[Seconds, Field(description="seconds between the heartbeats of an event stream")] = 15
     hosts: Annotated[str, Field(description="comma-separated host names this service answers for; empty: any")] = ""
+    proxies: Annotated[asgi.Networks, Field(description="networks of proxies whose X-Forwarded-For is believed")] = (
+        "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+    )
     log: Annotated[bool, Field(description="write a line for each request")] = True
     timing: Annotated[bool, Field(description="tell clients where the time went, in the Server-Timing header")] = False
 

@@ -1,10 +1,12 @@
 # kit: updated by the template; extend it from app.py
-"""Calls that would block the event loop, in threads or in computing processes: bounded, and 503 when they are full.
+"""What others do while the event loop goes on: threads, computing processes, and other services. All of it is bounded.
 
-`offload.py` is what a service uses, with its settings OFFLOAD_*. `threads.py` bounds and runs calls, `processes.py`
-keeps the computing processes and holds their program. May import edge only.
+`offload.py` runs what would block the event loop, with its settings OFFLOAD_*: `threads.py` bounds and runs calls,
+`processes.py` keeps the computing processes and holds their program. `client.py` makes the client that calls other
+services, with its settings CLIENT_*, and `calls.py` makes its calls. May import edge only.
 """
 
+from service.kit.offload.client import ClientOptions, make_client
 from service.kit.offload.offload import Offload, OffloadOptions, share_cores
 
-__all__ = ["Offload", "OffloadOptions", "share_cores"]
+__all__ = ["ClientOptions", "Offload", "OffloadOptions", "make_client", "share_cores"]

@@ -22,6 +22,7 @@ from service.kit.web import idempotency as keys
 from service.kit.web import openapi
 from service.kit.web.binder import Binding, Reader
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
+from service.kit.web.rates import Counts
 from service.kit.web.routes import MOUNT, NEEDS_TOKEN, PUBLIC, WEBSOCKET, Access, Slice, check_access
 
 type Kind = Callable[[str, asgi.App], BaseRoute]
@@ -40,23 +41,25 @@ READERS: Mapping[Any, Reader] = {
 
 
 class Endpoint:
-    """Everything at one path: `apps` by method, or by MOUNT for all of them, each with who may call it."""
+    """Everything at one path: `apps` by method, or by MOUNT for all of them, each with who may call it how often."""
 
     def __init__(self, template: str, auth: Auth | None) -> None:
         self.template = template
         self.auth = auth
-        self.apps: dict[str, tuple[Access | None, asgi.App]] = {}
+        self.apps: dict[str, tuple[Access | None, Counts | None, asgi.App]] = {}
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         scope["path_template"] = self.template
         found = self.apps.get(scope.get("method", WEBSOCKET)) or self.apps.get(MOUNT)
         if found is None:
             return await self.list_methods(scope)(scope, receive, send)
-        access, app = found
+        access, counts, app = found
         if access is NEEDS_TOKEN and self.auth:
             scope["auth"] = await self.auth.identify(scope["headers"])
         elif access is not PUBLIC:
             raise Problem(403, "forbidden", "Nobody decided who may call this.")
+        if counts:
+            counts.take(scope)
         await app(scope, receive, send)
 
     def list_methods(self, scope: asgi.Scope) -> Response:
@@ -150,12 +153,13 @@ def build(
     mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]
     pages = openapi.make_pages(bindings, docs) if docs else []
     endpoints: dict[Place, Endpoint] = {}
+    counts = {id(route.limit): Counts(route.limit) for route in routes if route.limit}
     for route, app in [*((binding.route, binding) for binding in bindings), *mounts, *pages]:
         kind = KINDS.get(route.method, StarletteRoute)
         endpoint = endpoints.setdefault((kind, route.path), Endpoint(route.template, auth))
         if route.method in endpoint.apps:
             raise TypeError(f"{route} has two functions")
-        endpoint.apps[route.method] = route.access, app
+        endpoint.apps[route.method] = route.access, counts.get(id(route.limit)), app
 
     @asynccontextmanager
     async def hold_open(_: object) -> AsyncGenerator[None]:

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from service.kit.db import Constraints, Seed
 from service.kit.edge import asgi
+from service.kit.web.rates import Rate
 
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """Part of a path: `{order_id:uuid}`, or `{name}` for a string (https://www.starlette.io/routing/#path-parameters)."""
@@ -34,9 +35,10 @@ type Handler = Callable[..., Awaitable[Any]]
 
 
 class Options(TypedDict, total=False):
-    """What a route may say of itself. `access` overrides that of its `Routes`."""
+    """What a route may say of itself. `access` and `limit` override those of its `Routes`."""
 
     access: Access
+    limit: Rate | None
     summary: str
     status: int
 
@@ -52,6 +54,7 @@ class Route:
     summary: str = ""
     status: int | None = None
     tags: Sequence[str] = ()
+    limit: Rate | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -73,13 +76,17 @@ class Routes:
     `IdempotencyKey`, and Starlette's `Request` or `WebSocket`; a `Filter` is the query string, any other struct (or
     list, or dict) the JSON body. Path parameters are bound by name, and all others come from the query string.
 
-    `access` counts for each route that does not say otherwise; a route without any keeps the service from starting.
+    `access` and `limit` count for each route that does not say otherwise; a route without any `access` keeps the
+    service from starting.
     `service serve` leaves WebSockets off: `websocket` needs `websockets=True` in kit/server/http_server.py.
     """
 
-    def __init__(self, prefix: str, *, access: Access | None = None, tags: Sequence[str] = ()) -> None:
+    def __init__(
+        self, prefix: str, *, access: Access | None = None, limit: Rate | None = None, tags: Sequence[str] = ()
+    ) -> None:
         self.prefix = prefix
         self.access = access
+        self.limit = limit
         self.tags = tags
         self.table: list[Route] = []
 
@@ -94,8 +101,8 @@ class Routes:
         def record(function: Function) -> Function:
             full = (self.prefix.rstrip("/") + path).rstrip("/") or "/"
             access = options.get("access", self.access)
-            summary, status = options.get("summary", ""), options.get("status")
-            self.table.append(Route(method, full, function, access, summary, status, self.tags))
+            summary, status, limit = options.get("summary", ""), options.get("status"), options.get("limit", self.limit)
+            self.table.append(Route(method, full, function, access, summary, status, self.tags, limit))
             return function
 
         return record
