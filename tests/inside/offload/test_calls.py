@@ -33,7 +33,7 @@ FAULTS: dict[str, tuple[Behaviour, int]] = {
     "resets": (peers.reset, 502),
     "closes early": (peers.close_early, 502),
     "talks nonsense": (peers.talk_nonsense, 502),
-    "answers 503": (peers.answer(503, b"", "retry-after: 7"), 502),
+    "answers 503": (peers.answer(503, b"", "retry-after: 3600"), 502),
     "answers 500": (peers.answer(500), 502),
     "sends a gigabyte": (peers.send_a_gigabyte, 502),
     "sends a bomb": (peers.answer_compressed(20_000_000), 502),
@@ -83,9 +83,10 @@ def build(client: httpx2.AsyncClient, url: str, seconds: float = 10) -> Edge:
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_bad_peer_becomes_a_problem_that_says_what_to_do_and_names_no_host(fault: str):
     behaviour, status = FAULTS[fault]
+    options = QUICK if status == 504 else ClientOptions(timeout=PATIENT)
     async with (
         peers.run(behaviour) as peer,
-        open_client(build(make_client(QUICK), peer.url)) as caller,
+        open_client(build(make_client(options), peer.url, PATIENT)) as caller,
         asyncio.timeout(PATIENT),
     ):
         told = await caller.get("/")
