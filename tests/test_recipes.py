@@ -42,6 +42,13 @@ def test_every_recipe_is_run():
     assert re.findall(r"^## (.*)$", document, re.MULTILINE) == [*RECIPES]
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_lines_that_a_recipe_changes_are_there(name, render, tmp_path):
+    folder = service.adopt(render(), tmp_path / "service")
+    (tmp_path / "change.diff").write_text(CHANGE.findall(read_recipe(name))[0])
+    shell.run("git", "apply", "--check", tmp_path / "change.diff", cwd=folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_works_as_it_stands_in_the_document(name, render, workshop):
