@@ -28,7 +28,7 @@ class ClientOptions(BaseModel, frozen=True):
 def make_client(options: ClientOptions | None = None, **arguments: Any) -> "httpx2.AsyncClient":
     """Return the client for all calls to other services; app.py provides it, and lists it among the resources.
 
-    Handlers ask for `httpx2.AsyncClient`, which takes the `arguments`. No call outlasts the request or job that it is
+    Handlers ask for `httpx2.AsyncClient`, which takes the `arguments`. No call outlasts the work that it is
     for; `timeout=` bounds a whole call. One without an answer below 500, or with 429, is a problem of 502 or 504, and
     an `httpx2.TransportError`.
     """
