@@ -47,7 +47,7 @@ def plant(copy: Path, fault: str, above: str = "") -> None:
 def run(cwd: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command of `service perf`, however busy the machine is."""
     line, env = [*processes.COMMAND, "perf", *arguments], processes.make_environment(settings)
-    return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=900)
 
 
 def measure(copy: Path, url: str, *command: str) -> tuple[str, str]:
