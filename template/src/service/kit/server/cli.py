@@ -197,7 +197,7 @@ def list_settings(wiring: Wiring) -> None:
 
 
 def main(app: str) -> None:
-    """Run a command on the service of a module with `Settings`, `SLICES`, `create`, and `create_worker` if it has jobs."""
+    """Run a command on the service of a module with `Settings`, `SLICES`, `create`, and perhaps `create_worker`."""
     try:
         found = import_module(app)
     except ImportError as error:
