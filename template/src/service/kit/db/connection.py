@@ -27,7 +27,7 @@ OTHER = "other"
 
 
 class Statement(Span):
-    """Waiting for PostgreSQL: timed, in the trace, cancelled when it is late, and with errors that clients understand."""
+    """Waiting for PostgreSQL: timed, in the trace, cancelled when late, and with errors that clients understand."""
 
     __slots__ = ("cancels", "deadlines", "expires_at", "is_late", "raw", "sql", "task")
 
