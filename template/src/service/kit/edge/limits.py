@@ -99,13 +99,6 @@ class Limiter:
                 return
         self.running -= 1
 
-    def expire(self, place: asyncio.Future[None]) -> None:
-        """End a wait that took too long. This also works where a cancellation would not."""
-        if not place.done():
-            self.queue.remove(place)
-            self.timed_out += 1
-            place.set_exception(FullError(waited=True))
-
 
 class Wait(NamedTuple):
     """Waiting for a place."""
@@ -115,7 +108,11 @@ class Wait(NamedTuple):
     limiter: Limiter
 
     def expire(self) -> None:
-        self.limiter.expire(self.place)
+        """End it. This also works where a cancellation would not."""
+        if not self.place.done():
+            self.limiter.queue.remove(self.place)
+            self.limiter.timed_out += 1
+            self.place.set_exception(FullError(waited=True))
 
 
 class EdgeOptions(BaseModel, frozen=True):
