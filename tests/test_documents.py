@@ -73,7 +73,7 @@ TESTS = {
         "uv run python -m tests.performance.offload",
         "uv run python -m tests.performance.update",
         "uv run python -m tests.performance.jobs",
-        "uv run python -m tests.performance.parts --write",
+        "uv run python -m tests.performance.parts",
         "uv run python -m tests.performance.streams",
     ],
 }

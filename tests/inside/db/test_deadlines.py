@@ -30,6 +30,7 @@ async def drop(_: bytes) -> None:
 async def test_a_statement_ends_with_the_time_of_its_request_and_postgresql_drops_it(
     db: Database, database_url: str, wait: Callable[[Connection], Awaitable[object]]
 ):
+    await borrow_all(db)  # so that none has to be opened in that time
     context.begin(seconds=0.1)
     with pytest.raises(Problem, match="did not answer in time") as caught:
         async with db.connection() as connection:
@@ -44,6 +45,7 @@ async def test_a_statement_ends_with_the_time_of_its_request_and_postgresql_drop
 
 
 async def test_whoever_else_cancels_a_statement_that_is_late_has_his_way(db: Database):
+    await borrow_all(db)
     context.begin(seconds=0.05)
     task = asyncio.create_task(db.find(SLEEP, LONG))
     while not db.pool.deadlines.under_way:  # noqa: ASYNC110
@@ -65,6 +67,7 @@ async def test_a_statement_of_cancelled_work_that_cleans_up_can_be_late_as_well(
             context.begin(seconds=0.05)
             await db.find(SLEEP, LONG)
 
+    await borrow_all(db)
     task = asyncio.create_task(clean_up())
     await asyncio.sleep(0)
     task.cancel()

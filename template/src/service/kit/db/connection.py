@@ -27,21 +27,16 @@ OTHER = "other"
 
 
 class Statement(Span):
-    """Waiting for PostgreSQL, as long as it may take: timed, in the trace of the request, and with errors for clients.
-
-    What is late is cancelled, upon which asyncpg asks PostgreSQL to cancel the statement.
-    """
+    """Waiting for PostgreSQL: timed, in the trace, cancelled when late, and with errors that clients understand."""
 
     __slots__ = ("cancels", "deadlines", "expires_at", "is_late", "raw", "sql", "task")
 
-    def __init__(
-        self, connection: "Connection", sql: str, name: str = "database", seconds: float | None = None
-    ) -> None:
+    def __init__(self, connection: "Connection", sql: str, name: str = "database", seconds: float = 0.0) -> None:
         Span.__init__(self, name, sql)
         self.raw = connection.raw
         self.sql = sql
         self.deadlines = connection.pool.deadlines
-        self.expires_at = time.monotonic() + time_left(connection.timeout if seconds is None else seconds)
+        self.expires_at = time.monotonic() + time_left(seconds or connection.timeout)
         self.is_late = False
         self.task = cast("asyncio.Task[object]", asyncio.current_task())
         self.cancels = self.task.cancelling()

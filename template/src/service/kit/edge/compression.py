@@ -24,8 +24,7 @@ else:
     from backports import zstd
 
 # The lowest levels that do nearly as well as the next: docs/compression.md of the template has the figures.
-# The windows let an open stream hold less memory than by default, and rows compress as well. So they do with a table of
-# 2 ** 11 places in zstd, which stays in the processor's caches.
+# The windows and zstd's table, of 2 ** 11 places, need less memory than by default, and rows compress as well.
 ZSTD: dict[int, int] = {
     zstd.CompressionParameter.compression_level: 1,
     zstd.CompressionParameter.window_log: 17,

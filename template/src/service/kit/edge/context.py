@@ -9,7 +9,7 @@ import time
 from contextvars import ContextVar
 from importlib import import_module
 from math import inf
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -84,22 +84,14 @@ def time_left(most: float) -> float:
     return most if work is None else max(0.0, min(most, work.ends_at - time.monotonic()))
 
 
-class Limited(Protocol):
-    """What has a deadline on the clock of `time.monotonic`: `expire` is called up to a tick after it."""
-
-    expires_at: float
-
-    def expire(self) -> None: ...
-
-
 class Deadlines:
-    """All that is `under_way` on one event loop, and has to end in time."""
+    """All that is `under_way` on one event loop: `expire` is called up to a tick after `expires_at`."""
 
     def __init__(self) -> None:
-        self.under_way: set[Limited] = set()
+        self.under_way: set[Any] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def add(self, limited: Limited) -> None:
+    def add(self, limited: object) -> None:
         self.under_way.add(limited)
         if self.loop is not (loop := asyncio.get_running_loop()):
             self.loop = loop

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -76,7 +76,7 @@ class Limiter:
             self.refused += 1
             raise FullError(waited=False)
         place = asyncio.get_running_loop().create_future()
-        wait = Wait(self, place)
+        wait = Wait(time.monotonic() + time_left(self.patience), place, self)
         self.queue.append(place)
         self.deadlines.add(wait)
         try:
@@ -99,26 +99,20 @@ class Limiter:
                 return
         self.running -= 1
 
-    def expire(self, place: asyncio.Future[None]) -> None:
-        """End a wait that took too long. This also works where a cancellation would not."""
-        if not place.done():
-            self.queue.remove(place)
-            self.timed_out += 1
-            place.set_exception(FullError(waited=True))
 
-
-class Wait:
+class Wait(NamedTuple):
     """Waiting for a place."""
 
-    __slots__ = ("expires_at", "limiter", "place")
-
-    def __init__(self, limiter: Limiter, place: asyncio.Future[None]) -> None:
-        self.limiter = limiter
-        self.place = place
-        self.expires_at = time.monotonic() + time_left(limiter.patience)
+    expires_at: float
+    place: asyncio.Future[None]
+    limiter: Limiter
 
     def expire(self) -> None:
-        self.limiter.expire(self.place)
+        """End it. This also works where a cancellation would not."""
+        if not self.place.done():
+            self.limiter.queue.remove(self.place)
+            self.limiter.timed_out += 1
+            self.place.set_exception(FullError(waited=True))
 
 
 class EdgeOptions(BaseModel, frozen=True):
