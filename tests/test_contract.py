@@ -12,9 +12,9 @@ ORDERS = "src/service/orders"
 
 
 @pytest.fixture(scope="module")
-def synced(render, tmp_path_factory):
-    """A service with its packages, on a path where PostgreSQL gets at it."""
-    folder = tmp_path_factory.mktemp("contract") / "it"
+def synced(render, workshop):
+    """A service with its packages."""
+    folder = workshop / "contract"
     shutil.copytree(render(), folder)
     shell.run("uv", "sync", "--quiet", cwd=folder)
     return folder
