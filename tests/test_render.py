@@ -86,9 +86,10 @@ def test_ruff_has_nothing_to_format_and_nothing_to_say(folder):
     shell.run(*ruff, "check", "--no-cache", ".", cwd=folder)
 
 
-def test_the_same_answers_give_the_same_bytes(folder, answers, template, tmp_path):
-    again = service.render(template, tmp_path / "elsewhere", answers)
-    assert service.read(again) == service.read(folder)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_same_answers_give_the_same_bytes(name, render, template, tmp_path):
+    again = service.render(template, tmp_path / "elsewhere", ANSWERS[name])
+    assert service.read(again) == service.read(render(**ANSWERS[name]))
 
 
 def test_other_answers_change_only_files_that_the_template_fills_in(render, template):
