@@ -40,7 +40,7 @@ PARTS = {
 }
 """What is in deploy/ wherever it is there."""
 
-SLICES = {"orders": r"\bstatus/|status\.SLICE|v1/status", "none": r"\borders\b|\baccounts\b|\bmail"}
+SLICES = {"orders": r"\bstatus/|status\.SLICE|v1/status", "none": r"(?<![a-z])(orders|accounts)(?![a-z])|\bmail"}
 """What is not spoken of where the service began with something else. The kit has orders in the examples it gives."""
 
 

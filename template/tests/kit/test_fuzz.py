@@ -12,8 +12,9 @@ from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
 pytestmark = pytest.mark.faults
 
-# What a description in JSON Schema allows and the service refuses: 1.0 for an integer, and a cursor of no list.
-EXCLUDED = "positive_data_acceptance"
+# What a description in JSON Schema allows and the service refuses: 1.0 for an integer, and a cursor of no list. And a
+# create that is sent again with its key gets its first answer, although the resource was deleted since.
+EXCLUDED = "positive_data_acceptance,ensure_resource_availability"
 
 
 def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database_url: str, tmp_path: Path):
