@@ -24,6 +24,7 @@ from blockbuster import BlockBuster, BlockingError
 
 import service
 from service.kit.edge import edge
+from service.kit.web import cache
 
 BUDGET = 0.1
 """Seconds of processor time for one step of a request between two awaits: a hundred times what most requests need."""
@@ -107,10 +108,10 @@ class Watch:
 
 
 def counts(frame: FrameType | None) -> bool:
-    """Return whether code is called by the edge, and by nothing that is allowed to block."""
+    """Return whether code is called by the edge, or by the cache, and by nothing that is allowed to block."""
     while frame:
         name = frame.f_code.co_filename
-        if name == edge.__file__:
+        if name in (edge.__file__, cache.__file__):
             return True
         if any(name.endswith(file) and frame.f_code.co_name == function for file, function in ALLOWED):
             return False
