@@ -1,5 +1,6 @@
 """Where a planted fault is tried: a rendered service, or a copy of the template's repository."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import planted, service, shell, size, snapshot
+from tests import planted, shell, size, snapshot
 from tests.planted import Fault
 
 SECONDS = 180
@@ -27,8 +28,7 @@ with embedded.run(Path(sys.argv[1])) as url:
 """
 """A PostgreSQL for the tests of services, for as long as standard input is open."""
 
-RELEASE = "v1.0.0"
-"""What the copy of the template has just released, so that its promises are known."""
+UNRELEASED = re.compile(r"## Unreleased\n\nThis will be (v[\d.]+),")
 
 
 class Outcome(NamedTuple):
@@ -88,7 +88,10 @@ def copy_template(folder: Path) -> Bench:
     """Return a copy of the working tree that has been released."""
     shell.run("git", "clone", "--quiet", "--no-checkout", snapshot.ROOT, folder, cwd=snapshot.ROOT)
     snapshot.fill(folder)
-    service.replace(folder / "CHANGELOG.md", (f"## Unreleased\n\nThis will be {RELEASE},", f"## {RELEASE}\n\nThis is"))
+    changelog = folder / "CHANGELOG.md"
+    if release := UNRELEASED.search(text := changelog.read_text()):
+        changelog.write_text(text.replace(release[0], f"## {release[1]}\n\nThis is"))
     shell.run("git", "add", "--all", cwd=folder)
-    shell.run("git", "commit", "--quiet", "--message", f"Release {RELEASE}", cwd=folder)
+    subject = f"Release {release[1]}" if release else "Work on the next release"
+    shell.run("git", "commit", "--quiet", "--allow-empty", "--message", subject, cwd=folder)
     return Bench(folder, (sys.executable, "-m", "pytest"), {})
