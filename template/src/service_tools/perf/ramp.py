@@ -70,6 +70,7 @@ def command(
     """
     chosen, page = scenario.find(where["names"]), Page("load", "Load", as_json)
     results: list[Ramp | Report] = []
+    result: Ramp | Report
     failed = False
     with target.provide(wiring, where["url"], where["rows"], where["token"]) as service:
         for name, described in chosen.items():
@@ -79,9 +80,9 @@ def command(
             elif rate:
                 first = result = runs.run(name, described, service, seconds, rate)
             else:
-                result = climb(name, described, service, seconds)
-                first = result.stages[0]
-                show(result, page)
+                result = ramp = climb(name, described, service, seconds)
+                first = ramp.stages[0]
+                show(ramp, page)
             report.show(first, page)
             results.append(result)
             failed = failed or bool(first.exceeded)

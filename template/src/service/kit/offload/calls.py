@@ -58,7 +58,8 @@ class Network(httpcore2.AsyncNetworkBackend):
         except (OSError, Problem) as error:
             kind = httpcore2.ConnectTimeout if isinstance(error, TimeoutError) else httpcore2.ConnectError
             raise kind(f"its name was not found: {error}") from error
-        return await self.sockets.connect_tcp(host, port, *rest, **options)
+        stream: httpcore2.AsyncNetworkStream = await self.sockets.connect_tcp(host, port, *rest, **options)
+        return stream
 
     async def look_up(self, host: str) -> None:
         """Return when a name is found. All who ask at once share a lookup, so a dead name occupies one thread."""

@@ -32,9 +32,10 @@ def make_client(options: ClientOptions | None = None, **arguments: Any) -> "http
     for; `timeout=` bounds a whole call. One without an answer below 500, or with 429, is a problem of 502 or 504, and
     an `httpx2.TransportError`.
     """
-    httpx2, calls = import_module("httpx2"), import_module("service.kit.offload.calls")
+    library, calls = import_module("httpx2"), import_module("service.kit.offload.calls")
     options = options or ClientOptions()
     transport = calls.Transport(options, arguments.pop("verify", None))
-    timeout = httpx2.Timeout(options.timeout, connect=options.connect_timeout)
+    timeout = library.Timeout(options.timeout, connect=options.connect_timeout)
     chosen: dict[str, Any] = {"timeout": timeout, "trust_env": False, **arguments}
-    return httpx2.AsyncClient(transport=transport, **chosen)
+    client: httpx2.AsyncClient = library.AsyncClient(transport=transport, **chosen)
+    return client

@@ -46,8 +46,9 @@ class Cache:
     async def compute(self, function: Callable[..., Coroutine[Any, Any, object]], *args: Any, **kwargs: Any) -> object:
         """Call the function outside of any request: others may wait longer than the one that asked first."""
         context.begin(request_id(), self.options.timeout)
+        deadline = asyncio.timeout(self.options.timeout)
         try:
-            async with asyncio.timeout(self.options.timeout) as deadline:
+            async with deadline:
                 return await function(*args, **kwargs)
         except TimeoutError:
             if deadline.expired():
