@@ -15,7 +15,7 @@ ACCOUNTS = (
             ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
             ("from service.kit.auth import Auth, Guesses\n", "from service.kit.auth import Auth\n"),
             ("    guesses = Guesses(db, settings.guesses)\n", ""),
-            ("provide=[db, offload, exports, guesses, settings.auth]", "provide=[db, offload, exports]"),
+            ("provide=[db, offload, exports, guesses, cache, settings.auth]", "provide=[db, offload, exports, cache]"),
         ),
         "src/service/settings.py": (
             ("import IssuerOptions", "import AuthOptions"),
