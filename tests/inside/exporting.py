@@ -9,14 +9,15 @@ from service.kit.rows import Export, Exports, FormatName
 from service.kit.server import KitSettings, configure_logs, read_settings, serve
 from service.kit.web import PUBLIC, Routes, Slice
 
-PAUSE = "case when id = 50000 then pg_sleep(60)::text end"
+PAUSE = "case when id = 50000 then pg_sleep({})::text end"
 MANY = "(select generate_series(1, 60000) as id) as many"
 QUERIES = {
     "few": Query("select generate_series(1, 3) as id", int),
     "none": Query("select 1 as id where false", int),
     "endless": Query("select generate_series(1, 2000000000) as id", int),
     "quiet": Query("select 1 as id from pg_sleep(60)", int),
-    "pausing": Query(f"select id, {PAUSE} as nap from {MANY}", int),
+    "pausing": Query(f"select id, {PAUSE.format(60)} as nap from {MANY}", int),
+    "long": Query(f"select id, {PAUSE.format(2)} as nap from {MANY}", int),
     "failing": Query(f"select 1 / (50000 - id) as id from {MANY}", int),
     "wrong": Query("select 1 / (2 - id) as id from (select generate_series(1, 3) as id) as n", int),
     "gone": Query("select id from nowhere", int),

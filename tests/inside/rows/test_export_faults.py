@@ -132,6 +132,18 @@ async def test_an_export_ends_with_its_deadline_however_fast_it_is_read(start: S
     assert await answer(client) == ALL
 
 
+async def test_an_export_may_take_longer_than_any_other_request(start: Start):
+    client = start(
+        EDGE_REQUEST_TIMEOUT="1",
+        DATABASE_ACQUIRE_TIMEOUT="0.2",
+        DATABASE_LOCK_TIMEOUT="0.3",
+        DATABASE_STATEMENT_TIMEOUT="0.4",
+        DATABASE_COMMAND_TIMEOUT="0.5",
+    )
+    status, text = await answer(client, "/long")
+    assert (status, text.splitlines()[-1].split(",")[0]) == (200, "60000")
+
+
 async def test_rows_that_fail_on_the_way_break_the_transfer(start: Start, watcher: asyncpg.Connection):
     client = start()
     with pytest.raises(httpx2.RemoteProtocolError):

@@ -36,7 +36,7 @@ class Statement(Span):
         self.raw = connection.raw
         self.sql = sql
         self.deadlines = connection.pool.deadlines
-        self.expires_at = time.monotonic() + time_left(seconds or connection.timeout)
+        self.expires_at = time.monotonic() + (seconds or time_left(connection.timeout))
         self.is_late = False
         self.task = cast("asyncio.Task[object]", asyncio.current_task())
         self.cancels = self.task.cancelling()
@@ -147,7 +147,7 @@ class Connection:
     async def copy_to(
         self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
     ) -> None:
-        """Hand the rows of a statement to `write` by COPY, within so many seconds. Its options are asyncpg's."""
+        """Hand the rows to `write` by COPY, in so many seconds, even beyond the request's. Options are asyncpg's."""
         with Statement(self, sql, "export", seconds):
             await self.raw.copy_from_query(sql, output=write, **options)
 
