@@ -15,7 +15,7 @@ import psutil
 import pytest
 from service_tools.dev import embedded
 
-from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
+from tests.kit.processes import COMMAND, ROOT, find_port, run, start, wait_until_live
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def is_sleeping(project: Path) -> bool:
 
 def wait_for(text: str, project: Path) -> None:
     """Return when `service dev` has printed a text."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while text not in (output := (project / "output").read_text()):
         assert time.monotonic() < deadline, output
         time.sleep(0.05)
@@ -65,7 +65,7 @@ def read_health(port: int) -> dict[str, str]:
 
 def read_output(project: Path, process: subprocess.Popen[bytes]) -> str:
     """Return what `service dev` printed, once it serves."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while "  Ready " not in (output := (project / "output").read_text()):
         assert process.poll() is None, output
         assert time.monotonic() < deadline, output
@@ -94,7 +94,7 @@ def test_impatience_while_it_ends_leaves_nothing_behind(project: Path):
     with start("dev", "--port", str(port), cwd=project, MIGRATIONS_FOLDER="migrations") as process:
         wait_until_live(process, f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGINT)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while "shutdown completed" not in (printed := (project / "output").read_text()):
             assert time.monotonic() < deadline, printed
             time.sleep(0.005)
@@ -106,10 +106,11 @@ def test_impatience_while_it_ends_leaves_nothing_behind(project: Path):
     assert not find_servers(project / ".postgres")
 
 
-def test_it_stops_postgresql_when_it_is_ended_before_it_serves(project: Path):
+@pytest.mark.parametrize("shell", [[], ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]], ids=["terminal", "background"])
+def test_it_stops_postgresql_when_it_is_ended_before_it_serves(project: Path, shell: list[str]):
     (project / "migrations" / "9000_slow.sql").write_text("select pg_sleep(60)")
-    with start("dev", cwd=project, MIGRATIONS_FOLDER="migrations") as process:
-        deadline = time.monotonic() + 20
+    with start("dev", cwd=project, command=[*shell, *COMMAND], MIGRATIONS_FOLDER="migrations") as process:
+        deadline = time.monotonic() + 60
         while not is_sleeping(project):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -167,7 +168,7 @@ def test_a_change_of_the_code_is_taken_up_and_a_broken_one_outlived(project: Pat
         module.write_text("def (")
         wait_for("SyntaxError", project)
         module.write_text(code.replace('{"status":"ok"}', '{"status":"changed"}'))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while read_health(port) != {"status": "changed"}:
             assert time.monotonic() < deadline, (project / "output").read_text()
             time.sleep(0.05)

@@ -41,6 +41,7 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
 
     With DATABASE_URL set, it uses that database, and adds rows only if you pass `--seed`.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script that starts it with `&` leaves it ignored
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     os.environ.setdefault("LOG_FORMAT", "console")
