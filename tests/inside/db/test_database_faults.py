@@ -80,7 +80,7 @@ async def test_a_frozen_database_delays_nobody_beyond_the_deadline(server: Serve
     longest = ACQUIRE_TIMEOUT + COMMAND_TIMEOUT + SLACK
     assert max(read_seconds(response, "total") for _, response, _ in answers) < longest
     assert max(seconds for *_, seconds in answers) < longest + 2
-    assert sorted(probes)[len(probes) * 9 // 10] < 0.05 + SLACK / 5  # the slowest tenth may be the machine's doing
+    assert sorted(probes)[len(probes) * 9 // 10] < ACQUIRE_TIMEOUT, "/livez waits for nothing of the database"
     await check_ledger(server, answers)
 
 
