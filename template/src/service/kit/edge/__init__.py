@@ -13,6 +13,9 @@ from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
 from service.kit.edge.context import (
     Deadlines,
+    FullError,
+    Limited,
+    Limiter,
     Span,
     TracesOptions,
     Work,
@@ -24,7 +27,7 @@ from service.kit.edge.context import (
 )
 from service.kit.edge.edge import Edge
 from service.kit.edge.events import LAST_ID, Event, EventStream, LastEventId, read_last_id
-from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
+from service.kit.edge.limits import EdgeOptions, Lifetime, Seconds, count_cores
 from service.kit.edge.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
@@ -55,6 +58,7 @@ __all__ = [
     "InvalidField",
     "LastEventId",
     "Lifetime",
+    "Limited",
     "Limiter",
     "Problem",
     "ProblemDetails",

@@ -86,12 +86,17 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def part(headers: Headers) -> tuple[dict[bytes, bytes], Headers]:
+    """Return headers by name, and the cookies among them, which cannot be joined."""
+    fields = merge(headers)
+    return fields, [pair for pair in headers if pair[0] == b"set-cookie"] if b"set-cookie" in fields else []
+
+
 async def respond(send: Send, status: int, body: bytes, media_type: bytes, headers: Headers) -> None:
     """Send a whole response. The edge takes it in one call, which costs less than two messages."""
     headers = [(b"content-type", media_type), *headers]
     if whole := getattr(send, "respond", None):
-        await whole(status, body, headers)
-        return
+        return await whole(status, body, *part(headers))
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

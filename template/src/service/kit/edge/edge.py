@@ -11,9 +11,9 @@ import structlog
 from service.kit.edge import asgi, context, health, metrics, problems
 from service.kit.edge.access_log import LONGEST, AccessLog, Batch
 from service.kit.edge.compression import Compression, CompressionOptions
-from service.kit.edge.context import Deadlines
+from service.kit.edge.context import Deadlines, Limiter
 from service.kit.edge.events import Streams
-from service.kit.edge.limits import Bodies, EdgeOptions, Limiter
+from service.kit.edge.limits import Bodies, EdgeOptions
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import PROTECTION, Exchange, identify
 
@@ -111,7 +111,7 @@ class Edge:
         self.deadlines.add(exchange)
         scope["streams"] = self.streams
         try:
-            if exchange.has_body(scope["http_version"]):
+            if exchange.has_body:
                 receive = await self.bodies.read(exchange, receive)
             if not self.admission.try_enter():
                 raise self.count_refusal()

@@ -16,8 +16,8 @@ from typing import Any, cast
 import msgspec
 
 from service.kit.edge import asgi, metrics
-from service.kit.edge.context import Work, current, request_id
-from service.kit.edge.limits import EdgeOptions, Limiter
+from service.kit.edge.context import Limiter, Work, current, request_id
+from service.kit.edge.limits import EdgeOptions
 from service.kit.edge.problems import busy
 from service.kit.edge.response import Exchange
 

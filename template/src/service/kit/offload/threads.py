@@ -23,13 +23,12 @@ class ThreadPool(Limiter):
     """A limiter with a thread for each of its places.
 
     A running call cannot be aborted. When its request ends first, the request is released and the call runs on in its
-    place; `abandoned` counts those. The threads are daemons: none keeps the process from ending.
+    place. The threads are daemons: none keeps the process from ending.
     """
 
     def __init__(self, name: str, limit: int, waiters: int, patience: float) -> None:
         super().__init__(limit, waiters, patience)
         self.name = name
-        self.abandoned = 0
         self.threads = 0
         self.work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
@@ -60,7 +59,6 @@ class ThreadPool(Limiter):
             raise Problem(504, "timeout", detail) from error
         finally:
             if future.cancelled():
-                self.abandoned += 1
                 metrics.meters().abandoned.labels(self.name).inc()
                 log.warning("call abandoned", pool=self.name, call=name, running=self.running, limit=self.limit)
 

@@ -8,19 +8,17 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Lifespan
-from starlette.websockets import WebSocket
 
-from service.kit.auth import Auth, Caller
+from service.kit.auth import Auth
 from service.kit.db import Constraints, explain
-from service.kit.edge import LastEventId, Problem, asgi, read_last_id
+from service.kit.edge import Problem, asgi
 from service.kit.web import idempotency as keys
 from service.kit.web import openapi
-from service.kit.web.binder import Binding, Reader
+from service.kit.web.binder import READERS, Binding
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
 from service.kit.web.rates import Counts
 from service.kit.web.routes import MOUNT, NEEDS_TOKEN, PUBLIC, WEBSOCKET, Access, Slice, check_access
@@ -32,12 +30,6 @@ LONGEST_PATH = 2000
 """Characters of a path with parameters; the next limit would be that of the digits of an int."""
 
 KINDS: Mapping[str, Kind] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
-READERS: Mapping[Any, Reader] = {
-    Caller: lambda scope, _, __: scope["auth"],
-    LastEventId: read_last_id,
-    Request: Request,
-    WebSocket: WebSocket,
-}
 
 
 class Endpoint:
@@ -148,7 +140,7 @@ def build(
     """
     routes = [route for part in slices for route in part.routes]
     check_access(routes, has_auth=auth is not None)
-    readers: dict[Any, Reader] = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
+    readers = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]
     pages = openapi.make_pages(bindings, docs) if docs else []

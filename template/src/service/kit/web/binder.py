@@ -10,15 +10,25 @@ from urllib.parse import unquote_plus
 from uuid import UUID
 
 import msgspec
+from starlette.requests import Request
+from starlette.websockets import WebSocket
 
 from service.kit.auth import Caller
-from service.kit.edge import InvalidField, asgi
+from service.kit.edge import InvalidField, LastEventId, asgi, read_last_id
 from service.kit.web.body import Body, is_struct, unwrap
 from service.kit.web.replies import ENCODER, Reply, send_result
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
 from service.kit.web.values import cut, find_fault, refuse
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
+
+READERS: Mapping[Any, Reader] = {
+    Caller: lambda scope, _, __: scope["auth"],
+    LastEventId: read_last_id,
+    Request: Request,
+    WebSocket: WebSocket,
+}
+"""What any function may ask for by its type."""
 
 CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid": UUID}
 """What Starlette makes of a path parameter, by what follows its name."""

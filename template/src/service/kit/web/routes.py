@@ -64,10 +64,6 @@ class Route:
         """The path as OpenAPI, logs and metrics have it: without the types of its parameters."""
         return PARAMETER.sub(r"{\1}", self.path)
 
-    def choose_status(self, *, has_body: bool = True) -> int:
-        """Return the status of a success."""
-        return self.status or (204 if not has_body else 201 if self.method == "POST" else 200)
-
 
 class Routes:
     """Routes under one prefix: `@routes.get("/{order_id:uuid}", summary="Read an order")` above an async function.
