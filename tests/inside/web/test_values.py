@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from service.kit.web import values
+from service.kit.web import body
 
 EAST, WEST = timezone(timedelta(hours=5)), timezone(timedelta(hours=-5))
 
@@ -55,6 +55,6 @@ def test_a_value_that_can_be_stored_passes(value: object):
     ],
 )
 def test_a_value_that_cannot_be_stored_is_refused_by_its_field(value: object):
-    problem = values.refuse(values.find_unstorable({"fine": 1, "field": value}))
+    problem = body.refuse(body.find_unstorable({"fine": 1, "field": value}))
     assert (problem.status, len(problem.errors)) == (422, 1)
     assert problem.errors[0].field.startswith("field")

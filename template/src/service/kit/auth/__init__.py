@@ -2,12 +2,12 @@
 """Who sends a request: bearer tokens, the keys that sign and check them, passwords, and how often they are guessed.
 
 `bearer.py` checks the token of a request (401); `keys.py` signs tokens, and has the settings AUTH_*. `passwords.py`
-hashes, `guesses.py` bounds attempts to log in. May import edge, db and offload.
+hashes, and bounds attempts to log in. May import edge, db and offload.
 """
 
 from service.kit.auth import keys, passwords
 from service.kit.auth.bearer import Auth, Caller
-from service.kit.auth.guesses import Guesses, GuessOptions
 from service.kit.auth.keys import AuthOptions, IssuerOptions
+from service.kit.auth.passwords import Guesses, GuessOptions
 
 __all__ = ["Auth", "AuthOptions", "Caller", "GuessOptions", "Guesses", "IssuerOptions", "keys", "passwords"]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jwt
 import msgspec
 import structlog
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from service.kit.auth.keys import AuthOptions, IssuerOptions, name_key, read_private, read_public
 from service.kit.edge import Problem, busy, metrics
@@ -122,7 +123,7 @@ class PublishedKeys(Keys):
 def open_keys(options: AuthOptions | IssuerOptions) -> Keys:
     """Return the keys whose tokens the settings accept."""
     if isinstance(options, IssuerOptions):
-        known = [read_private(options.signing_key.get_secret_value()).public_key()]
+        known: list[PublicKeyTypes] = [read_private(options.signing_key.get_secret_value()).public_key()]
         known += [read_public(options.previous_key)] if options.previous_key else []
         return Keys({name_key(key): key for key in known})
     if options.jwks_url is not None:

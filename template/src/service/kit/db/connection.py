@@ -28,8 +28,6 @@ OTHER = "other"
 class Statement(Span, Limited):
     """Waiting for PostgreSQL: timed, in the trace, cancelled when late, and with errors that clients understand."""
 
-    __slots__ = ("cancels", "deadlines", "expires_at", "is_late", "raw", "sql", "task")
-
     def __init__(self, connection: "Connection", sql: str, name: str = "database", seconds: float = 0.0) -> None:
         Span.__init__(self, name, sql)
         self.raw = connection.raw

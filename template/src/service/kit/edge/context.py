@@ -111,7 +111,6 @@ class Deadlines:
 class Limited:
     """What is cut off when its time is up, by cancelling its `task`, which was cancelled `cancels` times before."""
 
-    __slots__ = ()
     expires_at: float
     is_late: bool
     task: asyncio.Task[Any]

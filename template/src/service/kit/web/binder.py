@@ -15,10 +15,9 @@ from starlette.websockets import WebSocket
 
 from service.kit.auth import Caller
 from service.kit.edge import InvalidField, LastEventId, asgi, read_last_id
-from service.kit.web.body import Body, is_struct, unwrap
+from service.kit.web.body import Body, cut, find_fault, is_struct, refuse, unwrap
 from service.kit.web.replies import ENCODER, Reply, send_result
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
-from service.kit.web.values import cut, find_fault, refuse
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
 

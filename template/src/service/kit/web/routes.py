@@ -1,15 +1,21 @@
 # kit: updated by the template; extend it from app.py
-"""The table of routes that a slice fills: each with its path, its function, and who may call it."""
+"""The table of routes that a slice fills: each with its path, its function, and who may call it. `service routes`."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import click
 
 from service.kit.db import Constraints, Seed
 from service.kit.edge import asgi
 from service.kit.web.rates import Rate
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
 
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """Part of a path: `{order_id:uuid}`, or `{name}` for a string (https://www.starlette.io/routing/#path-parameters)."""
@@ -147,3 +153,27 @@ def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
     found = sorted(f"{route}: {faults[route.access]}" for route in routes if route.access in faults)
     if found:
         raise AccessError("\n".join(["Who may call these routes?", *found]))
+
+
+@click.command(name="routes")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.pass_obj
+def list_routes(wiring: "Wiring", as_json: bool) -> None:
+    """List every route, who may call it, and the function that answers.
+
+    `token` stands for the bearer of a valid token; the function decides what that caller may see.
+    """
+    rows = []
+    for route in sorted(
+        (route for part in wiring.slices for route in part.routes), key=lambda it: (it.path, it.method)
+    ):
+        function = route.endpoint
+        name = f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', type(function).__name__)}"
+        who = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}[route.access]
+        rows.append({"method": route.method, "path": route.path, "access": who, "function": name})
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max((len(row["path"]) for row in rows), default=0)
+    for row in rows:
+        click.echo(f"{row['method']:9} {row['path']:{width}}  {row['access']:6}  {row['function']}")
