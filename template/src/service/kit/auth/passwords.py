@@ -138,7 +138,7 @@ class Guess:
 
     async def take_back(self) -> None:
         """Note that the password was right. Where the account is known, this mostly costs no statement."""
-        metrics.count_guess("right")
+        metrics.meters().guesses.labels("right").inc()
         options = self.guesses.options
         if self.found.is_known and self.found.count <= options.allowed // 2:
             return
@@ -164,10 +164,10 @@ class Guesses:
         options, window = self.options, timedelta(seconds=self.options.window)
         found = await self.db.fetch_one(count_guess, own, shared, total, options.allowed, options.total, window)
         if found.wait:
-            metrics.count_guess("refused")
+            metrics.meters().guesses.labels("refused").inc()
             detail = f"Too many wrong passwords. Try again in {found.wait} seconds, or from where you signed in before."
             raise Problem(429, "too-many-guesses", detail, headers={"retry-after": str(found.wait)})
-        metrics.count_guess("taken")
+        metrics.meters().guesses.labels("taken").inc()
         return Guess(self, (own, shared, total), found)
 
 

@@ -27,7 +27,7 @@ from service.kit.edge.context import (
 )
 from service.kit.edge.edge import Edge
 from service.kit.edge.events import LAST_ID, Event, EventStream, LastEventId, read_last_id
-from service.kit.edge.limits import EdgeOptions, Lifetime, Seconds, count_cores
+from service.kit.edge.limits import EdgeOptions, Lifetime, Seconds, check_nesting, count_cores
 from service.kit.edge.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
@@ -37,7 +37,6 @@ from service.kit.edge.problems import (
     ProblemDetails,
     busy,
     conflict,
-    internal,
     invalid,
     not_found,
 )
@@ -69,12 +68,12 @@ __all__ = [
     "Work",
     "asgi",
     "busy",
+    "check_nesting",
     "configure_traces",
     "conflict",
     "context",
     "count_cores",
     "current",
-    "internal",
     "invalid",
     "metrics",
     "not_found",

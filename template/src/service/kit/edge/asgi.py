@@ -3,7 +3,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import inf
@@ -129,6 +130,24 @@ class Stream:
         self.chunks.clear()
         self.size = 0
         self.sent_at = asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def race(*work: Awaitable[object], seconds: float | None = None) -> AsyncGenerator[bool]:
+    """Run work until some of it ends or its time is over, and cancel what is left when the block ends.
+
+    Yields whether the first work has ended. Raises what the work raised.
+    """
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+        yield tasks[0] in done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

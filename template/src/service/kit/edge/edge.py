@@ -19,6 +19,7 @@ from service.kit.edge.response import PROTECTION, Exchange, identify
 
 log = structlog.get_logger()
 
+FAULT = "The request failed on our side. Report the request_id if it keeps failing."
 PORT = re.compile(rb":\d*$")
 REPORT_SECONDS = 1.0
 """How long refusals are collected for one line in the log."""
@@ -80,7 +81,7 @@ class Edge:
                 log.exception("request failed", method=exchange.method, path=scope["path"][:LONGEST])
             if exchange.status:
                 raise  # too late for another answer: the server cuts the connection, so that the client notices
-            await (problem or problems.internal()).send(exchange, exchange.id)
+            await (problem or Problem(500, "internal", FAULT)).send(exchange, exchange.id)
         finally:
             self.access_log.record(exchange, scope, problem, logged=options.log and not is_probe)
 

@@ -8,7 +8,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -121,21 +121,12 @@ class EventStream[Data]:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
 
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        waits = asgi.wait_for_disconnect(receive), scope.get("stopping", asyncio.Event()).wait()
-        leaving, *others = map(asyncio.create_task, (*waits, self.send_events(scope, write), streams.beat(write)))
-        tasks = [leaving, *others]
-        try:
-            seconds = streams.count_seconds(scope.get("auth"))
-            done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                await task
-            if leaving not in done:
+        leaving, stopping = asgi.wait_for_disconnect(receive), scope.get("stopping", asyncio.Event()).wait()
+        work, seconds = (self.send_events(scope, write), streams.beat(write)), streams.count_seconds(scope.get("auth"))
+        async with asgi.race(leaving, stopping, *work, seconds=seconds) as has_left:
+            if not has_left:
                 async with lock:  # an event that is half sent comes first
-                    cancel(tasks)
                     await send({"type": "http.response.body", "body": b""})
-        finally:
-            cancel(tasks)
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def send_events(self, scope: asgi.Scope, write: Write) -> None:
         """Send the events. Their time is not that of the request: it has no deadline, and no place in its log line."""
@@ -144,8 +135,3 @@ class EventStream[Data]:
         async with aclosing(self.events) as events:
             async for event in events:
                 await write(event.encode())
-
-
-def cancel(tasks: Iterable[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()

@@ -85,28 +85,9 @@ def count_requests(method: str, route: str, status: int, seconds: Sequence[float
     meters().seconds.labels(method, route).observe_all(seconds)
 
 
-def observe_layer(layer: str, seconds: Sequence[float]) -> None:
-    meters().layers.labels(layer).observe_all(seconds)
-
-
 def count_refusal(reason: str, number: int = 1) -> None:
     """Count requests refused for want of room, for a reason such as "admission", "pool" or "export"."""
     meters().refused.labels(reason).inc(number)
-
-
-def count_token(outcome: str) -> None:
-    """Count a bearer token that is "verified", "refused" or "missing". One already known is not counted."""
-    meters().tokens.labels(outcome).inc()
-
-
-def count_cached(outcome: str) -> None:
-    """Count a value asked of the cache: a "hit" is there or under way, a "miss" has to be computed."""
-    meters().cache_reads.labels(outcome).inc()
-
-
-def count_guess(outcome: str) -> None:
-    """Count a password that is "taken" to be checked, found to be "right", or "refused" as one too many."""
-    meters().guesses.labels(outcome).inc()
 
 
 def watch(gauge: Gauge, read: Callable[[], float]) -> None:

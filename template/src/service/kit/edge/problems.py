@@ -85,10 +85,5 @@ def busy(detail: str) -> Problem:
     return Problem(503, "busy", detail, headers={"retry-after": str(RETRY_AFTER)})
 
 
-def internal() -> Problem:
-    """500: our fault. The log holds the cause under the same request id."""
-    return Problem(500, "internal", "The request failed on our side. Report the request_id if it keeps failing.")
-
-
 class CommandError(Exception):
     """What whoever runs a command has to fix. The message says what and how; it is shown without a traceback."""

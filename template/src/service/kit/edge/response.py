@@ -59,8 +59,10 @@ class Exchange(Work, Limited):
         super().__init__(identify(self.request), scope=scope)
         self.method: str = scope["method"]
         self.is_read = self.method in ("GET", "HEAD")
-        length = self.request.get(b"content-length")  # HTTP/2 needs none, and the method tells
-        self.has_body = length != b"0" if length else b"transfer-encoding" in self.request or not self.is_read
+        announced = (
+            self.request.get(b"content-length", b"0") != b"0"
+        )  # the server speaks HTTP/1, which has no other way
+        self.has_body = announced or b"transfer-encoding" in self.request
         self.send = send
         self.compression = compression
         self.stall_timeout = stall_timeout

@@ -1,7 +1,6 @@
 # kit: updated by the template; extend it from app.py
 """Large results by COPY: in flat memory, bounded in number and in time, and ended when nobody reads them."""
 
-import asyncio
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -87,18 +86,11 @@ class Export:
         if not self.exports.places.try_enter():
             metrics.count_refusal("export")
             raise busy("Too many exports are running. Try again when one has ended.")
-        tasks = [
-            asyncio.create_task(self.copy(form, Stream(send, formats.describe(form, self.name)))),
-            asyncio.create_task(asgi.wait_for_disconnect(receive)),
-        ]
+        rows = self.copy(form, Stream(send, formats.describe(form, self.name)))
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                await task
+            async with asgi.race(rows, asgi.wait_for_disconnect(receive)):
+                pass
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             self.exports.places.leave()
 
     async def copy(self, form: formats.Format, response: Stream) -> None:

@@ -39,6 +39,7 @@ class Parameter(NamedTuple):
     hint: Any
     required: bool
     default: object
+    decoder: msgspec.json.Decoder[Any]
 
 
 class Query:
@@ -46,16 +47,12 @@ class Query:
 
     def __init__(self) -> None:
         self.parameters: dict[str, Parameter] = {}
-        self.decoders: dict[str, msgspec.json.Decoder[Any]] = {}
-        self.required: list[str] = []
         self.filters: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
 
     def add(self, name: str, hint: Any, required: bool, default: object) -> None:
         if name in self.parameters:
             raise TypeError(f"two parameters of its query are called {name}")
-        self.parameters[name] = Parameter(hint, required, default)
-        self.decoders[name] = msgspec.json.Decoder(hint, strict=False)
-        self.required += [name] if required else []
+        self.parameters[name] = Parameter(hint, required, default, msgspec.json.Decoder(hint, strict=False))
 
     def add_filter(self, name: str, kind: Any) -> None:
         fields = msgspec.structs.fields(kind)
@@ -68,15 +65,16 @@ class Query:
         values: dict[str, object] = {}
         faults: list[InvalidField] = []
         for name, text in split(query_string.decode("latin-1")):
-            if name not in self.parameters:
+            if (parameter := self.parameters.get(name)) is None:
                 known = ", ".join(sorted(self.parameters)) or "none"
                 faults.append(InvalidField(cut(name), f"there is no such parameter; known are {known}"))
             elif name in values:
                 faults.append(InvalidField(name, "it is given twice"))
             else:
-                values[name], fault = convert(text, self.decoders[name])
+                values[name], fault = convert(text, parameter.decoder)
                 faults += [InvalidField(name, fault)] if fault else []
-        faults += [InvalidField(name, "it is required") for name in self.required if name not in values]
+        missing = (name for name, parameter in self.parameters.items() if parameter.required and name not in values)
+        faults += [InvalidField(name, "it is required") for name in missing]
         if faults:
             raise refuse(faults)
         for filter_name, (kind, fields) in self.filters.items():

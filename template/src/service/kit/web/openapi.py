@@ -130,7 +130,7 @@ def describe_operation(binding: Binding, known: Known) -> Description:
 def describe_parameters(binding: Binding, known: Known) -> Iterator[Description]:
     for name, hint in binding.path.items():
         yield {"name": name, "in": "path", "required": True, "schema": known[id(hint)]}
-    for name, (hint, required, default) in binding.query.parameters.items():
+    for name, (hint, required, default, _) in binding.query.parameters.items():
         schema = drop_null(known[id(hint)])
         if not required and default not in (None, msgspec.NODEFAULT, msgspec.UNSET):
             schema["default"] = msgspec.to_builtins(default)

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The table of routes that a slice fills: each with its path, its function, and who may call it. `service routes`."""
+"""The table of routes that a slice fills: each with its path, its function, and who may call it how often."""
 
 import json
 import re
@@ -12,7 +12,6 @@ import click
 
 from service.kit.db import Constraints, Seed
 from service.kit.edge import asgi
-from service.kit.web.rates import Rate
 
 if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
@@ -35,6 +34,22 @@ NEEDS_TOKEN, PUBLIC = Access.NEEDS_TOKEN, Access.PUBLIC
 
 class AccessError(Exception):
     """Routes for which nobody decided who may call them. The message names each, and what to write."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many requests in `per` seconds: for each caller where a route needs a token, elsewhere for each address.
+
+    They may come all at once; each is given back a moment later than the one before. An IPv6 address counts as its
+    network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes together.
+    """
+
+    requests: int
+    per: float
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.per <= 0:
+            raise ValueError(f"{self} lets nobody in; allow at least one request in more than 0 seconds")
 
 
 type Handler = Callable[..., Awaitable[Any]]
