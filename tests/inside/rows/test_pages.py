@@ -3,7 +3,6 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
-import pytest
 from service.kit.edge.problems import Problem
 from service.kit.rows.listing import Keyset, link
 

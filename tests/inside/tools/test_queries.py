@@ -8,7 +8,6 @@ import pytest
 from inside import postgres_server
 from service.kit.db import Query, commands, query, read_url
 
-
 STATEMENTS: dict[str, Any] = {
     "notes.commented": Query("-- why\nselect length($1)", int, tuple[str]),
     "notes.parentheses": Query("(select upper($1))", str, tuple[str]),

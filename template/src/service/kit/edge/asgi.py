@@ -18,6 +18,7 @@ type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Headers = list[tuple[bytes, bytes]]
+type Fields = dict[bytes, bytes]
 
 PIECE = 65_536
 """Bytes that a `Stream` sends at once: each send has a price of its own."""
@@ -28,7 +29,7 @@ LONGEST_LIST = 1000
 WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
 
-def merge(headers: Headers) -> dict[bytes, bytes]:
+def merge(headers: Headers) -> Fields:
     """Return headers by name. Repeated ones are joined by commas, as RFC 9110 §5.3 allows (but for `Set-Cookie`)."""
     fields = dict(headers)
     if len(fields) < len(headers):
@@ -87,7 +88,7 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def part(headers: Headers) -> tuple[dict[bytes, bytes], Headers]:
+def part(headers: Headers) -> tuple[Fields, Headers]:
     """Return headers by name, and the cookies among them, which cannot be joined."""
     fields = merge(headers)
     return fields, [pair for pair in headers if pair[0] == b"set-cookie"] if b"set-cookie" in fields else []

@@ -52,10 +52,16 @@ class Exchange(Work, Limited):
     """When it became an event stream, if it is one."""
 
     def __init__(
-        self, scope: asgi.Scope, send: asgi.Send, compression: Compression, stall_timeout: float, show_timing: bool
+        self,
+        scope: asgi.Scope,
+        fields: asgi.Fields,
+        send: asgi.Send,
+        compression: Compression,
+        stall_timeout: float,
+        show_timing: bool,
     ) -> None:
         self.began_at = time.perf_counter()
-        self.request = asgi.merge(scope["headers"])
+        self.request = fields
         super().__init__(identify(self.request), scope=scope)
         self.method: str = scope["method"]
         self.is_read = self.method in ("GET", "HEAD")
@@ -89,7 +95,7 @@ class Exchange(Work, Limited):
             await self.respond(self.start["status"], body, *asgi.part(self.start["headers"]), more)
 
     async def respond(
-        self, status: int, body: bytes, fields: dict[bytes, bytes], cookies: asgi.Headers, more: bool = False
+        self, status: int, body: bytes, fields: asgi.Fields, cookies: asgi.Headers, more: bool = False
     ) -> None:
         """Send a whole response, or the start and the first piece of one that goes on."""
         is_head = self.method == "HEAD"
@@ -112,7 +118,7 @@ class Exchange(Work, Limited):
         if more and is_head:
             raise HeadDoneError
 
-    def validate(self, body: bytes, fields: dict[bytes, bytes]) -> bool:
+    def validate(self, body: bytes, fields: asgi.Fields) -> bool:
         """Give a read an ETag and `Cache-Control`. Return whether the client has this very body, by RFC 9110 §8.8.3.2.
 
         With `no-store` nothing is added: what nobody keeps cannot be compared.
@@ -127,7 +133,7 @@ class Exchange(Work, Limited):
         known = self.request.get(b"if-none-match", b"")
         return known.strip() == b"*" or (known != b"" and tag.removeprefix(b"W/") in TAG.findall(known))
 
-    async def begin(self, status: int, fields: dict[bytes, bytes], cookies: asgi.Headers) -> None:
+    async def begin(self, status: int, fields: asgi.Fields, cookies: asgi.Headers) -> None:
         """Send the start of the response, with what each has. Server-Timing is shown by browsers' network panels."""
         fields = PROTECTION | fields
         fields[b"x-request-id"] = self.id.encode()
@@ -167,7 +173,7 @@ class Exchange(Work, Limited):
             self.expires_at = inf
 
 
-def identify(request: dict[bytes, bytes]) -> str:
+def identify(request: asgi.Fields) -> str:
     """Return the caller's request id when it is acceptable, else a new one."""
     given = request.get(b"x-request-id")
     return given.decode() if given and ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)

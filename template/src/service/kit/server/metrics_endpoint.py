@@ -9,6 +9,7 @@ import fcntl
 import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module, metadata
 from itertools import count
 from pathlib import Path
@@ -16,16 +17,13 @@ from platform import python_version
 from typing import Annotated
 
 import structlog
-from prometheus_client import CollectorRegistry, Info, Metric, start_http_server, values
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Info, Metric, ProcessCollector, start_http_server, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
 from service.kit.edge import CommandError, metrics
 
 log = structlog.get_logger()
-
-TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
 class MetricsOptions(BaseModel, frozen=True):
@@ -112,18 +110,10 @@ def lock(path: Path) -> int | None:
 
 
 def measure(processes: Mapping[str, int]) -> Iterable[Metric]:
-    """Return the metrics of processes, by the value of their label `process`. Without /proc they have no samples."""
-    cpu = CounterMetricFamily("process_cpu_seconds", "Processor time, of user and system.", labels=["process"])
-    memory = GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", labels=["process"])
-    files = GaugeMetricFamily("process_open_fds", "Open file descriptors.", labels=["process"])
+    """Return what processes take of the machine, as Linux tells it, by the value of their label `process`."""
+    families: dict[str, Metric] = {}
     for name, pid in processes.items():
-        try:
-            # See proc_pid_stat(5); the name of the program, in brackets, may hold anything.
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-            opened = len(os.listdir(f"/proc/{pid}/fd"))
-        except OSError:
-            continue
-        cpu.add_metric([name], (int(fields[11]) + int(fields[12])) / TICKS)
-        memory.add_metric([name], int(fields[21]) * PAGE)
-        files.add_metric([name], opened)
-    return cpu, memory, files
+        for found in ProcessCollector(pid=partial(int, pid), registry=None).collect():
+            family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
+            family.samples += [sample._replace(labels={"process": name}) for sample in found.samples]
+    return families.values()
