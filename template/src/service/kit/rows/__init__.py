@@ -5,8 +5,7 @@ To add a filter, give the slice's `Filter` a field, and the `Listing` in its `qu
 makes the statements, and has cursors and the `Link` header; `export.py` has the streams. May import db and edge.
 """
 
-from service.kit.rows.export import Export, ExportOptions, Exports
-from service.kit.rows.formats import FormatName
+from service.kit.rows.export import Export, ExportOptions, Exports, FormatName
 from service.kit.rows.listing import DEFAULT_LIMIT, Cursor, Filter, Limit, Listing, Page, link
 
 __all__ = [
