@@ -98,13 +98,6 @@ def watch(gauge: Gauge, read: Callable[[], float]) -> None:
         gauge.set_function(read)
 
 
-def watch_pool(name: str, size: int, in_use: Callable[[], int], waiting: Callable[[], int]) -> None:
-    """Show the state of a connection pool by its name."""
-    meters().pool_size.labels(name).set(size)
-    watch(meters().pool_in_use.labels(name), in_use)
-    watch(meters().pool_waiting.labels(name), waiting)
-
-
 async def sample() -> None:
     """Write the watched gauges where the main process can read them, once a second, until cancelled."""
     while True:
