@@ -47,7 +47,7 @@ async def test_who_finds_the_queue_full_is_refused_at_once(make: Make):
         async with db.connection(), db.connection():
             (waiter,) = await run_until_waiting(db, 1)
             problem = await find_problem(asyncio.wait_for(db.fetch_one(PID), 1))
-            assert "Too many requests wait" in problem.detail
+            assert problem.detail == "Every database connection is in use."
         assert await waiter
 
 

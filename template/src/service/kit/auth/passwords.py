@@ -28,7 +28,6 @@ NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$SXh0sCSj35AfA7jzfVJsJA$OpUX50Ri6FvT6MkW
 
 
 async def hash_password(offload: Offload, password: str) -> str:
-    """Return the hash to store."""
     return await offload.hash_in_thread(hasher.hash, password)
 
 

@@ -63,7 +63,6 @@ class Coder(NamedTuple):
 
 
 def make_coder(coding: bytes) -> Coder:
-    """Return a coder for one body."""
     if coding == b"zstd":
         coder = zstd.ZstdCompressor(options=ZSTD)
         return Coder(coder.compress, partial(coder.flush, coder.FLUSH_BLOCK), coder.flush)

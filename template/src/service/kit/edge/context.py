@@ -14,8 +14,9 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
+from service.kit.edge import metrics
 from service.kit.edge.asgi import Scope
-from service.kit.edge.problems import CommandError
+from service.kit.edge.problems import RETRY_AFTER, CommandError, Problem
 
 TICK = 0.05
 """Seconds between two looks at all deadlines. A timer for each request, statement and wait would cost 1 to 3 µs."""
@@ -126,24 +127,25 @@ class Limited:
         return self.is_late and self.task.uncancel() <= self.cancels
 
 
-class FullError(Exception):
-    """No place was free. `waited` tells whether the caller waited in vain, or there was no room to wait."""
-
-    def __init__(self, *, waited: bool) -> None:
-        super().__init__("no place became free in time" if waited else "too many are waiting for a place")
-        self.waited = waited
+class FullError(Problem):
+    """503: no place was free, or became free in time."""
 
 
 class Limiter:
     """At most `limit` at once; `waiters` more wait in order, each up to `patience` seconds or until its deadline.
 
-    It bounds everything in the kit that is bounded in number. `running` and `waiting` are for monitoring.
+    It bounds everything in the kit that is bounded in number. `full` is what clients are told when there is no place,
+    and `reason` the one under which that is counted. `running` and `waiting` are for monitoring.
     """
 
-    def __init__(self, limit: int, waiters: int = 0, patience: float = 0.0) -> None:
+    def __init__(
+        self, limit: int, waiters: int = 0, patience: float = 0.0, full: str = "Try again shortly.", reason: str = ""
+    ) -> None:
         self.limit = limit
         self.waiters = waiters
         self.patience = patience
+        self.full = full
+        self.reason = reason
         self.running = 0
         self.queue: deque[asyncio.Future[None]] = deque()
         self.deadlines = Deadlines()
@@ -164,7 +166,7 @@ class Limiter:
         if self.try_enter():
             return
         if len(self.queue) >= self.waiters:
-            raise FullError(waited=False)
+            raise self.refuse()
         place = asyncio.get_running_loop().create_future()
         wait = Wait(time.monotonic() + time_left(self.patience), place, self)
         self.queue.append(place)
@@ -179,6 +181,12 @@ class Limiter:
             raise
         finally:
             self.deadlines.under_way.discard(wait)
+
+    def refuse(self) -> FullError:
+        """Return the problem of whoever gets no place, and count it."""
+        if self.reason:
+            metrics.count_refusal(self.reason)
+        return FullError(503, "busy", self.full, headers={"retry-after": str(RETRY_AFTER)})
 
     def leave(self) -> None:
         """Give a place back, to whoever has waited longest."""
@@ -201,7 +209,7 @@ class Wait(NamedTuple):
         """End it. This also works where a cancellation would not."""
         if not self.place.done():
             self.limiter.queue.remove(self.place)
-            self.place.set_exception(FullError(waited=True))
+            self.place.set_exception(self.limiter.refuse())
 
 
 class Span:

@@ -15,10 +15,9 @@ from typing import Any, cast
 
 import msgspec
 
-from service.kit.edge import asgi, metrics
+from service.kit.edge import asgi
 from service.kit.edge.context import Limiter, Work, current, request_id
 from service.kit.edge.limits import EdgeOptions
-from service.kit.edge.problems import busy
 from service.kit.edge.response import Exchange
 
 type Write = Callable[[bytes], Awaitable[None]]
@@ -76,14 +75,13 @@ class Streams(Limiter):
     """The event streams that a worker holds open."""
 
     def __init__(self, options: EdgeOptions) -> None:
-        super().__init__(options.streams)
+        super().__init__(options.streams, full="Too many event streams are open. Try again shortly.", reason="stream")
         self.options = options
 
     def admit(self, exchange: Exchange) -> None:
         """Give a request a place here for the one it has among the requests being answered. Raises a 503 problem."""
         if not self.try_enter():
-            metrics.count_refusal("stream")
-            raise busy("Too many event streams are open. Try again shortly.")
+            raise self.refuse()
         if exchange.place:
             exchange.place.leave()
         exchange.place, exchange.opened_at = self, time.perf_counter()

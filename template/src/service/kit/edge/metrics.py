@@ -74,7 +74,6 @@ class Meters:
 
 @cache
 def meters() -> Meters:
-    """Return the metrics of this process."""
     return Meters()
 
 

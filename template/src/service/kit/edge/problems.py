@@ -54,7 +54,6 @@ class Problem(Exception):
         self.headers = headers or {}
 
     def encode(self, request_id: str) -> bytes:
-        """Return the problem as JSON."""
         title = HTTPStatus(self.status).phrase
         body = ProblemDetails(f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors)
         return msgspec.json.encode(body)

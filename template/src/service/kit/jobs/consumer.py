@@ -122,7 +122,6 @@ class Consumer:
         return queue
 
     async def consume(self, queue: PgQueuer, upkeep: Upkeep) -> None:
-        """Let PgQueuer run the jobs."""
         log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency)
         beside = [asyncio.create_task(metrics.sample()), asyncio.create_task(upkeep.run())]
         try:

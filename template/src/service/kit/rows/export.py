@@ -12,7 +12,7 @@ from asyncpg.types import Attribute
 from pydantic import BaseModel, Field
 
 from service.kit.db import AnyQuery, Connection, Database
-from service.kit.edge import Limiter, Problem, Seconds, Stream, asgi, busy, metrics
+from service.kit.edge import Limiter, Problem, Seconds, Stream, asgi
 from service.kit.rows.listing import Listing
 
 type FormatName = Literal["csv", "ndjson"]
@@ -105,7 +105,8 @@ class Exports:
     def __init__(self, db: Database, options: ExportOptions | None = None) -> None:
         self.db = db
         self.options = options or ExportOptions()
-        self.places = Limiter(max(1, min(self.options.concurrency, db.pool.places.limit - 1)))
+        most = max(1, min(self.options.concurrency, db.pool.places.limit - 1))
+        self.places = Limiter(most, full="Too many exports are running. Try again when one has ended.", reason="export")
 
     def stream(
         self, source: Listing[Any, Any] | AnyQuery, *args: object, name: str, form: FormatName | None = None
@@ -139,8 +140,7 @@ class Export:
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         form = choose_format(self.form, scope, escape_formulas=self.exports.options.escape_formulas)
         if not self.exports.places.try_enter():
-            metrics.count_refusal("export")
-            raise busy("Too many exports are running. Try again when one has ended.")
+            raise self.exports.places.refuse()
         rows = self.copy(form, Stream(send, describe_file(form, self.name)))
         try:
             async with asgi.race(rows, asgi.wait_for_disconnect(receive)):
