@@ -20,7 +20,7 @@ from service.kit.db import Constraints, explain
 from service.kit.edge import Problem, asgi, metrics
 from service.kit.web import idempotency as keys
 from service.kit.web import openapi
-from service.kit.web.binder import READERS, Binding
+from service.kit.web.binder import READERS, Binding, Reader
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
 from service.kit.web.routes import MOUNT, NEEDS_TOKEN, PUBLIC, WEBSOCKET, Access, Rate, Slice, check_access
 
@@ -167,7 +167,7 @@ def build(
     """
     routes = [route for part in slices for route in part.routes]
     check_access(routes, has_auth=auth is not None)
-    readers = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
+    readers: dict[Any, Reader] = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]
     pages = openapi.make_pages(bindings, docs) if docs else []
