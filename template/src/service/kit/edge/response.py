@@ -62,13 +62,11 @@ class Exchange(Work, Limited):
     ) -> None:
         self.began_at = time.perf_counter()
         self.request = fields
-        super().__init__(identify(self.request), scope=scope)
+        super().__init__(identify(fields), scope=scope)
         self.method: str = scope["method"]
         self.is_read = self.method in ("GET", "HEAD")
-        announced = (
-            self.request.get(b"content-length", b"0") != b"0"
-        )  # the server speaks HTTP/1, which has no other way
-        self.has_body = announced or b"transfer-encoding" in self.request
+        # The server speaks HTTP/1, which has no other way to announce a body.
+        self.has_body = fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields
         self.send = send
         self.compression = compression
         self.stall_timeout = stall_timeout
