@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What one worker takes from clients: EDGE_*, and the bodies of requests. And the cores that sizes derive from."""
+"""What one worker takes from clients, EDGE_* and the bodies of requests; and what the limits of all rooms share."""
 
 import os
 import time
