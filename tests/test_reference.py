@@ -11,6 +11,9 @@ NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 TOLD = re.compile(rf"`([A-Z]+_[A-Z_]+)`\s+\(({NUMBER.pattern})(?: s)?\)")
 METRIC = re.compile(r"\b[a-z]+(?:_[a-z]+)*_(?:total|seconds|bytes|info|fds)\b")
 
+PROCESS = {f"process_{name}": ("process",) for name in ("cpu_seconds_total", "resident_memory_bytes", "open_fds")}
+"""What prometheus_client tells of each process: tests/inside/server/test_metrics_endpoint.py reads them."""
+
 
 @pytest.fixture(scope="module")
 def documents(render):
@@ -24,7 +27,7 @@ def groups(render):
 
 @pytest.fixture(scope="module")
 def metrics(render):
-    return docs.list_metrics(docs.read_files(render()))
+    return docs.list_metrics(docs.read_files(render())) | PROCESS
 
 
 def find_unknown_settings(documents, groups):

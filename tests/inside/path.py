@@ -59,20 +59,21 @@ async def follow(settings: Settings) -> list[str]:
     events.put_nowait({"type": "lifespan.startup"})
     living = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, events.get, told.put))
     assert (await told.get())["type"] == "lifespan.startup.complete"
-    listed = json.loads(await ask(app, "/v1/orders"))
+    token = credentials.sign(Settings)
+    listed = json.loads(await ask(app, token, "/v1/orders"))
     path = f"/v1/orders/{listed['data'][0]['id']}"
-    await ask(app, path)
+    await ask(app, token, path)
     sys.setprofile(trail.note)
-    await ask(app, path)
+    await ask(app, token, path)
     sys.setprofile(None)
     events.put_nowait({"type": "lifespan.shutdown"})
     await living
     return trail.files
 
 
-async def ask(app: asgi.App, path: str) -> bytes:
+async def ask(app: asgi.App, token: str, path: str) -> bytes:
     """Return the body of the answer to a GET, as the server would ask for it."""
-    headers = [(b"host", b"here"), (b"authorization", f"Bearer {credentials.sign(Settings)}".encode())]
+    headers = [(b"host", b"here"), (b"authorization", f"Bearer {token}".encode())]
     scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "headers": headers}
     scope |= {"query_string": b"", "client": ("127.0.0.1", 1), "scheme": "http", "root_path": "", "raw_path": b""}
     sent: list[Any] = []

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from inside.issuer import AUDIENCE, NAME, ask, issue, make_options, publish
 from prometheus_client import REGISTRY
 from pydantic import SecretStr, ValidationError
-from service.kit.auth import Auth, AuthOptions, IssuerOptions, keys
+from service.kit.auth import Auth, AuthOptions, IssuerOptions, bearer, keys
 from service.kit.edge.problems import Problem
 from service.kit.server import KitSettings, SettingsError, read_settings
 
@@ -167,7 +167,7 @@ async def test_published_keys_are_read_once_and_again_for_a_new_one(monkeypatch:
         assert await asyncio.gather(*(ask(auth, sent) for _ in range(20))) == ["ada"] * 20
         assert publisher.reads == 1
         publisher.keys = {"b": OTHER}
-        monkeypatch.setattr(keys, "PAUSE", 0)
+        monkeypatch.setattr(bearer, "PAUSE", 0)
         assert await ask(auth, f"Bearer {issue(OTHER, name='b')}") == "ada"
         assert publisher.reads == 2
         assert "a key that its issuer does not have" in (await refuse(auth, sent)).detail
@@ -184,7 +184,7 @@ async def test_made_up_key_ids_do_not_make_requests_to_the_issuer():
 
 
 async def test_keys_stay_while_the_issuer_is_away_and_without_any_the_answer_is_503(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(keys, "PAUSE", 0)
+    monkeypatch.setattr(bearer, "PAUSE", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY}
@@ -201,7 +201,7 @@ async def test_keys_stay_while_the_issuer_is_away_and_without_any_the_answer_is_
 
 
 async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(keys, "PAUSE", 0)
+    monkeypatch.setattr(bearer, "PAUSE", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY, "b": OTHER}
@@ -216,7 +216,7 @@ async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(mon
 
 
 async def test_an_issuer_that_hangs_delays_nobody_whose_key_is_known(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(keys, "PAUSE", 0)
+    monkeypatch.setattr(bearer, "PAUSE", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY}

@@ -23,7 +23,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
 
 def test_a_request_is_counted_by_its_route_and_its_time_by_its_layers(registry: CollectorRegistry):
     metrics.count_requests("GET", "/v1/orders/{id}", 200, [0.5, 0.25])
-    metrics.observe_layer("pool", [0.1, 0.2])
+    metrics.meters().layers.labels("pool").observe_all([0.1, 0.2])
     route = {"method": "GET", "route": "/v1/orders/{id}"}
     assert registry.get_sample_value("http_requests_total", {**route, "status": "200"}) == 2
     assert registry.get_sample_value("http_request_duration_seconds_sum", route) == 0.75
@@ -32,7 +32,7 @@ def test_a_request_is_counted_by_its_route_and_its_time_by_its_layers(registry: 
 
 def test_many_times_are_counted_as_each_of_them_would_be(registry: CollectorRegistry):
     times = [0, 0.0005, 0.001, 0.0010001, 0.3, 10, 11, 3600]
-    metrics.observe_layer("many", times)
+    metrics.meters().layers.labels("many").observe_all(times)
     for seconds in times:
         metrics.meters().layers.labels("each").observe(seconds)
     many, each = (

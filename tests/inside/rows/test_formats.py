@@ -13,8 +13,7 @@ import pytest
 import pytest_asyncio
 from service.kit.db import Database, Query, explain
 from service.kit.edge.problems import Problem
-from service.kit.rows import formats
-from service.kit.rows.export import ExportOptions, Exports
+from service.kit.rows.export import ExportOptions, Exports, FormatName, choose_format
 from service.settings import Settings
 
 HOSTILE = [
@@ -63,7 +62,7 @@ async def exact(settings: Settings) -> AsyncGenerator[Exports]:
         yield Exports(db, ExportOptions(escape_formulas=False))
 
 
-async def fetch(exports: Exports, form: formats.FormatName, query: Query, *args: object) -> list[dict[str, Any]]:
+async def fetch(exports: Exports, form: FormatName, query: Query, *args: object) -> list[dict[str, Any]]:
     """Return the exported rows as a reader of the format finds them."""
     transport = httpx2.ASGITransport(exports.stream(query, *args, name="rows", form=form))
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
@@ -169,16 +168,16 @@ def test_the_accept_header_chooses(accept: str | None, name: str | None):
     headers = [] if accept is None else [(b"accept", accept.encode())]
     if name is None:
         with pytest.raises(Problem, match="format=csv") as caught:
-            formats.choose(None, {"headers": headers})
+            choose_format(None, {"headers": headers})
         assert caught.value.status == 406
     else:
-        assert formats.choose(None, {"headers": headers}).name == name
+        assert choose_format(None, {"headers": headers}).name == name
 
 
 def test_a_named_format_wins_over_the_header():
-    assert formats.choose("ndjson", {"headers": [(b"accept", b"text/csv")]}).name == "ndjson"
+    assert choose_format("ndjson", {"headers": [(b"accept", b"text/csv")]}).name == "ndjson"
 
 
 def test_several_accept_headers_are_one_list():
     headers = [(b"accept", b"application/json"), (b"accept", b"application/x-ndjson")]
-    assert formats.choose(None, {"headers": headers}).name == "ndjson"
+    assert choose_format(None, {"headers": headers}).name == "ndjson"

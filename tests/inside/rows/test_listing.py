@@ -133,11 +133,6 @@ async def test_a_cursor_goes_on_for_the_same_scope_sort_and_filters_only(db: Dat
             await notes.page(db, where, page.next, 9, owner)
 
 
-async def test_a_time_without_offset_is_refused_by_name(db: Database):
-    with pytest.raises(Problem, match="created_before: it needs its offset"):
-        await notes.page(db, NoteFilter(created_before=datetime(2026, 1, 1)), None, 9, "ada")
-
-
 def test_its_statements_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "queries.py").touch()

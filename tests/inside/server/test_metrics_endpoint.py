@@ -16,7 +16,7 @@ from tests.kit.processes import ROOT
 COUNT = """
 import sys
 from service.kit.edge import metrics
-from service.kit.server import take_slot
+from service.kit.server.metrics_endpoint import take_slot
 take_slot()
 for _ in range(int(sys.argv[1])):
     metrics.count_requests("GET", sys.argv[2], 200, [0.02])

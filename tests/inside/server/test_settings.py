@@ -6,7 +6,8 @@ from service.kit.auth import IssuerOptions
 from service.kit.db import choose_pool_size
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import share_cores
-from service.kit.server import KitSettings, SettingsError, list_variables, load_env_files, narrow, read_settings
+from service.kit.server import KitSettings, SettingsError, list_variables, load_env_files, read_settings
+from service.kit.server.settings import narrow
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -8,16 +8,6 @@ import pytest
 from inside import postgres_server
 from service.kit.db import Query, commands, query, read_url
 
-
-def test_a_long_text_is_cut_where_it_differs():
-    texts = [f"select {', '.join(f'column_{n}' for n in range(20))} from {table}" for table in ("birds", "fish")]
-    shown = [commands.shorten(text, texts) for text in texts]
-    assert all(len(text) <= commands.WIDTH for text in shown)
-    assert [text.rpartition(" ")[2] for text in shown] == ["birds", "fish"]
-    assert commands.shorten("select 1", ["select 1", "select 2"]) == "select 1"
-    assert len(commands.shorten(texts[0], [texts[0], "begin"])) == commands.WIDTH
-
-
 STATEMENTS: dict[str, Any] = {
     "notes.commented": Query("-- why\nselect length($1)", int, tuple[str]),
     "notes.parentheses": Query("(select upper($1))", str, tuple[str]),

@@ -8,8 +8,8 @@ from service.kit import web
 from service.kit.auth import Auth, IssuerOptions, keys
 from service.kit.edge import Edge, Problem, metrics
 from service.kit.edge.metrics import Meters
-from service.kit.web import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice, rates
-from service.kit.web.rates import Counts
+from service.kit.web import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice, app
+from service.kit.web.app import Counts
 from starlette.responses import PlainTextResponse
 
 from tests.kit.fixtures import open_client
@@ -30,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(rates, "time", clock)
+    monkeypatch.setattr(app, "time", clock)
     return clock
 
 
@@ -66,7 +66,7 @@ def test_whoever_waits_as_told_is_let_in(clock: Clock):
 
 
 def test_so_many_callers_are_remembered_and_those_of_late_first(clock: Clock, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rates, "MOST", 100)
+    monkeypatch.setattr(app, "MOST_CALLERS", 100)
     counts = Counts(Rate(1, per=60))
     wait(counts)
     for number in range(1000):

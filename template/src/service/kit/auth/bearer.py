@@ -5,6 +5,7 @@ The settings fix the algorithm, so no token can choose it. Verified tokens are c
 signature costs about 0.1 ms, finding a token in the cache about 1 µs.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -12,12 +13,18 @@ from typing import Any, NamedTuple
 
 import jwt
 import msgspec
+import structlog
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from service.kit.auth.issuer import AuthOptions, IssuerOptions
-from service.kit.auth.keys import UnknownKeyError
-from service.kit.edge import Problem, metrics
+from service.kit.auth.keys import AuthOptions, IssuerOptions, name_key, read_private, read_public
+from service.kit.edge import Problem, busy, metrics
+
+log = structlog.get_logger(__name__)
 
 type Headers = Iterable[tuple[bytes, bytes]]
+
+PAUSE = 10.0
+"""The least seconds between two fetches of published keys, so that made-up key ids do not cause a fetch each."""
 
 REQUIRED = ["exp", "iss", "aud", "sub"]
 """The claims that a token must have. `nbf` is checked if present."""
@@ -43,12 +50,93 @@ class Caller(NamedTuple):
     expires: float
 
 
+class UnknownKeyError(Exception):
+    """A token names a key that is not among those known."""
+
+
+class Keys:
+    """The public keys of an issuer, by key id. With `any_name`, the only one checks tokens whatever id they carry."""
+
+    version = 0
+    """Grows when the keys change."""
+
+    def __init__(self, known: Mapping[str, Any], *, any_name: bool = False) -> None:
+        self.known = known
+        self.any_name = any_name
+
+    def find(self, name: str | None) -> Any:
+        """Return the key that a token names; it may name none if there is only one. Raises `UnknownKeyError`."""
+        if len(self.known) == 1 and (name is None or self.any_name):
+            return next(iter(self.known.values()))
+        try:
+            return self.known[name or ""]
+        except KeyError:
+            raise UnknownKeyError from None
+
+    def renew(self, *, at_once: bool = False) -> None:
+        """Start to fetch published keys again when they are old, or at once."""
+
+    async def fetch_unknown(self) -> None:
+        """Fetch published keys again because a token names an unknown one. Raises a 503 problem when there are none."""
+
+
+class PublishedKeys(Keys):
+    """The keys that an issuer publishes as a JWK set (RFC 7517).
+
+    Old keys stay in use during a fetch, so a slow issuer delays nobody whose key is known.
+    """
+
+    def __init__(self, url: str, max_age: float, timeout: float) -> None:
+        super().__init__({})
+        self.source = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=timeout)
+        self.max_age = max_age
+        self.fetched_at = self.tried_at = float("-inf")
+        self.fetching: asyncio.Task[None] | None = None
+
+    def renew(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        is_due = at_once or now - self.fetched_at > self.max_age
+        if is_due and self.fetching is None and now - self.tried_at > PAUSE:
+            self.tried_at = now
+            self.fetching = asyncio.create_task(self.fetch())
+
+    async def fetch_unknown(self) -> None:
+        self.renew(at_once=True)
+        if self.fetching is not None:
+            await asyncio.shield(self.fetching)
+        if not self.known:
+            raise busy("The issuer's keys cannot be fetched, so no token can be checked; try again in a moment.")
+
+    async def fetch(self) -> None:
+        """Fetch the keys once, in a thread. Known keys stay when it fails."""
+        try:
+            published = await asyncio.to_thread(self.source.get_jwk_set)
+            self.known = {key.key_id or "": key.key for key in published.keys if key.public_key_use in (None, "sig")}
+            self.version += 1
+            self.fetched_at = time.monotonic()
+        except (jwt.PyJWTError, OSError, ValueError) as error:
+            log.warning("jwks_unreadable", url=self.source.uri, error=str(error), kept=len(self.known))
+        finally:
+            self.fetching = None
+
+
+def open_keys(options: AuthOptions | IssuerOptions) -> Keys:
+    """Return the keys whose tokens the settings accept."""
+    if isinstance(options, IssuerOptions):
+        known: list[PublicKeyTypes] = [read_private(options.signing_key.get_secret_value()).public_key()]
+        known += [read_public(options.previous_key)] if options.previous_key else []
+        return Keys({name_key(key): key for key in known})
+    if options.jwks_url is not None:
+        return PublishedKeys(str(options.jwks_url), options.jwks_max_age, options.jwks_timeout)
+    return Keys({"": read_public(options.public_key or "")}, any_name=True)
+
+
 class Auth:
     """Checks the tokens of requests; `web.build` takes it."""
 
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
         self.options = options
-        self.keys = options.open_keys()
+        self.keys = open_keys(options)
         self.verify = lru_cache(options.cache_size)(self.check)
 
     async def identify(self, headers: Headers) -> Caller:
@@ -90,7 +178,7 @@ class Auth:
             raise refuse(f"it has no `{error.claim}`") from None
         except MALFORMED as error:
             raise refuse(REASONS.get(type(error), "it is malformed")) from None
-        metrics.count_token("verified")
+        metrics.meters().tokens.labels("verified").inc()
         return caller
 
 
@@ -98,7 +186,7 @@ def read_bearer(headers: Headers) -> str:
     sent = [value for name, value in headers if name == b"authorization"]
     scheme, _, token = sent[0].decode("latin-1").partition(" ") if sent else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
-        metrics.count_token("missing")
+        metrics.meters().tokens.labels("missing").inc()
         detail = "This needs a token: send the header `Authorization: Bearer TOKEN`."
         raise Problem(401, "unauthenticated", detail, headers={"www-authenticate": "Bearer"})
     if len(sent) > 1:
@@ -107,6 +195,6 @@ def read_bearer(headers: Headers) -> str:
 
 
 def refuse(reason: str) -> Problem:
-    metrics.count_token("refused")
+    metrics.meters().tokens.labels("refused").inc()
     detail = f"The token is refused: {reason}. Get a new one."
     return Problem(401, "unauthenticated", detail, headers={"www-authenticate": 'Bearer error="invalid_token"'})

@@ -1,27 +1,22 @@
 # kit: updated by the template; extend it from app.py
-"""Keys: their text in settings, the tokens signed with them (JWT, Ed25519: RFC 7519, RFC 8037), and published sets."""
+"""Keys: their text, the tokens signed with them (JWT, Ed25519: RFC 7519, RFC 8037), and the settings AUTH_*.
 
-import asyncio
+The group `auth` in settings.py is `IssuerOptions` if the service signs its own tokens, and `AuthOptions` if another
+service does.
+"""
+
 import base64
 import time
-from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Literal, Self
 
 import click
 import jwt
-import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-
-from service.kit.edge import busy
-
-PAUSE = 10.0
-"""The least seconds between two fetches of published keys, so that made-up key ids do not cause a fetch each."""
-
-log = structlog.get_logger(__name__)
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model_validator
 
 
 def make_key() -> str:
@@ -74,74 +69,65 @@ def sign(key: Ed25519PrivateKey, issuer: str, audience: str, subject: str, lifet
     return jwt.encode(claims, key, "EdDSA", {"kid": name_key(key.public_key())})
 
 
-class UnknownKeyError(Exception):
-    """A token names a key that is not among those known."""
+def check_public(text: str) -> str:
+    read_public(text)
+    return text
 
 
-class Keys:
-    """The public keys of an issuer, by key id. With `any_name`, the only one checks tokens whatever id they carry."""
-
-    version = 0
-    """Grows when the keys change."""
-
-    def __init__(self, known: Mapping[str, Any], *, any_name: bool = False) -> None:
-        self.known = known
-        self.any_name = any_name
-
-    def find(self, name: str | None) -> Any:
-        """Return the key that a token names; it may name none if there is only one. Raises `UnknownKeyError`."""
-        if len(self.known) == 1 and (name is None or self.any_name):
-            return next(iter(self.known.values()))
-        try:
-            return self.known[name or ""]
-        except KeyError:
-            raise UnknownKeyError from None
-
-    def renew(self, *, at_once: bool = False) -> None:
-        """Start to fetch published keys again when they are old, or at once."""
-
-    async def fetch_unknown(self) -> None:
-        """Fetch published keys again because a token names an unknown one. Raises a 503 problem when there are none."""
+def check_private(text: SecretStr) -> SecretStr:
+    read_private(text.get_secret_value())
+    return text
 
 
-class PublishedKeys(Keys):
-    """The keys that an issuer publishes as a JWK set (RFC 7517).
+PublicKey = Annotated[str, AfterValidator(check_public)]
+PrivateKey = Annotated[SecretStr, AfterValidator(check_private)]
 
-    Old keys stay in use during a fetch, so a slow issuer delays nobody whose key is known.
-    """
 
-    def __init__(self, url: str, max_age: float, timeout: float) -> None:
-        super().__init__({})
-        self.source = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=timeout)
-        self.max_age = max_age
-        self.fetched_at = self.tried_at = float("-inf")
-        self.fetching: asyncio.Task[None] | None = None
+class CheckOptions(BaseModel, frozen=True):
+    """AUTH_*: how tokens are checked, whoever issues them."""
 
-    def renew(self, *, at_once: bool = False) -> None:
-        now = time.monotonic()
-        is_due = at_once or now - self.fetched_at > self.max_age
-        if is_due and self.fetching is None and now - self.tried_at > PAUSE:
-            self.tried_at = now
-            self.fetching = asyncio.create_task(self.fetch())
+    leeway: Annotated[float, Field(ge=0, le=300, description="seconds that clocks may differ")] = 10
+    cache_size: Annotated[int, Field(ge=0, description="verified tokens that each worker remembers")] = 10_000
 
-    async def fetch_unknown(self) -> None:
-        self.renew(at_once=True)
-        if self.fetching is not None:
-            await asyncio.shield(self.fetching)
-        if not self.known:
-            raise busy("The issuer's keys cannot be fetched, so no token can be checked; try again in a moment.")
 
-    async def fetch(self) -> None:
-        """Fetch the keys once, in a thread. Known keys stay when it fails."""
-        try:
-            published = await asyncio.to_thread(self.source.get_jwk_set)
-            self.known = {key.key_id or "": key.key for key in published.keys if key.public_key_use in (None, "sig")}
-            self.version += 1
-            self.fetched_at = time.monotonic()
-        except (jwt.PyJWTError, OSError, ValueError) as error:
-            log.warning("jwks_unreadable", url=self.source.uri, error=str(error), kept=len(self.known))
-        finally:
-            self.fetching = None
+class AuthOptions(CheckOptions, frozen=True):
+    """AUTH_*: the issuer whose tokens are accepted, and its key or the address where it publishes its keys."""
+
+    issuer: Annotated[str, Field(min_length=1, description="the `iss` that tokens must have")]
+    audience: Annotated[str, Field(min_length=1, description="the `aud` that tokens must have: this service")]
+    algorithm: Annotated[
+        Literal["EdDSA", "ES256", "PS256", "RS256"], Field(description="the only signature algorithm accepted")
+    ] = "EdDSA"
+    public_key: Annotated[PublicKey | None, Field(description="the issuer's public key, as PEM or in one line")] = None
+    jwks_url: Annotated[HttpUrl | None, Field(description="or the URL of its published keys")] = None
+    jwks_max_age: Annotated[float, Field(ge=1, description="seconds until published keys are fetched again")] = 600
+    jwks_timeout: Annotated[float, Field(gt=0, le=10, description="seconds that fetching them may take")] = 2
+
+    @model_validator(mode="after")
+    def require_key(self) -> Self:
+        if (self.public_key is None) == (self.jwks_url is None):
+            raise ValueError("set AUTH_PUBLIC_KEY or AUTH_JWKS_URL, and not both: tokens are checked with the key")
+        return self
+
+
+class IssuerOptions(CheckOptions, frozen=True):
+    """AUTH_*: the key that signs the service's own tokens, and how they are checked."""
+
+    signing_key: Annotated[
+        PrivateKey, Field(description="the private key that signs tokens; `uv run service key` makes one")
+    ]
+    previous_key: Annotated[
+        PublicKey | None, Field(description="the public half of the old signing key, until its tokens expire")
+    ] = None
+    token_lifetime: Annotated[float, Field(ge=60, le=86400, description="seconds until a token expires")] = 3600
+    issuer: Annotated[str, Field(min_length=1, description="the `iss` of tokens")] = "service"
+    audience: Annotated[str, Field(min_length=1, description="the `aud` of tokens")] = "service"
+    algorithm: Annotated[Literal["EdDSA"], Field(description="the signature algorithm")] = "EdDSA"
+
+    def sign(self, subject: str) -> str:
+        """Return a token whose bearer is `subject`. Costs about 0.2 ms."""
+        key = read_private(self.signing_key.get_secret_value())
+        return sign(key, self.issuer, self.audience, subject, self.token_lifetime)
 
 
 @click.command(name="key")

@@ -13,7 +13,7 @@ from service.kit.db.errors import ERRORS, Constraints, DatabaseError, Unreachabl
 from service.kit.db.pool import choose_pool_size
 from service.kit.db.query import DEVELOPER, EVERY, NEWEST, AnyQuery, Query, Seed, sample_time
 from service.kit.db.query import find as find_queries
-from service.kit.db.sessions import DatabaseOptions, bypass_pooler, connect, locate, read_url, time_limits
+from service.kit.db.sessions import DatabaseOptions, bypass_pooler, connect, dial, locate, read_url, time_limits
 
 __all__ = [
     "DEVELOPER",
@@ -33,6 +33,7 @@ __all__ = [
     "check_capacity",
     "choose_pool_size",
     "connect",
+    "dial",
     "explain",
     "find_queries",
     "locate",

@@ -7,11 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -94,26 +92,13 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
         click.echo(json.dumps(slowest, indent=2))
         return
     click.echo(f"{'calls':>10} {'ms each':>10} {'share':>7} {'rows':>10}  statement")
-    texts = [squeeze(row["query"]) for row in slowest]
-    for row, text in zip(slowest, texts, strict=True):
+    for row in slowest:
         numbers = f"{row['calls']:>10,} {row['mean']:>10.3f} {row['share']:>6.1f}% {row['rows']:>10.1f}"
-        click.echo(f"{numbers}  {f'{row["name"]}  {row["place"]}' if row['name'] else shorten(text, texts)}")
+        click.echo(f"{numbers}  {f'{row["name"]}  {row["place"]}' if row['name'] else squeeze(row['query'])[:WIDTH]}")
 
 
 def squeeze(sql: str) -> str:
     return " ".join(sql.split())
-
-
-def shorten(text: str, others: Sequence[str]) -> str:
-    """Cut a long text so that what tells it from others can be seen."""
-    same = max((count_same(text, other) for other in others if other != text), default=0)
-    if len(text) <= WIDTH or same < WIDTH // 2:
-        return text[:WIDTH]
-    return f"{text[: WIDTH // 4]} … {text[same - WIDTH // 4 :][: 3 * WIDTH // 4 - 3]}"
-
-
-def count_same(one: str, other: str) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 async def read(database: DatabaseOptions, limit: int, *, create: bool) -> list[tuple[asyncpg.Record, Named | None]]:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
-from math import inf
 from typing import Self, cast
 
 import asyncpg
@@ -18,7 +17,7 @@ from service.kit.db import errors
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
 from service.kit.db.query import find as find_queries
-from service.kit.edge import Batch, Problem, Span, metrics, time_left
+from service.kit.edge import Batch, Limited, Problem, Span, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
 
@@ -26,10 +25,8 @@ OTHER = "other"
 """The name, in `/metrics`, of the kit's own statements, and of any that no `queries.py` names."""
 
 
-class Statement(Span):
+class Statement(Span, Limited):
     """Waiting for PostgreSQL: timed, in the trace, cancelled when late, and with errors that clients understand."""
-
-    __slots__ = ("cancels", "deadlines", "expires_at", "is_late", "raw", "sql", "task")
 
     def __init__(self, connection: "Connection", sql: str, name: str = "database", seconds: float = 0.0) -> None:
         Span.__init__(self, name, sql)
@@ -42,13 +39,9 @@ class Statement(Span):
         self.cancels = self.task.cancelling()
         self.deadlines.add(self)
 
-    def expire(self) -> None:
-        self.is_late, self.expires_at = True, inf
-        self.task.cancel()
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.deadlines.under_way.discard(self)
-        if self.is_late and self.task.uncancel() <= self.cancels and kind is asyncio.CancelledError:
+        if self.is_late and self.was_cut_off() and kind is asyncio.CancelledError:
             kind, error = TimeoutError, TimeoutError()
         Span.__exit__(self, kind, error, trace)
         durations().add((self.sql, time.perf_counter() - self.started))

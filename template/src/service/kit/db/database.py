@@ -55,10 +55,10 @@ class Database:
         """Open the pool even while PostgreSQL is away: connections are made when they are first needed."""
         await asyncio.to_thread(read_names)
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
-            pool.is_open = True
-            places = pool.places
-            running, waiting = (partial(getattr, places, name) for name in ("running", "waiting"))
-            metrics.watch_pool(name, places.limit, running, waiting)
+            pool.is_open, meters = True, metrics.meters()
+            meters.pool_size.labels(name).set(pool.places.limit)
+            metrics.watch(meters.pool_in_use.labels(name), partial(getattr, pool.places, "running"))
+            metrics.watch(meters.pool_waiting.labels(name), partial(getattr, pool.places, "waiting"))
         return self
 
     async def __aexit__(self, *_: object) -> None:

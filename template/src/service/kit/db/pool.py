@@ -20,7 +20,7 @@ import asyncpg
 
 from service.kit.db.errors import ERRORS
 from service.kit.db.sessions import DatabaseOptions, open_session
-from service.kit.edge import Deadlines, FullError, Limiter, busy, count_cores, time_left
+from service.kit.edge import Deadlines, Limiter, busy, count_cores, time_left
 
 FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
@@ -50,7 +50,7 @@ class Pool:
     def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
         size = options.pool_size or choose_pool_size(workers=1)
-        self.places = Limiter(size, options.pool_waiters, options.acquire_timeout)
+        self.places = Limiter(size, options.pool_waiters, options.acquire_timeout, FULL)
         self.deadlines = Deadlines()  # of statements
         self.is_open = False
         self.connections: dict[asyncpg.Connection, float] = {}
@@ -73,10 +73,7 @@ class Pool:
     async def wait(self) -> float:
         """Wait for a place, and return for how many seconds it was."""
         began = time.monotonic()
-        try:
-            await self.places.enter()
-        except FullError as full:
-            raise busy(FULL if full.waited else f"{FULL} Too many requests wait for one.") from None
+        await self.places.enter()
         if not self.is_open:
             self.places.leave()
             raise busy(STOPPING)

@@ -11,7 +11,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 
 from service.kit.db.errors import ERRORS, DatabaseError, diagnose
-from service.kit.edge import Lifetime, Seconds
+from service.kit.edge import Lifetime, Seconds, check_nesting
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
@@ -54,12 +54,8 @@ class DatabaseOptions(BaseModel, frozen=True):
 
     @model_validator(mode="after")
     def nest_deadlines(self) -> Self:
-        """Let every inner wait end before the outer one, so that the error names the true cause."""
         names = ("acquire_timeout", "lock_timeout", "statement_timeout", "command_timeout")
-        waits = {f"DATABASE_{name.upper()}": getattr(self, name) for name in names}
-        if list(waits.values()) != sorted(set(waits.values())):
-            chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
-            raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        check_nesting(**{f"DATABASE_{name.upper()}": getattr(self, name) for name in names})
         return self
 
 
@@ -92,6 +88,18 @@ def time_limits(options: DatabaseOptions) -> dict[str, str]:
     return {name: f"{seconds * 1000:.0f}ms" for name, seconds in limits.items()}
 
 
+async def dial(
+    options: DatabaseOptions, settings: Mapping[str, str], command_timeout: float | None = None
+) -> asyncpg.Connection:
+    """Open a connection. `settings` are those of its session."""
+    return await asyncpg.connect(
+        options.url.get_secret_value(),
+        timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
+        command_timeout=command_timeout,
+        server_settings=dict(settings),
+    )
+
+
 @asynccontextmanager
 async def connect(
     options: DatabaseOptions, application: str, settings: Mapping[str, str] | None = None
@@ -102,11 +110,7 @@ async def connect(
     """
     where = locate(options)
     try:
-        connection = await asyncpg.connect(
-            options.url.get_secret_value(),
-            timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
-            server_settings={**(settings or {}), "application_name": application},
-        )
+        connection = await dial(options, {**(settings or {}), "application_name": application})
     except (*ERRORS, ValueError) as error:
         raise diagnose(error, where) from error
     try:
@@ -120,11 +124,7 @@ async def connect(
 
 async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
     """Open a session for the pool: PostgreSQL enforces its limits, and JSON columns are encoded here, once."""
-    connection = await asyncpg.connect(
-        options.url.get_secret_value(),
-        timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
-        server_settings=session_settings(options),
-    )
+    connection = await dial(options, session_settings(options))
     for name, prefix in JSON_PREFIXES.items():  # this sends nothing: asyncpg knows these types
         await connection.set_type_codec(
             name,

@@ -1,10 +1,10 @@
 # kit: updated by the template; extend it from app.py
 """The edge: what every request passes first and every response last. It imports no other room.
 
-`edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` has the bounds, and their
+`edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` bounds its body, and has the
 settings EDGE_*. `response.py` is the way back: ETag, compression, headers; `events.py` a response that stays open.
-`problems.py` has the errors, `context.py` what is known of the work under way and ends it in time, `health.py` /livez
-and /readyz. `access_log.py` and `metrics.py` write it down.
+`problems.py` has the errors, `context.py` what is known of the work under way, how it waits and how it ends in time,
+`health.py` /livez and /readyz. `access_log.py` and `metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics
@@ -13,6 +13,9 @@ from service.kit.edge.asgi import Stream
 from service.kit.edge.compression import CompressionOptions
 from service.kit.edge.context import (
     Deadlines,
+    FullError,
+    Limited,
+    Limiter,
     Span,
     TracesOptions,
     Work,
@@ -24,7 +27,7 @@ from service.kit.edge.context import (
 )
 from service.kit.edge.edge import Edge
 from service.kit.edge.events import LAST_ID, Event, EventStream, LastEventId, read_last_id
-from service.kit.edge.limits import EdgeOptions, FullError, Lifetime, Limiter, Seconds, count_cores
+from service.kit.edge.limits import EdgeOptions, Lifetime, Seconds, check_nesting, count_cores
 from service.kit.edge.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
@@ -34,7 +37,6 @@ from service.kit.edge.problems import (
     ProblemDetails,
     busy,
     conflict,
-    internal,
     invalid,
     not_found,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "InvalidField",
     "LastEventId",
     "Lifetime",
+    "Limited",
     "Limiter",
     "Problem",
     "ProblemDetails",
@@ -65,12 +68,12 @@ __all__ = [
     "Work",
     "asgi",
     "busy",
+    "check_nesting",
     "configure_traces",
     "conflict",
     "context",
     "count_cores",
     "current",
-    "internal",
     "invalid",
     "metrics",
     "not_found",

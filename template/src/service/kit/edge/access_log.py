@@ -123,4 +123,4 @@ def write(records: list[Record]) -> None:
     for (method, route, status), times in answers.items():
         metrics.count_requests(method, route, status, times)
     for layer, times in layers.items():
-        metrics.observe_layer(layer, times)
+        metrics.meters().layers.labels(layer).observe_all(times)

@@ -3,7 +3,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import inf
@@ -17,6 +18,7 @@ type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Headers = list[tuple[bytes, bytes]]
+type Fields = dict[bytes, bytes]
 
 PIECE = 65_536
 """Bytes that a `Stream` sends at once: each send has a price of its own."""
@@ -27,7 +29,7 @@ LONGEST_LIST = 1000
 WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
 
-def merge(headers: Headers) -> dict[bytes, bytes]:
+def merge(headers: Headers) -> Fields:
     """Return headers by name. Repeated ones are joined by commas, as RFC 9110 §5.3 allows (but for `Set-Cookie`)."""
     fields = dict(headers)
     if len(fields) < len(headers):
@@ -86,12 +88,17 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def part(headers: Headers) -> tuple[Fields, Headers]:
+    """Return headers by name, and the cookies among them, which cannot be joined."""
+    fields = merge(headers)
+    return fields, [pair for pair in headers if pair[0] == b"set-cookie"] if b"set-cookie" in fields else []
+
+
 async def respond(send: Send, status: int, body: bytes, media_type: bytes, headers: Headers) -> None:
     """Send a whole response. The edge takes it in one call, which costs less than two messages."""
     headers = [(b"content-type", media_type), *headers]
     if whole := getattr(send, "respond", None):
-        await whole(status, body, headers)
-        return
+        return await whole(status, body, *part(headers))
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -124,6 +131,24 @@ class Stream:
         self.chunks.clear()
         self.size = 0
         self.sent_at = asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def race(*work: Awaitable[object], seconds: float | None = None) -> AsyncGenerator[bool]:
+    """Run work until some of it ends or its time is over, and cancel what is left when the block ends.
+
+    Yields whether the first work has ended. Raises what the work raised.
+    """
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+        yield tasks[0] in done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

@@ -63,7 +63,6 @@ class Coder(NamedTuple):
 
 
 def make_coder(coding: bytes) -> Coder:
-    """Return a coder for one body."""
     if coding == b"zstd":
         coder = zstd.ZstdCompressor(options=ZSTD)
         return Coder(coder.compress, partial(coder.flush, coder.FLUSH_BLOCK), coder.flush)
@@ -87,9 +86,7 @@ class Compression:
         coder = make_coder(coding)
         return coder.feed(body) + coder.finish()
 
-    def negotiate(
-        self, request: dict[bytes, bytes], status: int, fields: dict[bytes, bytes], length: int
-    ) -> bytes | None:
+    def negotiate(self, request: asgi.Fields, status: int, fields: asgi.Fields, length: int) -> bytes | None:
         """Return the coding for a body of this length, None for none, and let the fields of the response say so."""
         if not self.options.enabled or not (status == 304 or is_compressible(status, fields)):
             return None
@@ -127,7 +124,7 @@ def choose(accepted: bytes) -> tuple[bytes | None, bool]:
     return best.encode(), plain == 0.0
 
 
-def is_compressible(status: int, fields: dict[bytes, bytes]) -> bool:
+def is_compressible(status: int, fields: asgi.Fields) -> bool:
     return (
         is_text(fields.get(b"content-type", b""))
         and status not in UNENCODED
@@ -142,7 +139,7 @@ def is_text(media_type: bytes) -> bool:
     return TEXT.fullmatch(media_type.partition(b";")[0].strip()) is not None
 
 
-def add_vary(fields: dict[bytes, bytes]) -> None:
+def add_vary(fields: asgi.Fields) -> None:
     """Let `Vary` name `Accept-Encoding`, besides what it names already."""
     given = fields.get(b"vary")
     if given is None:

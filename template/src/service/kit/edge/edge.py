@@ -11,14 +11,15 @@ import structlog
 from service.kit.edge import asgi, context, health, metrics, problems
 from service.kit.edge.access_log import LONGEST, AccessLog, Batch
 from service.kit.edge.compression import Compression, CompressionOptions
-from service.kit.edge.context import Deadlines
+from service.kit.edge.context import Deadlines, Limiter
 from service.kit.edge.events import Streams
-from service.kit.edge.limits import Bodies, EdgeOptions, Limiter
+from service.kit.edge.limits import Bodies, EdgeOptions
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import PROTECTION, Exchange, identify
 
 log = structlog.get_logger()
 
+FAULT = "The request failed on our side. Report the request_id if it keeps failing."
 PORT = re.compile(rb":\d*$")
 REPORT_SECONDS = 1.0
 """How long refusals are collected for one line in the log."""
@@ -53,14 +54,15 @@ class Edge:
         self.refusals = Batch(report, REPORT_SECONDS, most=100_000)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        fields = asgi.merge(scope.get("headers", []))
         if scope["type"] != "http":
-            self.locate(scope, asgi.merge(scope.get("headers", [])))
+            self.locate(scope, fields)
             return await self.live(scope, receive, send)
         is_probe = scope["path"] in health.PATHS
         if self.admission.running >= self.admission.limit and not is_probe:
-            return await self.refuse(scope, send)
+            return await self.refuse(fields, send)
         options = self.options
-        exchange = Exchange(scope, send, self.compression, options.stall_timeout, options.timing)
+        exchange = Exchange(scope, fields, send, self.compression, options.stall_timeout, options.timing)
         problem = None
         if context.tracing and not is_probe:
             exchange.span = context.tracing.begin_request(exchange.method, exchange.request)
@@ -80,7 +82,7 @@ class Edge:
                 log.exception("request failed", method=exchange.method, path=scope["path"][:LONGEST])
             if exchange.status:
                 raise  # too late for another answer: the server cuts the connection, so that the client notices
-            await (problem or problems.internal()).send(exchange, exchange.id)
+            await (problem or Problem(500, "internal", FAULT)).send(exchange, exchange.id)
         finally:
             self.access_log.record(exchange, scope, problem, logged=options.log and not is_probe)
 
@@ -94,9 +96,9 @@ class Edge:
             self.access_log.flush()
             self.refusals.flush()
 
-    async def refuse(self, scope: asgi.Scope, send: asgi.Send) -> None:
+    async def refuse(self, fields: asgi.Fields, send: asgi.Send) -> None:
         """Answer 503 at the least cost, since admitted requests wait for it and it comes in floods: without a line."""
-        identity = identify(asgi.merge(scope["headers"]))
+        identity = identify(fields)
         headers = *PROTECTION.items(), (b"x-request-id", identity.encode())
         await self.count_refusal().send(send, identity, *headers)
 
@@ -111,7 +113,7 @@ class Edge:
         self.deadlines.add(exchange)
         scope["streams"] = self.streams
         try:
-            if exchange.has_body(scope["http_version"]):
+            if exchange.has_body:
                 receive = await self.bodies.read(exchange, receive)
             if not self.admission.try_enter():
                 raise self.count_refusal()
@@ -131,13 +133,13 @@ class Edge:
             if exchange.place:
                 exchange.place.leave()
 
-    def locate(self, scope: asgi.Scope, fields: dict[bytes, bytes]) -> None:
+    def locate(self, scope: asgi.Scope, fields: asgi.Fields) -> None:
         """Let the `client` of a request be who sent it to the proxies, rather than the last of these."""
         if (forwarded := fields.get(b"x-forwarded-for")) and (peer := scope.get("client")):
             last = forwarded[-LONGEST:].decode("latin-1")  # proxies add to the end
             scope["client"] = asgi.find_address(peer[0], last, self.options.proxies), peer[1]
 
-    def check_host(self, fields: dict[bytes, bytes], version: str) -> None:
+    def check_host(self, fields: asgi.Fields, version: str) -> None:
         """Raise a 400 problem when the request is for no host, for several, or for one that is not ours."""
         host = fields.get(b"host", b"")
         if (not host and version not in ("1", "1.0")) or b"," in host:

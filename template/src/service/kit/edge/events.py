@@ -8,17 +8,16 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
 
-from service.kit.edge import asgi, metrics
-from service.kit.edge.context import Work, current, request_id
-from service.kit.edge.limits import EdgeOptions, Limiter
-from service.kit.edge.problems import busy
+from service.kit.edge import asgi
+from service.kit.edge.context import Limiter, Work, current, request_id
+from service.kit.edge.limits import EdgeOptions
 from service.kit.edge.response import Exchange
 
 type Write = Callable[[bytes], Awaitable[None]]
@@ -76,14 +75,13 @@ class Streams(Limiter):
     """The event streams that a worker holds open."""
 
     def __init__(self, options: EdgeOptions) -> None:
-        super().__init__(options.streams)
+        super().__init__(options.streams, full="Too many event streams are open. Try again shortly.", reason="stream")
         self.options = options
 
     def admit(self, exchange: Exchange) -> None:
         """Give a request a place here for the one it has among the requests being answered. Raises a 503 problem."""
         if not self.try_enter():
-            metrics.count_refusal("stream")
-            raise busy("Too many event streams are open. Try again shortly.")
+            raise self.refuse()
         if exchange.place:
             exchange.place.leave()
         exchange.place, exchange.opened_at = self, time.perf_counter()
@@ -121,21 +119,12 @@ class EventStream[Data]:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
 
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        waits = asgi.wait_for_disconnect(receive), scope.get("stopping", asyncio.Event()).wait()
-        leaving, *others = map(asyncio.create_task, (*waits, self.send_events(scope, write), streams.beat(write)))
-        tasks = [leaving, *others]
-        try:
-            seconds = streams.count_seconds(scope.get("auth"))
-            done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                await task
-            if leaving not in done:
+        leaving, stopping = asgi.wait_for_disconnect(receive), scope.get("stopping", asyncio.Event()).wait()
+        work, seconds = (self.send_events(scope, write), streams.beat(write)), streams.count_seconds(scope.get("auth"))
+        async with asgi.race(leaving, stopping, *work, seconds=seconds) as has_left:
+            if not has_left:
                 async with lock:  # an event that is half sent comes first
-                    cancel(tasks)
                     await send({"type": "http.response.body", "body": b""})
-        finally:
-            cancel(tasks)
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def send_events(self, scope: asgi.Scope, write: Write) -> None:
         """Send the events. Their time is not that of the request: it has no deadline, and no place in its log line."""
@@ -144,8 +133,3 @@ class EventStream[Data]:
         async with aclosing(self.events) as events:
             async for event in events:
                 await write(event.encode())
-
-
-def cancel(tasks: Iterable[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()

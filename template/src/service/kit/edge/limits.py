@@ -1,23 +1,28 @@
 # kit: updated by the template; extend it from app.py
-"""Bounds: how many at once, how long, how large; and the cores that sizes derive from."""
+"""What one worker takes from clients, EDGE_* and the bodies of requests; and what the limits of all rooms share."""
 
-import asyncio
 import os
 import time
-from collections import deque
 from math import inf
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from service.kit.edge import asgi, metrics
-from service.kit.edge.context import Deadlines, time_left
 from service.kit.edge.problems import Problem
 from service.kit.edge.response import Exchange
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Lifetime = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def check_nesting(**waits: float) -> None:
+    """Raise ValueError unless each wait is shorter than the next, so that the error names the true cause."""
+    if [*waits.values()] != sorted({*waits.values()}):
+        chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
+        raise ValueError(f"each deadline must be shorter than the next: {chain}")
+
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -30,89 +35,6 @@ def count_cores(quota: Path = QUOTA) -> int:
         return max(1, min(cores, round(int(allowed) / int(period))))
     except (OSError, ValueError):  # there is no such file, or it says "max"
         return cores
-
-
-class FullError(Exception):
-    """No place was free. `waited` tells whether the caller waited in vain, or there was no room to wait."""
-
-    def __init__(self, *, waited: bool) -> None:
-        super().__init__("no place became free in time" if waited else "too many are waiting for a place")
-        self.waited = waited
-
-
-class Limiter:
-    """At most `limit` at once; `waiters` more wait in order, each up to `patience` seconds or until its deadline.
-
-    It bounds everything in the kit that is bounded in number. `running`, `waiting`, `refused` and `timed_out` are for
-    monitoring.
-    """
-
-    def __init__(self, limit: int, waiters: int = 0, patience: float = 0.0) -> None:
-        self.limit = limit
-        self.waiters = waiters
-        self.patience = patience
-        self.running = 0
-        self.refused = 0
-        self.timed_out = 0
-        self.queue: deque[asyncio.Future[None]] = deque()
-        self.deadlines = Deadlines()
-
-    @property
-    def waiting(self) -> int:
-        return len(self.queue)
-
-    def try_enter(self) -> bool:
-        """Take a place if one is free and nobody is waiting for it."""
-        if self.running >= self.limit or self.queue:
-            return False
-        self.running += 1
-        return True
-
-    async def enter(self) -> None:
-        """Take a place, waiting for one if necessary. Raises `FullError`."""
-        if self.try_enter():
-            return
-        if len(self.queue) >= self.waiters:
-            self.refused += 1
-            raise FullError(waited=False)
-        place = asyncio.get_running_loop().create_future()
-        wait = Wait(time.monotonic() + time_left(self.patience), place, self)
-        self.queue.append(place)
-        self.deadlines.add(wait)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place in self.queue:
-                self.queue.remove(place)
-            elif place.done() and not place.cancelled() and not place.exception():
-                self.leave()  # it was handed over at the very moment of the cancellation
-            raise
-        finally:
-            self.deadlines.under_way.discard(wait)
-
-    def leave(self) -> None:
-        """Give a place back, to whoever has waited longest."""
-        while self.queue:
-            place = self.queue.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        self.running -= 1
-
-
-class Wait(NamedTuple):
-    """Waiting for a place."""
-
-    expires_at: float
-    place: asyncio.Future[None]
-    limiter: Limiter
-
-    def expire(self) -> None:
-        """End it. This also works where a cancellation would not."""
-        if not self.place.done():
-            self.limiter.queue.remove(self.place)
-            self.limiter.timed_out += 1
-            self.place.set_exception(FullError(waited=True))
 
 
 class EdgeOptions(BaseModel, frozen=True):

@@ -60,11 +60,11 @@ class Meters:
         self.statements = seconds("db_statement_duration_seconds", "What statements took.", "statement")
         self.cached = gauge("cache_entries", "Values that are kept, or being computed.")
         self.cache_reads = counter("cache_reads_total", "Values asked for: hits, and misses to compute.", "outcome")
-        self.offloaded = gauge("offload_calls_running", "Calls that run beside the event loop.", "tier")
-        self.offload_waiting = gauge("offload_calls_waiting", "Calls that wait for a place.", "tier")
-        self.offload_wait = seconds("offload_wait_seconds", "What calls waited for a place.", "tier", "call")
-        self.offload_run = seconds("offload_run_seconds", "What calls ran.", "tier", "call")
-        self.abandoned = counter("offload_calls_abandoned_total", "Calls whose request ended first.", "tier")
+        self.offloaded = gauge("offload_calls_running", "Calls that run beside the event loop.", "pool")
+        self.offload_waiting = gauge("offload_calls_waiting", "Calls that wait for a place.", "pool")
+        self.offload_wait = seconds("offload_wait_seconds", "What calls waited for a place.", "pool", "call")
+        self.offload_run = seconds("offload_run_seconds", "What calls ran.", "pool", "call")
+        self.abandoned = counter("offload_calls_abandoned_total", "Calls whose request ended first.", "pool")
         self.lag = seconds("event_loop_lag_seconds", "How late the event loop was, some sixteen times a second.")
         self.blocked = counter("event_loop_blocked_total", "Times the event loop was blocked beyond WATCHDOG_LAG.")
         self.workers = gauge("service_workers", "Worker processes that run.")
@@ -74,7 +74,6 @@ class Meters:
 
 @cache
 def meters() -> Meters:
-    """Return the metrics of this process."""
     return Meters()
 
 
@@ -85,28 +84,9 @@ def count_requests(method: str, route: str, status: int, seconds: Sequence[float
     meters().seconds.labels(method, route).observe_all(seconds)
 
 
-def observe_layer(layer: str, seconds: Sequence[float]) -> None:
-    meters().layers.labels(layer).observe_all(seconds)
-
-
 def count_refusal(reason: str, number: int = 1) -> None:
     """Count requests refused for want of room, for a reason such as "admission", "pool" or "export"."""
     meters().refused.labels(reason).inc(number)
-
-
-def count_token(outcome: str) -> None:
-    """Count a bearer token that is "verified", "refused" or "missing". One already known is not counted."""
-    meters().tokens.labels(outcome).inc()
-
-
-def count_cached(outcome: str) -> None:
-    """Count a value asked of the cache: a "hit" is there or under way, a "miss" has to be computed."""
-    meters().cache_reads.labels(outcome).inc()
-
-
-def count_guess(outcome: str) -> None:
-    """Count a password that is "taken" to be checked, found to be "right", or "refused" as one too many."""
-    meters().guesses.labels(outcome).inc()
 
 
 def watch(gauge: Gauge, read: Callable[[], float]) -> None:
@@ -115,13 +95,6 @@ def watch(gauge: Gauge, read: Callable[[], float]) -> None:
         meters().sources.append((gauge, read))
     else:
         gauge.set_function(read)
-
-
-def watch_pool(name: str, size: int, in_use: Callable[[], int], waiting: Callable[[], int]) -> None:
-    """Show the state of a connection pool by its name."""
-    meters().pool_size.labels(name).set(size)
-    watch(meters().pool_in_use.labels(name), in_use)
-    watch(meters().pool_waiting.labels(name), waiting)
 
 
 async def sample() -> None:

@@ -54,7 +54,6 @@ class Problem(Exception):
         self.headers = headers or {}
 
     def encode(self, request_id: str) -> bytes:
-        """Return the problem as JSON."""
         title = HTTPStatus(self.status).phrase
         body = ProblemDetails(f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors)
         return msgspec.json.encode(body)
@@ -83,11 +82,6 @@ def not_found(what: str) -> Problem:
 def busy(detail: str) -> Problem:
     """503 with Retry-After: nothing was done, and the same request may succeed shortly."""
     return Problem(503, "busy", detail, headers={"retry-after": str(RETRY_AFTER)})
-
-
-def internal() -> Problem:
-    """500: our fault. The log holds the cause under the same request id."""
-    return Problem(500, "internal", "The request failed on our side. Report the request_id if it keeps failing.")
 
 
 class CommandError(Exception):

@@ -5,18 +5,14 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from xxhash import xxh3_128_hexdigest
 
 from service.kit.edge import asgi
 from service.kit.edge.compression import Coder, Compression, make_coder
-from service.kit.edge.context import Span, Work, current
-
-if TYPE_CHECKING:
-    from service.kit.edge.limits import Limiter
+from service.kit.edge.context import Limited, Limiter, Span, Work, current
 
 ACCEPTED_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 """The request ids that callers may send. Anything else could forge log lines, so it is replaced."""
@@ -42,41 +38,41 @@ class HeadDoneError(Exception):
     """The response to HEAD is complete: whatever streams a body stops here."""
 
 
-class Exchange(Work):
+class Exchange(Work, Limited):
     """One request and its response. It is the application's `send`, and `respond` is its short cut."""
 
     start: asgi.Message | None = None
-    cookies: Sequence[tuple[bytes, bytes]] = ()
     coder: Coder | None = None
     span: Any = None
-    status = sent = 0
+    status = sent = cancels = 0
     is_late = False
     expires_at = inf
-    place: "Limiter | None" = None
+    place: Limiter | None = None
     opened_at = 0.0
     """When it became an event stream, if it is one."""
 
     def __init__(
-        self, scope: asgi.Scope, send: asgi.Send, compression: Compression, stall_timeout: float, show_timing: bool
+        self,
+        scope: asgi.Scope,
+        fields: asgi.Fields,
+        send: asgi.Send,
+        compression: Compression,
+        stall_timeout: float,
+        show_timing: bool,
     ) -> None:
         self.began_at = time.perf_counter()
-        self.request = asgi.merge(scope["headers"])
-        super().__init__(identify(self.request), scope=scope)
+        self.request = fields
+        super().__init__(identify(fields), scope=scope)
         self.method: str = scope["method"]
         self.is_read = self.method in ("GET", "HEAD")
+        # The server speaks HTTP/1, which has no other way to announce a body.
+        self.has_body = fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields
         self.send = send
         self.compression = compression
         self.stall_timeout = stall_timeout
         self.show_timing = show_timing
-        self.task = asyncio.current_task()
+        self.task = cast("asyncio.Task[Any]", asyncio.current_task())
         current.set(self)
-
-    def has_body(self, version: str) -> bool:
-        """Return whether the request has a body. HTTP/2 needs no header to announce one, so the method tells."""
-        length = self.request.get(b"content-length")
-        if length is None:
-            return b"transfer-encoding" in self.request or (version == "2" and not self.is_read)
-        return length != b"0"
 
     async def __call__(self, message: asgi.Message) -> None:
         """Take one message of the response. Its start waits for the first of the body, on which headers depend."""
@@ -90,21 +86,17 @@ class Exchange(Work):
         elif self.status or self.start is None:
             await self.send(message)
         elif kind != "http.response.body":
-            await self.begin(self.start["status"], self.take(self.start["headers"]))
+            await self.begin(self.start["status"], *asgi.part(self.start["headers"]))
             await self.send(message)
         else:
-            more = message.get("more_body", False)
-            await self.respond(self.start["status"], message.get("body", b""), self.start["headers"], more)
+            body, more = message.get("body", b""), message.get("more_body", False)
+            await self.respond(self.start["status"], body, *asgi.part(self.start["headers"]), more)
 
-    def take(self, headers: asgi.Headers) -> dict[bytes, bytes]:
-        """Return the headers of the response by name. Cookies, which cannot be joined, are kept as they are."""
-        fields = asgi.merge(headers)
-        self.cookies = [pair for pair in headers if pair[0] == b"set-cookie"] if b"set-cookie" in fields else ()
-        return fields
-
-    async def respond(self, status: int, body: bytes, headers: asgi.Headers, more: bool = False) -> None:
+    async def respond(
+        self, status: int, body: bytes, fields: asgi.Fields, cookies: asgi.Headers, more: bool = False
+    ) -> None:
         """Send a whole response, or the start and the first piece of one that goes on."""
-        fields, is_head = self.take(headers), self.method == "HEAD"
+        is_head = self.method == "HEAD"
         length = int(fields.get(b"content-length", self.compression.options.minimum_bytes)) if more else len(body)
         is_known = not more and status == 200 and self.is_read and self.validate(body, fields)
         coding = self.compression.negotiate(self.request, status, fields, length)
@@ -119,12 +111,12 @@ class Exchange(Work):
                     body = self.compression.compress(coding, body)
         if status not in BODILESS and not more and not (coding and (self.coder or is_head)):
             fields[b"content-length"] = b"%d" % len(body)
-        await self.begin(status, fields)
+        await self.begin(status, fields, cookies)
         await self.write(b"" if is_head else body, more and not is_head)
         if more and is_head:
             raise HeadDoneError
 
-    def validate(self, body: bytes, fields: dict[bytes, bytes]) -> bool:
+    def validate(self, body: bytes, fields: asgi.Fields) -> bool:
         """Give a read an ETag and `Cache-Control`. Return whether the client has this very body, by RFC 9110 §8.8.3.2.
 
         With `no-store` nothing is added: what nobody keeps cannot be compared.
@@ -139,7 +131,7 @@ class Exchange(Work):
         known = self.request.get(b"if-none-match", b"")
         return known.strip() == b"*" or (known != b"" and tag.removeprefix(b"W/") in TAG.findall(known))
 
-    async def begin(self, status: int, fields: dict[bytes, bytes]) -> None:
+    async def begin(self, status: int, fields: asgi.Fields, cookies: asgi.Headers) -> None:
         """Send the start of the response, with what each has. Server-Timing is shown by browsers' network panels."""
         fields = PROTECTION | fields
         fields[b"x-request-id"] = self.id.encode()
@@ -149,8 +141,8 @@ class Exchange(Work):
             timing = ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in split.items())
             fields[b"server-timing"] = timing.encode()
         headers = [*fields.items()]
-        if self.cookies:
-            headers = [*(pair for pair in headers if pair[0] != b"set-cookie"), *self.cookies]
+        if cookies:
+            headers = [*(pair for pair in headers if pair[0] != b"set-cookie"), *cookies]
         self.status = status
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
@@ -178,18 +170,8 @@ class Exchange(Work):
         if more:
             self.expires_at = inf
 
-    def expire(self) -> None:
-        """Cut the request off, whose time is up."""
-        if self.task and not self.is_late:
-            self.task.cancel()
-        self.is_late, self.expires_at = True, inf
 
-    def was_cut_off(self) -> bool:
-        """Return whether it expired and nothing else that cancelled the task, and take the cancellation back."""
-        return self.is_late and self.task is not None and self.task.uncancel() == 0
-
-
-def identify(request: dict[bytes, bytes]) -> str:
+def identify(request: asgi.Fields) -> str:
     """Return the caller's request id when it is acceptable, else a new one."""
     given = request.get(b"x-request-id")
     return given.decode() if given and ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)

@@ -20,7 +20,7 @@ from pgqueuer.domain import models, types
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.driver import NotifyCallback
 
-from service.kit.db import bypass_pooler, time_limits
+from service.kit.db import bypass_pooler, dial, time_limits
 from service.kit.edge import metrics
 from service.kit.jobs.job import Schedule, Worker
 from service.kit.jobs.queue import meters
@@ -92,7 +92,9 @@ class Consumer:
         The supervisor then starts a new process; no job is lost.
         """
         meters().show(self.worker.jobs)
-        connection = await self.connect()
+        database = bypass_pooler(self.worker.settings.database)  # notifications come to a session
+        settings = {**time_limits(database), "application_name": "service worker"}
+        connection = await dial(database, settings, database.command_timeout)
         try:
             queries = make_queries(connection)
             upkeep = Upkeep(queries.driver, identity, self.worker)
@@ -108,17 +110,7 @@ class Consumer:
             await upkeep.give_back()
         finally:
             with suppress(Exception):
-                await connection.close(timeout=self.worker.settings.database.connect_timeout)
-
-    async def connect(self) -> asyncpg.Connection:
-        """Open the connection of the queue, past a pooler: notifications come to a session."""
-        options = bypass_pooler(self.worker.settings.database)
-        return await asyncpg.connect(
-            options.url.get_secret_value(),
-            timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
-            command_timeout=options.command_timeout,
-            server_settings={**time_limits(options), "application_name": "service worker"},
-        )
+                await connection.close(timeout=database.connect_timeout)
 
     def make_queue(self, queries: Statements, identity: UUID) -> PgQueuer:
         queue = PgQueuer(queries.driver, NAMES.channel, queries=queries)
@@ -130,7 +122,6 @@ class Consumer:
         return queue
 
     async def consume(self, queue: PgQueuer, upkeep: Upkeep) -> None:
-        """Let PgQueuer run the jobs."""
         log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency)
         beside = [asyncio.create_task(metrics.sample()), asyncio.create_task(upkeep.run())]
         try:

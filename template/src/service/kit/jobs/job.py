@@ -12,7 +12,7 @@ import msgspec
 from pydantic import BaseModel, Field, model_validator
 
 from service.kit.db import DatabaseOptions
-from service.kit.edge import Lifetime, Seconds
+from service.kit.edge import Lifetime, Seconds, check_nesting
 from service.kit.server import KitSettings
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -85,9 +85,7 @@ class JobOptions(BaseModel, frozen=True):
 
     @model_validator(mode="after")
     def check(self) -> Self:
-        if self.drain_timeout >= self.kill_timeout:
-            ends = f"JOBS_DRAIN_TIMEOUT ({self.drain_timeout:g}) < JOBS_KILL_TIMEOUT ({self.kill_timeout:g})"
-            raise ValueError(f"each deadline must be shorter than the next: {ends}")
+        check_nesting(JOBS_DRAIN_TIMEOUT=self.drain_timeout, JOBS_KILL_TIMEOUT=self.kill_timeout)
         return self
 
     @property

@@ -14,34 +14,30 @@ from typing import Any
 
 import structlog
 
-from service.kit.edge import FullError, Limiter, Problem, busy, metrics, time_left
+from service.kit.edge import Limiter, Problem, metrics, time_left
 
 log = structlog.get_logger()
+
+FULL = "Too much work of this kind is under way. Try again shortly."
 
 
 class ThreadPool(Limiter):
     """A limiter with a thread for each of its places.
 
     A running call cannot be aborted. When its request ends first, the request is released and the call runs on in its
-    place; `abandoned` counts those. The threads are daemons: none keeps the process from ending.
+    place. The threads are daemons: none keeps the process from ending.
     """
 
     def __init__(self, name: str, limit: int, waiters: int, patience: float) -> None:
-        super().__init__(limit, waiters, patience)
+        super().__init__(limit, waiters, patience, FULL, f"offload-{name}")
         self.name = name
-        self.abandoned = 0
         self.threads = 0
         self.work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
     async def run[Result](self, name: str, call: Callable[[], Result]) -> Result:
         """Return what a call returns. Raises a 503 problem without a place for it, 504 past the request's deadline."""
         began = time.perf_counter()
-        try:
-            await self.enter()
-        except FullError as error:
-            metrics.count_refusal(f"offload-{self.name}")
-            full = "Too much work of this kind is under way" if error.waited else "Too many requests wait for this"
-            raise busy(f"{full}. Try again shortly.") from None
+        await self.enter()
         metrics.meters().offload_wait.labels(self.name, name).observe(time.perf_counter() - began)
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if self.running > self.threads:
@@ -60,7 +56,6 @@ class ThreadPool(Limiter):
             raise Problem(504, "timeout", detail) from error
         finally:
             if future.cancelled():
-                self.abandoned += 1
                 metrics.meters().abandoned.labels(self.name).inc()
                 log.warning("call abandoned", pool=self.name, call=name, running=self.running, limit=self.limit)
 

@@ -2,13 +2,11 @@
 """Lists and exports: declared once as a `Listing`, read a page at a time by cursor, or streamed as CSV or NDJSON.
 
 To add a filter, give the slice's `Filter` a field, and the `Listing` in its `queries.py` a set with it: `listing.py`
-makes the statements. `pages.py` has cursors and the `Link` header, `export.py` the streams. May import db and edge.
+makes the statements, and has cursors and the `Link` header; `export.py` has the streams. May import db and edge.
 """
 
-from service.kit.rows.export import Export, ExportOptions, Exports
-from service.kit.rows.formats import FormatName
-from service.kit.rows.listing import Filter, Listing
-from service.kit.rows.pages import DEFAULT_LIMIT, Cursor, Limit, Page, instant, link
+from service.kit.rows.export import Export, ExportOptions, Exports, FormatName
+from service.kit.rows.listing import DEFAULT_LIMIT, Cursor, Filter, Limit, Listing, Page, link
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -21,6 +19,5 @@ __all__ = [
     "Limit",
     "Listing",
     "Page",
-    "instant",
     "link",
 ]

@@ -1,28 +1,84 @@
 # kit: updated by the template; extend it from app.py
-"""Lists by declared access paths: one statement for each declared set of filters and direction, and no others.
+"""Lists by declared access paths, read a page at a time: one statement for each declared set of filters and direction.
 
-Each set needs an index on the columns of the scope, the filters and the key, in this order; the contract sees to it.
+Each set needs an index on the columns of the scope, the filters and the key, in this order; the contract sees to it. A
+page starts after the last row of the page before it, so page 10,000 costs what page 1 costs.
+
+A cursor holds that row's sort values. It carries a digest over them, the list, its sort and its filters, so one that
+was cut, altered or moved to another list is refused. It is no secret: it holds what the page itself showed.
 """
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from itertools import product
 from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import quote, quote_plus, unquote
 from uuid import UUID
 
-from msgspec import Meta, Struct, inspect, structs
+from msgspec import Meta, Struct, inspect, json, msgpack, structs
 
 from service.kit.db import Connection, Database, Query
 from service.kit.edge import Problem, invalid
-from service.kit.rows.pages import Keyset, Page, instant
+
+DIGEST_BYTES = 8
+DEFAULT_LIMIT = 20
+MOST = 100
+SAFE = "%&=+:,;@/?!$'()*"
+"""What a link takes over from a query string as it is; anything else could end it."""
+
+Limit = Annotated[int, Meta(ge=1, le=MOST, description=f"Rows per page, at most {MOST}.")]
+Cursor = Annotated[str, Meta(max_length=512, description="`next` of the previous page, with the same filters.")] | None
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
 LEAST: dict[type[inspect.Type], object] = {inspect.UUIDType: UUID(int=0), inspect.IntType: -1, inspect.StrType: ""}
 """Less than every id of a type: a list that starts here includes all rows of its first moment."""
+
+
+class Page[Row](Struct, frozen=True):
+    """One page of a list. `next` is the cursor of the page after it, or null at the end."""
+
+    data: Sequence[Row]
+    next: str | None
+
+
+class Keyset:
+    """One ordering of one list under one set of filters, its `identity`: what a cursor is good for."""
+
+    def __init__(self, key: Any, *identity: object) -> None:
+        self.key = key
+        self.identity = json.encode(identity)
+
+    def seal(self, key: tuple[Any, ...]) -> str:
+        """Return the cursor of the page that starts after `key`."""
+        payload = msgpack.encode(key)
+        digest = blake2b(self.identity + payload, digest_size=DIGEST_BYTES).digest()
+        return urlsafe_b64encode(payload + digest).rstrip(b"=").decode()
+
+    def open(self, cursor: str) -> tuple[Any, ...]:
+        """Return the key in a cursor, or raise a 422 problem."""
+        try:
+            sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+            key: tuple[Any, ...] = msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
+            if self.seal(key) == cursor:  # so there is one spelling of a cursor, and its digest is right
+                return key
+        except ValueError:
+            pass
+        raise invalid("cursor", "it belongs to another list, sort or filter, or was altered; start without it")
+
+
+def link(query_string: str, cursor: str) -> str:
+    """Return the header `Link` (RFC 8288) to the next page of a list that was asked for with this query string.
+
+    The target is relative, so it holds behind any proxy and path prefix.
+    """
+    kept = [part for part in query_string.split("&") if part and unquote(part.partition("=")[0]) != "cursor"]
+    return f'<?{quote("&".join([*kept, f"cursor={quote_plus(cursor)}"]), SAFE)}>; rel="next"'
 
 
 class Filter(Struct, frozen=True):
@@ -93,8 +149,8 @@ class Listing[Row: Struct, Where: Filter]:
         if not (path := self.paths.get((where.sort, frozenset(given)))):
             raise self.refuse(given)
         names, query = path
-        since = instant("created_from", where.created_from) if where.created_from else EARLIEST
-        until = instant("created_before", where.created_before) if where.created_before else LATEST
+        since = (where.created_from or EARLIEST).astimezone(UTC)
+        until = (where.created_before or LATEST).astimezone(UTC)
         start, stop = (until, since) if where.sort == "-created_at" else (since, until)
         keyset = Keyset(self.key, self.table, scope, where.sort, given, since, until)
         after = (start, self.least) if cursor is None else keyset.open(cursor)

@@ -11,14 +11,13 @@ from service.kit.server import cli
 from service.kit.server.cli import Wiring
 from service.kit.server.http_server import ServerOptions, serve
 from service.kit.server.logs import LogOptions, configure_logs
-from service.kit.server.metrics_endpoint import MetricsOptions, take_slot
+from service.kit.server.metrics_endpoint import MetricsOptions
 from service.kit.server.process import make
 from service.kit.server.settings import (
     KitSettings,
     SettingsError,
     list_variables,
     load_env_files,
-    narrow,
     read_settings,
 )
 from service.kit.server.supervision import (
@@ -27,7 +26,6 @@ from service.kit.server.supervision import (
     LOOK_SECONDS,
     VARIABLE,
     Supervision,
-    open_runtime_folder,
     supervise,
 )
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
@@ -51,10 +49,7 @@ __all__ = [
     "list_variables",
     "load_env_files",
     "make",
-    "narrow",
-    "open_runtime_folder",
     "read_settings",
     "serve",
     "supervise",
-    "take_slot",
 ]

@@ -33,7 +33,7 @@ COMMANDS = {
     "plans": "service_tools.sql.commands",
     "psql": "service.kit.db.commands",
     "queries": "service.kit.db.commands",
-    "routes": "service.kit.web.commands",
+    "routes": "service.kit.web.routes",
     "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.commands",
 }

@@ -7,8 +7,9 @@ takes over the slot of a dead one goes on where that stopped, so no count is los
 
 import fcntl
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module, metadata
 from itertools import count
 from pathlib import Path
@@ -16,12 +17,11 @@ from platform import python_version
 from typing import Annotated
 
 import structlog
-from prometheus_client import CollectorRegistry, Info, Metric, start_http_server, values
+from prometheus_client import CollectorRegistry, Info, Metric, ProcessCollector, start_http_server, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
 from service.kit.edge import CommandError, metrics
-from service.kit.server.process_metrics import measure
 
 log = structlog.get_logger()
 
@@ -107,3 +107,13 @@ def lock(path: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def measure(processes: Mapping[str, int]) -> Iterable[Metric]:
+    """Return what processes take of the machine, as Linux tells it, by the value of their label `process`."""
+    families: dict[str, Metric] = {}
+    for name, pid in processes.items():
+        for found in ProcessCollector(pid=partial(int, pid), registry=None).collect():
+            family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
+            family.samples += [sample._replace(labels={"process": name}) for sample in found.samples]
+    return families.values()

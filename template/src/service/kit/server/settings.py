@@ -20,7 +20,7 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from service.kit.auth import GuessOptions
 from service.kit.db import DatabaseOptions, choose_pool_size
-from service.kit.edge import CommandError, CompressionOptions, EdgeOptions, TracesOptions
+from service.kit.edge import CommandError, CompressionOptions, EdgeOptions, TracesOptions, check_nesting
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions, share_cores
 from service.kit.rows import ExportOptions
@@ -65,16 +65,12 @@ class KitSettings(BaseSettings):
 
     @model_validator(mode="after")
     def nest_deadlines(self) -> Self:
-        """Make every wait end before the one around it, so that the error names the true cause."""
-        waits = {
-            "DATABASE_COMMAND_TIMEOUT": self.database.command_timeout,
-            "EDGE_REQUEST_TIMEOUT": self.edge.request_timeout,
-            "SERVER_DRAIN_TIMEOUT": self.server.drain_timeout,
-            "SERVER_KILL_TIMEOUT": self.server.kill_timeout,
-        }
-        if list(waits.values()) != sorted(set(waits.values())):
-            chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
-            raise ValueError(f"each deadline must be shorter than the next: {chain}")
+        check_nesting(
+            DATABASE_COMMAND_TIMEOUT=self.database.command_timeout,
+            EDGE_REQUEST_TIMEOUT=self.edge.request_timeout,
+            SERVER_DRAIN_TIMEOUT=self.server.drain_timeout,
+            SERVER_KILL_TIMEOUT=self.server.kill_timeout,
+        )
         return self
 
     @model_validator(mode="after")

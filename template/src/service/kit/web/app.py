@@ -1,29 +1,28 @@
 # kit: updated by the template; extend it from app.py
-"""Slices become one ASGI application: Starlette's router, and behind it the decision who may call."""
+"""Slices become one ASGI application: Starlette's router, and behind it the decision who may call how often."""
 
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Lifespan
-from starlette.websockets import WebSocket
 
-from service.kit.auth import Auth, Caller
+from service.kit.auth import Auth
 from service.kit.db import Constraints, explain
-from service.kit.edge import LastEventId, Problem, asgi, read_last_id
+from service.kit.edge import Problem, asgi, metrics
 from service.kit.web import idempotency as keys
 from service.kit.web import openapi
-from service.kit.web.binder import Binding, Reader
+from service.kit.web.binder import READERS, Binding, Reader
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
-from service.kit.web.rates import Counts
-from service.kit.web.routes import MOUNT, NEEDS_TOKEN, PUBLIC, WEBSOCKET, Access, Slice, check_access
+from service.kit.web.routes import MOUNT, NEEDS_TOKEN, PUBLIC, WEBSOCKET, Access, Rate, Slice, check_access
 
 type Kind = Callable[[str, asgi.App], BaseRoute]
 type Place = tuple[Kind, str]
@@ -31,13 +30,33 @@ type Place = tuple[Kind, str]
 LONGEST_PATH = 2000
 """Characters of a path with parameters; the next limit would be that of the digits of an int."""
 
+MOST_CALLERS = 10_000
+"""Callers that a worker remembers for one rate, in some 2 MB. The one unheard of for longest is forgotten first."""
+
 KINDS: Mapping[str, Kind] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
-READERS: Mapping[Any, Reader] = {
-    Caller: lambda scope, _, __: scope["auth"],
-    LastEventId: read_last_id,
-    Request: Request,
-    WebSocket: WebSocket,
-}
+
+
+class Counts:
+    """What each caller has used of a rate: the time at which all of it will have been given back."""
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+        self.whole_at: dict[str, float] = {}
+
+    def take(self, scope: asgi.Scope) -> None:
+        """Count a request. Raises a 429 problem when it is one too many."""
+        key = scope["auth"].id if "auth" in scope else asgi.name_client(scope)
+        now, share = time.monotonic(), self.rate.per / self.rate.requests
+        whole_at = max(now, self.whole_at.pop(key, now))
+        wait = round(whole_at + share - now - self.rate.per, 6)
+        self.whole_at[key] = whole_at if wait > 0 else whole_at + share
+        if len(self.whole_at) > MOST_CALLERS:
+            del self.whole_at[next(iter(self.whole_at))]
+        if wait > 0:
+            metrics.meters().limited.labels(scope["path_template"]).inc()
+            allowed = f"{self.rate.requests:,} requests in {self.rate.per:g} seconds are allowed here"
+            retry = {"retry-after": str(ceil(wait))}
+            raise Problem(429, "too-many-requests", f"{allowed}. Try again in {ceil(wait)} seconds.", headers=retry)
 
 
 class Endpoint:

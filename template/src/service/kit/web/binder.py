@@ -10,15 +10,24 @@ from urllib.parse import unquote_plus
 from uuid import UUID
 
 import msgspec
+from starlette.requests import Request
+from starlette.websockets import WebSocket
 
 from service.kit.auth import Caller
-from service.kit.edge import InvalidField, asgi
-from service.kit.web.body import Body, is_struct, unwrap
+from service.kit.edge import InvalidField, LastEventId, asgi, read_last_id
+from service.kit.web.body import Body, cut, find_fault, is_struct, refuse, unwrap
 from service.kit.web.replies import ENCODER, Reply, send_result
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
-from service.kit.web.values import cut, find_fault, refuse
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
+
+READERS: Mapping[Any, Reader] = {
+    Caller: lambda scope, _, __: scope["auth"],
+    LastEventId: read_last_id,
+    Request: Request,
+    WebSocket: WebSocket,
+}
+"""What any function may ask for by its type."""
 
 CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid": UUID}
 """What Starlette makes of a path parameter, by what follows its name."""
@@ -30,6 +39,7 @@ class Parameter(NamedTuple):
     hint: Any
     required: bool
     default: object
+    decoder: msgspec.json.Decoder[Any]
 
 
 class Query:
@@ -37,16 +47,12 @@ class Query:
 
     def __init__(self) -> None:
         self.parameters: dict[str, Parameter] = {}
-        self.decoders: dict[str, msgspec.json.Decoder[Any]] = {}
-        self.required: list[str] = []
         self.filters: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
 
     def add(self, name: str, hint: Any, required: bool, default: object) -> None:
         if name in self.parameters:
             raise TypeError(f"two parameters of its query are called {name}")
-        self.parameters[name] = Parameter(hint, required, default)
-        self.decoders[name] = msgspec.json.Decoder(hint, strict=False)
-        self.required += [name] if required else []
+        self.parameters[name] = Parameter(hint, required, default, msgspec.json.Decoder(hint, strict=False))
 
     def add_filter(self, name: str, kind: Any) -> None:
         fields = msgspec.structs.fields(kind)
@@ -59,15 +65,16 @@ class Query:
         values: dict[str, object] = {}
         faults: list[InvalidField] = []
         for name, text in split(query_string.decode("latin-1")):
-            if name not in self.parameters:
+            if (parameter := self.parameters.get(name)) is None:
                 known = ", ".join(sorted(self.parameters)) or "none"
                 faults.append(InvalidField(cut(name), f"there is no such parameter; known are {known}"))
             elif name in values:
                 faults.append(InvalidField(name, "it is given twice"))
             else:
-                values[name], fault = convert(text, self.decoders[name])
+                values[name], fault = convert(text, parameter.decoder)
                 faults += [InvalidField(name, fault)] if fault else []
-        faults += [InvalidField(name, "it is required") for name in self.required if name not in values]
+        missing = (name for name, parameter in self.parameters.items() if parameter.required and name not in values)
+        faults += [InvalidField(name, "it is required") for name in missing]
         if faults:
             raise refuse(faults)
         for filter_name, (kind, fields) in self.filters.items():

@@ -113,7 +113,6 @@ store_reply = Query(
 
 
 def read(options: IdempotencyOptions, scope: asgi.Scope, _: asgi.Receive, __: asgi.Send) -> IdempotencyKey:
-    """Return the key of a request."""
     caller = scope["auth"].id if "auth" in scope else ""
     route = f"{scope['method']} {scope['path_template']}"
     target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from service.kit.edge import LAST_ID, MEDIA_TYPE, EventStream, ProblemDetails, asgi, read_last_id
 from service.kit.web import idempotency
 from service.kit.web.binder import Binding, is_described
+from service.kit.web.replies import choose_status
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
 
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
@@ -129,7 +130,7 @@ def describe_operation(binding: Binding, known: Known) -> Description:
 def describe_parameters(binding: Binding, known: Known) -> Iterator[Description]:
     for name, hint in binding.path.items():
         yield {"name": name, "in": "path", "required": True, "schema": known[id(hint)]}
-    for name, (hint, required, default) in binding.query.parameters.items():
+    for name, (hint, required, default, _) in binding.query.parameters.items():
         schema = drop_null(known[id(hint)])
         if not required and default not in (None, msgspec.NODEFAULT, msgspec.UNSET):
             schema["default"] = msgspec.to_builtins(default)
@@ -150,7 +151,7 @@ def drop_null(schema: Description) -> Description:
 def describe_result(binding: Binding, known: Known) -> Description:
     """Return the response of a success. What sends itself, like a stream, is described by its media type at most."""
     result = binding.result
-    status = binding.route.choose_status(has_body=result is not NoneType)
+    status = choose_status(binding.route, has_body=result is not NoneType)
     response: Description = {"description": HTTPStatus(status).description}
     if id(result) in known and result is not NoneType:
         response["content"] = {"application/json": {"schema": known[id(result)]}}

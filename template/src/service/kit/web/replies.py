@@ -29,6 +29,11 @@ def created[Body](body: Body, location: str) -> Reply[Body]:
     return Reply(body, 201, {"Location": location})
 
 
+def choose_status(route: Route, *, has_body: bool) -> int:
+    """Return the status of a success."""
+    return route.status or (204 if not has_body else 201 if route.method == "POST" else 200)
+
+
 def encode(body: object) -> bytes:
     """Return a result as JSON, on the account of the request."""
     with Span("encoding"):
@@ -39,14 +44,15 @@ async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asg
     """Send what a function returned. An ASGI application, like a response of Starlette, sends itself."""
     if callable(result):
         return await cast("asgi.App", result)(scope, receive, send)
-    status, fields = route.status, {}
+    status, fields = None, {}
     if isinstance(result, Reply):
         fields = {name.lower().encode(): value.encode("latin-1") for name, value in result.headers.items()}
-        status, result = result.status or status, result.body
+        status, result = result.status, result.body
+    status = status or choose_status(route, has_body=result is not None)
     if result is None:
-        await send({"type": "http.response.start", "status": status or 204, "headers": [*fields.items()]})
+        await send({"type": "http.response.start", "status": status, "headers": [*fields.items()]})
         return await send({"type": "http.response.body", "body": b""})
     if isinstance(result, Page) and result.next:
         fields[b"link"] = link(scope["query_string"].decode("latin-1"), result.next).encode()
     media_type = fields.pop(b"content-type", JSON)
-    await asgi.respond(send, status or route.choose_status(), encode(result), media_type, [*fields.items()])
+    await asgi.respond(send, status, encode(result), media_type, [*fields.items()])

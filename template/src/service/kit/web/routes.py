@@ -1,15 +1,20 @@
 # kit: updated by the template; extend it from app.py
-"""The table of routes that a slice fills: each with its path, its function, and who may call it."""
+"""The table of routes that a slice fills: each with its path, its function, and who may call it how often."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import click
 
 from service.kit.db import Constraints, Seed
 from service.kit.edge import asgi
-from service.kit.web.rates import Rate
+
+if TYPE_CHECKING:
+    from service.kit.server.cli import Wiring
 
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """Part of a path: `{order_id:uuid}`, or `{name}` for a string (https://www.starlette.io/routing/#path-parameters)."""
@@ -29,6 +34,22 @@ NEEDS_TOKEN, PUBLIC = Access.NEEDS_TOKEN, Access.PUBLIC
 
 class AccessError(Exception):
     """Routes for which nobody decided who may call them. The message names each, and what to write."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many requests in `per` seconds: for each caller where a route needs a token, elsewhere for each address.
+
+    They may come all at once; each is given back a moment later than the one before. An IPv6 address counts as its
+    network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes together.
+    """
+
+    requests: int
+    per: float
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.per <= 0:
+            raise ValueError(f"{self} lets nobody in; allow at least one request in more than 0 seconds")
 
 
 type Handler = Callable[..., Awaitable[Any]]
@@ -63,10 +84,6 @@ class Route:
     def template(self) -> str:
         """The path as OpenAPI, logs and metrics have it: without the types of its parameters."""
         return PARAMETER.sub(r"{\1}", self.path)
-
-    def choose_status(self, *, has_body: bool = True) -> int:
-        """Return the status of a success."""
-        return self.status or (204 if not has_body else 201 if self.method == "POST" else 200)
 
 
 class Routes:
@@ -151,3 +168,27 @@ def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
     found = sorted(f"{route}: {faults[route.access]}" for route in routes if route.access in faults)
     if found:
         raise AccessError("\n".join(["Who may call these routes?", *found]))
+
+
+@click.command(name="routes")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.pass_obj
+def list_routes(wiring: "Wiring", as_json: bool) -> None:
+    """List every route, who may call it, and the function that answers.
+
+    `token` stands for the bearer of a valid token; the function decides what that caller may see.
+    """
+    rows = []
+    for route in sorted(
+        (route for part in wiring.slices for route in part.routes), key=lambda it: (it.path, it.method)
+    ):
+        function = route.endpoint
+        name = f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', type(function).__name__)}"
+        who = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}[route.access]
+        rows.append({"method": route.method, "path": route.path, "access": who, "function": name})
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max((len(row["path"]) for row in rows), default=0)
+    for row in rows:
+        click.echo(f"{row['method']:9} {row['path']:{width}}  {row['access']:6}  {row['function']}")
