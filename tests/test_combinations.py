@@ -23,7 +23,7 @@ from tests.test_generated import PASSED
 KIT = ("src/service/kit/", "src/service_tools/")
 """It has orders in the examples that it gives."""
 
-OTHER_PYTHONS = "/opt/pythons"
+OTHER_PYTHONS = "/opt/pythons/usr/bin"
 """Where .ci/install puts those that the machine lacks."""
 
 UNSPOKEN = {
