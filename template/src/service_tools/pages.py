@@ -31,13 +31,16 @@ td:first-child, th:first-child, .text {{ text-align: left }}
 td:first-child, th:first-child {{ position: sticky; left: 0; background: Canvas }}
 th, td:first-child {{ white-space: normal; min-width: 3rem }}
 td.text {{ font: 13px/1.5 ui-monospace, monospace; white-space: normal; overflow-wrap: anywhere; min-width: 7rem }}
-@media (max-width: 40rem) {{ .text {{ display: block }} }}
+@media (max-width: 40rem) {{
+  .text {{ display: block }}
+  td:first-child, th:first-child {{ max-width: 8rem; overflow-wrap: anywhere }}
+}}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem }}
 figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
 svg text {{ fill: currentColor }}
 .flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
-.bars, .charts {{ margin: .6rem 0 1.2rem }} .bars div {{ white-space: nowrap }}
+.bars, .charts, .flame {{ margin: .6rem 0 1.2rem }} .bars div {{ white-space: nowrap }}
 .bars i {{ display: inline-block; height: 1.1rem; margin-bottom: .3rem; vertical-align: top }}
 pre {{ background: #8881; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }}
 .legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}

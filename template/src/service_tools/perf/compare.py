@@ -92,8 +92,12 @@ def command(
                 done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
     ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
     page = Page("compare", f"Compared with {ref}", as_json)
-    page.say(*map(describe, ratios))
-    page.remark(f"Over {len(done)} rounds. Leave alone what says “no difference”; more rounds tell smaller ones.")
+    titles = ["scenario", "verdict", "CPU ratio", "99 % interval", "µs here", f"µs in {ref}"]
+    page.tabulate(titles, [*map(show, ratios)])
+    page.remark(
+        f"CPU for each request, over {len(done)} rounds: a ratio of 1.2 is a fifth more here. "
+        "Leave alone what says “no difference”; more rounds tell smaller ones."
+    )
     page.finish(ratios)
     if check and any(it.verdict == "slower" for it in ratios):
         raise SystemExit(1)
@@ -196,8 +200,6 @@ def judge(name: str, rounds: Sequence[Round]) -> Ratio:
     return Ratio(name, verdict, median(ratios), low, high, this, other)
 
 
-def describe(it: Ratio) -> str:
-    return (
-        f"{it.scenario}: {it.verdict}: {it.ratio:.3f} ({it.low:.3f} to {it.high:.3f}) of the CPU for each request, "
-        f"{it.this_us:,.0f} against {it.other_us:,.0f} µs"
-    )
+def show(it: Ratio) -> list[str]:
+    interval = f"{it.low:.3f} to {it.high:.3f}"
+    return [it.scenario, it.verdict, f"{it.ratio:.3f}", interval, f"{it.this_us:,.0f}", f"{it.other_us:,.0f}"]

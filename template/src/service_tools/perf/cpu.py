@@ -52,7 +52,6 @@ def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
     page.say(cost)
     page.remark("Leave alone what has less than 5 %: without it, a request would cost almost as much.")
     stacks.show_flame(page, "Flame graph", found, "samples")
-    page.remark("Width is CPU time; a frame stands on its caller. Blue is the service, green the kit, yellow the rest.")
     page.finish()
 
 

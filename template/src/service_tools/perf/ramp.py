@@ -135,7 +135,7 @@ def show(ramp: Ramp, page: Page) -> None:
         row, used = stage.total, stage.usage
         held = [f"{it:.0f}" for it in (used.memory_mb or 0, used.pool_in_use, used.pool_waiting, used.lag_p99_ms)]
         rows.append(
-            [f"{stage.rate:,g}", *row.show_times(), str(row.wrong), f"{stage.cores:.2f}", *held, row.show_cpu()]
+            [f"{stage.rate:,g}", *row.show_times(), f"{row.wrong:,}", f"{stage.cores:.2f}", *held, row.show_cpu()]
         )
     page.tabulate(TITLES, rows)
     if max(stage.late_ms for stage in ramp.stages) > report.MOST_LATE_MS:

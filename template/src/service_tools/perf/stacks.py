@@ -64,6 +64,7 @@ def show_flame(page: Page, title: str, stacks: Mapping[Stack, float], unit: str)
     for stack, weight in stacks.items():
         merged[tuple(map(label, stack))] += weight
     page.show(title, charts.flame(merged, unit))
+    page.remark(f"Width is {unit}; a frame stands on its caller. Blue is the service, green the kit, yellow the rest.")
 
 
 def show_lines(page: Page, title: str, stacks: Mapping[Stack, float]) -> None:
