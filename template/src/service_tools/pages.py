@@ -33,7 +33,7 @@ th, td:first-child {{ white-space: normal; min-width: 3rem }}
 td.text {{ font: 13px/1.5 ui-monospace, monospace; white-space: normal; overflow-wrap: anywhere; min-width: 7rem }}
 @media (max-width: 40rem) {{
   .text {{ display: block }}
-  td:first-child, th:first-child {{ max-width: 8rem; overflow-wrap: anywhere }}
+  td:first-child div {{ width: max-content; max-width: 8rem; overflow-wrap: anywhere }}
 }}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem }}
 figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
@@ -102,7 +102,9 @@ class Page:
 
 def write_row(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:
     marks = (' class="text"' if place in texts else "" for place in range(len(cells)))
-    return f"<tr>{''.join(f'<{tag}{mark}>{escape(it)}</{tag}>' for mark, it in zip(marks, cells, strict=True))}</tr>"
+    first, *others = map(escape, cells)
+    inside = [f"<div>{first}</div>", *others]  # which can be as wide as its text up to a limit; a cell cannot
+    return f"<tr>{''.join(f'<{tag}{mark}>{it}</{tag}>' for mark, it in zip(marks, inside, strict=True))}</tr>"
 
 
 def align(rows: Sequence[Sequence[str]], left: Iterable[int]) -> list[str]:

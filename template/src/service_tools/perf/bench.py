@@ -66,11 +66,11 @@ def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool
     times = measure(pieces)
     saved = read()
     lines = [
-        (name, f"{it.median:,.0f}", f"{it.low:,.0f} to {it.high:,.0f}", judge(it, saved.get(name)))
+        (name, judge(it, saved.get(name)), f"{it.median:,.0f}", f"{it.low:,.0f} to {it.high:,.0f}")
         for name, it in times.items()
     ]
     page = Page("bench", "Small pieces")
-    page.tabulate(["piece", "ns of CPU", "95 % interval", "against the saved time"], lines)
+    page.tabulate(["piece", "against the saved time", "ns of CPU", "95 % interval"], lines)
     page.remark("Leave alone what takes microseconds where a statement takes hundreds of them.")
     page.finish()
     if save or not saved:
