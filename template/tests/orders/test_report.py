@@ -1,11 +1,12 @@
 import httpx2
 
+from service import app
 from service.kit.db import Database, Query
 from service.orders import report, seed
 from service.orders.model import Amounts
 from service.settings import Settings
 from service_tools.dev.database import fill
-from tests.kit.fixtures import make_headers
+from tests.kit.fixtures import make_headers, open_client
 from tests.orders.test_orders import create
 
 PATH = "/v1/orders/report"
@@ -61,13 +62,13 @@ async def test_a_report_covers_the_latest_orders_and_no_more(
     assert sum(summary["orders"] for summary in counted) == 100
 
 
-async def test_a_large_report_leaves_the_event_loop_to_others(
-    client: httpx2.AsyncClient, settings: Settings, monkeypatch
-):
+async def test_a_large_report_leaves_the_event_loop_to_others(settings: Settings, monkeypatch):
     monkeypatch.setattr(report, "MOST", LARGE)
+    patient = settings.edge.model_copy(update={"request_timeout": 60})
     async with Database(settings.database) as db:
         assert await db.fetch_one(create_many, LARGE) == LARGE
-    (summary,) = (await client.get(PATH)).json()["currencies"]
+    async with open_client(app.build(settings.model_copy(update={"edge": patient}))) as client:
+        (summary,) = (await client.get(PATH)).json()["currencies"]
     assert summary["orders"] == LARGE
 
 
