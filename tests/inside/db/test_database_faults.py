@@ -96,9 +96,8 @@ async def test_an_exhausted_pool_answers_all_of_200_clients_in_time(url: str):
     assert len(served) >= POOL
     assert len(served) + len(refused) == 200
     assert all("retry-after" in response.headers for response in refused)
-    crowded = [response for response in refused if "too many" in response.json()["detail"].lower()]
-    assert crowded
-    assert max(read_seconds(response, "pool") for response in crowded) < ACQUIRE_TIMEOUT / 2, "they do not wait"
+    at_once = [response for response in refused if read_seconds(response, "pool") < ACQUIRE_TIMEOUT / 10]
+    assert at_once, "who finds the queue full does not wait"
     assert max(read_seconds(response, "pool") for response, _ in answers) < ACQUIRE_TIMEOUT + 0.1 + SLACK
     assert max(seconds for _, seconds in answers) < 15, "only the client itself may be slow"
 
