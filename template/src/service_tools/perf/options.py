@@ -2,29 +2,11 @@
 """The options that commands of `service perf` share."""
 
 from collections.abc import Callable
-from typing import TypedDict
+from functools import reduce
 
 import click
 
 DEFAULT_ROWS = 10_000
-
-
-class Where(TypedDict):
-    """The options WHERE: which requests are sent, and to which service."""
-
-    names: tuple[str, ...]
-    url: str | None
-    token: str | None
-    rows: int | None
-
-
-class Subject(TypedDict):
-    """The options WORKERS: which workers are looked at, and under which load."""
-
-    names: tuple[str, ...]
-    pid: int | None
-    rate: float
-    rows: int | None
 
 
 type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -32,13 +14,7 @@ type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 def apply(*options: Decorator) -> Decorator:
     """Return a decorator that gives a command several options."""
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+    return lambda function: reduce(lambda made, option: option(made), reversed(options), function)
 
 
 NAMES = click.argument("names", nargs=-1, metavar="[SCENARIO]…")

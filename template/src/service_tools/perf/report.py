@@ -51,17 +51,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One run of a scenario, at a rate unless that is None. `late_ms` is the p99 of our own lateness.
-
-    `own_cpu_us` is what sending a request took of us. At a rate, the last row is that of all requests.
-    """
+    """One run of a scenario. `late_ms` is the p99 of our own lateness. The last row is that of all requests."""
 
     scenario: str
     load: str
-    rate: float | None
+    rate: float
     rows: Sequence[Row]
     late_ms: float
-    own_cpu_us: float
     usage: Usage
     exceeded: Sequence[str]
 
@@ -71,7 +67,7 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def cores(self) -> float:
-        """What the service used of the machine's processors, in a run at a rate."""
+        """What the service used of the machine's processors."""
         return (self.total.cpu_us or 0) * self.total.per_second / 1e6
 
 
@@ -102,33 +98,31 @@ def average(samples: Sequence[Sample]) -> dict[str, float]:
     return {layer: total / len(told) for layer, total in sums.items()}
 
 
-def find_exceeded(steps: Sequence[Step], rows: Sequence[Row], paced: bool) -> Iterator[str]:
-    """Yield unexpected answers, and the budgets exceeded, as far as this kind of load tells."""
+def find_exceeded(steps: Sequence[Step], rows: Sequence[Row]) -> Iterator[str]:
+    """Yield unexpected answers, and the budgets exceeded."""
     by_name = {row.step: row for row in rows}
     for step in steps:
         row = by_name[step.name]
         for status, times in row.errors.items():
             yield f"{step.name}: {times:,} of {row.requests:,} were not answered {step.expect}, but {status}"
-        if paced and step.p99_ms is not None and row.p99 > step.p99_ms:
+        if step.p99_ms is not None and row.p99 > step.p99_ms:
             yield f"{step.name}: its p99 of {row.p99:.1f} ms is over its budget of {step.p99_ms:g} ms"
-        if not paced and step.cpu_us is not None and row.cpu_us is not None and row.cpu_us > step.cpu_us:
-            yield f"{step.name}: {row.cpu_us:,.0f} µs of CPU for a request are over its budget of {step.cpu_us:,.0f} µs"
 
 
 def show(report: Report, page: Page) -> None:
     """Show the steps of a run, and remarks on it."""
     layers = list(dict.fromkeys(layer for row in report.rows for layer in row.layers))
-    titles = ["step", "requests", "a second", *(("p50", "p95", "p99", "max") if report.rate else ()), "CPU µs", *layers]
+    titles = ["step", "requests", "a second", "p50", "p95", "p99", "max", "CPU µs", *layers]
     rows = []
     for row in report.rows:
         split = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
-        times = row.show_times() if report.rate else []
-        rows.append([row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *times, row.show_cpu(), *split])
+        rows.append(
+            [row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *row.show_times(), row.show_cpu(), *split]
+        )
     page.say(f"{report.scenario}: {report.load}; times in ms")
     page.tabulate(titles, rows)
     if report.usage.memory_mb is not None:
         page.say(f"Memory of the service: {report.usage.memory_mb:,.0f} MB.")
-    page.say(f"Sending a request took another {report.own_cpu_us:.0f} µs of CPU.")
     if report.late_ms > MOST_LATE_MS:
         page.say(f"Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times.")
     page.say(*(f"{line}." for line in report.exceeded))

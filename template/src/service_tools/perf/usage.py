@@ -1,21 +1,17 @@
 # kit: updated by the template; extend it from app.py
 """What the service used under a load: its memory, its pools, and how late its event loop was, by its own metrics."""
 
-import re
 import threading
 import urllib.request
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 
 SAMPLE_SECONDS = 0.5
 
-METRIC = re.compile(
-    r"^(db_pool_connections_in_use|db_pool_waiting_requests|event_loop_lag_seconds_\w+?)"
-    r'(?:\{(?:le|pool)="([^"]*)"\})? (\S+)$',
-    re.MULTILINE,
-)
+METRICS = ("db_pool_connections_in_use", "db_pool_waiting_requests", "event_loop_lag_seconds")
 
 type Metrics = Mapping[str, float]
 
@@ -55,7 +51,9 @@ def read(url: str) -> Metrics:
     """Return the metrics by name, those with a label by `name:label`; none of a service that shows none."""
     if url:
         with suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - ours
-            return {f"{name}:{label}": float(it) for name, label, it in METRIC.findall(answer.read().decode())}
+            families = [it for it in text_string_to_metric_families(answer.read().decode()) if it.name in METRICS]
+            found = [(it, it.labels.get("le") or it.labels.get("pool", "")) for each in families for it in each.samples]
+            return {f"{it.name}:{label}": it.value for it, label in found}
     return {}
 
 

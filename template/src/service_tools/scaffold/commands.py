@@ -77,7 +77,7 @@ def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
 
 
 def describe(wiring: Wiring, root: Path, order: Mapping[str, Any]) -> Resource:
-    """Return the resource that is ordered. Raises `ScaffoldError`."""
+    """Return the resource that is ordered. Raises `CommandError`."""
     table, columns = order["table"], fields.parse_all(order["specs"])
     guarded = credentials.find_group(wiring.settings) is not None
     owned = guarded and not order["shared"]
