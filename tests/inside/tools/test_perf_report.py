@@ -1,10 +1,9 @@
 import pytest
 from service_tools.pages import Page
-from service_tools.perf import report, usage
+from service_tools.perf import report, runs
 from service_tools.perf.load import NO_ANSWER, Sample
-from service_tools.perf.report import Report
+from service_tools.perf.report import Report, Usage
 from service_tools.perf.scenario import Step
-from service_tools.perf.usage import Usage
 
 EXPECTED = {"read": 200}
 
@@ -60,5 +59,5 @@ def test_the_metrics_of_a_run_are_its_most_and_how_late_the_loop_was():
     during = {"db_pool_connections_in_use:main": 3.0, "db_pool_connections_in_use:health": 1.0}
     after = {"event_loop_lag_seconds_count:": 300.0, "event_loop_lag_seconds_bucket:0.1": 298.0}
     after |= {"event_loop_lag_seconds_bucket:0.025": 200.0, "event_loop_lag_seconds_bucket:+Inf": 300.0}
-    assert usage.summarise([before, during, after], 80.0) == Usage(80.0, 4.0, 0.0, 100.0)
-    assert usage.summarise([{}, {}], None) == Usage(None, 0.0, 0.0, 0.0)
+    assert runs.tell_usage([before, during, after], 80.0) == Usage(80.0, 4.0, 0.0, 100.0)
+    assert runs.tell_usage([{}, {}], None) == Usage(None, 0.0, 0.0, 0.0)

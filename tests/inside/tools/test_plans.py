@@ -10,7 +10,7 @@ from service.kit.db import query
 from service.kit.db.query import Query
 from service_tools.dev import embedded
 from service_tools.pages import Page
-from service_tools.sql import plans, records, report
+from service_tools.sql import commands, plans, records
 from service_tools.sql.contract import Statement
 
 from tests.kit.processes import ROOT, run
@@ -113,7 +113,7 @@ async def test_the_report_shows_every_statement_and_escapes_what_it_shows(databa
     entry = Statement("notes.read_note", query, await plans.explain(connection, query.sql), [])
     await connection.close()
     page = Page("plans", "Plans")
-    report.show([entry], {}, page)
+    commands.show([entry], {}, page)
     written = "".join(page.parts)
     assert "notes.read_note" in written
     assert "<script>" not in written

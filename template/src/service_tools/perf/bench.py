@@ -22,9 +22,9 @@ from service.kit.rows import Filter
 from service.kit.server import Wiring
 from service_tools.dev import credentials, database
 from service_tools.pages import Page
+from service_tools.perf.commands import ROWS
 from service_tools.perf.compare import bound
-from service_tools.perf.options import ROWS
-from service_tools.sql import sample
+from service_tools.sql import plans
 
 FILE = Path(".perf/bench.json")
 BATCH_SECONDS, BATCHES = 0.002, 60
@@ -85,8 +85,8 @@ async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
     found = {}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
-            async with sample.undone(connection):
-                arguments = await sample.fetch_arguments(connection, query) if query.params else ()
+            async with plans.undone(connection):
+                arguments = await plans.fetch_arguments(connection, query) if query.params else ()
                 if not query.is_scalar and arguments is not None:
                     found[name] = query, await connection.fetch(query.sql, *arguments)
     return {name: (query, records) for name, (query, records) in found.items() if records}

@@ -11,7 +11,7 @@ import click
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import stacks
-from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.commands import WORKERS, apply, last
 from service_tools.perf.running import observe
 
 

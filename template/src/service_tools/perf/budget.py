@@ -9,7 +9,7 @@ import click
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import runs, scenario, target
-from service_tools.perf.options import AS_JSON, WHERE, apply, last
+from service_tools.perf.commands import AS_JSON, WHERE, apply, last
 from service_tools.perf.report import Report
 
 MEANINGS = {

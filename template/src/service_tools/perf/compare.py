@@ -26,7 +26,7 @@ from service.kit.server import Wiring, read_settings
 from service_tools.dev import credentials, database
 from service_tools.pages import Page
 from service_tools.perf import load, requests, runs, scenario, target
-from service_tools.perf.options import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
+from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import Target
 

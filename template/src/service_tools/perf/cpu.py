@@ -4,7 +4,6 @@
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -16,7 +15,7 @@ from service.kit.edge import CommandError
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import stacks
-from service_tools.perf.options import WORKERS, apply, last
+from service_tools.perf.commands import WORKERS, apply, last
 from service_tools.perf.running import observe
 
 HERTZ = 100
@@ -57,11 +56,9 @@ def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
 
 def find_spy() -> list[str]:
     """Return the command that runs py-spy: an installed one, or one that uv fetches."""
-    if found := shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent)):
-        return [found]
-    if uv := shutil.which("uv"):
-        return [uv, "tool", "run", "--from", PY_SPY, "py-spy"]
-    raise CommandError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
+    if not shutil.which("py-spy") and not shutil.which("uvx"):
+        raise CommandError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
+    return ["py-spy"] if shutil.which("py-spy") else ["uvx", "--from", PY_SPY, "py-spy"]
 
 
 def record(spy: list[str]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import charts, load, report, requests, runs, scenario, target
-from service_tools.perf.options import AS_JSON, WHERE, apply, last
+from service_tools.perf.commands import AS_JSON, WHERE, apply, last
 from service_tools.perf.report import Report
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import Target

@@ -10,7 +10,6 @@ import msgspec
 from service_tools.pages import Page
 from service_tools.perf.load import NO_ANSWER, Sample
 from service_tools.perf.scenario import Step
-from service_tools.perf.usage import Usage
 
 ALL = "all"
 LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
@@ -48,6 +47,18 @@ class Row(msgspec.Struct, frozen=True):
 
     def show_cpu(self) -> str:
         return "-" if self.cpu_us is None else f"{self.cpu_us:,.0f}"
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Resident memory, where the service is ours; the most connections in use, and requests that waited for one.
+
+    The event loop was later than `lag_p99_ms` in 1 % of the looks at it, at most.
+    """
+
+    memory_mb: float | None = None
+    pool_in_use: float = 0.0
+    pool_waiting: float = 0.0
+    lag_p99_ms: float = 0.0
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -1,17 +1,26 @@
 # kit: updated by the template; extend it from app.py
-"""One run of a scenario: a warm-up, the load with what it costs meanwhile, the report."""
+"""One run of a scenario: a warm-up, the load with what the service used meanwhile, the report."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import threading
+import urllib.request
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
-from service_tools.perf import load, report, requests, usage
+from prometheus_client.parser import text_string_to_metric_families
+
+from service_tools.perf import load, report, requests
 from service_tools.perf.load import Record, Sample
-from service_tools.perf.report import ALL, Report
+from service_tools.perf.report import ALL, Report, Usage
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import WARM_UP, Target
 
+SAMPLE_SECONDS = 0.5
+METRICS = ("db_pool_connections_in_use", "db_pool_waiting_requests", "event_loop_lag_seconds")
+
+type Metrics = Mapping[str, float]
 type Send = Callable[[float, Record], Awaitable[None]]
 
 
@@ -26,7 +35,7 @@ class Measured(NamedTuple):
 def run(name: str, scenario: Scenario, target: Target, seconds: float, rate: float) -> Report:
     """Send the requests of a scenario at a rate."""
     calls = requests.prepare(target.url, scenario, target.token)
-    with usage.watch(target.metrics) as seen:
+    with watch(target.metrics) as seen:
         measured = load.run(measure(partial(load.at_rate, target.url, calls, rate), target, seconds))
     samples, expected = measured.samples, {step.name: step.expect for step in scenario.steps}
     # The processor time of a request is known only of all steps together.
@@ -41,7 +50,7 @@ def run(name: str, scenario: Scenario, target: Target, seconds: float, rate: flo
         rate=rate,
         rows=rows,
         late_ms=report.rank(sorted(sample.late * 1000 for sample in samples), 0.99),
-        usage=usage.summarise(seen, target.read_memory()),
+        usage=tell_usage(seen, target.read_memory()),
         exceeded=list(report.find_exceeded(scenario.steps, rows)),
     )
 
@@ -56,3 +65,46 @@ async def measure(send: Send, target: Target, seconds: float, warm_up: float = W
     after = target.read_cpu()
     spent = None if before is None or after is None else after - before
     return Measured(samples, perf_counter() - began, spent)
+
+
+@contextmanager
+def watch(url: str) -> Generator[list[Metrics]]:
+    """Yield a list that gathers the metrics at a URL while the block runs."""
+    seen, over = [read_metrics(url)], threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(SAMPLE_SECONDS):
+            seen.append(read_metrics(url))
+        seen.append(read_metrics(url))
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def read_metrics(url: str) -> Metrics:
+    """Return the metrics by name, those with a label by `name:label`; none of a service that shows none."""
+    if url:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - ours
+            families = [it for it in text_string_to_metric_families(answer.read().decode()) if it.name in METRICS]
+            found = [(it, it.labels.get("le") or it.labels.get("pool", "")) for each in families for it in each.samples]
+            return {f"{it.name}:{label}": it.value for it, label in found}
+    return {}
+
+
+def tell_usage(seen: Sequence[Metrics], memory_mb: float | None) -> Usage:
+    grown = {name: value - seen[0].get(name, 0) for name, value in seen[-1].items()}
+    count = grown.get("event_loop_lag_seconds_count:", 0)
+    bounds = sorted((float(name.rpartition(":")[2]), value) for name, value in grown.items() if "_bucket:" in name)
+    p99 = next((bound for bound, below in bounds if below >= 0.99 * count), 0.0)
+    in_use, waiting = (find_most(seen, name) for name in ("db_pool_connections_in_use:", "db_pool_waiting_requests:"))
+    return Usage(memory_mb, in_use, waiting, min(p99, 10) * 1000)
+
+
+def find_most(seen: Sequence[Metrics], prefix: str) -> float:
+    """Return the highest sum over all pools that was seen."""
+    return max(sum(value for name, value in it.items() if name.startswith(prefix)) for it in seen)

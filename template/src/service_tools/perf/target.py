@@ -19,7 +19,7 @@ from service.kit.edge import CommandError
 from service.kit.server import Wiring
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
-from service_tools.perf.options import DEFAULT_ROWS
+from service_tools.perf.commands import DEFAULT_ROWS
 
 STARTING, STOPPING = 60, 15
 

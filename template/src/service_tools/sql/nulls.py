@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from service_tools.sql import conditions
-from service_tools.sql.functions import FIRST, NEVER, NEVER_OF_GROUP, OF_GROUP, RANKS, ROWS, Functions
+from service_tools.sql.functions import NEVER, NEVER_OF_GROUP, OF_GROUP, RANKS, ROWS, Functions
 from service_tools.sql.tree import Tree
 
-NO_NULL = {"NULLTEST", "BOOLEANTEST", "DISTINCTEXPR", "ARRAYEXPR", "ROWEXPR", "GROUPINGFUNC", "MERGESUPPORTFUNC"}
+NO_NULL = {"NULLTEST", "BOOLEANTEST", "DISTINCTEXPR", "ARRAYEXPR", "ROWEXPR"}
 SELECT, UPDATE, DELETE, MERGE = 1, 2, 4, 5
 TABLE, SUBQUERY, JOIN, FUNCTION, VALUES, WITH, GROUP = 0, 1, 2, 3, 5, 6, 9
-EXISTS, ANY, EXPRESSION, ARRAY = 0, 2, 4, 6
+EXISTS, EXPRESSION, ARRAY = 0, 4, 6
 
 type Column = tuple[int, int]
 
@@ -42,7 +42,6 @@ class Level:
     outer: "Level | None" = None
     found: Set[Column] = frozenset()
     joined: Set[int] = frozenset()
-    open: Set[str] = frozenset()
 
     def up(self, levels: int) -> "Level":
         return self.outer.up(levels - 1) if levels and self.outer else self
@@ -57,13 +56,13 @@ class Level:
 
 
 def enter(query: Tree, known: Known, outer: Level | None = None) -> Level:
-    level = Level(query, known, outer, open=outer.open if outer else frozenset())
+    level = Level(query, known, outer)
     met = (
         column
         for condition in conditions.list_conditions(query["jointree"])
         for column in conditions.find_met(condition, known.functions)
     )
-    changed = query["resultRelation"] if query["commandType"] in (UPDATE, MERGE) else 0
+    changed = query["resultRelation"] if query["commandType"] == UPDATE else 0
     return level.assume(column for column in met if column["varno"] != changed)
 
 
@@ -72,6 +71,8 @@ def explain_column(level: Level, index: int) -> str:
     if operation := level.query["setOperations"]:
         return explain_union(operation, level, index)
     command = level.query["commandType"]
+    if command == MERGE:
+        return "what is not known of a `merge`"
     targets = level.query["targetList" if command == SELECT else "returningList"]
     return explain([it for it in targets if not it["resjunk"]][index]["expr"], level)
 
@@ -99,7 +100,7 @@ def explain(it: Tree, level: Level) -> str:
 
 
 def explain_constant(it: Tree, level: Level) -> str:
-    return "it is null, or a `case` without `else`" if it["constisnull"] else ""
+    return "it is null" if it["constisnull"] else ""
 
 
 def explain_argument(it: Tree, level: Level) -> str:
@@ -111,8 +112,6 @@ def explain_call(it: Tree, level: Level) -> str:
     name = known.name(it)
     if name in NEVER:
         return ""
-    if name in FIRST:
-        return explain(args[0], level)
     if known.keeps(it):
         return explain_first(args, level)
     return f"it is not known whether {name} returns null"
@@ -132,22 +131,14 @@ def explain_alternatives(it: Tree, level: Level) -> str:
 
 
 def explain_case(it: Tree, level: Level) -> str:
-    for branch in it["args"]:
-        functions = level.known.functions
-        met = level if it["arg"] else level.assume(conditions.find_met(branch["expr"], functions))
-        if reason := explain(branch["result"], met):
-            return reason
-        if not it["arg"] and branch["expr"]["node"] in ("NULLTEST", "BOOLEXPR"):
-            level = level.assume(conditions.find_missed(branch["expr"], functions))
-    return explain(it["defresult"], level)
+    reason = explain_first([*(branch["result"] for branch in it["args"]), it["defresult"]], level)
+    return reason and f"it is not known whether the `case` comes to what can be null: {reason}"
 
 
 def explain_subquery(it: Tree, level: Level) -> str:
     if it["subLinkType"] in (EXISTS, ARRAY):
         return ""
     inner = enter(it["subselect"], level.known, level)
-    if it["subLinkType"] == ANY:
-        return explain(it["testexpr"], level) or explain_column(inner, 0)
     if it["subLinkType"] == EXPRESSION:
         return explain_column(inner, 0) if has_one_row(inner.query) else "the subquery may find no row"
     return "what is not known of a comparison with a subquery"
@@ -173,21 +164,8 @@ def explain_aggregate(it: Tree, level: Level) -> str:
 
 
 def explain_window(it: Tree, level: Level) -> str:
-    name, args = level.known.functions.name(it), it["args"] or []
-    if name in RANKS:
-        return ""
-    if name in ("lag", "lead"):
-        return explain_first((args[0], args[2]), level) if len(args) == 3 else f"{name} finds no row at the end"
-    frame = level.query["windowClause"][it["winref"] - 1]["frameOptions"]
-    if frame & 1 or it["aggfilter"] or name not in (*OF_GROUP, "first_value", "last_value"):
-        return f"it is not known whether {name} returns null"
-    return explain_first(args, level)  # the row itself is in the usual frame
-
-
-def explain_json(it: Tree, level: Level) -> str:
-    if it["type"] in (1, 2):  # json_object and json_array
-        return ""
-    return explain(it["func"], level) if it["func"] else explain_first(it["args"], level)
+    name = level.known.functions.name(it)
+    return "" if name in RANKS else f"it is not known whether {name} over a window returns null"
 
 
 def explain_variable(it: Tree, level: Level) -> str:
@@ -196,7 +174,7 @@ def explain_variable(it: Tree, level: Level) -> str:
     number, column = it["varno"], it["varattno"]
     if (number, column) in level.found:
         return ""
-    if it["varreturningtype"] or (level.query["commandType"] == MERGE and number != level.query["resultRelation"]):
+    if it["varreturningtype"]:
         return "there may be no such row"
     if {*it["varnullingrels"][1:]} - level.joined:
         return "the outer join may find no row"
@@ -222,23 +200,17 @@ def explain_source(source: Tree, column: int, level: Level) -> str:
     functions = source.get("functions") or []
     if kind == FUNCTION and len(functions) == 1 and functions[0]["funcexpr"]["node"] == "FUNCEXPR":
         call = functions[0]["funcexpr"]
-        if column > functions[0]["funccolcount"]:  # with ordinality
-            return ""
         if known.functions.name(call) in ROWS or known.functions.keeps(call):
             return explain_first(call["args"], level)
-        if known.functions.name(call) == "unnest" and call["args"][0]["node"] in ("PARAM", "ARRAYEXPR"):
-            return explain_first(call["args"][0].get("elements"), level)
     return "it is not known whether what it selects from has nulls"
 
 
 def explain_with(source: Tree, column: int, level: Level) -> str:
-    """Of a `with`. What a recursive one takes from itself has a null only if another part brought it."""
-    name = f"{source['ctename']}.{column}"
-    if name in level.open:
-        return ""
     home = level.up(source["ctelevelsup"])
-    query = next(it["ctequery"] for it in home.query["cteList"] if it["ctename"] == source["ctename"])
-    return explain_column(enter(query, level.known, replace(home, open=level.open | {name})), column - 1)
+    found = next(it for it in home.query["cteList"] if it["ctename"] == source["ctename"])
+    if found["cterecursive"]:
+        return "what is not known of a recursive `with`"
+    return explain_column(enter(found["ctequery"], level.known, home), column - 1)
 
 
 SPECIAL: Mapping[str, Callable[[Tree, Level], str]] = {
@@ -249,7 +221,6 @@ SPECIAL: Mapping[str, Callable[[Tree, Level], str]] = {
     "COALESCEEXPR": explain_alternatives,
     "CONST": explain_constant,
     "FUNCEXPR": explain_call,
-    "JSONCONSTRUCTOREXPR": explain_json,
     "MINMAXEXPR": explain_alternatives,
     "NULLIFEXPR": lambda it, level: "nullif makes nulls",
     "OPEXPR": explain_call,

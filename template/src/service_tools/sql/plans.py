@@ -2,13 +2,13 @@
 """Plans of statements: as PostgreSQL makes them once for all arguments, or as one ran, and a readable form of them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 
 from service.kit.db import AnyQuery
-from service_tools.sql import sample
 
 SHOWN = ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond", "Sort Key", "Group Key")
 
@@ -42,6 +42,22 @@ async def explain(connection: asyncpg.Connection, sql: str) -> Node | None:
     return plan
 
 
+@asynccontextmanager
+async def undone(connection: asyncpg.Connection) -> AsyncGenerator[None]:
+    """Roll back whatever the block does."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Sequence[Any] | None:
+    """Return arguments to try a statement with, or None where it has no sample, or no rows to take one from."""
+    return await connection.fetchrow(query.sample) if query.sample else None
+
+
 async def run(connection: asyncpg.Connection, query: AnyQuery) -> Node | None:
     """Run a statement with its sample, roll back, and return the plan with what happened.
 
@@ -49,8 +65,8 @@ async def run(connection: asyncpg.Connection, query: AnyQuery) -> Node | None:
     """
     if not await explain(connection, query.sql):
         return None
-    async with sample.undone(connection):
-        if (arguments := await sample.fetch_arguments(connection, query)) is None:
+    async with undone(connection):
+        if (arguments := await fetch_arguments(connection, query)) is None:
             return None
         statement = f"explain (analyze, buffers, verbose, format json) {query.sql}"
         text: Any = await connection.fetchval(statement, *arguments)
