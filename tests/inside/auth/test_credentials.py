@@ -4,10 +4,10 @@ from pathlib import Path
 import jwt
 import pytest
 from click.testing import CliRunner, Result
-from service.kit.edge import CommandError
 from service.kit.auth import AuthOptions, IssuerOptions, keys
 from service.kit.auth.bearer import open_keys
 from service.kit.auth.keys import print_key
+from service.kit.edge import CommandError
 from service.kit.server import KitSettings
 from service.kit.server.cli import Wiring
 from service_tools.dev import credentials

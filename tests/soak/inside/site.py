@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 from inside import postgres_server, schema
-from service.kit.edge import CommandError
 from service.kit.auth import keys
+from service.kit.edge import CommandError
 from service.settings import Settings
 from service_tools.dev import credentials
 from service_tools.perf import running

@@ -60,6 +60,10 @@ def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[flo
     for place, values in enumerate(series.values()):
         points = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(across, values, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="var(--c{place})" stroke-width="2"/>')
+        parts += [
+            f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.6" fill="var(--c{place})"><title>{b:,.3g}</title></circle>'
+            for a, b in zip(across, values, strict=True)
+        ]
     shown = legend([*series]) if len(series) > 1 else ""
     return f"<figure><figcaption>{escape(title)}</figcaption>{''.join(parts)}</svg>{shown}</figure>"
 
