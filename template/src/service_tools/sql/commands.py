@@ -16,10 +16,9 @@ from service_tools.dev import embedded
 from service_tools.pages import Page
 from service_tools.sql import budgets, contract, plans, records, scratch
 from service_tools.sql.contract import Statement
-from service_tools.sql.plans import Node
 
-type Real = Mapping[str, Node]
-"""What happened, by name, to the statements that were run."""
+type Real = Mapping[str, str]
+"""What happened to the statements that were run, by name, as PostgreSQL shows it."""
 
 ADVICE = "If this is meant, record it: service plans --record"
 
@@ -87,7 +86,7 @@ def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
     titles, rows = ["statement", "cost", "rows", *["ran"] * bool(real), "indexes", "findings"], []
     for it in statements:
         cost, many = (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
-        ran = [f"{real[it.name]['Actual Total Time']:.2f} ms" if it.name in real else "no sample"] * bool(real)
+        ran = [real[it.name].rpartition(": ")[2] if it.name in real else "no sample"] * bool(real)
         rows.append([it.name, cost, many, *ran, ", ".join(it.indexes), ", ".join(found.rule for found in it.findings)])
     page.tabulate(titles, rows, texts=[len(titles) - 2, len(titles) - 1])
     page.say(*(f"{it.name}: {found}" for it in statements for found in it.findings))
@@ -97,8 +96,5 @@ def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
 
 def describe(it: Statement, real: Real) -> list[str]:
     """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
-    lines = [it.query.sql, "", *(plans.draw(it.plan, numbers=True) if it.plan else ["It has no plan."])]
-    lines += ["", *map(str, it.findings)]
-    if node := real.get(it.name):
-        lines += ["", "On the development database:", *plans.draw(node, numbers=True)]
-    return lines
+    lines = [it.query.sql, "", it.shown or "It has no plan.", "", *map(str, it.findings)]
+    return [*lines, *(["", "On the development database:", real[it.name]] if it.name in real else [])]
