@@ -56,3 +56,10 @@ def find_strict(expression: Tree, functions: Functions) -> list[Tree]:
     if kind in ("OPEXPR", "FUNCEXPR") and functions.is_strict(expression):
         return [column for part in expression["args"] or () for column in find_strict(part, functions)]
     return []
+
+
+def find_missed(test: Tree, functions: Functions) -> list[Tree]:
+    """Return the columns that cannot be null where a condition is not true. One that is null may be no false one."""
+    if test["node"] == "BOOLEXPR" and test["boolop"] == "or":
+        return [column for part in test["args"] for column in find_missed(part, functions)]
+    return find_met(test, functions, False) if test["node"] == "NULLTEST" else []

@@ -42,6 +42,8 @@ websearch_to_tsquery width_bucket
 
 NEVER = {"concat", "json_build_array", "json_build_object", "jsonb_build_array", "jsonb_build_object"}
 NEVER |= {"array_append", "array_prepend", "num_nonnulls", "num_nulls", "quote_nullable"}
+FIRST = {"array_remove", "concat_ws", "format", "string_to_array"}
+"""Null if the first argument is."""
 
 RANKS = {"count", "cume_dist", "dense_rank", "ntile", "percent_rank", "rank", "row_number"}
 NEVER_OF_GROUP = {"array_agg", "json_agg", "json_object_agg", "jsonb_agg", "jsonb_object_agg"}

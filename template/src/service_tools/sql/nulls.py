@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from service_tools.sql import conditions
-from service_tools.sql.functions import NEVER, NEVER_OF_GROUP, OF_GROUP, RANKS, ROWS, Functions
+from service_tools.sql.functions import FIRST, NEVER, NEVER_OF_GROUP, OF_GROUP, RANKS, ROWS, Functions
 from service_tools.sql.tree import Tree
 
-NO_NULL = {"NULLTEST", "BOOLEANTEST", "DISTINCTEXPR", "ARRAYEXPR", "ROWEXPR"}
+NO_NULL = {"NULLTEST", "BOOLEANTEST", "DISTINCTEXPR", "ARRAYEXPR", "ROWEXPR", "GROUPINGFUNC", "MERGESUPPORTFUNC"}
 SELECT, UPDATE, DELETE, MERGE = 1, 2, 4, 5
 TABLE, SUBQUERY, JOIN, FUNCTION, VALUES, WITH, GROUP = 0, 1, 2, 3, 5, 6, 9
-EXISTS, EXPRESSION, ARRAY = 0, 4, 6
+EXISTS, ANY, EXPRESSION, ARRAY = 0, 2, 4, 6
 
 type Column = tuple[int, int]
 
@@ -42,6 +42,7 @@ class Level:
     outer: "Level | None" = None
     found: Set[Column] = frozenset()
     joined: Set[int] = frozenset()
+    open: Set[str] = frozenset()
 
     def up(self, levels: int) -> "Level":
         return self.outer.up(levels - 1) if levels and self.outer else self
@@ -56,13 +57,13 @@ class Level:
 
 
 def enter(query: Tree, known: Known, outer: Level | None = None) -> Level:
-    level = Level(query, known, outer)
+    level = Level(query, known, outer, open=outer.open if outer else frozenset())
     met = (
         column
         for condition in conditions.list_conditions(query["jointree"])
         for column in conditions.find_met(condition, known.functions)
     )
-    changed = query["resultRelation"] if query["commandType"] == UPDATE else 0
+    changed = query["resultRelation"] if query["commandType"] in (UPDATE, MERGE) else 0
     return level.assume(column for column in met if column["varno"] != changed)
 
 
@@ -71,8 +72,6 @@ def explain_column(level: Level, index: int) -> str:
     if operation := level.query["setOperations"]:
         return explain_union(operation, level, index)
     command = level.query["commandType"]
-    if command == MERGE:
-        return "what is not known of a `merge`"
     targets = level.query["targetList" if command == SELECT else "returningList"]
     return explain([it for it in targets if not it["resjunk"]][index]["expr"], level)
 
@@ -100,7 +99,7 @@ def explain(it: Tree, level: Level) -> str:
 
 
 def explain_constant(it: Tree, level: Level) -> str:
-    return "it is null" if it["constisnull"] else ""
+    return "it is null, or a `case` without `else`" if it["constisnull"] else ""
 
 
 def explain_argument(it: Tree, level: Level) -> str:
@@ -112,6 +111,8 @@ def explain_call(it: Tree, level: Level) -> str:
     name = known.name(it)
     if name in NEVER:
         return ""
+    if name in FIRST:
+        return explain(args[0], level)
     if known.keeps(it):
         return explain_first(args, level)
     return f"it is not known whether {name} returns null"
@@ -131,14 +132,22 @@ def explain_alternatives(it: Tree, level: Level) -> str:
 
 
 def explain_case(it: Tree, level: Level) -> str:
-    reason = explain_first([*(branch["result"] for branch in it["args"]), it["defresult"]], level)
-    return reason and f"it is not known whether the `case` comes to what can be null: {reason}"
+    for branch in it["args"]:
+        functions = level.known.functions
+        met = level if it["arg"] else level.assume(conditions.find_met(branch["expr"], functions))
+        if reason := explain(branch["result"], met):
+            return reason
+        if not it["arg"] and branch["expr"]["node"] in ("NULLTEST", "BOOLEXPR"):
+            level = level.assume(conditions.find_missed(branch["expr"], functions))
+    return explain(it["defresult"], level)
 
 
 def explain_subquery(it: Tree, level: Level) -> str:
     if it["subLinkType"] in (EXISTS, ARRAY):
         return ""
     inner = enter(it["subselect"], level.known, level)
+    if it["subLinkType"] == ANY:
+        return explain(it["testexpr"], level) or explain_column(inner, 0)
     if it["subLinkType"] == EXPRESSION:
         return explain_column(inner, 0) if has_one_row(inner.query) else "the subquery may find no row"
     return "what is not known of a comparison with a subquery"
@@ -164,8 +173,21 @@ def explain_aggregate(it: Tree, level: Level) -> str:
 
 
 def explain_window(it: Tree, level: Level) -> str:
-    name = level.known.functions.name(it)
-    return "" if name in RANKS else f"it is not known whether {name} over a window returns null"
+    name, args = level.known.functions.name(it), it["args"] or []
+    if name in RANKS:
+        return ""
+    if name in ("lag", "lead"):
+        return explain_first((args[0], args[2]), level) if len(args) == 3 else f"{name} finds no row at the end"
+    frame = level.query["windowClause"][it["winref"] - 1]["frameOptions"]
+    if frame & 1 or it["aggfilter"] or name not in (*OF_GROUP, "first_value", "last_value"):
+        return f"it is not known whether {name} returns null"
+    return explain_first(args, level)  # the row itself is in the usual frame
+
+
+def explain_json(it: Tree, level: Level) -> str:
+    if it["type"] in (1, 2):  # json_object and json_array
+        return ""
+    return explain(it["func"], level) if it["func"] else explain_first(it["args"], level)
 
 
 def explain_variable(it: Tree, level: Level) -> str:
@@ -174,7 +196,7 @@ def explain_variable(it: Tree, level: Level) -> str:
     number, column = it["varno"], it["varattno"]
     if (number, column) in level.found:
         return ""
-    if it["varreturningtype"]:
+    if it["varreturningtype"] or (level.query["commandType"] == MERGE and number != level.query["resultRelation"]):
         return "there may be no such row"
     if {*it["varnullingrels"][1:]} - level.joined:
         return "the outer join may find no row"
@@ -200,17 +222,23 @@ def explain_source(source: Tree, column: int, level: Level) -> str:
     functions = source.get("functions") or []
     if kind == FUNCTION and len(functions) == 1 and functions[0]["funcexpr"]["node"] == "FUNCEXPR":
         call = functions[0]["funcexpr"]
+        if column > functions[0]["funccolcount"]:  # with ordinality
+            return ""
         if known.functions.name(call) in ROWS or known.functions.keeps(call):
             return explain_first(call["args"], level)
+        if known.functions.name(call) == "unnest" and call["args"][0]["node"] in ("PARAM", "ARRAYEXPR"):
+            return explain_first(call["args"][0].get("elements"), level)
     return "it is not known whether what it selects from has nulls"
 
 
 def explain_with(source: Tree, column: int, level: Level) -> str:
+    """Of a `with`. What a recursive one takes from itself has a null only if another part brought it."""
+    name = f"{source['ctename']}.{column}"
+    if name in level.open:
+        return ""
     home = level.up(source["ctelevelsup"])
-    found = next(it for it in home.query["cteList"] if it["ctename"] == source["ctename"])
-    if found["cterecursive"]:
-        return "what is not known of a recursive `with`"
-    return explain_column(enter(found["ctequery"], level.known, home), column - 1)
+    query = next(it["ctequery"] for it in home.query["cteList"] if it["ctename"] == source["ctename"])
+    return explain_column(enter(query, level.known, replace(home, open=level.open | {name})), column - 1)
 
 
 SPECIAL: Mapping[str, Callable[[Tree, Level], str]] = {
@@ -221,6 +249,7 @@ SPECIAL: Mapping[str, Callable[[Tree, Level], str]] = {
     "COALESCEEXPR": explain_alternatives,
     "CONST": explain_constant,
     "FUNCEXPR": explain_call,
+    "JSONCONSTRUCTOREXPR": explain_json,
     "MINMAXEXPR": explain_alternatives,
     "NULLIFEXPR": lambda it, level: "nullif makes nulls",
     "OPEXPR": explain_call,
