@@ -24,6 +24,7 @@ create table parcels (
     id      uuid not null,
     account text not null
 );
+create index things_created_at_idx on parcels (id);
 create table public."boxes" (id int);
 """
 APP = '''\
@@ -204,7 +205,9 @@ def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
         ("settings a:text", "settings.py is there already"),
         ("parcels a:text", "parcels is there already"),
         ("logs a:text", "app.py uses this name"),
-        ("boxes a:text", "define this table already"),
+        ("boxes a:text", "define boxes already"),
+        ("things a:text", "define things_created_at_idx already"),
+        ("schema_migrations a:text", "choose another name"),
         ("invoice a:text", "--singular"),
         ("series a:text", "--singular"),
         ("statuses a:text --singular statuses", "must differ"),
@@ -242,6 +245,7 @@ def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
         ("invoices _a:text", "lower_snake_case"),
         ("invoices größe:text", "lower_snake_case"),
         (f"invoices {'a' * 29}:text", "28 letters"),
+        (f"{'x' * 20}s {'a' * 20}:text@ {'b' * 20}:text@ --filters={'a' * 20},{'b' * 20}", "PostgreSQL keeps 63"),
         ("invoices class:text", "a word of Python"),
         ("invoices order:text", "a word of SQL"),
         ("invoices ctid:text", "every table"),

@@ -13,6 +13,15 @@ from service_tools.scaffold.fields import Column
 from service_tools.scaffold.render import render
 from service_tools.scaffold.resource import Resource
 
+MOST_LETTERS = 63
+"""What PostgreSQL keeps of a name."""
+
+NAMED = re.compile(r"\b(?:table|constraint|index) (\w+)")
+DEFINED = (
+    r"\b(?:table|view|index|constraint|type|sequence|domain)\s+(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?"
+    r'(?:\w+\.)?"?{}\b'
+)
+
 
 def find() -> Path:
     """Return the folder of the project that this code belongs to."""
@@ -49,9 +58,16 @@ def plan_new(root: Path, resource: Resource) -> dict[Path, str]:
     if registry.uses(root, table):
         raise CommandError(f"{table}: app.py uses this name for something else; choose another.")
     migrations, number = read_migrations(root)
-    if re.search(rf'\btable\s+(?:\w+\.)?"?{table}\b', "\n".join(migrations.values()), re.IGNORECASE):
-        raise CommandError(f"{table}: the migrations define this table already; choose another name.")
-    return plan(root, resource, number)
+    files = plan(root, resource, number)
+    schema, (*_, sql) = "\n".join(migrations.values()), files.values()
+    for name in NAMED.findall(re.sub("--.*", "", sql)):
+        if len(name) > MOST_LETTERS:
+            raise CommandError(
+                f"{name}: PostgreSQL keeps {MOST_LETTERS} letters of a name; shorten the field or table."
+            )
+        if name == "schema_migrations" or re.search(DEFINED.format(name), schema, re.IGNORECASE):
+            raise CommandError(f"{table}: the migrations define {name} already; choose another name.")
+    return files
 
 
 def find_owners(root: Path, columns: Sequence[Column], *, shared: bool) -> dict[str, bool]:
