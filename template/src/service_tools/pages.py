@@ -4,7 +4,8 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 from service.kit.edge import CommandError
 
 FOLDER = Path("perf/reports")
+CUT_SHORT = "Ctrl-C has cut this short: what was measured until then is below."
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -85,6 +87,17 @@ class Page:
     def print(self, lines: Iterable[str]) -> None:
         for line in () if self.as_json else lines:
             click.echo(line)
+
+    @contextmanager
+    def until_interrupted(self, found: object = True) -> Generator[None]:
+        """Let Ctrl-C end the block, and nothing else, if something was found by then. The page says so."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            self.remark(CUT_SHORT)
+            click.echo(CUT_SHORT, err=True)
 
     def finish(self, results: object = None) -> None:
         """Write the page, and print where it is."""

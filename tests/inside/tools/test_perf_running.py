@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from inside.tools.test_perf_faults import run
 from service.kit.edge import CommandError
+from service_tools.pages import Page
 from service_tools.perf import cpu
 
 from tests.kit.processes import find_port, start, wait_until_live
@@ -20,7 +21,7 @@ def test_a_running_service_is_looked_at_and_sent_nothing(tmp_path: Path, databas
     with start("serve", cwd=tmp_path, **settings) as process:
         wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
         pid = ["--pid", str(process.pid)]
-        tasks = run(tmp_path, "tasks", *pid)
+        tasks = run(tmp_path, "tasks", "--plain", *pid)
         blocking = run(tmp_path, "blocking", *pid)
         memory = run(tmp_path, "memory", "--seconds", "1", *pid)
     assert tasks.returncode == 0, tasks.stderr
@@ -73,4 +74,4 @@ def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, da
 
 def test_what_py_spy_may_not_or_cannot_trace_is_said_with_the_command_that_lets_it(tmp_path: Path):
     with pytest.raises(CommandError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
-        cpu.record([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "stacks"), "-f", "raw"])
+        cpu.record([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))

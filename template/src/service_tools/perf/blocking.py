@@ -25,12 +25,14 @@ def command(wiring: Wiring, seconds: float, lag: float, **subject: Any) -> None:
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:
     that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
+    page = Page("blocking", "What blocks the event loop")
     with observe(wiring, **subject, WATCHDOG_LAG=str(lag)) as running:
         if running.sending:
-            time.sleep(seconds)
+            with page.until_interrupted():
+                time.sleep(seconds)
         running.note()
         reports = [report for worker in running.workers for report in worker.ask("blocked")]
-    page, places = Page("blocking", "What blocks the event loop"), group(reports)
+    places = group(reports)
     page.say(f"{len(reports)} times the loop stood still, under {running.load}.")
     rows = [
         (str(len(them)), f"{sum_seconds(them):.2f}", list_routes(them), stacks.shorten(line), stacks.read_source(line))

@@ -38,7 +38,7 @@ def command(wiring: Wiring, names: Sequence[str], seconds: float, rate: float, a
     At a rate that leaves the service idle between requests: under more load, each part also holds its queue.
     """
     page, found = Page("budget", "Where the time goes", as_json), {}
-    with target.provide(wiring, **where) as service:
+    with target.provide(wiring, **where) as service, page.until_interrupted(found):
         for name, described in scenario.find(names).items():
             report = runs.run(name, described, service, seconds, rate)
             found[name] = split(report)

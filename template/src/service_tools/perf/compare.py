@@ -84,12 +84,16 @@ def command(
     is told when its 99 % interval is beyond 1 %. Both use the packages that are installed here.
     """
     chosen, done = scenario.find(names), list[dict[str, Round]]()
-    with check_out(ref) as other, prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees:
+    page = Page("compare", f"Compared with {ref}", as_json)
+    with (
+        check_out(ref) as other,
+        prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees,
+        page.until_interrupted(done),
+    ):
         while len(done) < rounds:
             done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
             click.echo(f"{len(done)} of {rounds} rounds are done.", err=True)
     ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
-    page = Page("compare", f"Compared with {ref}", as_json)
     titles = ["scenario", "verdict", "CPU ratio", "99 % interval", "µs here", f"µs in {ref}"]
     page.tabulate(titles, [*map(show, ratios)])
     page.remark(
@@ -173,7 +177,7 @@ def make_turn(service: Target, described: Scenario, count: int) -> Callable[[], 
 
     def turn() -> float:
         send = partial(load.over_connections, service.url, islice(calls, count), CONNECTIONS)
-        part = load.run(runs.measure(send, service, PATIENCE, warm_up=0))
+        part = load.run(runs.measure("", send, service, PATIENCE, warm_up=0))
         wrong = [sample for sample in part.samples if sample.status != expected[sample.step]]
         if wrong or not part.samples or part.cpu is None:
             advice = f"answered {wrong[0].status}" if wrong else "answered nothing"
@@ -188,6 +192,7 @@ def judge(name: str, rounds: Sequence[Round]) -> Ratio:
     ratios = [median(this / other for other, this in pairs) for pairs in rounds]
     low, high = bound(ratios, RISK)
     verdict = "slower" if low > TOLERANCE else "faster" if high < 1 / TOLERANCE else "no difference"
+    verdict = verdict if len(rounds) >= LEAST_ROUNDS else f"not known: fewer than {LEAST_ROUNDS} rounds"
     other, this = (median(pair[place] / 2 for pairs in rounds for pair in pairs) for place in (0, 1))
     return Ratio(name, verdict, median(ratios), low, high, this, other)
 

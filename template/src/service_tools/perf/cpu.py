@@ -34,18 +34,17 @@ def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
     loaded into it. Needs the same user, or root, and permission to trace processes.
     """
-    spy = find_spy()
+    spy, page = find_spy(), Page("cpu", "Where the CPU time goes")
     with observe(wiring, **subject) as running, tempfile.TemporaryDirectory() as folder:
         worker, output = running.workers[0].process.pid, Path(folder, "stacks")
         running.note()
         running.note(seconds / 2)
         watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
-        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil"])
+        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil"], page)
         cost, found = running.tell_cost(), read_stacks(output)
     total = sum(found.values())
     if not total:
         raise CommandError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
-    page = Page("cpu", "Where the CPU time goes")
     page.say(f"{total:,} samples of worker {worker} under {running.load}, by line of the service:")
     stacks.show_lines(page, "samples", found)
     page.say(cost)
@@ -61,15 +60,20 @@ def find_spy() -> list[str]:
     return ["py-spy"] if shutil.which("py-spy") else ["uvx", "--from", PY_SPY, "py-spy"]
 
 
-def record(spy: list[str]) -> None:
-    """Run py-spy to its end."""
-    done = subprocess.run(spy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        advice = (
-            "If permission is missing, run `sudo sysctl kernel.yama.ptrace_scope=0`. A service of another user must be "
-            "traced by that user or by root; one in a container needs the capability: `--cap-add SYS_PTRACE`."
-        )
-        raise CommandError(f"py-spy failed: {done.stdout.strip()[-400:]}\n{advice}")
+def record(spy: list[str], page: Page) -> None:
+    """Run py-spy to its end. Ctrl-C ends it earlier, and keeps what it has seen."""
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(spy, stdout=output, stderr=output)  # noqa: S603 - ours
+        with page.until_interrupted():
+            process.wait()
+        if process.wait():  # the terminal interrupts it as well
+            output.seek(0)
+            advice = (
+                "If permission is missing, run `sudo sysctl kernel.yama.ptrace_scope=0`. A service of another user "
+                "must be traced by that user or by root; one in a container needs the capability: `--cap-add "
+                "SYS_PTRACE`."
+            )
+            raise CommandError(f"py-spy failed: {output.read().strip()[-400:]}\n{advice}")
 
 
 def read_stacks(path: Path) -> Counter[stacks.Stack]:

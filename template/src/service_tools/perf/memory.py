@@ -34,6 +34,7 @@ def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
     and each note stops it for a moment: on a service in production, take a few seconds. With `--pid`, the service needs
     WATCHDOG_CONSOLE=true.
     """
+    page = Page("memory", "What a worker holds")
     with observe(wiring, **subject) as running:
         worker = running.workers[0]
         running.note()
@@ -41,12 +42,11 @@ def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
         resident = [worker.process.memory_info().rss]
         worker.ask("memory start")
         try:
-            answered = mark(running, worker, seconds)
+            answered = mark(running, worker, seconds, page)
             cost = running.tell_cost()
         finally:
             held = worker.ask("memory stop")
         resident.append(worker.process.memory_info().rss)
-    page = Page("memory", "What a worker holds")
     page.say(
         f"Worker {worker.process.pid} under {running.load}. Its memory went from {resident[0] / 1e6:.0f} to "
         f"{resident[1] / 1e6:.0f} MB, tracing included. {cost}"
@@ -61,13 +61,15 @@ def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
     page.finish()
 
 
-def mark(running: Running, worker: Worker, seconds: float) -> int:
+def mark(running: Running, worker: Worker, seconds: float, page: Page) -> int:
     """Note what is held some times, and return how many requests there were between the first and the last."""
     worker.ask("memory mark")
     first = len(running.samples)
-    for _ in range(MARKS - 1):
-        time.sleep(seconds / MARKS)
-        worker.ask("memory mark")
+    with page.until_interrupted():
+        for number in range(2, MARKS + 1):
+            time.sleep(seconds / MARKS)
+            worker.ask("memory mark")
+            click.echo(f"{number} of {MARKS} notes are taken.", err=True)
     return len(running.samples) - first
 
 

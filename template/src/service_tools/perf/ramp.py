@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """`service perf load`: what the service carries as rates rise to beyond that, or what it does at one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -64,40 +65,44 @@ def command(
     Scenarios that create rows leave them there.
     """
     chosen, page = scenario.find(names), Page("load", "Load", as_json)
-    results: list[Ramp | Report] = []
-    result: Ramp | Report
-    failed = False
-    with target.provide(wiring, **where) as service:
+    measured: defaultdict[str, list[Report]] = defaultdict(list)
+    with target.provide(wiring, **where) as service, page.until_interrupted(measured):
         for name, described in chosen.items():
-            page.show(name)
-            if rate:
-                first = result = runs.run(name, described, service, seconds, rate)
-            else:
-                result = ramp = climb(name, described, service, seconds)
-                first = ramp.stages[0]
-                show(ramp, page)
-            report.show(first, page)
-            results.append(result)
-            failed = failed or bool(first.exceeded)
-    page.finish(results)
-    if check and failed:
+            send = partial(runs.run, name, described, service, seconds)
+            for stage in [send(rate)] if rate else climb(send, probe(name, described, service)):
+                measured[name].append(stage)
+    ramps = [conclude(name, stages) for name, stages in measured.items()]
+    for ramp in ramps:
+        page.show(ramp.scenario)
+        if not rate:
+            show(ramp, page)
+        report.show(ramp.stages[0], page)
+    page.finish([ramp.stages[0] for ramp in ramps] if rate else ramps)
+    if check and any(ramp.stages[0].exceeded for ramp in ramps):
         raise SystemExit(1)
 
 
-def climb(name: str, described: Scenario, service: Target, seconds: float) -> Ramp:
-    """Send rising rates, until two in a row are not carried. They come from a probe at full speed."""
+def probe(name: str, described: Scenario, service: Target) -> float:
+    """Return how many requests a second are answered at full speed."""
     calls = requests.prepare(service.url, described, service.token)
     send = partial(load.over_connections, service.url, calls, CONNECTIONS)
-    probe = load.run(runs.measure(send, service, PROBE_SECONDS))
-    rates = [float(f"{max(1, len(probe.samples) / probe.seconds * share):.2g}") for share in SHARES]
-    stages = [runs.run(name, described, service, seconds, rates[0])]
-    for rate in rates[1:]:
-        stages.append(runs.run(name, described, service, seconds, rate))
-        click.echo(f"{name}: {rate:,g} requests a second, p99 {stages[-1].total.p99:,.1f} ms", err=True)
-        if not any(is_carried(it, stages[0]) for it in stages[-PATIENCE:]):
-            break
-    carried = [stage.rate for stage in stages if is_carried(stage, stages[0])]
-    return Ramp(name, max(carried, default=0), stages)
+    measured = load.run(runs.measure(f"{name} at full speed", send, service, PROBE_SECONDS))
+    return len(measured.samples) / measured.seconds
+
+
+def climb(send: Callable[[float], Report], most: float) -> Iterator[Report]:
+    """Send rising rates, and yield the report of each, until two in a row are not carried."""
+    stages: list[Report] = []
+    for share in SHARES:
+        stages.append(stage := send(float(f"{max(1, most * share):.2g}")))
+        click.echo(f"{stage.scenario}: {stage.rate:,g} requests a second, p99 {stage.total.p99:,.1f} ms", err=True)
+        yield stage
+        if len(stages) >= PATIENCE and not any(is_carried(it, stages[0]) for it in stages[-PATIENCE:]):
+            return
+
+
+def conclude(name: str, stages: Sequence[Report]) -> Ramp:
+    return Ramp(name, max((it.rate for it in stages if is_carried(it, stages[0])), default=0), stages)
 
 
 def is_carried(stage: Report, first: Report) -> bool:

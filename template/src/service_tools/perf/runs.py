@@ -1,6 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """One run of a scenario: a warm-up, the load with what the service used meanwhile, the report."""
 
+import asyncio
+import sys
 import threading
 import urllib.request
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -9,6 +11,7 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
+import click
 from prometheus_client.parser import text_string_to_metric_families
 
 from service_tools.perf import load, report, requests
@@ -35,8 +38,9 @@ class Measured(NamedTuple):
 def run(name: str, scenario: Scenario, target: Target, seconds: float, rate: float) -> Report:
     """Send the requests of a scenario at a rate."""
     calls = requests.prepare(target.url, scenario, target.token)
+    send = partial(load.at_rate, target.url, calls, rate)
     with watch(target.metrics) as seen:
-        measured = load.run(measure(partial(load.at_rate, target.url, calls, rate), target, seconds))
+        measured = load.run(measure(f"{name} at {rate:,g} a second", send, target, seconds))
     samples, expected = measured.samples, {step.name: step.expect for step in scenario.steps}
     # The processor time of a request is known only of all steps together.
     parts = [(step, [it for it in samples if it.step == step], None) for step in expected]
@@ -55,16 +59,31 @@ def run(name: str, scenario: Scenario, target: Target, seconds: float, rate: flo
     )
 
 
-async def measure(send: Send, target: Target, seconds: float, warm_up: float = WARM_UP) -> Measured:
-    """Return what is measured of a load, after a warm-up."""
+async def measure(title: str, send: Send, target: Target, seconds: float, warm_up: float = WARM_UP) -> Measured:
+    """Return what is measured of a load, after a warm-up. Shows its progress if it has a title."""
     if warm_up:
         await send(min(warm_up, seconds), lambda _: None)
     samples: list[Sample] = []
     began, before = perf_counter(), target.read_cpu()
+    progress = asyncio.ensure_future(show_progress(title, seconds, samples))
     await send(seconds, samples.append)
+    progress.cancel()
     after = target.read_cpu()
     spent = None if before is None or after is None else after - before
     return Measured(samples, perf_counter() - began, spent)
+
+
+async def show_progress(title: str, seconds: float, samples: Sequence[Sample]) -> None:
+    """Tell a person at a terminal how far it is, twice a second, in one line that goes away in the end."""
+    began = perf_counter()
+    try:
+        while title and sys.stderr.isatty():
+            elapsed = min(perf_counter() - began, seconds)
+            click.echo(f"{title}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers\033[K\r", nl=False, err=True)
+            await asyncio.sleep(0.5)
+    except asyncio.CancelledError:
+        click.echo("\033[K", nl=False, err=True)
+        raise
 
 
 @contextmanager
