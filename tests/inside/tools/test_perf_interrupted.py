@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,14 @@ from service_tools.perf import scenario
 from tests.kit.processes import start
 
 pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Generator[None]:
+    """Let what is started heed Ctrl-C: a shell that runs the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
