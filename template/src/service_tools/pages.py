@@ -4,7 +4,8 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 from service.kit.edge import CommandError
 
 FOLDER = Path("perf/reports")
+CUT_SHORT = "Ctrl-C has cut this short: what was measured until then is below."
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -40,8 +42,7 @@ figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
 svg text {{ fill: currentColor }}
 .flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
-.bars, .charts, .flame {{ margin: .6rem 0 1.2rem }} .bars div {{ white-space: nowrap }}
-.bars i {{ display: inline-block; height: 1.1rem; margin-bottom: .3rem; vertical-align: top }}
+.charts, .flame {{ margin: .6rem 0 1.2rem }}
 pre {{ background: #8881; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }}
 .legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}
 .legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em }}
@@ -86,6 +87,17 @@ class Page:
     def print(self, lines: Iterable[str]) -> None:
         for line in () if self.as_json else lines:
             click.echo(line)
+
+    @contextmanager
+    def until_interrupted(self, found: object = True) -> Generator[None]:
+        """Let Ctrl-C end the block, and nothing else, if something was found by then. The page says so."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            self.remark(CUT_SHORT)
+            click.echo(CUT_SHORT, err=True)
 
     def finish(self, results: object = None) -> None:
         """Write the page, and print where it is."""

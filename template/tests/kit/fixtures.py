@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -132,6 +133,19 @@ def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
     """Return what a client sends along to be known as `subject`: nothing, where the service takes no tokens."""
     token = credentials.sign(Settings, subject)
     return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+async def fetch_all(client: httpx2.AsyncClient, path: str, **query: Any) -> list[dict[str, Any]]:
+    """Follow the `Link` headers of a list from its first page to the last, and return all rows."""
+    rows: list[dict[str, Any]] = []
+    response = await client.get(path, params=query)
+    while True:
+        assert response.status_code == 200, response.text
+        rows += response.json()["data"]
+        assert len({row["id"] for row in rows}) == len(rows), "a page repeats a row"
+        if "next" not in response.links:
+            return rows
+        response = await client.get(response.url.join(response.links["next"]["url"]))
 
 
 @asynccontextmanager

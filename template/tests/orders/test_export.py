@@ -13,7 +13,7 @@ from service.kit.db import Database
 from service.orders.seed import SEED
 from service.settings import Settings
 from service_tools.dev.database import fill
-from tests.orders.test_list import walk
+from tests.kit.fixtures import fetch_all
 
 ORDERS = 250
 
@@ -47,7 +47,7 @@ def spell(value: object) -> str:
     ids=["all", "status", "created", "both"],
 )
 async def test_an_export_has_the_rows_of_the_list(client: httpx2.AsyncClient, sort: str, filters: dict[str, str]):
-    listed = [read_moments(row) for row in await walk(client, limit=100, sort=sort, **filters)]
+    listed = [read_moments(row) for row in await fetch_all(client, "/v1/orders", limit=100, sort=sort, **filters)]
     assert listed
 
     exported = await client.get("/v1/orders/export", params={"sort": sort, "format": "ndjson", **filters})

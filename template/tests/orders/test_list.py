@@ -1,7 +1,6 @@
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 import httpx2
 import pytest
@@ -11,8 +10,10 @@ from service.kit.db import Database
 from service.orders.seed import SEED
 from service.settings import Settings
 from service_tools.dev.database import fill
+from tests.kit.fixtures import fetch_all
 
 ORDERS = 250
+PATH = "/v1/orders"
 
 
 @pytest_asyncio.fixture(autouse=True)
@@ -22,33 +23,17 @@ async def orders(settings: Settings) -> AsyncGenerator[None]:
     yield
 
 
-async def walk(client: httpx2.AsyncClient, **query: str | int) -> list[dict[str, Any]]:
-    """Follow the Link header from the first page to the last, and return all rows."""
-    rows: list[dict[str, Any]] = []
-    response = await client.get("/v1/orders", params=query)
-    while True:
-        assert response.status_code == 200, response.text
-        page = response.json()
-        rows += page["data"]
-        assert len(rows) <= ORDERS, "the list does not end"
-        if page["next"] is None:
-            assert "next" not in response.links
-            return rows
-        assert page["next"] in response.links["next"]["url"]
-        response = await client.get(response.url.join(response.links["next"]["url"]))
-
-
 @pytest.mark.parametrize("limit", [1, 7, 50, 100])
 async def test_the_pages_hold_every_order_once_and_in_order(client: httpx2.AsyncClient, limit: int):
-    rows = await walk(client, limit=limit)
+    rows = await fetch_all(client, PATH, limit=limit)
     keys = [(row["created_at"], row["id"]) for row in rows]
     assert len({row["id"] for row in rows}) == ORDERS
     assert keys == sorted(keys, reverse=True)
 
 
 async def test_the_other_sort_is_the_reverse(client: httpx2.AsyncClient):
-    newest = await walk(client, limit=100)
-    oldest = await walk(client, limit=100, sort="created_at")
+    newest = await fetch_all(client, PATH, limit=100)
+    oldest = await fetch_all(client, PATH, limit=100, sort="created_at")
     assert oldest == newest[::-1]
 
 
@@ -58,9 +43,11 @@ async def test_a_page_holds_twenty_unless_told_otherwise(client: httpx2.AsyncCli
 
 @pytest.mark.parametrize("sort", ["-created_at", "created_at"])
 async def test_filters_hold_on_every_page(client: httpx2.AsyncClient, sort: str):
-    everything = await walk(client, limit=100, sort=sort)
+    everything = await fetch_all(client, PATH, limit=100, sort=sort)
     since, until = "2025-12-31T06:00:00Z", "2025-12-31T18:00:00+00:00"
-    filtered = await walk(client, limit=3, sort=sort, status="shipped", created_from=since, created_before=until)
+    filtered = await fetch_all(
+        client, PATH, limit=3, sort=sort, status="shipped", created_from=since, created_before=until
+    )
     start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
     expected = [
         row
@@ -72,10 +59,12 @@ async def test_filters_hold_on_every_page(client: httpx2.AsyncClient, sort: str)
 
 
 async def test_bounds_include_the_first_moment_and_exclude_the_last(client: httpx2.AsyncClient):
-    rows = await walk(client, limit=100, sort="created_at")
+    rows = await fetch_all(client, PATH, limit=100, sort="created_at")
     first, last = rows[10], rows[20]
     for sort in ("created_at", "-created_at"):
-        found = await walk(client, sort=sort, created_from=first["created_at"], created_before=last["created_at"])
+        found = await fetch_all(
+            client, PATH, sort=sort, created_from=first["created_at"], created_before=last["created_at"]
+        )
         assert sorted(row["reference"] for row in found) == sorted(row["reference"] for row in rows[10:20])
 
 
@@ -85,7 +74,7 @@ async def test_orders_of_one_moment_are_split_between_pages_without_loss(
     async with Database(settings.database) as db, db.transaction() as connection:
         await connection.raw.execute("update orders set created_at = $1", datetime(2026, 1, 1, tzinfo=UTC))
     for sort in ("created_at", "-created_at"):
-        rows = await walk(client, limit=7, sort=sort)
+        rows = await fetch_all(client, PATH, limit=7, sort=sort)
         assert len({row["id"] for row in rows}) == ORDERS
         assert all(first["id"] != second["id"] for first, second in pairwise(rows))
 

@@ -7,11 +7,12 @@ from click.testing import CliRunner, Result
 from service.kit.auth import AuthOptions, IssuerOptions, keys
 from service.kit.auth.bearer import open_keys
 from service.kit.auth.keys import print_key
+from service.kit.edge import CommandError
 from service.kit.server import KitSettings
 from service.kit.server.cli import Wiring
 from service_tools.dev import credentials
 from service_tools.dev.commands import print_token
-from service_tools.dev.credentials import FILE, CredentialsError
+from service_tools.dev.credentials import FILE
 
 
 class Issuing(KitSettings):
@@ -70,7 +71,7 @@ def test_a_service_with_keys_from_elsewhere_keeps_them_and_gives_no_tokens(monke
     monkeypatch.setenv("AUTH_JWKS_URL", "https://issuer.test/jwks.json")
     credentials.provide(Trusting)
     assert "AUTH_SIGNING_KEY" not in os.environ
-    with pytest.raises(CredentialsError, match="AUTH_JWKS_URL is set, so tokens come from elsewhere"):
+    with pytest.raises(CommandError, match="AUTH_JWKS_URL is set, so tokens come from elsewhere"):
         credentials.sign(Trusting)
 
 
@@ -84,7 +85,7 @@ def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path)
 
 def test_a_broken_key_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AUTH_SIGNING_KEY", "broken")
-    with pytest.raises(CredentialsError, match=r"AUTH_SIGNING_KEY.*`uv run service key`"):
+    with pytest.raises(CommandError, match=r"AUTH_SIGNING_KEY.*`uv run service key`"):
         credentials.sign(Issuing)
 
 

@@ -1,44 +1,47 @@
-"""What still uses a room that is gone is found in whatever form it is imported, and nothing else is."""
+"""What still imports a room that is gone is named, and an import that fails for another reason stays an error."""
 
-import ast
 import sys
 from pathlib import Path
 
 import pytest
-import service
 from service.kit.server import cli
 from service_tools.dev import leftovers
 
-PACKAGE = Path(service.__file__).parent
+FILES = {
+    "src/service/__init__.py": "",
+    "src/service/kit/db/__init__.py": "",
+    "src/service/kit/lost/__pycache__/left.py": "",
+    "src/service/app.py": "x = 1\nfrom service.kit.lost import Thing\nfrom service.kit.lost_too import It\n",
+    "src/service/orders.py": "def use():\n    import service.kit.lost.part as part\n",
+    "tests/test_it.py": "from tests.kit.lost import run\nfrom elsewhere.kit.lost import a\n",
+}
 
 
-def find(*sources: str) -> list[set[int]]:
-    modules = {Path(str(number)): ast.parse(source) for number, source in enumerate(sources)}
-    found = leftovers.find_lines(modules, PACKAGE)
-    return [{*found.get(path, ())} for path in modules]
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(sys.modules["service"], "__file__", str(tmp_path / "src/service/__init__.py"))
 
 
-@pytest.mark.parametrize(
-    ("source", "lines"),
-    [
-        ("from service.kit.lost import Thing\nx: int = 1\ny = Thing()", {1, 3}),
-        ("from service.kit.lost import Thing as It\nThing = 1\nIt()", {1, 3}),
-        ("from service.kit.lost.part import Thing\n", {1}),
-        ("from service.kit import lost\nlost.make()", {1, 2}),
-        ("import service.kit.lost as gone\ngone.make()", {1, 2}),
-        ("from tests.kit.lost import run\nrun()", {1, 2}),
-        ("from service.kit import PACKAGE\nfrom service.kit.db import Database\nDatabase", set()),
-        ("from tests.kit.fixtures import make_headers\nfrom elsewhere.kit.lost import a\na", set()),
-    ],
-)
-def test_a_line_is_found_when_it_uses_what_is_gone(source: str, lines: set[int]):
-    assert find(source) == [lines]
+@pytest.mark.usefixtures("project")
+def test_each_import_of_a_room_that_is_gone_is_named():
+    said = leftovers.explain(ImportError(name="service.kit.lost.part"))
+    assert said
+    sentence, *lines = said.splitlines()
+    assert sentence.startswith("service.kit.lost is no part of this service.")
+    assert lines == [
+        "  src/service/app.py:2: from service.kit.lost import Thing",
+        "  src/service/orders.py:2: import service.kit.lost.part as part",
+        "  tests/test_it.py:1: from tests.kit.lost import run",
+    ]
 
 
-def test_a_constant_made_of_what_is_gone_is_followed_through_modules():
-    slice_ = "from service.kit.lost import Thing\n\nthing = Thing()\n\n\ndef use():\n    return thing"
-    app = "from service.orders import things\n\nALL = (things.thing,)\n\n\ndef create():\n    return ALL"
-    assert find(slice_, app, "from service import app\n\nassert app.ALL") == [{1, 3, 7}, {3, 7}, {3}]
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("name", [None, "service.kit", "service.kit.db.part", "elsewhere"])
+def test_another_module_that_is_missing_is_no_room(name: str | None):
+    assert leftovers.explain(ImportError(name=name)) is None
 
 
 def test_an_import_that_fails_for_another_reason_stays_an_error(monkeypatch: pytest.MonkeyPatch):

@@ -57,7 +57,6 @@ def folder() -> Generator[Path]:
         output = call(copy, "service", "new", name, *order)
         assert "The slice is added to src/service/app.py" in output
         assert f"perf/plans/{name}.txt" in output
-    call(copy, "service", "new", "orders", "color:text?", "tags_2:text[]", "wrapped:bool", "--add")
     yield copy
     shutil.rmtree(copy, ignore_errors=True)
 

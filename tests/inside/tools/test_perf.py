@@ -1,14 +1,9 @@
 import json
-from collections.abc import Generator
 from pathlib import Path
 
-import pytest
-from service.settings import Settings
-from service_tools.dev import credentials
-from service_tools.perf import runs, scenario
-from service_tools.perf.target import Target
+from service_tools.perf import scenario
 
-from tests.kit.processes import find_port, run, start, wait_until_live
+from tests.kit.processes import run
 
 PING = """
 [[steps]]
@@ -21,16 +16,6 @@ name = "miss"
 request = "GET /nothing"
 expect = 404
 """
-
-
-@pytest.fixture
-def target(settings: Settings, tmp_path: Path) -> Generator[Target]:
-    """The service, as a process of its own."""
-    port = str(find_port())
-    url = settings.database.url.get_secret_value()
-    with start("serve", cwd=tmp_path, DATABASE_URL=url, SERVER_PORT=port) as process:
-        wait_until_live(process, f"http://127.0.0.1:{port}")
-        yield Target(f"http://127.0.0.1:{port}", token=credentials.sign(Settings))
 
 
 def test_a_service_is_started_and_measured_and_a_budget_that_is_not_met_fails_a_check(
@@ -50,14 +35,6 @@ def test_a_service_is_started_and_measured_and_a_budget_that_is_not_met_fails_a_
     assert measured["usage"]["memory_mb"] > 20
     assert len(measured["exceeded"]) == 1
     assert "ping: its p99 of" in measured["exceeded"][0]
-
-
-def test_each_step_goes_alone_at_full_speed_over_some_connections(target: Target, tmp_path: Path):
-    (tmp_path / "ping.toml").write_text(PING)
-    measured = runs.run("ping", scenario.read(tmp_path / "ping.toml"), target, seconds=0.2, connections=2)
-    assert [row.step for row in measured.rows] == ["ping", "miss"]
-    assert min(row.requests for row in measured.rows) > 2
-    assert measured.exceeded == []
 
 
 def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path):

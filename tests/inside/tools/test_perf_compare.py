@@ -42,7 +42,7 @@ def test_on_a_busy_machine_more_rounds_find_a_fifth_and_8_find_two():
 
 def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
     up, down = [(300.0, 330.0)], [(300.0, 290.0)]
-    assert compare.judge("orders", [up] * 7).verdict == "not known after 7 rounds"
+    assert compare.judge("orders", [up] * 7).verdict == "not known: fewer than 8 rounds"
     assert compare.judge("orders", [up] * 8).verdict == "slower"
     assert compare.judge("orders", [down, *[up] * 7]).verdict == "no difference"
     assert compare.judge("orders", [down, *[up] * 11]).verdict == "slower"

@@ -1,6 +1,7 @@
 """Five faults, planted in a copy of the service one at a time: the command made for it points at its line."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -112,7 +113,7 @@ def test_plans_names_the_statement_whose_index_is_missing():
         line = [*processes.COMMAND, "plans", "--check"]
         done = subprocess.run(line, cwd=name, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 1, done.stderr
-    lines = [line.replace("-", "- ", 1).replace("+", "+ ", 1).split() for line in done.stdout.splitlines()]
+    lines = done.stdout.splitlines()
     assert "orders.orders.newest" in done.stdout
-    assert any(line[:1] == ["-"] and "orders_account_created_at_idx" in line for line in lines), done.stdout
-    assert any(line[:2] == ["+", "Sort"] for line in lines), done.stdout
+    assert any(re.match(r"-.* using orders_account_created_at_idx ", line) for line in lines), done.stdout
+    assert any(re.match(r"\+ *->  Sort$", line) for line in lines), done.stdout

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from inside.tools.test_perf_faults import run
+from service.kit.edge import CommandError
+from service_tools.pages import Page
 from service_tools.perf import cpu
-from service_tools.perf.target import TargetError
 
 from tests.kit.processes import find_port, start, wait_until_live
 
@@ -72,5 +73,5 @@ def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, da
 
 
 def test_what_py_spy_may_not_or_cannot_trace_is_said_with_the_command_that_lets_it(tmp_path: Path):
-    with pytest.raises(TargetError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
-        cpu.record([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "stacks"), "-f", "raw"])
+    with pytest.raises(CommandError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
+        cpu.record([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))

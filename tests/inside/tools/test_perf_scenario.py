@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+from service.kit.edge import CommandError
 from service_tools.perf import requests, scenario
 from service_tools.perf.requests import write_escaped, write_quoted
-from service_tools.perf.scenario import FRESH, Scenario, ScenarioError, Step
+from service_tools.perf.scenario import FRESH, Scenario, Step
 
 STEP = '[[steps]]\nname = "read"\nrequest = "GET /v1/carts/${id}"\n'
 EMPTY = Scenario([Step("read", "GET /")])
@@ -37,7 +38,7 @@ def test_a_scenario_is_read_and_found_by_the_name_of_its_file(tmp_path: Path):
 def test_a_scenario_that_cannot_be_run_is_refused_with_its_place(tmp_path: Path, text: str, message: str):
     path = tmp_path / "carts.toml"
     path.write_text(text)
-    with pytest.raises(ScenarioError) as refused:
+    with pytest.raises(CommandError) as refused:
         scenario.read(path)
     assert str(refused.value).startswith(f"{path}: ")
     assert message in str(refused.value)

@@ -16,7 +16,7 @@ create trigger cars_refuse before insert on cars for each row execute function r
 
 
 async def expect_rows(connection: asyncpg.Connection, sql: str) -> int | None:
-    plan = await plans.explain(connection, sql)
+    plan = (await plans.explain(connection, sql))[0]
     return plan["Plan Rows"] if plan else None
 
 

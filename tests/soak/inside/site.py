@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 from inside import postgres_server, schema
 from service.kit.auth import keys
+from service.kit.edge import CommandError
 from service.settings import Settings
 from service_tools.dev import credentials
 from service_tools.perf import running
-from service_tools.perf.target import TargetError
 
 from tests.kit.processes import COMMAND, ROOT, find_port, start, wait_until_live
 
@@ -74,7 +74,7 @@ class Site:
     async def find_workers(self, name: str = "service") -> list[running.Worker]:
         """Return the worker processes of the service, or the process that runs the jobs, once all of them run."""
         while True:
-            with suppress(TargetError):  # the only one has ended, and the next one starts
+            with suppress(CommandError):  # the only one has ended, and the next one starts
                 found = running.find_workers(self.parts[name][1].pid)
                 if len(found) == (WORKERS if name == "service" else 1):
                     return found

@@ -18,10 +18,6 @@ FOREIGN = ("AUTH_PUBLIC_KEY", "AUTH_JWKS_URL")
 type Group = type[AuthOptions | IssuerOptions]
 
 
-class CredentialsError(CommandError):
-    """No token can be made. The message says why, and what to do."""
-
-
 def provide(kind: type[KitSettings]) -> None:
     """Set the variables that let the service accept tokens of development, unless it has a key already."""
     group = find_group(kind)
@@ -35,16 +31,16 @@ def provide(kind: type[KitSettings]) -> None:
 
 
 def sign(kind: type[KitSettings], subject: str = DEVELOPER) -> str | None:
-    """Return a token that the service accepts, or None if it takes no keys. Raises `CredentialsError`."""
+    """Return a token that the service accepts, or None if it takes no keys. Raises `CommandError`."""
     group = find_group(kind)
     if group is None:
         return None
     if "AUTH_SIGNING_KEY" not in os.environ and (foreign := os.environ.keys() & set(FOREIGN)):
-        raise CredentialsError(f"{min(foreign)} is set, so tokens come from elsewhere: get one there, or unset it.")
+        raise CommandError(f"{min(foreign)} is set, so tokens come from elsewhere: get one there, or unset it.")
     try:
         key = keys.read_private(os.environ.get("AUTH_SIGNING_KEY") or read_key())
     except ValueError as error:
-        raise CredentialsError(f"AUTH_SIGNING_KEY, or {FILE}: {error}.") from None
+        raise CommandError(f"AUTH_SIGNING_KEY, or {FILE}: {error}.") from None
     return keys.sign(key, read_option(group, "issuer"), read_option(group, "audience"), subject, LIFETIME)
 
 

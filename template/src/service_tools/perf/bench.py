@@ -2,16 +2,14 @@
 """`service perf bench`: what small pieces cost without I/O, such as building rows, encoding, and binding a request."""
 
 import asyncio
-import gc
 import platform
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
-from time import thread_time_ns
+from time import thread_time
+from timeit import Timer
 from typing import Any
 from uuid import UUID
 
@@ -20,16 +18,17 @@ import msgspec
 
 from service.kit import PACKAGE, web
 from service.kit.db import connect, find_queries
-from service.kit.rows import Filter, Listing
+from service.kit.rows import Filter
 from service.kit.server import Wiring
 from service_tools.dev import credentials, database
 from service_tools.pages import Page
-from service_tools.perf.options import ROWS
-from service_tools.sql import sample
+from service_tools.perf.commands import ROWS
+from service_tools.perf.compare import bound
+from service_tools.sql import plans
 
 FILE = Path(".perf/bench.json")
-BATCH_NS, BATCHES, RESAMPLES = 2_000_000, 60, 4000
-"""CPU time of a batch of calls, and how many batches there are. All benchmarks take turns, so drift reaches all."""
+BATCH_SECONDS, BATCHES = 0.002, 60
+"""CPU time of a batch of calls, at least, and how many there are. All pieces take turns, so drift reaches all."""
 
 NOISE = 1.15
 """Two processes of the same program differ by less; what is beyond is a difference of the program."""
@@ -38,7 +37,7 @@ type Call = Callable[[], object]
 
 
 class Time(msgspec.Struct, frozen=True):
-    """Nanoseconds of CPU for one call: the median, and where it lies for 95 % of resamples."""
+    """Nanoseconds of CPU for one call: the median of the batches, and the interval that it lies in but for 5 %."""
 
     median: float
     low: float
@@ -59,7 +58,7 @@ def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool
     credentials.provide(wiring.settings)
     with database.prepare(wiring, rows, 1000, "perf") as settings:
         records = asyncio.run(fetch(settings.database))
-    pieces = dict(list_kit()) | dict(list_statements(records))
+    pieces = {"kit: route, bind and answer a request": make_request()} | dict(list_statements(records))
     pieces = {name: call for name, call in pieces.items() if not names or any(part in name for part in names)}
     if not pieces:
         raise click.UsageError("No benchmark has such a name: run `service perf bench` to see them all.")
@@ -86,8 +85,8 @@ async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
     found = {}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
-            async with sample.undone(connection):
-                arguments = await sample.fetch_arguments(connection, query) if query.params else ()
+            async with plans.undone(connection):
+                arguments = await plans.fetch_arguments(connection, query) if query.params else ()
                 if not query.is_scalar and arguments is not None:
                     found[name] = query, await connection.fetch(query.sql, *arguments)
     return {name: (query, records) for name, (query, records) in found.items() if records}
@@ -106,30 +105,17 @@ def list_statements(records: Mapping[str, tuple[Any, list[Any]]]) -> Iterator[tu
         yield f"{name}: encode {len(found)} rows", partial(encode, made)
 
 
-class Item(msgspec.Struct, frozen=True):
-    """A row of the kit's own benchmarks."""
-
-    id: UUID
-    name: str
-    created_at: datetime
-
-
-def list_kit() -> Iterator[tuple[str, Call]]:
-    """Yield the kit's own pieces. A request passes routing, binder and encoder, and never waits: no loop is needed."""
-    item = Item(UUID(int=1), "one", datetime(2026, 1, 1, tzinfo=UTC))
-    listing = Listing("items", Item, Filter, scope={"account": str})
-    _, _, keyset = listing.choose(Filter(), ("ada",))
-    cursor = keyset.seal((item.created_at, item.id))
-    yield "kit: make a cursor", lambda: keyset.seal((item.created_at, item.id))
-    yield "kit: check a cursor, choose a statement", lambda: listing.choose(Filter(), ("ada",), cursor)
+def make_request() -> Call:
+    """Return what routes, binds and answers a request. It never waits: no loop is needed."""
     routes = web.Routes("/items", access=web.PUBLIC)
 
     @routes.get("/{item_id:uuid}")
-    async def read(item_id: UUID, where: Filter, limit: int = 20) -> Item:
-        return item
+    async def read(item_id: UUID, where: Filter, limit: int = 20) -> dict[str, UUID]:
+        return {"id": item_id}
 
     app = web.build([web.Slice(routes)])
-    scope = {"type": "http", "method": "GET", "path": f"/items/{item.id}", "query_string": b"limit=5", "headers": []}
+    path = f"/items/{UUID(int=1)}"
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"limit=5", "headers": [], "root_path": ""}
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -137,7 +123,7 @@ def list_kit() -> Iterator[tuple[str, Call]]:
     async def send(_: object) -> None:
         pass
 
-    yield "kit: route, bind and answer a request", lambda: drive(app({**scope, "root_path": ""}, receive, send))
+    return lambda: drive(app({**scope}, receive, send))
 
 
 def drive(work: Any) -> None:
@@ -150,40 +136,16 @@ def drive(work: Any) -> None:
 
 
 def measure(pieces: Mapping[str, Call]) -> dict[str, Time]:
-    """Return the time of each piece."""
-    sizes, found = {name: choose_size(call) for name, call in pieces.items()}, {name: list[float]() for name in pieces}
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(BATCHES):
-            for name, call in pieces.items():
-                found[name].append(run_batch(call, sizes[name]) / sizes[name])
-    finally:
-        gc.enable()
-    return {name: estimate(times) for name, times in found.items()}
-
-
-def estimate(values: Sequence[float]) -> Time:
-    """Return the median, and the least and the most that it is for 95 % of resamples (the percentile bootstrap)."""
-    draw = random.Random(0)
-    medians = sorted(median(draw.choices(values, k=len(values))) for _ in range(RESAMPLES))
-    return Time(median(values), medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES)])
-
-
-def choose_size(call: Call) -> int:
-    """Return how many calls take BATCH_NS."""
-    size = 1
-    while (spent := run_batch(call, size)) < BATCH_NS:
-        size = max(size * 2, int(size * BATCH_NS / max(spent, 1000)) if spent > BATCH_NS / 10 else 0)
-    return size
-
-
-def run_batch(call: Call, size: int) -> int:
-    """Return the nanoseconds of CPU that some calls take: time in which this thread was not running does not count."""
-    began = thread_time_ns()
-    for _ in range(size):
-        call()
-    return thread_time_ns() - began
+    """Return the time of each piece: of CPU, so that time in which this thread was not running does not count."""
+    timers, sizes = {name: Timer(call, timer=thread_time) for name, call in pieces.items()}, dict.fromkeys(pieces, 1)
+    for name, timer in timers.items():
+        while timer.timeit(sizes[name]) < BATCH_SECONDS:
+            sizes[name] *= 2
+    found: dict[str, list[float]] = {name: [] for name in pieces}
+    for _ in range(BATCHES):
+        for name, timer in timers.items():
+            found[name].append(timer.timeit(sizes[name]) / sizes[name] * 1e9)
+    return {name: Time(median(times), *bound(times, 0.05)) for name, times in found.items()}
 
 
 def identify() -> str:

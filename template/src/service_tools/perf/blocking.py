@@ -4,34 +4,35 @@
 import time
 from collections import defaultdict
 from html import escape
-from typing import Any, Unpack
+from typing import Any
 
 import click
 
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import stacks
-from service_tools.perf.options import WORKERS, Subject, apply, last
-from service_tools.perf.running import observe, until_interrupted
+from service_tools.perf.commands import WORKERS, apply, last
+from service_tools.perf.running import observe
 
 
 @click.command(name="blocking")
 @apply(WORKERS, last(10.0))
 @click.option("--lag", default=0.05, show_default=True, type=click.FloatRange(0.01), help="Seconds to tolerate.")
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, lag: float, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, lag: float, **subject: Any) -> None:
     """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on which line.
 
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:
     that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
-    with observe(wiring, subject, WATCHDOG_LAG=str(lag)) as running:
-        if not subject["pid"]:
-            with until_interrupted():
+    page = Page("blocking", "What blocks the event loop")
+    with observe(wiring, **subject, WATCHDOG_LAG=str(lag)) as running:
+        if running.sending:
+            with page.until_interrupted():
                 time.sleep(seconds)
         running.note()
         reports = [report for worker in running.workers for report in worker.ask("blocked")]
-    page, places = Page("blocking", "What blocks the event loop"), group(reports)
+    places = group(reports)
     page.say(f"{len(reports)} times the loop stood still, under {running.load}.")
     rows = [
         (str(len(them)), f"{sum_seconds(them):.2f}", list_routes(them), stacks.shorten(line), stacks.read_source(line))

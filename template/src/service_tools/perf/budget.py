@@ -2,14 +2,14 @@
 """Where the time of each kind of request goes, and what halving each part would gain: `service perf budget`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Unpack
+from typing import Any
 
 import click
 
 from service.kit.server import Wiring
 from service_tools.pages import Page
-from service_tools.perf import charts, runs, scenario, target
-from service_tools.perf.options import AS_JSON, WHERE, Where, apply, last
+from service_tools.perf import runs, scenario, target
+from service_tools.perf.commands import AS_JSON, WHERE, apply, last
 from service_tools.perf.report import Report
 
 MEANINGS = {
@@ -32,20 +32,14 @@ type Split = dict[str, float]
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1), help="Requests a second: few.")
 @AS_JSON
 @click.pass_obj
-def command(
-    wiring: Wiring,
-    seconds: float,
-    rate: float,
-    as_json: bool,
-    **where: Unpack[Where],
-) -> None:
+def command(wiring: Wiring, names: Sequence[str], seconds: float, rate: float, as_json: bool, **where: Any) -> None:
     """Show where the time of each kind of request goes, what halving a part would gain, and what to leave alone.
 
     At a rate that leaves the service idle between requests: under more load, each part also holds its queue.
     """
     page, found = Page("budget", "Where the time goes", as_json), {}
-    with target.provide(wiring, where["url"], where["rows"], where["token"]) as service:
-        for name, described in scenario.find(where["names"]).items():
+    with target.provide(wiring, **where) as service, page.until_interrupted(found):
+        for name, described in scenario.find(names).items():
             report = runs.run(name, described, service, seconds, rate)
             found[name] = split(report)
             page.show(name)
@@ -72,7 +66,6 @@ def show(routes: Mapping[str, Split], page: Page) -> None:
         return page.say("No answer had Server-Timing: set EDGE_TIMING=true in the service.")
     found = {name for parts in routes.values() for name in parts}
     names = [*(name for name in MEANINGS if name in found), *sorted(found - MEANINGS.keys())]
-    page.parts.append(charts.bars(routes, names, "ms"))
     rows = []
     for step, parts in routes.items():
         total = sum(parts.values())

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Plots as SVG and HTML: lines over a common axis, stacked bars, and flame graphs."""
+"""Plots as SVG: lines over a common axis, and flame graphs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -66,20 +66,6 @@ def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[flo
         ]
     shown = legend([*series]) if len(series) > 1 else ""
     return f"<figure><figcaption>{escape(title)}</figcaption>{''.join(parts)}</svg>{shown}</figure>"
-
-
-def bars(rows: Mapping[str, Mapping[str, float]], names: Sequence[str], unit: str) -> str:
-    """Return one stacked bar for each row, all on one scale."""
-    most = max((sum(parts.values()) for parts in rows.values()), default=0) or 1
-    lines = []
-    for name, values in rows.items():
-        marks = "".join(
-            f'<i style="width:{values.get(part, 0) / most:.2%};background:var(--c{place})" '
-            f'title="{escape(part)}: {values.get(part, 0):.3f} {unit}"></i>'
-            for place, part in enumerate(names)
-        )
-        lines.append(f"<div>{escape(name)}: {sum(values.values()):.2f} {unit}</div><div>{marks}</div>")
-    return f'{legend(names)}<div class="bars">{"".join(lines)}</div>'
 
 
 type Stacks = Mapping[tuple[str, ...], float]

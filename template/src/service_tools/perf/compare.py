@@ -21,14 +21,14 @@ import click
 import msgspec
 
 from service.kit import PACKAGE
+from service.kit.edge import CommandError
 from service.kit.server import Wiring, read_settings
 from service_tools.dev import credentials, database
 from service_tools.pages import Page
 from service_tools.perf import load, requests, runs, scenario, target
-from service_tools.perf.options import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
-from service_tools.perf.running import until_interrupted
+from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
 from service_tools.perf.scenario import Scenario
-from service_tools.perf.target import Target, TargetError
+from service_tools.perf.target import Target
 
 CONNECTIONS, PATIENCE = 8, 120
 """How many send at once, and the seconds that a turn may take."""
@@ -84,14 +84,16 @@ def command(
     is told when its 99 % interval is beyond 1 %. Both use the packages that are installed here.
     """
     chosen, done = scenario.find(names), list[dict[str, Round]]()
-    with check_out(ref) as other, prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees:
-        done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
-        with until_interrupted():
-            while len(done) < rounds:
-                click.echo(f"{len(done)} of {rounds} rounds are done.", err=True)
-                done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
-    ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
     page = Page("compare", f"Compared with {ref}", as_json)
+    with (
+        check_out(ref) as other,
+        prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees,
+        page.until_interrupted(done),
+    ):
+        while len(done) < rounds:
+            done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
+            click.echo(f"{len(done)} of {rounds} rounds are done.", err=True)
+    ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
     titles = ["scenario", "verdict", "CPU ratio", "99 % interval", "µs here", f"µs in {ref}"]
     page.tabulate(titles, [*map(show, ratios)])
     page.remark(
@@ -110,9 +112,9 @@ def check_out(ref: str) -> Generator[Path]:
     try:
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - git, from PATH
     except FileNotFoundError:
-        raise TargetError("git is needed, and not installed.") from None
+        raise CommandError("git is needed, and not installed.") from None
     if done.returncode:
-        raise TargetError(f"git archive: {done.stderr.decode().strip()} (in CI, fetch the whole history).")
+        raise CommandError(f"git archive: {done.stderr.decode().strip()} (in CI, fetch the whole history).")
     with tempfile.TemporaryDirectory(prefix="perf-compare-") as folder:
         with tarfile.open(fileobj=BytesIO(done.stdout)) as files:
             files.extractall(folder, filter="data")
@@ -136,7 +138,7 @@ def prepare(wiring: Wiring, trees: Mapping[str, Path], rows: int | None) -> Gene
             command, env = [sys.executable, "-m", PACKAGE, "migrate"], os.environ | settings
             done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)  # noqa: S603
             if done.returncode:
-                raise TargetError(f"`service migrate` failed in {tree}: {done.stderr.strip()[-1000:]}")
+                raise CommandError(f"`service migrate` failed in {tree}: {done.stderr.strip()[-1000:]}")
             asyncio.run(
                 database.fill_all(
                     read_settings(wiring.settings, database={"url": url}),
@@ -170,7 +172,7 @@ def make_turn(service: Target, described: Scenario, count: int) -> Callable[[], 
 
     Both services get the same ones, however busy the machine is.
     """
-    calls = requests.prepare(service.url, described, service.token)(described.steps)
+    calls = requests.prepare(service.url, described, service.token)
     expected = {step.name: step.expect for step in described.steps}
 
     def turn() -> float:
@@ -179,25 +181,31 @@ def make_turn(service: Target, described: Scenario, count: int) -> Callable[[], 
         wrong = [sample for sample in part.samples if sample.status != expected[sample.step]]
         if wrong or not part.samples or part.cpu is None:
             advice = f"answered {wrong[0].status}" if wrong else "answered nothing"
-            raise TargetError(f"{wrong[0].step if wrong else described.steps[0].name} was {advice}: see `perf load`.")
+            raise CommandError(f"{wrong[0].step if wrong else described.steps[0].name} was {advice}: see `perf load`.")
         return part.cpu / len(part.samples) * 1e6
 
     return turn
 
 
 def judge(name: str, rounds: Sequence[Round]) -> Ratio:
-    """Return the median ratio of the rounds, and the interval that it lies in but for RISK.
-
-    Each ratio of equal trees is above 1 or below it as a coin falls: so many ends may be cut as RISK allows.
-    """
-    ratios, count = sorted(median(this / other for other, this in pairs) for pairs in rounds), len(rounds)
-    chances = [2 * chance / 2**count for chance in accumulate(math.comb(count, ends) for ends in range(count))]
-    cut = max(0, sum(chance <= RISK for chance in chances) - 1)
-    low, high = ratios[cut], ratios[-1 - cut]
+    """Return the median ratio of the rounds, and the interval that it lies in but for RISK."""
+    ratios = [median(this / other for other, this in pairs) for pairs in rounds]
+    low, high = bound(ratios, RISK)
     verdict = "slower" if low > TOLERANCE else "faster" if high < 1 / TOLERANCE else "no difference"
-    verdict = verdict if count >= LEAST_ROUNDS else f"not known after {count} rounds"
+    verdict = verdict if len(rounds) >= LEAST_ROUNDS else f"not known: fewer than {LEAST_ROUNDS} rounds"
     other, this = (median(pair[place] / 2 for pairs in rounds for pair in pairs) for place in (0, 1))
     return Ratio(name, verdict, median(ratios), low, high, this, other)
+
+
+def bound(values: Sequence[float], risk: float) -> tuple[float, float]:
+    """Return the two of the values that the true median lies between, but for a risk.
+
+    A value is above the median or below it as a coin falls: so many ends may be cut as the risk allows.
+    """
+    ordered, count = sorted(values), len(values)
+    chances = [2 * chance / 2**count for chance in accumulate(math.comb(count, ends) for ends in range(count))]
+    cut = max(0, sum(chance <= risk for chance in chances) - 1)
+    return ordered[cut], ordered[-1 - cut]
 
 
 def show(it: Ratio) -> list[str]:

@@ -4,20 +4,19 @@
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Unpack
+from typing import Any
 
 import click
 
+from service.kit.edge import CommandError
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import stacks
-from service_tools.perf.options import WORKERS, Subject, apply, last
+from service_tools.perf.commands import WORKERS, apply, last
 from service_tools.perf.running import observe
-from service_tools.perf.target import TargetError
 
 HERTZ = 100
 """Samples a second. At 500, the service itself gets slower by a fifth."""
@@ -29,24 +28,23 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 @click.command(name="cpu")
 @apply(WORKERS, last(10.0))
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
     loaded into it. Needs the same user, or root, and permission to trace processes.
     """
-    spy = find_spy()
-    with observe(wiring, subject) as running, tempfile.TemporaryDirectory() as folder:
+    spy, page = find_spy(), Page("cpu", "Where the CPU time goes")
+    with observe(wiring, **subject) as running, tempfile.TemporaryDirectory() as folder:
         worker, output = running.workers[0].process.pid, Path(folder, "stacks")
         running.note()
         running.note(seconds / 2)
         watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
-        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil"])
+        record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil"], page)
         cost, found = running.tell_cost(), read_stacks(output)
     total = sum(found.values())
     if not total:
-        raise TargetError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
-    page = Page("cpu", "Where the CPU time goes")
+        raise CommandError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
     page.say(f"{total:,} samples of worker {worker} under {running.load}, by line of the service:")
     stacks.show_lines(page, "samples", found)
     page.say(cost)
@@ -57,26 +55,25 @@ def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
 
 def find_spy() -> list[str]:
     """Return the command that runs py-spy: an installed one, or one that uv fetches."""
-    if found := shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent)):
-        return [found]
-    if uv := shutil.which("uv"):
-        return [uv, "tool", "run", "--from", PY_SPY, "py-spy"]
-    raise TargetError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
+    if not shutil.which("py-spy") and not shutil.which("uvx"):
+        raise CommandError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
+    return ["py-spy"] if shutil.which("py-spy") else ["uvx", "--from", PY_SPY, "py-spy"]
 
 
-def record(spy: list[str]) -> None:
+def record(spy: list[str], page: Page) -> None:
     """Run py-spy to its end. Ctrl-C ends it earlier, and keeps what it has seen."""
-    process = subprocess.Popen(spy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - ours
-    try:
-        said, _ = process.communicate()
-    except KeyboardInterrupt:
-        said, _ = process.communicate()  # the terminal interrupted it as well
-    if process.returncode:
-        advice = (
-            "If permission is missing, run `sudo sysctl kernel.yama.ptrace_scope=0`. A service of another user must be "
-            "traced by that user or by root; one in a container needs the capability: `--cap-add SYS_PTRACE`."
-        )
-        raise TargetError(f"py-spy failed: {said.strip()[-400:]}\n{advice}")
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(spy, stdout=output, stderr=output)  # noqa: S603 - ours
+        with page.until_interrupted():
+            process.wait()
+        if process.wait():  # the terminal interrupts it as well
+            output.seek(0)
+            advice = (
+                "If permission is missing, run `sudo sysctl kernel.yama.ptrace_scope=0`. A service of another user "
+                "must be traced by that user or by root; one in a container needs the capability: `--cap-add "
+                "SYS_PTRACE`."
+            )
+            raise CommandError(f"py-spy failed: {output.read().strip()[-400:]}\n{advice}")
 
 
 def read_stacks(path: Path) -> Counter[stacks.Stack]:

@@ -5,15 +5,15 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from operator import add
-from typing import Any, Unpack
+from typing import Any
 
 import click
 
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import stacks
-from service_tools.perf.options import WORKERS, Subject, apply, last
-from service_tools.perf.running import Running, Worker, observe, until_interrupted
+from service_tools.perf.commands import WORKERS, apply, last
+from service_tools.perf.running import Running, Worker, observe
 
 type Place = dict[str, Any]
 
@@ -27,26 +27,26 @@ MARKS = 6
 @click.command(name="memory")
 @apply(WORKERS, last(20.0))
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
     """Show which lines allocated what a worker still holds, and which hold more and more.
 
     What is held is noted six times: what grew each time may be a leak. Tracing makes the worker several times slower,
     and each note stops it for a moment: on a service in production, take a few seconds. With `--pid`, the service needs
     WATCHDOG_CONSOLE=true.
     """
-    with observe(wiring, subject) as running:
+    page = Page("memory", "What a worker holds")
+    with observe(wiring, **subject) as running:
         worker = running.workers[0]
         running.note()
         running.note(seconds / 4)
         resident = [worker.process.memory_info().rss]
         worker.ask("memory start")
         try:
-            answered = mark(running, worker, seconds)
+            answered = mark(running, worker, seconds, page)
             cost = running.tell_cost()
         finally:
             held = worker.ask("memory stop")
         resident.append(worker.process.memory_info().rss)
-    page = Page("memory", "What a worker holds")
     page.say(
         f"Worker {worker.process.pid} under {running.load}. Its memory went from {resident[0] / 1e6:.0f} to "
         f"{resident[1] / 1e6:.0f} MB, tracing included. {cost}"
@@ -54,9 +54,6 @@ def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
     leaks = find_growth(held, max(LEAST, PER_REQUEST * answered))
     page.show("What grew from each note to the next")
     page.say(*([describe(leak, answered) for leak in leaks] or ["Nothing grew with the requests."]))
-    grown = {tuple(it["stack"]): it["bytes"][-1] - it["bytes"][0] for it in held}
-    grown = {stack: size for stack, size in grown.items() if size > 0}
-    stacks.show_flame(page, "What grew between the first and the last, by stack", grown, "bytes")
     total = {tuple(it["stack"]): it["bytes"][-1] for it in held}
     stacks.show_flame(page, "All that was allocated and is still held", total, "bytes")
     stacks.show_lines(page, "bytes", total)
@@ -64,17 +61,15 @@ def command(wiring: Wiring, seconds: float, **subject: Unpack[Subject]) -> None:
     page.finish()
 
 
-def mark(running: Running, worker: Worker, seconds: float) -> int:
-    """Note what is held some times, and return how many requests there were between the first and the last.
-
-    Ctrl-C ends it earlier, and keeps what was measured.
-    """
+def mark(running: Running, worker: Worker, seconds: float, page: Page) -> int:
+    """Note what is held some times, and return how many requests there were between the first and the last."""
     worker.ask("memory mark")
     first = len(running.samples)
-    with until_interrupted():
-        for _ in range(MARKS - 1):
+    with page.until_interrupted():
+        for number in range(2, MARKS + 1):
             time.sleep(seconds / MARKS)
             worker.ask("memory mark")
+            click.echo(f"{number} of {MARKS} notes are taken.", err=True)
     return len(running.samples) - first
 
 

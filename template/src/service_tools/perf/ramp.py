@@ -1,9 +1,10 @@
 # kit: updated by the template; extend it from app.py
 """`service perf load`: what the service carries as rates rise to beyond that, or what it does at one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Unpack
+from typing import Any
 
 import click
 import msgspec
@@ -11,9 +12,8 @@ import msgspec
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf import charts, load, report, requests, runs, scenario, target
-from service_tools.perf.options import AS_JSON, WHERE, Where, apply, last
-from service_tools.perf.report import ALL, Report
-from service_tools.perf.running import until_interrupted
+from service_tools.perf.commands import AS_JSON, WHERE, apply, last
+from service_tools.perf.report import Report
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import Target
 
@@ -44,68 +44,65 @@ class Ramp(msgspec.Struct, frozen=True):
 @click.command(name="load")
 @apply(WHERE, last(5.0))
 @click.option("--rate", type=click.FloatRange(0.1, 100_000), help="Requests a second, instead of rising rates.")
-@click.option(
-    "--connections", type=click.IntRange(1, 500), help="Send each step alone, at full speed over N connections."
-)
 @click.option("--check", is_flag=True, help="Exit with 1 on an unexpected answer or an exceeded budget.")
 @AS_JSON
 @click.pass_obj
 def command(
     wiring: Wiring,
+    names: Sequence[str],
     seconds: float,
     rate: float | None,
-    connections: int | None,
     check: bool,
     as_json: bool,
-    **where: Unpack[Where],
+    **where: Any,
 ) -> None:
     """Find what the service can carry: SCENARIO, or each one in perf/scenarios/ in turn.
 
     Rates rise until requests wait or fail; a report shows latency, errors, CPU, memory, pool, lag and layers at each.
     With `--rate`, one rate is sent and printed. Requests are sent when they are due, whatever the answers do: the times
-    are those that clients would see. With `--connections`, each step goes alone, at full speed: that shows what a
-    request costs, and how many are possible. Budgets are checked at the first rate.
+    are those that clients would see. Budgets are checked at the first rate.
 
     Scenarios that create rows leave them there.
     """
-    chosen, page = scenario.find(where["names"]), Page("load", "Load", as_json)
-    results: list[Ramp | Report] = []
-    result: Ramp | Report
-    failed = False
-    with target.provide(wiring, where["url"], where["rows"], where["token"]) as service:
+    chosen, page = scenario.find(names), Page("load", "Load", as_json)
+    measured: defaultdict[str, list[Report]] = defaultdict(list)
+    with target.provide(wiring, **where) as service, page.until_interrupted(measured):
         for name, described in chosen.items():
-            page.show(name)
-            if connections:
-                first = result = runs.run(name, described, service, seconds, connections=connections)
-            elif rate:
-                first = result = runs.run(name, described, service, seconds, rate)
-            else:
-                result = ramp = climb(name, described, service, seconds)
-                first = ramp.stages[0]
-                show(ramp, page)
-            report.show(first, page)
-            results.append(result)
-            failed = failed or bool(first.exceeded)
-    page.finish(results)
-    if check and failed:
+            send = partial(runs.run, name, described, service, seconds)
+            for stage in [send(rate)] if rate else climb(send, probe(name, described, service)):
+                measured[name].append(stage)
+    ramps = [conclude(name, stages) for name, stages in measured.items()]
+    for ramp in ramps:
+        page.show(ramp.scenario)
+        if not rate:
+            show(ramp, page)
+        report.show(ramp.stages[0], page)
+    page.finish([ramp.stages[0] for ramp in ramps] if rate else ramps)
+    if check and any(ramp.stages[0].exceeded for ramp in ramps):
         raise SystemExit(1)
 
 
-def climb(name: str, described: Scenario, service: Target, seconds: float) -> Ramp:
-    """Send rising rates, until two in a row are not carried, or Ctrl-C. They come from a probe at full speed."""
-    mix = requests.prepare(service.url, described, service.token)(described.steps)
-    send = partial(load.over_connections, service.url, mix, CONNECTIONS)
-    probe = load.run(runs.measure(ALL, send, service, PROBE_SECONDS))
-    rates = [float(f"{max(1, len(probe.samples) / probe.seconds * share):.2g}") for share in SHARES]
-    stages = [runs.run(name, described, service, seconds, rates[0])]
-    with until_interrupted():
-        for rate in rates[1:]:
-            stages.append(runs.run(name, described, service, seconds, rate))
-            click.echo(f"{name}: {rate:,g} requests a second, p99 {stages[-1].total.p99:,.1f} ms", err=True)
-            if len(stages) >= PATIENCE and not any(is_carried(it, stages[0]) for it in stages[-PATIENCE:]):
-                break
-    carried = [stage.rate or 0 for stage in stages if is_carried(stage, stages[0])]
-    return Ramp(name, max(carried, default=0), stages)
+def probe(name: str, described: Scenario, service: Target) -> float:
+    """Return how many requests a second are answered at full speed."""
+    calls = requests.prepare(service.url, described, service.token)
+    send = partial(load.over_connections, service.url, calls, CONNECTIONS)
+    measured = load.run(runs.measure(f"{name} at full speed", send, service, PROBE_SECONDS))
+    return len(measured.samples) / measured.seconds
+
+
+def climb(send: Callable[[float], Report], most: float) -> Iterator[Report]:
+    """Send rising rates, and yield the report of each, until two in a row are not carried."""
+    stages: list[Report] = []
+    for share in SHARES:
+        stages.append(stage := send(float(f"{max(1, most * share):.2g}")))
+        click.echo(f"{stage.scenario}: {stage.rate:,g} requests a second, p99 {stage.total.p99:,.1f} ms", err=True)
+        yield stage
+        if len(stages) >= PATIENCE and not any(is_carried(it, stages[0]) for it in stages[-PATIENCE:]):
+            return
+
+
+def conclude(name: str, stages: Sequence[Report]) -> Ramp:
+    return Ramp(name, max((it.rate for it in stages if is_carried(it, stages[0])), default=0), stages)
 
 
 def is_carried(stage: Report, first: Report) -> bool:
@@ -143,7 +140,7 @@ def show(ramp: Ramp, page: Page) -> None:
 
 
 def plot(ramp: Ramp) -> Iterator[str]:
-    rates, totals = [stage.rate or 0 for stage in ramp.stages], [stage.total for stage in ramp.stages]
+    rates, totals = [stage.rate for stage in ramp.stages], [stage.total for stage in ramp.stages]
     used = [stage.usage for stage in ramp.stages]
     layers = list(dict.fromkeys(layer for row in totals for layer in row.layers if layer != "total"))
     plots: Mapping[str, Mapping[str, Sequence[float]]] = {

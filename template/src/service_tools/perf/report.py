@@ -10,7 +10,6 @@ import msgspec
 from service_tools.pages import Page
 from service_tools.perf.load import NO_ANSWER, Sample
 from service_tools.perf.scenario import Step
-from service_tools.perf.usage import Usage
 
 ALL = "all"
 LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
@@ -50,18 +49,26 @@ class Row(msgspec.Struct, frozen=True):
         return "-" if self.cpu_us is None else f"{self.cpu_us:,.0f}"
 
 
-class Report(msgspec.Struct, frozen=True):
-    """One run of a scenario, at a rate unless that is None. `late_ms` is the p99 of our own lateness.
+class Usage(msgspec.Struct, frozen=True):
+    """Resident memory, where the service is ours; the most connections in use, and requests that waited for one.
 
-    `own_cpu_us` is what sending a request took of us. At a rate, the last row is that of all requests.
+    The event loop was later than `lag_p99_ms` in 1 % of the looks at it, at most.
     """
+
+    memory_mb: float | None = None
+    pool_in_use: float = 0.0
+    pool_waiting: float = 0.0
+    lag_p99_ms: float = 0.0
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One run of a scenario. `late_ms` is the p99 of our own lateness. The last row is that of all requests."""
 
     scenario: str
     load: str
-    rate: float | None
+    rate: float
     rows: Sequence[Row]
     late_ms: float
-    own_cpu_us: float
     usage: Usage
     exceeded: Sequence[str]
 
@@ -71,7 +78,7 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def cores(self) -> float:
-        """What the service used of the machine's processors, in a run at a rate."""
+        """What the service used of the machine's processors."""
         return (self.total.cpu_us or 0) * self.total.per_second / 1e6
 
 
@@ -102,33 +109,31 @@ def average(samples: Sequence[Sample]) -> dict[str, float]:
     return {layer: total / len(told) for layer, total in sums.items()}
 
 
-def find_exceeded(steps: Sequence[Step], rows: Sequence[Row], paced: bool) -> Iterator[str]:
-    """Yield unexpected answers, and the budgets exceeded, as far as this kind of load tells."""
+def find_exceeded(steps: Sequence[Step], rows: Sequence[Row]) -> Iterator[str]:
+    """Yield unexpected answers, and the budgets exceeded."""
     by_name = {row.step: row for row in rows}
     for step in steps:
         row = by_name[step.name]
         for status, times in row.errors.items():
             yield f"{step.name}: {times:,} of {row.requests:,} were not answered {step.expect}, but {status}"
-        if paced and step.p99_ms is not None and row.p99 > step.p99_ms:
+        if step.p99_ms is not None and row.p99 > step.p99_ms:
             yield f"{step.name}: its p99 of {row.p99:.1f} ms is over its budget of {step.p99_ms:g} ms"
-        if not paced and step.cpu_us is not None and row.cpu_us is not None and row.cpu_us > step.cpu_us:
-            yield f"{step.name}: {row.cpu_us:,.0f} µs of CPU for a request are over its budget of {step.cpu_us:,.0f} µs"
 
 
 def show(report: Report, page: Page) -> None:
     """Show the steps of a run, and remarks on it."""
     layers = list(dict.fromkeys(layer for row in report.rows for layer in row.layers))
-    titles = ["step", "requests", "a second", *(("p50", "p95", "p99", "max") if report.rate else ()), "CPU µs", *layers]
+    titles = ["step", "requests", "a second", "p50", "p95", "p99", "max", "CPU µs", *layers]
     rows = []
     for row in report.rows:
         split = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
-        times = row.show_times() if report.rate else []
-        rows.append([row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *times, row.show_cpu(), *split])
+        rows.append(
+            [row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *row.show_times(), row.show_cpu(), *split]
+        )
     page.say(f"{report.scenario}: {report.load}; times in ms")
     page.tabulate(titles, rows)
     if report.usage.memory_mb is not None:
         page.say(f"Memory of the service: {report.usage.memory_mb:,.0f} MB.")
-    page.say(f"Sending a request took another {report.own_cpu_us:.0f} µs of CPU.")
     if report.late_ms > MOST_LATE_MS:
         page.say(f"Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times.")
     page.say(*(f"{line}." for line in report.exceeded))

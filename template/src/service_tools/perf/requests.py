@@ -5,15 +5,15 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import accumulate, count
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from service.kit.edge import CommandError
 from service_tools.perf.load import Call
-from service_tools.perf.scenario import FRESH, VALUE, Scenario, ScenarioError, Source, Step
+from service_tools.perf.scenario import FRESH, VALUE, Scenario, Source, Step
 
 HEADERS = {"accept": "application/json", "accept-encoding": "gzip, br, zstd", "user-agent": "service perf"}
 """What clients send, and so what they cause: answers are compressed as for them."""
@@ -68,13 +68,13 @@ class Writer:
         return method, path, self.headers | ({"content-type": "application/json"} if body else {}), body
 
 
-def prepare(url: str, scenario: Scenario, token: str | None) -> Callable[[Sequence[Step]], Iterator[Call]]:
-    """Return what yields the requests of some steps. Raises `ScenarioError`."""
-    return partial(mix, writer=Writer(scenario, take(url, scenario, token), token), url=url)
+def prepare(url: str, scenario: Scenario, token: str | None) -> Iterator[Call]:
+    """Return the requests of a scenario, without end. Raises `CommandError`."""
+    return mix(scenario.steps, Writer(scenario, take(url, scenario, token), token), url)
 
 
 def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
-    """Return what the values of a scenario are, from answers of the service. Raises `ScenarioError`."""
+    """Return what the values of a scenario are, from answers of the service. Raises `CommandError`."""
     taken: dict[str, list[object]] = {}
     with httpx2.Client(base_url=url, timeout=30) as client:
         for name, source in scenario.values.items():
@@ -83,7 +83,7 @@ def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
             taken[name] = list(dict.fromkeys(value for value in found if isinstance(value, str | int | float)))
             if not taken[name]:
                 advice = "add rows by --rows, or correct the path"
-                raise ScenarioError(f"{name}: nothing is at {source.take} in the answer to {source.request}; {advice}.")
+                raise CommandError(f"{name}: nothing is at {source.take} in the answer to {source.request}; {advice}.")
     return taken
 
 
@@ -96,13 +96,13 @@ def follow(client: httpx2.Client, writer: Writer, source: Source) -> Iterator[An
             response = client.request(method, path, headers=headers, content=body)
             if not response.is_success:
                 advice = "correct the scenario, or add its slice to app.py"
-                raise ScenarioError(f"{source.request} was answered {response.status_code}: {advice}.")
+                raise CommandError(f"{source.request} was answered {response.status_code}: {advice}.")
             yield response.json()
             if "next" not in response.links:
                 return
             path = str(response.url.join(response.links["next"]["url"]))
     except (httpx2.HTTPError, ValueError) as error:
-        raise ScenarioError(f"{source.request} has no answer that can be read: {error}") from None
+        raise CommandError(f"{source.request} has no answer that can be read: {error}") from None
 
 
 def pick(document: object, path: str) -> list[object]:

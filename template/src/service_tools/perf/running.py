@@ -14,14 +14,12 @@ from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
-import click
 import psutil
 
+from service.kit.edge import CommandError
 from service.kit.server import CONSOLE, HEARTBEAT, VARIABLE, Wiring
 from service_tools.perf import load, requests, scenario, target
 from service_tools.perf.load import Sample
-from service_tools.perf.options import Subject
-from service_tools.perf.target import TargetError
 
 ANSWERING = 120
 """Seconds that a console may take: a snapshot of memory takes some."""
@@ -37,7 +35,7 @@ class Worker:
     folder: Path
 
     def ask(self, question: str) -> Any:
-        """Return the answer of its console. Raises `TargetError` where that is off."""
+        """Return the answer of its console. Raises `CommandError` where that is off."""
         path = self.folder / CONSOLE.format(pid=self.process.pid)
         try:
             with socket.socket(socket.AF_UNIX) as client:
@@ -47,13 +45,13 @@ class Worker:
                 answer = json.loads(client.makefile("rb").read())
         except (FileNotFoundError, ConnectionRefusedError):
             advice = "start it with WATCHDOG_CONSOLE=true; `service dev` does"
-            raise TargetError(f"Worker {self.process.pid} has no console: {advice}.") from None
+            raise CommandError(f"Worker {self.process.pid} has no console: {advice}.") from None
         except (OSError, ValueError) as error:
-            raise TargetError(
+            raise CommandError(
                 f"The console of worker {self.process.pid} does not answer: {error}. Try again."
             ) from None
         if isinstance(answer, dict) and "error" in answer:
-            raise TargetError(f"Worker {self.process.pid} answered: {answer['error']}.")
+            raise CommandError(f"Worker {self.process.pid} answered: {answer['error']}.")
         return answer
 
 
@@ -64,11 +62,11 @@ def find_workers(pid: int) -> list[Worker]:
         family = [named, *named.children(recursive=True)]
         found = [worker for process in family if (worker := identify(process))]
     except psutil.NoSuchProcess:
-        raise TargetError(f"There is no process {pid}. `pgrep -f 'service (serve|dev)'` lists services.") from None
+        raise CommandError(f"There is no process {pid}. `pgrep -f 'service (serve|dev)'` lists services.") from None
     except psutil.AccessDenied:
-        raise TargetError(f"Process {pid} belongs to another user: run this command as that user.") from None
+        raise CommandError(f"Process {pid} belongs to another user: run this command as that user.") from None
     if not found:
-        raise TargetError(f"Process {pid} is no service, and started none: name that of `service serve` or `dev`.")
+        raise CommandError(f"Process {pid} is no service, and started none: name that of `service serve` or `dev`.")
     return found
 
 
@@ -92,7 +90,7 @@ class Running:
         if self.sending:
             time.sleep(seconds)
         if self.sending and self.sending.done():
-            raise TargetError(f"The load has ended: {self.sending.exception()}.")
+            raise CommandError(f"The load has ended: {self.sending.exception()}.")
         spent = sum(target.read_cpu(worker.process) for worker in self.workers)
         self.notes.append((len(self.samples), spent))
 
@@ -113,15 +111,17 @@ class Running:
 
 
 @contextmanager
-def observe(wiring: Wiring, subject: Subject, **settings: str) -> Generator[Running]:
+def observe(
+    wiring: Wiring, *, names: Sequence[str], pid: int | None, rate: float, rows: int | None, **settings: str
+) -> Generator[Running]:
     """Yield the running service of a process, or else one that is started here and stays under load in the block."""
-    if subject["pid"]:
-        yield Running(find_workers(subject["pid"]))
+    if pid:
+        yield Running(find_workers(pid))
         return
-    chosen, rate, over = scenario.find(subject["names"]), subject["rate"], threading.Event()
-    with target.provide(wiring, None, subject["rows"], None, WATCHDOG_CONSOLE="true", **settings) as service:
+    chosen, over = scenario.find(names), threading.Event()
+    with target.provide(wiring, rows=rows, WATCHDOG_CONSOLE="true", **settings) as service:
         running = Running(find_workers(service.processes[0].pid), f"{rate:g} requests a second of {', '.join(chosen)}")
-        mixes = [requests.prepare(service.url, it, service.token)(it.steps) for it in chosen.values()]
+        mixes = [requests.prepare(service.url, it, service.token) for it in chosen.values()]
         calls = takewhile(lambda _: not over.is_set(), chain.from_iterable(zip(*mixes, strict=False)))
         with ThreadPoolExecutor(1) as thread:
             work = load.at_rate(service.url, calls, rate, DAY, running.samples.append)
@@ -131,12 +131,3 @@ def observe(wiring: Wiring, subject: Subject, **settings: str) -> Generator[Runn
                 yield running
             finally:
                 over.set()
-
-
-@contextmanager
-def until_interrupted() -> Generator[None]:
-    """End the block, and nothing else, at Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("Interrupted: this is what was measured.", err=True)

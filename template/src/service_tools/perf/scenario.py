@@ -33,14 +33,10 @@ FRESH: Mapping[str, Callable[[int], object]] = {
 Positive = Annotated[float, Meta(gt=0)]
 
 
-class ScenarioError(CommandError):
-    """A scenario cannot be read or run. The message says which, why, and what to do."""
-
-
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of request, like "GET /v1/orders/${id}", sent as often as its share of all weights.
 
-    `body` is JSON. `p99_ms` is its budget at a rate, `cpu_us` that of its processor time when it runs alone.
+    `body` is JSON. `p99_ms` is its budget.
     """
 
     name: str
@@ -49,7 +45,6 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: Positive = 1
     expect: Annotated[int, Meta(ge=100, le=599)] = 200
     p99_ms: Positive | None = None
-    cpu_us: Positive | None = None
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,24 +68,24 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def find(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Scenario]:
-    """Return the scenarios of these names, or all of a folder. Raises `ScenarioError`."""
+    """Return the scenarios of these names, or all of a folder. Raises `CommandError`."""
     known = {path.stem: path for path in sorted(folder.glob("*.toml"))}
     if not known:
         advice = "`service new` writes one for a new slice; for another, copy one and name its own requests"
-        raise ScenarioError(f"There is no scenario in {folder.absolute()}: {advice}.")
+        raise CommandError(f"There is no scenario in {folder.absolute()}: {advice}.")
     if unknown := next((name for name in names if name not in known), None):
-        raise ScenarioError(f"There is no scenario {unknown}. There are {', '.join(known)}, in {folder}/.")
+        raise CommandError(f"There is no scenario {unknown}. There are {', '.join(known)}, in {folder}/.")
     return {name: read(known[name]) for name in names or known}
 
 
 def read(path: Path) -> Scenario:
-    """Return the scenario of a file. Raises `ScenarioError`."""
+    """Return the scenario of a file. Raises `CommandError`."""
     try:
         scenario = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Scenario)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ScenarioError(f"{path}: {error}. Correct the file.") from None
+        raise CommandError(f"{path}: {error}. Correct the file.") from None
     if fault := next(find_faults(scenario), None):
-        raise ScenarioError(f"{path}: {fault}.")
+        raise CommandError(f"{path}: {fault}.")
     return scenario
 
 

@@ -19,17 +19,12 @@ from service.kit.edge import CommandError
 from service.kit.server import Wiring
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
-from service_tools.perf.options import DEFAULT_ROWS
-from service_tools.perf.scenario import ScenarioError
+from service_tools.perf.commands import DEFAULT_ROWS
 
 STARTING, STOPPING = 60, 15
 
 WARM_UP = 1.0
 """Seconds before a measurement: connections are opened and statements prepared."""
-
-
-class TargetError(CommandError):
-    """The service cannot be measured as asked. The message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Target:
         try:
             times = [read_cpu(process) for process in self.processes]
         except (OSError, psutil.NoSuchProcess):
-            raise ScenarioError("A process of the service ended under the load; it failed, or was replaced.") from None
+            raise CommandError("A process of the service ended under the load; it failed, or was replaced.") from None
         return sum(times) if times else None
 
     def read_memory(self) -> float | None:
@@ -64,7 +59,9 @@ def read_cpu(process: psutil.Process) -> float:
 
 
 @contextmanager
-def provide(wiring: Wiring, url: str | None, rows: int | None, token: str | None, **settings: str) -> Generator[Target]:
+def provide(
+    wiring: Wiring, *, url: str | None = None, token: str | None = None, rows: int | None = None, **settings: str
+) -> Generator[Target]:
     """Yield the service at a URL, or one that runs for as long as it is measured."""
     if url:
         yield Target(url.rstrip("/"), token)
@@ -79,20 +76,23 @@ def provide(wiring: Wiring, url: str | None, rows: int | None, token: str | None
 
 @contextmanager
 def start(token: str | None = None, cwd: Path | None = None, **settings: str) -> Generator[Target]:
-    """Run `service serve` on free ports and yield it when it is ready. Raises `ScenarioError`."""
+    """Run `service serve` on free ports and yield it when it is ready. Raises `CommandError`."""
     port, metrics = find_ports(2)
     own = {"SERVER_HOST": "127.0.0.1", "SERVER_PORT": str(port), "EDGE_TIMING": "true", "METRICS_PORT": str(metrics)}
     with tempfile.TemporaryFile() as output:
         command = [sys.executable, "-m", PACKAGE, "serve"]
         env = {**os.environ, **own, **settings}
-        process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output, stderr=output)  # noqa: S603 - ours
+        # In a process group of its own, Ctrl-C does not reach it: it answers until what was measured is told.
+        process = subprocess.Popen(  # noqa: S603 - ours
+            command, env=env, cwd=cwd, stdout=output, stderr=output, process_group=0
+        )
         deadline = time.monotonic() + STARTING
         try:
             while not is_ready(url := f"http://127.0.0.1:{port}"):
                 if time.monotonic() > deadline or process.poll() is not None:
                     output.seek(0)
                     said = output.read().decode(errors="replace")
-                    raise ScenarioError(f"The service did not start:\n{said[-2000:]}")
+                    raise CommandError(f"The service did not start:\n{said[-2000:]}")
                 time.sleep(0.05)
             parent = psutil.Process(process.pid)
             family = (parent, *parent.children(recursive=True))

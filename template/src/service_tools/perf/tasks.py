@@ -6,14 +6,15 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from contextlib import suppress
+from typing import Any
 
 import click
 
 from service.kit.server import Wiring
 from service_tools.perf import stacks
-from service_tools.perf.options import WORKERS, Subject, apply, last
-from service_tools.perf.running import observe
+from service_tools.perf.commands import WORKERS, apply, last
+from service_tools.perf.running import Running, observe
 
 type Task = dict[str, Any]
 
@@ -24,7 +25,7 @@ CLEAR = "\033[H\033[J"
 @apply(WORKERS, last(5.0))
 @click.option("--live/--plain", default=None, help="Refresh a table until Ctrl-C, or print one. [default: by terminal]")
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Unpack[Subject]) -> None:
+def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Any) -> None:
     """Show which tasks run and which wait, where, for how long, and for which request they were started.
 
     Workers answer while their loops are blocked. Asking takes less than a millisecond of a worker: that is safe in
@@ -32,19 +33,22 @@ def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Unpack
     when the load has run for `--seconds`.
     """
     live = sys.stdout.isatty() if live is None else live
-    with observe(wiring, subject) as running:
-        if not subject["pid"] and not live:
+    with observe(wiring, **subject) as running:
+        if running.sending and not live:
             time.sleep(seconds)
-        try:
-            while True:
-                lines = [line for worker in running.workers for line in draw(worker.process.pid, worker.ask("tasks"))]
-                click.echo((CLEAR if live else "") + "\n".join(lines))
-                running.note()
-                if not live:
-                    break
-                time.sleep(1)
-        except KeyboardInterrupt:
-            click.echo()
+        with suppress(KeyboardInterrupt):
+            show(running, live)
+
+
+def show(running: Running, live: bool) -> None:
+    """Print a table of the tasks of each worker: once, or each second anew."""
+    while True:
+        lines = [line for worker in running.workers for line in draw(worker.process.pid, worker.ask("tasks"))]
+        click.echo((CLEAR if live else "") + "\n".join(lines))
+        running.note()
+        if not live:
+            return
+        time.sleep(1)
 
 
 def draw(pid: int, tasks: Sequence[Task]) -> Iterator[str]:
@@ -54,8 +58,7 @@ def draw(pid: int, tasks: Sequence[Task]) -> Iterator[str]:
     yield f"  {'tasks':>5} {'oldest':>9}  {'state':8} what, for which request, and where"
     places: defaultdict[tuple[str, str, str, str], list[Task]] = defaultdict(list)
     for task in tasks:
-        stack = task["stack"]
-        where = stacks.find_line(stack) if stack else ""
+        where = stacks.find_line(task["stack"]) if task["stack"] else ""
         places[task["state"], task["coroutine"], task["request"], where].append(task)
     for (state, coroutine, request, where), found in sorted(places.items(), key=lambda item: -len(item[1])):
         age = max(task["age"] for task in found)

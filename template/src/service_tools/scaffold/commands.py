@@ -15,7 +15,7 @@ import click
 from service.kit.edge import CommandError
 from service.kit.server import Wiring
 from service_tools.dev import credentials, embedded
-from service_tools.scaffold import additions, fields, project, registry, resource
+from service_tools.scaffold import fields, project, registry, resource
 from service_tools.scaffold.resource import Resource
 from service_tools.sql import commands as plans
 from service_tools.sql import records
@@ -49,12 +49,10 @@ If the migration was applied, as `service dev` does at once, delete the table fr
 @click.option("--shared", is_flag=True, help="Let every caller read and change every row.")
 @click.option("--filters", multiple=True, metavar="A,B", help="Filters to combine in one request; may be repeated.")
 @click.option("--export", is_flag=True, help="Add a route that streams all rows as CSV or NDJSON.")
-@click.option("--add", is_flag=True, help="Begin the migration that adds the fields to a table that is there.")
 @click.option("--undo", is_flag=True, help="Delete the slice, unless its files were changed. Needs no fields.")
-@click.option("--dry-run", is_flag=True, help="Print the files and write nothing.")
 @click.option("--no-plans", is_flag=True, help="Do not record the plans of its statements, which takes a PostgreSQL.")
 @click.pass_obj
-def new(wiring: Wiring, /, add: bool, undo: bool, dry_run: bool, no_plans: bool, **order: Any) -> None:
+def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
     """Add a slice: create, read, change, delete and list a resource.
 
     RESOURCE is its plural. Rows belong to the account that creates them, and no other account can reach them, unless
@@ -72,20 +70,14 @@ def new(wiring: Wiring, /, add: bool, undo: bool, dry_run: bool, no_plans: bool,
     if undo:
         take_back(wiring, root, order["table"])
         return
-    if add:
-        click.echo(additions.begin(root, order["table"], order["specs"]))
-        return
     made = describe(wiring, root, order)
     files = project.plan_new(root, made)
-    if dry_run:
-        click.echo("\n".join(f"--- {os.path.relpath(path)}\n{text}" for path, text in files.items()))
-        return
     project.write(files)
     report(root, files, made, is_recorded=not no_plans and record_plans(made.table))
 
 
 def describe(wiring: Wiring, root: Path, order: Mapping[str, Any]) -> Resource:
-    """Return the resource that is ordered. Raises `ScaffoldError`."""
+    """Return the resource that is ordered. Raises `CommandError`."""
     table, columns = order["table"], fields.parse_all(order["specs"])
     guarded = credentials.find_group(wiring.settings) is not None
     owned = guarded and not order["shared"]

@@ -22,10 +22,6 @@ FORM = (
 )
 
 
-class ScaffoldError(CommandError):
-    """The command cannot be carried out, and has changed nothing. The message says what is accepted."""
-
-
 @dataclass(frozen=True)
 class Column:
     """One column. `references` is the table whose rows it names, if it does.
@@ -73,28 +69,28 @@ class Column:
 
 
 def parse_all(specs: Sequence[str]) -> list[Column]:
-    """Return the columns of these fields, or raise `ScaffoldError`."""
+    """Return the columns of these fields, or raise `CommandError`."""
     if not specs:
-        raise ScaffoldError(f"No field is given: {FORM}.")
+        raise CommandError(f"No field is given: {FORM}.")
     columns = [column for spec in specs for column in parse(spec)]
     names = [column.name for column in columns]
     if doubled := next((name for name in names if names.count(name) > 1), None):
-        raise ScaffoldError(f"{doubled}: two fields would have this column; rename one of them.")
+        raise CommandError(f"{doubled}: two fields would have this column; rename one of them.")
     return columns
 
 
 def parse(spec: str) -> list[Column]:
     """Return the columns of a field: two for an amount of money, otherwise one."""
     if not (matched := SPEC.fullmatch(spec)):
-        raise ScaffoldError(f"{spec}: {FORM}.")
+        raise CommandError(f"{spec}: {FORM}.")
     name, kind, choices, table, suffixes = matched.groups()
     if kind not in TYPES or (choices is None) == (kind == "enum") or (table is None) == (kind == "references"):
-        raise ScaffoldError(f"{spec}: {FORM}.")
+        raise CommandError(f"{spec}: {FORM}.")
     refused, reason = TYPES[kind].refuses
     if suffix := next((suffix for suffix in suffixes if suffix in refused), None):
-        raise ScaffoldError(f"{spec}: {kind} does not take {suffix}: {reason}.")
+        raise CommandError(f"{spec}: {kind} does not take {suffix}: {reason}.")
     if len(set(suffixes)) < len(suffixes):
-        raise ScaffoldError(f"{spec}: {FORM}.")
+        raise CommandError(f"{spec}: {FORM}.")
     column = Column(name, TYPES[kind], nullable="?" in suffixes, unique="!" in suffixes, filtered="@" in suffixes)
     columns = [column]
     if kind == "money":
@@ -122,7 +118,7 @@ def split_money(column: Column) -> list[Column]:
 def name_enum(spec: str, name: str, values: list[str]) -> Type:
     """Return the type of an enum, which has the name of the field."""
     if len(set(values)) < len(values) or not all(CHOICE.fullmatch(value) for value in values):
-        raise ScaffoldError(
+        raise CommandError(
             f"{spec}: list the values of an enum, each once, of letters, digits, _ and - (40 at most), without spaces, "
             "as in status:enum(open,paid)."
         )
@@ -141,11 +137,11 @@ def check_name(spec: str, column: Column) -> None:
     """Refuse a name that cannot be a column and an attribute."""
     name = column.name
     if not NAME.fullmatch(name) or len(name) > MOST_LETTERS:
-        raise ScaffoldError(f"{spec}: name a field in lower_snake_case, with {MOST_LETTERS} letters at most.")
+        raise CommandError(f"{spec}: name a field in lower_snake_case, with {MOST_LETTERS} letters at most.")
     reasons = {
         **words.REASONS,
         "it is a word of Python": {name} if iskeyword(name) else set(),
         "lists have this parameter; leave @ out, or rename the field": words.PARAMETERS if column.filtered else set(),
     }
     if reason := next((reason for reason, taken in reasons.items() if name in taken), None):
-        raise ScaffoldError(f"{spec}: no field can be called {name}: {reason}.")
+        raise CommandError(f"{spec}: no field can be called {name}: {reason}.")

@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from service.kit.edge import CommandError
 from service.kit.migrate import MigrationOptions, read_files
 from service_tools.scaffold import registry
-from service_tools.scaffold.fields import Column, ScaffoldError
+from service_tools.scaffold.fields import Column
 from service_tools.scaffold.render import render
 from service_tools.scaffold.resource import Resource
 
@@ -47,51 +48,51 @@ def plan(root: Path, resource: Resource, number: int) -> dict[Path, str]:
 
 
 def plan_new(root: Path, resource: Resource) -> dict[Path, str]:
-    """Return the files of a new slice, or raise `ScaffoldError` if some of what it needs is there already."""
+    """Return the files of a new slice, or raise `CommandError` if some of what it needs is there already."""
     table = resource.table
     if not (root / "tests").is_dir():
-        raise ScaffoldError(f"{root / 'tests'} is no folder; a slice can be added only in the project's own folder.")
+        raise CommandError(f"{root / 'tests'} is no folder; a slice can be added only in the project's own folder.")
     for place in (f"src/service/{table}", f"src/service/{table}.py", f"tests/{table}", f"perf/scenarios/{table}.toml"):
         if (root / place).exists():
-            raise ScaffoldError(f"{table}: {root / place} is there already; choose another name, or delete it first.")
+            raise CommandError(f"{table}: {root / place} is there already; choose another name, or delete it first.")
     if registry.uses(root, table):
-        raise ScaffoldError(f"{table}: app.py uses this name for something else; choose another.")
+        raise CommandError(f"{table}: app.py uses this name for something else; choose another.")
     migrations, number = read_migrations(root)
     files = plan(root, resource, number)
     schema, (*_, sql) = "\n".join(migrations.values()), files.values()
     for name in NAMED.findall(re.sub("--.*", "", sql)):
         if len(name) > MOST_LETTERS:
-            raise ScaffoldError(
+            raise CommandError(
                 f"{name}: PostgreSQL keeps {MOST_LETTERS} letters of a name; shorten the field or table."
             )
         if name == "schema_migrations" or re.search(DEFINED.format(name), schema, re.IGNORECASE):
-            raise ScaffoldError(f"{table}: the migrations define {name} already; choose another name.")
+            raise CommandError(f"{table}: the migrations define {name} already; choose another name.")
     return files
 
 
 def find_owners(root: Path, columns: Sequence[Column], *, shared: bool) -> dict[str, bool]:
-    """Return whether the rows of each table that is referred to belong to accounts. Raises `ScaffoldError`."""
+    """Return whether the rows of each table that is referred to belong to accounts. Raises `CommandError`."""
     schema = "\n".join(read_migrations(root)[0].values())
     owned = {}
     for table in (column.references for column in columns if column.references):
         found = re.search(rf"create table {table} \((.*?)\n\);", schema, re.DOTALL)
         if not found or not re.search(r"^\s+id\s+uuid\b", found[1], re.MULTILINE):
-            raise ScaffoldError(f"{table}: no migration creates a table of that name with a column `id uuid`.")
+            raise CommandError(f"{table}: no migration creates a table of that name with a column `id uuid`.")
         if not (root / f"src/service/{table}/seed.py").exists():
-            raise ScaffoldError(f"{table}: it has no sample rows (seed.py) that those of a new slice could refer to.")
+            raise CommandError(f"{table}: it has no sample rows (seed.py) that those of a new slice could refer to.")
         owned[table] = bool(re.search(r"^\s+account\s", found[1], re.MULTILINE))
         if owned[table] and shared:
-            raise ScaffoldError(f"{table}: its rows belong to accounts, so what refers to them cannot be shared.")
+            raise CommandError(f"{table}: its rows belong to accounts, so what refers to them cannot be shared.")
     return owned
 
 
 def find_command(root: Path, table: str) -> tuple[int, str]:
-    """Return the number of a slice's migration, and the command that made it. Raises `ScaffoldError`."""
+    """Return the number of a slice's migration, and the command that made it. Raises `CommandError`."""
     for name, sql in read_migrations(root)[0].items():
         command = re.search(r"^-- Made by (service new .*)$", sql, re.MULTILINE)
         if command and name[5:] == f"{table}.sql":
             return int(name[:4]), command[1]
-    raise ScaffoldError(f"{table}: no migration says that `service new` made this slice; delete it by hand.")
+    raise CommandError(f"{table}: no migration says that `service new` made this slice; delete it by hand.")
 
 
 def write(files: Mapping[Path, str]) -> None:
@@ -102,13 +103,13 @@ def write(files: Mapping[Path, str]) -> None:
 
 
 def remove(root: Path, files: Mapping[Path, str]) -> None:
-    """Delete the files of a slice, unless some are not as they would be made today. Raises `ScaffoldError`."""
+    """Delete the files of a slice, unless some are not as they would be made today. Raises `CommandError`."""
     folders = {path.parent for path in files if path.name == "__init__.py"}
     present = {path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     changed = {path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text}
     if differing := changed | (present - files.keys()):
         listed = "\n".join(f"  {path.relative_to(root)}" for path in sorted(differing))
-        raise ScaffoldError(f"Nothing is deleted, because these differ from what `service new` makes:\n{listed}")
+        raise CommandError(f"Nothing is deleted, because these differ from what `service new` makes:\n{listed}")
     for folder in folders:
         shutil.rmtree(folder)
     for path in files:

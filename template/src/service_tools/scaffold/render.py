@@ -11,14 +11,14 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from service_tools.scaffold.fields import ScaffoldError
+from service.kit.edge import CommandError
 from service_tools.scaffold.resource import Resource
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, path: Path, resource: Resource) -> str:
-    """Return the text of one file. Raises `ScaffoldError` where two of its names are the same."""
+    """Return the text of one file. Raises `CommandError` where two of its names are the same."""
     environment = Environment(  # noqa: S701 - nothing of it is HTML
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -35,7 +35,7 @@ def render(template: str, path: Path, resource: Resource) -> str:
     doubled = [name for name, times in Counter(list_names(ast.parse(text))).items() if times > 1]
     if doubled:
         advice = "rename the field, or say what one is called with --singular"
-        raise ScaffoldError(f"{path.name} would have two things called {', '.join(doubled)}; {advice}.")
+        raise CommandError(f"{path.name} would have two things called {', '.join(doubled)}; {advice}.")
     return text
 
 
@@ -46,7 +46,7 @@ def tidy(path: Path, text: str, rules: str = "I") -> str:
         line = [program, *command, "--quiet", f"--stdin-filename={path}", "-"]
         done = subprocess.run(line, input=text, capture_output=True, text=True, check=False)  # noqa: S603 - ours
         if done.returncode:
-            raise ScaffoldError(f"ruff cannot format {path}: {done.stderr.strip()}")
+            raise CommandError(f"ruff cannot format {path}: {done.stderr.strip()}")
         text = done.stdout
     return text
 

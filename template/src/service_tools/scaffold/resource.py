@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
+from service.kit.edge import CommandError
 from service_tools.scaffold import words
-from service_tools.scaffold.fields import MOST_LETTERS, NAME, Column, ScaffoldError
+from service_tools.scaffold.fields import MOST_LETTERS, NAME, Column
 
 # Words whose singular is not clear, or that may be no plurals: movies, caches and news.
 UNCLEAR = re.compile(
@@ -62,20 +63,20 @@ class Resource:
 
 
 def name(plural: str, singular: str | None) -> str:
-    """Return the singular of a resource, or raise `ScaffoldError`."""
+    """Return the singular of a resource, or raise `CommandError`."""
     check_form(plural)
     if iskeyword(plural) or plural == "kit" or plural in sys.stdlib_module_names:
-        raise ScaffoldError(f"{plural}: Python or the kit has this name already; choose another.")
+        raise CommandError(f"{plural}: Python or the kit has this name already; choose another.")
     if plural in words.SQL or plural.startswith("pg_"):
-        raise ScaffoldError(f"{plural}: PostgreSQL has this name already; choose another.")
+        raise CommandError(f"{plural}: PostgreSQL has this name already; choose another.")
     if singular is None and UNCLEAR.fullmatch(plural.rpartition("_")[2]):
         advice = "name the resource in the plural, and say what one is called, as in `news --singular news_item`"
-        raise ScaffoldError(f"{plural}: its singular is not clear; {advice}.")
+        raise CommandError(f"{plural}: its singular is not clear; {advice}.")
     if singular is None:
         singular = f"{plural[:-3]}y" if plural.endswith("ies") else ENDING.sub("", plural)
     check_form(singular)
     if singular == plural:
-        raise ScaffoldError(f"{plural}: the plural and the singular must differ, as in news and news_item.")
+        raise CommandError(f"{plural}: the plural and the singular must differ, as in news and news_item.")
     return singular
 
 
@@ -86,12 +87,12 @@ def list_filters(columns: Sequence[Column], combined: Sequence[str]) -> tuple[tu
     for names in several:
         if len(names) < 2 or len(set(names)) < len(names) or not {(name,) for name in names} <= {*single}:
             known = ", ".join(name for (name,) in single) or "none, mark them with @"
-            raise ScaffoldError(f"--filters {','.join(names)}: name at least two of the filters: {known}.")
+            raise CommandError(f"--filters {','.join(names)}: name at least two of the filters: {known}.")
     if len(set(map(frozenset, several))) < len(several):
-        raise ScaffoldError("--filters: two combinations are the same.")
+        raise CommandError("--filters: two combinations are the same.")
     return (*single, *several)
 
 
 def check_form(word: str) -> None:
     if not NAME.fullmatch(word) or len(word) > MOST_LETTERS:
-        raise ScaffoldError(f"{word}: name a resource in lower_snake_case, with {MOST_LETTERS} letters at most.")
+        raise CommandError(f"{word}: name a resource in lower_snake_case, with {MOST_LETTERS} letters at most.")

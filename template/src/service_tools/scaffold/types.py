@@ -25,7 +25,6 @@ class Type:
     definition: str = ""
     fresh: tuple[str, str] = ("", "")
     check: tuple[str, str] = ("", "")
-    default: str = ""
     stored: str = ""
     refuses: tuple[str, str] = ("", "")
 
@@ -89,7 +88,7 @@ UUID = Type(
 )
 REFERENCE = replace(UUID, refuses=("!", "for one to one, make the column unique in the migration"))
 FEW = ("!", "it has so few values that the table would soon be full")
-BOOLEAN = Type("boolean", "bool", "bool", (True, False, "yes"), "number % 2 == 0", default="false", refuses=FEW)
+BOOLEAN = Type("boolean", "bool", "bool", (True, False, "yes"), "number % 2 == 0", refuses=FEW)
 ENUM = Type("text", "", "str", ("", "", "no such"), "", refuses=FEW)
 """Its name and its values are those of the field."""
 
@@ -100,7 +99,6 @@ TEXTS = Type(
     definition="Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=20)]",
     examples=(["first", "größe"], ["second"], "first"),
     made='["red", "green", "blue"][: number % 4]',
-    default="'{}'",
     refuses=("!@", "it would compare whole lists; give the entries a table of their own"),
 )
 JSON = Type(

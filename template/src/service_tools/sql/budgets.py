@@ -27,10 +27,6 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unused_indexes: Mapping[str, str] = {}
 
 
-class BudgetError(CommandError):
-    """The file cannot be read; the message says where."""
-
-
 def read(path: Path = FILE) -> Budgets:
     """Return the team's budgets, or the defaults when there is no file."""
     if not path.is_file():
@@ -38,4 +34,4 @@ def read(path: Path = FILE) -> Budgets:
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Budgets)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BudgetError(f"{path}: {error}. Correct the file.") from None
+        raise CommandError(f"{path}: {error}. Correct the file.") from None

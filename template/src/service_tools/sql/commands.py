@@ -3,7 +3,8 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 from importlib import import_module
 
 import asyncpg
@@ -13,9 +14,11 @@ from service.kit import PACKAGE
 from service.kit.db import connect, find_queries, read_url
 from service_tools.dev import embedded
 from service_tools.pages import Page
-from service_tools.sql import budgets, contract, plans, records, report, scratch
+from service_tools.sql import budgets, contract, plans, records, scratch
 from service_tools.sql.contract import Statement
-from service_tools.sql.plans import Node
+
+type Real = Mapping[str, str]
+"""What happened to the statements that were run, by name, as PostgreSQL shows it."""
 
 ADVICE = "If this is meant, record it: service plans --record"
 
@@ -45,10 +48,10 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
         click.echo("\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."]))
         raise SystemExit(1 if difference else 0)
     elif name:
-        click.echo("\n".join(report.describe(statements[0], real)))
+        click.echo("\n".join(describe(statements[0], real)))
     else:
         page = Page("plans", "Plans at the sizes in perf/budgets.toml")
-        report.show(statements, real, page)
+        show(statements, real, page)
         page.finish()
 
 
@@ -60,7 +63,7 @@ async def plan(server: str, beginning: str = "") -> list[Statement]:
         return await contract.check_all(connection, chosen, declared)
 
 
-async def run(server: str, statements: Sequence[Statement]) -> dict[str, Node]:
+async def run(server: str, statements: Sequence[Statement]) -> Real:
     """Return what really happens, by name, for the statements that have a sample and rows to take it from."""
     async with connect(read_url(server), "service plans") as connection:
         try:
@@ -76,3 +79,22 @@ def select(statements: list[Statement], name: str | None) -> list[Statement]:
         known = ", ".join(statement.name for statement in statements)
         raise click.ClickException(f"There is no statement {name}. There are {known}.")
     return chosen
+
+
+def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
+    """Show all statements in a table, what is wrong with them, and on the page, their plans."""
+    titles, rows = ["statement", "cost", "rows", *["ran"] * bool(real), "indexes", "findings"], []
+    for it in statements:
+        cost, many = (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
+        ran = [real[it.name].rpartition(": ")[2] if it.name in real else "no sample"] * bool(real)
+        rows.append([it.name, cost, many, *ran, ", ".join(it.indexes), ", ".join(found.rule for found in it.findings)])
+    page.tabulate(titles, rows, texts=[len(titles) - 2, len(titles) - 1])
+    page.say(*(f"{it.name}: {found}" for it in statements for found in it.findings))
+    for it in statements:
+        page.show(it.name, f"<pre>{escape('\n'.join(describe(it, real)))}</pre>")
+
+
+def describe(it: Statement, real: Real) -> list[str]:
+    """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
+    lines = [it.query.sql, "", it.shown or "It has no plan.", "", *map(str, it.findings)]
+    return [*lines, *(["", "On the development database:", real[it.name]] if it.name in real else [])]

@@ -20,12 +20,16 @@ from service_tools.sql.tree import Tree
 
 @dataclass(frozen=True)
 class Statement:
-    """One `Query` by its name, with its plan, or None for what has none, and what it breaks and does not excuse."""
+    """One `Query` by its name, with its plan, if it has one, and what it breaks and does not excuse.
+
+    `shown` is the plan as PostgreSQL shows it.
+    """
 
     name: str
     query: AnyQuery
     plan: Node | None
     findings: list[Finding]
+    shown: str = ""
     tree: Tree | None = field(default=None, repr=False)
 
     @property
@@ -53,9 +57,10 @@ async def check_all(
 async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, known: Schema) -> Statement:
     """Return a statement with what it breaks. Whatever is wrong with it, or with the check of it, is a finding."""
     plan = parsed = None
+    shown = ""
     try:
         prepared = await connection.prepare(query.sql)
-        plan = await plans.explain(connection, query.sql)
+        plan, shown = await plans.explain(connection, query.sql)
         expected = [kind.oid for kind in prepared.get_parameters()]
         kinds = [known.types[oid] for oid in expected]
         parsed = await tree.parse(connection, query.sql, kinds) if plan else None
@@ -70,7 +75,7 @@ async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, know
     except Exception as error:  # the others are checked all the same
         detail = f"the contract does not understand it ({type(error).__name__}: {error})"
         findings = [Finding("unread", detail, "Excuse `unread`, and tell the template's owners.")]
-    return Statement(name, query, plan, leave_excused(query, findings), parsed)
+    return Statement(name, query, plan, leave_excused(query, findings), shown, parsed)
 
 
 def leave_excused(query: AnyQuery, findings: Iterable[Finding]) -> list[Finding]:

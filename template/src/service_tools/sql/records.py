@@ -1,15 +1,17 @@
 # kit: updated by the template; extend it from app.py
 """Plans kept as text in perf/plans/, one file for each slice, so that a change of plan shows in review."""
 
+import re
 from collections.abc import Sequence
 from difflib import unified_diff
 from itertools import groupby
 from pathlib import Path
+from textwrap import indent
 
-from service_tools.sql import plans
 from service_tools.sql.contract import Statement
 
 FOLDER = Path("perf/plans")
+COSTS = re.compile(r"  \(cost=.*\)$", re.MULTILINE)
 
 
 def write(statements: Sequence[Statement], folder: Path = FOLDER) -> list[Path]:
@@ -49,5 +51,5 @@ def render(statements: Sequence[Statement], folder: Path) -> dict[Path, str]:
 
 
 def describe(statement: Statement) -> str:
-    drawn = plans.draw(statement.plan) if statement.plan else ["has no plan"]
-    return "\n".join([statement.name, *(f"  {line}" for line in drawn)])
+    shown = COSTS.sub("", statement.shown) or "has no plan"
+    return f"{statement.name}\n{indent(shown, '  ')}"

@@ -8,7 +8,7 @@ from types import NoneType
 import asyncpg
 
 from service.kit.db import AnyQuery
-from service_tools.sql import nulls, sample, types
+from service_tools.sql import nulls, plans, types
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Known
 from service_tools.sql.tree import Tree, walk
@@ -87,8 +87,8 @@ async def run_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[st
     Its sample may be a row that other rows need, or one that is there already: that is no fault of the statement.
     """
     try:
-        async with sample.undone(connection):
-            arguments = await sample.fetch_arguments(connection, query)
+        async with plans.undone(connection):
+            arguments = await plans.fetch_arguments(connection, query)
             rows = await connection.fetch(query.sql, *arguments) if arguments is not None else []
     except asyncpg.IntegrityConstraintViolationError:
         return []

@@ -6,7 +6,6 @@ No rows are needed: since version 18 statistics can be restored. https://www.pos
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -14,7 +13,8 @@ import asyncpg
 from service.kit.db import read_url
 from service.kit.edge import CommandError
 from service.kit.migrate import MigrationOptions, apply_pending
-from service_tools.sql import sample
+from service_tools.dev import database
+from service_tools.sql import plans
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
 
 OLDEST = 18
@@ -65,9 +65,7 @@ select 'alter column ' || quote_ident(attname) || ' drop not null'
 async def provide(server: str, budgets: Budgets) -> AsyncGenerator[asyncpg.Connection]:
     """Yield a connection to a new database on the server of a URL, ready to plan on; drop the database afterwards."""
     name = f"scratch_{uuid4().hex}"
-    url = urlsplit(server)._replace(path=f"/{name}").geturl()
-    keeper = await asyncpg.connect(server)
-    await keeper.execute(f"create database {name}")
+    url = await database.create(server, name)
     try:
         async for _ in apply_pending(read_url(url), MigrationOptions()):
             pass
@@ -76,8 +74,7 @@ async def provide(server: str, budgets: Budgets) -> AsyncGenerator[asyncpg.Conne
         yield connection
         await connection.close()
     finally:
-        await keeper.execute(f"drop database {name} with (force)")
-        await keeper.close()
+        await database.drop(server, name)
 
 
 async def pretend(connection: asyncpg.Connection, budgets: Budgets) -> None:
@@ -98,7 +95,7 @@ async def allocate_page(connection: asyncpg.Connection, table: str, partitioned:
 
     A row that is rolled back leaves its page behind. To need no valid row, constraints are dropped and rolled back.
     """
-    async with sample.undone(connection):
+    async with plans.undone(connection):
         if partitioned:
             await connection.execute(f"alter table {partitioned} detach partition {table}")
         changes = [change for (change,) in await connection.fetch(OBSTACLES, table)]

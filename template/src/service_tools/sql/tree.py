@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from service_tools.sql import sample
+from service_tools.sql import plans
 
 type Tree = dict[str, Any]
 
@@ -24,7 +24,7 @@ async def parse(connection: asyncpg.Connection, sql: str, kinds: Sequence[str]) 
     """Return the tree of a statement with arguments of these types, or None for one that no function may have."""
     create = f"create function pg_temp.statement({', '.join(kinds)}) returns void begin atomic {sql}\n; end"
     try:
-        async with sample.undone(connection):
+        async with plans.undone(connection):
             await connection.execute(create)
             text: Any = await connection.fetchval("select prosqlbody::text from pg_proc where proname = 'statement'")
     except asyncpg.PostgresError:

@@ -1,0 +1,78 @@
+"""Ctrl-C, as a terminal sends it to all of a command's process group, ends `service perf` with what was measured."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import psutil
+import pytest
+from service_tools.pages import CUT_SHORT, Page
+from service_tools.perf import scenario
+
+from tests.kit.processes import start
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Generator[None]:
+    """Let what is started heed Ctrl-C: a shell that runs the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one scenario."""
+    (tmp_path / scenario.FOLDER).mkdir(parents=True)
+    (tmp_path / scenario.FOLDER / "ping.toml").write_text('[[steps]]\nname = "ping"\nrequest = "GET /livez"\n')
+    return tmp_path
+
+
+def interrupt(process: subprocess.Popen[bytes], output: Path, sign: str, times: int = 1) -> str:
+    """Press Ctrl-C when a command has said something some times, and return all that it said in the end."""
+    deadline = time.monotonic() + 120
+    while output.read_text().count(sign) < times:
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < deadline, output.read_text()
+        time.sleep(0.05)
+    service = psutil.Process(process.pid).children(recursive=True)
+    assert process.pid not in {os.getpgid(it.pid) for it in service}, "Ctrl-C would end the service as well"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) == 0, output.read_text()
+    return output.read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "sign", "told"),
+    [
+        ("load --seconds 2", "requests a second, p99", "ping: it carried "),
+        ("memory --seconds 20", "2 of 6 notes", "Its memory went from"),
+    ],
+)
+def test_what_was_measured_is_told_and_the_page_says_that_it_was_cut_short(
+    folder: Path, database_url: str, command: str, sign: str, told: str
+):
+    with start("perf", *command.split(), "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
+        said = interrupt(process, folder / "output", sign)
+    assert told in said
+    assert CUT_SHORT in said
+    assert CUT_SHORT in (folder / f"perf/reports/{command.split()[0]}.html").read_text()
+
+
+def test_a_live_table_of_tasks_is_drawn_anew_until_then(folder: Path, database_url: str):
+    with start("perf", "tasks", "--live", "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
+        said = interrupt(process, folder / "output", " tasks, ", times=2)
+    assert "Traceback" not in said
+    assert "await self.told.wait()" in said
+
+
+def test_where_nothing_was_measured_nothing_is_told():
+    page = Page("load", "Load")
+    with pytest.raises(KeyboardInterrupt), page.until_interrupted([]):
+        raise KeyboardInterrupt
+    assert page.parts == []
