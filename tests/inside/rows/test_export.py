@@ -16,13 +16,13 @@ from service.settings import Settings
 
 from tests.kit.fixtures import open_client
 
-SLOW = Query("select 1 as id from pg_sleep(0.6)", int)
+SLOW = Query("select 1 as id from pg_sleep(2.5)", int)
 STATE = "select name, setting from pg_settings where source in ('session', 'client') order by name"
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    quick = {"acquire_timeout": 0.5, "lock_timeout": 0.6, "statement_timeout": 0.7, "command_timeout": 0.8}
+    quick = {"acquire_timeout": 1, "lock_timeout": 1.2, "statement_timeout": 1.5, "command_timeout": 2}
     return settings.model_copy(update={"database": settings.database.model_copy(update=quick | {"pool_size": 2})})
 
 
