@@ -50,7 +50,7 @@ class Bench(NamedTuple):
 
     def attempt(self, fault: Fault) -> Outcome:
         """Run the test of a fault while the fault is planted."""
-        command = (*self.pytest, "-q", "-x", "-p", "no:cacheprovider", "--tb=short", fault.test)
+        command = (*self.pytest, "-n0", "-q", "-x", "-p", "no:cacheprovider", "--tb=short", fault.test)
         with planted.plant(fault, self.folder):
             return Outcome(*shell.attempt("timeout", str(SECONDS), *command, cwd=self.folder, **self.settings))
 
@@ -64,7 +64,7 @@ def open_services(template: Path, folder: Path, count: int) -> Generator[list[Be
         shell.run("uv", "sync", "--quiet", cwd=copy)
         made.append(copy)
     with shell.hold(made[0] / ".venv/bin/python", "-c", POSTGRESQL, folder / "data", cwd=made[0]) as url:
-        yield [Bench(each, (each / ".venv/bin/pytest", "-n0"), {"TEST_DATABASE_URL": url}) for each in made]
+        yield [Bench(each, (each / ".venv/bin/pytest",), {"TEST_DATABASE_URL": url}) for each in made]
 
 
 def copy_template(folder: Path) -> Bench:
