@@ -84,6 +84,7 @@ def test_every_command_that_a_text_names_is_there(folder):
             assert option in known[words], f"{path}: `{words}` has no option {option}"
 
 
+@pytest.mark.parametrize("folder", ["default", pytest.param("odd", marks=pytest.mark.slow)], indirect=True)
 def test_its_suite_passes_without_a_skip_and_leaves_nothing_for_git(folder):
     output = shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder)
     passed = PASSED.search(output)

@@ -13,6 +13,7 @@ from tests.snapshot import CURRENT, OLDER, ROOT
 from tests.test_generated import PASSED
 
 VERSIONS = [*releases.find(ROOT), OLDER]
+SOME_SLOW = [pytest.param(name, marks=() if name == "default" else pytest.mark.slow) for name in ANSWERS]
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def answered(folder):
     return {name: answer for name, answer in recorded.items() if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("answers", ANSWERS)
+@pytest.mark.parametrize("answers", SOME_SLOW)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_updated_service_is_what_a_new_one_would_be(version, answers, render, tmp_path):
     before, fresh = render(version, **ANSWERS[answers]), render(CURRENT, **ANSWERS[answers])
@@ -99,7 +100,7 @@ def test_the_work_of_a_team_survives(shop):
 
 
 CHANGED = {
-    "less": ({}, {"jobs": False, "deploy": "none", "example": "none"}, "jobs: no             take out the lines"),
+    "less": ({}, {"jobs": False, "deploy": "none", "example": "none"}, "jobs: no             take out the imports"),
     "manifests": (
         {"deploy": "compose"},
         {"deploy": "kubernetes"},

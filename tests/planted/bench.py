@@ -50,7 +50,7 @@ class Bench(NamedTuple):
 
     def attempt(self, fault: Fault) -> Outcome:
         """Run the test of a fault while the fault is planted."""
-        command = (*self.pytest, "-n0", "-q", "-x", "-p", "no:cacheprovider", "--tb=short", fault.test)
+        command = (*self.pytest, "-n0", "-m", "", "-q", "-x", "-p", "no:cacheprovider", "--tb=short", fault.test)
         with planted.plant(fault, self.folder):
             return Outcome(*shell.attempt("timeout", str(SECONDS), *command, cwd=self.folder, **self.settings))
 

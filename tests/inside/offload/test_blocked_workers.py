@@ -143,7 +143,7 @@ def test_the_end_does_not_wait_for_calls_longer_than_it_may_and_takes_processes_
     with serve(tmp_path, os.environ[fixtures.SERVER], timeout=0.3) as (process, url):
         output = Output(tmp_path)
         for path in ("/thread?60", "/process?60"):
-            assert httpx2.get(f"{url}{path}").status_code == 504
+            assert httpx2.get(f"{url}{path}").status_code == 504, (tmp_path / "output").read_text()
         (worker,) = [child for child in psutil.Process(process.pid).children() if "fork" in " ".join(child.cmdline())]
         children = worker.children()
         assert len(children) == 1
