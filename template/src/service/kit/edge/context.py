@@ -48,9 +48,12 @@ def configure_traces(options: TracesOptions, name: str) -> None:
     tracing = traces.Traces(name, options.ratio, traces.make_exporter(options.endpoint))
 
 
-def trace_headers() -> dict[str, str]:
-    """Return the headers by which whoever is called joins the trace: `client.get(url, headers=trace_headers())`."""
-    return tracing.headers() if tracing else {}
+def trace_headers(span: Any = None) -> dict[str, str]:
+    """Return the headers by which whoever is called joins the trace: `client.get(url, headers=trace_headers())`.
+
+    It becomes a child of the span, or else of that of the work.
+    """
+    return tracing.headers(span) if tracing else {}
 
 
 class Work:
