@@ -49,10 +49,7 @@ def configure_traces(options: TracesOptions, name: str) -> None:
 
 
 def trace_headers(span: Any = None) -> dict[str, str]:
-    """Return the headers by which whoever is called joins the trace: `client.get(url, headers=trace_headers())`.
-
-    It becomes a child of the span, or else of that of the work.
-    """
+    """Return the headers by which whoever is called joins the trace: `client.get(url, headers=trace_headers())`."""
     return tracing.headers(span) if tracing else {}
 
 
