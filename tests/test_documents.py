@@ -75,6 +75,7 @@ TESTS = {
         "uv run python -m tests.performance.jobs",
         "uv run python -m tests.performance.parts",
         "uv run python -m tests.performance.streams",
+        "uv run python -m tests.performance.capacity",
     ],
 }
 """Which commands each test runs."""
@@ -94,6 +95,7 @@ MEASUREMENTS = {
     "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
     "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
     "streams": ["--streams", "10", "--seconds", "0.2"],
+    "capacity": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
     "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
 }
 
