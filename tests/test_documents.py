@@ -12,6 +12,26 @@ MEASUREMENT = re.compile(r"`(uv run python -m tests\.performance\.\w+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
+MEASUREMENTS = {
+    "update": ["--rounds", "1"],
+    "tokens": [],
+    "flood": ["--rounds", "1"],
+    "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
+    "first_request": ["--warm-only"],
+    "keys": ["--rounds", "2", "--requests", "5"],
+    "start": ["--rounds", "1", "--workers", "1", "--requests", "5"],
+    "pool": ["--rounds", "2", "--statements", "50"],
+    "compression": ["--rows", "2000", "--rounds", "1"],
+    "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
+    "export": ["--rows", "900", "--rounds", "1"],
+    "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
+    "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
+    "streams": ["--streams", "10", "--seconds", "0.2"],
+    "capacity": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
+    "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
+}
+"""The modules of tests/performance that are run, with what makes it short."""
+
 TESTS = {
     "test_readme.py::test_try_starts_a_service_that_answers_and_ctrl_c_ends_all_of_it": [
         "python3 run.py try",
@@ -59,43 +79,9 @@ TESTS = {
         "uv run sphinx-build --fail-on-warning docs site",
     ],
     "test_style.py::test_a_tool_has_nothing_to_say": ["uv run ruff format && uv run ruff check", "uv run ty check"],
-    "test_documents.py::test_a_measurement_runs": [
-        "uv run python -m tests.performance.paging",
-        "uv run python -m tests.performance.pool",
-        "uv run python -m tests.performance.first_request",
-        "uv run python -m tests.performance.keys",
-        "uv run python -m tests.performance.start",
-        "uv run python -m tests.performance.compression",
-        "uv run python -m tests.performance.tokens",
-        "uv run python -m tests.performance.flood",
-        "uv run python -m tests.performance.compare",
-        "uv run python -m tests.performance.export",
-        "uv run python -m tests.performance.offload",
-        "uv run python -m tests.performance.update",
-        "uv run python -m tests.performance.jobs",
-        "uv run python -m tests.performance.parts",
-        "uv run python -m tests.performance.streams",
-    ],
+    "test_documents.py::test_a_measurement_runs": [f"uv run python -m tests.performance.{it}" for it in MEASUREMENTS],
 }
 """Which commands each test runs."""
-
-MEASUREMENTS = {
-    "update": ["--rounds", "1"],
-    "tokens": [],
-    "flood": ["--rounds", "1"],
-    "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
-    "first_request": ["--warm-only"],
-    "keys": ["--rounds", "2", "--requests", "5"],
-    "start": ["--rounds", "1", "--workers", "1", "--requests", "5"],
-    "pool": ["--rounds", "2", "--statements", "50"],
-    "compression": ["--rows", "2000", "--rounds", "1"],
-    "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
-    "export": ["--rows", "900", "--rounds", "1"],
-    "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
-    "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
-    "streams": ["--streams", "10", "--seconds", "0.2"],
-    "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
-}
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,12 @@ def test_every_release_has_an_entry_and_every_entry_but_a_new_one_a_release():
     assert listed in (released[::-1], listed[:1] + released[::-1])
 
 
+def test_each_later_release_says_what_a_service_may_add_by_hand():
+    first, *later = re.split(HEADING, (ROOT / "CHANGELOG.md").read_text())[:0:-2]
+    assert later, "the first release is not the only one"
+    assert [text for text in later if "### By hand" not in text] == []
+
+
 def test_the_license_is_the_one_that_the_package_names():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert (ROOT / "LICENSE").read_text().splitlines()[0] == f"{project['license']} License"

@@ -140,8 +140,10 @@ def test_a_machine_without_a_locale_copies_and_updates_the_same(render, template
     assert "naïve 訂單 🚀" in (folder / "README.md").read_text()
 
 
-def test_the_message_after_an_update_names_the_next_commands(shop, capsys):
+def test_the_message_after_an_update_names_the_next_commands(shop, template, capsys):
     service.update(shop)
     message = capsys.readouterr().err
     for command in ("git status", "uv sync", "uv run service --help", "uv run pytest"):
         assert f"\n    {command}" in message
+    assert '"By hand"' in message
+    assert f"{template}/CHANGELOG.md" in message

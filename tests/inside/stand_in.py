@@ -20,6 +20,9 @@ from service.kit.server import LogOptions, MetricsOptions, ServerOptions, config
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
+LARGE = bytes(30_000_000)
+"""A body that no buffer of a connection holds."""
+
 
 def note(line: str) -> None:
     """Write a line to the ledger, whole even if several workers do so at once."""
@@ -44,6 +47,8 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
             await send({"type": "http.response.start", "status": 200, "headers": []})
             while True:
                 await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        case "/large":
+            return await asgi.respond(send, 200, LARGE, b"text/plain", [])
         case "/upload":
             while (await receive()).get("more_body"):
                 pass

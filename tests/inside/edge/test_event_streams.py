@@ -1,9 +1,11 @@
 """Event streams on a real server: of clients that are quiet, slow, or gone, and of a worker that stops."""
 
 import asyncio
+import ctypes
 import re
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -120,6 +122,27 @@ def test_a_client_that_leaves_a_quiet_stream_frees_all_of_it(tmp_path: Path, dat
             wait_for(lambda: service.count_open() == 0)
         with service.ask("/count") as client:
             client.read_until(b"data: 5")
+
+
+def test_a_client_whose_network_is_gone_is_noticed_by_its_heartbeats(tmp_path: Path, database_url: str):
+    with (
+        serve(tmp_path, database_url, EDGE_HEARTBEAT="0.1", SERVER_SEND_TIMEOUT="1") as service,
+        service.ask("/count") as gone,
+        service.ask("/count") as there,
+    ):
+        for client in (gone, there):
+            client.read_until(b"data: 5")
+        assert service.count_open() == 2
+        fall_silent(gone.socket)
+        wait_for(lambda: service.count_open() == 1)
+        assert [there.read() for _ in range(20)] == [b":\n\n"] * 20
+
+
+def fall_silent(connection: socket.socket) -> None:
+    """Let a connection hear nothing any more, and so acknowledge nothing, as when its network is gone."""
+    drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # "return 0", as a packet filter
+    attach = 26  # SO_ATTACH_FILTER of Linux, which Python does not name
+    connection.setsockopt(socket.SOL_SOCKET, attach, struct.pack("HP", 1, ctypes.addressof(drop)))
 
 
 def count_naps(url: str) -> int:

@@ -1,6 +1,7 @@
 """Calls to other services: whatever a peer does, a call ends in time, holds little, and says what to do next."""
 
 import asyncio
+import random
 import re
 import socket
 import ssl
@@ -18,8 +19,9 @@ from prometheus_client import CollectorRegistry
 from service.kit import web
 from service.kit.edge import Edge, EdgeOptions, Problem, context, metrics
 from service.kit.edge.metrics import Meters
-from service.kit.offload import ClientOptions, calls, make_client
+from service.kit.offload import ClientOptions, make_client
 from service.kit.web import PUBLIC, Routes, Slice
+from structlog.testing import capture_logs
 
 from tests.kit.fixtures import open_client
 
@@ -73,7 +75,7 @@ def build(client: httpx2.AsyncClient, url: str, seconds: float = 10) -> Edge:
 
     @routes.get("/")
     async def relay(peer: httpx2.AsyncClient) -> str:
-        return (await peer.get(url)).text
+        return (await peer.get(url)).raise_for_status().text
 
     app = web.build([Slice(routes)], provide=[client], resources=[client])
     return Edge(app, EdgeOptions(request_timeout=seconds))
@@ -121,6 +123,38 @@ async def test_no_call_outlasts_the_request_or_job_that_it_is_for(behaviour: Beh
             assert (await caller.get("/")).status_code == 504
 
 
+async def test_a_status_below_500_is_for_the_handler_to_judge(client: httpx2.AsyncClient):
+    async with peers.run(peers.answer(404)) as peer:
+        assert await ask(client, peer.url) == 404
+        async with open_client(build(make_client(), peer.url)) as caller:
+            told = await caller.get("/")
+    assert (told.status_code, "127.0.0.1" in told.text) == (500, False)
+
+
+async def test_a_name_that_does_not_exist_fails_and_the_log_names_it(monkeypatch: pytest.MonkeyPatch):
+    def look_up(*_: object) -> None:
+        raise socket.gaierror("unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with make_client(ClientOptions(retries=0)) as client:
+        with capture_logs() as lines:
+            assert await ask(client, "http://absent.test/secret") == 502
+    assert [(line["event"], line["host"], "secret" in str(line)) for line in lines] == [
+        ("call failed", "absent.test", False)
+    ]
+
+
+async def test_proxies_and_passwords_of_the_environment_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with peers.run_nothing() as nobody:
+        for name in ("HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, nobody.url)
+        async with make_client() as client, peers.run(peers.answer()) as peer:
+            assert await ask(client, peer.url) == 200
+    assert b"authorization" not in peer.requests[0].lower()
+
+
 async def test_the_timeout_of_a_call_bounds_the_whole_of_it():
     async with peers.run(peers.trickle) as peer, make_client(ClientOptions(timeout=PATIENT)) as client:
         async with asyncio.timeout(PATIENT / 2):
@@ -137,19 +171,44 @@ async def test_what_fails_can_be_caught_as_httpx_documents_it(client: httpx2.Asy
 @pytest.mark.parametrize(
     ("method", "options", "attempts"),
     [
-        *((method, {}, 3) for method in ("GET", "HEAD", "PUT", "DELETE")),
+        *((method, {}, 3) for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")),
         ("POST", {"json": [1], "headers": {"idempotency-key": "a key"}}, 3),
         ("POST", {"json": [1]}, 1),
         ("PATCH", {"json": [1]}, 1),
     ],
 )
-@pytest.mark.parametrize("fault", [peers.reset, peers.answer(503), peers.answer(429, b"", "retry-after: 0")])
+@pytest.mark.parametrize("fault", [peers.reset, *(peers.answer(status) for status in (429, 502, 503, 504))])
 async def test_only_what_may_be_repeated_is_and_only_so_often(
     client: httpx2.AsyncClient, method: str, options: dict[str, Any], attempts: int, fault: Behaviour
 ):
     async with peers.run(fault) as peer:
         assert await ask(client, peer.url, method, timeout=PATIENT, **options) == 502
     assert len(peer.requests) == attempts
+
+
+@pytest.mark.parametrize(("headers", "least"), [(["retry-after: 7"], 7), ([], 0)])
+async def test_the_pauses_double_are_random_and_no_shorter_than_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, headers: list[str], least: float
+):
+    pauses, sleep = [], asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    async with (
+        make_client(ClientOptions(timeout=PATIENT, retries=5)) as client,
+        peers.run(peers.answer(503, b"", *headers)) as peer,
+    ):
+        monkeypatch.setattr(asyncio, "sleep", note)
+        random.seed(1)
+        assert await ask(client, peer.url) == 502
+    if least:
+        assert pauses == [least] * 5
+    else:
+        assert all(0 < pause <= 0.1 * 2**number for number, pause in enumerate(pauses))
+        assert len(set(pauses)) == 5
+        assert max(pauses) > 0.4
 
 
 async def test_a_repeated_call_succeeds_and_the_retries_are_counted(
@@ -204,17 +263,13 @@ async def test_what_was_never_sent_may_be_repeated_whatever_it_is(
     assert len(peer.requests) == 1
 
 
-async def test_a_peer_joins_the_trace_and_the_request_id(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(calls, "trace_headers", lambda: {"traceparent": "00-aa-bb-01"})
+async def test_a_peer_is_told_the_request_id(client: httpx2.AsyncClient):
     context.begin("request-7", 10)
     async with peers.run(peers.answer()) as peer:
         await client.get(peer.url)
         await client.get(peer.url, headers={"X-Request-Id": "my own"})
-    assert b"x-request-id: request-7\r\n" in peer.requests[0].lower()
-    assert b"traceparent: 00-aa-bb-01\r\n" in peer.requests[0].lower()
-    assert peer.requests[1].lower().count(b"x-request-id: my own\r\n") == peer.requests[1].lower().count(
-        b"x-request-id"
-    )
+    told = [re.findall(rb"x-request-id: (.*)\r\n", request, re.IGNORECASE) for request in peer.requests]
+    assert told == [[b"request-7"], [b"my own"]]
 
 
 async def test_an_answer_is_unpacked_and_bounded_by_what_it_unpacks_to():

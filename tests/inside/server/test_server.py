@@ -1,12 +1,14 @@
 import os
 import socket
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from inside import stand_in
-from inside.stand_in import Server, wait_for
+from inside.stand_in import LARGE, Server, wait_for
 from service.kit.edge.metrics import SHARED
 from service.kit.server import MetricsOptions
 from service.kit.server.metrics_endpoint import serve_metrics
@@ -43,6 +45,27 @@ def test_a_connection_too_many_waits_until_another_ends(tmp_path: Path):
         first.close()
         third.settimeout(10)
         assert third.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_does_not_read_a_body_is_cut_off_and_one_that_reads_slowly_is_not(tmp_path: Path):
+    with (
+        stand_in.run(tmp_path, send_timeout=1, idle_timeout=2) as server,
+        connect(server) as idle,
+        connect(server) as slow,
+    ):
+        (worker,) = [psutil.Process(pid) for pid in server.find_workers()]
+        for client in (idle, slow):
+            client.sendall(b"GET /large HTTP/1.1\r\nhost: test\r\n\r\n")
+
+        pieces = []
+
+        def read_on_until_the_other_is_gone() -> bool:
+            pieces.append(slow.recv(100_000))
+            return idle.getsockname() not in [it.raddr for it in worker.net_connections()]
+
+        wait_for(read_on_until_the_other_is_gone)
+        pieces += iter(partial(slow.recv, 1_000_000), b"")
+        assert b"".join(pieces).partition(b"\r\n\r\n")[2] == LARGE
 
 
 def test_a_line_of_the_server_has_the_form_of_ours(tmp_path: Path):

@@ -1,17 +1,23 @@
-"""Traces: a request, its statements and its job are one; off, nothing of OpenTelemetry is imported."""
+"""Traces: a request, its statements, calls and job are one; off, nothing of OpenTelemetry is imported."""
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 
 import httpx2
+import msgspec
 import pytest
 import structlog
+from inside import peers
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 from service import app
+from service.kit import web
+from service.kit.db import Database
 from service.kit.edge import (
     CommandError,
     Edge,
@@ -24,14 +30,20 @@ from service.kit.edge import (
     trace_headers,
 )
 from service.kit.edge.traces import Traces
+from service.kit.jobs import Job, JobOptions, Worker, enqueue
+from service.kit.offload import ClientOptions, make_client
 from service.kit.server import logs
+from service.kit.web import PUBLIC, Routes, Slice
+from service.settings import Settings
 from structlog.testing import capture_logs
 
+from tests.kit.fixtures import open_client
 from tests.kit.jobs import run_jobs
 from tests.orders.test_orders import NEW
 
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
 RECORDED, UNRECORDED = (f"00-{CALLER}-00f067aa0ba902b7-{flags}" for flags in ("01", "00"))
+TOLD = re.compile(r"^traceparent: (.*)\r$", re.MULTILINE | re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +91,69 @@ async def test_a_request_its_statements_and_its_job_are_one_trace(
     assert (told["http.route"], told["http.response.status_code"]) == ("/v1/orders", 201)
     assert "insert into orders" in str((insert.attributes or {})["db.query.text"])
     assert "ada@example.com" not in "".join(span.to_json() for span in spans.get_finished_spans())
+
+
+class Bell(msgspec.Struct, frozen=True):
+    """Nothing but that it rings."""
+
+
+async def test_a_request_its_statements_its_calls_and_those_of_its_job_are_one_trace(
+    settings: Settings, spans: InMemorySpanExporter
+):
+    options, db, caller = JobOptions(), Database(settings.database), make_client(ClientOptions())
+    routes = Routes("/ring", access=PUBLIC)
+
+    async def ring(_: Bell, client: httpx2.AsyncClient) -> None:
+        await client.get(peer.url)
+
+    job = Job("bells.ring", Bell, ring)
+
+    @routes.post("/")
+    async def plan(client: httpx2.AsyncClient, db: Database) -> str:
+        async with db.transaction() as connection:
+            await enqueue(connection, job, Bell())
+        return (await client.put(f"{peer.url}/path?with=a-secret")).text
+
+    own = web.build([Slice(routes)], provide=[caller, db], resources=[caller, db])
+    busy_once = peers.answer(503, b"", "retry-after: 0"), peers.answer()
+    async with peers.run(*busy_once) as peer, open_client(Edge(own)) as client:
+        asking = asyncio.create_task(client.post("/ring", headers={"traceparent": RECORDED}))
+        assert (await asking).status_code == 201
+        again = make_client(ClientOptions())
+        await run_jobs(Worker([job], options, settings, provide=[again], resources=[again]))
+        port = int(peer.url.rpartition(":")[2])
+    assert {span.context and f"{span.context.trace_id:032x}" for span in spans.get_finished_spans()} == {CALLER}
+    request, insert, run = (find(spans, name) for name in ("POST /ring", "WITH", "bells.ring"))
+    calls = [span for span in spans.get_finished_spans() if "server.address" in (span.attributes or {})]
+    assert [span.name for span in calls] == ["PUT", "PUT", "GET"]
+    assert [parent_of(span) for span in (insert, run, *calls)] == [id_of(request)] * 4 + [id_of(run)]
+    assert [TOLD.findall(sent.decode()) for sent in peer.requests] == [
+        [f"00-{CALLER}-{id_of(span):016x}-01"] for span in calls
+    ]
+    where = {"server.address": "127.0.0.1", "server.port": port}
+    assert [span.attributes for span in calls] == [
+        {"http.request.method": "PUT", **where, "http.response.status_code": 503, "error.type": "503"},
+        {"http.request.method": "PUT", **where, "http.response.status_code": 200, "http.request.resend_count": 1},
+        {"http.request.method": "GET", **where, "http.response.status_code": 200},
+    ]
+    assert all(span.kind is SpanKind.CLIENT for span in calls)
+    assert "a-secret" not in "".join(span.to_json() for span in spans.get_finished_spans())
+
+
+async def test_a_call_without_an_answer_has_a_span_and_one_that_is_not_recorded_has_none(
+    traces: Traces, spans: InMemorySpanExporter
+):
+    for traceparent, found in ((UNRECORDED, []), (RECORDED, [("GET", "ConnectError"), ("GET", "TimeoutError")])):
+        traces.begin("work", SpanKind.SERVER, {"traceparent": traceparent})
+        async with make_client(ClientOptions(retries=0, timeout=0.2)) as client, peers.run(peers.say_nothing) as peer:
+            with peers.run_nothing() as nobody, pytest.raises(httpx2.TransportError):
+                await client.get(nobody.url)
+            with pytest.raises(httpx2.TransportError):
+                await client.get(peer.url)
+        kinds = [(span.name, (span.attributes or {})["error.type"]) for span in spans.get_finished_spans()]
+        assert kinds == found
+        (told,) = TOLD.findall(peer.requests[0].decode())
+        assert told.startswith(f"00-{CALLER}-")
 
 
 async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:

@@ -48,9 +48,9 @@ def configure_traces(options: TracesOptions, name: str) -> None:
     tracing = traces.Traces(name, options.ratio, traces.make_exporter(options.endpoint))
 
 
-def trace_headers() -> dict[str, str]:
+def trace_headers(span: Any = None) -> dict[str, str]:
     """Return the headers by which whoever is called joins the trace: `client.get(url, headers=trace_headers())`."""
-    return tracing.headers() if tracing else {}
+    return tracing.headers(span) if tracing else {}
 
 
 class Work:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Spans by OpenTelemetry for requests, statements and jobs. Imported when traces are on, and not before.
+"""Spans by OpenTelemetry for requests, statements, calls and jobs. Imported when traces are on, and not before.
 
 The span of a request or job is OpenTelemetry's current one, so spans of your own, and of libraries that are
 instrumented, become its children.
@@ -80,9 +80,24 @@ class Traces:
         attributes = {"db.system.name": "postgresql", "db.query.text": sql}
         return self.tracer.start_span(sql.split(None, 1)[0].upper(), kind=SpanKind.CLIENT, attributes=attributes)
 
-    def headers(self) -> dict[str, str]:
+    def begin_call(self, method: str, host: str, port: int, attempt: int) -> trace.Span | None:
+        """Begin the span of an attempt at a call, without its path: that of a webhook is a secret."""
+        if not trace.get_current_span().is_recording():
+            return None
+        attributes = {"http.request.method": method, "server.address": host, "server.port": port}
+        again = {"http.request.resend_count": attempt} if attempt else {}
+        return self.tracer.start_span(method, kind=SpanKind.CLIENT, attributes={**attributes, **again})
+
+    def end_call(self, span: trace.Span, status: int, error: str) -> None:
+        """End the span of an attempt when its answer begins, or there is none."""
+        if status:
+            span.set_attribute("http.response.status_code", status)
+        self.end(span, str(status) if status >= 400 else error)
+
+    def headers(self, span: trace.Span | None = None) -> dict[str, str]:
+        """Return the headers by which whoever is called becomes a child of a span, by default the current one."""
         headers: dict[str, str] = {}
-        PROPAGATOR.inject(headers)
+        PROPAGATOR.inject(headers, trace.set_span_in_context(span) if span else None)
         return headers
 
     def ids(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from contextvars import Context
 from functools import partial
@@ -17,7 +17,7 @@ import httpcore2
 import httpx2
 import structlog
 
-from service.kit.edge import FullError, Limiter, Problem, Span, busy, metrics, request_id, time_left, trace_headers
+from service.kit.edge import FullError, Limiter, Problem, Span, busy, context, metrics, request_id, time_left
 from service.kit.offload.client import ClientOptions
 from service.kit.offload.threads import ThreadPool
 
@@ -87,10 +87,10 @@ class Transport(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Make a call, in the trace and under the id of the work that it is for. Raises `CallError`."""
+        """Make a call, under the id of the work that it is for. Raises `CallError`."""
         options, host = self.options, request.url.netloc.decode()
-        passed = {"x-request-id": request_id(), **trace_headers()}
-        request.headers.update({name: it for name, it in passed.items() if it and name not in request.headers})
+        if identity := request_id():
+            request.headers.setdefault("x-request-id", identity)
         if len(self.places) >= options.hosts and host not in self.places:
             host = "other"
         places = self.places.setdefault(host, Limiter(options.connections, options.waiters, options.wait))
@@ -143,25 +143,47 @@ class Call(httpx2.AsyncByteStream):
         request = self.request
         may_repeat = request.method in REPEATABLE or "idempotency-key" in request.headers
         may_repeat &= isinstance(request.stream, httpx2.ByteStream)  # others can be read once
-        for attempt in range(self.transport.options.retries):
+        retries = self.transport.options.retries
+        for attempt in range(retries):
             try:
-                return await self.attempt()
+                return await self.attempt(attempt)
             except FAILED as error:
                 wait = max(getattr(error, "seconds", 0), random.uniform(0, 0.1 * 2**attempt))
                 if time.monotonic() + wait >= self.ends_at or not (may_repeat or isinstance(error, UNSENT)):
                     raise
             metrics.meters().call_retries.labels(self.host).inc()
             await asyncio.sleep(wait)
-        return await self.attempt()
+        return await self.attempt(retries)
 
-    async def attempt(self) -> httpx2.Response:
-        """Send the request once, and return the answer when it begins."""
-        method, url, headers = self.request.method, self.request.url, self.request.headers.raw
+    async def attempt(self, number: int) -> httpx2.Response:
+        """Send the request once, as a span of the trace, and return the answer when it begins."""
+        request, url, traces = self.request, self.request.url, context.tracing
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        given = {**self.request.extensions, "timeout": {"connect": self.request.extensions["timeout"]["connect"]}}
-        sent = httpcore2.Request(method, target, headers=headers, content=self.request.stream, extensions=given)
+        span = traces and traces.begin_call(request.method, url.host, target.origin.port, number)
+        status, error = 0, ""
+        try:
+            answer = await self.send(target, context.trace_headers(span))
+            status = answer.status
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
+        finally:
+            if span:
+                traces.end_call(span, status, error)
+        return await self.take(answer)
+
+    async def send(self, target: httpcore2.URL, headers: Mapping[str, str]) -> httpcore2.Response:
+        """Send the request once, with headers that it does not have of its own."""
+        request = self.request
+        more = [(name.encode(), value.encode()) for name, value in headers.items() if name not in request.headers]
+        given = {**request.extensions, "timeout": {"connect": request.extensions["timeout"]["connect"]}}
+        every = [*request.headers.raw, *more]
+        sent = httpcore2.Request(request.method, target, headers=every, content=request.stream, extensions=given)
         async with self.limit():
-            answer = await self.transport.pool.handle_async_request(sent)
+            return await self.transport.pool.handle_async_request(sent)
+
+    async def take(self, answer: httpcore2.Response) -> httpx2.Response:
+        """Return an answer, unless it is of no use."""
         fields = httpx2.Headers(answer.headers)
         if answer.status >= 500 or answer.status == 429:
             await answer.aclose()

@@ -36,6 +36,6 @@ def make_client(options: ClientOptions | None = None, **arguments: Any) -> "http
     options = options or ClientOptions()
     transport = calls.Transport(options, arguments.pop("verify", None))
     timeout = library.Timeout(options.timeout, connect=options.connect_timeout)
-    chosen: dict[str, Any] = {"timeout": timeout, "trust_env": False, **arguments}
-    client: httpx2.AsyncClient = library.AsyncClient(transport=transport, **chosen)
+    chosen: dict[str, Any] = {"timeout": timeout, **arguments}
+    client: httpx2.AsyncClient = library.AsyncClient(transport=transport, **chosen)  # no proxy of the environment then
     return client

@@ -35,6 +35,7 @@ class ServerOptions(BaseModel, frozen=True):
     docs: Annotated[bool, Field(description="serve /openapi.json, and /docs if the dev group is installed")] = False
     connections: Annotated[int, Field(ge=1, le=65535, description="open connections per worker; more wait")] = 1024
     idle_timeout: Annotated[Seconds, Field(description="seconds to send headers, and between two requests")] = 10
+    send_timeout: Annotated[Seconds, Field(description="seconds a client may take nothing that it is sent")] = 60
     drain_delay: Annotated[float, Field(ge=0, le=300, description="seconds of /readyz 503 before accepting stops")] = 0
     drain_timeout: Annotated[Seconds, Field(description="seconds to finish requests before they are cancelled")] = 12
     kill_timeout: Annotated[
@@ -67,7 +68,8 @@ def serve(
         server.on_startup(partial(take_signals, server, options.drain_delay))
         server.on_reload(on_reload)
         try:
-            server.serve(target_loader=partial(Worker, options.drain_timeout, watch))
+            begin = partial(begin_worker, options.send_timeout)
+            server.serve(begin, target_loader=partial(Worker, options.drain_timeout, watch))
         finally:  # what is left ends by itself, and would be left behind if a further signal interrupted this process
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
@@ -103,6 +105,19 @@ class Server(MPServer):
             for index in self.supervision.find_due([worker.inner for worker in self.wrks]):
                 self.wrks[index] = worker = self._spawn_worker(index, spawn_target, target_loader)
                 worker.start()
+
+
+def begin_worker(patience: float, index: int, name: str, load: Callable[..., Any], given: Any, *rest: Any) -> None:
+    """Serve in the process of a worker. Connections inherit from the listener for how long a client may take nothing.
+
+    Linux would wait some 15 minutes for one whose network is gone, and for ever for one that does not read.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux, where each worker makes a listener of its own
+        bound = given[0][0].build()
+        with socket.fromfd(bound.get_fd(), socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(patience * 1000))
+        given = (None, bound), None
+    MPServer._spawn_asgi_lifespan_worker(index, name, load, given, *rest)
 
 
 def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server:
