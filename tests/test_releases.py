@@ -37,8 +37,8 @@ def test_every_release_has_an_entry_and_every_entry_but_a_new_one_a_release():
 
 
 def test_each_later_release_says_what_a_service_may_add_by_hand():
-    first, *later = re.split(HEADING, (ROOT / "CHANGELOG.md").read_text())[:0:-2]
-    assert later, "the first release is not the only one"
+    *later, _ = re.split(HEADING, (ROOT / "CHANGELOG.md").read_text())[2::2]
+    assert later
     assert [text for text in later if "### By hand" not in text] == []
 
 
