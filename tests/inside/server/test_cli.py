@@ -3,12 +3,15 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 from service.kit.db import commands
 from service.kit.server import cli
+from service.kit.web import PUBLIC, Rate, Routes, Slice
+from service.kit.web.routes import list_routes
 
 from tests.kit.processes import run
 
@@ -40,8 +43,21 @@ def test_the_routes_are_listed_with_who_may_call_them():
         "method": "GET",
         "path": "/v1/accounts/me",
         "access": "token",
+        "limit": "-",
         "function": "service.accounts.http.read_account",
     }
+
+
+def test_a_route_is_listed_with_its_rate():
+    routes = Routes("/notes", access=PUBLIC, limit=Rate(100, per=60))
+
+    @routes.get("")
+    async def read() -> None: ...
+
+    wiring = SimpleNamespace(slices=[Slice(routes)])
+    assert "anyone  100/60s" in CliRunner().invoke(list_routes, obj=wiring).output
+    (row,) = json.loads(CliRunner().invoke(list_routes, ["--json"], obj=wiring).output)
+    assert row["limit"] == "100/60s"
 
 
 def test_psql_opens_the_database_and_shows_no_password(database_url: str):

@@ -174,9 +174,10 @@ def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.pass_obj
 def list_routes(wiring: "Wiring", as_json: bool) -> None:
-    """List every route, who may call it, and the function that answers.
+    """List every route, who may call it and how often, and the function that answers.
 
-    `token` stands for the bearer of a valid token; the function decides what that caller may see.
+    `token` stands for the bearer of a valid token; the function decides what that caller may see. `100/60s` stands for
+    100 requests in 60 seconds by each of them, in each worker.
     """
     rows = []
     for route in sorted(
@@ -185,10 +186,13 @@ def list_routes(wiring: "Wiring", as_json: bool) -> None:
         function = route.endpoint
         name = f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', type(function).__name__)}"
         who = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}[route.access]
-        rows.append({"method": route.method, "path": route.path, "access": who, "function": name})
+        rate = f"{route.limit.requests}/{route.limit.per:g}s" if route.limit else "-"
+        rows.append({"method": route.method, "path": route.path, "access": who, "limit": rate, "function": name})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     width = max((len(row["path"]) for row in rows), default=0)
     for row in rows:
-        click.echo(f"{row['method']:9} {row['path']:{width}}  {row['access']:6}  {row['function']}")
+        click.echo(
+            f"{row['method']:9} {row['path']:{width}}  {row['access']:6}  {row['limit']:8}  {row['function']}"
+        )
