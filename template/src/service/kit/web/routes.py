@@ -193,6 +193,4 @@ def list_routes(wiring: "Wiring", as_json: bool) -> None:
         return
     width = max((len(row["path"]) for row in rows), default=0)
     for row in rows:
-        click.echo(
-            f"{row['method']:9} {row['path']:{width}}  {row['access']:6}  {row['limit']:8}  {row['function']}"
-        )
+        click.echo(f"{row['method']:9} {row['path']:{width}}  {row['access']:6}  {row['limit']:8}  {row['function']}")
