@@ -13,6 +13,7 @@ import urllib.request
 from collections import Counter
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -34,15 +35,15 @@ LATE = 1.2
 
 @dataclass(frozen=True)
 class Observed(target.Target):
-    """A service that is measured, and beside it the processor time of its database."""
+    """A service that is measured, and beside it the processor time of its database and of this process."""
 
-    database: list[float] = field(default_factory=list)
+    beside: list[tuple[float, float]] = field(default_factory=list)
 
     def read_cpu(self) -> float | None:
-        """Return the processor time of the service, and note that of the database at the same moment."""
+        """Return the processor time of the service, and note those beside it at the same moment."""
         postmaster = psutil.Process(int((embedded.DATA / "postmaster.pid").read_text().splitlines()[0]))
         family = (postmaster, *postmaster.children(recursive=True))
-        self.database.append(sum(target.read_cpu(process) for process in family))
+        self.beside.append((sum(target.read_cpu(process) for process in family), time.process_time()))
         return super().read_cpu()
 
     def read_metric(self, name: str, label: str) -> Counter[str]:
@@ -86,7 +87,8 @@ async def vacuum(url: str) -> None:
 
 def measure(name: str, described: scenario.Scenario, service: Observed, seconds: float) -> dict[str, object]:
     """Return the knee of some requests, and what happens at it and at twice the rate."""
-    found = ramp.climb(name, described, service, seconds)
+    send = partial(runs.run, name, described, service, seconds)
+    found = ramp.conclude(name, list(ramp.climb(send, ramp.probe(name, described, service))))
     knee = found.knee or found.stages[0].rate or 1
     sent = {"knee": knee, "beyond": 2 * knee}
     return {"rate": found.knee, **{place: observe(name, described, service, seconds, sent[place]) for place in sent}}
@@ -100,8 +102,9 @@ def observe(
     report = runs.run(name, described, service, seconds, rate)
     time.sleep(LATE)
     refused = service.read_metric("http_requests_refused_total", "reason") - before
-    all_of_them, (begun, ended) = report.total, service.database[-2:]
+    all_of_them, (begun, ended) = report.total, service.beside[-2:]
     lasted = all_of_them.requests / all_of_them.per_second
+    database, load = ((after - before) / lasted for before, after in zip(begun, ended, strict=True))
     return {
         "answered": all_of_them.per_second - all_of_them.wrong / lasted,
         "errors": all_of_them.errors,
@@ -109,8 +112,8 @@ def observe(
         "p50": all_of_them.p50,
         "p99": all_of_them.p99,
         "worker": report.cores,
-        "database": (ended - begun) / lasted,
-        "load": report.own_cpu_us * all_of_them.per_second / 1e6,
+        "database": database,
+        "load": load,
         "layers": all_of_them.layers,
         "in use": report.usage.pool_in_use,
         "waiting": report.usage.pool_waiting,

@@ -32,12 +32,12 @@ def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Any) -
     production. With `--pid`, the service needs WATCHDOG_CONSOLE=true; `service dev` sets it. Without, tasks are shown
     when the load has run for `--seconds`.
     """
-    live = sys.stdout.isatty() if live is None else live
+    shows_live = sys.stdout.isatty() if live is None else live
     with observe(wiring, **subject) as running:
-        if running.sending and not live:
+        if running.sending and not shows_live:
             time.sleep(seconds)
         with suppress(KeyboardInterrupt):
-            show(running, live)
+            show(running, shows_live)
 
 
 def show(running: Running, live: bool) -> None:
