@@ -19,7 +19,7 @@ from service_tools.perf.running import observe
 @apply(WORKERS, last(10.0))
 @click.option("--lag", default=0.05, show_default=True, type=click.FloatRange(0.01), help="Seconds to tolerate.")
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, lag: float, **subject: Any) -> None:
+def command(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> None:
     """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on which line.
 
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:

@@ -32,12 +32,13 @@ type Split = dict[str, float]
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1), help="Requests a second: few.")
 @AS_JSON
 @click.pass_obj
-def command(wiring: Wiring, names: Sequence[str], seconds: float, rate: float, as_json: bool, **where: Any) -> None:
+def command(wiring: Wiring, /, names: Sequence[str], seconds: float, rate: float, as_json: bool, **where: Any) -> None:
     """Show where the time of each kind of request goes, what halving a part would gain, and what to leave alone.
 
     At a rate that leaves the service idle between requests: under more load, each part also holds its queue.
     """
-    page, found = Page("budget", "Where the time goes", as_json), {}
+    page = Page("budget", "Where the time goes", as_json)
+    found: dict[str, dict[str, Split]] = {}
     with target.provide(wiring, **where) as service, page.until_interrupted(found):
         for name, described in scenario.find(names).items():
             report = runs.run(name, described, service, seconds, rate)

@@ -28,7 +28,7 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 @click.command(name="cpu")
 @apply(WORKERS, last(10.0))
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
+def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is

@@ -27,7 +27,7 @@ MARKS = 6
 @click.command(name="memory")
 @apply(WORKERS, last(20.0))
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, **subject: Any) -> None:
+def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     """Show which lines allocated what a worker still holds, and which hold more and more.
 
     What is held is noted six times: what grew each time may be a leak. Tracing makes the worker several times slower,

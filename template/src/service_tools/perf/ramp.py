@@ -49,6 +49,7 @@ class Ramp(msgspec.Struct, frozen=True):
 @click.pass_obj
 def command(
     wiring: Wiring,
+    /,
     names: Sequence[str],
     seconds: float,
     rate: float | None,

@@ -25,7 +25,7 @@ CLEAR = "\033[H\033[J"
 @apply(WORKERS, last(5.0))
 @click.option("--live/--plain", default=None, help="Refresh a table until Ctrl-C, or print one. [default: by terminal]")
 @click.pass_obj
-def command(wiring: Wiring, seconds: float, live: bool | None, **subject: Any) -> None:
+def command(wiring: Wiring, /, seconds: float, live: bool | None, **subject: Any) -> None:
     """Show which tasks run and which wait, where, for how long, and for which request they were started.
 
     Workers answer while their loops are blocked. Asking takes less than a millisecond of a worker: that is safe in

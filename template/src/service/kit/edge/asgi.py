@@ -98,7 +98,8 @@ async def respond(send: Send, status: int, body: bytes, media_type: bytes, heade
     """Send a whole response. The edge takes it in one call, which costs less than two messages."""
     headers = [(b"content-type", media_type), *headers]
     if whole := getattr(send, "respond", None):
-        return await whole(status, body, *part(headers))
+        await whole(status, body, *part(headers))
+        return
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -84,9 +84,10 @@ class Traces:
         """Begin the span of an attempt at a call, without its path: that of a webhook is a secret."""
         if not trace.get_current_span().is_recording():
             return None
-        attributes = {"http.request.method": method, "server.address": host, "server.port": port}
-        again = {"http.request.resend_count": attempt} if attempt else {}
-        return self.tracer.start_span(method, kind=SpanKind.CLIENT, attributes={**attributes, **again})
+        attributes: dict[str, Any] = {"http.request.method": method, "server.address": host, "server.port": port}
+        if attempt:
+            attributes["http.request.resend_count"] = attempt
+        return self.tracer.start_span(method, kind=SpanKind.CLIENT, attributes=attributes)
 
     def end_call(self, span: trace.Span, status: int, error: str) -> None:
         """End the span of an attempt when its answer begins, or there is none."""
