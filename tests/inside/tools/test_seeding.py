@@ -1,4 +1,5 @@
 import sys
+from time import perf_counter
 
 import asyncpg
 import pytest
@@ -7,20 +8,33 @@ from service.kit.edge import CommandError
 from service.settings import Settings
 from service_tools.dev import database, embedded
 
+MILLISECOND = 0.001
 
-async def test_rows_are_copied_in_batches_and_only_those_that_are_missing(
+
+def make_slowly(number: int) -> dict[str, object]:
+    end = perf_counter() + MILLISECOND
+    while perf_counter() < end:
+        pass
+    return {"id": number, "created_at": sample_time(number)}
+
+
+async def test_rows_are_copied_in_batches_that_take_their_time(
     database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     connection = await asyncpg.connect(database_url)
     await connection.execute("create table notes (id int, created_at timestamptz)")
-    monkeypatch.setattr(database, "BATCH", 60)
-    seed = Seed("notes", lambda number: {"id": number, "created_at": sample_time(number)})
+    monkeypatch.setattr(database, "FIRST", 10)
+    monkeypatch.setattr(database, "BATCH_SECONDS", 50 * MILLISECOND)
+    seed = Seed("notes", make_slowly)
     async with Database(settings.database) as db:
         await database.fill(db, seed, 150)
         await database.fill(db, seed, 200)
         await database.fill(db, seed, 200)
     told = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
-    assert told == [60, 120, 150, 200]
+    batches = [later - earlier for earlier, later in zip([0, *told], told, strict=False)]
+    assert batches[0] == 10
+    assert max(batches) <= 50
+    assert told[-1] == 200
     assert await connection.fetch("select id from notes order by id") == [(number,) for number in range(1, 201)]
     await connection.close()
 

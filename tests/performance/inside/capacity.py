@@ -104,7 +104,7 @@ def observe(
     refused = service.read_metric("http_requests_refused_total", "reason") - before
     all_of_them, (begun, ended) = report.total, service.beside[-2:]
     lasted = all_of_them.requests / all_of_them.per_second
-    database, load = ((after - before) / lasted for before, after in zip(begun, ended, strict=True))
+    of_database, of_load = ((after - before) / lasted for before, after in zip(begun, ended, strict=True))
     return {
         "answered": all_of_them.per_second - all_of_them.wrong / lasted,
         "errors": all_of_them.errors,
@@ -112,8 +112,8 @@ def observe(
         "p50": all_of_them.p50,
         "p99": all_of_them.p99,
         "worker": report.cores,
-        "database": database,
-        "load": load,
+        "database": of_database,
+        "load": of_load,
         "layers": all_of_them.layers,
         "in use": report.usage.pool_in_use,
         "waiting": report.usage.pool_waiting,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from time import perf_counter
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -17,8 +18,10 @@ from service.kit.server import KitSettings, Wiring, read_settings
 from service.kit.web import Slice
 from service_tools.dev import embedded
 
-BATCH = 5_000
-"""Rows that are made and copied at once, in a fraction of a second."""
+BATCH_SECONDS = 1.0
+"""How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many that are."""
+
+FIRST = 1000
 
 COUNT = """
 select coalesce(ceil(extract(epoch from $1 - min(created_at)) / extract(epoch from $2::interval)), 0)::int
@@ -87,7 +90,7 @@ async def fill_all(settings: KitSettings, slices: Sequence[Slice], wanted: int) 
 
 
 async def fill(db: Database, seed: Seed, wanted: int) -> None:
-    """Add sample rows until there are `wanted`, in batches, and print the progress."""
+    """Add sample rows until there are `wanted`, in batches that take a second, and print the progress."""
     present = first = await db.fetch_one(
         Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]), NEWEST, EVERY
     )
@@ -95,11 +98,14 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
     if present < wanted and not all(related):
         click.echo(f"{seed.table}: no sample rows, for lack of rows to refer to")
         return
+    size = FIRST
     while present < wanted:
-        batch = range(present + 1, min(present + BATCH, wanted) + 1)
+        batch = range(present + 1, min(present + size, wanted) + 1)
+        began = perf_counter()
         async with db.connection() as connection:
             rows = [seed.make_row(number, *related) for number in batch]
             await connection.copy(seed.table, list(rows[0]), (tuple(row.values()) for row in rows))
+        size = max(1, min(4 * size, int(len(batch) * BATCH_SECONDS / (perf_counter() - began))))
         present = batch[-1]
         click.echo(f"{seed.table}: {present:,} of {wanted:,} sample rows")
     if present > first:

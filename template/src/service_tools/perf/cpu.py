@@ -55,9 +55,11 @@ def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
 
 def find_spy() -> list[str]:
     """Return the command that runs py-spy: an installed one, or one that uv fetches."""
-    if not shutil.which("py-spy") and not shutil.which("uvx"):
-        raise CommandError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
-    return ["py-spy"] if shutil.which("py-spy") else ["uvx", "--from", PY_SPY, "py-spy"]
+    if shutil.which("py-spy"):
+        return ["py-spy"]
+    if shutil.which("uvx"):
+        return ["uvx", "--from", PY_SPY, "py-spy"]
+    raise CommandError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
 
 
 def record(spy: list[str], page: Page) -> None:

@@ -17,7 +17,7 @@ import httpcore2
 import httpx2
 import structlog
 
-from service.kit.edge import FullError, Limiter, Problem, Span, busy, context, metrics, request_id, time_left
+from service.kit.edge import FullError, Limiter, Problem, Span, context, metrics, request_id, time_left
 from service.kit.offload.client import ClientOptions
 from service.kit.offload.threads import ThreadPool
 
@@ -41,6 +41,8 @@ UNSENT = (httpcore2.ConnectError, httpcore2.ConnectTimeout)
 LATE = (TimeoutError, httpcore2.TimeoutException)
 BROKEN = (httpcore2.NetworkError, httpcore2.RemoteProtocolError, httpx2.DecodingError)
 FAILED = (*LATE, *BROKEN, FullError, AnswerError)
+
+FULL = "Too many calls to another service are under way. Try again shortly."
 
 
 class Network(httpcore2.AsyncNetworkBackend):
@@ -93,7 +95,8 @@ class Transport(httpx2.AsyncBaseTransport):
             request.headers.setdefault("x-request-id", identity)
         if len(self.places) >= options.hosts and host not in self.places:
             host = "other"
-        places = self.places.setdefault(host, Limiter(options.connections, options.waiters, options.wait))
+        limiter = Limiter(options.connections, options.waiters, options.wait, FULL, "client")
+        places = self.places.setdefault(host, limiter)
         call = Call(self, request, host)
         async with AsyncExitStack() as closing:
             closing.callback(call.count)
@@ -217,9 +220,8 @@ class Call(httpx2.AsyncByteStream):
         """Return what the caller gets, and write down what happened."""
         log.warning("call failed", method=self.request.method, host=self.request.url.host, error=repr(error))
         if isinstance(error, FullError):
-            metrics.count_refusal("client")
-            self.outcome, full = "refused", busy("Too many calls to another service are under way. Try again shortly.")
-            return CallError(full.status, full.kind, full.detail, headers=full.headers)
+            self.outcome = "refused"
+            return CallError(error.status, error.kind, error.detail, headers=error.headers)
         is_late = isinstance(error, LATE)
         self.outcome, text = ("late", "took too long") if is_late else ("failed", "failed")
         detail = f"Another service that this needs {text}. Check whether the request took effect before retrying."

@@ -39,9 +39,8 @@ class Cache:
         """
         if "<locals>" in getattr(function, "__qualname__", "<locals>"):
             raise TypeError(f"{function}: cache a function of a module, and pass what it needs as arguments")
-        metrics.meters().cache_reads.labels(
-            "hit" if self.values.cache_contains(function, *args, **kwargs) else "miss"
-        ).inc()
+        outcome = "hit" if self.values.cache_contains(function, *args, **kwargs) else "miss"
+        metrics.meters().cache_reads.labels(outcome).inc()
         with Span("cache"):
             return cast("R", await self.values(function, *args, **kwargs))
 
