@@ -1,6 +1,8 @@
 import asyncio
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import pytest
@@ -66,6 +68,41 @@ async def test_a_line_holds_nothing_of_the_query_the_headers_or_the_body(lines: 
     (line,) = lines
     assert line["status"] == 200
     assert "ada@example.com" not in str(line)
+
+
+def ask_for_one_line(*processors: Any, level: int = logging.INFO) -> list[Any]:
+    """Return what the logger is given for a request, where a team set up structlog like this."""
+    given: list[Any] = []
+
+    class Kept:
+        def info(self, *args: object, **fields: object) -> None:
+            given.append((args, fields))
+
+    before = structlog.get_config()
+    wrapper = structlog.make_filtering_bound_logger(level)
+    structlog.configure(processors=processors, wrapper_class=wrapper, logger_factory=Kept)
+    try:
+        edge = Edge(answer)
+        asyncio.run(ask(edge, "/fine"))
+        edge.access_log.flush()
+    finally:
+        structlog.configure(**before)
+    return given
+
+
+def drop(*_: object) -> EventDict:
+    raise structlog.DropEvent
+
+
+def test_a_line_passes_the_processors_of_the_team_and_reaches_its_logger():
+    def add_region(_: object, level: str, line: EventDict) -> EventDict:
+        return {**line, "region": "north", "level": level}
+
+    [((line,), _)] = ask_for_one_line(add_region)
+    assert (line["event"], line["path"], line["region"], line["level"]) == ("request", "/fine", "north", "info")
+    assert ask_for_one_line(lambda *_: (("text",), {"extra": 1})) == [(("text",), {"extra": 1})]
+    assert ask_for_one_line(drop) == []
+    assert ask_for_one_line(add_region, level=logging.WARNING) == []
 
 
 async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):

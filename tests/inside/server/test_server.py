@@ -68,6 +68,25 @@ def test_a_client_that_does_not_read_a_body_is_cut_off_and_one_that_reads_slowly
         assert b"".join(pieces).partition(b"\r\n\r\n")[2] == LARGE
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_servers_own_threads_take_the_core_from_nobody_if_so_set(tmp_path: Path, wanted: bool):
+    with stand_in.run(tmp_path, batch_threads=wanted) as server:
+        (worker,) = server.find_workers()
+
+        def find_policies() -> dict[bool, set[int]]:
+            """By whether they are the server's own."""
+            found: dict[bool, set[int]] = {True: set(), False: set()}
+            for thread in Path(f"/proc/{worker}/task").iterdir():
+                is_servers = (thread / "comm").read_text().startswith("tokio")
+                found[is_servers].add(os.sched_getscheduler(int(thread.name)))
+            return found
+
+        wait_for(lambda: os.sched_getscheduler(worker) == os.SCHED_OTHER)
+        assert find_policies()[True] == {os.SCHED_BATCH if wanted else os.SCHED_OTHER}
+        assert os.SCHED_OTHER in find_policies()[False]
+        assert httpx2.get(f"{server.url}/work").status_code == 200
+
+
 def test_a_line_of_the_server_has_the_form_of_ours(tmp_path: Path):
     with stand_in.run(tmp_path) as server:
         assert httpx2.get(f"{server.url}/work").status_code == 200

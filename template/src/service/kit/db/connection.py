@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Self, cast
+from typing import Any, Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
@@ -17,7 +17,7 @@ from service.kit.db import errors
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
 from service.kit.db.query import find as find_queries
-from service.kit.edge import Batch, Limited, Problem, Span, metrics, time_left
+from service.kit.edge import Batch, Limited, Problem, Span, charge, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
 
@@ -35,7 +35,7 @@ class Statement(Span, Limited):
         self.deadlines = connection.pool.deadlines
         self.expires_at = time.monotonic() + (seconds or time_left(connection.timeout))
         self.is_late = False
-        self.task = cast("asyncio.Task[object]", asyncio.current_task())
+        self.task: Any = asyncio.current_task()
         self.cancels = self.task.cancelling()
         self.deadlines.add(self)
 
@@ -85,12 +85,14 @@ class Connection:
         self.transaction: Transaction | None = None
 
     async def __aenter__(self) -> Self:
+        began = time.perf_counter()
         try:
-            with Span("pool"):
-                self.raw = await self.pool.acquire()
+            self.raw = await self.pool.acquire()
         except Problem:
             metrics.count_refusal("pool")
             raise
+        finally:
+            charge("pool", began)
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:

@@ -6,9 +6,10 @@ request, little of their code stays in the processor's caches.
 """
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -107,7 +108,9 @@ class AccessLog(Batch[Record]):
 
 def write(records: list[Record]) -> None:
     """Count requests and their times, and write their lines. 499 stands for a client that left before any answer."""
-    answers, layers, logger = defaultdict(list), defaultdict(list), log.bind()
+    answers, layers, logger, config = defaultdict(list), defaultdict(list), log.bind(), structlog.get_config()
+    writer = config["logger_factory"]()
+    is_shown = getattr(logger, "is_enabled_for", lambda _: True)(logging.INFO)
     for line, seconds, spans, ended_at, context in records:
         answers[line["method"], line["route"] or "unmatched", line["status"] or 499].append(seconds)
         split = {**spans, "handler": max(0.0, seconds - sum(spans.values()))}
@@ -115,12 +118,26 @@ def write(records: list[Record]) -> None:
             layers[layer].append(spent)
         if context is not None:
             for layer, spent in split.items():
-                line[f"{layer}_ms"] = round(spent * 1000, 3)
-            line["total_ms"] = round(seconds * 1000, 3)
+                line[f"{layer}_ms"] = int(spent * 1_000_000) / 1000  # `round` takes three times as long
+            line["total_ms"] = int(seconds * 1_000_000) / 1000
             line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
-            # Many refusals under overload have no cause; what has one is a fault to look into.
-            context.run(logger.warning if "cause" in line else logger.info, "request", **line)
+            if "cause" in line:  # refusals under overload have none; what has one is a fault to look into
+                context.run(logger.warning, "request", **line)
+            elif is_shown:
+                context.run(emit, line, config["processors"], writer)
     for (method, route, status), times in answers.items():
         metrics.count_requests(method, route, status, times)
     for layer, times in layers.items():
         metrics.meters().layers.labels(layer).observe_all(times)
+
+
+def emit(line: dict[str, Any], processors: Iterable[Any], writer: Any) -> None:
+    """Do what `log.info("request", **line)` does, in half the time: structlog would copy the line five times."""
+    event: Any = line | {"event": "request"}
+    try:
+        for process in processors:
+            event = process(writer, "info", event)
+    except structlog.DropEvent:
+        return
+    args, fields = event if isinstance(event, tuple) else ((event,), {})  # a tuple is for the standard library's logger
+    writer.info(*args, **fields)

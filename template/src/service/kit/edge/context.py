@@ -212,10 +212,16 @@ class Wait(NamedTuple):
             self.place.set_exception(self.limiter.refuse())
 
 
-class Span:
-    """Add the time of a block to the account of the work: `with Span("database"):`. It costs about 0.5 µs.
+def charge(layer: str, started: float) -> None:
+    """Add the time since `started`, on the clock of `time.perf_counter`, to the account of the work."""
+    if (work := current.get()) is not None:
+        work.spans[layer] = work.spans.get(layer, 0.0) + time.perf_counter() - started
 
-    With a `statement`, the block is a span of the trace as well.
+
+class Span:
+    """Charge the time of a block: `with Span("database"):`. With a `statement`, it is a span of the trace as well.
+
+    Where a request always passes, `charge` takes a third of the time.
     """
 
     __slots__ = ("name", "started", "traced")
@@ -230,5 +236,4 @@ class Span:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self.traced is not None:
             tracing.end(self.traced, kind.__name__ if kind else "")
-        if (work := current.get()) is not None:
-            work.spans[self.name] = work.spans.get(self.name, 0.0) + time.perf_counter() - self.started
+        charge(self.name, self.started)

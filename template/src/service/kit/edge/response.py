@@ -2,11 +2,11 @@
 """What becomes of a response on its way out: ETag and 304, HEAD, compression, the headers that each has, stalls."""
 
 import asyncio
+import os
 import re
-import secrets
 import time
 from math import inf
-from typing import Any, cast
+from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
@@ -71,7 +71,7 @@ class Exchange(Work, Limited):
         self.compression = compression
         self.stall_timeout = stall_timeout
         self.show_timing = show_timing
-        self.task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self.task: Any = asyncio.current_task()
         current.set(self)
 
     async def __call__(self, message: asgi.Message) -> None:
@@ -112,7 +112,7 @@ class Exchange(Work, Limited):
         if status not in BODILESS and not more and not (coding and (self.coder or is_head)):
             fields[b"content-length"] = b"%d" % len(body)
         await self.begin(status, fields, cookies)
-        await self.write(b"" if is_head else body, more and not is_head)
+        await (self.write if self.coder else self.deliver)(b"" if is_head else body, more and not is_head)
         if more and is_head:
             raise HeadDoneError
 
@@ -174,4 +174,4 @@ class Exchange(Work, Limited):
 def identify(request: asgi.Fields) -> str:
     """Return the caller's request id when it is acceptable, else a new one."""
     given = request.get(b"x-request-id")
-    return given.decode() if given and ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)
+    return given.decode() if given and ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()

@@ -36,6 +36,9 @@ class ServerOptions(BaseModel, frozen=True):
     connections: Annotated[int, Field(ge=1, le=65535, description="open connections per worker; more wait")] = 1024
     idle_timeout: Annotated[Seconds, Field(description="seconds to send headers, and between two requests")] = 10
     send_timeout: Annotated[Seconds, Field(description="seconds a client may take nothing that it is sent")] = 60
+    batch_threads: Annotated[
+        bool, Field(description="a tenth less CPU; off where other programs keep all cores busy: it lets them go first")
+    ] = True
     drain_delay: Annotated[float, Field(ge=0, le=300, description="seconds of /readyz 503 before accepting stops")] = 0
     drain_timeout: Annotated[Seconds, Field(description="seconds to finish requests before they are cancelled")] = 12
     kill_timeout: Annotated[
@@ -68,8 +71,8 @@ def serve(
         server.on_startup(partial(take_signals, server, options.drain_delay))
         server.on_reload(on_reload)
         try:
-            begin = partial(begin_worker, options.send_timeout)
-            server.serve(begin, target_loader=partial(Worker, options.drain_timeout, watch))
+            load = partial(Worker, options.drain_timeout, watch, batch_threads=options.batch_threads)
+            server.serve(partial(begin_worker, options.send_timeout), target_loader=load)
         finally:  # what is left ends by itself, and would be left behind if a further signal interrupted this process
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
