@@ -4,48 +4,131 @@ import os
 import random
 import shutil
 import subprocess
+import tomllib
+from collections import defaultdict
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from inside.tools.test_perf_faults import SCENARIO, plant, run
 from service_tools.perf import bench, compare
 from service_tools.perf.bench import Time
-from service_tools.perf.compare import Round
+from service_tools.perf.compare import Round, Run
+from service_tools.perf.scenario import Scenario
 
 from tests.kit import processes
 from tests.kit.processes import ROOT
 
+READ = msgspec.convert(tomllib.loads(SCENARIO), Scenario)
+UP, DOWN = [(300.0, 330.0)], [(300.0, 290.0)]
+"""Rounds in which this tree costs more, and less."""
 
-def simulate(factor: float, seed: int, rounds: int = 8, noise: float = 0.04) -> list[Round]:
-    """Return the costs of some rounds on a noisy machine: each start of a service differs by `noise`."""
-    draw = random.Random(seed)
-    return [
-        [(300 * draw.lognormvariate(0, noise), factor * 300 * draw.lognormvariate(0, noise))] for _ in range(rounds)
-    ]
-
-
-def test_a_tree_against_itself_shows_no_difference_and_a_fifth_more_is_found():
-    same = [compare.judge("orders", simulate(1, seed)).verdict for seed in range(100)]
-    assert same.count("no difference") >= 99
-    slower = [compare.judge("orders", simulate(1.2, seed)).verdict for seed in range(100)]
-    assert slower.count("slower") >= 99
-    assert compare.judge("orders", simulate(0.8, 1)).verdict == "faster"
+type Found = defaultdict[tuple[str, int], float]
+"""Verdicts, each with the number of rounds: how often they came."""
 
 
-def test_on_a_busy_machine_more_rounds_find_a_fifth_and_8_find_two():
-    fifth = [compare.judge("orders", simulate(1.2, seed, 16, noise=0.07)).verdict for seed in range(100)]
-    two = [compare.judge("orders", simulate(1.4, seed, 8, noise=0.07)).verdict for seed in range(100)]
-    assert fifth.count("slower") >= 90
-    assert two.count("slower") >= 90
+def run_rounds(run: Run, *names: str, most: int = 16) -> dict[str, list[Round]]:
+    """Return the rounds that the command would take of some scenarios."""
+    done = defaultdict[str, list[Round]](list)
+    compare.run_rounds(run, dict.fromkeys(names, READ), most, done)
+    return done
+
+
+def simulate(factor: float, noise: float, most: int = 16) -> Found:
+    """Compare 100 times on a noisy machine: each start of a service is off by `noise`."""
+    found: Found = defaultdict(float)
+    for seed in range(100):
+        draw = partial(random.Random(seed).lognormvariate, 0, noise)
+        done = run_rounds(lambda _, draw=draw: {"orders": [(draw(), factor * draw())]}, "orders", most=most)
+        found[compare.judge("orders", done["orders"]).verdict, len(done["orders"])] += 1
+    return found
+
+
+def flip(most: int) -> Found:
+    """Return the chances of each verdict on equal trees: a round goes up or down as a coin falls."""
+    chances, found = {0: 1.0}, defaultdict[tuple[str, int], float](float)  # by how many rounds went up
+    for number in range(1, most + 1):
+        fallen = {ups: (chances.get(ups, 0) + chances.get(ups - 1, 0)) / 2 for ups in range(number + 1)}
+        chances = {}
+        for ups, chance in fallen.items():
+            rounds = [*ups * [UP], *(number - ups) * [DOWN]]
+            if compare.is_decided(rounds, most):
+                found[compare.judge("orders", rounds).verdict, number] += chance
+            else:
+                chances[ups] = chance
+    return found
+
+
+def count(found: Found, verdict: str) -> float:
+    return sum(times for (said, _), times in found.items() if said == verdict)
+
+
+@pytest.mark.parametrize("noise", [0.04, 0.07])
+def test_a_tree_against_itself_shows_no_difference_and_a_fifth_more_is_found(noise: float):
+    same = simulate(1, noise)
+    assert count(same, "no difference") >= 98
+    assert same["no difference", 8] >= 70
+    assert count(simulate(1.2, noise), "slower") >= 95
+    assert count(simulate(1 / 1.2, noise), "faster") >= 95
+
+
+@pytest.mark.parametrize("most", [8, 16, 44, 50])
+def test_chance_tells_equal_trees_apart_in_less_than_2_of_100_runs(most: int):
+    found = flip(most)
+    assert sum(found.values()) == pytest.approx(1)
+    assert 0.005 < 1 - count(found, "no difference") < 0.02
+    assert found["no difference", 8] == pytest.approx({8: 0.99, 16: 0.71}.get(most, 0), abs=0.01)
+
+
+def test_it_ends_when_the_first_8_agree_or_no_further_round_could_change_the_verdict():
+    assert not compare.is_decided([UP] * 7, 16)
+    assert compare.is_decided([UP] * 8, 16)
+    assert compare.is_decided([DOWN] * 8, 16)
+    assert not compare.is_decided([*[UP] * 6, *[DOWN] * 2], 16)
+    assert compare.is_decided([*[UP] * 5, *[DOWN] * 3], 16)
+    assert not compare.is_decided([DOWN, *[UP] * 13], 16)
+    assert compare.is_decided([DOWN, *[UP] * 14], 16)
+    assert compare.is_decided([DOWN, *[UP] * 7], 8)
+
+
+def test_a_scenario_that_is_decided_takes_no_more_turns(capsys: pytest.CaptureFixture[str]):
+    asked, mixed = list[list[str]](), iter([*[UP] * 7, *[DOWN] * 3])
+
+    def run(left: Collection[str]) -> dict[str, Round]:
+        asked.append([*left])
+        return {name: UP if name == "accounts" else next(mixed) for name in left}
+
+    done = run_rounds(run, "accounts", "orders")
+    assert asked == [*[["accounts", "orders"]] * 8, ["orders"], ["orders"]]
+    assert done == {"accounts": [UP] * 8, "orders": [*[UP] * 7, *[DOWN] * 3]}
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "accounts: 1 of at most 16 rounds are done."
+    assert "accounts: 8 of at most 16 rounds are done. That decides it: enough agree." in said
+    assert said[-1] == "orders: 10 of at most 16 rounds are done. That decides it: too few agree."
+
+
+@pytest.mark.parametrize("finished", [0, 2])
+def test_ctrl_c_keeps_the_rounds_that_were_finished(finished: int):
+    rounds, done = iter([{"orders": UP}] * finished), defaultdict[str, list[Round]](list)
+
+    def run(_: object) -> dict[str, Round]:
+        if found := next(rounds, None):
+            return found
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare.run_rounds(run, {"orders": READ}, 16, done)
+    assert done == ({"orders": [UP] * finished} if finished else {})
 
 
 def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
-    up, down = [(300.0, 330.0)], [(300.0, 290.0)]
-    assert compare.judge("orders", [up] * 7).verdict == "not known: fewer than 8 rounds"
-    assert compare.judge("orders", [up] * 8).verdict == "slower"
-    assert compare.judge("orders", [down, *[up] * 7]).verdict == "no difference"
-    assert compare.judge("orders", [down, *[up] * 11]).verdict == "slower"
+    assert compare.judge("orders", [UP] * 7).verdict == "not known: fewer than 8 rounds"
+    assert compare.judge("orders", [UP] * 8).verdict == "slower"
+    assert compare.judge("orders", [DOWN, *[UP] * 7]).verdict == "no difference"
+    assert compare.judge("orders", [DOWN, *[UP] * 11]).verdict == "slower"
 
 
 def test_a_saved_time_is_exceeded_only_beyond_the_noise():
@@ -76,7 +159,7 @@ def make_variables(repository: Path, url: str) -> dict[str, str]:
 
 @pytest.mark.faults
 def test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check(repository: Path, database_url: str):
-    plant(repository, "    sum(range(10_000))")  # two fifths: on a busy machine, 8 rounds may miss one fifth
+    plant(repository, "    sum(range(4_000))")  # a fifth
     options = ["HEAD", "--rows", "200", "--requests", "50", "--check"]
     done = run(repository, "compare", *options, **make_variables(repository, database_url))
     assert done.returncode == 1, done.stderr
@@ -95,7 +178,7 @@ def test_a_comparison_that_is_terminated_leaves_no_process_and_no_file(repositor
     env = processes.make_environment(variables)
     with subprocess.Popen(line, cwd=repository, env=env, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        assert next((line for line in process.stderr if line.startswith("1 of 8 rounds")), None)
+        assert next((line for line in process.stderr if line.startswith("orders: 1 of at most 16 rounds")), None)
         started = psutil.Process(process.pid).children(recursive=True)
         assert [*temporary.iterdir()]
         process.terminate()

@@ -24,9 +24,7 @@ def choose_ticks(most: float) -> list[float]:
 
 
 def legend(names: Sequence[str]) -> str:
-    marks = (
-        f'<span><i style="background:var(--c{place})"></i>{escape(name)}</span>' for place, name in enumerate(names)
-    )
+    marks = (f'<span><i style="background:var(--c{at})"></i>{escape(name)}</span>' for at, name in enumerate(names))
     return f'<div class="legend">{"".join(marks)}</div>'
 
 
@@ -96,8 +94,7 @@ def place(stacks: Stacks, total: float, depth: int, start: float) -> Iterator[tu
     below: dict[str, dict[tuple[str, ...], float]] = {}
     for stack, weight in stacks.items():
         if stack:
-            rest = below.setdefault(stack[0], {})
-            rest[stack[1:]] = rest.get(stack[1:], 0) + weight
+            below.setdefault(stack[0], {})[stack[1:]] = weight
     for name, rest in sorted(below.items()):
         weight = sum(rest.values())
         if weight / total >= LEAST_SHARE:

@@ -29,7 +29,6 @@ def perf() -> None:
 
 DEFAULT_ROWS = 10_000
 
-
 type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 from io import BytesIO
-from itertools import accumulate, islice
+from itertools import accumulate, islice, starmap
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,8 +37,8 @@ CONNECTIONS, PATIENCE = 8, 120
 TOLERANCE = 1.01
 """Ratios within this, or its inverse, are no difference."""
 
-LEAST_ROUNDS, RISK = 8, 0.01
-"""How often two equal trees may be told apart. Fewer rounds cannot exclude that chance sorted all of them."""
+LEAST_ROUNDS, RISK, SAME = 8, 0.01, "no difference"
+"""How often a look may tell equal trees apart. Fewer rounds cannot exclude that chance sorted all of them."""
 
 TURNS = 8
 """In a round: A, B, B, A, where B is this tree. Whatever else the machine does, and any drift, reaches both alike."""
@@ -45,12 +46,15 @@ TURNS = 8
 type Round = list[tuple[float, float]]
 """Costs of the other tree, and of this one meanwhile."""
 
+type Run = Callable[[Mapping[str, Scenario]], Mapping[str, Round]]
+
 
 class Ratio(msgspec.Struct, frozen=True):
     """How the CPU of a request of this tree compares with the other's: 1.2 is a fifth more. `low` to `high`: 99 %."""
 
     scenario: str
     verdict: str
+    rounds: int
     ratio: float
     low: float
     high: float
@@ -62,44 +66,33 @@ class Ratio(msgspec.Struct, frozen=True):
 @click.argument("ref")
 @apply(NAMES, ROWS, AS_JSON)
 @click.option(
-    "--rounds", default=8, show_default=True, type=click.IntRange(LEAST_ROUNDS, 50), help="Starts of both services."
+    "--rounds", default=16, show_default=True, type=click.IntRange(LEAST_ROUNDS, 50), help="Most starts of each tree."
 )
-@click.option("--requests", "count", default=300, show_default=True, type=click.IntRange(50), help="Sent in each turn.")
+@click.option("--requests", "size", default=300, show_default=True, type=click.IntRange(50), help="Sent in each turn.")
 @click.option("--check", is_flag=True, help="Exit with 1 when this tree is slower.")
 @click.pass_obj
 def command(
-    wiring: Wiring,
-    ref: str,
-    names: tuple[str, ...],
-    rows: int | None,
-    as_json: bool,
-    rounds: int,
-    count: int,
-    check: bool,
+    wiring: Wiring, ref: str, names: Sequence[str], rows: int | None, as_json: bool, rounds: int, size: int, check: bool
 ) -> None:
     """Compare this tree, uncommitted changes included, with a commit REF, by CPU for each request of a scenario.
 
-    Both run on one database server, each on a database of its own with its own migrations, and get load in turn, at
-    full speed. Between rounds both start anew: two processes of the same program differ by some percent. A difference
-    is told when its 99 % interval is beyond 1 %. Both use the packages that are installed here.
+    Each runs on a database of its own, with its own migrations. They get load in turn, at full speed, and start anew
+    each round: two processes of the same program differ by some percent. If the first 8 rounds agree, that is the
+    verdict; otherwise more follow until none could change it. Both use the packages that are installed here.
     """
-    chosen, done = scenario.find(names), list[dict[str, Round]]()
+    chosen, done = scenario.find(names), defaultdict[str, list[Round]](list)
     page = Page("compare", f"Compared with {ref}", as_json)
     with (
         check_out(ref) as other,
         prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees,
         page.until_interrupted(done),
     ):
-        while len(done) < rounds:
-            done.append(run_round(credentials.sign(wiring.settings), trees, chosen, count))
-            click.echo(f"{len(done)} of {rounds} rounds are done.", err=True)
-    ratios = [judge(name, [costs[name] for costs in done]) for name in chosen]
-    titles = ["scenario", "verdict", "CPU ratio", "99 % interval", "µs here", f"µs in {ref}"]
+        run_rounds(lambda left: run_round(credentials.sign(wiring.settings), trees, left, size), chosen, rounds, done)
+    ratios = list(starmap(judge, done.items()))
+    titles = ["scenario", "verdict", "rounds", "CPU ratio", "99 % interval", "µs here", f"µs in {ref}"]
     page.tabulate(titles, [*map(show, ratios)])
-    page.remark(
-        f"CPU for each request, over {len(done)} rounds: a ratio of 1.2 is a fifth more here. "
-        "Leave alone what says “no difference”; more rounds tell smaller ones."
-    )
+    advice = f"Leave alone what says “{SAME}”; more rounds tell smaller ones."
+    page.remark(f"CPU for each request, over {rounds} rounds at most: a ratio of 1.2 is a fifth more here. {advice}")
     page.finish(ratios)
     if check and any(it.verdict == "slower" for it in ratios):
         raise SystemExit(1)
@@ -139,14 +132,22 @@ def prepare(wiring: Wiring, trees: Mapping[str, Path], rows: int | None) -> Gene
             done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)  # noqa: S603
             if done.returncode:
                 raise CommandError(f"`service migrate` failed in {tree}: {done.stderr.strip()[-1000:]}")
-            asyncio.run(
-                database.fill_all(
-                    read_settings(wiring.settings, database={"url": url}),
-                    wiring.slices,
-                    DEFAULT_ROWS if rows is None else rows,
-                )
-            )
+            own = read_settings(wiring.settings, database={"url": url})
+            asyncio.run(database.fill_all(own, wiring.slices, DEFAULT_ROWS if rows is None else rows))
         yield starts
+
+
+def run_rounds(run: Run, chosen: Mapping[str, Scenario], most: int, done: dict[str, list[Round]]) -> None:
+    """Add rounds to each scenario until it is decided. From then on it takes no turns."""
+    left = {**chosen}
+    while left:
+        for name, costs in run(left).items():
+            done[name].append(costs)
+            said = f"{name}: {len(done[name])} of at most {most} rounds are done."
+            if is_decided(done[name], most):
+                del left[name]
+                said += f" That decides it: {'too few' if judge(name, done[name]).verdict == SAME else 'enough'} agree."
+            click.echo(said, err=True)
 
 
 def run_round(
@@ -187,14 +188,21 @@ def make_turn(service: Target, described: Scenario, count: int) -> Callable[[], 
     return turn
 
 
+def is_decided(rounds: Sequence[Round], most: int) -> bool:
+    """Return whether the first rounds agree on a difference, or the verdict would stay whatever the others say."""
+    agree = len(rounds) == LEAST_ROUNDS and judge("", rounds).verdict != SAME
+    ends = {judge("", [*rounds, *(most - len(rounds)) * [[(1.0, ratio)]]]).verdict for ratio in (0.0, math.inf)}
+    return agree or (len(rounds) >= LEAST_ROUNDS and len(ends) == 1)
+
+
 def judge(name: str, rounds: Sequence[Round]) -> Ratio:
     """Return the median ratio of the rounds, and the interval that it lies in but for RISK."""
     ratios = [median(this / other for other, this in pairs) for pairs in rounds]
     low, high = bound(ratios, RISK)
-    verdict = "slower" if low > TOLERANCE else "faster" if high < 1 / TOLERANCE else "no difference"
+    verdict = "slower" if low > TOLERANCE else "faster" if high < 1 / TOLERANCE else SAME
     verdict = verdict if len(rounds) >= LEAST_ROUNDS else f"not known: fewer than {LEAST_ROUNDS} rounds"
     other, this = (median(pair[place] / 2 for pairs in rounds for pair in pairs) for place in (0, 1))
-    return Ratio(name, verdict, median(ratios), low, high, this, other)
+    return Ratio(name, verdict, len(rounds), median(ratios), low, high, this, other)
 
 
 def bound(values: Sequence[float], risk: float) -> tuple[float, float]:
@@ -210,4 +218,5 @@ def bound(values: Sequence[float], risk: float) -> tuple[float, float]:
 
 def show(it: Ratio) -> list[str]:
     interval = f"{it.low:.3f} to {it.high:.3f}"
-    return [it.scenario, it.verdict, f"{it.ratio:.3f}", interval, f"{it.this_us:,.0f}", f"{it.other_us:,.0f}"]
+    numbers = [f"{it.rounds}", f"{it.ratio:.3f}", interval, f"{it.this_us:,.0f}", f"{it.other_us:,.0f}"]
+    return [it.scenario, it.verdict, *numbers]

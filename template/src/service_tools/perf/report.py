@@ -126,10 +126,8 @@ def show(report: Report, page: Page) -> None:
     titles = ["step", "requests", "a second", "p50", "p95", "p99", "max", "CPU µs", *layers]
     rows = []
     for row in report.rows:
-        split = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
-        rows.append(
-            [row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *row.show_times(), row.show_cpu(), *split]
-        )
+        mean = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
+        rows.append([row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *row.show_times(), row.show_cpu(), *mean])
     page.say(f"{report.scenario}: {report.load}; times in ms")
     page.tabulate(titles, rows)
     if report.usage.memory_mb is not None:

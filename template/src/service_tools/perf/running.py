@@ -47,9 +47,7 @@ class Worker:
             advice = "start it with WATCHDOG_CONSOLE=true; `service dev` does"
             raise CommandError(f"Worker {self.process.pid} has no console: {advice}.") from None
         except (OSError, ValueError) as error:
-            raise CommandError(
-                f"The console of worker {self.process.pid} does not answer: {error}. Try again."
-            ) from None
+            raise CommandError(f"Worker {self.process.pid} does not answer: {error}. Try again.") from None
         if isinstance(answer, dict) and "error" in answer:
             raise CommandError(f"Worker {self.process.pid} answered: {answer['error']}.")
         return answer

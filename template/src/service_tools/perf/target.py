@@ -80,8 +80,7 @@ def start(token: str | None = None, cwd: Path | None = None, **settings: str) ->
     port, metrics = find_ports(2)
     own = {"SERVER_HOST": "127.0.0.1", "SERVER_PORT": str(port), "EDGE_TIMING": "true", "METRICS_PORT": str(metrics)}
     with tempfile.TemporaryFile() as output:
-        command = [sys.executable, "-m", PACKAGE, "serve"]
-        env = {**os.environ, **own, **settings}
+        command, env = [sys.executable, "-m", PACKAGE, "serve"], {**os.environ, **own, **settings}
         # In a process group of its own, Ctrl-C does not reach it: it answers until what was measured is told.
         process = subprocess.Popen(  # noqa: S603 - ours
             command, env=env, cwd=cwd, stdout=output, stderr=output, process_group=0
