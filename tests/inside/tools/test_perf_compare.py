@@ -160,7 +160,7 @@ def make_variables(repository: Path, url: str) -> dict[str, str]:
 @pytest.mark.faults
 def test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check(repository: Path, database_url: str):
     plant(repository, "    sum(range(4_000))")  # a fifth
-    options = ["HEAD", "--rows", "200", "--requests", "50", "--check"]
+    options = ["HEAD", "--rows", "200", "--requests", "50", "--rounds", "24", "--check"]
     done = run(repository, "compare", *options, **make_variables(repository, database_url))
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[1].split()[:2] == ["orders", "slower"], done.stderr

@@ -3,10 +3,6 @@ from typing import Any
 import httpx2
 import pytest
 from pydantic import SecretStr
-from starlette.responses import PlainTextResponse
-from starlette.websockets import WebSocket
-from structlog.testing import capture_logs
-
 from service import app
 from service.kit import web
 from service.kit.auth import Auth, IssuerOptions, keys
@@ -15,6 +11,10 @@ from service.kit.web import NEEDS_TOKEN, PUBLIC, AccessError, Caller, Routes, Sl
 from service.kit.web.app import Endpoint
 from service.kit.web.routes import Access
 from service.settings import Settings
+from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
+
 from tests.kit.fixtures import open_client
 
 OPTIONS = IssuerOptions(signing_key=SecretStr(keys.make_key()))
