@@ -41,7 +41,7 @@ class Statement(Span, Limited):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.deadlines.under_way.discard(self)
-        if self.was_cut_off() and kind is asyncio.CancelledError:
+        if self.is_late and self.was_cut_off() and kind is asyncio.CancelledError:
             kind, error = TimeoutError, TimeoutError()
         Span.__exit__(self, kind, error, trace)
         durations().add((self.sql, time.perf_counter() - self.started))

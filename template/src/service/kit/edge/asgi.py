@@ -94,14 +94,15 @@ def part(headers: Headers) -> tuple[Fields, Headers]:
     return fields, [pair for pair in headers if pair[0] == b"set-cookie"] if b"set-cookie" in fields else []
 
 
-async def respond(send: Send, status: int, body: bytes, media_type: bytes, headers: Headers) -> None:
+async def respond(send: Send, status: int, body: bytes, media_type: bytes, headers: Headers | Fields) -> None:
     """Send a whole response. The edge takes it in one call, which costs less than two messages."""
-    headers = [(b"content-type", media_type), *headers]
     if whole := getattr(send, "respond", None):
-        await whole(status, body, *part(headers))
+        fields, cookies = part(headers) if isinstance(headers, list) else (headers, [])
+        await whole(status, body, {b"content-type": media_type} | fields, cookies)
         return
-    headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    pairs = headers if isinstance(headers, list) else [*headers.items()]
+    pairs = [(b"content-type", media_type), *pairs, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -86,7 +86,7 @@ class Exchange(Work, Limited):
         elif self.status or self.start is None:
             await self.send(message)
         elif kind != "http.response.body":
-            await self.begin(self.start["status"], *asgi.part(self.start["headers"]))
+            await self.send(self.begin(self.start["status"], *asgi.part(self.start["headers"])))
             await self.send(message)
         else:
             body, more = message.get("body", b""), message.get("more_body", False)
@@ -111,7 +111,7 @@ class Exchange(Work, Limited):
                     body = self.compression.compress(coding, body)
         if status not in BODILESS and not more and not (coding and (self.coder or is_head)):
             fields[b"content-length"] = b"%d" % len(body)
-        await self.begin(status, fields, cookies)
+        await self.send(self.begin(status, fields, cookies))
         await (self.write if self.coder else self.deliver)(b"" if is_head else body, more and not is_head)
         if more and is_head:
             raise HeadDoneError
@@ -131,8 +131,8 @@ class Exchange(Work, Limited):
         known = self.request.get(b"if-none-match", b"")
         return known.strip() == b"*" or (known != b"" and tag.removeprefix(b"W/") in TAG.findall(known))
 
-    async def begin(self, status: int, fields: asgi.Fields, cookies: asgi.Headers) -> None:
-        """Send the start of the response, with what each has. Server-Timing is shown by browsers' network panels."""
+    def begin(self, status: int, fields: asgi.Fields, cookies: asgi.Headers) -> asgi.Message:
+        """Return the start of the response, with what each has. Server-Timing is for browsers' network panels."""
         fields = PROTECTION | fields
         fields[b"x-request-id"] = self.id.encode()
         if self.show_timing:
@@ -144,7 +144,7 @@ class Exchange(Work, Limited):
         if cookies:
             headers = [*(pair for pair in headers if pair[0] != b"set-cookie"), *cookies]
         self.status = status
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        return {"type": "http.response.start", "status": status, "headers": headers}
 
     async def write(self, body: bytes, more: bool) -> None:
         """Send a part of the body, encoded so that all of it can be decoded at once: whoever streams may pause now."""

@@ -4,6 +4,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable
 from contextlib import suppress
 from importlib import import_module
 from types import FrameType
@@ -11,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from service.kit.edge import asgi, metrics
+from service.kit.edge import asgi, current, metrics
 from service.kit.server.metrics_endpoint import take_slot
 from service.kit.server.supervision import DRAINING, FAULT, STARTED, find_runtime_folder
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
@@ -51,25 +52,18 @@ class Worker:
         self.drain_timeout = drain_timeout
         self.batch_threads = batch_threads
         self.watch = watch
-        self.requests: set[asyncio.Task[object]] = set()
         self.messages: asyncio.Queue[asgi.Message] = asyncio.Queue()
         self.told = asyncio.Event()
         self.is_late = False
 
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
-            return await self.live(scope, receive, send)
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in a task
-        self.requests.add(task)
-        try:
-            scope["stopping"] = self.told
-            if scope["path"] == "/readyz" and self.folder:
-                scope["draining"] = (self.folder / DRAINING).exists()
-                scope["fault"] = (fault := self.folder / FAULT).exists() and fault.read_text()
-            await self.app(scope, receive, send)
-        finally:
-            self.requests.discard(task)
+            return self.live(scope, receive, send)
+        scope["stopping"] = self.told
+        if scope["path"] == "/readyz" and self.folder:
+            scope["draining"] = (self.folder / DRAINING).exists()
+            scope["fault"] = (fault := self.folder / FAULT).exists() and fault.read_text()
+        return self.app(scope, receive, send)
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Pass the server's messages on to the application, or our own when the server waits too long."""
@@ -116,13 +110,19 @@ class Worker:
         """Cancel what still runs at the deadline, and close the application."""
         await self.told.wait()
         await asyncio.sleep(self.drain_timeout)
-        log.warning("drain deadline passed", seconds=self.drain_timeout, requests=len(self.requests))
-        for task in (unfinished := list(self.requests)):
+        unfinished = [task for task in asyncio.all_tasks() if is_request(task)]
+        log.warning("drain deadline passed", seconds=self.drain_timeout, requests=len(unfinished))
+        for task in unfinished:
             task.cancel()
         if unfinished:
             await asyncio.wait(unfinished, timeout=CANCEL_SECONDS)
         self.is_late = True
         self.messages.put_nowait({"type": "lifespan.shutdown"})
+
+
+def is_request(task: asyncio.Task[object]) -> bool:
+    """Return whether a task answers a request, rather than works for one."""
+    return getattr(task.get_context().get(current), "task", None) is task
 
 
 def set_policy(policy: int) -> None:

@@ -58,4 +58,4 @@ async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asg
     if isinstance(result, Page) and result.next:
         fields[b"link"] = link(scope["query_string"].decode("latin-1"), result.next).encode()
     media_type = fields.pop(b"content-type", JSON)
-    await asgi.respond(send, status, encode(result), media_type, [*fields.items()])
+    await asgi.respond(send, status, encode(result), media_type, fields)
