@@ -1,5 +1,6 @@
 """Services as the template renders them, and as a team keeps them in git."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,18 @@ type Tree = dict[str, tuple[bytes, bool]]
 ANSWERS: dict[str, Answers] = {
     path.stem: yaml.safe_load(path.read_text()) for path in sorted(Path(__file__).parent.glob("answers/*.yml"))
 }
+
+
+OTHER_PYTHONS = "/opt/pythons/usr/bin"
+"""Where .ci/install puts the versions of Python that the system does not have."""
+
+
+def find_python(version: str) -> str | None:
+    """Return the path of an installed Python of this version."""
+    path = f"{shell.environment()['PATH']}{os.pathsep}{OTHER_PYTHONS}"
+    command = ["uv", "python", "find", "--no-python-downloads", version]
+    code, printed = shell.attempt(*command, cwd=Path.cwd(), PATH=path)
+    return printed.splitlines()[-1] if code == 0 else None
 
 
 def render(template: Path, folder: Path, answers: Answers, version: str = CURRENT) -> Path:

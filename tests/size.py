@@ -1,8 +1,9 @@
 """How much a team gets: the lines of Python in the default render, part by part, and what a request passes.
 
-`uv run python -m tests.size` prints the table; `--write` renews it in CONTRIBUTING.md.
+`uv run python -m tests.size` prints it, and what the lines are for; `--write` renews both in CONTRIBUTING.md.
 """
 
+import ast
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ from tests import service, shell, snapshot
 
 DOCUMENT = snapshot.ROOT / "CONTRIBUTING.md"
 TABLE = re.compile(r"(?<=<!-- size -->\n).*?(?=<!-- end of size -->)", re.DOTALL)
+ROOMS = re.compile(r"(?<=<!-- rooms -->\n).*?(?=<!-- end of rooms -->)", re.DOTALL)
 
 EIGHT_FIELDS = (
     "number:text! customer:uuid@ total:money status:enum(open,paid)@ due:date? paid:bool tags:text[] extra:json?"
@@ -77,6 +79,17 @@ def draw(parts: list[Part]) -> str:
     return "\n".join(["| of the default render | now | at most | aim |", "|---|---|---|---|", *rows, ""])
 
 
+def draw_rooms(source: Path) -> str:
+    """Return in Markdown what each room of the kit and of the tools is for, and its lines."""
+    faces = [*sorted(source.glob("service/kit/*/__init__.py")), *sorted(source.glob("service_tools/*/__init__.py"))]
+    rows = []
+    for face in faces:
+        said = ast.get_docstring(ast.parse(face.read_text())) or ""
+        purpose = " ".join(said.partition("\n\n")[0].split()).rstrip(".")
+        rows.append(f"| `{face.parent.relative_to(source)}` | {count_lines(face.parent):,} | {purpose} |")
+    return "\n".join(["| room | lines | what it is for |", "|---|---|---|", *rows, ""])
+
+
 def prepare(template: Path, folder: Path) -> Path:
     """Render the default service with the tests that run inside of it, install its packages, and return it."""
     made = service.render(template, folder, {})
@@ -90,10 +103,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="size-") as name:
         Path(name).chmod(0o755)  # PostgreSQL runs as another user when this one is root
         made = prepare(snapshot.take(Path(name, "template")), Path(name, "service"))
-        table = draw(measure(made))
-    print(table, end="")
+        table, rooms = draw(measure(made)), draw_rooms(made / "src")
+    print(table, rooms, sep="\n", end="")
     if "--write" in sys.argv:
-        DOCUMENT.write_text(TABLE.sub(lambda _: table, DOCUMENT.read_text()))
+        DOCUMENT.write_text(ROOMS.sub(lambda _: rooms, TABLE.sub(lambda _: table, DOCUMENT.read_text())))
 
 
 if __name__ == "__main__":

@@ -23,9 +23,6 @@ from tests.test_generated import PASSED
 KIT = ("src/service/kit/", "src/service_tools/")
 """It has orders in the examples that it gives."""
 
-OTHER_PYTHONS = "/opt/pythons/usr/bin"
-"""Where .ci/install puts those that the machine lacks."""
-
 UNSPOKEN = {
     "python_version": ({}, ()),
     "jobs": ({False: JOBS}, SPOKEN_OF),
@@ -89,13 +86,11 @@ def test_the_types_of_a_combination_are_right(answers, render, installed):
 @pytest.mark.parametrize("answers", PAIRWISE)
 def test_the_suite_of_a_combination_passes_on_its_lowest_python(answers, render, workshop):
     version = answers["python_version"]
-    path = f"{shell.environment()['PATH']}{os.pathsep}{OTHER_PYTHONS}"
-    code, python = shell.attempt("uv", "python", "find", "--no-python-downloads", version, cwd=workshop, PATH=path)
-    if code != 0:
+    if not (python := service.find_python(version)):
         assert "GITHUB_ACTIONS" not in os.environ, f"the workflow has to set up Python {version}"
         pytest.skip(f"Python {version} is not installed, so nothing was tested on it; on Debian: .ci/install")
     folder = service.adopt(render(**answers), workshop / name(answers))
-    shell.run("uv", "sync", "--quiet", "--python", python.splitlines()[-1], cwd=folder)
+    shell.run("uv", "sync", "--quiet", "--python", python, cwd=folder)
     output = shell.run("uv", "run", "--quiet", "--no-sync", "pytest", "-q", cwd=folder)
     shutil.rmtree(folder)
     assert PASSED.search(output), output

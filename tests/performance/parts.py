@@ -30,6 +30,7 @@ PARTS = (
     "deadlines",
     "account of time",
     "token",
+    "batch threads",
 )
 """What `programs/without.py` can leave out."""
 

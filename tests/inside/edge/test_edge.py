@@ -120,10 +120,12 @@ async def test_one_request_too_many_is_refused_at_once_and_the_others_are_not():
     edge = Edge(answer, EdgeOptions(concurrency=2, request_timeout=0.5))
     slow = [asyncio.ensure_future(send(ask("/slow"), edge)) for _ in range(2)]
     await asyncio.sleep(0.05)
-    refused = await send(ask("/fine"), edge)
+    request = ask("/fine")
+    request.headers["x-request-id"] = "given"
+    refused = await send(request, edge)
     assert refused.status_code == 503, "one request too many was let in"
     assert refused.json()["type"] == "urn:problem:busy"
-    assert refused.json()["request_id"] == refused.headers["x-request-id"]
+    assert refused.json()["request_id"] == refused.headers["x-request-id"] == "given"
     assert (refused.headers["retry-after"], refused.headers["cache-control"]) == ("1", "no-store")
     assert [response.status_code for response in await asyncio.gather(*slow)] == [504, 504]
     assert (await send(ask("/fine"), edge)).status_code == 200

@@ -29,8 +29,13 @@ def heeded() -> Generator[None]:
 def folder(tmp_path: Path) -> Path:
     """A folder with one scenario."""
     (tmp_path / scenario.FOLDER).mkdir(parents=True)
-    (tmp_path / scenario.FOLDER / "ping.toml").write_text('[[steps]]\nname = "ping"\nrequest = "GET /livez"\n')
+    add(tmp_path, "ping")
     return tmp_path
+
+
+def add(folder: Path, name: str) -> None:
+    """Add a scenario."""
+    (folder / scenario.FOLDER / f"{name}.toml").write_text(f'[[steps]]\nname = "{name}"\nrequest = "GET /livez"\n')
 
 
 def interrupt(process: subprocess.Popen[bytes], output: Path, sign: str, times: int = 1) -> str:
@@ -62,6 +67,38 @@ def test_what_was_measured_is_told_and_the_page_says_that_it_was_cut_short(
     assert told in said
     assert CUT_SHORT in said
     assert CUT_SHORT in (folder / f"perf/reports/{command.split()[0]}.html").read_text()
+
+
+def test_a_budget_tells_of_the_scenarios_that_were_finished(folder: Path, database_url: str):
+    add(folder, "pong")
+    with start("perf", "budget", "--seconds=2", "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
+        said = interrupt(process, folder / "output", "pong at 50 a second")
+    assert "ping: 50 requests a second" in said
+    assert "pong: 50 requests a second" not in said
+    assert CUT_SHORT in said
+    assert CUT_SHORT in (folder / "perf/reports/budget.html").read_text()
+
+
+def test_a_flame_graph_shows_what_was_sampled(folder: Path, database_url: str):
+    with start("perf", "cpu", "--seconds=16", "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
+        spy = wait_for_py_spy(psutil.Process(process.pid))
+        used = sum(spy.cpu_times()[:2])
+        while sum(spy.cpu_times()[:2]) < used + 0.2:  # it samples
+            time.sleep(0.05)
+        said = interrupt(process, folder / "output", "")
+    assert " samples of worker " in said
+    assert CUT_SHORT in (folder / "perf/reports/cpu.html").read_text()
+
+
+def wait_for_py_spy(command: psutil.Process) -> psutil.Process:
+    """Return the process that records, which the command starts after half of its time."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for child in command.children(recursive=True):
+            if child.is_running() and child.name() == "py-spy":
+                return child
+        time.sleep(0.05)
+    raise AssertionError("nothing was recorded")
 
 
 def test_a_live_table_of_tasks_is_drawn_anew_until_then(folder: Path, database_url: str):

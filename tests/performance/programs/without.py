@@ -15,6 +15,7 @@ from service.kit.edge.access_log import AccessLog
 from service.kit.edge.compression import Compression
 from service.kit.server import ServerOptions, serve
 
+BATCH_THREADS = "batch threads"
 OWNER = Caller("development", {}, time.time() + 86_400)
 
 
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "deadlines": lambda: setattr(Deadlines, "add", lambda *_: None),
     "account of time": forget_time,
     "token": lambda: setattr(Auth, "identify", trust),
+    BATCH_THREADS: lambda: None,
 }
 
 
@@ -50,4 +52,4 @@ def create() -> asgi.App:
 
 
 if __name__ == "__main__":
-    serve("without:create", ServerOptions(port=int(sys.argv[1])))
+    serve("without:create", ServerOptions(port=int(sys.argv[1]), batch_threads=os.environ["PART"] != BATCH_THREADS))

@@ -1,2 +1,2 @@
 # kit: updated by the template
-"""Load on the real service: `commands` has `service perf`, `scenario` reads what to send, `load` sends it."""
+"""Measuring the real service: `commands` has `service perf`, and each of its commands has a module of its name."""

@@ -1,2 +1,2 @@
 # kit: updated by the template
-"""Tools."""
+"""New slices: `commands` has `service new`, `fields` and `resource` read what is wanted, `render` makes its files."""

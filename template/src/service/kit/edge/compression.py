@@ -86,14 +86,18 @@ class Compression:
         coder = make_coder(coding)
         return coder.feed(body) + coder.finish()
 
+    def has_credentials_of_a_browser(self, request: asgi.Fields) -> bool:
+        """Return whether a browser may have sent the request by itself, with the credentials of its user."""
+        credentials = request.get(b"authorization", b"")
+        has_cookie = b"cookie" in request and not self.options.cookies
+        return has_cookie or BY_ITSELF.match(credentials) is not None or b"," in credentials  # perhaps several of them
+
     def negotiate(self, request: asgi.Fields, status: int, fields: asgi.Fields, length: int) -> bytes | None:
         """Return the coding for a body of this length, None for none, and let the fields of the response say so."""
         if not self.options.enabled or not (status == 304 or is_compressible(status, fields)):
             return None
-        accepted, credentials = request.get(b"accept-encoding", b""), request.get(b"authorization", b"")
-        coding, required = choose(accepted)
-        by_itself = b"cookie" in request and not self.options.cookies
-        if by_itself or BY_ITSELF.match(credentials) or b"," in credentials:  # a comma: perhaps several of them
+        coding, required = choose(request.get(b"accept-encoding", b""))
+        if coding and self.has_credentials_of_a_browser(request):
             coding, required = None, False
         if coding or status != 304:
             add_vary(fields)

@@ -24,6 +24,12 @@ PORT = re.compile(rb":\d*$")
 REPORT_SECONDS = 1.0
 """How long refusals are collected for one line in the log."""
 
+BUSY = problems.busy("The service is answering as many requests as it can. Try again shortly.")
+SOME_ID = "0" * 32
+REFUSAL = BUSY.encode(SOME_ID)
+REFUSAL_HEADERS = [(b"content-type", problems.MEDIA_TYPE), *BUSY.list_headers(), *PROTECTION.items()]
+"""The answer to one request too many, but for its id. It comes in floods, so it is made once."""
+
 
 class Edge:
     """Wrap an application: a request id, limits, protective headers, a log line, and problems for all errors.
@@ -54,13 +60,14 @@ class Edge:
         self.refusals = Batch(report, REPORT_SECONDS, most=100_000)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        is_request = scope["type"] == "http"
+        is_probe = is_request and scope["path"] in health.PATHS
+        if is_request and self.admission.running >= self.admission.limit and not is_probe:
+            return await self.refuse(scope["headers"], send)
         fields = asgi.merge(scope.get("headers", []))
-        if scope["type"] != "http":
+        if not is_request:
             self.locate(scope, fields)
             return await self.live(scope, receive, send)
-        is_probe = scope["path"] in health.PATHS
-        if self.admission.running >= self.admission.limit and not is_probe:
-            return await self.refuse(fields, send)
         options = self.options
         exchange = Exchange(scope, fields, send, self.compression, options.stall_timeout, options.timing)
         problem = None
@@ -96,19 +103,19 @@ class Edge:
             self.access_log.flush()
             self.refusals.flush()
 
-    async def refuse(self, fields: asgi.Fields, send: asgi.Send) -> None:
-        """Answer 503 at the least cost, since admitted requests wait for it and it comes in floods: without a line."""
-        identity = identify(fields)
-        headers = *PROTECTION.items(), (b"x-request-id", identity.encode())
-        await self.count_refusal().send(send, identity, *headers)
-
-    def count_refusal(self) -> Problem:
+    async def refuse(self, headers: asgi.Headers, send: asgi.Send) -> None:
+        """Answer 503 at the least cost, since admitted requests wait for it: without a line."""
         self.refusals.add(None)
-        return problems.busy("The service is answering as many requests as it can. Try again shortly.")
+        identity = identify(dict(headers))
+        body = REFUSAL.replace(SOME_ID.encode(), identity.encode())
+        fields = [*REFUSAL_HEADERS, (b"x-request-id", identity.encode()), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": BUSY.status, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
 
     async def serve(self, exchange: Exchange, scope: asgi.Scope, receive: asgi.Receive) -> None:
         """Let a request through to the application once it is complete."""
-        self.locate(scope, exchange.request)
+        if b"x-forwarded-for" in exchange.request:
+            self.locate(scope, exchange.request)
         self.check_host(exchange.request, scope["http_version"])
         self.deadlines.add(exchange)
         scope["streams"] = self.streams
@@ -116,7 +123,8 @@ class Edge:
             if exchange.has_body:
                 receive = await self.bodies.read(exchange, receive)
             if not self.admission.try_enter():
-                raise self.count_refusal()
+                self.refusals.add(None)
+                raise problems.busy(BUSY.detail)
             exchange.place = self.admission
             exchange.ends_at = exchange.expires_at = time.monotonic() + self.options.request_timeout
             if exchange.method == "HEAD":

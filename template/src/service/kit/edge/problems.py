@@ -58,10 +58,12 @@ class Problem(Exception):
         body = ProblemDetails(f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors)
         return msgspec.json.encode(body)
 
+    def list_headers(self) -> asgi.Headers:
+        return [(name.encode(), value.encode()) for name, value in self.headers.items()]
+
     async def send(self, send: asgi.Send, request_id: str, *headers: tuple[bytes, bytes]) -> None:
         """Send the problem as the response, with these headers besides its own."""
-        own = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await asgi.respond(send, self.status, self.encode(request_id), MEDIA_TYPE, [*own, *headers])
+        await asgi.respond(send, self.status, self.encode(request_id), MEDIA_TYPE, [*self.list_headers(), *headers])
 
 
 def invalid(field: str, detail: str) -> Problem:

@@ -128,8 +128,9 @@ class Exchange(Work, Limited):
             fields[b"etag"] = tag = b'W/"%b"' % xxh3_128_hexdigest(body).encode()
         if not control:  # the client may keep it, but asks before it uses it again
             fields[b"cache-control"] = b"private, no-cache"
-        known = self.request.get(b"if-none-match", b"")
-        return known.strip() == b"*" or (known != b"" and tag.removeprefix(b"W/") in TAG.findall(known))
+        if not (known := self.request.get(b"if-none-match")):
+            return False
+        return known.strip() == b"*" or tag.removeprefix(b"W/") in TAG.findall(known)
 
     def begin(self, status: int, fields: asgi.Fields, cookies: asgi.Headers) -> asgi.Message:
         """Return the start of the response, with what each has. Server-Timing is for browsers' network panels."""
