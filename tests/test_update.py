@@ -1,6 +1,7 @@
 """Updates: from every release to the working tree, on a service as it was rendered and on one that a team works in."""
 
 import sys
+from itertools import product
 
 import pytest
 import yaml
@@ -13,7 +14,12 @@ from tests.snapshot import CURRENT, OLDER, ROOT
 from tests.test_generated import PASSED
 
 VERSIONS = [*releases.find(ROOT), OLDER]
-SOME_SLOW = [pytest.param(name, marks=() if name == "default" else pytest.mark.slow) for name in ANSWERS]
+SOON = {(version, "default") for version in (VERSIONS[0], *VERSIONS[-2:])}
+"""What is tested before all else: however many releases there are, it takes as long."""
+
+UPDATES = [
+    pytest.param(*update, marks=() if update in SOON else pytest.mark.slow) for update in product(VERSIONS, ANSWERS)
+]
 
 
 @pytest.fixture
@@ -31,8 +37,7 @@ def answered(folder):
     return {name: answer for name, answer in recorded.items() if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("answers", SOME_SLOW)
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("version", "answers"), UPDATES)
 def test_an_updated_service_is_what_a_new_one_would_be(version, answers, render, tmp_path):
     before, fresh = render(version, **ANSWERS[answers]), render(CURRENT, **ANSWERS[answers])
     folder = service.adopt(before, tmp_path / "shop")
