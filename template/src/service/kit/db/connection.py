@@ -17,7 +17,7 @@ from service.kit.db import errors
 from service.kit.db.pool import Pool
 from service.kit.db.query import Query
 from service.kit.db.query import find as find_queries
-from service.kit.edge import Batch, Limited, Problem, Span, charge, metrics, time_left
+from service.kit.edge import Batch, Limited, Problem, charge, context, metrics, time_left
 
 ANSWERS = (Problem, asyncpg.PostgresError)
 
@@ -25,13 +25,14 @@ OTHER = "other"
 """The name, in `/metrics`, of the kit's own statements, and of any that no `queries.py` names."""
 
 
-class Statement(Span, Limited):
+class Statement(Limited):
     """Waiting for PostgreSQL: timed, in the trace, cancelled when late, and with errors that clients understand."""
 
-    def __init__(self, connection: "Connection", sql: str, name: str = "database", seconds: float = 0.0) -> None:
-        Span.__init__(self, name, sql)
+    def __init__(self, connection: "Connection", sql: str, layer: str = "database", seconds: float = 0.0) -> None:
         self.raw = connection.raw
         self.sql = sql
+        self.layer = layer
+        self.span = context.tracing.begin_statement(sql) if context.tracing and sql else None
         self.deadlines = connection.pool.deadlines
         self.expires_at = time.monotonic() + (seconds or time_left(connection.timeout))
         self.is_late = False
@@ -39,11 +40,16 @@ class Statement(Span, Limited):
         self.cancels = self.task.cancelling()
         self.deadlines.add(self)
 
+    def __enter__(self) -> None:
+        self.started = time.perf_counter()
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.deadlines.under_way.discard(self)
         if self.is_late and self.was_cut_off() and kind is asyncio.CancelledError:
             kind, error = TimeoutError, TimeoutError()
-        Span.__exit__(self, kind, error, trace)
+        if self.span is not None:
+            context.tracing.end(self.span, kind.__name__ if kind else "")
+        charge(self.layer, self.started)
         durations().add((self.sql, time.perf_counter() - self.started))
         if error is not None and isinstance(error, errors.ERRORS):
             errors.examine(error, self.raw)

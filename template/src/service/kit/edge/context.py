@@ -219,21 +219,15 @@ def charge(layer: str, started: float) -> None:
 
 
 class Span:
-    """Charge the time of a block: `with Span("database"):`. With a `statement`, it is a span of the trace as well.
+    """Charge the time of a block: `with Span("stock"):`. Where a request always passes, `charge` is cheaper."""
 
-    Where a request always passes, `charge` takes a third of the time.
-    """
+    __slots__ = ("name", "started")
 
-    __slots__ = ("name", "started", "traced")
-
-    def __init__(self, name: str, statement: str = "") -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.traced = tracing.begin_statement(statement) if statement and tracing else None
 
     def __enter__(self) -> None:
         self.started = time.perf_counter()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if self.traced is not None:
-            tracing.end(self.traced, kind.__name__ if kind else "")
+    def __exit__(self, *_: object) -> None:
         charge(self.name, self.started)
