@@ -25,6 +25,8 @@ MEASUREMENTS = {
     "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
     "export": ["--rows", "900", "--rounds", "1"],
     "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
+    "versions": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
+    "neighbours": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
     "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
     "streams": ["--streams", "10", "--seconds", "0.2"],
     "capacity": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],

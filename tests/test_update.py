@@ -14,12 +14,8 @@ from tests.snapshot import CURRENT, OLDER, ROOT
 from tests.test_generated import PASSED
 
 VERSIONS = [*releases.find(ROOT), OLDER]
-SOON = {(version, "default") for version in (VERSIONS[0], *VERSIONS[-2:])}
-"""What is tested before all else: however many releases there are, it takes as long."""
-
-UPDATES = [
-    pytest.param(*update, marks=() if update in SOON else pytest.mark.slow) for update in product(VERSIONS, ANSWERS)
-]
+SOON = {(version, "default") for version in (VERSIONS[0], *VERSIONS[-2:])}  # however many releases there are
+UPDATES = [pytest.param(*it, marks=() if it in SOON else pytest.mark.slow) for it in product(VERSIONS, ANSWERS)]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a request costs on each Python: `uv run python -m tests.performance.pythons`.
+"""What a request costs on each Python: `uv run python -m tests.performance.versions`.
 
 The service and the floor, rendered for each Python that is installed, take turns under load. Prints what an order by
 key and a page of 50 cost, and with `--write` renews the table in docs/performance.md.
@@ -20,7 +20,7 @@ from tests.performance.report import KEY, PAGE, show, sum_up
 
 VERSIONS = "3.12", "3.13", "3.14"
 PROGRAMS = "floor", "service"
-BLOCK = re.compile(r"(?<=<!-- pythons -->\n).*(?=<!-- end of pythons -->)", re.DOTALL)
+BLOCK = re.compile(r"(?<=<!-- versions -->\n).*(?=<!-- end of versions -->)", re.DOTALL)
 
 type Costs = dict[tuple[str, str], list[float]]
 """µs of each round, by the work and the program."""
