@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, Self
+from typing import Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
@@ -36,8 +36,9 @@ class Statement(Limited):
         self.deadlines = connection.pool.deadlines
         self.expires_at = time.monotonic() + (seconds or time_left(connection.timeout))
         self.is_late = False
-        self.task: Any = asyncio.current_task()
-        self.cancels = self.task.cancelling()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        self.task, self.cancels = task, task.cancelling()
         self.deadlines.add(self)
 
     def __enter__(self) -> None:

@@ -37,7 +37,7 @@ class ServerOptions(BaseModel, frozen=True):
     idle_timeout: Annotated[Seconds, Field(description="seconds to send headers, and between two requests")] = 10
     send_timeout: Annotated[Seconds, Field(description="seconds a client may take nothing that it is sent")] = 60
     batch_threads: Annotated[
-        bool, Field(description="a tenth less CPU; off where other programs keep all cores busy: it lets them go first")
+        bool, Field(description="the server's own threads interrupt nothing; off where neighbours keep all cores busy")
     ] = True
     drain_delay: Annotated[float, Field(ge=0, le=300, description="seconds of /readyz 503 before accepting stops")] = 0
     drain_timeout: Annotated[Seconds, Field(description="seconds to finish requests before they are cancelled")] = 12
