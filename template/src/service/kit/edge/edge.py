@@ -25,8 +25,8 @@ REPORT_SECONDS = 1.0
 """How long refusals are collected for one line in the log."""
 
 BUSY = problems.busy("The service is answering as many requests as it can. Try again shortly.")
-SOME_ID = "0" * 32
-REFUSAL = BUSY.encode(SOME_ID)
+SOME_ID = b"0" * 32
+REFUSAL = BUSY.encode(SOME_ID.decode())
 REFUSAL_HEADERS = [(b"content-type", problems.MEDIA_TYPE), *BUSY.list_headers(), *PROTECTION.items()]
 """The answer to one request too many, but for its id. It comes in floods, so it is made once."""
 
@@ -106,9 +106,9 @@ class Edge:
     async def refuse(self, headers: asgi.Headers, send: asgi.Send) -> None:
         """Answer 503 at the least cost, since admitted requests wait for it: without a line."""
         self.refusals.add(None)
-        identity = identify(dict(headers))
-        body = REFUSAL.replace(SOME_ID.encode(), identity.encode())
-        fields = [*REFUSAL_HEADERS, (b"x-request-id", identity.encode()), (b"content-length", b"%d" % len(body))]
+        identity = identify(dict(headers)).encode()
+        body = REFUSAL.replace(SOME_ID, identity)
+        fields = [*REFUSAL_HEADERS, (b"x-request-id", identity), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": BUSY.status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 

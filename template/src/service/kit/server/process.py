@@ -72,9 +72,10 @@ class Worker:
         beside = [asyncio.create_task(work) for work in endless]
 
         async def note(message: asgi.Message) -> None:
-            if message["type"] == "lifespan.startup.complete" and self.folder:
+            has_started = message["type"] == "lifespan.startup.complete"
+            if has_started and self.folder:
                 (self.folder / STARTED).touch()
-            if self.batch_threads and hasattr(os, "SCHED_BATCH"):
+            if has_started and self.batch_threads and hasattr(os, "SCHED_BATCH"):
                 set_policy(os.SCHED_BATCH)
                 asyncio.get_running_loop().call_later(THREADS_SECONDS, set_policy, os.SCHED_OTHER)
             await send(message)
