@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,7 +62,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         started = {name: stack.enter_context(servers.start(name, folder, database["url"])) for name in PROGRAMS}
         verify(started, database["keys"])
         measured = Measurement(folder, started, database["keys"], options)
-        slices = list(measured.run_rounds())
+        slices = list(measured.run_rounds([(work, name) for work, (_, _, names) in WORKS.items() for name in names]))
         overload = {work: measured.overload(work) for work in list(WORKS)[:2]} if options.overload else {}
     return {
         "taken": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -92,9 +92,8 @@ class Measurement:
     def __init__(self, folder: Path, started: dict[str, Server], keys: list[str], options: argparse.Namespace) -> None:
         self.folder, self.started, self.keys, self.options = folder, started, keys, options
 
-    def run_rounds(self) -> Iterator[dict[str, Any]]:
-        """Warm everything up, then yield a slice of each work on each program in turn, in each round."""
-        slices = [(work, name) for work, (_, _, names) in WORKS.items() for name in names]
+    def run_rounds(self, slices: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        """Warm everything up, then yield a slice of each work on its program in turn, in each round."""
         for work, name in slices:
             self.drive(work, name, min(WARM_UP, self.options.seconds))
         for number in range(self.options.rounds):

@@ -89,13 +89,9 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, li
             program = "without" if name in variables else name
             started[name] = stack.enter_context(servers.start(name, folder, database["url"], program, **own))
         measured = Measurement(folder, started, database["keys"], options)
-        slices = [(work, name) for work in (KEY, PAGE) for name in started]
-        for work, name in slices:
-            measured.drive(work, name, options.seconds)
         costs: dict[str, dict[str, list[float]]] = {work: {name: [] for name in started} for work in (KEY, PAGE)}
-        for number in range(options.rounds):
-            for work, name in slices if number % 2 == 0 else reversed(slices):
-                costs[work][name].append(measured.measure_slice(work, name)["cpu"])
+        for done in measured.run_rounds([(work, name) for work in costs for name in started]):
+            costs[done["work"]][done["program"]].append(done["cpu"])
     return costs
 
 

@@ -70,14 +70,9 @@ def measure(folders: dict[str, Path], options: argparse.Namespace) -> Costs:
             for version, folder in folders.items()
             for program in PROGRAMS
         }
-        measurement = Measurement(first, started, database["keys"], options)
-        slices = [(work, name) for work in (KEY, PAGE) for name in started]
-        for work, name in slices:
-            measurement.drive(work, name, 1)
-        costs: Costs = {each: [] for each in slices}
-        for number in range(options.rounds):
-            for each in slices if number % 2 == 0 else reversed(slices):
-                costs[each].append(measurement.measure_slice(*each)["cpu"])
+        costs: Costs = {(work, name): [] for work in (KEY, PAGE) for name in started}
+        for done in Measurement(first, started, database["keys"], options).run_rounds([*costs]):
+            costs[done["work"], done["program"]].append(done["cpu"])
     return costs
 
 
