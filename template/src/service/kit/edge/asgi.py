@@ -98,9 +98,10 @@ async def respond(send: Send, status: int, body: bytes, media_type: bytes, heade
     """Send a whole response. The edge takes it in one call, which costs less than two messages."""
     if whole := getattr(send, "respond", None):
         fields, cookies = part(headers) if isinstance(headers, list) else (headers, [])
-        return await whole(status, body, {b"content-type": media_type} | fields, cookies)
-    pairs = headers if isinstance(headers, list) else [*headers.items()]
-    pairs = [(b"content-type", media_type), *pairs, (b"content-length", b"%d" % len(body))]
+        await whole(status, body, {b"content-type": media_type} | fields, cookies)
+        return
+    listed = headers if isinstance(headers, list) else headers.items()
+    pairs = [(b"content-type", media_type), *listed, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
 
