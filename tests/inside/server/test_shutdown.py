@@ -98,18 +98,22 @@ def test_a_worker_that_does_not_react_is_killed_in_time(tmp_path: Path):
 
 
 def test_it_answers_while_readiness_says_that_it_drains(tmp_path: Path):
-    with stand_in.run(tmp_path, workers=2, drain_delay=1.5) as server:
-        assert httpx2.get(f"{server.url}/readyz").status_code == 200
+    # Each request has its own connection, so that both workers answer.
+    with (
+        stand_in.run(tmp_path, workers=2, drain_delay=5) as server,
+        httpx2.Client(base_url=server.url, headers={"connection": "close"}) as client,
+    ):
+        assert client.get("/readyz").status_code == 200
         server.stop()
         try:
-            wait_for(lambda: httpx2.get(f"{server.url}/readyz").status_code == 503)
+            wait_for(lambda: client.get("/readyz").status_code == 503)
         except httpx2.TransportError:
             pytest.fail("it stopped before readiness said that it drains")
-        for _ in range(6):  # each on its own connection, so that both workers answer
-            ready = httpx2.get(f"{server.url}/readyz")
+        for _ in range(6):
+            ready = client.get("/readyz")
             assert (ready.status_code, ready.json()["type"]) == (503, "urn:problem:draining")
-            assert httpx2.get(f"{server.url}/work").status_code == 200
-            assert httpx2.get(f"{server.url}/livez").status_code == 200
+            assert client.get("/work").status_code == 200
+            assert client.get("/livez").status_code == 200
         assert server.process.wait(12) == 0
 
 
