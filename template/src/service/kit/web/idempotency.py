@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 
 from service.kit.db import Connection, Database, Query
 from service.kit.edge import RETRY_AFTER, InvalidField, Problem, asgi
-from service.kit.web.replies import Reply, encode
+from service.kit.web.binder import Reply, encode
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"

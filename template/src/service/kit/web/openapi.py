@@ -18,8 +18,7 @@ from starlette.responses import Response
 
 from service.kit.edge import LAST_ID, MEDIA_TYPE, EventStream, ProblemDetails, asgi, read_last_id
 from service.kit.web import idempotency
-from service.kit.web.binder import Binding, is_described
-from service.kit.web.replies import choose_status
+from service.kit.web.binder import Binding, choose_status, is_described
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
 
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
