@@ -39,10 +39,11 @@ class Application:
         await asgi.respond(send, 200, msgspec.json.encode(result), b"application/json", [])
 
     async def live(self, receive: asgi.Receive, send: asgi.Send) -> None:
-        await send({"type": f"{(await receive())['type']}.complete"})
+        await receive()
         async with self.db, self.offload:
-            message = await receive()
-        await send({"type": f"{message['type']}.complete"})
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def run(self, path: str, number: float) -> object:
         match path:
