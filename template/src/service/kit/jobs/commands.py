@@ -1,21 +1,29 @@
 # kit: updated by the template; extend it from app.py
-"""`service worker` runs jobs; `service jobs` shows the queue, and what to do with jobs that are held."""
+"""`service worker` keeps a process running jobs; `service jobs` shows the queue, and retries or drops held jobs."""
 
 import asyncio
+import multiprocessing
+import signal
+import time
 from collections.abc import Awaitable, Callable
+from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import asyncpg
 import click
 import msgspec
+import structlog
 
 from service.kit.db import DatabaseError, DatabaseOptions, connect
 from service.kit.edge import CommandError
 from service.kit.jobs.job import JobOptions
-from service.kit.server import cli, configure_logs, read_settings, supervise
+from service.kit.server import LOOK_SECONDS, Supervision, cli, configure_logs, read_settings, supervise
 
 if TYPE_CHECKING:
     from service.kit.jobs.consumer import Statements
+
+log = structlog.get_logger()
 
 type Change = Callable[["Statements", list[Any]], Awaitable[None]]
 
@@ -71,8 +79,6 @@ def run_worker(wiring: cli.Wiring) -> None:
     Start any number, on any number of machines: each job is taken by one of them. A worker process that dies, or loses
     PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished after JOBS_DRAIN_TIMEOUT are requeued.
     """
-    from service.kit.jobs.supervisor import Supervisor
-
     if wiring.worker is None:
         raise click.ClickException(MISSING)
     settings = read_settings(wiring.settings)
@@ -80,7 +86,42 @@ def run_worker(wiring: cli.Wiring) -> None:
     cli.check_capacity(settings, "jobs run as soon as the database is there")
     options = getattr(settings, "jobs", JobOptions())
     with supervise(wiring.worker, settings.metrics, settings.watchdog.stuck) as supervision:
-        Supervisor(wiring.worker, options.kill_timeout, supervision).run()
+        keep_working(wiring.worker, options.kill_timeout, supervision)
+
+
+def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> None:
+    """Keep one process running jobs, until told to stop: the first signal lets them finish, the second ends it at once.
+
+    A process ends with the connection of its queue, or when the watchdog or the system ends it. The next one returns
+    its unfinished jobs to the queue at once: it knows them by the identity that the processes share.
+    """
+    from service.kit.jobs.consumer import AGAIN, work
+
+    told: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: told.append(number))
+    spawn, identity = multiprocessing.get_context("spawn"), uuid4()
+
+    def start(*, died: bool) -> SpawnProcess:
+        process = spawn.Process(target=work, args=(create, identity, died))
+        process.start()
+        return process
+
+    process = start(died=False)
+    while not told:
+        time.sleep(LOOK_SECONDS)
+        if supervision.find_due([process]):
+            process = start(died=process.exitcode != AGAIN)
+    log.info("told to stop", signal=signal.Signals(told[0]).name)
+    process.terminate()
+    kill_at = time.monotonic() + kill_timeout
+    while process.is_alive() and len(told) == 1 and time.monotonic() < kill_at:
+        process.join(LOOK_SECONDS)
+    if len(told) > 1:
+        log.warning("told to stop twice: ending at once")
+    process.kill()
+    process.join()
+    log.info("worker stopped")
 
 
 @click.group(name="jobs")

@@ -1,8 +1,13 @@
 # kit: updated by the template; extend it from app.py
-"""Consuming the queue: PgQueuer on the kit's tables, within bounds, and how it ends without losing a job."""
+"""The process that runs jobs: PgQueuer on the kit's tables, within bounds, and how it ends without losing a job."""
 
 import asyncio
+import logging
+import multiprocessing
+import os
 import signal
+import sys
+import threading
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,6 +17,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import structlog
+import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
@@ -20,15 +26,18 @@ from pgqueuer.domain import models, types
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.driver import NotifyCallback
 
-from service.kit.db import bypass_pooler, dial, time_limits
+from service.kit.db import ERRORS, bypass_pooler, dial, time_limits
 from service.kit.edge import metrics
 from service.kit.jobs.job import Schedule, Worker
 from service.kit.jobs.queue import meters
-from service.kit.jobs.runner import Floor, Runner
+from service.kit.jobs.runner import Cut, Floor, Runner
 from service.kit.jobs.upkeep import Upkeep
-from service.kit.server import Watchdog
+from service.kit.server import Watchdog, make
 
 log = structlog.get_logger()
+
+AGAIN = 75
+"""The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
 
 NEVER = timedelta(days=36_500)
 
@@ -161,3 +170,26 @@ async def start(schedule: Schedule[Any], queries: Statements, _: models.Schedule
     """Enqueue a job when it is time: it is as durable as any other."""
     await queries.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
     meters().enqueued.labels(schedule.job.name).inc()
+
+
+def work(create: str, identity: UUID, died: bool) -> None:
+    """Run jobs in this process until SIGTERM; its exit code tells the supervisor how it ended."""
+    threading.Thread(target=follow, name="supervisor", daemon=True).start()
+    logging.getLogger("pgqueuer").addFilter(lambda line: not (line.exc_info and isinstance(line.exc_info[1], Cut)))
+    consumer = Consumer(make(create))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(consumer.run(identity, died=died))
+    except asyncpg.UndefinedTableError as error:
+        log.error("worker cannot start", error=f"{error}. Migrations are pending: run `service migrate`.")
+        sys.exit(AGAIN)
+    except ERRORS as error:
+        log.error("worker ends", error=str(error) or repr(error))
+        sys.exit(AGAIN)
+
+
+def follow() -> None:
+    """Stop when the supervisor has ended without a word."""
+    if supervisor := multiprocessing.parent_process():
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)

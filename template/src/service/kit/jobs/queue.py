@@ -15,6 +15,9 @@ from service.kit.db import Connection, Query
 from service.kit.edge import metrics, request_id, trace_headers
 from service.kit.jobs.job import Job
 
+STATUSES = "queued", "picked", "failed"
+"""Those that a job in the queue has."""
+
 REQUEST_ID = "request_id"
 """The header of a job that names the request which enqueued it. Those of its trace stand beside it."""
 
@@ -97,7 +100,7 @@ class Meters:
                 metric.labels(name)
             for outcome in ("succeeded", "retried", "held", "cut"):
                 self.runs.labels(name, outcome)
-            for status in ("queued", "picked", "failed"):
+            for status in STATUSES:
                 self.queue.labels(name, status)
 
 

@@ -8,6 +8,7 @@ none is blamed: they go back, those that shared two deaths run alone, and so the
 import asyncio
 import time
 from datetime import timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from pgqueuer.domain import models
 from pgqueuer.ports.driver import Driver
 
 from service.kit.jobs.job import Worker
-from service.kit.jobs.queue import meters
+from service.kit.jobs.queue import STATUSES, meters
 
 log = structlog.get_logger()
 
@@ -111,7 +112,6 @@ class Upkeep:
         self.options = worker.options
         self.attempts = {name: job.attempts or worker.options.attempts for name, job in worker.jobs.items()}
         self.unknown: set[str] = set()
-        self.shown: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Look after the queue until cancelled. A statement that fails is logged, and tried again the next time."""
@@ -145,8 +145,7 @@ class Upkeep:
         """Set the gauges, and warn of jobs that wait for a worker of another release."""
         rows = await self.driver.fetch(COUNT)
         counts = {(str(row["name"]), str(row["status"])): int(str(row["count"])) for row in rows}
-        self.shown |= {key for key in counts if key[0] in self.attempts}
-        for key in self.shown:
+        for key in product(self.attempts, STATUSES):
             meters().queue.labels(*key).set(counts.get(key, 0))
         unknown = {name for name, status in counts if name not in self.attempts and status == "queued"}
         if unknown - self.unknown:
