@@ -19,7 +19,7 @@ import structlog
 
 from service.kit.edge import FullError, Limiter, Problem, Span, context, metrics, request_id, time_left
 from service.kit.offload.client import ClientOptions
-from service.kit.offload.threads import ThreadPool
+from service.kit.offload.offload import ThreadPool
 
 log = structlog.get_logger()
 
