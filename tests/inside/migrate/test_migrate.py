@@ -73,7 +73,6 @@ async def test_an_edited_file_is_refused_and_nothing_is_applied(empty_database_u
         ("0010_x.SQL", b"select 1", r"0010_x.SQL: name it like"),
         ("0010_x.sql", b"", r"0010_x.sql holds no statement"),
         ("0010_x.sql", b" \n", r"0010_x.sql holds no statement"),
-        ("0010_x.sql", b"\xef\xbb\xbfselect 1", r"0010_x.sql begins with a byte order mark"),
         ("0010_x.sql", b"select '\xe4'", r"0010_x.sql is not UTF-8, as byte 8 shows"),
     ],
 )
@@ -146,7 +145,7 @@ async def test_redo_rebuilds_the_database_and_only_when_told_twice(empty_databas
 async def test_line_endings_of_the_checkout_do_not_count_as_an_edit(empty_database_url: str, folder: Path):
     await apply(empty_database_url, folder)
     path = folder / "0001_notes.sql"
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert await apply(empty_database_url, folder) == []
 
 

@@ -7,7 +7,6 @@ every write and serves no read; it is dropped on failure, and again before the n
 
 import asyncio
 import re
-from contextlib import suppress
 
 import asyncpg
 
@@ -45,8 +44,8 @@ KITS = (
 """What to do when a file fails that nobody here can correct."""
 
 
-async def check_standalone(connection: asyncpg.Connection, migration: Migration) -> None:
-    """Raise `MigrationError` unless the file is one statement that a second run would not stumble over."""
+def check_standalone(migration: Migration) -> None:
+    """Raise `MigrationError` for a statement that a second run would stumble over."""
     index, form = INDEX.match(migration.code), None
     if index and not (index["repeatable"] and index["name"]):
         form = f"create index concurrently if not exists {index['name'] or 'a_name'} on {index['table']} …"
@@ -54,15 +53,6 @@ async def check_standalone(connection: asyncpg.Connection, migration: Migration)
         form = "drop index concurrently if exists …"
     if form:
         raise MigrationError(f"{migration.name}: write `{form}`, to let it run again after a run that was killed.")
-    with suppress(asyncpg.PostgresError):  # what it needs may come with an earlier file, and running it will tell
-        try:
-            await connection.prepare(migration.sql)
-        except asyncpg.PostgresSyntaxError as error:
-            if not error.as_dict().get("position"):  # PostgreSQL parsed it, but prepares one statement at a time
-                raise MigrationError(
-                    f"{migration.name} holds several statements. Outside a transaction each file holds one: if a later "
-                    "one fails, the earlier ones stay. Put each into a file of its own. Nothing was applied."
-                ) from None
 
 
 async def apply(connection: asyncpg.Connection, migration: Migration, lock_timeout: float, lock_tries: int) -> None:
@@ -91,7 +81,7 @@ async def run(connection: asyncpg.Connection, migration: Migration, lock_timeout
     await connection.execute(f"set lock_timeout = '{lock_timeout * 1000:.0f}ms'")
     if migration.standalone:
         await drop_invalid(connection, migration)
-        await connection.execute(migration.sql)
+        await connection.fetch(migration.sql)  # unlike `execute`, it takes one statement only
         if connection.is_in_transaction():
             raise MigrationError(f"{migration.name} begins a transaction, which was rolled back. Take `begin` out.")
         await connection.execute(*record)
@@ -136,4 +126,6 @@ def explain(migration: Migration, error: asyncpg.PostgresError, left: str) -> st
     elif details.get("server_source_function") == "exec_stmt_dynexecute":
         ends = "take out begin, commit, rollback, savepoint and `copy` to here"
         reasons.append(f"A file is one transaction as a whole: {ends}.")
+    elif migration.standalone and isinstance(error, asyncpg.PostgresSyntaxError) and not position:
+        reasons.append("Outside a transaction a file holds one statement: put each into a file of its own.")
     return " ".join([*reasons, left, KITS if migration.is_kits else "Correct it and run it again."])

@@ -55,7 +55,7 @@ async def apply_migrations(settings: "KitSettings") -> None:
 def new(wiring: "Wiring", name: tuple[str, ...]) -> None:
     """Begin a migration, with the next number.
 
-    NAME says what it does, like add_customers. Needs no database and no settings, but MIGRATIONS_FOLDER if the files
+    NAME says what it does, like add customers. Needs no database and no settings, but MIGRATIONS_FOLDER if the files
     are not in migrations/.
     """
     default = wiring.settings.model_fields["migrations"].default

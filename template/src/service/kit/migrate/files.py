@@ -9,7 +9,6 @@ from pathlib import Path
 from service.kit.edge import CommandError
 
 FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 STANDALONE = "-- migrate: without a transaction"
@@ -80,12 +79,9 @@ def read_files(folder: Path) -> list[Migration]:
 
 def read_text(path: Path) -> str:
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise MigrationError(f"{path.name} is not UTF-8, as byte {error.start} shows. Save it as UTF-8.") from None
-    if text.startswith("\ufeff"):
-        raise MigrationError(f"{path.name} begins with a byte order mark. Save it as UTF-8 without one.")
-    return text
 
 
 def read_all(folder: Path) -> list[Migration]:
@@ -98,15 +94,12 @@ def read_all(folder: Path) -> list[Migration]:
 
 
 def write_draft(folder: Path, name: str) -> Path:
-    """Write a new file with the next number, and return its path. Raises `MigrationError`."""
-    if not NAME.fullmatch(name):
-        advice = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("0123456789_")
-        raise MigrationError(f"{name!r}: write lower-case words joined by _, like {advice or 'add_customers'}")
+    """Write a new file with the next number and the words of a name, and return its path. Raises `MigrationError`."""
+    words = "_".join(re.findall("[a-z0-9]+", name.lower()))
+    if not words:
+        raise MigrationError(f"{name!r}: say in words what the migration does, like add_customers")
     migrations = read_files(folder)
-    for migration in migrations:
-        if migration.name[5:] == f"{name}.sql":
-            raise MigrationError(f"{folder / migration.name} has that name already; say what is different about this")
     number = migrations[-1].number + 1 if migrations else 1
-    path = folder / f"{number:04}_{name}.sql"
-    path.write_text(DRAFT.format(name=name), "utf-8")
+    path = folder / f"{number:04}_{words}.sql"
+    path.write_text(DRAFT.format(name=words), "utf-8")
     return path

@@ -132,7 +132,7 @@ async def apply_pending(database: DatabaseOptions, options: MigrationOptions) ->
         pending = [file for file, applied_at in await compare(connection, options.folder) if applied_at is None]
         for migration in pending:
             if migration.standalone:
-                await check_standalone(connection, migration)
+                check_standalone(migration)
         if pending:
             await create_table(connection)
         for migration in pending:
