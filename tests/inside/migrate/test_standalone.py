@@ -98,7 +98,8 @@ async def test_a_killed_build_is_taken_up_by_the_next_run(empty_database_url: st
             process.wait(5)
         await ask(
             empty_database_url,
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'service migrate'",
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where application_name = 'service migrate' and datname = current_database()",
         )
         assert await is_valid(empty_database_url) is False
     assert await apply(empty_database_url, folder) == ["0002_index.sql"]

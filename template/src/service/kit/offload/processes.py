@@ -62,7 +62,7 @@ class Processes:
         finally:
             self.working.discard(process)
         self.idle.append(process)
-        return read(*outcome)
+        return read(outcome)
 
     def take(self) -> "Process":
         with suppress(IndexError):  # another thread may take the last one
@@ -96,11 +96,11 @@ class Process:
         self.outcomes = cast("IO[bytes]", self.popen.stdout)
         pickle.dump((sys.path, imports), self.calls)
 
-    def run(self, packed: bytes) -> tuple[bool, bytes | None, str]:
+    def run(self, packed: bytes) -> bytes:
         """Return the outcome of a call, as `compute` packs it."""
         pickle.dump(packed, self.calls, pickle.HIGHEST_PROTOCOL)
         self.calls.flush()
-        outcome: tuple[bool, bytes | None, str] = pickle.load(self.outcomes)  # noqa: S301 - from our own process
+        outcome: bytes = pickle.load(self.outcomes)  # noqa: S301 - from our own process
         return outcome
 
     def end(self) -> int:
@@ -115,14 +115,12 @@ class Process:
         return self.popen.wait()
 
 
-def read(succeeded: bool, packed: bytes | None, trace: str) -> object:
+def read(outcome: bytes) -> object:
     """Return the result in an outcome, or raise the exception in it."""
-    if packed is None:
-        raise ProcessError(trace)
     try:
-        value = pickle.loads(packed)  # noqa: S301 - from our own process
+        succeeded, value, trace = pickle.loads(outcome)  # noqa: S301 - from our own process
     except Exception as error:
-        raise ProcessError(f"the outcome of a call cannot be read here: {error}\n{trace}") from error
+        raise ProcessError(f"the result of a call cannot be read here: {error}") from error
     if succeeded:
         return value
     value.add_note(trace)
@@ -142,7 +140,7 @@ def serve() -> None:
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(sys.stdin.buffer, calls), daemon=True).start()
     while True:
-        outcomes.write(compute(calls.get()))
+        pickle.dump(compute(calls.get()), outcomes, pickle.HIGHEST_PROTOCOL)
         outcomes.flush()
 
 
@@ -156,16 +154,14 @@ def receive(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
 
 
 def compute(call: bytes) -> bytes:
-    """Return the outcome of a call, pickled: whether it succeeded, its pickled result or exception, its traceback."""
+    """Return the outcome of a call, pickled: whether it succeeded, its result or exception, and its traceback."""
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker
-        succeeded, value, trace = True, function(*args, **kwargs), ""
+        return pickle.dumps((True, function(*args, **kwargs), ""), pickle.HIGHEST_PROTOCOL)
     except Exception as error:
-        succeeded, value, trace = False, error, traceback.format_exc()
-    packed: bytes | None
-    try:
-        packed = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    except Exception as error:
-        unsent = TypeError(f"the result cannot be sent to another process: {error}")
-        succeeded, packed = False, pickle.dumps(unsent) if succeeded else None
-    return pickle.dumps((succeeded, packed, trace), pickle.HIGHEST_PROTOCOL)
+        trace = traceback.format_exc()
+        with suppress(Exception):
+            packed = pickle.dumps((False, error, trace), pickle.HIGHEST_PROTOCOL)
+            pickle.loads(packed)  # noqa: S301 - what cannot be read here cannot be read there
+            return packed
+        return pickle.dumps((False, ProcessError(trace), ""), pickle.HIGHEST_PROTOCOL)

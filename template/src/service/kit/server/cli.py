@@ -70,7 +70,10 @@ class Wiring:
 
 
 class LazyGroup(click.Group):
-    """Imports each command when it is called, from the module that `modules` has for its name."""
+    """Imports each command when it is called, from the module that `modules` has for its name.
+
+    A `CommandError` is shown as one message, without a traceback.
+    """
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -87,10 +90,6 @@ class LazyGroup(click.Group):
         if command:
             show_whole_summaries(command)
         return command
-
-
-class Service(LazyGroup):
-    """Shows a `CommandError` as one message, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -138,7 +137,7 @@ def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(
-    cls=Service, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.option(
     "--env-file",

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -14,7 +15,7 @@ import structlog
 
 from service.kit.edge import asgi, current, metrics
 from service.kit.server.metrics_endpoint import take_slot
-from service.kit.server.supervision import DRAINING, FAULT, STARTED, find_runtime_folder
+from service.kit.server.supervision import DRAINING, FAULT, STARTED, VARIABLE
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 
 log = structlog.get_logger()
@@ -48,7 +49,7 @@ class Worker:
 
     def __init__(self, drain_timeout: float, watch: WatchdogOptions, target: str, *, batch_threads: bool) -> None:
         self.app: asgi.App = make(target)
-        self.folder = find_runtime_folder()
+        self.folder = Path(os.environ[VARIABLE])
         self.drain_timeout = drain_timeout
         self.batch_threads = batch_threads
         self.watch = watch
@@ -60,7 +61,7 @@ class Worker:
         if scope["type"] == "lifespan":
             return self.live(scope, receive, send)
         scope["stopping"] = self.told
-        if scope["path"] == "/readyz" and self.folder:
+        if scope["path"] == "/readyz":
             scope["draining"] = (self.folder / DRAINING).exists()
             scope["fault"] = (fault := self.folder / FAULT).exists() and fault.read_text()
         return self.app(scope, receive, send)
@@ -72,12 +73,11 @@ class Worker:
         beside = [asyncio.create_task(work) for work in endless]
 
         async def note(message: asgi.Message) -> None:
-            has_started = message["type"] == "lifespan.startup.complete"
-            if has_started and self.folder:
+            if message["type"] == "lifespan.startup.complete":
                 (self.folder / STARTED).touch()
-            if has_started and self.batch_threads and hasattr(os, "SCHED_BATCH"):
-                set_policy(os.SCHED_BATCH)
-                asyncio.get_running_loop().call_later(THREADS_SECONDS, set_policy, os.SCHED_OTHER)
+                if self.batch_threads and hasattr(os, "SCHED_BATCH"):
+                    set_policy(os.SCHED_BATCH)
+                    asyncio.get_running_loop().call_later(THREADS_SECONDS, set_policy, os.SCHED_OTHER)
             await send(message)
 
         try:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
-from dotenv import dotenv_values
+from dotenv import load_dotenv
 from pydantic import BaseModel, ValidationError, create_model, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -103,8 +103,7 @@ class SettingsError(CommandError):
 def load_env_files(*paths: Path) -> None:
     """Set the variables of these files that are not set yet. A file that does not exist is skipped."""
     for path in paths:
-        for name, value in dotenv_values(path).items():
-            os.environ.setdefault(name, value or "")
+        load_dotenv(path)
 
 
 def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:

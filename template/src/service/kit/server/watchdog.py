@@ -51,14 +51,13 @@ class WatchdogOptions(BaseModel, frozen=True):
 
 
 class Watchdog:
-    """Watches a loop while its block runs. `blocked` counts the reports, `stood` is how long the loop stands still."""
+    """Watches a loop while its block runs. `stood` is how long the loop stands still."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, options: WatchdogOptions) -> None:
         self.loop = loop
         self.options = options
         self.beat = min(options.lag, options.stuck or options.lag, LONGEST) / 4
         self.thread_id = threading.get_ident()
-        self.blocked = 0
         self.reports: deque[dict[str, object]] = deque(maxlen=KEPT)
         self.ticks = 0
         self.seen = 0
@@ -126,7 +125,6 @@ class Watchdog:
 
     def report(self) -> None:
         """Log what the loop is busy with, and for which request."""
-        self.blocked += 1
         metrics.meters().blocked.inc()
         frame = sys._current_frames().get(self.thread_id)
         stack = traceback.extract_stack(frame)[-SHOWN:] if frame else []
