@@ -5,15 +5,14 @@ from pathlib import Path
 import asyncpg
 from pydantic import SecretStr
 from service.kit.db import DatabaseOptions
-from service.kit.migrate import migrate
-from service.kit.migrate.migrate import MigrationOptions
+from service.kit.migrate import MigrationOptions, apply_pending
 
 
 async def apply(url: str, folder: Path, **options: float) -> list[str]:
     """Apply the pending files of a folder after the kit's own, and return their names."""
     patience = MigrationOptions.model_validate({"folder": folder, "lock_timeout": 0.1, "lock_tries": 2} | options)
     database = DatabaseOptions(url=SecretStr(url))
-    applied = [migration async for migration, _ in migrate.apply_pending(database, patience)]
+    applied = [migration async for migration, _ in apply_pending(database, patience)]
     return [migration.name for migration in applied if not migration.is_kits]
 
 

@@ -27,8 +27,7 @@ from service import app
 from service.kit.auth import keys
 from service.kit.db import DEVELOPER, DatabaseOptions
 from service.kit.edge import asgi
-from service.kit.migrate import migrate
-from service.kit.migrate.migrate import MigrationOptions
+from service.kit.migrate import MigrationOptions, apply_pending
 from service.kit.server import load_env_files, logs
 from service.settings import Settings
 from service_tools.dev import credentials, embedded
@@ -96,7 +95,7 @@ async def prepare_template(name: str) -> None:
     resources.callback(lambda: asyncio.run(execute(f"drop database {name}")))
     os.environ[TEMPLATE] = name
     options = DatabaseOptions(url=SecretStr(name_database(name)))
-    async for _ in migrate.apply_pending(options, MigrationOptions()):
+    async for _ in apply_pending(options, MigrationOptions()):
         pass
 
 

@@ -13,8 +13,7 @@ import pytest_asyncio
 from inside.schema import apply, ask
 from pydantic import SecretStr
 from service.kit.db import DatabaseOptions
-from service.kit.migrate import files, migrate
-from service.kit.migrate.migrate import MigrationError, MigrationOptions
+from service.kit.migrate import MigrationError, MigrationOptions, files
 
 from tests.kit import lint
 
@@ -29,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def list_states(url: str, folder: Path) -> dict[str, bool]:
     """Return whether each file is applied."""
-    states = await migrate.read_state(DatabaseOptions(url=SecretStr(url)), MigrationOptions(folder=folder))
+    states = await files.read_state(DatabaseOptions(url=SecretStr(url)), MigrationOptions(folder=folder))
     return {migration.name: applied_at is not None for migration, applied_at in states}
 
 
@@ -49,9 +48,9 @@ async def test_a_service_from_before_gets_them_by_its_next_migration(
     assert await apply(empty_database_url, folder) == ["0001_notes.sql"]
     monkeypatch.undo()
     options = DatabaseOptions(url=SecretStr(empty_database_url)), MigrationOptions(folder=folder)
-    assert FIRST in (await migrate.find_pending(*options) or "")
+    assert FIRST in (await files.find_pending(*options) or "")
     assert await apply(empty_database_url, folder) == []
-    assert await migrate.find_pending(*options) is None
+    assert await files.find_pending(*options) is None
     assert await ask(empty_database_url, "select count(*) from kit.idempotency_keys") == 0
 
 

@@ -9,7 +9,7 @@ from service import app
 from service.kit.db import DatabaseOptions
 from service.kit.edge import asgi, health
 from service.kit.edge.edge import Edge
-from service.kit.migrate.migrate import MigrationOptions
+from service.kit.migrate import MigrationOptions
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from inside.schema import apply, ask
-from service.kit.migrate import files, migrate
-from service.kit.migrate.migrate import MigrationError
+from service.kit.migrate import MigrationError, files
+from service.kit.migrate.apply import ADVISORY_LOCK
 
 COMMAND = [sys.executable, "-m", "service", "migrate"]
 
@@ -196,7 +196,7 @@ async def test_a_running_file_stands_by_name_in_the_list_of_sessions(empty_datab
 
 async def test_a_process_waits_for_one_that_migrates_and_not_for_ever(empty_database_url: str, folder: Path):
     holder = await asyncpg.connect(empty_database_url)
-    await holder.execute("select pg_advisory_lock($1)", migrate.ADVISORY_LOCK)
+    await holder.execute("select pg_advisory_lock($1)", ADVISORY_LOCK)
     with pytest.raises(MigrationError, match="Another process has been migrating"):
         await apply(empty_database_url, folder, wait=0.3)
     waiting = asyncio.create_task(apply(empty_database_url, folder))

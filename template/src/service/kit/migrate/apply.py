@@ -1,5 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""The run of one migration: in a transaction or outside, its patience with locks, and what is said when it fails.
+"""Applying the files that are pending, each once, in order, in a transaction of its own unless it says not.
+
+An advisory lock lets one process apply them while others wait, so every replica may run `service migrate` at its start.
+A table's lock that is not to be had is given up and tried again: while a file waits for it, all requests wait behind.
 
 Outside a transaction, a statement can stop half-way. A failed or killed build leaves an invalid index, which costs
 every write and serves no read; it is dropped on failure, and again before the next try.
@@ -7,10 +10,37 @@ every write and serves no read; it is dropped on failure, and again before the n
 
 import asyncio
 import re
+import time
+from collections.abc import AsyncIterator
 
 import asyncpg
 
-from service.kit.migrate.files import STANDALONE, Migration, MigrationError
+from service.kit.db import DatabaseOptions, bypass_pooler, connect
+from service.kit.migrate.files import STANDALONE, Migration, MigrationError, MigrationOptions, compare
+
+ADVISORY_LOCK = 0x6D696772617465
+"""Any number that nothing else in the database uses: "migrate" in ASCII."""
+
+TABLE = """
+create table schema_migrations (
+    number integer primary key,
+    name text not null,
+    checksum text not null,
+    applied_at timestamptz not null default now()
+)
+"""
+
+UNLIMITED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+"""Behind a pooler the role itself has time limits, which are for requests: an index may take an hour to build."""
+
+DROP_EVERYTHING = """
+do $$ declare name text; begin
+  for name in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+    execute format('drop schema %I cascade', name);
+  end loop;
+  create schema public;
+end $$
+"""
 
 IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 INDEX = re.compile(
@@ -42,6 +72,41 @@ KITS = (
     "the schema (`grant create on database …`), or make it for that user (`create schema kit authorization …`)."
 )
 """What to do when a file fails that nobody here can correct."""
+
+
+async def apply_pending(database: DatabaseOptions, options: MigrationOptions) -> AsyncIterator[tuple[Migration, float]]:
+    """Apply every pending file, and yield each with the seconds it took."""
+    async with connect(bypass_pooler(database), "service migrate", UNLIMITED) as connection:
+        await wait_for_turn(connection, options)
+        pending = [file for file, applied_at in await compare(connection, options.folder) if applied_at is None]
+        for migration in pending:
+            if migration.standalone:
+                check_standalone(migration)
+        if pending:
+            await create_table(connection)
+        for migration in pending:
+            began = time.monotonic()
+            await apply(connection, migration, options.lock_timeout, options.lock_tries)
+            yield migration, time.monotonic() - began
+
+
+async def create_table(connection: asyncpg.Connection) -> None:
+    """Create the table of applied files, if need be. `if not exists` would ask for the right to create it anyway."""
+    try:
+        if not await connection.fetchval("select to_regclass('schema_migrations')"):
+            await connection.execute(TABLE)
+    except asyncpg.PostgresError as error:
+        advice = "Let this user create tables in the first schema of its search_path: `grant create on schema …`."
+        raise MigrationError(f"The table schema_migrations cannot be created: {error}. {advice}") from None
+
+
+async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOptions) -> None:
+    """Take the advisory lock, which PostgreSQL frees when this connection ends, however it ends."""
+    deadline = time.monotonic() + options.wait
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", ADVISORY_LOCK):
+        if time.monotonic() > deadline:
+            raise MigrationError(f"Another process has been migrating for {options.wait:g} s. See what it waits for.")
+        await asyncio.sleep(0.1)
 
 
 def check_standalone(migration: Migration) -> None:
@@ -129,3 +194,13 @@ def explain(migration: Migration, error: asyncpg.PostgresError, left: str) -> st
     elif migration.standalone and isinstance(error, asyncpg.PostgresSyntaxError) and not position:
         reasons.append("Outside a transaction a file holds one statement: put each into a file of its own.")
     return " ".join([*reasons, left, KITS if migration.is_kits else "Correct it and run it again."])
+
+
+async def drop_everything(database: DatabaseOptions, options: MigrationOptions) -> None:
+    """Drop every schema with all that is in it, and create an empty `public`. Raises `MigrationError`."""
+    async with connect(bypass_pooler(database), "service migrate") as connection:
+        await wait_for_turn(connection, options)
+        try:
+            await connection.execute(DROP_EVERYTHING)
+        except asyncpg.PostgresError as error:
+            raise MigrationError(f"The database cannot be emptied: {error}.") from None

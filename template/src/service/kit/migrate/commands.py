@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.kit.migrate import files, migrate
+from service.kit.migrate import apply, files
 from service.kit.migrate.files import MigrationError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def migrate_schema(context: click.Context, check: bool, show: bool) -> None:
         if not check and not show:
             asyncio.run(apply_migrations(settings))
             return
-        state = asyncio.run(migrate.read_state(settings.database, settings.migrations))
+        state = asyncio.run(files.read_state(settings.database, settings.migrations))
     unequal = [migration for migration, applied_at in state if migration.missing or not applied_at]
     for migration, applied_at in state:
         when = f"{applied_at:%Y-%m-%d %H:%M:%S %Z}" if applied_at else "pending"
@@ -45,7 +45,7 @@ def migrate_schema(context: click.Context, check: bool, show: bool) -> None:
 
 async def apply_migrations(settings: "KitSettings") -> None:
     """Apply the pending migrations, and print each."""
-    async for migration, seconds in migrate.apply_pending(settings.database, settings.migrations):
+    async for migration, seconds in apply.apply_pending(settings.database, settings.migrations):
         click.echo(f"Applied {migration.name} in {seconds * 1000:.0f} ms")
 
 
@@ -74,5 +74,5 @@ def redo(wiring: "Wiring", force: bool) -> None:
     if "DATABASE_URL" in os.environ and not force:
         raise MigrationError("DATABASE_URL is set, and `redo` deletes all rows there. Unset it, or say --force.")
     with wiring.open_settings() as settings:
-        asyncio.run(migrate.drop_everything(settings.database, settings.migrations))
+        asyncio.run(apply.drop_everything(settings.database, settings.migrations))
         asyncio.run(apply_migrations(settings))

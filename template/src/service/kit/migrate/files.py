@@ -1,12 +1,19 @@
 # kit: updated by the template; extend it from app.py
-"""The files of migrations/: their names, their order, and how each asks to be run."""
+"""The files of migrations/: their names, their order, how each asks to be run, and which of them a database has."""
 
+import asyncio
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated
 
-from service.kit.edge import CommandError
+import asyncpg
+from pydantic import BaseModel, Field
+
+from service.kit.db import DatabaseOptions, connect
+from service.kit.edge import CommandError, Seconds
 
 FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -28,6 +35,17 @@ DRAFT = f"""\
 
 KIT = Path(__file__).parent / "tables"
 """The files of the kit's own tables. They come with an update, and are never edited."""
+
+
+class MigrationOptions(BaseModel, frozen=True):
+    """MIGRATIONS_*: where the files are, and how patiently they are applied."""
+
+    folder: Annotated[Path, Field(description="folder of the SQL files, relative to the working directory")] = Path(
+        "migrations"
+    )
+    lock_timeout: Annotated[Seconds, Field(description="seconds to wait for a table lock at each try")] = 1
+    lock_tries: Annotated[int, Field(ge=1, le=1000, description="tries to get a table lock")] = 20
+    wait: Annotated[Seconds, Field(description="seconds to wait for another process that migrates")] = 300
 
 
 class MigrationError(CommandError):
@@ -62,6 +80,10 @@ class Migration:
         return COMMENT.sub(" ", self.sql).strip()
 
 
+type State = list[tuple[Migration, datetime | None]]
+"""Migrations in order, each with the time it was applied or None."""
+
+
 def read_files(folder: Path) -> list[Migration]:
     """Return the migrations of a folder in order. Raises `MigrationError` for a file that cannot be one."""
     if not folder.is_dir():
@@ -91,6 +113,71 @@ def read_all(folder: Path) -> list[Migration]:
     """
     kits = [replace(file, number=-file.number, name=f"kit/{file.name}") for file in read_files(KIT)]
     return [*kits, *read_files(folder)]
+
+
+async def compare(connection: asyncpg.Connection, folder: Path) -> State:
+    """Return the state of the kit's files, those of the folder, and those that only a newer release has.
+
+    Raises `MigrationError`, by name, for a file that contradicts the database.
+    """
+    migrations = await asyncio.to_thread(read_all, folder)
+    applied = await read_applied(connection)
+    latest, last = max(applied, default=0), max((migration.number for migration in migrations), default=0)
+    state: State = []
+    for migration in migrations:
+        row = applied.pop(migration.number, None)
+        if complaint := complain(migration, row, latest):
+            raise MigrationError(complaint)
+        state.append((migration, row["applied_at"] if row else None))
+    for number, row in applied.items():
+        if 0 < number < last:
+            raise MigrationError(f"{tell(row)} is not in {folder} any more. Restore it.")
+        if number > last:
+            state.append((Migration(number, row["name"], "", missing=True), row["applied_at"]))
+    return state
+
+
+def complain(migration: Migration, row: asyncpg.Record | None, latest: int) -> str | None:
+    """Return what is wrong with a file, applied or pending, when `latest` is the newest that is applied."""
+    if row and row["name"] != migration.name:
+        return f"{tell(row)} is now called {migration.name}. Rename it back."
+    if row and row["checksum"] != migration.checksum:
+        return (
+            f"{tell(row)} has been edited since. Restore it, and put the change into a new file; "
+            "in development, `service migrate redo` rebuilds the database instead."
+        )
+    if not row and 0 < migration.number < latest:
+        return f"{migration.name} is new, but number {latest:04} is applied already. Renumber the file."
+    if not row and not migration.code:
+        return f"{migration.name} holds no statement yet. Write it, or delete the file."
+    return None
+
+
+def tell(row: asyncpg.Record) -> str:
+    return f"{row['name']}, applied on {row['applied_at']:%Y-%m-%d %H:%M},"
+
+
+async def read_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
+    """Return what the database remembers of each applied file, by number."""
+    try:
+        rows = await connection.fetch("select number, name, checksum, applied_at from schema_migrations order by 1")
+    except asyncpg.UndefinedTableError:
+        return {}
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"The table schema_migrations cannot be read: {error}.") from None
+    return {row["number"]: row for row in rows}
+
+
+async def read_state(database: DatabaseOptions, options: MigrationOptions) -> State:
+    """Return which migrations are applied. Raises `MigrationError`."""
+    async with connect(database, "service migrate") as connection:
+        return await compare(connection, options.folder)
+
+
+async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> str | None:
+    """Return why the schema is not ready for this release, or None when it is."""
+    pending = [migration for migration, applied_at in await read_state(database, options) if applied_at is None]
+    return f"Migrations are pending, from {pending[0].name} on. Run `service migrate`." if pending else None
 
 
 def write_draft(folder: Path, name: str) -> Path:

@@ -164,4 +164,4 @@ def compute(call: bytes) -> bytes:
             packed = pickle.dumps((False, error, trace), pickle.HIGHEST_PROTOCOL)
             pickle.loads(packed)  # noqa: S301 - what cannot be read here cannot be read there
             return packed
-        return pickle.dumps((False, ProcessError(trace), ""), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((False, ProcessError(trace), "The exception itself cannot be sent to another process."))

@@ -77,11 +77,6 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
             os.close(held)
 
 
-def find_runtime_folder() -> Path | None:
-    """Return the folder of the main process that started this one."""
-    return Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None
-
-
 @dataclass
 class Place:
     """What is known of one worker."""

@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 
 from service.kit.edge import Seconds, current, metrics
 from service.kit.server.console import Console
-from service.kit.server.supervision import CONSOLE, HEARTBEAT, STACK, find_runtime_folder
+from service.kit.server.supervision import CONSOLE, HEARTBEAT, STACK, VARIABLE
 
 log = structlog.get_logger()
 
@@ -68,8 +68,8 @@ class Watchdog:
         self.heartbeat: int | None = None
 
     def __enter__(self) -> Self:
-        if folder := find_runtime_folder():
-            self.answer_main_process(folder)
+        if folder := os.environ.get(VARIABLE):
+            self.answer_main_process(Path(folder))
         self.due = time.monotonic()
         self.tick()
         threading.Thread(target=self.watch, name="watchdog", daemon=True).start()
