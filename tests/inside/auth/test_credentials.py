@@ -5,7 +5,7 @@ import jwt
 import pytest
 from click.testing import CliRunner, Result
 from service.kit.auth import AuthOptions, IssuerOptions, keys
-from service.kit.auth.bearer import open_keys
+from service.kit.auth.bearer import Keys
 from service.kit.auth.keys import print_key
 from service.kit.edge import CommandError
 from service.kit.server import KitSettings
@@ -50,7 +50,7 @@ def test_a_service_in_development_takes_the_token_that_the_command_prints(kind: 
     printed = call(kind, "--subject", "ada").output.strip()
     credentials.provide(kind)
     options = read_options(kind)
-    key = next(iter(open_keys(options).known.values()))
+    key = next(iter(Keys(options).known.values()))
     claims = jwt.decode(printed, key, ["EdDSA"], audience=options.audience, issuer=options.issuer)
     assert claims["sub"] == "ada"
     assert (folder / FILE).stat().st_mode & 0o777 == 0o600

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from math import inf
 from typing import Any, NamedTuple
 
 import jwt
@@ -55,14 +56,29 @@ class UnknownKeyError(Exception):
 
 
 class Keys:
-    """The public keys of an issuer, by key id. With `any_name`, the only one checks tokens whatever id they carry."""
+    """The public keys that check tokens, by key id: of the settings, or as an issuer publishes them (RFC 7517).
 
-    version = 0
-    """Grows when the keys change."""
+    Another issuer's key in the settings has no id, and checks tokens of `any_name`. Known keys stay in use during a
+    fetch, so a slow issuer delays nobody whose key is known. `version` grows when the keys change.
+    """
 
-    def __init__(self, known: Mapping[str, Any], *, any_name: bool = False) -> None:
-        self.known = known
-        self.any_name = any_name
+    def __init__(self, options: AuthOptions | IssuerOptions) -> None:
+        self.known: Mapping[str, Any] = {}
+        self.any_name = False
+        self.source: jwt.PyJWKClient | None = None
+        self.max_age = inf
+        self.version = 0
+        self.fetched_at = self.tried_at = -inf
+        self.fetching: asyncio.Task[None] | None = None
+        if isinstance(options, IssuerOptions):
+            own: list[PublicKeyTypes] = [read_private(options.signing_key.get_secret_value()).public_key()]
+            own += [read_public(options.previous_key)] if options.previous_key else []
+            self.known = {name_key(key): key for key in own}
+        elif options.public_key is not None:
+            self.known, self.any_name = {"": read_public(options.public_key)}, True
+        else:
+            self.source = jwt.PyJWKClient(str(options.jwks_url), cache_jwk_set=False, timeout=options.jwks_timeout)
+            self.max_age = options.jwks_max_age
 
     def find(self, name: str | None) -> Any:
         """Return the key that a token names; it may name none if there is only one. Raises `UnknownKeyError`."""
@@ -75,60 +91,33 @@ class Keys:
 
     def renew(self, *, at_once: bool = False) -> None:
         """Start to fetch published keys again when they are old, or at once."""
-
-    async def fetch_unknown(self) -> None:
-        """Fetch published keys again because a token names an unknown one. Raises a 503 problem when there are none."""
-
-
-class PublishedKeys(Keys):
-    """The keys that an issuer publishes as a JWK set (RFC 7517).
-
-    Old keys stay in use during a fetch, so a slow issuer delays nobody whose key is known.
-    """
-
-    def __init__(self, url: str, max_age: float, timeout: float) -> None:
-        super().__init__({})
-        self.source = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=timeout)
-        self.max_age = max_age
-        self.fetched_at = self.tried_at = float("-inf")
-        self.fetching: asyncio.Task[None] | None = None
-
-    def renew(self, *, at_once: bool = False) -> None:
+        if self.source is None:
+            return
         now = time.monotonic()
         is_due = at_once or now - self.fetched_at > self.max_age
         if is_due and self.fetching is None and now - self.tried_at > PAUSE:
             self.tried_at = now
-            self.fetching = asyncio.create_task(self.fetch())
+            self.fetching = asyncio.create_task(self.fetch(self.source))
 
     async def fetch_unknown(self) -> None:
+        """Fetch published keys again because a token names an unknown one. Raises a 503 problem when there are none."""
         self.renew(at_once=True)
         if self.fetching is not None:
             await asyncio.shield(self.fetching)
         if not self.known:
             raise busy("The issuer's keys cannot be fetched, so no token can be checked; try again in a moment.")
 
-    async def fetch(self) -> None:
+    async def fetch(self, source: jwt.PyJWKClient) -> None:
         """Fetch the keys once, in a thread. Known keys stay when it fails."""
         try:
-            published = await asyncio.to_thread(self.source.get_jwk_set)
+            published = await asyncio.to_thread(source.get_jwk_set)
             self.known = {key.key_id or "": key.key for key in published.keys if key.public_key_use in (None, "sig")}
             self.version += 1
             self.fetched_at = time.monotonic()
         except (jwt.PyJWTError, OSError, ValueError) as error:
-            log.warning("jwks_unreadable", url=self.source.uri, error=str(error), kept=len(self.known))
+            log.warning("jwks_unreadable", url=source.uri, error=str(error), kept=len(self.known))
         finally:
             self.fetching = None
-
-
-def open_keys(options: AuthOptions | IssuerOptions) -> Keys:
-    """Return the keys whose tokens the settings accept."""
-    if isinstance(options, IssuerOptions):
-        known: list[PublicKeyTypes] = [read_private(options.signing_key.get_secret_value()).public_key()]
-        known += [read_public(options.previous_key)] if options.previous_key else []
-        return Keys({name_key(key): key for key in known})
-    if options.jwks_url is not None:
-        return PublishedKeys(str(options.jwks_url), options.jwks_max_age, options.jwks_timeout)
-    return Keys({"": read_public(options.public_key or "")}, any_name=True)
 
 
 class Auth:
@@ -136,7 +125,7 @@ class Auth:
 
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
         self.options = options
-        self.keys = open_keys(options)
+        self.keys = Keys(options)
         self.verify = lru_cache(options.cache_size)(self.check)
 
     async def identify(self, headers: Headers) -> Caller:

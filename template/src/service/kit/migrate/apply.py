@@ -86,7 +86,7 @@ async def apply_pending(database: DatabaseOptions, options: MigrationOptions) ->
             await create_table(connection)
         for migration in pending:
             began = time.monotonic()
-            await apply(connection, migration, options.lock_timeout, options.lock_tries)
+            await apply(connection, migration, options)
             yield migration, time.monotonic() - began
 
 
@@ -120,11 +120,11 @@ def check_standalone(migration: Migration) -> None:
         raise MigrationError(f"{migration.name}: write `{form}`, to let it run again after a run that was killed.")
 
 
-async def apply(connection: asyncpg.Connection, migration: Migration, lock_timeout: float, lock_tries: int) -> None:
+async def apply(connection: asyncpg.Connection, migration: Migration, options: MigrationOptions) -> None:
     """Apply one file. When a lock is not to be had, let the queued requests pass, and try again."""
-    timeout, tries = lock_timeout, lock_tries
+    timeout, tries = options.lock_timeout, options.lock_tries
     if migration.standalone and "concurrently" in migration.code.lower():
-        timeout, tries = lock_timeout * lock_tries, 1  # nobody queues behind it, and each try would start over
+        timeout, tries = timeout * tries, 1  # nobody queues behind it, and each try would start over
     for attempt in range(1, tries + 1):
         try:
             return await run(connection, migration, timeout)
