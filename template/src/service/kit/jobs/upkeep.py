@@ -12,11 +12,11 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
 from pgqueuer.domain import models
 from pgqueuer.ports.driver import Driver
 
+from service.kit.db import ERRORS
 from service.kit.jobs.job import Worker
 from service.kit.jobs.queue import STATUSES, meters
 
@@ -123,7 +123,7 @@ class Upkeep:
                     looked_at = time.monotonic()
                     await self.look()
                     await self.forget()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except ERRORS as error:
                 log.warning("upkeep of the queue failed", error=repr(error))
             await asyncio.sleep(min(LOOK_SECONDS, self.options.heartbeat / 8))
 

@@ -130,8 +130,7 @@ def read(outcome: bytes) -> object:
 def serve() -> None:
     """Read calls from the input, and write their outcomes to the output: what a computing process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the worker decides
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    os.nice(NICENESS)
     outcomes = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a call prints belongs in the log
     sys.path[:], modules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the worker
