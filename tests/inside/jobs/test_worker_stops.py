@@ -19,7 +19,7 @@ from inside.jobs.queue import (
     wait_until,
     work,
 )
-from inside.jobs.working import WRITE, Task
+from inside.jobs.working import BLOCK, WRITE, Task
 
 pytestmark = pytest.mark.faults
 
@@ -59,6 +59,19 @@ async def test_what_does_not_finish_in_time_goes_back_to_the_queue_as_if_it_had_
     (left,) = [line for line in read_log(tmp_path) if line["event"] == "jobs went back to the queue"]
     assert left["ids"] == sorted(ids)
     assert not [line for line in read_log(tmp_path) if "Unhandled exception" in line["event"]]
+
+
+async def test_a_process_that_cannot_stop_in_time_is_killed(url: str, tmp_path: Path):
+    await put(url, BLOCK, Task(0, seconds=100))
+    with work(url, tmp_path, JOBS_DRAIN_TIMEOUT="0.5", JOBS_KILL_TIMEOUT="1") as process:
+        await wait_until(lambda: is_picked(url))
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    assert await is_picked(url), "nothing was left to give it back"
+
+
+async def is_picked(url: str) -> bool:
+    return await count_picked(url) == 1
 
 
 async def test_told_twice_it_ends_at_once(url: str, tmp_path: Path):
