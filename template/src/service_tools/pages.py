@@ -3,7 +3,6 @@
 
 import os
 import platform
-import subprocess
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +13,7 @@ import click
 import msgspec
 
 from service.kit.edge import CommandError
+from service_tools.dev import checkout
 
 FOLDER = Path("perf/reports")
 CUT_SHORT = "Ctrl-C has cut this short: what was measured until then is below."
@@ -41,8 +41,10 @@ td.text {{ font: 13px/1.5 ui-monospace, monospace; white-space: normal; overflow
 figure {{ margin: 0 }} figcaption {{ font-weight: 600 }}
 svg {{ display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif }}
 svg text {{ fill: currentColor }}
-.flame svg {{ min-width: 56rem }} .flame rect:hover {{ stroke: currentColor }}
-.charts, .flame {{ margin: .6rem 0 1.2rem }}
+.charts {{ margin: .6rem 0 1.2rem }}
+.flame {{ min-width: 56rem; margin: .6rem 0 1.2rem; font-size: 12px; line-height: 17px }}
+.flame ul {{ display: flex; align-items: end; list-style: none; margin: 0; padding: 0 }} .flame li {{ flex: none }}
+.flame p {{ margin: 1px 1px 0 0; text-indent: 2px; overflow: hidden; white-space: nowrap; color: #111 }}
 pre {{ background: #8881; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }}
 .legend span {{ display: inline-block; margin-right: 1rem; font-size: 13px }}
 .legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em }}
@@ -137,9 +139,7 @@ def describe() -> str:
 
 def find_commit() -> str:
     """Return the short hash of what is checked out, with a mark where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - from PATH
-    except (OSError, subprocess.CalledProcessError):
+        return f"commit {checkout.run('git', 'describe', '--always', '--dirty', '--exclude=*').strip()}"
+    except checkout.ProgramError:
         return "no commit"
-    return f"commit {done.stdout.strip()}"

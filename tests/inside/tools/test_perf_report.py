@@ -1,6 +1,8 @@
+import re
+
 import pytest
 from service_tools.pages import Page
-from service_tools.perf import report, runs
+from service_tools.perf import charts, report, runs
 from service_tools.perf.load import NO_ANSWER, Sample
 from service_tools.perf.report import Report, Usage
 from service_tools.perf.scenario import Step
@@ -61,3 +63,17 @@ def test_the_metrics_of_a_run_are_its_most_and_how_late_the_loop_was():
     after |= {"event_loop_lag_seconds_bucket:0.025": 200.0, "event_loop_lag_seconds_bucket:+Inf": 300.0}
     assert runs.tell_usage([before, during, after], 80.0) == Usage(80.0, 4.0, 0.0, 100.0)
     assert runs.tell_usage([{}, {}], None) == Usage(None, 0.0, 0.0, 0.0)
+
+
+def test_a_flame_graph_has_a_box_of_its_share_for_each_frame_that_can_be_seen():
+    stacks = {("main", "<lambda>"): 600.0, ("main", "service/orders"): 399.0, ("seldom",): 1.0}
+    drawn = charts.flame(stacks, "samples")
+    boxes = re.findall(r'<li style="width: ([\d.]+)%">|title="([^"]+)"', drawn)
+    assert [width for width, _ in boxes if width] == ["99.900", "60.060", "39.940"]
+    assert [title for _, title in boxes if title] == [
+        "&lt;lambda&gt;: 600 samples, 60.0%",
+        "service/orders: 399 samples, 39.9%",
+        "main: 999 samples, 99.9%",
+    ]
+    assert drawn.index(">service/orders<") < drawn.index(">main<"), "what was called stands above"
+    assert "<ul>" not in charts.flame({}, "samples")

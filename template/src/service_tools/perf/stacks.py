@@ -19,17 +19,11 @@ UNKNOWN = "<unknown>:0"
 """What tracemalloc has for an allocation below no frame of Python."""
 
 
-def is_own(frame: str) -> bool:
-    """Return whether a frame stands in the service itself, the kit left out."""
-    path = frame.replace("\\", "/")
-    return f"/{PACKAGE}/" in path and f"/{PACKAGE}/kit/" not in path and "site-packages" not in path
-
-
 def find_line(stack: Sequence[str]) -> str:
     """Return the innermost frame of the service; or of the kit, or the innermost at all."""
-    inward = [*reversed(stack)]
-    kit = (frame for frame in inward if f"/{PACKAGE}/kit/" in frame)
-    return next((frame for frame in inward if is_own(frame)), None) or next(kit, inward[0] if inward else "?")
+    kit = [frame for frame in stack if f"/{PACKAGE}/kit/" in frame]
+    own = [frame for frame in stack if f"/{PACKAGE}/" in frame and "site-packages" not in frame and frame not in kit]
+    return (own or kit or [*stack] or ["?"])[-1]
 
 
 def shorten(frame: str) -> str:

@@ -14,7 +14,7 @@ import click
 
 from service.kit.edge import CommandError
 from service.kit.server import Wiring
-from service_tools.dev import credentials, embedded
+from service_tools.dev import credentials, database, embedded
 from service_tools.scaffold import fields, project, registry, resource
 from service_tools.scaffold.resource import Resource
 from service_tools.sql import commands as plans
@@ -102,8 +102,8 @@ def record_plans(table: str) -> bool:
     click.echo(f"Planning its statements on the PostgreSQL in {embedded.DATA}/ …")
     importlib.invalidate_caches()  # its modules are new
     try:
-        with embedded.run() as server:
-            records.add(asyncio.run(plans.plan(server, f"{table}.")))
+        with embedded.run() as server, database.lend(server) as url:
+            records.add(asyncio.run(plans.plan(url, f"{table}.")))
     except (asyncpg.PostgresError, CommandError, OSError) as error:
         click.echo(f"The plans of its statements are not recorded: {error}", err=True)
         return False

@@ -84,13 +84,12 @@ def parse(spec: str) -> list[Column]:
     if not (matched := SPEC.fullmatch(spec)):
         raise CommandError(f"{spec}: {FORM}.")
     name, kind, choices, table, suffixes = matched.groups()
-    if kind not in TYPES or (choices is None) == (kind == "enum") or (table is None) == (kind == "references"):
+    lacks = (choices is None) == (kind == "enum") or (table is None) == (kind == "references")
+    if kind not in TYPES or lacks or len(set(suffixes)) < len(suffixes):
         raise CommandError(f"{spec}: {FORM}.")
     refused, reason = TYPES[kind].refuses
     if suffix := next((suffix for suffix in suffixes if suffix in refused), None):
         raise CommandError(f"{spec}: {kind} does not take {suffix}: {reason}.")
-    if len(set(suffixes)) < len(suffixes):
-        raise CommandError(f"{spec}: {FORM}.")
     column = Column(name, TYPES[kind], nullable="?" in suffixes, unique="!" in suffixes, filtered="@" in suffixes)
     columns = [column]
     if kind == "money":

@@ -12,7 +12,7 @@ import click
 
 from service.kit import PACKAGE
 from service.kit.db import connect, find_queries, read_url
-from service_tools.dev import embedded
+from service_tools.dev import database, embedded
 from service_tools.pages import Page
 from service_tools.sql import budgets, contract, plans, records, scratch
 from service_tools.sql.contract import Statement
@@ -37,8 +37,8 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
     """
     if name and (record or check):
         raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
-    with embedded.run() as server:
-        statements = select(asyncio.run(plan(server)), name)
+    with embedded.run() as server, database.lend(server) as url:
+        statements = select(asyncio.run(plan(url)), name)
         real = asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
     if record:
         for path in records.write(statements):
@@ -55,12 +55,14 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
         page.finish()
 
 
-async def plan(server: str, beginning: str = "") -> list[Statement]:
-    """Return the statements of the service whose names begin so, with their plans."""
+async def plan(url: str, beginning: str = "") -> list[Statement]:
+    """Return the statements of the service whose names begin so, with their plans in a new database."""
     declared = budgets.read()
     chosen = [(name, query) for name, query in find_queries(import_module(PACKAGE)) if name.startswith(beginning)]
-    async with scratch.provide(server, declared) as connection:
-        return await contract.check_all(connection, chosen, declared)
+    connection = await scratch.prepare(url, declared)
+    statements = await contract.check_all(connection, chosen, declared)
+    await connection.close()
+    return statements
 
 
 async def run(server: str, statements: Sequence[Statement]) -> Real:

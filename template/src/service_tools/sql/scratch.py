@@ -4,16 +4,11 @@
 No rows are needed: since version 18 statistics can be restored. https://www.postgresql.org/docs/18/functions-admin.html
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from uuid import uuid4
-
 import asyncpg
 
 from service.kit.db import read_url
 from service.kit.edge import CommandError
 from service.kit.migrate import MigrationOptions, apply_pending
-from service_tools.dev import database
 from service_tools.sql import plans
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
 
@@ -61,20 +56,13 @@ select 'alter column ' || quote_ident(attname) || ' drop not null'
 """
 
 
-@asynccontextmanager
-async def provide(server: str, budgets: Budgets) -> AsyncGenerator[asyncpg.Connection]:
-    """Yield a connection to a new database on the server of a URL, ready to plan on; drop the database afterwards."""
-    name = f"scratch_{uuid4().hex}"
-    url = await database.create(server, name)
-    try:
-        async for _ in apply_pending(read_url(url), MigrationOptions()):
-            pass
-        connection = await asyncpg.connect(url)
-        await pretend(connection, budgets)
-        yield connection
-        await connection.close()
-    finally:
-        await database.drop(server, name)
+async def prepare(url: str, budgets: Budgets) -> asyncpg.Connection:
+    """Migrate a new database, and return a connection that is ready to plan on."""
+    async for _ in apply_pending(read_url(url), MigrationOptions()):
+        pass
+    connection = await asyncpg.connect(url)
+    await pretend(connection, budgets)
+    return connection
 
 
 async def pretend(connection: asyncpg.Connection, budgets: Budgets) -> None:
