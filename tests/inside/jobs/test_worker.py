@@ -115,8 +115,9 @@ async def test_a_schedule_fires_once_for_two_workers_and_catches_up_by_one_run(u
     with work(url, tmp_path / "one", FACTORY="create_clock"), work(url, tmp_path / "two", FACTORY="create_clock"):
         await wait_until(lambda: ran(url, 4))
     queued = "from kit.pgqueuer_log where status = 'queued' and entrypoint"
-    fired = await ask(url, f"select array_agg(floor(extract(epoch from created) / 2)) {queued} = 'tests.write'")
-    assert len(fired) == len(set(fired)) >= 4
+    # Every two seconds; a busy machine may let the first be late.
+    most = "extract(epoch from max(created) - min(created)) / 2 + 2"
+    assert await ask(url, f"select count(*) <= {most} {queued} = 'tests.write'")
     assert await ask(url, f"select count(*) {queued} = 'tests.nothing'") == 1
 
 
