@@ -17,10 +17,11 @@ DATA = Path(".postgres")
 
 
 @contextmanager
-def run(folder: Path = DATA) -> Generator[str]:
+def run(folder: Path = DATA, *, count_statements: bool = True) -> Generator[str]:
     """Run PostgreSQL on the data in `folder`, created if need be. Yield its URL; stop it when its last user leaves.
 
-    It listens on a Unix socket, so it takes no port. A server that a killed process left behind is used again.
+    It listens on a Unix socket, so it takes no port. A server that a killed process left behind is used again. New data
+    gets a server that counts its statements, for `service queries`, by a second start: a library is loaded then only.
     """
     try:
         # It warns when there is no runtime folder, and works all the same.
@@ -34,7 +35,7 @@ def run(folder: Path = DATA) -> Generator[str]:
     is_new = not (folder / "PG_VERSION").exists()
     try:
         server = get_server(folder)
-        if is_new:  # let it count its statements, for `service queries`: the library is loaded at a start only
+        if is_new and count_statements:
             server.cleanup()
             with (folder / "postgresql.auto.conf").open("a") as settings:
                 settings.write("shared_preload_libraries = 'pg_stat_statements'\n")
