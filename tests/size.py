@@ -49,7 +49,7 @@ def measure(folder: Path) -> list[Part]:
     printed = shell.run(*in_service(folder, "python", "-m", "inside.path", "--list"), cwd=folder)
     files, hops = json.loads(printed.splitlines()[-1])
     return [
-        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 17_150, 11_500),
+        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 17_170, 11_500),
         Part("the kit, lines", count_lines(source / "kit"), 8_520, 5_500),
         Part("the kit, modules", count_modules(source / "kit"), 64, 60),
         Part("tools for development, lines", count_lines(folder / "src/service_tools"), 5_830, 2_500),
