@@ -9,7 +9,7 @@ from tests import documents as docs
 from tests import releases, shell
 from tests.snapshot import ROOT
 
-FILE = re.compile(r"(?<![\w/*.-])[\w.-]*(?:/[\w.-]+)*\w\.(?:py|sql|toml|md|yml|yaml|json)")
+FILE = re.compile(r"(?<![\w/*.-])[\w.-]*(?:/[\w.-]+)*\w\.(?:py|sql|toml|md|yml|yaml|json)\b")
 IMPORT = re.compile(r"from (service\.kit\.\w+) import (\w+(?:, \w+)*)")
 NAME = re.compile(r"\b(?:[A-Za-z]\w*_\w+|[A-Z][a-z]+[A-Z]\w+)")
 
