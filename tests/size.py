@@ -49,10 +49,10 @@ def measure(folder: Path) -> list[Part]:
     printed = shell.run(*in_service(folder, "python", "-m", "inside.path", "--list"), cwd=folder)
     files, hops = json.loads(printed.splitlines()[-1])
     return [
-        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 17_170, 11_500),
+        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 17_190, 11_500),
         Part("the kit, lines", count_lines(source / "kit"), 8_520, 5_500),
         Part("the kit, modules", count_modules(source / "kit"), 64, 60),
-        Part("tools for development, lines", count_lines(folder / "src/service_tools"), 5_830, 2_500),
+        Part("tools for development, lines", count_lines(folder / "src/service_tools"), 5_840, 2_500),
         Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 1800, 1_800),
         Part("the slice `orders` with its job, lines", count_lines(source / "orders"), 550, 550),
         Part("a slice of 8 fields by `service new`, lines", count_slice(folder), 260, 260),

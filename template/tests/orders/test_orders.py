@@ -4,6 +4,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from service.orders.model import NewOrder, OrderChange
+
 NEW = {
     "reference": "SO-1",
     "customer_email": "ada@example.com",
@@ -14,12 +16,18 @@ NEW = {
     "gift": True,
     "note": "Ring twice",
 }
+CHANGE = {"status": "paid", "tags": ["returned"], "gift": False, "note": "Call before delivery"}
 
 
 async def create(client: httpx2.AsyncClient, **changes: object) -> dict[str, Any]:
     response = await client.post("/v1/orders", json=NEW | changes)
     assert response.status_code == 201, response.text
     return response.json()
+
+
+def test_these_bodies_have_every_field():
+    assert NEW.keys() == {*NewOrder.__struct_fields__}
+    assert CHANGE.keys() | {"version"} == {*OrderChange.__struct_fields__}
 
 
 async def test_a_created_order_can_be_read_where_its_location_says(client: httpx2.AsyncClient):
@@ -47,6 +55,12 @@ async def test_an_unknown_order_is_not_found(client: httpx2.AsyncClient):
     missing = f"/v1/orders/{uuid4()}"
     assert (await client.get(missing)).status_code == 404
     assert (await client.patch(missing, json={"version": 1})).status_code == 404
+
+
+async def test_a_change_may_set_every_field(client: httpx2.AsyncClient):
+    order = await create(client)
+    changed = (await client.patch(f"/v1/orders/{order['id']}", json={"version": 1} | CHANGE)).json()
+    assert changed == order | CHANGE | {"version": 2, "updated_at": changed["updated_at"]}
 
 
 async def test_a_change_keeps_what_it_does_not_name_and_can_clear_a_field(client: httpx2.AsyncClient):
