@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -67,6 +68,27 @@ def workshop() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="template-test-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def synced(render: Render, workshop: Path) -> Path:
+    """Return the default service with its packages. Whoever changes its files puts them back."""
+    folder = workshop / "synced"
+    shutil.copytree(render(), folder)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def folder(synced: Path) -> Iterator[Path]:
+    """Return that service to change it: afterwards its files are what they were."""
+    kept = {path: path.read_bytes() for path in synced.rglob("*") if path.is_file() and ".venv" not in path.parts}
+    yield synced
+    for path in [path for path in synced.rglob("*") if path.is_file() and ".venv" not in path.parts]:
+        if path not in kept:
+            path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
 
 
 @pytest.fixture

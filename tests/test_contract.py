@@ -1,7 +1,6 @@
 """Faults in SQL that a generated service's suite has to find, with a message that names the place and the fix."""
 
 import re
-import shutil
 
 import pytest
 
@@ -9,27 +8,6 @@ from tests import service, shell
 from tests.faults import EXCUSED, FOREIGN_KEY, HIDDEN, N_PLUS_1, PAGE, SORT, STATEMENTS, TYPES, UNSCOPED
 
 ORDERS = "src/service/orders"
-
-
-@pytest.fixture(scope="module")
-def synced(render, workshop):
-    """A service with its packages."""
-    folder = workshop / "contract"
-    shutil.copytree(render(), folder)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
-    return folder
-
-
-@pytest.fixture
-def folder(synced):
-    """The service, and its files as they were afterwards."""
-    kept = {path: path.read_bytes() for path in synced.rglob("*") if path.is_file() and ".venv" not in path.parts}
-    yield synced
-    for path in [path for path in synced.rglob("*") if path.is_file() and ".venv" not in path.parts]:
-        if path not in kept:
-            path.unlink()
-    for path, content in kept.items():
-        path.write_bytes(content)
 
 
 def fail(folder, *tests):

@@ -1,16 +1,14 @@
 """A field of `orders` is added in four places (docs/service.md), and the tests fail without any of these."""
 
-import shutil
-
 import pytest
 
-from tests import shell
+from tests import service, shell
 
 ORDERS = "src/service/orders"
 MIGRATION = "migrations/0003_add_order_channel.sql"
+SQL = "alter table orders add column channel text not null default 'web';\n"
 
-PLACES = {
-    MIGRATION: {"": "alter table orders add column channel text not null default 'web';\n"},
+EDITS = {
     f"{ORDERS}/model.py": {
         "Version = Annotated": "Channel = Annotated[str, Meta(min_length=1, max_length=20)]\nVersion = Annotated",
         "    note: Note | None\n": "    note: Note | None\n    channel: Channel\n",
@@ -33,7 +31,7 @@ PLACES = {
         "wanted.gift, wanted.note\n": "wanted.gift, wanted.note, wanted.channel\n",
     },
 }
-"""What to replace by what."""
+"""What to replace by what, in the other three."""
 
 TESTS = "tests/orders/test_orders.py"
 SENT = {
@@ -43,35 +41,13 @@ SENT = {
 """What the tests of the slice send in addition."""
 
 
-@pytest.fixture(scope="module")
-def synced(render, workshop):
-    """A service with its packages."""
-    folder = workshop / "field"
-    shutil.copytree(render(), folder)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
-    return folder
-
-
-def edit(folder, place, changes):
-    """Make the changes of one place."""
-    path = folder / place
-    text = path.read_text() if path.exists() else ""
-    for old, new in changes.items():
-        assert text.count(old) == 1, (place, old)
-        text = text.replace(old, new)
-    path.write_text(text)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("forgotten", [None, *PLACES, TESTS])
-def test_a_field_takes_four_places_and_none_is_forgotten(synced, forgotten):
-    edited = {place: changes for place, changes in {**PLACES, TESTS: SENT}.items() if place != forgotten}
-    before = {place: (synced / place).read_text() for place in edited if (synced / place).exists()}
-    try:
-        for place, changes in edited.items():
-            edit(synced, place, changes)
-        code, output = shell.attempt("uv", "run", "--quiet", "pytest", "-q", "-n0", TESTS, cwd=synced)
-        assert code == (1 if forgotten else 0), output
-    finally:
-        for place in edited:
-            (synced / place).write_text(before[place]) if place in before else (synced / place).unlink(missing_ok=True)
+@pytest.mark.parametrize("forgotten", [None, MIGRATION, *EDITS, TESTS])
+def test_a_field_takes_four_places_and_none_is_forgotten(folder, forgotten):
+    if forgotten != MIGRATION:
+        (folder / MIGRATION).write_text(SQL)
+    for place, edits in {**EDITS, TESTS: SENT}.items():
+        if place != forgotten:
+            service.replace(folder / place, *edits.items())
+    code, output = shell.attempt("uv", "run", "--quiet", "pytest", "-q", "-n0", TESTS, cwd=folder)
+    assert code == (1 if forgotten else 0), output

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from inside.jobs import queue
-from inside.jobs.queue import ask, count_held, execute, is_empty, list_jobs, put, wait_until, work
+from inside.jobs.queue import ask, count_held, count_picked, execute, is_empty, list_jobs, put, wait_until, work
 from inside.jobs.working import CANCELLED, DAILY, FAIL, NARROW, NOTHING, PERSON, REFUSE, SHORT, WRITE, Task, write
 from service.kit.jobs import Job, enqueue
 
@@ -92,7 +92,7 @@ async def test_a_worker_takes_no_more_than_it_may_run(url: str, tmp_path: Path):
     with work(url, tmp_path, JOBS_CONCURRENCY="4"):
         most = 0
         while not await is_empty(url):
-            most = max(most, await ask(url, "select count(*) from kit.pgqueuer where status = 'picked'"))
+            most = max(most, await count_picked(url))
     assert most == 4
 
 

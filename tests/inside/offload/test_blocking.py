@@ -1,10 +1,7 @@
 import re
-import subprocess
-import sys
 
 import pytest
-
-from tests.kit.processes import ROOT
+from inside.suites import run_suite
 
 SUITE = """
 import asyncio, gc, hashlib, socket, time, urllib.request
@@ -100,9 +97,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What pytest prints about a suite whose handlers block."""
     suite = tmp_path_factory.mktemp("suite") / "test_suite.py"
     suite.write_text(SUITE)
-    options = ["-c", str(ROOT / "pytest.toml"), "--rootdir", str(ROOT), "-n0", "-p", "no:cacheprovider", "--tb=line"]
-    command = [sys.executable, "-m", "pytest", *options, str(suite)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    ran = run_suite(suite, "-n0", "-p", "no:cacheprovider", "--tb=line")
     assert ran.returncode == 1, ran.stdout + ran.stderr
     return ran.stdout
 
