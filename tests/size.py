@@ -1,4 +1,4 @@
-"""How much a team gets: the lines of Python in the default render, part by part, and what a request passes.
+"""How much a team gets: the content and the shape of the default render's code, and what a request passes.
 
 `uv run python -m tests.size` prints it, and what the lines are for; `--write` renews both in CONTRIBUTING.md.
 """
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import service, shell, snapshot
+from tests import density, service, shell, snapshot
 
 DOCUMENT = snapshot.ROOT / "CONTRIBUTING.md"
 TABLE = re.compile(r"(?<=<!-- size -->\n).*?(?=<!-- end of size -->)", re.DOTALL)
@@ -27,9 +27,9 @@ class Part(NamedTuple):
     """One line of the table: what is counted, how much there is, how much there may be, and what is aimed at."""
 
     name: str
-    count: int
-    most: int
-    aim: int
+    count: float
+    most: float
+    aim: float
 
 
 def count_lines(*places: Path) -> int:
@@ -48,12 +48,20 @@ def measure(folder: Path) -> list[Part]:
     source = folder / "src/service"
     printed = shell.run(*in_service(folder, "python", "-m", "inside.path", "--list"), cwd=folder)
     files, hops = json.loads(printed.splitlines()[-1])
+    kit = density.measure(source / "kit")
+    tools = density.measure(folder / "src/service_tools")
     return [
-        Part("Python in all, lines", count_lines(folder / "src", folder / "tests"), 17_190, 11_500),
-        Part("the kit, lines", count_lines(source / "kit"), 8_520, 5_500),
-        Part("the kit, modules", count_modules(source / "kit"), 64, 60),
-        Part("tools for development, lines", count_lines(folder / "src/service_tools"), 5_840, 2_500),
-        Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 1800, 1_800),
+        Part("the kit, tokens of code", kit.tokens, 65_000, 56_000),
+        Part("the kit, tokens in a line", kit.tokens_per_line, 10.2, 8.5),
+        Part("the kit, lines over 100 columns", kit.wide_lines, 491, 0),
+        Part("the kit, width of a line, 90th percentile", kit.width, 90, 80),
+        Part("the kit, modules", count_modules(source / "kit"), 72, 72),
+        Part("the tools for development, tokens of code", tools.tokens, 44_000, 38_000),
+        Part("the tools, tokens in a line", tools.tokens_per_line, 11.3, 8.5),
+        Part("the tools, lines over 100 columns", tools.wide_lines, 319, 0),
+        Part("the tools, width of a line, 90th percentile", tools.width, 92, 80),
+        Part("comprehensions within comprehensions, in both", kit.nested + tools.nested, 54, 5),
+        Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 1_800, 1_800),
         Part("the slice `orders` with its job, lines", count_lines(source / "orders"), 550, 550),
         Part("a slice of 8 fields by `service new`, lines", count_slice(folder), 260, 260),
         Part("files that a GET by key passes", files, 13, 12),
