@@ -14,6 +14,7 @@ from itertools import islice
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
+from uuid import UUID
 
 import msgspec
 
@@ -29,6 +30,13 @@ MOST_LEVELS = 100
 WHOLE_DIGITS, DECIMAL_PLACES = 14, 6
 """A decimal is a numeric(20, 6)."""
 SURROGATE = re.compile("[\ud800-\udfff]")
+CHECKED = frozenset((str, float))
+"""What Python's own parser makes of JSON that may not be storable."""
+STORABLE = frozenset((NoneType, bool, int, UUID))
+CONTAINERS = (dict, list, tuple, set, frozenset, msgspec.Struct)
+
+type Place = tuple[Place, Any, int] | None
+"""Where a value stands: the place of what it is a part of, that itself, and the number of the part."""
 
 MOST_ITEMS = 100
 """In a longer list, only the first item that does not fit is named."""
@@ -52,16 +60,22 @@ class Body[Kind]:
         if not JSON_TYPE.fullmatch(media_type.partition(";")[0].strip()):
             raise Problem(415, "unsupported-media-type", "Send JSON, with the header content-type: application/json.")
         try:
-            decoded = self.decoder.decode(body)
-            if faults := [*find_unstorable(decoded)]:
-                raise refuse(faults)
-            json.loads(body, object_pairs_hook=check_pairs)
-        except msgspec.ValidationError:
-            raise refuse(find_misfits(body, self.kind)) from None
-        except RecursionError:
-            raise Problem(400, "malformed", "The body is nested too deeply.") from None
-        except ValueError as error:
+            return self.parse(body)
+        except (ValueError, RecursionError) as error:
             raise malformed(body, error) from None
+
+    def parse(self, body: bytes) -> Kind:
+        """Return what a body holds. Raises a 422 problem, and for what is not JSON ValueError or RecursionError."""
+        try:
+            decoded = self.decoder.decode(body)
+        except msgspec.ValidationError:
+            faults = [*islice(find_misfits(body, self.kind), MOST_FAULTS)]
+        else:
+            faults = find_unstorable(decoded)
+        if faults:
+            raise refuse(faults)
+        # msgspec only skims over fields that a type does not have, and takes the last of two that have one name.
+        STRICT.decode(body.decode())
         return decoded
 
 
@@ -119,13 +133,23 @@ def check_pairs(pairs: list[tuple[str, object]]) -> None:
         if name in names:
             raise refuse([InvalidField(name, "it is given twice")])
         names.add(name)
-        if isinstance(value, str | float):
-            for fault in find_unstorable(value, name):
-                raise refuse([fault])
+        for part in (name, value):
+            if type(part) in CHECKED and (detail := find_fault(part)):
+                raise refuse([InvalidField(name, detail)])
 
 
-def malformed(body: bytes, error: ValueError) -> Problem:
+def refuse_constant(name: str) -> None:
+    """Raise ValueError for NaN and Infinity, which Python's parser takes and JSON does not have."""
+    raise ValueError(f"it does not have {name}")
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=check_pairs, parse_constant=refuse_constant)
+
+
+def malformed(body: bytes, error: Exception) -> Problem:
     """Return the problem of a body that is not JSON, naming the field where a lenient parser can tell it."""
+    if isinstance(error, RecursionError):
+        return Problem(400, "malformed", "The body is nested too deeply.")
     try:
         json.loads(body, object_pairs_hook=check_pairs)
     except Problem as problem:
@@ -148,46 +172,81 @@ def refuse(faults: Iterable[InvalidField]) -> Problem:
     return Problem(422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named)
 
 
-def find_unstorable(value: Any, path: str = "", level: int = -1) -> Iterator[InvalidField]:
-    """Yield every field whose value fits its type, and which PostgreSQL could not hold or would round."""
-    match value:
-        case dict() | list() | tuple() | set() | frozenset() | msgspec.Struct() if level == MOST_LEVELS:
-            yield InvalidField(path, f"it is nested more than {MOST_LEVELS} levels deep")
-        case dict():
-            for name, part in value.items():
-                yield from find_unstorable(name, path, level)
-                yield from find_unstorable(part, f"{path}.{name}", level + 1)
-        case msgspec.Struct():
-            for name in value.__struct_fields__:
-                yield from find_unstorable(getattr(value, name), f"{path}.{name}", level + 1)
-        case list() | tuple() | set() | frozenset():
-            for part in value:
-                yield from find_unstorable(part, path, level + 1)
-        case _ if detail := find_fault(value):
-            yield InvalidField(path, detail)
+def find_unstorable(value: object) -> list[InvalidField]:
+    """Return the fields whose values fit their types, and which PostgreSQL could not hold or would round."""
+    faults: list[InvalidField] = []
+    collect_unstorable(value, None, -1, faults)
+    return faults
+
+
+def collect_unstorable(value: Any, place: Place, level: int, faults: list[InvalidField]) -> None:
+    """Add the faults in a dict, struct or list, which may have half a million parts of two bytes each."""
+    if level == MOST_LEVELS:
+        faults.append(InvalidField(spell(place), f"it is nested more than {MOST_LEVELS} levels deep"))
+        return
+    parts: Iterable[Any] = value
+    if isinstance(value, dict):
+        parts = (*value, *value.values())
+    elif isinstance(value, msgspec.Struct):
+        parts = msgspec.structs.astuple(value)
+    for number, part in enumerate(parts):
+        kind = type(part)
+        if kind in STORABLE or (kind is str and part.isascii() and "\x00" not in part):
+            continue
+        if len(faults) >= MOST_FAULTS:
+            return
+        if isinstance(part, CONTAINERS):
+            collect_unstorable(part, (place, value, number), level + 1, faults)
+        elif detail := find_fault(part):
+            faults.append(InvalidField(spell((place, value, number)), detail))
+
+
+def spell(place: Place) -> str:
+    """Return a place as clients know it, like `.lines.sku`. Items of a list go by its name, and so does a name."""
+    path = ""
+    while place:
+        place, value, number = place
+        if isinstance(value, msgspec.Struct):
+            path = f".{value.__struct_encode_fields__[number]}{path}"
+        elif isinstance(value, dict) and number >= len(value):
+            path = f".{[*value][number - len(value)]}{path}"
+    return path
 
 
 def find_fault(value: object) -> str | None:
     """Return why PostgreSQL could not hold a single value as it is, or None."""
     match value:
-        case str() if "\x00" in value:
-            return "it contains the character NUL, which cannot be stored"
-        case str() if SURROGATE.search(value):
-            return "it contains half of a surrogate pair, which is no character"
-        case float() if not isfinite(value):
-            return "it is not a finite number"
-        case Decimal() if not value.is_finite():
-            return "it is not a finite number"
-        case Decimal() if value and value.adjusted() >= WHOLE_DIGITS:
-            return f"it may have {WHOLE_DIGITS} digits before the point"
-        case Decimal() if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
-            return f"it may have {DECIMAL_PLACES} digits after the point"
-        case datetime(tzinfo=None):
-            return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
+        case str():
+            if "\x00" in value:
+                return "it contains the character NUL, which cannot be stored"
+            if not value.isascii() and SURROGATE.search(value):
+                return "it contains half of a surrogate pair, which is no character"
+        case float():
+            return None if isfinite(value) else "it is not a finite number"
+        case Decimal():
+            return find_fault_of_decimal(value)
         case datetime():
-            try:
-                is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
-            except OverflowError:
-                is_infinite = True  # to the driver, the first and the last moment are
-            return "it must lie within the years 1 to 9999 in UTC, and not at their very ends" if is_infinite else None
+            return find_fault_of_time(value)
     return None
+
+
+def find_fault_of_decimal(value: Decimal) -> str | None:
+    if not value.is_finite():
+        return "it is not a finite number"
+    if value and value.adjusted() >= WHOLE_DIGITS:
+        return f"it may have {WHOLE_DIGITS} digits before the point"
+    if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
+        return f"it may have {DECIMAL_PLACES} digits after the point"
+    return None
+
+
+def find_fault_of_time(value: datetime) -> str | None:
+    if value.tzinfo is None:
+        return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
+    if datetime.min.year < value.year < datetime.max.year:
+        return None
+    try:
+        is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
+    except OverflowError:
+        is_infinite = True  # to the driver, the first and the last moment are
+    return "it must lie within the years 1 to 9999 in UTC, and not at their very ends" if is_infinite else None
