@@ -67,6 +67,11 @@ async def take_union(data: Cat | Dog) -> None:
     """Take one of two."""
 
 
+@routes.post("/nothing")
+async def take_nothing(data: Tree | None) -> None:
+    """Take a struct, or null."""
+
+
 @routes.post("/json")
 async def take_json(request: Request) -> None:
     """Take any JSON, read by the function itself."""

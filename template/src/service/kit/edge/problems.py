@@ -24,6 +24,9 @@ class InvalidField(msgspec.Struct, frozen=True):
     field: str
     detail: str
 
+    def clean(self) -> "InvalidField":
+        return InvalidField(clean(self.field), clean(self.detail))
+
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """A `Problem` on the wire."""
@@ -50,7 +53,7 @@ class Problem(Exception):
         self.status = status
         self.kind = kind
         self.detail = clean(detail)
-        self.errors = tuple(InvalidField(clean(each.field), clean(each.detail)) for each in errors[:MOST_ERRORS])
+        self.errors = tuple(each.clean() for each in errors[:MOST_ERRORS])
         self.headers = headers or {}
 
     def encode(self, request_id: str) -> bytes:

@@ -1,43 +1,26 @@
 # kit: updated by the template; extend it from app.py
 """What a client sent, decoded straight into a slice's type; a refusal names every field that does not fit.
 
-Also refused are values that fit their type and cannot be stored. A refusal takes time linear in the body, and echoes at
-most `MOST_FAULTS` names and messages, each cut.
+A refusal takes time linear in the body, some times that of decoding it, and echoes at most
+`MOST_FAULTS` names and messages, each cut.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import islice
-from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
-from uuid import UUID
 
 import msgspec
 
 from service.kit.edge import InvalidField, Problem, asgi
+from service.kit.web.values import MOST_FAULTS, find_fault, find_unstorable
 
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
-MOST_FAULTS = 20
 MOST_ECHOED = 100
 """Characters of a name or a message, whose length the client may have chosen."""
-MOST_LEVELS = 100
-"""How deeply JSON may be nested: far more than anybody writes, and far less than any parser's stack."""
-WHOLE_DIGITS, DECIMAL_PLACES = 14, 6
-"""A decimal is a numeric(20, 6)."""
-SURROGATE = re.compile("[\ud800-\udfff]")
-CHECKED = frozenset((str, float))
-"""What Python's own parser makes of JSON that may not be storable."""
-STORABLE = frozenset((NoneType, bool, int, UUID))
-CONTAINERS = (dict, list, tuple, set, frozenset, msgspec.Struct)
-
-type Place = tuple[Place, Any, int] | None
-"""Where a value stands: the place of what it is a part of, that itself, and the number of the part."""
-
 MOST_ITEMS = 100
 """In a longer list, only the first item that does not fit is named."""
 MOST_STEPS = 8
@@ -65,7 +48,7 @@ class Body[Kind]:
             raise malformed(body, error) from None
 
     def parse(self, body: bytes) -> Kind:
-        """Return what a body holds. Raises a 422 problem, and for what is not JSON ValueError or RecursionError."""
+        """Return what a body holds. Raises a 422 problem; what is no JSON is another ValueError."""
         try:
             decoded = self.decoder.decode(body)
         except msgspec.ValidationError:
@@ -74,7 +57,7 @@ class Body[Kind]:
             faults = find_unstorable(decoded)
         if faults:
             raise refuse(faults)
-        # msgspec only skims over fields that a type does not have, and takes the last of two that have one name.
+        # msgspec skims over fields that a type does not have, and takes the last of equal names.
         STRICT.decode(body.decode())
         return decoded
 
@@ -126,6 +109,10 @@ def find_inner_misfits(raw: bytes | msgspec.Raw, kind: Any, path: str, steps: in
             yield from find_misfits(item, get_args(kind)[0], f"{path}[{number}]", steps)
 
 
+CHECKED = frozenset((str, float))
+"""What Python's own parser may take for a value although it is none."""
+
+
 def check_pairs(pairs: list[tuple[str, object]]) -> None:
     """Refuse a JSON object with a field given twice, or with what a lenient parser alone takes for a value."""
     names: set[str] = set()
@@ -170,83 +157,3 @@ def refuse(faults: Iterable[InvalidField]) -> Problem:
         InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail)) for fault in islice(faults, MOST_FAULTS)
     ]
     return Problem(422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named)
-
-
-def find_unstorable(value: object) -> list[InvalidField]:
-    """Return the fields whose values fit their types, and which PostgreSQL could not hold or would round."""
-    faults: list[InvalidField] = []
-    collect_unstorable(value, None, -1, faults)
-    return faults
-
-
-def collect_unstorable(value: Any, place: Place, level: int, faults: list[InvalidField]) -> None:
-    """Add the faults in a dict, struct or list, which may have half a million parts of two bytes each."""
-    if level == MOST_LEVELS:
-        faults.append(InvalidField(spell(place), f"it is nested more than {MOST_LEVELS} levels deep"))
-        return
-    parts: Iterable[Any] = value
-    if isinstance(value, dict):
-        parts = (*value, *value.values())
-    elif isinstance(value, msgspec.Struct):
-        parts = msgspec.structs.astuple(value)
-    for number, part in enumerate(parts):
-        kind = type(part)
-        if kind in STORABLE or (kind is str and part.isascii() and "\x00" not in part):
-            continue
-        if len(faults) >= MOST_FAULTS:
-            return
-        if isinstance(part, CONTAINERS):
-            collect_unstorable(part, (place, value, number), level + 1, faults)
-        elif detail := find_fault(part):
-            faults.append(InvalidField(spell((place, value, number)), detail))
-
-
-def spell(place: Place) -> str:
-    """Return a place as clients know it, like `.lines.sku`. Items of a list go by its name, and so does a name."""
-    path = ""
-    while place:
-        place, value, number = place
-        if isinstance(value, msgspec.Struct):
-            path = f".{value.__struct_encode_fields__[number]}{path}"
-        elif isinstance(value, dict) and number >= len(value):
-            path = f".{[*value][number - len(value)]}{path}"
-    return path
-
-
-def find_fault(value: object) -> str | None:
-    """Return why PostgreSQL could not hold a single value as it is, or None."""
-    match value:
-        case str():
-            if "\x00" in value:
-                return "it contains the character NUL, which cannot be stored"
-            if not value.isascii() and SURROGATE.search(value):
-                return "it contains half of a surrogate pair, which is no character"
-        case float():
-            return None if isfinite(value) else "it is not a finite number"
-        case Decimal():
-            return find_fault_of_decimal(value)
-        case datetime():
-            return find_fault_of_time(value)
-    return None
-
-
-def find_fault_of_decimal(value: Decimal) -> str | None:
-    if not value.is_finite():
-        return "it is not a finite number"
-    if value and value.adjusted() >= WHOLE_DIGITS:
-        return f"it may have {WHOLE_DIGITS} digits before the point"
-    if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
-        return f"it may have {DECIMAL_PLACES} digits after the point"
-    return None
-
-
-def find_fault_of_time(value: datetime) -> str | None:
-    if value.tzinfo is None:
-        return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
-    if datetime.min.year < value.year < datetime.max.year:
-        return None
-    try:
-        is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
-    except OverflowError:
-        is_infinite = True  # to the driver, the first and the last moment are
-    return "it must lie within the years 1 to 9999 in UTC, and not at their very ends" if is_infinite else None

@@ -9,7 +9,8 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from service.kit.edge import InvalidField
-from service.kit.web.body import MOST_FAULTS, cut, find_fault, refuse
+from service.kit.web.body import cut, refuse
+from service.kit.web.values import MOST_FAULTS, find_fault
 
 
 class Parameter(NamedTuple):

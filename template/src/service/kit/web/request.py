@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The request for a function that reads its body itself: what is not JSON, or not a form, is a 400 problem."""
+"""The request for a function that reads its body itself. What cannot be read is a 400 problem."""
 
 import json
 import re
@@ -58,11 +58,12 @@ class Form:
             return await Request.form(request, **self.limits)
         except (MultiPartException, ValueError) as error:
             reason = getattr(error, "message", str(error))
-            raise Problem(400, "malformed", f"The body is not a valid form: {cut(reason)}") from None
+            detail = f"The body is not a valid form: {cut(reason)}"
+            raise Problem(400, "malformed", detail) from None
 
 
 def is_cut_off(body: bytes, media_type: str) -> bool:
-    """Return whether a multipart form lacks its end. The parser would take what came before for all of it."""
+    """Return whether a multipart form lacks its end. The parser takes what came before for all."""
     if not media_type.lower().startswith("multipart/"):
         return False
     found = BOUNDARY.search(media_type)
