@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from service.kit.edge import Problem
-from service.kit.web.body import cut, malformed, refuse_constant
+from service.kit.web.body import cut, malformed
 
 BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
 
@@ -30,6 +30,11 @@ class CheckedRequest(Request):
     def form(self, **limits: Any) -> "Form":
         """Return the fields and files of a form, to be awaited or entered. Raises a 400 problem."""
         return Form(self, limits)
+
+
+def refuse_constant(name: str) -> None:
+    """Raise ValueError for NaN and Infinity, which Python's parser takes and JSON does not have."""
+    raise ValueError(f"it does not have {name}")
 
 
 class Form:
