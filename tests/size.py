@@ -18,6 +18,9 @@ DOCUMENT = snapshot.ROOT / "CONTRIBUTING.md"
 TABLE = re.compile(r"(?<=<!-- size -->\n).*?(?=<!-- end of size -->)", re.DOTALL)
 ROOMS = re.compile(r"(?<=<!-- rooms -->\n).*?(?=<!-- end of rooms -->)", re.DOTALL)
 
+NEEDED = ("python-multipart",)
+"""What the kit's tests need and a service does not have, unless its team adds it."""
+
 EIGHT_FIELDS = (
     "number:text! customer:uuid@ total:money status:enum(open,paid)@ due:date? paid:bool tags:text[] extra:json?"
 )
@@ -103,6 +106,7 @@ def prepare(template: Path, folder: Path) -> Path:
     made = service.render(template, folder, {})
     shutil.copytree(snapshot.ROOT / "tests/inside", made / "inside", ignore=shutil.ignore_patterns("__pycache__"))
     shell.run("uv", "sync", "--quiet", cwd=made)
+    shell.run("uv", "pip", "install", "--quiet", *NEEDED, cwd=made)
     return made
 
 

@@ -62,6 +62,7 @@ def open_services(template: Path, folder: Path, count: int) -> Generator[list[Be
     for number in range(1, count):
         copy = shutil.copytree(made[0], folder / f"{number + 1}", ignore=shutil.ignore_patterns(".venv"))
         shell.run("uv", "sync", "--quiet", cwd=copy)
+        shell.run("uv", "pip", "install", "--quiet", *size.NEEDED, cwd=copy)
         made.append(copy)
     with shell.hold(made[0] / ".venv/bin/python", "-c", POSTGRESQL, folder / "data", cwd=made[0]) as url:
         yield [Bench(each, (each / ".venv/bin/pytest",), {"TEST_DATABASE_URL": url}) for each in made]

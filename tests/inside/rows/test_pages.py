@@ -3,6 +3,8 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
+import pytest
+from msgspec import msgpack
 from service.kit.edge.problems import Problem
 from service.kit.rows.listing import Keyset, link
 
@@ -54,6 +56,15 @@ def test_a_sealed_key_of_another_shape_is_refused():
     other = Keyset(tuple[str], "orders").seal(("x",))
     assert is_refused(keyset, other)
     assert is_refused(keyset, urlsafe_b64encode(b"\xc1" * 40).decode())
+
+
+TIMES = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "²", 1e300, None]
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_a_key_that_nobody_sealed_is_refused(time: object):
+    payload = msgpack.encode((time, uuid4()))
+    assert is_refused(make_keyset("orders"), urlsafe_b64encode(payload + b"12345678").decode())
 
 
 def test_the_link_keeps_the_query_and_replaces_the_cursor():

@@ -1,4 +1,6 @@
+import json
 import time
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -82,6 +84,17 @@ def test_every_field_that_does_not_fit_is_named():
 
 
 LONG = b"x" * 900_000
+SIZE = 1_000_000
+"""The largest body by default."""
+
+
+def fill(opening: bytes, item: bytes, closing: bytes) -> bytes:
+    """Return a body of the largest size that has as many items as fit."""
+    count = (SIZE - len(opening) - len(closing)) // (len(item) + 1)
+    return opening + b",".join([item] * count) + closing
+
+
+NAMES = b",".join(b'"a%d": ""' % number for number in range(80_000))
 
 
 @pytest.mark.parametrize(
@@ -90,20 +103,80 @@ LONG = b"x" * 900_000
         b'{"lines": [], "%s": 1}' % LONG,
         b'{"lines": [{"sku": "a", "%s": 1}]}' % LONG,
         b'{"lines": [], "%s": 1, "%s": 2}' % (LONG, LONG),
-        b'{"lines": [' + b'{"sku": 1},' * 80_000 + b"{}]}",
-        b"{" + b",".join(b'"a%d": 1' % number for number in range(80_000)) + b"}",
+        fill(b'{"lines": [', b'{"sku":1}', b"]}"),
+        b'{"lines": [], %s}' % NAMES,
         b'{"lines": [], "shade": "%s"}' % LONG,
         b'{"lines": [], " - at `$%s": 1}' % (b" - at `$" * 100_000),
     ],
     ids=["name", "inner name", "two names", "items", "names", "enum", "marks"],
 )
-def test_the_work_and_the_answer_for_a_refused_body_are_bounded(body: bytes):
+def test_the_answer_for_a_refused_body_is_short(body: bytes):
     class Coloured(Basket):
         shade: Literal["red", "blue"] = "red"
 
-    began_at = time.process_time()
     with pytest.raises(Problem) as caught:
         Body(Coloured).decode(body, "application/json")
-    assert time.process_time() - began_at < 1
     assert len(caught.value.errors) <= 20
     assert len(caught.value.encode("id")) < 10_000
+
+
+class Cat(msgspec.Struct, tag="cat", forbid_unknown_fields=True):
+    lives: int
+
+
+class Dog(msgspec.Struct, tag="dog"):
+    friends: list["Cat | Dog"] = []
+
+
+class Pack(msgspec.Struct, forbid_unknown_fields=True):
+    packs: list["Pack"] = []
+    members: list[Cat | Dog] = []
+    counts: dict[str, int] = {}
+    grid: list[list[list[int]]] = []
+    anything: object = None
+
+
+def deepen(levels: int) -> bytes:
+    """Return packs in packs that all fit, but for the last and deepest one."""
+    fine = b",".join([b'{"counts":{}}'] * (SIZE // 9 // 14))
+    inner = deepen(levels - 1) if levels else b"0"
+    return b'{"packs": [{"packs": [%s]}, %s]}' % (fine, inner)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{%s}" % NAMES,
+        fill(b'{"packs": [', b"0", b"]}"),
+        fill(b'{"packs": [', b'{"a":0}', b"]}"),
+        deepen(8),
+        fill(b'{"members": [', b'{"type":"cat"}', b"]}"),
+        fill(b'{"members": [{"type": "dog", "friends": [', b"{}", b"]}]}"),
+        b'{"counts": {%s}}' % NAMES,
+        b'{"counts": {%s}}' % NAMES.replace(b'""', b"1"),
+        fill(b'{"grid": [[', b"[0]", b'],[["a"]]]}'),
+        b'{"anything": {%s}}' % NAMES,
+        *(
+            fill(b'{"anything": [', item, b"]}")
+            for item in (b"0", b"[]", b"{}", b'{"a":[""]}', b'""', '"ä"'.encode(), b'"\\n"')
+        ),
+        fill(b'{"anything": [', b'"\\u0000"', b"]}"),
+        fill(b'{"anything": [', b'"\\ud800"', b"]}"),
+        fill(b'{"anything": [', b"[[[[]]]]", b""),
+        fill(b"{", b'"anything":1', b"}"),
+    ],
+    ids=lambda body: f"{body[:30].decode()}",
+)
+def test_all_work_for_a_body_is_some_times_that_of_decoding_it(body: bytes):
+    taker = Body(Pack)
+    ratios = []
+    for _ in range(3):  # the least counts: it met the fewest faults of the memory
+        began_at = time.thread_time()
+        for parse in (msgspec.json.decode, json.loads):
+            with suppress(ValueError):
+                parse(body)
+        decoded_at = time.thread_time()
+        with suppress(Problem):
+            taker.decode(body, "application/json")
+        ratios.append((time.thread_time() - decoded_at) / (decoded_at - began_at))
+    assert min(ratios) < 8

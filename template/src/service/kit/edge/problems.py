@@ -24,6 +24,9 @@ class InvalidField(msgspec.Struct, frozen=True):
     field: str
     detail: str
 
+    def clean(self) -> "InvalidField":
+        return InvalidField(clean(self.field), clean(self.detail))
+
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """A `Problem` on the wire."""
@@ -46,11 +49,11 @@ class Problem(Exception):
     def __init__(
         self, status: int, kind: str, detail: str, *errors: InvalidField, headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(f"{status} {kind}: {detail[:LONGEST]}")
+        super().__init__(f"{status} {kind}: {clean(detail)}")
         self.status = status
         self.kind = kind
-        self.detail = detail[:LONGEST]
-        self.errors = tuple(InvalidField(each.field[:LONGEST], each.detail[:LONGEST]) for each in errors[:MOST_ERRORS])
+        self.detail = clean(detail)
+        self.errors = tuple(each.clean() for each in errors[:MOST_ERRORS])
         self.headers = headers or {}
 
     def encode(self, request_id: str) -> bytes:
@@ -64,6 +67,11 @@ class Problem(Exception):
     async def send(self, send: asgi.Send, request_id: str) -> None:
         """Send the problem as the response."""
         await asgi.respond(send, self.status, self.encode(request_id), MEDIA_TYPE, self.list_headers())
+
+
+def clean(text: str) -> str:
+    """Return what can be sent of a text: not all of a long one, and no half of a surrogate pair."""
+    return text[:LONGEST].encode("utf-8", "replace").decode()
 
 
 def invalid(field: str, detail: str) -> Problem:

@@ -67,7 +67,7 @@ class Keyset:
             key: tuple[Any, ...] = msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
             if self.seal(key) == cursor:  # so there is one spelling of a cursor, and its digest is right
                 return key
-        except ValueError:
+        except (ValueError, OverflowError):  # of a time whose offset moves it out of all years
             pass
         raise invalid("cursor", "it belongs to another list, sort or filter, or was altered; start without it")
 

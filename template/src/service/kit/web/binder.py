@@ -21,6 +21,7 @@ from service.kit.edge import LastEventId, asgi, charge, read_last_id
 from service.kit.rows import Page, link
 from service.kit.web.body import Body, is_struct, unwrap
 from service.kit.web.query_string import QueryString
+from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
@@ -28,7 +29,7 @@ type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
 READERS: Mapping[Any, Reader] = {
     Caller: lambda scope, _, __: scope["auth"],
     LastEventId: read_last_id,
-    Request: Request,
+    Request: CheckedRequest,
     WebSocket: WebSocket,
 }
 """What any function may ask for by its type."""

@@ -1,35 +1,26 @@
 # kit: updated by the template; extend it from app.py
 """What a client sent, decoded straight into a slice's type; a refusal names every field that does not fit.
 
-Also refused are values that fit their type and cannot be stored. A refusal takes time linear in the body, and echoes at
-most `MOST_FAULTS` names and messages, each cut.
+A refusal takes time linear in the body, some times that of decoding it, and echoes at most
+`MOST_FAULTS` names and messages, each cut.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import islice
-from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
 
 import msgspec
 
 from service.kit.edge import InvalidField, Problem, asgi
+from service.kit.web.values import MOST_FAULTS, find_fault, find_unstorable
 
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
-MOST_FAULTS = 20
 MOST_ECHOED = 100
 """Characters of a name or a message, whose length the client may have chosen."""
-MOST_LEVELS = 100
-"""How deeply JSON may be nested: far more than anybody writes, and far less than any parser's stack."""
-WHOLE_DIGITS, DECIMAL_PLACES = 14, 6
-"""A decimal is a numeric(20, 6)."""
-SURROGATE = re.compile("[\ud800-\udfff]")
-
 MOST_ITEMS = 100
 """In a longer list, only the first item that does not fit is named."""
 MOST_STEPS = 8
@@ -52,16 +43,23 @@ class Body[Kind]:
         if not JSON_TYPE.fullmatch(media_type.partition(";")[0].strip()):
             raise Problem(415, "unsupported-media-type", "Send JSON, with the header content-type: application/json.")
         try:
-            decoded = self.decoder.decode(body)
-            if faults := [*find_unstorable(decoded)]:
-                raise refuse(faults)
-            json.loads(body, object_pairs_hook=check_pairs)
-        except msgspec.ValidationError:
-            raise refuse(find_misfits(body, self.kind)) from None
-        except RecursionError:
-            raise Problem(400, "malformed", "The body is nested too deeply.") from None
-        except ValueError as error:
+            return self.parse(body)
+        except (ValueError, RecursionError) as error:
             raise malformed(body, error) from None
+
+    def parse(self, body: bytes) -> Kind:
+        """Return what a body holds. Raises a 422 problem; what is no JSON is another ValueError."""
+        try:
+            decoded = self.decoder.decode(body)
+        except msgspec.ValidationError:
+            faults = [*islice(find_misfits(body, self.kind), MOST_FAULTS)]
+        else:
+            faults = find_unstorable(decoded)
+        if faults:
+            raise refuse(faults)
+        # In fields that a type does not have msgspec takes what is not UTF-8, and it takes fields
+        # given twice.
+        LENIENT.decode(body.decode())
         return decoded
 
 
@@ -112,6 +110,10 @@ def find_inner_misfits(raw: bytes | msgspec.Raw, kind: Any, path: str, steps: in
             yield from find_misfits(item, get_args(kind)[0], f"{path}[{number}]", steps)
 
 
+CHECKED = frozenset((str, float))
+"""What Python's own parser may take for a value although it is none."""
+
+
 def check_pairs(pairs: list[tuple[str, object]]) -> None:
     """Refuse a JSON object with a field given twice, or with what a lenient parser alone takes for a value."""
     names: set[str] = set()
@@ -119,15 +121,20 @@ def check_pairs(pairs: list[tuple[str, object]]) -> None:
         if name in names:
             raise refuse([InvalidField(name, "it is given twice")])
         names.add(name)
-        if isinstance(value, str | float):
-            for fault in find_unstorable(value, name):
-                raise refuse([fault])
+        for part in (name, value):
+            if type(part) in CHECKED and (detail := find_fault(part)):
+                raise refuse([InvalidField(name, detail)])
 
 
-def malformed(body: bytes, error: ValueError) -> Problem:
+LENIENT = json.JSONDecoder(object_pairs_hook=check_pairs)
+
+
+def malformed(body: bytes, error: Exception) -> Problem:
     """Return the problem of a body that is not JSON, naming the field where a lenient parser can tell it."""
+    if isinstance(error, RecursionError):
+        return Problem(400, "malformed", "The body is nested too deeply.")
     try:
-        json.loads(body, object_pairs_hook=check_pairs)
+        LENIENT.decode(body.decode())
     except Problem as problem:
         return problem
     except (ValueError, RecursionError):
@@ -146,48 +153,3 @@ def refuse(faults: Iterable[InvalidField]) -> Problem:
         InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail)) for fault in islice(faults, MOST_FAULTS)
     ]
     return Problem(422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named)
-
-
-def find_unstorable(value: Any, path: str = "", level: int = -1) -> Iterator[InvalidField]:
-    """Yield every field whose value fits its type, and which PostgreSQL could not hold or would round."""
-    match value:
-        case dict() | list() | tuple() | set() | frozenset() | msgspec.Struct() if level == MOST_LEVELS:
-            yield InvalidField(path, f"it is nested more than {MOST_LEVELS} levels deep")
-        case dict():
-            for name, part in value.items():
-                yield from find_unstorable(name, path, level)
-                yield from find_unstorable(part, f"{path}.{name}", level + 1)
-        case msgspec.Struct():
-            for name in value.__struct_fields__:
-                yield from find_unstorable(getattr(value, name), f"{path}.{name}", level + 1)
-        case list() | tuple() | set() | frozenset():
-            for part in value:
-                yield from find_unstorable(part, path, level + 1)
-        case _ if detail := find_fault(value):
-            yield InvalidField(path, detail)
-
-
-def find_fault(value: object) -> str | None:
-    """Return why PostgreSQL could not hold a single value as it is, or None."""
-    match value:
-        case str() if "\x00" in value:
-            return "it contains the character NUL, which cannot be stored"
-        case str() if SURROGATE.search(value):
-            return "it contains half of a surrogate pair, which is no character"
-        case float() if not isfinite(value):
-            return "it is not a finite number"
-        case Decimal() if not value.is_finite():
-            return "it is not a finite number"
-        case Decimal() if value and value.adjusted() >= WHOLE_DIGITS:
-            return f"it may have {WHOLE_DIGITS} digits before the point"
-        case Decimal() if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
-            return f"it may have {DECIMAL_PLACES} digits after the point"
-        case datetime(tzinfo=None):
-            return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
-        case datetime():
-            try:
-                is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
-            except OverflowError:
-                is_infinite = True  # to the driver, the first and the last moment are
-            return "it must lie within the years 1 to 9999 in UTC, and not at their very ends" if is_infinite else None
-    return None

@@ -9,7 +9,8 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from service.kit.edge import InvalidField
-from service.kit.web.body import cut, find_fault, refuse
+from service.kit.web.body import cut, refuse
+from service.kit.web.values import MOST_FAULTS, find_fault
 
 
 class Parameter(NamedTuple):
@@ -44,6 +45,8 @@ class QueryString:
         values: dict[str, object] = {}
         faults: list[InvalidField] = []
         for name, text in split(query_string.decode("latin-1")):
+            if len(faults) >= MOST_FAULTS:
+                break
             if (parameter := self.parameters.get(name)) is None:
                 known = ", ".join(sorted(self.parameters)) or "none"
                 faults.append(InvalidField(cut(name), f"there is no such parameter; known are {known}"))
