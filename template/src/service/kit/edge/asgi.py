@@ -28,7 +28,7 @@ LONGEST_LIST = 1000
 """Characters of an `Accept` or `Accept-Encoding`; a longer one counts as none. Browsers send about 150."""
 BRACKETED = re.compile(r"\[(.*)\](?::\d{1,5})?", re.ASCII)
 WITH_PORT = re.compile(r"([^:]*):\d{1,5}", re.ASCII)
-"""An address as proxies also write it: `[2001:db8::1]:443`, `[2001:db8::1]`, and `203.0.113.7:4433`."""
+"""An address as proxies also write it: `[2001:db8::1]`, `[2001:db8::1]:443`, `203.0.113.7:4433`."""
 WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
 
@@ -69,8 +69,8 @@ Networks = Annotated[str, AfterValidator(lambda text: text if read_networks(text
 def find_address(peer: str, forwarded: str, proxies: str) -> str:
     """Return the address of a client, by `X-Forwarded-For`: that before the last of our proxies.
 
-    Each proxy adds to the end whom it was asked by, so what stands before is as true as that proxy. At a hop that
-    cannot be read the walk ends, with the proxy that wrote it: before it, there may be the client's own words.
+    Each proxy adds to the end whom it was asked by. At a hop that cannot be read the walk ends,
+    with the proxy that wrote it: what stands before may be the client's own words.
     """
     address = read_address(peer)
     for hop in reversed(forwarded.split(",")):

@@ -144,7 +144,7 @@ class Edge:
     def locate(self, scope: asgi.Scope, fields: asgi.Fields) -> None:
         """Let the `client` of a request be who sent it to the proxies, rather than the last of these."""
         if (forwarded := fields.get(b"x-forwarded-for")) and (peer := scope.get("client")):
-            if len(forwarded) > LONGEST:  # proxies add to the end; the first hop that is left may be cut
+            if len(forwarded) > LONGEST:  # proxies add to the end; the first one left may be cut
                 forwarded = forwarded[-LONGEST:].partition(b",")[2]
             hops = forwarded.decode("latin-1")
             scope["client"] = asgi.find_address(peer[0], hops, self.options.proxies), peer[1]
