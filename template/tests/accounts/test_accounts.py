@@ -39,6 +39,12 @@ async def test_an_address_is_one_account_however_it_is_written(client: httpx2.As
     assert (await log_in(client, email="Ada@EXAMPLE.com")).status_code == 201
 
 
+async def test_one_address_signs_up_so_many_accounts_and_then_has_to_wait(client: httpx2.AsyncClient):
+    answers = [await sign_up(client, email=f"ada{number}@example.com") for number in range(12)]
+    assert [answer.status_code for answer in answers] == [201] * 10 + [429] * 2
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
 async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: httpx2.AsyncClient):
     await sign_up(client)
     wrong = await log_in(client, password="wrong horse battery staple")
@@ -79,3 +85,15 @@ async def test_guesses_are_limited_whether_or_not_there_is_an_account(client: ht
         assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 2
         assert int(answers[-1].headers["retry-after"]) > 0
     assert (await log_in(client, email="ADA@example.com")).status_code == 429
+
+
+async def test_guesses_are_counted_by_account_however_its_address_is_written(client: httpx2.AsyncClient):
+    """`İ` is not `i` to Python, and is to PostgreSQL, which looks the account up."""
+    await sign_up(client, email="iii@example.com")
+    spellings = ("iii", "İii", "iİi", "İİİ", "III")
+    for number in range(10):
+        email = f"{spellings[number % 5]}@example.com"
+        answer = await log_in(client, email=email, password="wrong horse battery staple")
+        assert answer.status_code == 401
+    for name in spellings:
+        assert (await log_in(client, email=f"{name}@example.com")).status_code == 429

@@ -1,41 +1,16 @@
 """Guesses of passwords: how many an account and an address may make, and who is not bound by those of others."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
 import pytest
-import pytest_asyncio
-from inside.pools import Make
+from inside.guessing import CAFE, HOME, OPTIONS, guess
 from inside.schema import ask
-from service.kit.auth import Guesses, GuessOptions
-from service.kit.edge import Problem
+from service.kit.auth import Guesses
 
 from tests.kit.processes import find_port, start, wait_until_live
-
-OPTIONS = GuessOptions(allowed=3, total=9)
-HOME, CAFE = "198.51.100.7", "203.0.113.9"
-
-
-@pytest_asyncio.fixture
-async def guesses(make: Make) -> AsyncGenerator[Guesses]:
-    async with make() as db:
-        yield Guesses(db, OPTIONS)
-
-
-async def guess(guesses: Guesses, address: str, account: str = "ada", *, right: bool = False) -> int:
-    """Return the seconds to wait, 0 when the guess was taken."""
-    try:
-        taken = await guesses.begin({"client": (address, 1)}, account)
-    except Problem as problem:
-        if problem.status != 429:
-            raise
-        return int(problem.headers["retry-after"])
-    if right:
-        await taken.take_back()
-    return 0
 
 
 async def test_so_many_are_taken_and_then_none_until_the_window_ends(guesses: Guesses, database_url: str):
@@ -95,6 +70,11 @@ async def test_what_is_refused_stores_nothing_and_what_has_expired_is_deleted(gu
     for number in range(3):
         await guess(guesses, HOME, f"other {number}")
     assert await ask(database_url, count) == 1 + 2 * 3
+
+
+async def test_a_client_without_an_address_is_counted_too(guesses: Guesses):
+    waits = [await guess(guesses, "") for _ in range(5)]
+    assert [wait > 0 for wait in waits] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.faults

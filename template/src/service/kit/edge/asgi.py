@@ -26,6 +26,9 @@ PATIENCE = 0.1
 """Seconds after the last piece from which a `Stream` sends what it has, however little."""
 LONGEST_LIST = 1000
 """Characters of an `Accept` or `Accept-Encoding`; a longer one counts as none. Browsers send about 150."""
+BRACKETED = re.compile(r"\[(.*)\](?::\d{1,5})?", re.ASCII)
+WITH_PORT = re.compile(r"([^:]*):\d{1,5}", re.ASCII)
+"""An address as proxies also write it: `[2001:db8::1]`, `[2001:db8::1]:443`, `203.0.113.7:4433`."""
 WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
 
@@ -64,12 +67,19 @@ Networks = Annotated[str, AfterValidator(lambda text: text if read_networks(text
 
 @lru_cache(1000)
 def find_address(peer: str, forwarded: str, proxies: str) -> str:
-    """Return the address of a client, by `X-Forwarded-For`: that before the last of our proxies."""
+    """Return the address of a client, by `X-Forwarded-For`: that before the last of our proxies.
+
+    Each proxy adds to the end whom it was asked by. At a hop that cannot be read the walk ends,
+    with the proxy that wrote it: what stands before may be the client's own words.
+    """
     address = read_address(peer)
     for hop in reversed(forwarded.split(",")):
         if address is None or not any(address in network for network in read_networks(proxies)):
             break
-        address = read_address(hop.strip()) or address
+        sent_by = read_address(hop.strip(" \t"))
+        if sent_by is None:
+            break
+        address = sent_by
     return str(address or peer)
 
 
@@ -81,11 +91,17 @@ def name_client(scope: Scope) -> str:
 
 
 def read_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an address, written with or without a port and brackets, or None if it is not one."""
+    if match := BRACKETED.fullmatch(text) or WITH_PORT.fullmatch(text):
+        text = match[1]
     try:
-        address = ip_address(text.strip("[]"))
+        address = ip_address(text)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, IPv4Address):
+        return address
+    # Without its zone, which is any text, and means something on one machine only.
+    return address.ipv4_mapped or IPv6Address(int(address))
 
 
 def part(headers: Headers) -> tuple[Fields, Headers]:

@@ -144,8 +144,10 @@ class Edge:
     def locate(self, scope: asgi.Scope, fields: asgi.Fields) -> None:
         """Let the `client` of a request be who sent it to the proxies, rather than the last of these."""
         if (forwarded := fields.get(b"x-forwarded-for")) and (peer := scope.get("client")):
-            last = forwarded[-LONGEST:].decode("latin-1")  # proxies add to the end
-            scope["client"] = asgi.find_address(peer[0], last, self.options.proxies), peer[1]
+            if len(forwarded) > LONGEST:  # proxies add to the end; the first one left may be cut
+                forwarded = forwarded[-LONGEST:].partition(b",")[2]
+            hops = forwarded.decode("latin-1")
+            scope["client"] = asgi.find_address(peer[0], hops, self.options.proxies), peer[1]
 
     def check_host(self, fields: asgi.Fields, version: str) -> None:
         """Raise a 400 problem when the request is for no host, for several, or for one that is not ours."""

@@ -32,7 +32,8 @@ class OffloadOptions(BaseModel, frozen=True):
     threads: Annotated[Limit, Field(description="calls in threads at once")] = 8
     thread_waiters: Annotated[Waiters, Field(description="calls that may wait for a thread; more get 503")] = 32
     thread_wait: Annotated[Seconds, Field(description="seconds a call waits for a thread, then 503")] = 1
-    hashes: Annotated[Limit | None, Field(description="passwords hashed at once; default: cores / workers")] = None
+    hashes: Annotated[Limit | None, Field(description="passwords checked at once; default: cores / workers")] = None
+    new_hashes: Annotated[Limit, Field(description="new passwords hashed at once, beside those checked")] = 1
     processes: Annotated[Limit | None, Field(description="calls in processes at once; default: cores / workers")] = None
     process_waiters: Annotated[Waiters, Field(description="calls that may wait for a process; more get 503")] = 8
     process_wait: Annotated[Seconds, Field(description="seconds a call waits for a process, then 503")] = 3
@@ -52,10 +53,18 @@ class ThreadPool(Limiter):
         self.threads = 0
         self.work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
-    async def run[Result](self, name: str, call: Callable[[], Result]) -> Result:
-        """Return what a call returns. Raises a 503 problem without a place for it, 504 past the request's deadline."""
+    async def run[Result](
+        self, name: str, call: Callable[[], Result], begins: Callable[[], None] | None = None
+    ) -> Result:
+        """Return what a call returns.
+
+        Raises a 503 problem without a place for it, 504 past the request's deadline. `begins` is
+        called when there is a place: from then on the call runs, whatever becomes of its request.
+        """
         began = time.perf_counter()
         await self.enter()
+        if begins:
+            begins()
         metrics.meters().offload_wait.labels(self.name, name).observe(time.perf_counter() - began)
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if self.running > self.threads:
@@ -125,8 +134,10 @@ class Offload:
         self.options = options = options or OffloadOptions()
         self.threads = ThreadPool("thread", options.threads, options.thread_waiters, options.thread_wait)
         self.hashes = ThreadPool("password", options.hashes or 1, options.thread_waiters, options.thread_wait)
+        waiters, wait = options.thread_waiters, options.thread_wait
+        self.new_hashes = ThreadPool("new-password", options.new_hashes, waiters, wait)
         self.processes = ThreadPool("process", options.processes or 1, options.process_waiters, options.process_wait)
-        self.pools = (self.threads, self.hashes, self.processes)
+        self.pools = (self.threads, self.hashes, self.new_hashes, self.processes)
         self.computing = Processes(imports)
         self.is_open = False
 
@@ -148,9 +159,11 @@ class Offload:
         return await self.run(self.threads, function, partial(function, *args, **kwargs))
 
     async def hash_in_thread[**P, R](self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function that hashes a password, as `in_thread` does, within a bound of its own.
+        """Call a function that checks a password, as `in_thread` does, within a bound of its own.
 
-        A hash occupies a core: with one in every thread, a flood of sign-ins would starve the event loop.
+        A hash occupies a core: with one in every thread, a flood of sign-ins would starve the event
+        loop. New passwords have other places (`hash_password` of the room auth), so that a flood of
+        sign-ups keeps nobody from signing in.
         """
         return await self.run(self.hashes, function, partial(function, *args, **kwargs))
 
@@ -163,11 +176,17 @@ class Offload:
         call = partial(self.computing.call, function, args, kwargs)
         return cast("R", await self.run(self.processes, function, call))
 
-    async def run[R](self, pool: ThreadPool, function: Callable[..., Any], call: Callable[[], R]) -> R:
+    async def run[R](
+        self,
+        pool: ThreadPool,
+        function: Callable[..., Any],
+        call: Callable[[], R],
+        begins: Callable[[], None] | None = None,
+    ) -> R:
         if not self.is_open:
             raise RuntimeError("offload is not open; list it among the resources in app.py")
         with Span("offload"):
-            return await pool.run(getattr(function, "__name__", type(function).__name__), call)
+            return await pool.run(getattr(function, "__name__", type(function).__name__), call, begins)
 
 
 def share_cores(workers: int) -> int:
