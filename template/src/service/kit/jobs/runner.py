@@ -42,9 +42,10 @@ class Floor:
         self.left = asyncio.Event()
 
     async def enter(self, job_id: int, *, alone: bool) -> None:
-        """Return when a job may begin: one that is to run `alone`, once all others are done and recorded.
+        """Return when a job may begin: one that runs `alone`, once all others are done and recorded.
 
-        If the process dies while a job runs alone, no other can be the cause, and none that is done runs again.
+        If the process dies while a job runs alone, no other can be the cause, and none that is done
+        runs again.
         """
         async with self.turn:
             while self.alone is not None or (alone and self.begun):
@@ -162,6 +163,6 @@ def is_readable(error: BaseException) -> bool:
 
 
 def make_recordable(error: BaseException) -> Exception:
-    """Return an exception of the same name, for an error that PgQueuer would not record, but fail at."""
+    """Return an exception of the same name, for an error that PgQueuer would fail to record."""
     text = str(error) if is_readable(error) else "Its text cannot be read."
     return type(type(error).__name__, (Exception,), {})(text)

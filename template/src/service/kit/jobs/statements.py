@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""PgQueuer's statements on the kit's tables: what a worker takes, and how it records what became of a job."""
+"""PgQueuer's statements on the kit's tables: taking jobs, and recording what became of them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,8 @@ from service.kit.server import shorten
 
 log = structlog.get_logger()
 
-type Outcome = tuple[models.Job, types.JOB_STATUS, models.TracebackRecord | None]
+type Record = models.TracebackRecord
+type Outcome = tuple[models.Job, types.JOB_STATUS, Record | None]
 
 NEVER = timedelta(days=36_500)
 
@@ -50,7 +51,8 @@ class Driver(AsyncpgDriver):
     def wake(self) -> None:
         """Let the worker check the queue now, in place of the trigger that these tables lack."""
         names = {"channel": NAMES.channel, "table": NAMES.queue_table}
-        event = {**names, "operation": "delete", "sent_at": datetime.now(UTC), "type": "table_changed_event"}
+        kind = {"operation": "delete", "type": "table_changed_event"}
+        event = {**names, **kind, "sent_at": datetime.now(UTC)}
         for callback in self.callbacks:
             callback(msgspec.json.encode(event))
 
@@ -61,9 +63,9 @@ class Statements(Queries):
     floor: Floor
 
     async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
-        """Fetch queued jobs, and no job of a worker that stopped beating: upkeep.py judges those first.
+        """Fetch queued jobs, and no job of a worker that stopped beating: upkeep.py judges those.
 
-        One that has failed comes after the others, so that a job which ends its process does not keep them waiting.
+        One that has failed comes after the others: it may end the process, and they need not wait.
         """
         jobs = await super().dequeue(*args, **kwargs | {"heartbeat_timeout": NEVER})
         return sorted(jobs, key=lambda job: job.attempts)
@@ -77,16 +79,17 @@ class Statements(Queries):
             await super().log_jobs(outcomes)
         except Exception:  # it may be because of one of them
             for outcome in outcomes:
-                await self.log_job(*outcome)
+                await self.log_job(outcome)
         self.floor.leave(ids)
         if isinstance(self.driver, Driver):
             self.driver.wake()
 
-    async def log_job(self, job: models.Job, status: types.JOB_STATUS, record: models.TracebackRecord | None) -> None:
+    async def log_job(self, outcome: Outcome) -> None:
         """Record what became of a job, without its error when PostgreSQL does not take that."""
         try:
-            await super().log_jobs([(job, status, record)])
+            await super().log_jobs([outcome])
         except Exception as error:
+            job, status, record = outcome
             await super().log_jobs([(job, status, leave_out(record, error))])
 
     async def retry_job(
@@ -108,13 +111,13 @@ class Statements(Queries):
 
 
 def make_queries(connection: asyncpg.Connection, floor: Floor | None = None) -> Statements:
-    builders = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES), QuerySchedulerBuilder(NAMES)
-    queries = Statements(Driver(connection), *builders)
+    tables, jobs = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES)
+    queries = Statements(Driver(connection), tables, jobs, QuerySchedulerBuilder(NAMES))
     queries.floor = floor or Floor()
     return queries
 
 
-def clean(record: models.TracebackRecord | None) -> models.TracebackRecord | None:
+def clean(record: Record | None) -> Record | None:
     """Return what PostgreSQL can store as JSON of the record of an error, within bounds."""
     if record is None:
         return None
@@ -130,8 +133,8 @@ def clean(record: models.TracebackRecord | None) -> models.TracebackRecord | Non
     return record.model_copy(update={**texts, "additional_context": context})
 
 
-def leave_out(record: models.TracebackRecord | None, error: Exception) -> models.TracebackRecord | None:
-    """Return the record of an error without its texts, which could not be stored because of `error`."""
+def leave_out(record: Record | None, error: Exception) -> Record | None:
+    """Return the record of an error without its texts, whose storing failed by `error`."""
     if record is None:
         return None
     log.error("an error could not be recorded", job_id=record.job_id, error=repr(error))

@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """Keeping the queue in order: jobs of dead workers go back to it, its length is shown, and old records are deleted.
 
-A job may have ended the process that ran it. Each death counts as an attempt of every job that was there. Who shared
-some with others runs alone from then on, and is held only for deaths of its own: so one that was only there is not.
+A job may have ended the process that ran it. Each death counts as an attempt of every job that was
+there. One that shared some with others runs alone from then on, and is held only when it died alone:
+so a job that was just there is not.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ LOOK_SECONDS = 15.0
 MORE = "DELETE 5000"
 """What PostgreSQL answers when there may be more to delete. Jobs are not taken meanwhile, so it is no more at once."""
 
-DIED = "The worker died at each attempt, at last while it ran nothing else. The worker's log may tell why."
+DIED = "The worker died at each attempt, last while it ran nothing else. Its log may tell why."
 
 GIVE_BACK = """
 update kit.pgqueuer
@@ -42,8 +43,9 @@ update kit.pgqueuer
 returning id
 """
 
-# Of this worker ($1) if $2, and of workers of whose jobs none has beaten for $3. Those of one worker beat at different
-# times, and must be judged together. $4 and $5 are the attempts that each kind has.
+# Of this worker ($1) if $2, and of workers of whose jobs none has beaten for $3: those of one worker
+# beat at different times, and must be judged together. $4 and $5 are the attempts that each kind has,
+# $6 is what is recorded of one that is held, $7 OWN_DEATHS, $8 the first pause, and $9 the longest.
 RECOVER = """
 with worker as (
     select queue_manager_id as id, max(heartbeat) as heartbeat
@@ -59,22 +61,27 @@ with worker as (
      order by job.id
        for update of job
 ), counted as (
-    select *, count(*) over same as beside, count(*) filter (where headers ? 'alone') over same as alone,
+    select *, count(*) over same as beside,
+           count(*) filter (where headers ? 'alone') over same as alone,
            coalesce((headers ->> 'deaths')::int, 0) as shared
       from taken
     window same as (partition by worker)
 ), judged as (
-    select id, headers - 'alone' as headers, shared, kind.allowed,
+    select id, headers - 'alone' as headers, shared,
            beside = 1 or alone = 1 and headers ? 'alone' as was_alone,
            beside > 1 and alone <> 1 as was_among_others,
-           attempts + 1 >= least(kind.allowed, $7) and attempts + shared + 1 >= kind.allowed as is_last
-      from counted left join unnest($4::text[], $5::int[]) as kind (name, allowed) on kind.name = entrypoint
+           attempts + 1 >= least(kind.allowed, $7) and attempts + shared + 1 >= kind.allowed
+               as is_last
+      from counted
+      left join unnest($4::text[], $5::int[]) as kind (name, allowed) on kind.name = entrypoint
 ), freed as (
     update kit.pgqueuer as job
-       set status = case when was_alone and is_last then 'failed' else 'queued' end::kit.pgqueuer_status,
-           attempts = job.attempts + case when was_alone and is_last then shared when was_alone then 1 else 0 end,
-           execute_after = case
-               when was_alone then now() + make_interval(secs => least($8::float8 * 2 ^ job.attempts, $9::float8))
+       set status = case
+               when was_alone and is_last then 'failed' else 'queued' end::kit.pgqueuer_status,
+           attempts = job.attempts + case
+               when was_alone and is_last then shared when was_alone then 1 else 0 end,
+           execute_after = case when was_alone
+               then now() + make_interval(secs => least($8 * 2 ^ job.attempts, $9::float8))
                else job.execute_after end,
            headers = case
                when was_alone and is_last then judged.headers - 'deaths'
@@ -114,7 +121,7 @@ FORGET_DONE = FORGET.format(table="jobs_done", time="done_at")
 
 
 def is_suspect(job: models.Job, attempts: int) -> bool:
-    """Return whether a job is to run alone, since it was there several times when its worker died."""
+    """Return whether a job is to run alone, since it was there when a worker died, and again."""
     shared = int(str((job.headers or {}).get("deaths", 0)))
     return shared >= max(1, min(SHARED_DEATHS, attempts - OWN_DEATHS))
 

@@ -42,7 +42,9 @@ def configure_logs(options: LogOptions) -> None:
     shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, stamp]
     # Not structlog's own `dict_tracebacks`: it writes local variables, and secrets with them.
     transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    trace = structlog.processors.ExceptionRenderer(lambda exc_info: shorten_texts(transform(exc_info)))
+    trace = structlog.processors.ExceptionRenderer(
+        lambda exc_info: shorten_texts(transform(exc_info)),
+    )
     if options.format == "json":
         last: list[structlog.typing.Processor] = [trace, encode]
     else:
@@ -116,7 +118,7 @@ def shorten_texts(value: Any) -> Any:
 
 
 def shorten_field(value: object) -> object:
-    """Return what a line that is too long says of a field: its texts shortened, or all of it as one such text."""
+    """Return a field of a line that is too long: its texts shortened, or all of it as one text."""
     shortened = shorten_texts(value)
     if len(encoded := dump(shortened)) <= MAX_LINE:
         return shortened
