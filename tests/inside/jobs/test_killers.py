@@ -38,7 +38,7 @@ async def is_done(url: str, effects: int, held: int) -> bool:
     return left == held == await count_held(url) and effects == await ask(url, "select count(*) from effects")
 
 
-@pytest.mark.parametrize(("workers", "before"), [(1, []), (1, [2]), (1, [0, 0.5, 0, 2]), (3, [0, 0.5, 0, 2])], ids=str)
+@pytest.mark.parametrize(("workers", "before"), [(1, [2]), (1, [0, 0.5, 0, 2]), (3, [0, 0.5, 0, 2])], ids=str)
 async def test_a_killer_is_held_after_its_attempts_whatever_stands_before_it(
     url: str, workers: int, before: list[float], tmp_path: Path
 ):
