@@ -52,6 +52,14 @@ async def test_a_failing_job_is_tried_again_held_listed_retried_and_dropped(url:
     assert (await list_jobs(url))["held"] == []
 
 
+async def test_the_pause_before_a_retry_is_doubled_up_to_its_bound(url: str, tmp_path: Path):
+    await put(url, FAIL, Task(3))
+    with work(url, tmp_path, JOBS_BACKOFF="0.1", JOBS_MAX_BACKOFF="0.15"):
+        await wait_until(lambda: count_held_is(url, 1))
+    pauses = [line["again_in"] for line in queue.read_log(tmp_path) if line["event"] == "job failed"]
+    assert pauses == [0.1, 0.15]
+
+
 async def count_held_is(url: str, count: int) -> bool:
     return await count_held(url) == count and await ask(url, "select count(*) from kit.pgqueuer") == count
 

@@ -95,9 +95,9 @@ async def test_a_job_that_kills_its_worker_is_found_and_those_beside_it_keep_the
     await check_effects(url, 6)
     assert await ask(url, "select max(attempt) from runs where name = 'write'") == 1
     (held,) = (await list_jobs(url))["held"]
-    assert (held["error"], held["name"], held["attempts"]) == ("WorkerDied", "tests.exit", 2)
+    assert (held["error"], held["name"], held["attempts"]) == ("WorkerDied", "tests.exit", 3)
     deaths = await ask(url, "select array_agg(attempt order by since) from runs where name = 'exit'")
-    assert deaths == [1, 1, 1, 2], "two deaths that it shared count against nobody"
+    assert deaths == [1, 1, 2], "it is held for two deaths of its own, after one that it shared"
 
 
 async def is_done(url: str, effects: int) -> bool:

@@ -1,6 +1,7 @@
 """A service whose jobs write down that they ran, for tests that kill its worker: `python -m inside.jobs.working`."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import time
@@ -88,6 +89,40 @@ async def exit_soon(task: Task, job_id: int, attempt: int, db: Database) -> None
     os._exit(3)
 
 
+async def crash(task: Task) -> None:
+    """End the process by a fault of the hardware, before anything else is done or written."""
+    ctypes.string_at(0)
+
+
+class Unreadable(Exception):
+    """Has no text: to ask for it raises."""
+
+    def __str__(self) -> str:
+        raise AttributeError("no text")
+
+
+def make_failure(number: int) -> BaseException:
+    """Return what is hard to record."""
+    return (
+        ValueError("a\x00b"),
+        ValueError("a\ud800b"),
+        ValueError("x" * 50_000_000),
+        BaseExceptionGroup("several", [SystemExit(3), ValueError("a\x00b")]),
+        Unreadable(),
+        SystemExit("over"),
+        ExceptionGroup("many", [ValueError(str(index)) for index in range(1_000)]),
+    )[number]
+
+
+FAILURES = 7
+"""How many `make_failure` knows."""
+
+
+async def fail_badly(task: Task) -> None:
+    """Raise what is hard to record."""
+    raise make_failure(task.number)
+
+
 async def break_check(task: Task, db: Database) -> None:
     """Store what the table refuses. PostgreSQL's error quotes the whole row."""
     await db.fetch(note_person, f"ada{task.number} at example.com")
@@ -111,6 +146,8 @@ CANCELLED = Job("tests.cancelled", Task, wait_for_cancelled, attempts=1)
 SHORT = Job("tests.short", Task, write, attempts=1, timeout=0.2)
 DIE = Job("tests.die", Task, die, attempts=2)
 EXIT = Job("tests.exit", Task, exit_soon, attempts=2)
+CRASH = Job("tests.crash", Task, crash)
+BAD = Job("tests.bad", Task, fail_badly, attempts=2)
 PERSON = Job("tests.person", Task, break_check, attempts=2)
 DOOMED = Job("tests.doomed", Task, write, attempts=2)
 BLOCK = Job("tests.block", Task, block, attempts=1)
@@ -122,7 +159,7 @@ def create_worker() -> Worker:
     settings = read_settings(Settings)
     configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
-    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, EXIT, PERSON, DOOMED, BLOCK)
+    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, EXIT, CRASH, BAD, PERSON, DOOMED, BLOCK)
     return Worker(jobs, settings.jobs, settings, resources=[db], provide=[db])
 
 

@@ -3,6 +3,7 @@ import json
 import logging
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 import structlog
@@ -25,6 +26,39 @@ def test_a_line_is_one_object_whatever_is_in_it(capsys: pytest.CaptureFixture[st
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["half"] == "\ud800"
     assert json.loads(line)["thing"] == "<class 'object'>"
+
+
+LONG = 5_000_000
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("library", [False, True])
+def test_a_line_has_an_end_whatever_is_in_it(form: Literal["json", "console"], library: bool, capfd):
+    configure_logs(LogOptions(format=form))
+    log = logging.getLogger("library") if library else structlog.get_logger()
+    try:
+        raise ValueError("begin" + "x" * LONG + "end") from ExceptionGroup("many", [OSError("y" * LONG)] * 300)
+    except ValueError:
+        log.exception("z" * LONG)
+    shown = "".join(capfd.readouterr())
+    assert "characters left out" in shown
+    assert "end" in shown[-100:] or "begin" in json.loads(shown)["exception"][0]["exc_value"]
+    assert len(shown) < 2 * logs.MAX_LINE
+
+
+def test_a_long_line_keeps_what_is_short_in_it(capsys: pytest.CaptureFixture[str]):
+    configure_logs(LogOptions())
+    structlog.get_logger().warning("long", path="/v1", ids=list(range(LONG // 10)), text="x" * LONG)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["event"], line["path"], line["level"]) == ("long", "/v1", "warning")
+    assert line["ids"].startswith("[0,1,2,")
+    assert len(line["text"]) < 2 * logs.MAX_TEXT
+
+
+def test_half_a_pair_is_written_for_people(capfd: pytest.CaptureFixture[str]):
+    configure_logs(LogOptions(format="console"))
+    structlog.get_logger().warning("odd", half="\ud800")
+    assert r"\ud800" in capfd.readouterr().out
 
 
 def test_a_line_of_a_library_takes_the_same_form(capsys: pytest.CaptureFixture[str]):

@@ -21,7 +21,7 @@ from service.kit.jobs.job import JobOptions
 from service.kit.server import LOOK_SECONDS, Supervision, cli, configure_logs, read_settings, supervise
 
 if TYPE_CHECKING:
-    from service.kit.jobs.consumer import Statements
+    from service.kit.jobs.statements import Statements
 
 log = structlog.get_logger()
 
@@ -181,7 +181,7 @@ def drop(wiring: cli.Wiring, ids: tuple[int, ...], as_json: bool) -> None:
 
 def change(wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, done: str, as_json: bool) -> None:
     """Change held jobs, and print their ids. When one of `ids` is not held, nothing is changed."""
-    from service.kit.jobs.consumer import make_queries
+    from service.kit.jobs.statements import make_queries
 
     async def work(connection: asyncpg.Connection) -> list[int]:
         async with connection.transaction():

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,18 +19,14 @@ import msgspec
 import structlog
 import uvloop
 from pgqueuer import PgQueuer
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
-from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
-from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain import models, types
-from pgqueuer.domain.settings import DBSettings
-from pgqueuer.ports.driver import NotifyCallback
 
 from service.kit.db import ERRORS, bypass_pooler, dial, time_limits
 from service.kit.edge import metrics
 from service.kit.jobs.job import Schedule, Worker
 from service.kit.jobs.queue import meters
 from service.kit.jobs.runner import Cut, Floor, Runner
+from service.kit.jobs.statements import NAMES, Statements, make_queries
 from service.kit.jobs.upkeep import Upkeep
 from service.kit.server import Watchdog, make
 
@@ -38,51 +34,6 @@ log = structlog.get_logger()
 
 AGAIN = 75
 """The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
-
-NEVER = timedelta(days=36_500)
-
-# Its constructor would read variables as common as CHANNEL and TRIGGER from the environment.
-NAMES = DBSettings.model_construct(db_schema="kit")
-
-
-class Driver(AsyncpgDriver):
-    """A connection that can tell its listeners of a change without a round trip to PostgreSQL."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        super().__init__(connection)
-        self.callbacks: list[NotifyCallback] = []
-
-    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        await super().add_listener(channel, callback)
-        self.callbacks.append(callback)
-
-    def wake(self) -> None:
-        """Let the worker check the queue now, in place of the trigger that these tables lack."""
-        names = {"channel": NAMES.channel, "table": NAMES.queue_table}
-        event = {**names, "operation": "delete", "sent_at": datetime.now(UTC), "type": "table_changed_event"}
-        for callback in self.callbacks:
-            callback(msgspec.json.encode(event))
-
-
-class Statements(Queries):
-    """PgQueuer's statements, on a `Driver`."""
-
-    async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
-        """Fetch queued jobs, and no job of a worker that stopped beating: upkeep.py judges those first."""
-        return await super().dequeue(*args, **kwargs | {"heartbeat_timeout": NEVER})
-
-    async def log_jobs(
-        self, job_status: list[tuple[models.Job, types.JOB_STATUS, models.TracebackRecord | None]]
-    ) -> None:
-        """Note that jobs are done, and look for others at once."""
-        await super().log_jobs(job_status)
-        if isinstance(self.driver, Driver):
-            self.driver.wake()
-
-
-def make_queries(connection: asyncpg.Connection) -> Statements:
-    builders = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES), QuerySchedulerBuilder(NAMES)
-    return Statements(Driver(connection), *builders)
 
 
 class Consumer:
@@ -105,7 +56,7 @@ class Consumer:
         settings = {**time_limits(database), "application_name": "service worker"}
         connection = await dial(database, settings, database.command_timeout)
         try:
-            queries = make_queries(connection)
+            queries = make_queries(connection, self.floor)
             upkeep = Upkeep(queries.driver, identity, self.worker)
             async with AsyncExitStack() as stack:
                 stack.enter_context(Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog))

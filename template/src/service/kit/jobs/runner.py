@@ -3,8 +3,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from service.kit.edge import context
 from service.kit.jobs import upkeep
 from service.kit.jobs.job import Hold, Job, Worker
 from service.kit.jobs.queue import REQUEST_ID, meters
+from service.kit.server import shorten
 
 log = structlog.get_logger()
 
@@ -35,26 +36,30 @@ class Floor:
 
     def __init__(self) -> None:
         self.tasks: dict[int, asyncio.Task[object]] = {}
-        self.running = 0
-        self.turn = asyncio.Lock()  # in order of arrival; kept by whoever runs alone
-        self.empty = asyncio.Event()
-        self.empty.set()
+        self.begun: set[int] = set()  # until it is recorded what became of them
+        self.alone: int | None = None
+        self.turn = asyncio.Lock()  # in order of arrival
+        self.left = asyncio.Event()
 
-    @asynccontextmanager
-    async def enter(self, *, alone: bool) -> AsyncGenerator[None]:
+    async def enter(self, job_id: int, *, alone: bool) -> None:
+        """Return when a job may begin: one that runs `alone`, once all others are done and recorded.
+
+        If the process dies while a job runs alone, no other can be the cause, and none that is done
+        runs again.
+        """
         async with self.turn:
-            if alone:
-                await self.empty.wait()
-                yield
-                return
-            self.running += 1
-            self.empty.clear()
-        try:
-            yield
-        finally:
-            self.running -= 1
-            if not self.running:
-                self.empty.set()
+            while self.alone is not None or (alone and self.begun):
+                self.left.clear()
+                await self.left.wait()
+            self.begun.add(job_id)
+            self.alone = job_id if alone else None
+
+    def leave(self, ids: Iterable[int]) -> None:
+        """Note that it is recorded what became of these jobs."""
+        self.begun.difference_update(ids)
+        if self.alone not in self.begun:
+            self.alone = None
+        self.left.set()
 
     def cut(self, why: str) -> None:
         """Cancel all jobs: they stay in the queue."""
@@ -84,14 +89,14 @@ class Runner(AbstractEntrypointExecutor):
         task.set_name(f"{self.job.name} {job.id}")
         structlog.contextvars.bind_contextvars(job=self.job.name, job_id=job.id)
         self.floor.tasks[job.id] = task
-        alone = upkeep.is_suspect(job)
+        alone = upkeep.is_suspect(job, self.attempts)
         began, outcome = time.monotonic(), "cut"
         try:
-            async with self.floor.enter(alone=alone):
-                began = time.monotonic()
-                if alone:
-                    await self.driver.execute(upkeep.RUN_ALONE, job.id)
-                await self.call(job)
+            await self.floor.enter(job.id, alone=alone)
+            began = time.monotonic()
+            if alone:
+                await self.driver.execute(upkeep.RUN_ALONE, job.id)
+            await self.call(job)
             outcome = "succeeded"
         except asyncio.CancelledError:
             raise Cut from None
@@ -102,12 +107,10 @@ class Runner(AbstractEntrypointExecutor):
             outcome = "retried"
             pause = min(self.options.backoff * 2**job.attempts, self.options.max_backoff)
             log.warning("job failed", attempt=job.attempts + 1, of=self.attempts, again_in=pause, exc_info=error)
-            raise RetryRequested(timedelta(seconds=pause), str(error)) from error
+            raise RetryRequested(timedelta(seconds=pause), shorten(str(error))) from error
         finally:
             del self.floor.tasks[job.id]
             self.tell(outcome, time.monotonic() - began)
-            if alone and outcome in ("retried", "held"):
-                await self.driver.execute(upkeep.SURVIVED, job.id)
 
     async def call(self, job: models.Job) -> None:
         """Call the handler, in the trace of the request that enqueued the job."""
@@ -137,8 +140,29 @@ class Runner(AbstractEntrypointExecutor):
             if not self.floor.tasks[job.id].cancelling():
                 raise RuntimeError("It waited for something that was cancelled.") from error
             raise
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception) and is_readable(error):
+                raise
+            raise make_recordable(error) from error
 
     def tell(self, outcome: str, seconds: float) -> None:
         meters().runs.labels(self.job.name, outcome).inc()
         meters().run.labels(self.job.name).observe(seconds)
         (log.error if outcome == "held" else log.info)("job run", outcome=outcome, seconds=round(seconds, 4))
+
+
+def is_readable(error: BaseException) -> bool:
+    """Return whether an error has a text. The one of a faulty class raises instead."""
+    try:
+        str(error)
+    except Exception:
+        return False
+    return True
+
+
+def make_recordable(error: BaseException) -> Exception:
+    """Return an exception of the same name, for an error that PgQueuer would fail to record."""
+    text = str(error) if is_readable(error) else "Its text cannot be read."
+    return type(type(error).__name__, (Exception,), {})(text)

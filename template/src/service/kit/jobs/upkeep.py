@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """Keeping the queue in order: jobs of dead workers go back to it, its length is shown, and old records are deleted.
 
-A job may have killed the process that ran it. A death counts as a failed attempt of a job that ran alone. Of several,
-none is blamed: they go back, those that shared two deaths run alone, and so the one that kills is found.
+A job may have ended the process that ran it. Each death counts as an attempt of every job that was
+there. One that shared some with others runs alone from then on, and is held only when it died alone:
+so a job that was just there is not.
 """
 
 import asyncio
@@ -25,12 +26,15 @@ log = structlog.get_logger()
 SHARED_DEATHS = 2
 """Something outside may have killed a process once; a second time it was probably one of the same jobs."""
 
+OWN_DEATHS = 2
+"""A job is held after so many failures of its own at the earliest, if it has so many attempts."""
+
 LOOK_SECONDS = 15.0
 
 MORE = "DELETE 5000"
 """What PostgreSQL answers when there may be more to delete. Jobs are not taken meanwhile, so it is no more at once."""
 
-DIED = "The worker died at each attempt, while it ran nothing else. The worker's log may tell why."
+DIED = "The worker died at each attempt, last while it ran nothing else. Its log may tell why."
 
 GIVE_BACK = """
 update kit.pgqueuer
@@ -39,32 +43,50 @@ update kit.pgqueuer
 returning id
 """
 
-# Of this worker ($1) if $2, and of workers that have not beaten for $3. $4 and $5 are the attempts that each kind has.
+# Of this worker ($1) if $2, and of workers of whose jobs none has beaten for $3: those of one worker
+# beat at different times, and must be judged together. $4 and $5 are the attempts that each kind has,
+# $6 is what is recorded of one that is held, $7 OWN_DEATHS, $8 the first pause, and $9 the longest.
 RECOVER = """
-with taken as (
-    select id, entrypoint, queue_manager_id as worker, attempts, coalesce(headers, '{}') as headers
+with worker as (
+    select queue_manager_id as id, max(heartbeat) as heartbeat
       from kit.pgqueuer
-     where status = 'picked' and case when queue_manager_id = $1 then $2 else heartbeat < now() - $3::interval end
-     order by id
-       for update
+     where status = 'picked'
+     group by queue_manager_id
+), taken as (
+    select job.id, entrypoint, worker.id as worker, attempts, coalesce(headers, '{}') as headers
+      from kit.pgqueuer as job join worker on worker.id = queue_manager_id
+     where status = 'picked'
+       and case when worker.id = $1 then $2
+                else greatest(worker.heartbeat, job.heartbeat) < now() - $3::interval end
+     order by job.id
+       for update of job
 ), counted as (
-    select *, count(*) over same as beside, count(*) filter (where headers ? 'alone') over same as alone
+    select *, count(*) over same as beside,
+           count(*) filter (where headers ? 'alone') over same as alone,
+           coalesce((headers ->> 'deaths')::int, 0) as shared
       from taken
     window same as (partition by worker)
 ), judged as (
-    select id, alone = 1 or beside = 1 as is_known, beside = 1 or alone = 1 and headers ? 'alone' as is_killer,
-           attempts + 1 >= kind.allowed as is_last, headers - 'alone' - 'deaths' as headers,
-           coalesce((headers ->> 'deaths')::int, 0) as deaths
-      from counted left join unnest($4::text[], $5::int[]) as kind (name, allowed) on kind.name = entrypoint
+    select id, headers - 'alone' as headers, shared,
+           beside = 1 or alone = 1 and headers ? 'alone' as was_alone,
+           beside > 1 and alone <> 1 as was_among_others,
+           attempts + 1 >= least(kind.allowed, $7) and attempts + shared + 1 >= kind.allowed
+               as is_last
+      from counted
+      left join unnest($4::text[], $5::int[]) as kind (name, allowed) on kind.name = entrypoint
 ), freed as (
     update kit.pgqueuer as job
-       set status = case when is_killer and is_last then 'failed' else 'queued' end::kit.pgqueuer_status,
-           attempts = job.attempts + case when is_killer and not is_last then 1 else 0 end,
-           headers = judged.headers || case
-               when is_killer then jsonb_build_object('deaths', deaths)
-               when is_known then '{}'
-               else jsonb_build_object('deaths', deaths + 1)
-           end,
+       set status = case
+               when was_alone and is_last then 'failed' else 'queued' end::kit.pgqueuer_status,
+           attempts = job.attempts + case
+               when was_alone and is_last then shared when was_alone then 1 else 0 end,
+           execute_after = case when was_alone
+               then now() + make_interval(secs => least($8 * 2 ^ job.attempts, $9::float8))
+               else job.execute_after end,
+           headers = case
+               when was_alone and is_last then judged.headers - 'deaths'
+               when was_among_others then judged.headers || jsonb_build_object('deaths', shared + 1)
+               else judged.headers end,
            queue_manager_id = null, slot = null, updated = now()
       from judged
      where job.id = judged.id
@@ -98,9 +120,10 @@ FORGET_LOG = FORGET.format(table="pgqueuer_log", time="created")
 FORGET_DONE = FORGET.format(table="jobs_done", time="done_at")
 
 
-def is_suspect(job: models.Job) -> bool:
-    """Return whether a job is to run alone, since it was there each time when its worker died."""
-    return int(str((job.headers or {}).get("deaths", 0))) >= SHARED_DEATHS
+def is_suspect(job: models.Job, attempts: int) -> bool:
+    """Return whether a job is to run alone, since it was there when a worker died, and again."""
+    shared = int(str((job.headers or {}).get("deaths", 0)))
+    return shared >= max(1, min(SHARED_DEATHS, attempts - OWN_DEATHS))
 
 
 class Upkeep:
@@ -133,9 +156,11 @@ class Upkeep:
 
     async def recover(self, *, own: bool = False) -> None:
         """Return jobs of dead workers to the queue, or hold them, and this worker's `own` if its last process died."""
-        silent = timedelta(seconds=self.options.heartbeat)
-        names, attempts = list(self.attempts), list(self.attempts.values())
-        self.tell(await self.driver.fetch(RECOVER, self.identity, own, silent, names, attempts, DIED))
+        options, silent = self.options, timedelta(seconds=self.options.heartbeat)
+        kinds = list(self.attempts), list(self.attempts.values())
+        pauses = float(options.backoff), float(options.max_backoff)
+        judge = self.identity, own, silent, *kinds, DIED, OWN_DEATHS, *pauses
+        self.tell(await self.driver.fetch(RECOVER, *judge))
 
     def tell(self, rows: list[dict[str, Any]]) -> None:
         if rows:

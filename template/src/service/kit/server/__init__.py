@@ -10,7 +10,7 @@ every room but jobs.
 from service.kit.server import cli
 from service.kit.server.cli import Wiring
 from service.kit.server.http_server import ServerOptions, serve
-from service.kit.server.logs import LogOptions, configure_logs
+from service.kit.server.logs import LogOptions, configure_logs, shorten
 from service.kit.server.metrics_endpoint import MetricsOptions
 from service.kit.server.process import make
 from service.kit.server.settings import (
@@ -51,5 +51,6 @@ __all__ = [
     "make",
     "read_settings",
     "serve",
+    "shorten",
     "supervise",
 ]

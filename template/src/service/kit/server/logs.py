@@ -6,7 +6,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 from multiprocessing.util import Finalize
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import structlog
@@ -24,6 +24,9 @@ seventh less CPU.
 
 MOST_WAITING = 1000
 
+MAX_TEXT, MAX_LINE = 10_000, 100_000
+"""Characters of a text that is logged, and of a line: a message of 50 MB would be a line of 150."""
+
 
 class LogOptions(BaseModel, frozen=True):
     """LOG_*: how much is logged, and how."""
@@ -38,11 +41,15 @@ def configure_logs(options: LogOptions) -> None:
     """Set up logging for this process. Lines of libraries take the same form, from WARNING on."""
     shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, stamp]
     # Not structlog's own `dict_tracebacks`: it writes local variables, and secrets with them.
-    trace = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+    transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    trace = structlog.processors.ExceptionRenderer(
+        lambda exc_info: shorten_texts(transform(exc_info)),
+    )
     if options.format == "json":
         last: list[structlog.typing.Processor] = [trace, encode]
     else:
-        last = [condense, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        people = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        last = [condense, shorten_error, people, fit]
     writer = Writer()
     level = logging.getLevelNamesMapping()[options.level.upper()]
     structlog.configure(
@@ -72,11 +79,64 @@ def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
 
 
 def encode(_: WrappedLogger, __: str, line: EventDict) -> str:
-    """Return a line as JSON. msgspec takes a third of the time of `json`, but refuses lone surrogates."""
+    """Return a line as JSON. What is too long in it is shortened."""
+    encoded = dump(line)
+    if len(encoded) <= MAX_LINE:
+        return encoded
+    return dump({name: shorten_field(value) for name, value in line.items()})
+
+
+def dump(value: object) -> str:
+    """Return a value as JSON. msgspec takes a third of the time of `json`, but refuses lone surrogates."""
     try:
-        return msgspec.json.encode(line, enc_hook=repr).decode()
+        return msgspec.json.encode(value, enc_hook=repr).decode()
     except UnicodeEncodeError:
-        return json.dumps(line, default=str)
+        return json.dumps(value, default=str)
+
+
+def shorten(text: str, most: int = MAX_TEXT) -> str:
+    """Return a text that any log and PostgreSQL can take, without its middle if it is too long.
+
+    Neither takes half of a surrogate pair, and PostgreSQL no NUL: they are written as Python would.
+    """
+    if len(text) > most:
+        left_out = f" … {len(text) - most // 2 * 2:,} characters left out … "
+        text = text[: most // 2] + left_out + text[-(most // 2) :]
+    return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
+
+
+def shorten_texts(value: Any) -> Any:
+    """Return a value with each text in it shortened."""
+    match value:
+        case str():
+            return shorten(value)
+        case dict():
+            return {name: shorten_texts(item) for name, item in value.items()}
+        case list():
+            return [shorten_texts(item) for item in value]
+    return value
+
+
+def shorten_field(value: object) -> object:
+    """Return a field of a line that is too long: its texts shortened, or all of it as one text."""
+    shortened = shorten_texts(value)
+    if len(encoded := dump(shortened)) <= MAX_LINE:
+        return shortened
+    return shorten(encoded)
+
+
+def shorten_error(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:
+    """Render an error that is long, or a group, without colors, which could take minutes."""
+    plain = structlog.processors.format_exc_info(logger, name, {**line})
+    text = plain.get("exception", "")
+    if len(text) <= MAX_TEXT and "Exception Group Traceback" not in text:
+        return line
+    return {**plain, "exception": shorten(text, MAX_LINE)}
+
+
+def fit(_: WrappedLogger, __: str, line: Any) -> str:
+    """Shorten a line for people."""
+    return shorten(line, MAX_LINE)
 
 
 def condense(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
