@@ -1,6 +1,7 @@
 """Statements and routes of a slice `branches` that give one account what belongs to another.
 
-A leaky statement takes the account and does not ask for it; a sound one does. The routes are the same for both.
+A leaky statement takes the account and does not ask for it; a sound one does. The routes are the
+same for both.
 """
 
 LEAKY = {
@@ -17,7 +18,7 @@ SOUND = {
     "chosen": "where id = any($1) and account = $2",
     "pair": "where id in ($1, $2) and account = $3",
     "remove": "where id = any($1) and account = $2",
-    "put": "on conflict (id) do update set name = excluded.name where branches.account = excluded.account",
+    "put": ("on conflict (id) do update set name = excluded.name where branches.account = excluded.account"),
     "rename": "where id = $1 and account = $3",
     "count": "where account = $1",
 }
@@ -28,15 +29,34 @@ QUERIES = """
 EXCUSED = {{"unbounded": "planted", "scan": "planted", "filter": "planted", "aggregate": "planted"}}
 
 newest = Query("select {{columns}} from branches {newest}", Branch, tuple[str], excused=EXCUSED)
-chosen = Query("select {{columns}} from branches {chosen}", Branch, tuple[list[UUID], str], excused=EXCUSED)
-pair = Query("select {{columns}} from branches {pair}", Branch, tuple[UUID, UUID, str], excused=EXCUSED)
-remove = Query("delete from branches {remove} returning id", UUID, tuple[list[UUID], str], excused=EXCUSED)
+chosen = Query(
+    "select {{columns}} from branches {chosen}",
+    Branch,
+    tuple[list[UUID], str],
+    excused=EXCUSED,
+)
+pair = Query(
+    "select {{columns}} from branches {pair}",
+    Branch,
+    tuple[UUID, UUID, str],
+    excused=EXCUSED,
+)
+remove = Query(
+    "delete from branches {remove} returning id",
+    UUID,
+    tuple[list[UUID], str],
+    excused=EXCUSED,
+)
 put = Query(
     "insert into branches (id, account, name) values ($1, $2, $3) {put} returning {{columns}}",
     Branch,
     tuple[UUID, str, str],
 )
-rename = Query("update branches set name = $2 {rename} returning {{columns}}", Branch, tuple[UUID, str, str])
+rename = Query(
+    "update branches set name = $2 {rename} returning {{columns}}",
+    Branch,
+    tuple[UUID, str, str],
+)
 count = Query("select count(*) from branches {count}", int, tuple[str], excused=EXCUSED)
 """
 
@@ -45,6 +65,10 @@ purge = Query("do $$ begin delete from branches; end $$", int)
 """
 
 ROUTES = """
+
+from secrets import token_urlsafe
+from time import perf_counter
+
 
 @routes.get("/newest", summary="Show the newest")
 async def newest(db: Database, caller: Caller) -> list[Branch]:
@@ -82,6 +106,19 @@ async def rename(db: Database, caller: Caller, branch_id: UUID, data: NewBranch)
     return renamed
 
 
+@routes.get("/timed", summary="Show the newest, and how long it took")
+async def timed(db: Database, caller: Caller) -> dict[str, list[Branch] | float]:
+    began = perf_counter()
+    found = await db.fetch(queries.newest, caller.id)
+    return {"data": found, "took": perf_counter() - began}
+
+
+@routes.post("/token", summary="Show the newest, under a secret")
+async def make_token(db: Database, caller: Caller) -> dict[str, list[UUID] | str]:
+    found = await db.fetch(queries.newest, caller.id)
+    return {"data": [it.id for it in found], "secret": token_urlsafe()}
+
+
 @routes.get("/count", summary="Count them")
 async def count(db: Database, caller: Caller) -> int:
     return await db.fetch_one(queries.count, caller.id)
@@ -115,6 +152,30 @@ TRIED = {
     "PUT /v1/branches/{branch_id}": TOUCHES,
     "POST /v1/branches/{branch_id}/name": TOUCHES,
     "GET /v1/branches/count": SHOWS,
+    "GET /v1/branches/timed": SHOWS,
+    "POST /v1/branches/token": SHOWS,
     "POST /v1/branches/purged": TOUCHES,
 }
 """What the test of ownership says of each leaky route."""
+
+FINDING = """
+
+@routes.get("/found", summary="Find by a code")
+async def find_all(db: Database, caller: Caller, code: str) -> list[Branch]:
+    if code != "right":
+        raise not_found("The code")
+    return await db.fetch(queries.newest, caller.id)
+"""
+"""A route that wants what nobody can guess."""
+
+CONFTEST = """
+import pytest
+
+
+@pytest.fixture
+def ownership_requests():
+    async def ask(client):
+        return client.build_request("GET", "/v1/branches/found", params={{"code": "right"}})
+
+    return {{"GET /v1/branches/found": {value}}}
+"""

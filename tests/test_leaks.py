@@ -1,4 +1,4 @@
-"""A route that gives one account what belongs to another is named, by its statement and by what it answers."""
+"""A route that gives one account what belongs to another is named: its statement, and its answer."""
 
 import re
 
@@ -15,7 +15,8 @@ def branches(render, workshop):
     """A service with a slice to plant leaks in."""
     folder = service.adopt(render(), workshop / "leaks")
     shell.run("uv", "sync", "--quiet", cwd=folder)
-    shell.run("uv", "run", "--quiet", "service", "new", "branches", "name:text", "--no-plans", cwd=folder)
+    command = ("service", "new", "branches", "name:text", "--no-plans")
+    shell.run("uv", "run", "--quiet", *command, cwd=folder)
     return folder
 
 
@@ -51,7 +52,8 @@ def test_a_statement_that_leaks_is_named(output, name):
 
 @pytest.mark.slow
 def test_a_statement_without_a_plan_is_named(output):
-    assert re.search(rf"{SLICE}/queries\.py:\d+ purge \[plan\] PostgreSQL makes no plan of it", output), output
+    said = rf"{SLICE}/queries\.py:\d+ purge \[plan\] PostgreSQL makes no plan of it"
+    assert re.search(said, output), output
 
 
 @pytest.mark.slow
@@ -66,3 +68,41 @@ def test_a_sound_slice_passes_and_each_of_its_routes_was_tried(branches):
     code, output = plant(branches, leaks.SOUND)
     assert code == 0, output
     assert "skipped" not in output
+
+
+UNTRIED = "no request to these routes was found that finds rows: GET /v1/branches/found"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("conftest", "code", "said"),
+    [
+        ("", 0, UNTRIED),
+        (None, 1, UNTRIED),
+        (leaks.CONFTEST.format(value="ask"), 0, "passed"),
+        (leaks.CONFTEST.format(value="'it is a public list'"), 0, "passed"),
+        (leaks.CONFTEST.replace("found", "gone").format(value="ask"), 1, "other routes"),
+    ],
+    ids=["an older service", "a new one", "a request", "a reason", "no such route"],
+)
+def test_a_route_that_could_not_be_tried_is_named(branches, conftest, code, said):
+    path = branches / "tests/conftest.py"
+    kept = path.read_text()
+    path.write_text(kept if conftest is None else conftest)
+    ended, output = plant(branches, leaks.SOUND, more_routes=leaks.FINDING)
+    path.write_text(kept)
+    assert ended == code, output
+    assert said in output
+    assert ("skipped" in output) == (conftest == ""), output
+
+
+@pytest.mark.slow
+def test_the_request_of_a_team_finds_a_leak_too(branches):
+    path = branches / "tests/conftest.py"
+    kept = path.read_text()
+    path.write_text(leaks.CONFTEST.format(value="ask"))
+    leaky = leaks.SOUND | {"newest": leaks.LEAKY["newest"]}
+    code, output = plant(branches, leaky, more_routes=leaks.FINDING)
+    path.write_text(kept)
+    assert code == 1
+    assert re.search(rf"GET /v1/branches/found\n.*{leaks.SHOWS}", output), output

@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""Requests for a route, made up from the description of the API and from a row: to try what it gives to whom."""
+"""Requests for a route, made up from the description of the API and from a row."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,16 +10,21 @@ import httpx2
 
 type Schema = Mapping[str, Any]
 
-SHORTEST: Mapping[str, object] = {"integer": 1, "number": 1, "boolean": True, "null": None}
+SMALL: Mapping[str, object] = {"number": 1, "boolean": True}
 FORMATS = {"date-time": "2026-01-01T00:00:00Z", "date": "2026-01-01", "time": "00:00:00Z"}
 
 
 @dataclass
 class Attempt:
-    """One request. `names_row` says whether it has a key of the row that it was made from."""
+    """One request: the answer to the owner of a row, and what another account is told.
+
+    `names_row` says whether the request has the key of a row.
+    """
 
     request: httpx2.Request
     names_row: bool
+    answer: httpx2.Response | None = None
+    told: httpx2.Response | None = None
 
 
 @dataclass
@@ -33,22 +38,23 @@ class Writer:
     names_row: bool = field(default=False, init=False)
 
     def write_all(self, method: str, template: str) -> Iterator[Attempt]:
-        """Yield requests for a route: with what it requires, with each key it takes, and with all it takes."""
+        """Yield requests: with what is required, with each key in the query, and with all fields."""
         operation = self.description["paths"][template][method.lower()]
-        parameters = [it for it in operation.get("parameters", ()) if it["in"] in ("query", "header")]
-        keys = [it["name"] for it in parameters if it["in"] == "query" and is_key(it["name"], it["schema"])]
+        parameters = [it for it in operation.get("parameters", ()) if it["in"] != "path"]
+        keys = [it["name"] for it in parameters if is_key(it["name"], it["schema"])]
         body = operation.get("requestBody", {}).get("content", {}).get("application/json")
         for wanted, has_all in [((), False), *(((key,), False) for key in keys), ((), True)]:
             if has_all and body is None:
                 continue
             self.names_row = False
-            sent: dict[str, dict[str, Any]] = {"query": {}, "header": {}}
+            sent: dict[str, dict[str, Any]] = {"query": {}, "header": {}, "cookie": {}}
             for it in parameters:
                 if it.get("required") or it["name"] in wanted:
                     sent[it["in"]][it["name"]] = self.make(it["schema"], it["name"], has_all)
             path = self.write_path(template)
             content = {"json": self.make(body["schema"], "", has_all)} if body else {}
-            request = self.client.build_request(method, path, params=sent["query"], headers=sent["header"], **content)
+            content |= {"params": sent["query"], "headers": sent["header"]}
+            request = self.client.build_request(method, path, **content)
             yield Attempt(request, self.names_row)
 
     def write_path(self, template: str) -> str:
@@ -64,7 +70,7 @@ class Writer:
         return self.row.get(name, self.row.get("id", "1"))
 
     def make(self, schema: Schema, name: str, has_all: bool) -> Any:
-        """Return a value that a schema allows: that of a new row, a key of the row, or a small one."""
+        """Return a value of a schema: that of a new row, a key of the row, or a small one."""
         schema = self.resolve(schema)
         if name in self.fresh:
             self.names_row = self.names_row or is_key(name, schema)
@@ -86,6 +92,20 @@ class Writer:
             if name in schema.get("required", ()) or (has_all and is_known):
                 made[name] = self.make(part, name, has_all)
         return made
+
+    def is_list(self, template: str) -> bool:
+        """Return whether a GET answers with a list, or with a stream or a text of any kind."""
+        responses = self.description["paths"][template]["get"]["responses"]
+        for status, response in responses.items():
+            content = response.get("content", {})
+            if not status.startswith("2") or not content:
+                continue
+            schema = self.resolve(content.get("application/json", {}).get("schema", {}))
+            properties = schema.get("properties", {}).values()
+            kinds = [self.resolve(it).get("type") for it in (schema, *properties)]
+            if "application/json" not in content or "array" in kinds:
+                return True
+        return False
 
     def resolve(self, schema: Schema) -> Schema:
         """Return the schema that is meant: what it refers to, or the first that is not null."""
@@ -114,27 +134,4 @@ def make_small(schema: Schema) -> Any:
     kind = schema.get("type", "string")
     if kind == "string":
         return FORMATS.get(schema.get("format", ""), "a" * max(1, schema.get("minLength", 1)))
-    return max(SHORTEST.get(kind, 1), schema.get("minimum", 1)) if kind == "integer" else SHORTEST.get(kind)
-
-
-def takes_key(description: Schema, method: str, template: str) -> bool:
-    """Return whether a route takes the key of a row, in its query or in its body."""
-    writer = Writer(httpx2.AsyncClient(), description, {}, {})
-    return any(it.names_row for it in writer.write_all(method, template))
-
-
-def lists(description: Schema, method: str, template: str) -> bool:
-    """Return whether a route answers with a list, or with a text or a stream of any kind."""
-    if method != "GET":
-        return False
-    writer = Writer(httpx2.AsyncClient(), description, {}, {})
-    responses = description["paths"][template]["get"]["responses"]
-    for status, response in responses.items():
-        content = response.get("content", {})
-        if not status.startswith("2") or not content:
-            continue
-        schema = writer.resolve(content.get("application/json", {}).get("schema", {}))
-        parts = [schema, *(writer.resolve(it) for it in schema.get("properties", {}).values())]
-        if "application/json" not in content or any(it.get("type") == "array" for it in parts):
-            return True
-    return False
+    return max(1, schema.get("minimum", 1)) if kind == "integer" else SMALL.get(kind)
