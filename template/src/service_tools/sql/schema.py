@@ -51,6 +51,7 @@ HIDDEN = r"""
 select p.oid::int8, format('it calls %s, whose text names %s', p.proname, c.relname)
   from pg_proc p join pg_class c on c.oid = any($1)
  where p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+   and p.prolang not in (select oid from pg_language where lanname in ('c', 'internal'))
    and coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) ~* ('\m' || c.relname || '\M')
  union all
 select oid::int8, format('it calls %s, which runs statements from text', proname)
