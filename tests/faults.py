@@ -85,6 +85,50 @@ PLANTED = {
         '"select reference, regexp_substr(note, $2) as currency from orders where id = $1", Pair, tuple[UUID, str]',
         r"\[nulls\] currency: it is not known whether regexp_substr returns null. .* excuse `nulls` and give a sample",
     ),
+    "newest_of_all": (
+        '"select id from orders order by created_at desc, id desc limit 20", UUID',
+        r"\[scope\] it reads orders without asking for the account. Add `account = \$…` to the conditions there, or",
+    ),
+    "by_any": (
+        '"select {columns} from orders where id = any($1) limit 9", Order, tuple[list[UUID]]',
+        r"\[scope\] it reads orders without asking for the account",
+    ),
+    "by_two": (
+        '"select {columns} from orders where id in ($1, $2) limit 2", Order, tuple[UUID, UUID]',
+        r"\[scope\] it reads orders without asking for the account",
+    ),
+    "deletes_by_any": (
+        '"delete from orders where id = any($1) returning id", UUID, tuple[list[UUID]]',
+        r"\[scope\] it changes orders without asking for the account",
+    ),
+    "upsert": (
+        '"insert into orders (id, account, reference, customer_email, currency, total_minor, item_count) '
+        "values ($1, $2, 'a', 'b', 'EUR', 1, 1) on conflict (id) do update set reference = excluded.reference "
+        'returning id", UUID, tuple[UUID, str]',
+        r"\[scope\] it changes orders .* Add `where orders.account = excluded.account` to its `do update`, or say",
+    ),
+    "one_arm": (
+        '"select id from orders where id = $1 and account = $2 union all select id from orders where id = $3", '
+        "UUID, tuple[UUID, str, UUID]",
+        r"\[scope\] it reads orders without asking for the account",
+    ),
+    "for_all": (
+        '"select currency from orders group by currency limit 9", str',
+        r"\[scope\] it reads orders without asking for the account",
+    ),
+    "done": (
+        '"do $$ begin delete from orders; end $$", int',
+        r"\[plan\] PostgreSQL makes no plan of it, so nothing is known of the rows that it reads or changes. Write a",
+    ),
+    "truncated": ('"truncate orders", int', r"\[plan\] PostgreSQL makes no plan of it"),
+    "whole_as_json": (
+        '"select to_jsonb(o)::text from orders o where id = $1 and account = $2", str, tuple[UUID, str]',
+        r"\[star\] it takes whole rows of a table, as \* does. List the columns",
+    ),
+    "whole_in_parentheses": (
+        '"select (o).* from orders o where id = $1 and account = $2", Order, tuple[UUID, str]',
+        r"\[star\] it selects \*. List the columns",
+    ),
 }
 
 STATEMENTS = PLANTED | costs.STATEMENTS
@@ -108,7 +152,7 @@ excused = Query(
     "select {columns} from orders where status = $1 and true",
     Order,
     tuple[str],
-    excused={"unbounded": "the planted test says so", "scan": "the planted test says so", "filter": "and this one"},
+    excused={"unbounded": "the planted test says so", "scan": "so it does", "filter": "and this", "scope": "and this"},
 )
 """
 

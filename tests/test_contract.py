@@ -43,10 +43,10 @@ def test_an_excused_statement_and_those_of_the_example_are_not_named(findings):
         assert f" {name} [" not in findings
 
 
-def test_a_statement_that_forgets_the_scope_of_its_slice_is_found(folder):
+def test_a_statement_that_forgets_the_account_is_found(folder):
     path = folder / ORDERS / "queries.py"
     path.write_text(path.read_text() + UNSCOPED)
-    expected = "remove_order [scope] it finds a row of anybody's: the others of its slice ask for orders.account"
+    expected = "remove_order [scope] it changes orders without asking for the account. Add `account = $…`"
     assert expected in fail(folder, "tests/kit/test_contract.py")
 
 

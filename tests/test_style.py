@@ -7,7 +7,7 @@ import pytest
 from tests import shell
 from tests.snapshot import ROOT
 
-TABLES = ("faults.py",)
+TABLES = ("faults.py", "leaks.py")
 """Modules that hold one long table."""
 
 

@@ -1,1 +1,11 @@
 """Fixtures of the service's own tests. `client`, `settings` and more come from tests/kit/fixtures.py."""
+
+import pytest
+
+from tests.kit.accounts import Asks
+
+
+@pytest.fixture
+def ownership_requests() -> Asks:
+    """Requests for tests/kit/test_ownership.py to send as another account, where it finds none itself."""
+    return {}

@@ -188,3 +188,8 @@ async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
     statements.watch(monkeypatch)
     async with open_client(statements.limit(app.build(settings))) as client:
         yield client
+
+
+@pytest.fixture
+def ownership_requests() -> None:
+    """Requests to routes that `test_ownership.py` finds none for: tests/conftest.py may have them."""

@@ -12,6 +12,7 @@ from service.kit.edge import CommandError
 FILE = Path("perf/budgets.toml")
 DEFAULT_ROWS = 1_000_000
 DEFAULT_STATEMENTS = 10
+ACCOUNT = "account"
 
 
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,12 +20,14 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `rows` has the rows of each table in production, DEFAULT_ROWS where it has none. `statements` has how many
     statements a request may make, by method and path template, like "GET /v1/orders"; DEFAULT_STATEMENTS where it has
-    none. `unused_indexes` has the reason for each index that no statement uses.
+    none. `unused_indexes` has the reason for each index that no statement uses. `accounts` has, by table, the column
+    that says whose a row is: ACCOUNT where it has none, and "" for a table whose rows belong to nobody.
     """
 
     rows: Mapping[str, int] = {}
     statements: Mapping[str, int] = {}
     unused_indexes: Mapping[str, str] = {}
+    accounts: Mapping[str, str] = {}
 
 
 def read(path: Path = FILE) -> Budgets:

@@ -18,6 +18,11 @@ SAME = {
 """Nodes that are null if their argument is."""
 
 
+def read_argument(it: Tree) -> Tree:
+    """Return the argument of one of these nodes."""
+    return it["expr" if it["node"] == "JSONISPREDICATE" else "arg"]
+
+
 def list_conditions(part: Tree | None) -> Iterator[Tree]:
     """Yield the conditions that every row of a `from` has met."""
     kind = part["node"] if part else ""
@@ -50,7 +55,7 @@ def find_strict(expression: Tree, functions: Functions) -> list[Tree]:
     if kind == "VAR":
         return [] if expression["varlevelsup"] else [expression]
     if kind in SAME:
-        return find_strict(expression["arg"], functions)
+        return find_strict(read_argument(expression), functions)
     if kind == "SCALARARRAYOPEXPR":
         return find_strict(expression["args"][0], functions)
     if kind in ("OPEXPR", "FUNCEXPR") and functions.is_strict(expression):

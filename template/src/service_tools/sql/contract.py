@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import asyncpg
 
 from service.kit.db import AnyQuery
-from service_tools.sql import cost, plans, result, schema, siblings, text, tree
+from service_tools.sql import cost, ownership, plans, result, schema, siblings, text, tree
 from service_tools.sql.budgets import Budgets
 from service_tools.sql.finding import Finding
 from service_tools.sql.plans import Node
@@ -50,8 +50,13 @@ async def check_all(
     """Return all statements, in order of name. The connection is ready to plan on, as `scratch` makes it."""
     known = await schema.read(connection, budgets)
     statements = [await check(connection, name, query, known) for name, query in sorted(queries, key=lambda it: it[0])]
-    found = siblings.check({it.name: (it.query, it.tree) for it in statements}, known.nulls, [*known.indexes.values()])
-    return [replace(it, findings=[*it.findings, *leave_excused(it.query, found[it.name])]) for it in statements]
+    beside = siblings.check({it.name: (it.query, it.tree) for it in statements}, known.nulls, [*known.indexes.values()])
+    checked = []
+    for it in statements:
+        said = {found.rule for found in it.findings}
+        more = [found for found in leave_excused(it.query, beside[it.name]) if found.rule not in said]
+        checked.append(replace(it, findings=[*it.findings, *more]))
+    return checked
 
 
 async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, known: Schema) -> Statement:
@@ -70,6 +75,9 @@ async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, know
             findings += result.check_columns(query, columns, parsed, known.nulls)
             findings += result.check_arguments(query, parsed, known.nulls)
             findings += [*cost.check_plan(plan, bool(columns), known), *cost.check_tree(parsed)]
+            findings += [*ownership.check(plan, parsed, known.nulls), *result.check_whole_rows(parsed)]
+        else:
+            findings += text.check_planned(query)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         findings = [Finding("prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration.")]
     except Exception as error:  # the others are checked all the same

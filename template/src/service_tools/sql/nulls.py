@@ -4,7 +4,7 @@
 An empty reason is a proof that there is no null. What is not known, as of a function of the team's, is said to be so.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from service_tools.sql import conditions
@@ -21,13 +21,23 @@ type Column = tuple[int, int]
 
 @dataclass(frozen=True)
 class Known:
-    """What the catalogue knows: columns by table and number, trees of views, functions, and which `$n` may be None."""
+    """What the catalogue knows: columns by table and number, trees of views, functions, and which `$n` may be None.
+
+    `accounts` has the column that says whose a row is, by table; `keys` those that are unique by themselves; `unique`
+    the columns of each constraint; `equal` the operators `=`; `hidden` functions that run statements of their own, with
+    what to say of them.
+    """
 
     columns: Mapping[Column, str]
     not_null: Set[Column]
     views: Mapping[int, Tree]
     functions: Functions
     params: Mapping[int, bool] = field(default_factory=dict)
+    accounts: Mapping[int, int] = field(default_factory=dict)
+    keys: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    unique: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    equal: Set[int] = frozenset()
+    hidden: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ def explain(it: Tree, level: Level) -> str:
     if kind in NO_NULL or (kind == "SQLVALUEFUNCTION" and it["op"] != 14):
         return ""
     if kind in conditions.SAME:
-        return explain(it["arg"], level)
+        return explain(conditions.read_argument(it), level)
     special = SPECIAL.get(kind)
     return special(it, level) if special else f"what is not known of {kind.lower()}"
 

@@ -4,6 +4,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import NoneType
+from typing import Any
 
 import asyncpg
 
@@ -12,6 +13,9 @@ from service_tools.sql import nulls, plans, types
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Known
 from service_tools.sql.tree import Tree, walk
+
+RECORD = 2249
+"""The type of a row that is of no table."""
 
 
 def check_params(query: AnyQuery, expected: Sequence[str]) -> Iterator[Finding]:
@@ -24,6 +28,31 @@ def check_params(query: AnyQuery, expected: Sequence[str]) -> Iterator[Finding]:
         if not types.takes(kind, declared):
             detail = f"${number} is {kind}, and declared {types.show(declared)}"
             yield Finding("params", detail, "Correct `params`, or cast it in SQL.")
+
+
+def check_whole_rows(tree: Tree | None) -> Iterator[Finding]:
+    """Refuse `to_jsonb(t)`, `select t` and the like, which show every column that the table will ever have."""
+    if any(is_whole_row(part) for part in walk_shown(tree)):
+        advice = "List the columns, as in jsonb_build_object('id', t.id), or in a subquery."
+        yield Finding("star", "it takes whole rows of a table, as * does", advice)
+
+
+def is_whole_row(part: Tree) -> bool:
+    """Return whether a node is a row of a table. One of a subquery is none: its columns are listed there."""
+    return part["node"] == "VAR" and part["varattno"] == 0 and part["vartype"] != RECORD
+
+
+def walk_shown(value: Any) -> Iterator[Tree]:
+    """Yield the nodes of a tree, but for those of which only `null` or not is asked."""
+    if isinstance(value, dict):
+        if value["node"] == "NULLTEST":
+            return
+        yield value
+        parts = [part for key, part in value.items() if key not in ("exclRelTlist", "joinaliasvars")]
+    else:
+        parts = value if isinstance(value, list) else []
+    for part in parts:
+        yield from walk_shown(part)
 
 
 def know_params(query: AnyQuery, known: Known) -> Known:

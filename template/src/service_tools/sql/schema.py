@@ -1,13 +1,15 @@
 # kit: updated by the template; extend it from app.py
 """What the contract knows of the schema, and what it asks of it: indexes for foreign keys, and no unused index."""
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 import asyncpg
 
+from service.kit.edge import CommandError
 from service_tools.sql import functions, tree
-from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
+from service_tools.sql.budgets import ACCOUNT, DEFAULT_ROWS, FILE, Budgets
 from service_tools.sql.nulls import Known
 from service_tools.sql.plans import Node
 from service_tools.sql.siblings import Index
@@ -31,6 +33,30 @@ VIEWS = """
 select ev_class::int8, ev_action::text
   from pg_rewrite join pg_class c on c.oid = ev_class
  where c.relkind = 'v' and c.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema')
+"""
+
+# Those of extensions, of PostgreSQL and of the kit belong to nobody's account.
+TABLES = """
+select attrelid::int8, attnum, c.relname, attname
+  from pg_attribute join pg_class c on c.oid = attrelid
+ where attnum > 0 and not attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f')
+   and c.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'kit')
+"""
+
+UNIQUE = "select oid::int8, conkey from pg_constraint where contype in ('p', 'u')"
+EQUAL = "select oid::int8 from pg_operator where oprname = '='"
+
+# A function of the service's that names a table, and those of PostgreSQL that run the text that they are given.
+HIDDEN = r"""
+select p.oid::int8, format('it calls %s, whose text names %s', p.proname, c.relname)
+  from pg_proc p join pg_class c on c.oid = any($1)
+ where p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+   and p.prolang not in (select oid from pg_language where lanname in ('c', 'internal'))
+   and coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) ~* ('\m' || c.relname || '\M')
+ union all
+select oid::int8, format('it calls %s, which runs statements from text', proname)
+  from pg_proc
+ where proname ~ '^(query|table|schema|database|cursor)_to_xml|^ts_stat$|^dblink'
 """
 
 # As one writes them: `timestamptz`, not `timestamp with time zone`.
@@ -95,7 +121,33 @@ async def read(connection: asyncpg.Connection, budgets: Budgets) -> Schema:
         functions=await functions.read(connection),
     )
     indexes = {name: Index(*row) for name, *row in await connection.fetch(INDEXES)}
+    known = await add_accounts(connection, known, budgets, [*indexes.values()])
     return Schema(budgets.rows, indexes, dict(await connection.fetch(TYPES)), known)
+
+
+async def add_accounts(
+    connection: asyncpg.Connection, known: Known, budgets: Budgets, indexes: Sequence[Index]
+) -> Known:
+    """Return what is known, with what tells whose rows a statement takes. Raises `CommandError`."""
+    accounts, declared = {}, dict(budgets.accounts)
+    for table, number, name, column in await connection.fetch(TABLES):
+        if column == budgets.accounts.get(name, ACCOUNT):
+            accounts[table] = number
+            declared.pop(name, None)
+    if missing := [f"{table}.{column}" for table, column in declared.items() if column]:
+        raise CommandError(f"{FILE} [accounts]: there is no {', '.join(missing)}. Correct the file.")
+    keys: dict[int, list[int]] = defaultdict(list)
+    for it in indexes:
+        if it.is_unique and len(it.columns) == 1 and it.columns != (0,):
+            keys[it.table] += it.columns
+    return replace(
+        known,
+        accounts=accounts,
+        keys=keys,
+        unique=dict(await connection.fetch(UNIQUE)),
+        equal={operator for (operator,) in await connection.fetch(EQUAL)},
+        hidden=dict(await connection.fetch(HIDDEN, [*accounts])),
+    )
 
 
 async def check_foreign_keys(connection: asyncpg.Connection) -> list[str]:

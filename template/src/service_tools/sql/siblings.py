@@ -9,6 +9,7 @@ from service.kit.db import AnyQuery
 from service_tools.sql import conditions, nulls
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Column, Known
+from service_tools.sql.places import strip
 from service_tools.sql.tree import Tree, walk
 
 
@@ -57,8 +58,8 @@ def find_equal(tree: Tree | None, known: Known) -> Iterator[tuple[int, set[int]]
 def find_columns(test: Tree, known: Known) -> Iterator[Column]:
     if test["node"] == "BOOLEXPR" and test["boolop"] == "and":
         yield from (column for part in test["args"] for column in find_columns(part, known))
-    if test["node"] == "OPEXPR" and known.functions.name(test).endswith("eq"):
-        left, right = (part["arg"] if part["node"] in conditions.SAME else part for part in test["args"])
+    if test["node"] == "OPEXPR" and test["opno"] in known.equal:
+        left, right = (strip(part) for part in test["args"])
         for column, value in ((left, right), (right, left)):
             if column["node"] == "VAR" and value["node"] == "PARAM":
                 yield column["varno"], column["varattno"]

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from service.kit.db import AnyQuery
 from service_tools.sql.finding import Finding
 
-STAR = re.compile(r"(?:\bselect|\breturning|,)\s+(?:distinct\s+)?(?:\w+\.)?\*", re.IGNORECASE)
+# `count(*)` and a product are none: a star that follows a word, a comma or a dot, or that is followed by no operand.
+STAR = re.compile(
+    r"""(?:\b(?:select|returning|distinct|all)|,)\s*\*|\.\s*\*|\)\s*\*\s*(?:,|\bfrom\b|$)
+    |(?:^|\(|\b(?:union|all|except|intersect|as)\b)\s*table\s+["\w]""",
+    re.IGNORECASE | re.VERBOSE,
+)
 LITERALS = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 SESSION = {
     r"^set\s+(?!local\b)|^reset\b": "Use `set local` in a transaction.",
@@ -18,6 +23,19 @@ SESSION = {
     r"^declare\b.*\bwith\s+hold\b": "Leave `with hold` out.",
 }
 """How statements begin, or what they call, that outlasts the request on its connection; and what to write instead."""
+
+
+UNPLANNED = re.compile(r"(?:set\s+(?:local|transaction|constraints)|notify|show)\b", re.IGNORECASE)
+"""How statements begin that have no plan, and neither read nor change rows."""
+
+
+def check_planned(query: AnyQuery) -> Iterator[Finding]:
+    """Refuse what PostgreSQL makes no plan of, as `do`, `truncate`, `lock` and `refresh`: it could do anything."""
+    text = LITERALS.sub("''", query.sql).lstrip(" \n'(")
+    ends = any(re.search(pattern, text, re.IGNORECASE | re.DOTALL) for pattern in SESSION)
+    if not ends and not UNPLANNED.match(text):
+        detail = "PostgreSQL makes no plan of it, so nothing is known of the rows that it reads or changes"
+        yield Finding("plan", detail, "Write a select, insert, update, delete or merge; a migration may do the rest.")
 
 
 def check(query: AnyQuery) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import product
 from operator import attrgetter
-from types import GenericAlias
+from types import GenericAlias, MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote, quote_plus, unquote
 from uuid import UUID
@@ -97,7 +97,7 @@ class Listing[Row: Struct, Where: Filter]:
 
     `scope` has the columns whose values the handler gives, with their types: the caller sees no rows but those. `key`
     orders the rows and tells them apart. `filters` are the sets of fields that may be given together. `queries` has the
-    statements by name, as newest_by_status; an export runs the same ones without a limit.
+    statements by name, as newest_by_status; an export runs the same ones without a limit. `excused` is that of each.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Listing[Row: Struct, Where: Filter]:
         scope: Mapping[str, type],
         key: tuple[Literal["created_at"], str] = ("created_at", "id"),
         filters: Sequence[tuple[str, ...]] = ((),),
+        excused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.table = table
         self.filters = filters
@@ -126,7 +127,8 @@ class Listing[Row: Struct, Where: Filter]:
         self.queries: dict[str, Query[Row, *tuple[Any, ...]]] = {}
         self.paths: dict[tuple[str, frozenset[str]], tuple[Sequence[str], Query[Row, *tuple[Any, ...]]]] = {}
         for names, sort in product(filters, ("-created_at", "created_at")):
-            query = write(table, row, {name: types[name] for name in (*scope, *names)}, keys, sort)
+            equal = {name: types[name] for name in (*scope, *names)}
+            query = write(table, row, equal, keys, sort, excused)
             query.place(2)
             self.queries[name_query(sort, names)] = query
             self.paths[sort, frozenset(names)] = names, query
@@ -170,7 +172,7 @@ def name_query(sort: str, names: Sequence[str]) -> str:
 
 
 def write[Row](
-    table: str, row: type[Row], equal: Mapping[str, Any], key: Mapping[str, Any], sort: str
+    table: str, row: type[Row], equal: Mapping[str, Any], key: Mapping[str, Any], sort: str, excused: Mapping[str, str]
 ) -> Query[Row, *tuple[Any, ...]]:
     """Return a statement with arguments for the columns in `equal`, the key to start after, a bound, and the limit.
 
@@ -192,4 +194,4 @@ def write[Row](
     """  # noqa: S608 - of constants
     sample = f"select {', '.join((*equal, *key))}, '{end}'::timestamptz, 21::bigint from {table} offset 500 limit 1"  # noqa: S608
     params: Any = GenericAlias(tuple, (*equal.values(), *key.values(), datetime, int))
-    return Query(sql, row, params, sample=sample)
+    return Query(sql, row, params, sample=sample, excused=excused)

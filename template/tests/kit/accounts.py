@@ -1,0 +1,201 @@
+# kit: updated by the template
+"""Two accounts of a service: what one is told where the other has rows, and where it has none."""
+
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx2
+from pydantic import SecretStr
+
+from service import app
+from service.kit.db import DEVELOPER
+from service.settings import Settings
+from service_tools.dev import database
+from service_tools.sql import schema
+from tests.kit.attempts import Attempt
+from tests.kit.fixtures import make_database, make_headers, open_client
+from tests.kit.statements import BUDGETS
+
+type Ask = Callable[[httpx2.AsyncClient], Awaitable[httpx2.Request]]
+type Asks = Mapping[str, Ask | str]
+"""By route, as "GET /v1/orders": what makes a request, or why all accounts may see all rows."""
+
+ROWS = 5
+
+KEY = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+VARIABLE = (
+    re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\",]*"),
+    re.compile(r'"request_id":"[^"]*"'),
+)
+"""What differs from one answer to the next, beside keys."""
+
+NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A service with its database. `tables` have the column that says whose a row is."""
+
+    client: httpx2.AsyncClient
+    connection: asyncpg.Connection
+    tables: Mapping[str, str]
+
+    async def send(self, request: httpx2.Request, subject: str) -> httpx2.Response:
+        headers = httpx2.Headers(request.headers)
+        headers.update(make_headers(subject))
+        method, url = request.method, request.url
+        again = self.client.build_request(method, url, content=request.content, headers=headers)
+        return await self.client.send(again)
+
+    async def read_rows(self, subject: str) -> dict[str, str]:
+        """Return all that belongs to an account, as text, by table."""
+        rows = {}
+        for table, column in self.tables.items():
+            sql = f"select t::text from {table} t where {column}::text = $1 order by 1"
+            rows[table] = str(await self.connection.fetch(sql, subject))
+        return rows
+
+
+@dataclass(frozen=True)
+class Places:
+    """A service with the rows of `owner`, the same without them, and another account that asks."""
+
+    full: Place
+    bare: Place
+    owner: str
+    other: str
+
+    async def find_leak(self, attempt: Attempt) -> str:
+        """Return what the other account is told, or does, of the owner's; nothing, if all is well.
+
+        A refusal tells nothing. Any other answer has to be what it is without the owner's rows.
+        """
+        before = await self.full.read_rows(self.owner)
+        told = attempt.told = await self.full.send(attempt.request, self.other)
+        after = await self.full.read_rows(self.owner)
+        if changed := [table for table in before if before[table] != after[table]]:
+            return f"it changes rows of {', '.join(changed)} that belong to another account"
+        if 400 <= told.status_code < 500:
+            return ""
+        bare = [await self.bare.send(attempt.request, self.other)]
+        if outline(told) == outline(bare[0]):
+            return ""
+        bare.append(await self.bare.send(attempt.request, self.other))
+        if not depends(told, *bare) and not shows_key(told, "".join(before.values())):
+            return ""
+        return (
+            f"its answer to one account depends on the rows of another: {told.status_code} "
+            f"{told.text[:300]}\n    without them: {bare[0].status_code} {bare[0].text[:300]}"
+        )
+
+    async def ask_owner(self, attempt: Attempt) -> None:
+        attempt.answer = await self.full.send(attempt.request, self.owner)
+
+
+def is_telling(attempt: Attempt) -> bool:
+    """Return whether a request found rows of the owner, as far as the two answers tell."""
+    answer, told = attempt.answer, attempt.told
+    if answer is None or told is None:
+        return False
+    if answer.status_code != told.status_code:
+        return True
+    return answer.status_code < 400 and (attempt.names_row or outline(answer) != outline(told))
+
+
+def depends(told: httpx2.Response, bare: httpx2.Response, again: httpx2.Response) -> bool:
+    """Return whether an answer differs from two others, which do not, or in numbers alone."""
+    for has_numbers in (True, False):
+        answers = [outline(it, has_numbers=has_numbers) for it in (told, bare, again)]
+        if answers[1] == answers[2]:
+            return answers[0] != answers[1]
+    return False
+
+
+def shows_key(told: httpx2.Response, rows: str) -> bool:
+    """Return whether an answer has a key from some rows that was not in its request."""
+    asked = f"{told.request.url} {told.request.content!r}"
+    return any(it in told.text for it in {*KEY.findall(rows)} - {*KEY.findall(asked)})
+
+
+def outline(answer: httpx2.Response, *, has_numbers: bool = True) -> tuple[int, str]:
+    """Return an answer without keys and times; one to a change is without numbers, too."""
+    text = answer.text
+    for pattern in (KEY, *VARIABLE):
+        text = pattern.sub("…", text)
+    if not has_numbers or answer.request.method != "GET":
+        text = NUMBER.sub("…", text)
+    return answer.status_code, text
+
+
+async def read_tables(settings: Settings) -> dict[str, str]:
+    """Return the tables whose rows belong to accounts, with the column that says so."""
+    connection = await asyncpg.connect(settings.database.url.get_secret_value())
+    known = (await schema.read(connection, BUDGETS)).nulls
+    await connection.close()
+    named = [known.columns[it].rpartition(".") for it in known.accounts.items()]
+    return {table: column for table, _, column in named}
+
+
+async def fill(settings: Settings, url: str, without: Mapping[str, str]) -> None:
+    """Add sample rows to tables, more to the first ones, so that some are referred to by none."""
+    for place, part in enumerate(app.SLICES):
+        if part.seed and part.seed.table not in without:
+            wanted = ROWS + 2 * (len(app.SLICES) - place)
+            await database.fill_all(adapt(settings, url), [part], wanted)
+
+
+def adapt(settings: Settings, url: str, *, docs: bool = False) -> Settings:
+    """Return the settings with another database, perhaps the description, and short streams."""
+    changed = {
+        "database": settings.database.model_copy(update={"url": SecretStr(url)}),
+        "server": settings.server.model_copy(update={"docs": docs}),
+        "edge": settings.edge.model_copy(update={"stream_lifetime": 0.05}),
+    }
+    return settings.model_copy(update=changed)
+
+
+@asynccontextmanager
+async def open_places(
+    settings: Settings,
+    filled: str,
+    bare: str,
+    tables: Mapping[str, str],
+) -> AsyncGenerator[Places]:
+    """Yield the service on a copy of a database with the owner's rows, and on one without."""
+    async with AsyncExitStack() as stack:
+        places = []
+        for url in (filled, bare):
+            copy = await stack.enter_async_context(copy_database(url))
+            connection = await asyncpg.connect(copy)
+            stack.push_async_callback(connection.close)
+            opened = open_client(app.build(adapt(settings, copy)))
+            client = await stack.enter_async_context(opened)
+            places.append(Place(client, connection, tables))
+        yield Places(*places, *await choose_accounts(places[0]))
+
+
+def copy_database(url: str) -> AbstractAsyncContextManager[str]:
+    """Yield the URL of a copy of a database."""
+    return make_database(urlsplit(url).path.removeprefix("/"))
+
+
+async def choose_accounts(place: Place) -> tuple[str, str]:
+    """Return the account that the sample rows belong to, and another one of the same kind."""
+    for table, column in place.tables.items():
+        owner = await place.connection.fetchval(f"select {column}::text from {table} limit 1")
+        if owner is not None and owner != DEVELOPER:
+            return owner, str(uuid4()) if is_uuid(owner) else "grace"
+    return DEVELOPER, "grace"
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
