@@ -134,6 +134,11 @@ async def read_description(settings: Settings, url: str) -> Mapping[str, Any]:
         return (await client.get("/openapi.json")).json()
 
 
+@pytest.fixture(autouse=True)
+def nothing_blocks() -> None:
+    """Whether a route blocks the event loop is for the tests of its slice."""
+
+
 async def test_no_route_shows_or_changes_what_belongs_to_another_account(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, ownership_requests: Asks | None
 ):

@@ -20,7 +20,8 @@ SAME = {
 
 def read_argument(it: Tree) -> Tree:
     """Return the argument of one of these nodes."""
-    return it["expr" if it["node"] == "JSONISPREDICATE" else "arg"]
+    argument: Tree = it["expr" if it["node"] == "JSONISPREDICATE" else "arg"]
+    return argument
 
 
 def list_conditions(part: Tree | None) -> Iterator[Tree]:

@@ -39,7 +39,8 @@ class Use:
 
     @property
     def table(self) -> int:
-        return self.place.query["rtable"][self.number - 1]["relid"]
+        relid: int = self.place.query["rtable"][self.number - 1]["relid"]
+        return relid
 
 
 def check(plan: Node, tree: Tree | None, known: Known) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ def strip(it: Tree) -> Tree:
 
 def is_spelling(it: Tree) -> bool:
     """Return whether an expression is a UUID as text, or text as a UUID."""
-    return it["node"] == "COERCEVIAIO" and it["resulttype"] in (UUID, TEXT, VARCHAR)
+    return bool(it["node"] == "COERCEVIAIO" and it["resulttype"] in (UUID, TEXT, VARCHAR))
 
 
 def is_column(it: Tree, number: int, column: int) -> bool:
@@ -88,7 +88,7 @@ def find_with(home: Place, name: str) -> Tree:
 def has_table(part: Tree, number: int) -> bool:
     """Return whether a part of a `from` contains the table of a number."""
     if part["node"] == "RANGETBLREF":
-        return part["rtindex"] == number
+        return bool(part["rtindex"] == number)
     if part["node"] == "JOINEXPR":
         return has_table(part["larg"], number) or has_table(part["rarg"], number)
     return any(has_table(item, number) for item in part["fromlist"] or ())

@@ -5,7 +5,8 @@ A column is given where in every row it equals an argument: by a condition, by a
 equal and given, or by what a query in `from` makes of one. What is not proven counts as not given.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from service_tools.sql.nulls import (
     ANY,
@@ -50,11 +51,13 @@ WHOLE = -1
 class Proof:
     """What is to be proven of a column: that it is given, or that it is the `key` of a row that is.
 
-    `seen` keeps a proof from resting on itself.
+    `seen` keeps a proof from resting on itself, and `failed` from being tried again: what failed while
+    something else was open is forgotten when that turns out to hold.
     """
 
     key: Column | None = None
     seen: Seen = frozenset()
+    failed: dict[object, None] = field(default_factory=dict)
 
     def add(self, spot: tuple[int, int, int]) -> "Proof":
         return replace(self, seen=self.seen | {spot})
@@ -87,16 +90,31 @@ class Proof:
         if spot in self.seen:
             return False
         proof = self.add(spot)
+        return self.note((self.key, spot), lambda: proof.finds_column(place, number, column))
+
+    def note(self, name: object, attempt: Callable[[], bool]) -> bool:
+        """Return whether an attempt succeeds, and remember if it does not."""
+        if name in self.failed:
+            return False
+        count = len(self.failed)
+        if not attempt():
+            self.failed[name] = None
+            return False
+        while len(self.failed) > count:
+            self.failed.popitem()
+        return True
+
+    def finds_column(self, place: Place, number: int, column: int) -> bool:
         source = place.query["rtable"][number - 1]
         is_key = source["rtekind"] == TABLE and self.key == (source["relid"], column)
-        if is_key and proof.is_owned(place, number):
+        if is_key and self.is_owned(place, number):
             return True
-        if proof.comes_from(place, source, number, column):
+        if self.comes_from(place, source, number, column):
             return True
         tests = list_met(place.query["jointree"], number)
-        if any(proof.is_asked(place, test, number, column) for test in tests):
+        if any(self.is_asked(place, test, number, column) for test in tests):
             return True
-        return proof.is_asked_outside(place, number, column)
+        return self.is_asked_outside(place, number, column)
 
     def is_owned(self, place: Place, number: int) -> bool:
         """Return whether the rows of a table are those of a given account."""
@@ -104,11 +122,17 @@ class Proof:
         table = place.query["rtable"][number - 1]["relid"]
         if spot in self.seen or table not in place.known.accounts:
             return False
-        seen = self.seen | {spot}
-        if Proof(None, seen).holds_column(place, number, place.known.accounts[table]):
+        proof = Proof(None, self.seen | {spot}, self.failed)
+        return self.note(spot, lambda: proof.finds_owned(place, number))
+
+    def finds_owned(self, place: Place, number: int) -> bool:
+        table = place.query["rtable"][number - 1]["relid"]
+        if self.holds_column(place, number, place.known.accounts[table]):
             return True
-        keys = place.known.keys.get(table, ())
-        return any(Proof((table, key), seen).holds_column(place, number, key) for key in keys)
+        for key in place.known.keys.get(table, ()):
+            if replace(self, key=(table, key)).holds_column(place, number, key):
+                return True
+        return False
 
     def comes_from(self, place: Place, source: Tree, number: int, column: int) -> bool:
         """Return whether what stands in a `from` makes a column so."""

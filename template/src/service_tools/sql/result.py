@@ -39,7 +39,7 @@ def check_whole_rows(tree: Tree | None) -> Iterator[Finding]:
 
 def is_whole_row(part: Tree) -> bool:
     """Return whether a node is a row of a table. One of a subquery is none: its columns are listed there."""
-    return part["node"] == "VAR" and part["varattno"] == 0 and part["vartype"] != RECORD
+    return bool(part["node"] == "VAR" and part["varattno"] == 0 and part["vartype"] != RECORD)
 
 
 def walk_shown(value: Any) -> Iterator[Tree]:
