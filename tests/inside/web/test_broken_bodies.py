@@ -138,6 +138,13 @@ async def test_a_broken_body_is_a_problem_of_the_client(client: httpx2.AsyncClie
         check_problem(await client.post(path, content=body, headers=JSON), body)
 
 
+async def test_a_length_that_no_number_holds_is_too_large(client: httpx2.AsyncClient):
+    headers = JSON | {"content-length": "9" * 5000}
+    response = await client.post("/struct", content=WHOLE["/struct"], headers=headers)
+    check_problem(response, WHOLE["/struct"])
+    assert response.status_code == 413
+
+
 @pytest.mark.parametrize("path", [path for path in WHOLE if path not in ("/json", "/dict")])
 async def test_json_of_another_kind_is_refused(client: httpx2.AsyncClient, path: str):
     for body in WRONG_KIND:

@@ -52,10 +52,8 @@ class Body[Kind]:
         try:
             decoded = self.decoder.decode(body)
         except msgspec.ValidationError:
-            faults = [*islice(find_misfits(body, self.kind), MOST_FAULTS)]
-        else:
-            faults = find_unstorable(decoded)
-        if faults:
+            raise refuse(find_misfits(body, self.kind)) from None
+        if faults := find_unstorable(decoded):
             raise refuse(faults)
         # In fields that a type does not have msgspec takes what is not UTF-8, and it takes fields
         # given twice.

@@ -40,8 +40,8 @@ def find_unstorable(value: object) -> list[InvalidField]:
 def collect_unstorable(value: Any, place: Place, level: int, faults: list[InvalidField]) -> None:
     """Add the faults in a container, whose parts may be half a million, of two bytes each."""
     if level == MOST_LEVELS:
-        detail = f"it is nested more than {MOST_LEVELS} levels deep"
-        faults.append(InvalidField(spell(place), detail))
+        too_deep = f"it is nested more than {MOST_LEVELS} levels deep"
+        faults.append(InvalidField(spell(place), too_deep))
         return
     parts: Iterable[Any] = value
     if isinstance(value, dict):
@@ -63,12 +63,13 @@ def collect_unstorable(value: Any, place: Place, level: int, faults: list[Invali
 def spell(place: Place) -> str:
     """Return a place as clients know it, like `.lines.sku`. Items of a list go by its name."""
     path = ""
-    while place:
-        place, value, number = place
+    while place is not None:
+        outer, value, number = place
         if isinstance(value, msgspec.Struct):
             path = f".{value.__struct_encode_fields__[number]}{path}"
         elif isinstance(value, dict) and number >= len(value):  # before that it is a name
             path = f".{[*value][number - len(value)]}{path}"
+        place = outer
     return path
 
 
