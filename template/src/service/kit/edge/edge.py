@@ -88,7 +88,8 @@ class Edge:
             else:
                 log.exception("request failed", method=exchange.method, path=scope["path"][:LONGEST])
             if exchange.status:
-                metrics.meters().failed.labels(scope.get("path_template", "unmatched")).inc()
+                if not exchange.is_late:  # it stalled: its client stopped reading
+                    metrics.meters().failed.labels(scope.get("path_template", "unmatched")).inc()
                 raise  # too late for another answer: the server cuts the connection, so that the client notices
             await (problem or Problem(500, "internal", FAULT)).send(exchange, exchange.id)
         finally:
