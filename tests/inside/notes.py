@@ -37,6 +37,7 @@ class Note(Struct, frozen=True):
 class NewNote(Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(min_length=1)]
     tags: dict[str, int] = {}
+    pages: dict[int, str] = {}
 
 
 insert_note = Query("insert into notes (text, folder) values ($1, $2) returning id, text", Note, tuple[str, int | None])

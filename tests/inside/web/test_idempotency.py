@@ -45,6 +45,14 @@ async def test_a_key_is_refused_for_another_request(
     assert await count(raw) == 1
 
 
+async def test_a_body_may_have_names_that_are_numbers(client: httpx2.AsyncClient):
+    for pages in ({"1": "a", "2": "b"}, {"2": "b", "1": "a"}):
+        note = {"text": "a", "pages": pages}
+        response = await client.post("/notes/1", json=note, headers=KEY)
+        assert response.status_code == 201
+    assert response.headers["idempotency-replayed"] == "true"
+
+
 async def test_a_body_counts_as_what_it_means(client: httpx2.AsyncClient):
     headers = KEY | {"content-type": "application/json"}
     for body in (b'{"text":"\xc3\xa4","tags":{"x":1,"y":2}}', b'{ "tags": {"y":2, "x":1}, "text": "\\u00e4" }'):

@@ -57,7 +57,8 @@ class IdempotencyKey(NamedTuple):
     def identify(self, data: object) -> tuple[bytes, bytes]:
         """Return digests of the key, and of what is asked for: a body counts as what it means, not as it is written."""
         identity = msgspec.json.encode((self.caller, self.route, self.value))
-        content = msgspec.json.encode((self.target, data), order="sorted")
+        plain = msgspec.to_builtins(data, str_keys=True, order="sorted")
+        content = msgspec.json.encode((self.target, plain), order="sorted")
         return sha256(identity).digest(), sha256(content).digest()
 
 
