@@ -1,7 +1,8 @@
 import asyncio
 
 import pytest
-from service.kit.edge import asgi, context
+from prometheus_client import CollectorRegistry
+from service.kit.edge import asgi, context, metrics
 from service.kit.edge.edge import Edge, EdgeOptions
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "http_version": "1.1", "headers": [(b"host", b"service.test")]}
@@ -31,10 +32,16 @@ async def test_a_stream_that_has_begun_may_outlast_the_deadline():
     assert sent == [b"", b"1", b"2", b"3"]
 
 
-async def test_a_stream_that_is_not_read_is_ended():
+async def test_a_stream_that_is_not_read_is_ended(monkeypatch: pytest.MonkeyPatch):
+    registry = CollectorRegistry()
+    meters = metrics.Meters(registry)
+    monkeypatch.setattr(metrics, "meters", lambda: meters)
+
     async def send(message: asgi.Message) -> None:
         if message.get("body") == b"2":
             await asyncio.sleep(60)
 
     with pytest.raises(Exception, match="stopped reading"):
         await Edge(stream, EdgeOptions(request_timeout=0.1, stall_timeout=0.1))(dict(SCOPE), receive, send)
+    labels = {"route": "unmatched"}
+    assert registry.get_sample_value("http_responses_failed_total", labels) is None

@@ -227,6 +227,8 @@ async def test_a_repeated_call_succeeds_and_the_retries_are_counted(
     [
         peers.answer(503, b"", "retry-after: 3600"),
         peers.answer(503, b"", "retry-after: Wed, 21 Oct 2026 07:28:00 GMT"),
+        *(peers.answer(503, b"", f"retry-after: {asked}") for asked in ("²", "\u0661", "-1")),
+        peers.answer(503, b"", "retry-after: 1", "retry-after: 2"),
         peers.answer(500),
     ],
 )

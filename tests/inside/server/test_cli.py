@@ -60,6 +60,20 @@ def test_a_route_is_listed_with_its_rate():
     assert row["limit"] == "100/60s"
 
 
+def test_routes_that_share_a_rate_are_listed_as_such():
+    rate = Rate(100, per=60)
+    routes = Routes("/notes", access=PUBLIC, limit=rate)
+
+    async def read() -> None: ...
+
+    routes.get("")(read)
+    routes.post("")(read)
+    routes.get("/own", limit=rate)(read)
+    wiring = SimpleNamespace(slices=[Slice(routes)])
+    listed = json.loads(CliRunner().invoke(list_routes, ["--json"], obj=wiring).output)
+    assert [row["limit"] for row in listed] == ["100/60s together", "100/60s together", "100/60s"]
+
+
 def test_psql_opens_the_database_and_shows_no_password(database_url: str):
     url = database_url.replace("//postgres@", "//postgres:s%3Fcret@").replace("//postgres:@", "//postgres:s%3Fcret@")
     shown = run(

@@ -8,11 +8,12 @@ import sys
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
 import pytest
-from inside.keyed import KEY, count, raw
+from inside.keyed import KEY, count, raw, wait_for_lock
 
 from tests.kit.processes import ROOT, find_port, make_environment, wait_until_live
 
@@ -55,6 +56,28 @@ async def test_fifty_equal_requests_at_once_have_one_effect(url: str, raw: async
     assert {reply.content for reply in [*done, again]} == {again.content}
     assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
     assert (await count(raw), await count(raw, "kit.idempotency_keys")) == (1, 1)
+
+
+async def test_a_client_that_half_closes_gets_the_reply_by_its_retry(url: str, raw: asyncpg.Connection):
+    address = urlsplit(url)
+    request = [
+        *(f"POST {address.path}/1 HTTP/1.1", f"host: {address.netloc}"),
+        *("content-type: application/json", "content-length: 13"),
+        *(f"idempotency-key: {KEY['Idempotency-Key']}", "", '{"text": "a"}'),
+    ]
+    async with asyncio.timeout(20), raw.transaction():
+        await raw.execute("lock table notes")  # so that the end is noticed before there is a reply
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write("\r\n".join(request).encode())
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
+        await wait_for_lock(raw)
+    async with httpx2.AsyncClient(timeout=20) as client:
+        while (again := await client.post(f"{url}/1", json=NOTE, headers=KEY)).status_code == 409:
+            await raw.execute("select pg_sleep(0.01)")
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert await count(raw) == 1
 
 
 async def test_a_worker_killed_between_its_commit_and_its_reply_leaves_the_reply_for_the_retry(

@@ -107,6 +107,23 @@ async def test_the_routes_of_a_rate_share_it_and_a_route_may_have_its_own_or_non
         assert (await client.get("/a", headers=CAFE)).status_code == 200, "another address, behind the same proxy"
 
 
+async def test_one_rate_at_several_places_counts_at_each_of_them_on_its_own():
+    rate = Rate(1, per=600)
+    notes, tags = [Routes(path, access=PUBLIC, limit=rate) for path in ("/notes", "/tags")]
+    for routes in (notes, tags):
+        routes.get("/shared")(hello)
+        routes.post("/shared")(hello)
+        routes.get("/first", limit=rate)(hello)
+        routes.get("/second", limit=rate)(hello)
+    async with open_client(Edge(web.build([Slice(notes), Slice(tags)]))) as client:
+        for prefix in ("/notes", "/tags"):
+            shared = await client.get(f"{prefix}/shared"), await client.post(f"{prefix}/shared")
+            assert [response.status_code for response in shared] == [200, 429]
+            for path in ("/first", "/second"):
+                own = await client.get(prefix + path), await client.get(prefix + path)
+                assert [response.status_code for response in own] == [200, 429]
+
+
 async def test_a_caller_is_known_by_the_token_and_no_other_is_concerned():
     async with open_client(build()) as client:
 

@@ -15,7 +15,7 @@ from service.kit.edge.context import Deadlines, Limiter
 from service.kit.edge.events import Streams
 from service.kit.edge.limits import Bodies, EdgeOptions
 from service.kit.edge.problems import Problem
-from service.kit.edge.response import PROTECTION, Exchange, identify
+from service.kit.edge.response import PROTECTION, Exchange, identify, is_head_done
 
 log = structlog.get_logger()
 
@@ -81,13 +81,15 @@ class Edge:
                 await problem.send(exchange, exchange.id)
             raise
         except Exception as error:
-            if exchange.status and exchange.method == "HEAD":
-                return  # all of it is sent, and the error is what stopped the body
+            if is_head_done(error):
+                return
             if isinstance(error, Problem):
                 problem = error
             else:
                 log.exception("request failed", method=exchange.method, path=scope["path"][:LONGEST])
             if exchange.status:
+                if not exchange.is_late:  # it stalled: its client stopped reading
+                    metrics.meters().failed.labels(scope.get("path_template", "unmatched")).inc()
                 raise  # too late for another answer: the server cuts the connection, so that the client notices
             await (problem or Problem(500, "internal", FAULT)).send(exchange, exchange.id)
         finally:

@@ -47,6 +47,7 @@ class Meters:
         self.layers = seconds("http_layer_duration_seconds", "What a request spent in one layer.", "layer")
         self.refused = counter("http_requests_refused_total", "Requests refused for want of room.", "reason")
         self.limited = counter("http_requests_limited_total", "Requests beyond the rate of their route.", "route")
+        self.failed = counter("http_responses_failed_total", "Responses that failed half-way.", "route")
         self.tokens = counter("auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome")
         self.guesses = counter("auth_guesses_total", "Passwords sent: taken, of those right, and refused.", "outcome")
         self.calls = seconds("client_call_duration_seconds", "What calls to other services took.", "host", "outcome")

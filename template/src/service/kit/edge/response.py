@@ -38,6 +38,13 @@ class HeadDoneError(Exception):
     """The response to HEAD is complete: whatever streams a body stops here."""
 
 
+def is_head_done(error: BaseException | None) -> bool:
+    """Return whether an error is that one, or was made from it and from no other."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_head_done(each) for each in error.exceptions)
+    return isinstance(error, HeadDoneError) or (error is not None and is_head_done(error.__cause__))
+
+
 class Exchange(Work, Limited):
     """One request and its response. It is the application's `send`, and `respond` is its short cut."""
 

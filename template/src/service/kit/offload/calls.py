@@ -191,7 +191,8 @@ class Call(httpx2.AsyncByteStream):
         if answer.status >= 500 or answer.status == 429:
             await answer.aclose()
             error = AnswerError(f"it answered {answer.status}")
-            if answer.status in BUSY and (asked := fields.get("retry-after", "0")).isdigit():
+            asked = fields.get("retry-after", "0")
+            if answer.status in BUSY and asked.isascii() and asked.isdigit():  # "²" is a digit too
                 error.seconds = float(asked)
             raise error
         self.answer, self.outcome = answer, f"{answer.status // 100}xx"

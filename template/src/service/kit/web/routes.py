@@ -3,7 +3,9 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -41,7 +43,8 @@ class Rate:
     """So many requests in `per` seconds: for each caller where a route needs a token, elsewhere for each address.
 
     They may come all at once; each is given back a moment later than the one before. An IPv6 address counts as its
-    network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes together.
+    network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes together, and one that
+    stands at several routes counts at each of them on its own.
     """
 
     requests: int
@@ -103,7 +106,7 @@ class Routes:
     ) -> None:
         self.prefix = prefix
         self.access = access
-        self.limit = limit
+        self.limit = copy(limit)  # one object is counted once, so each place has one of its own
         self.tags = tags
         self.table: list[Route] = []
 
@@ -118,7 +121,8 @@ class Routes:
         def record(function: Function) -> Function:
             full = (self.prefix.rstrip("/") + path).rstrip("/") or "/"
             access = options.get("access", self.access)
-            summary, status, limit = options.get("summary", ""), options.get("status"), options.get("limit", self.limit)
+            summary, status = options.get("summary", ""), options.get("status")
+            limit = copy(options["limit"]) if "limit" in options else self.limit
             self.table.append(Route(method, full, function, access, summary, status, self.tags, limit))
             return function
 
@@ -177,20 +181,25 @@ def list_routes(wiring: "Wiring", as_json: bool) -> None:
     """List every route, who may call it and how often, and the function that answers.
 
     `token` stands for the bearer of a valid token; the function decides what that caller may see. `100/60s` stands for
-    100 requests in 60 seconds by each of them, in each worker.
+    100 requests in 60 seconds by each of them, in each worker; `together`, for all routes of one
+    `Routes` that have no limit of their own.
     """
     rows = []
-    for route in sorted(
-        (route for part in wiring.slices for route in part.routes), key=lambda it: (it.path, it.method)
-    ):
+    routes = [route for part in wiring.slices for route in part.routes]
+    sharing = Counter(id(route.limit) for route in routes)
+    for route in sorted(routes, key=lambda it: (it.path, it.method)):
         function = route.endpoint
         name = f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', type(function).__name__)}"
         who = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}[route.access]
         rate = f"{route.limit.requests}/{route.limit.per:g}s" if route.limit else "-"
+        if route.limit and sharing[id(route.limit)] > 1:
+            rate = f"{rate} together"
         rows.append({"method": route.method, "path": route.path, "access": who, "limit": rate, "function": name})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     width = max((len(row["path"]) for row in rows), default=0)
+    wide = max((len(row["limit"]) for row in rows), default=0)
     for row in rows:
-        click.echo(f"{row['method']:9} {row['path']:{width}}  {row['access']:6}  {row['limit']:8}  {row['function']}")
+        where = f"{row['method']:9} {row['path']:{width}}"
+        click.echo(f"{where}  {row['access']:6}  {row['limit']:{wide}}  {row['function']}")
