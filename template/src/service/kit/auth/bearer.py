@@ -162,15 +162,18 @@ def find_proxy(url: str) -> str | None:
 def read_keys(published: bytes) -> dict[str, Any]:
     """Return the keys of a set by their ids, but for those that sign nothing, and those that cannot be read."""
     known: dict[str, Any] = {}
+    unread = []
     for item in json.loads(published)["keys"]:
         try:
             key = jwt.PyJWK(item)
             is_named = isinstance(key.key_id, str | None)
         except Exception as error:
-            log.info("jwk_unreadable", error=repr(error)[:LONGEST])
+            unread.append(error)
             continue
         if is_named and key.public_key_use in (None, "sig"):
             known[key.key_id or ""] = key.key
+    if unread:
+        log.info("jwks_left_out", count=len(unread), first=repr(unread[0])[:LONGEST])
     if not known:
         raise ValueError("none of the keys can be used")
     return known
