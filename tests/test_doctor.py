@@ -49,7 +49,7 @@ def test_a_new_project_is_well_and_on_which_release_is_said(shop):
     code, reports = examine(shop)
     assert code == 0, reports
     assert {(check, state) for check, state, *_ in reports} == {
-        *((check, "ok") for check in ("template", "kit", "packages", "git", "settings")),
+        *((check, "ok") for check in ("template", "kit", "team", "packages", "git", "settings")),
         ("database", "unknown"),
     }
     newer = f"{NEWER.removeprefix('v')} is there, by `uvx copier update --defaults`"

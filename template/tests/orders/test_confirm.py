@@ -4,6 +4,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from service import app
 from service.kit.db import Database, Query
@@ -31,6 +32,13 @@ async def test_an_order_is_confirmed_to_the_customer(client: httpx2.AsyncClient,
     await create(client)
     await run_jobs(app.create_worker())
     assert [(mail.to, mail.subject) for mail in sent] == [("ada@example.com", "Your order SO-1")]
+
+
+async def test_no_address_reaches_the_log():
+    with capture_logs() as lines:
+        await Mailer().send(Mail("orders.confirm-1", "ada@example.com", "Your order SO-1", "Thank you."))
+    assert lines
+    assert "ada@example.com" not in str(lines)
 
 
 async def test_a_request_sent_again_with_its_key_is_confirmed_once(client: httpx2.AsyncClient, sent: list[Mail]):

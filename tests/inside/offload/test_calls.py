@@ -5,6 +5,8 @@ import random
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -121,6 +123,19 @@ async def test_no_call_outlasts_the_request_or_job_that_it_is_for(behaviour: Beh
         patient = make_client(ClientOptions(timeout=PATIENT))
         async with open_client(build(patient, peer.url, seconds=0.3)) as caller, asyncio.timeout(PATIENT / 2):
             assert (await caller.get("/")).status_code == 504
+
+
+async def test_a_call_by_a_proxy_is_bounded_too_and_a_proxy_that_refuses_is_a_problem():
+    async with peers.run(peers.answer(407)) as proxy, make_client(QUICK, proxy=proxy.url) as client:
+        assert await ask(client, "https://service.test/") == 502
+        assert proxy.requests[0].startswith(b"CONNECT service.test:443 ")
+    async with peers.run(peers.trickle) as proxy, make_client(QUICK, proxy=proxy.url) as client:
+        assert await ask(client, "http://service.test/") == 504
+
+
+def test_a_service_that_calls_nobody_does_not_import_the_client():
+    program = "import sys, service.app; print([it for it in sys.modules if it.startswith('httpx2')])"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
 
 
 async def test_a_status_below_500_is_for_the_handler_to_judge(client: httpx2.AsyncClient):

@@ -87,13 +87,43 @@ async def test_hostile_arguments_come_out_as_they_went_in(exact: Exports, databa
         assert line == {"text": value, "texts": HOSTILE, "same": True}
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum(a)", "\t=1", "\r=1", "\n=1"])
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@sum(a)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\n1",
+    " =1+1",
+    " \t  @a",
+    "\uff1d1+1",
+    "\uff0b1",
+    "\uff0d1",
+    "\uff20a",
+    " \uff1d1",
+    "\ufe661",
+    *(f"{hidden}=1" for hidden in "\x01\x1f\x7f\x85\xa0\xad\u061c\u1680\u180e\u2003\u200b\u200f"),
+    *(f"{hidden}=1" for hidden in "\u2028\u202e\u202f\u205f\u2060\u2066\u3000\ufeff"),
+    "\ufeff \u200b\uff1dHYPERLINK(1)",
+    " " * 10_000 + "=1",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS, ids=range(len(FORMULAS)))
 async def test_a_text_that_a_spreadsheet_would_run_is_behind_an_apostrophe(exports: Exports, text: str):
     query = Query("select $1::text as a, $1::varchar as b, -1 as number, $2::text as other, null::text as none", str)
     (row,) = await fetch(exports, "csv", query, text, "1=1 'quoted")
     assert row == {"a": f"'{text}", "b": f"'{text}", "number": "-1", "other": "1=1 'quoted", "none": ""}
     (line,) = await fetch(exports, "ndjson", query, text, "")
     assert line["a"] == text
+
+
+@pytest.mark.parametrize("text", ["a=1", " a", "\xa0", "é=1", "無線", "'=1", "(=1)", "~", "1-1", "\u200b", "🧾="])
+async def test_any_other_text_is_exact(exports: Exports, text: str):
+    (row,) = await fetch(exports, "csv", ECHO, text, [], text)
+    assert (row["text"], row["same"]) == (text, "true")
 
 
 async def test_a_character_that_cannot_be_stored_is_a_422(exports: Exports):

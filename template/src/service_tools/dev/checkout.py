@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from service.kit.edge import CommandError
-from service_tools.dev import credentials
+from service_tools.dev import credentials, exposures
 
 ANSWERS = Path(".copier-answers.yml")
 COPIER = ("uvx", "--quiet", "copier")
@@ -49,6 +49,7 @@ def examine() -> Iterator[Report]:
     else:
         says = f"There is no {ANSWERS} here, so no update is possible."
         yield Report("template", "finding", says, "Go to the folder of the project, or restore the file from git.")
+    yield from report("team", lambda: ("No file of yours exposes anybody.", [*exposures.find()]))
     yield from report("packages", lambda: ("uv.lock fits pyproject.toml, and is installed.", find_unfit()))
     yield from report("git", lambda: ("uv.lock is committed, and no secret is.", find_leaks()))
 

@@ -6,11 +6,15 @@ signature costs about 0.1 ms, finding a token in the cache about 1 µs.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Iterable, Mapping
+from contextvars import Context
 from functools import lru_cache
 from math import inf
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import jwt
 import msgspec
@@ -19,6 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from service.kit.auth.keys import AuthOptions, IssuerOptions, name_key, read_private, read_public
 from service.kit.edge import Problem, busy, metrics
+from service.kit.offload import ClientOptions, make_client
+
+if TYPE_CHECKING:
+    import httpx2
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +34,9 @@ type Headers = Iterable[tuple[bytes, bytes]]
 
 PAUSE = 10.0
 """The least seconds between two fetches of published keys, so that made-up key ids do not cause a fetch each."""
+
+LONGEST = 500
+"""Characters of an error about published keys that are logged; it may quote them."""
 
 REQUIRED = ["exp", "iss", "aud", "sub"]
 """The claims that a token must have. `nbf` is checked if present."""
@@ -59,13 +70,14 @@ class Keys:
     """The public keys that check tokens, by key id: of the settings, or as an issuer publishes them (RFC 7517).
 
     Another issuer's key in the settings has no id, and checks tokens of `any_name`. Known keys stay in use during a
-    fetch, so a slow issuer delays nobody whose key is known. `version` grows when the keys change.
+    fetch, so a slow issuer delays nobody whose key is known. `version` grows when the keys change. `source` has the
+    address of published keys, and the bounds of a fetch.
     """
 
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
         self.known: Mapping[str, Any] = {}
         self.any_name = False
-        self.source: jwt.PyJWKClient | None = None
+        self.source: AuthOptions | None = None
         self.max_age = inf
         self.version = 0
         self.fetched_at = self.tried_at = -inf
@@ -77,8 +89,7 @@ class Keys:
         elif options.public_key is not None:
             self.known, self.any_name = {"": read_public(options.public_key)}, True
         else:
-            self.source = jwt.PyJWKClient(str(options.jwks_url), cache_jwk_set=False, timeout=options.jwks_timeout)
-            self.max_age = options.jwks_max_age
+            self.source, self.max_age = options, options.jwks_max_age
 
     def find(self, name: str | None) -> Any:
         """Return the key that a token names; it may name none if there is only one. Raises `UnknownKeyError`."""
@@ -97,7 +108,8 @@ class Keys:
         is_due = at_once or now - self.fetched_at > self.max_age
         if is_due and self.fetching is None and now - self.tried_at > PAUSE:
             self.tried_at = now
-            self.fetching = asyncio.create_task(self.fetch(self.source))
+            fetch = self.fetch(self.source)
+            self.fetching = asyncio.create_task(fetch, context=Context())  # it is for all requests
 
     async def fetch_unknown(self) -> None:
         """Fetch published keys again because a token names an unknown one. Raises a 503 problem when there are none."""
@@ -107,17 +119,64 @@ class Keys:
         if not self.known:
             raise busy("The issuer's keys cannot be fetched, so no token can be checked; try again in a moment.")
 
-    async def fetch(self, source: jwt.PyJWKClient) -> None:
-        """Fetch the keys once, in a thread. Known keys stay when it fails."""
+    async def fetch(self, source: AuthOptions) -> None:
+        """Fetch the keys once. Known keys stay when it fails."""
         try:
-            published = await asyncio.to_thread(source.get_jwk_set)
-            self.known = {key.key_id or "": key.key for key in published.keys if key.public_key_use in (None, "sig")}
+            self.known = await fetch_keys(source)
             self.version += 1
             self.fetched_at = time.monotonic()
-        except (jwt.PyJWTError, OSError, ValueError) as error:
-            log.warning("jwks_unreadable", url=source.uri, error=str(error), kept=len(self.known))
+        except Exception as error:  # what an issuer publishes may be anything
+            reason = repr(error)[:LONGEST]
+            url, kept = str(source.jwks_url), len(self.known)
+            log.warning("jwks_unreadable", url=url, error=reason, kept=kept)
         finally:
             self.fetching = None
+
+
+async def fetch_keys(source: AuthOptions) -> dict[str, Any]:
+    """Return the keys that are published. Raises whatever is wrong with them."""
+    client = await asyncio.to_thread(make_jwks_client, source)  # imports httpx2, and reads certificates
+    async with client:
+        answer = await client.get(str(source.jwks_url))
+    return await asyncio.to_thread(read_keys, answer.raise_for_status().content)
+
+
+def make_jwks_client(source: AuthOptions) -> "httpx2.AsyncClient":
+    """Return a client for one fetch, by the proxy of the environment: there may be no other way."""
+    options = ClientOptions(
+        timeout=source.jwks_timeout,
+        connect_timeout=source.jwks_timeout,
+        retries=0,
+        answer_bytes=source.jwks_bytes,
+    )
+    return make_client(options, proxy=find_proxy(str(source.jwks_url)))
+
+
+def find_proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for an address (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)."""
+    parts = urlsplit(url)
+    proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def read_keys(published: bytes) -> dict[str, Any]:
+    """Return the keys of a set by their ids, but for those that sign nothing, and those that cannot be read."""
+    known: dict[str, Any] = {}
+    unread = []
+    for item in json.loads(published)["keys"]:
+        try:
+            key = jwt.PyJWK(item)
+            is_named = isinstance(key.key_id, str | None)
+        except Exception as error:
+            unread.append(error)
+            continue
+        if is_named and key.public_key_use in (None, "sig"):
+            known[key.key_id or ""] = key.key
+    if unread:
+        log.info("jwks_left_out", count=len(unread), first=repr(unread[0])[:LONGEST])
+    if not known:
+        raise ValueError("none of the keys can be used")
+    return known
 
 
 class Auth:

@@ -102,6 +102,7 @@ class AuthOptions(CheckOptions, frozen=True):
     jwks_url: Annotated[HttpUrl | None, Field(description="or the URL of its published keys")] = None
     jwks_max_age: Annotated[float, Field(ge=1, description="seconds until published keys are fetched again")] = 600
     jwks_timeout: Annotated[float, Field(gt=0, le=10, description="seconds that fetching them may take")] = 2
+    jwks_bytes: Annotated[int, Field(ge=1, le=10**8, description="the largest set of keys that is read")] = 1_000_000
 
     @model_validator(mode="after")
     def require_key(self) -> Self:

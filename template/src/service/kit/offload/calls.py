@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Calls to other services, bounded and repeated; imported when a client is made, for httpx2 may not be installed."""
+"""Calls to other services, bounded and repeated; imported when a client is made, since httpx2 takes long to import."""
 
 import asyncio
 import random
@@ -39,7 +39,12 @@ class AnswerError(Exception):
 
 UNSENT = (httpcore2.ConnectError, httpcore2.ConnectTimeout)
 LATE = (TimeoutError, httpcore2.TimeoutException)
-BROKEN = (httpcore2.NetworkError, httpcore2.RemoteProtocolError, httpx2.DecodingError)
+BROKEN = (
+    httpcore2.NetworkError,
+    httpcore2.ProxyError,
+    httpcore2.RemoteProtocolError,
+    httpx2.DecodingError,
+)
 FAILED = (*LATE, *BROKEN, FullError, AnswerError)
 
 FULL = "Too many calls to another service are under way. Try again shortly."
@@ -76,12 +81,18 @@ class Network(httpcore2.AsyncNetworkBackend):
 class Transport(httpx2.AsyncBaseTransport):
     """Makes the calls of one worker."""
 
-    def __init__(self, options: ClientOptions, verify: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        options: ClientOptions,
+        verify: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+    ) -> None:
         self.options = options
         self.places: dict[str, Limiter] = {}
         self.network = Network(options.connect_timeout)
         self.pool = httpcore2.AsyncConnectionPool(
             verify or httpx2.create_ssl_context(),
+            make_proxy(proxy) if proxy else None,
             max_connections=options.connections * (options.hosts + 1),
             max_keepalive_connections=options.connections,
             keepalive_expiry=5.0,  # less than most servers keep one: what both use and close at once fails
@@ -119,6 +130,12 @@ class Transport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         await self.pool.aclose()
         await self.network.threads.close(0)
+
+
+def make_proxy(address: str) -> httpcore2.Proxy:
+    """Return a proxy over HTTP, with the name and password that its address has."""
+    proxy = httpx2.Proxy(address)
+    return httpcore2.Proxy(str(proxy.url), auth=proxy.raw_auth)
 
 
 class Call(httpx2.AsyncByteStream):

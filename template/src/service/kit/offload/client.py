@@ -28,13 +28,14 @@ class ClientOptions(BaseModel, frozen=True):
 def make_client(options: ClientOptions | None = None, **arguments: Any) -> "httpx2.AsyncClient":
     """Return the client for all calls to other services; app.py provides it, and lists it among the resources.
 
-    Handlers ask for `httpx2.AsyncClient`, which takes the `arguments`. No call outlasts the work that it is
-    for; `timeout=` bounds a whole call. One without an answer below 500, or with 429, is a problem of 502 or 504, and
-    an `httpx2.TransportError`.
+    Handlers ask for `httpx2.AsyncClient`, which takes the `arguments`; `proxy` is the address of an
+    HTTP proxy. No call outlasts the work that it is for; `timeout=` bounds a whole call. One without
+    an answer below 500, or with 429, is a problem of 502 or 504, and an `httpx2.TransportError`.
     """
     library, calls = import_module("httpx2"), import_module("service.kit.offload.calls")
     options = options or ClientOptions()
-    transport = calls.Transport(options, arguments.pop("verify", None))
+    verify, proxy = arguments.pop("verify", None), arguments.pop("proxy", None)
+    transport = calls.Transport(options, verify, proxy)
     timeout = library.Timeout(options.timeout, connect=options.connect_timeout)
     chosen: dict[str, Any] = {"timeout": timeout, **arguments}
     client: httpx2.AsyncClient = library.AsyncClient(transport=transport, **chosen)  # no proxy of the environment then

@@ -61,10 +61,38 @@ NDJSON = Format(
 )
 
 TEXTS = ("text", "varchar", "bpchar", "name", "citext")
-FORMULA = "case when ascii({}) in (9, 10, 13, 43, 45, 61, 64) then '''' || {} else {} end"
-"""A spreadsheet runs a cell that begins with = + - @, a tab or a line break; behind an apostrophe it is text."""
 
-ESCAPED_CSV = CSV._replace(spellings={**CSV.spellings, **dict.fromkeys(TEXTS, FORMULA)})
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b"
+"""A spreadsheet runs a cell that begins with one of these, some of them also as wide or small letters."""
+
+BREAKS = "\t\n\r"
+"""What some run as well, or take for the end of the cell, whatever follows."""
+
+UNSEEN = (
+    *range(0x01, 0x21),  # control characters, and the space
+    *range(0x7F, 0xA1),
+    *(0xAD, 0x61C, 0x1680, 0x180E),
+    *range(0x2000, 0x2010),  # spaces of every width, none included, and marks of direction
+    *range(0x2028, 0x2030),
+    *range(0x205F, 0x2070),
+    *(0x3000, 0xFEFF),
+)
+"""Characters that a spreadsheet may drop before it looks for a sign."""
+
+
+def write_formula() -> str:
+    """Return SQL that puts an apostrophe before a text that would be run, which keeps it a text.
+
+    Nearly all texts begin with another character, and cost a look into a table of numbers.
+    """
+    characters = tuple(map(ord, SIGNS)), tuple(map(ord, BREAKS)), UNSEEN
+    signs, breaks, unseen = ("".join(f"\\\\u{code:04x}" for code in codes) for codes in characters)
+    first = ", ".join(map(str, (*characters[0], *UNSEEN)))
+    runs = f"{{}} ~ E'^(?:[{breaks}]|[{unseen}]*[{signs}])'"
+    return f"case when ascii({{}}) in ({first}) and {runs} then '''' || {{}} else {{}} end"
+
+
+ESCAPED_CSV = CSV._replace(spellings={**CSV.spellings, **dict.fromkeys(TEXTS, write_formula())})
 
 FORMATS = {form.name: form for form in (CSV, NDJSON)}
 MEDIA_TYPES = {form.media_type.partition(";")[0]: form.name for form in FORMATS.values()}
