@@ -61,7 +61,7 @@ class Consumer:
         settings = {**time_limits(database), "application_name": "service worker"}
         connection = await dial(database, settings, database.command_timeout)
         try:
-            queries = make_queries(connection, self.floor)
+            queries = make_queries(connection)
             upkeep = Upkeep(queries.driver, identity, self.worker)
             async with AsyncExitStack() as stack:
                 stack.enter_context(Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog))
@@ -78,6 +78,7 @@ class Consumer:
                 await connection.close(timeout=database.connect_timeout)
 
     def make_queue(self, queries: Statements, identity: UUID) -> PgQueuer:
+        queries.floor = self.floor
         queue = PgQueuer(queries.driver, NAMES.channel, queries=queries)
         queue.qm.queue_manager_id = types.QueueManagerId(identity)
         for name, job in self.worker.jobs.items():

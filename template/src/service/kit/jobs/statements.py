@@ -116,10 +116,10 @@ class Statements(Queries):
             await self.driver.execute(SURVIVED, self.floor.alone)
 
 
-def make_queries(connection: asyncpg.Connection, floor: Floor | None = None) -> Statements:
+def make_queries(connection: asyncpg.Connection) -> Statements:
     tables, jobs = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES)
     queries = Statements(Driver(connection), tables, jobs, QuerySchedulerBuilder(NAMES))
-    queries.floor, queries.asked_at = floor or Floor(), time.monotonic()
+    queries.floor, queries.asked_at = Floor(), time.monotonic()
     return queries
 
 
