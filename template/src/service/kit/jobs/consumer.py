@@ -117,7 +117,7 @@ class Consumer:
         connection.add_termination_listener(lose)
 
     async def see_to_the_end(self, queue: PgQueuer, queries: Statements, upkeep: Upkeep) -> None:
-        """End the jobs that run once no more are taken, for whatever reason, and at last the process.
+        """End the jobs that run once no more are taken, whatever the reason, and then the process.
 
         PgQueuer waits for them, however long. A job that swallows its cancellation would never end.
         """
@@ -131,7 +131,8 @@ class Consumer:
                 log.error("worker no longer asks for jobs", seconds=silent)
                 queue.shutdown.set()
             if self.floor.overdue:
-                log.error("jobs run past their timeout and swallow their cancellation")
+                names = self.floor.list_names(self.floor.overdue)
+                log.error("jobs ran past their timeout and do not end", jobs=names)
                 queue.shutdown.set()
         if not self.lost:
             seconds = self.options.drain_timeout
@@ -147,8 +148,9 @@ class Consumer:
         One that ran past its timeout stays taken, as if it had ended the process: this counts as an
         attempt, or it would be run for ever.
         """
+        names = self.floor.list_names(self.floor.tasks)
         advice = "They swallow their cancellation: let CancelledError pass."
-        log.error("jobs do not end: their process does", jobs=self.floor.list_names(), advice=advice)
+        log.error("jobs do not end: their process does", jobs=names, advice=advice)
         overdue = [] if self.lost else [*self.floor.overdue]
         with suppress(Exception):
             async with asyncio.timeout(self.options.grace):

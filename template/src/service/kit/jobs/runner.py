@@ -65,14 +65,14 @@ class Floor:
             self.alone = None
         self.left.set()
 
-    def list_names(self) -> list[str]:
-        """Return the names and ids of the jobs that are here."""
-        return [task.get_name() for task in self.tasks.values()]
+    def list_names(self, ids: Iterable[int]) -> list[str]:
+        """Return the names of jobs, with their ids."""
+        return [self.tasks[each].get_name() for each in ids]
 
     def cut(self, why: str) -> None:
         """Cancel all jobs: they stay in the queue."""
         if self.tasks:
-            log.warning(why, jobs=self.list_names())
+            log.warning(why, jobs=self.list_names(self.tasks))
         for task in self.tasks.values():
             task.cancel()
 
