@@ -178,4 +178,5 @@ def is_readable(error: BaseException) -> bool:
 def make_recordable(error: BaseException) -> Exception:
     """Return an exception of the same name, for an error that PgQueuer would fail to record."""
     text = str(error) if is_readable(error) else "Its text cannot be read."
-    return type(type(error).__name__, (Exception,), {})(text)
+    stand_in: Exception = type(type(error).__name__, (Exception,), {})(text)
+    return stand_in
