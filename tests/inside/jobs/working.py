@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import time
+from contextlib import suppress
 
 import msgspec
 from service.kit.db.database import Database
@@ -123,6 +124,14 @@ async def fail_badly(task: Task) -> None:
     raise make_failure(task.number)
 
 
+async def swallow(task: Task, job_id: int, attempt: int, db: Database) -> None:
+    """Go on for ever, whoever wants it to end."""
+    await db.fetch(begin, "swallow", task.number, job_id, attempt)
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+
 async def break_check(task: Task, db: Database) -> None:
     """Store what the table refuses. PostgreSQL's error quotes the whole row."""
     await db.fetch(note_person, f"ada{task.number} at example.com")
@@ -147,6 +156,8 @@ SHORT = Job("tests.short", Task, write, attempts=1, timeout=0.2)
 DIE = Job("tests.die", Task, die, attempts=2)
 EXIT = Job("tests.exit", Task, exit_soon, attempts=2)
 CRASH = Job("tests.crash", Task, crash)
+SWALLOW = Job("tests.swallow", Task, swallow)
+OVERDUE = Job("tests.overdue", Task, swallow, attempts=2, timeout=0.5)
 BAD = Job("tests.bad", Task, fail_badly, attempts=2)
 PERSON = Job("tests.person", Task, break_check, attempts=2)
 DOOMED = Job("tests.doomed", Task, write, attempts=2)
@@ -159,7 +170,8 @@ def create_worker() -> Worker:
     settings = read_settings(Settings)
     configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
-    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, EXIT, CRASH, BAD, PERSON, DOOMED, BLOCK)
+    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, EXIT, CRASH, SWALLOW, OVERDUE, BAD)
+    jobs += PERSON, DOOMED, BLOCK
     return Worker(jobs, settings.jobs, settings, resources=[db], provide=[db])
 
 

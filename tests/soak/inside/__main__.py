@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from soak import judgement
+from soak import judgement, poison
 from soak.faults import FAULTS, Fault
 from soak.load import Load
 from soak.report import Report
@@ -75,7 +75,8 @@ async def soak(site: Site, minutes: float, seed: int) -> Report:
     report.memory = await watch_memory(site, calm)
     await load.end()
     await load.client.aclose()
-    report.broken = await judgement.check_jobs(site)
+    report.broken = await judgement.check_jobs(site, load)
+    report.jobs = await poison.count(site, load)
     report.after = await look(site)
     report.broken += [
         *load.complaints,
@@ -99,7 +100,7 @@ def main() -> int:
     given = parser.parse_args()
     log(f"Seed {given.seed}")
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
-        with build(Path(name)) as site:
+        with build(Path(name), poison.TABLES) as site:
             report = asyncio.run(soak(site, given.minutes, given.seed))
         if report.broken:
             Path("soak.log").write_text(site.read_logs())

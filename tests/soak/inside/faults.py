@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from soak import clients, outages
+from soak import clients, outages, poison
 from soak.load import Load
 from soak.site import Site
 
@@ -34,4 +34,5 @@ FAULTS = (
     Fault(clients.requests_make_no_sense),
     Fault(clients.one_key_comes_fifty_times),
     Fault(outages.jobs_are_killed),
+    Fault(poison.harmful_jobs_come),
 )

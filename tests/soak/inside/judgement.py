@@ -4,15 +4,17 @@ import asyncio
 import re
 import time
 
+from soak import poison
 from soak.load import Load
 from soak.rest import Rest, Slope
 from soak.site import JOBS_POOL, POOL, WORKERS, Site
 
 JOBS = """
-select (select count(*) from orders) as orders, (select count(*) from kit.jobs_done) as done,
-       (select count(*) from kit.pgqueuer) as queued
+select (select count(*) from orders) + (select count(*) from soak_effects) as expected,
+       (select count(*) from kit.jobs_done) as done,
+       (select count(*) from kit.pgqueuer where status <> 'failed') as left
 """
-JOBS_SECONDS = 60.0
+JOBS_SECONDS = 120.0
 
 MARGIN = 3
 """Tasks and descriptors that a worker may hold more than before: a probe may be on its way."""
@@ -38,15 +40,15 @@ async def check_writes(site: Site, load: Load) -> list[str]:
     ]
 
 
-async def check_jobs(site: Site) -> list[str]:
-    """Each order has its job, and each is done."""
+async def check_jobs(site: Site, load: Load) -> list[str]:
+    """Each order has its job, and each is done; of those that do harm, each is held, and no other."""
     until = time.monotonic() + JOBS_SECONDS
     while True:
         [row] = await site.ask(JOBS)
-        if row["done"] == row["orders"] and not row["queued"]:
-            return []
+        if row["done"] == row["expected"] and not row["left"]:
+            return await poison.check(site, load)
         if time.monotonic() > until:
-            return [f"of the jobs of {row['orders']} orders, {row['done']} are done, and {row['queued']} are left"]
+            return [f"of {row['expected']} jobs, {row['done']} are done, and {row['left']} are left"]
         await asyncio.sleep(0.5)
 
 

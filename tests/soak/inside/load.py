@@ -33,7 +33,10 @@ def is_held(response: httpx2.Response) -> bool:
 
 
 class Load:
-    """What the clients do. `orders` and `versions` hold what was acknowledged, by reference and by id."""
+    """What the clients do. `orders` and `versions` hold what was acknowledged, by reference and by id.
+
+    `harmful` and `good` hold the numbers of jobs that were committed beside theirs, by id.
+    """
 
     def __init__(self, url: str, draw: random.Random) -> None:
         limits = httpx2.Limits(max_connections=None, keepalive_expiry=3)
@@ -43,6 +46,8 @@ class Load:
         self.answers: Counter[str] = Counter()
         self.orders: dict[str, str] = {}
         self.versions: dict[str, int] = {}
+        self.harmful: dict[int, int] = {}
+        self.good: dict[int, int] = {}
         self.cuts: list[float] = []
         self.complaints: list[str] = []
         self.tasks: list[asyncio.Task[None]] = []

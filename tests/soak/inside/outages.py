@@ -77,5 +77,7 @@ async def jobs_are_killed(site: Site, _: Load, draw: random.Random) -> None:
         with suppress(psutil.NoSuchProcess):
             runner.process.kill()
         await asyncio.to_thread(site.begin, "worker")
+        await site.find_workers("worker")  # without PostgreSQL at its start, it may end again
     else:
-        runner.process.kill()
+        with suppress(psutil.NoSuchProcess):  # a harmful job has just ended it
+            runner.process.kill()

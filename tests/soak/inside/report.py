@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 
+from soak.poison import Tally
 from soak.rest import Rest, Slope
 
 
@@ -17,6 +18,7 @@ class Report:
     answers: dict[str, int] = field(default_factory=dict)
     orders: int = 0
     changes: int = 0
+    jobs: Tally | None = None
     before: Rest | None = None
     after: Rest | None = None
     memory: list[Slope] = field(default_factory=list)
@@ -24,7 +26,10 @@ class Report:
 
     def as_json(self) -> str:
         rests = {name: rest._asdict() for name, rest in (("before", self.before), ("after", self.after)) if rest}
-        return json.dumps(asdict(self) | rests | {"memory": [slope._asdict() for slope in self.memory]}, indent=2)
+        jobs = {"jobs": self.jobs._asdict()} if self.jobs else {}
+        return json.dumps(
+            asdict(self) | rests | jobs | {"memory": [slope._asdict() for slope in self.memory]}, indent=2
+        )
 
     def as_text(self) -> str:
         return "\n".join([*self.draw_faults(), *self.draw_rest(), *self.draw_verdict()])
@@ -39,6 +44,11 @@ class Report:
     def draw_rest(self) -> list[str]:
         told = ", ".join(f"{name}: {count:,}" for name, count in sorted(self.answers.items()))
         lines = [f"Answers by status: {told}", f"Acknowledged: {self.orders:,} orders, {self.changes:,} changes"]
+        if self.jobs:
+            lines += [
+                f"Harmful jobs: {self.jobs.harmful}, of which {self.jobs.held} are held",
+                f"Harmless jobs that came with them: {self.jobs.harmless}, in {self.jobs.runs} runs",
+            ]
         if self.before and self.after:
             lines += [
                 f"At rest, before and after: {name} {was} and {now}"

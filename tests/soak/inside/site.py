@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 from inside import postgres_server, schema
+from inside.jobs.queue import execute
 from service.kit.auth import keys
 from service.kit.edge import CommandError
 from service.settings import Settings
 from service_tools.dev import credentials
 from service_tools.perf import running
 
-from tests.kit.processes import COMMAND, ROOT, find_port, start, wait_until_live
+from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
 WORKERS, POOL, JOBS_POOL = 2, 4, 3
 SETTINGS = {
@@ -30,11 +31,15 @@ SETTINGS = {
     "WATCHDOG_STUCK": "2",
     "WATCHDOG_CONSOLE": "true",
     "JOBS_HEARTBEAT": "4",
+    "JOBS_BACKOFF": "0.5",
+    "JOBS_DRAIN_TIMEOUT": "2",
+    "JOBS_KILL_TIMEOUT": "3",
     "PYTHONPATH": str(ROOT),
 }
 """Those of production but for what would be waited for: how long a client may be slow, and a loop be blocked."""
 
 SERVED = [sys.executable, "-m", "soak.served"]
+WORKED = [sys.executable, "-m", "soak.worked", "worker"]
 
 
 @dataclass
@@ -57,7 +62,7 @@ class Site:
         """Start the `service`, or the `worker`."""
         self.started += 1
         (folder := self.folder / f"{self.started:03}-{name}").mkdir()
-        stack, command = ExitStack(), SERVED if name == "service" else [*COMMAND, "worker"]
+        stack, command = ExitStack(), SERVED if name == "service" else WORKED
         process = stack.enter_context(start(cwd=folder, command=command, SERVER_PORT=str(self.port), **self.settings))
         self.parts[name] = stack, process
         if name == "service":
@@ -93,12 +98,13 @@ class Site:
 
 
 @contextmanager
-def build(folder: Path) -> Generator[Site]:
-    """Yield the site while it runs."""
+def build(folder: Path, tables: str) -> Generator[Site]:
+    """Yield the site while it runs. `tables` makes those that it has beside the service's own."""
     os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
     credentials.provide(Settings)
     with postgres_server.run("fsync = on\nsynchronous_commit = on\n") as server, ExitStack() as stack:
         asyncio.run(schema.apply(server.url, ROOT / "migrations"))
+        asyncio.run(execute(server.url, tables))
         parts, port = urlsplit(server.url), find_port()
         socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
         line = stack.enter_context(subprocess.Popen([sys.executable, "-m", "soak.line", socket, str(port)]))

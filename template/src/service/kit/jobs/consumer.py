@@ -11,7 +11,7 @@ import threading
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import asyncpg
@@ -35,6 +35,11 @@ log = structlog.get_logger()
 AGAIN = 75
 """The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
 
+LOOK_SECONDS = 0.5
+
+MIN_SILENCE = 10.0
+"""Seconds without a question for jobs, at least, after which PgQueuer no longer asks."""
+
 
 class Consumer:
     """Runs the jobs of a worker until it is told to stop."""
@@ -56,7 +61,7 @@ class Consumer:
         settings = {**time_limits(database), "application_name": "service worker"}
         connection = await dial(database, settings, database.command_timeout)
         try:
-            queries = make_queries(connection, self.floor)
+            queries = make_queries(connection)
             upkeep = Upkeep(queries.driver, identity, self.worker)
             async with AsyncExitStack() as stack:
                 stack.enter_context(Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog))
@@ -64,7 +69,7 @@ class Consumer:
                 for resource in self.worker.resources:
                     await stack.enter_async_context(resource)
                 self.heed(queue := self.make_queue(queries, identity), connection)
-                await self.consume(queue, upkeep)
+                await self.consume(queue, queries, upkeep)
             if self.lost:
                 raise ConnectionError("The connection to PostgreSQL was lost.")
             await upkeep.give_back()
@@ -73,6 +78,7 @@ class Consumer:
                 await connection.close(timeout=database.connect_timeout)
 
     def make_queue(self, queries: Statements, identity: UUID) -> PgQueuer:
+        queries.floor = self.floor
         queue = PgQueuer(queries.driver, NAMES.channel, queries=queries)
         queue.qm.queue_manager_id = types.QueueManagerId(identity)
         for name, job in self.worker.jobs.items():
@@ -81,9 +87,10 @@ class Consumer:
             queue.schedule(schedule.job.name, schedule.cron)(partial(start, schedule, queries))
         return queue
 
-    async def consume(self, queue: PgQueuer, upkeep: Upkeep) -> None:
+    async def consume(self, queue: PgQueuer, queries: Statements, upkeep: Upkeep) -> None:
         log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency)
-        beside = [asyncio.create_task(metrics.sample()), asyncio.create_task(upkeep.run())]
+        others = metrics.sample(), upkeep.run(), self.see_to_the_end(queue, queries, upkeep)
+        beside = [asyncio.create_task(other) for other in others]
         try:
             await (queue.run if self.worker.schedules else queue.qm.run)(
                 dequeue_timeout=timedelta(seconds=self.options.poll_interval),
@@ -100,21 +107,55 @@ class Consumer:
 
     def heed(self, queue: PgQueuer, connection: asyncpg.Connection) -> None:
         """Stop at SIGTERM, and at the loss of the connection, without which no outcome can be noted."""
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            if not queue.shutdown.is_set():
-                log.info("worker stops", jobs=len(self.floor.tasks), seconds=self.options.drain_timeout)
-                queue.shutdown.set()
-                loop.call_later(self.options.drain_timeout, self.floor.cut, "drain deadline passed")
 
         def lose(_: object) -> None:
             self.lost = True
             queue.shutdown.set()
             self.floor.cut("connection lost")
 
-        loop.add_signal_handler(signal.SIGTERM, stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
         connection.add_termination_listener(lose)
+
+    async def see_to_the_end(self, queue: PgQueuer, queries: Statements, upkeep: Upkeep) -> None:
+        """End the jobs that run once no more are taken, whatever the reason, and then the process.
+
+        PgQueuer waits for them, however long. A job that swallows its cancellation would never end.
+        """
+        seen, silent = queries.asked_at, 0.0
+        while not queue.shutdown.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(queue.shutdown.wait(), LOOK_SECONDS)
+            silent = silent + LOOK_SECONDS if seen == queries.asked_at else 0.0
+            seen = queries.asked_at
+            if silent >= max(self.options.heartbeat, MIN_SILENCE):
+                log.error("worker no longer asks for jobs", seconds=silent)
+                queue.shutdown.set()
+            if self.floor.overdue:
+                names = self.floor.list_names(self.floor.overdue)
+                log.error("jobs ran past their timeout and do not end", jobs=names)
+                queue.shutdown.set()
+        if not self.lost:
+            seconds = self.options.drain_timeout
+            log.info("worker stops", jobs=len(self.floor.tasks), seconds=seconds)
+            await asyncio.sleep(seconds)
+            self.floor.cut("drain deadline passed")
+        await asyncio.sleep(self.options.grace)
+        await self.exit(upkeep)
+
+    async def exit(self, upkeep: Upkeep) -> NoReturn:
+        """End this process without a word to its jobs. Those go back to the queue.
+
+        One that ran past its timeout stays taken, as if it had ended the process: this counts as an
+        attempt, or it would be run for ever.
+        """
+        names = self.floor.list_names(self.floor.tasks)
+        advice = "They swallow their cancellation: let CancelledError pass."
+        log.error("jobs do not end: their process does", jobs=names, advice=advice)
+        overdue = [] if self.lost else [*self.floor.overdue]
+        with suppress(Exception):
+            async with asyncio.timeout(self.options.grace):
+                await upkeep.give_back(but=overdue)
+        os._exit(1 if overdue else AGAIN)
 
 
 async def start(schedule: Schedule[Any], queries: Statements, _: models.Schedule) -> None:

@@ -89,6 +89,11 @@ class JobOptions(BaseModel, frozen=True):
         return self
 
     @property
+    def grace(self) -> float:
+        """How many seconds a job has to end once it is cancelled; the rest is for closing."""
+        return 0.9 * (self.kill_timeout - self.drain_timeout)
+
+    @property
     def connections_beside(self) -> int:
         """How many connections a worker opens: those of its jobs, and one for the queue."""
         return (self.pool_size or self.concurrency) + 1

@@ -32,10 +32,14 @@ class Cut(BaseException):
 
 
 class Floor:
-    """Where jobs run: side by side, or one that has the floor to itself. `tasks` holds them by their ids."""
+    """Where jobs run: side by side, or one that has the floor to itself.
+
+    `tasks` holds them by their ids, `overdue` the ids of those that did not end when they were told to.
+    """
 
     def __init__(self) -> None:
         self.tasks: dict[int, asyncio.Task[object]] = {}
+        self.overdue: set[int] = set()
         self.begun: set[int] = set()  # until it is recorded what became of them
         self.alone: int | None = None
         self.turn = asyncio.Lock()  # in order of arrival
@@ -61,10 +65,14 @@ class Floor:
             self.alone = None
         self.left.set()
 
+    def list_names(self, ids: Iterable[int]) -> list[str]:
+        """Return the names of jobs, with their ids."""
+        return [self.tasks[each].get_name() for each in ids]
+
     def cut(self, why: str) -> None:
         """Cancel all jobs: they stay in the queue."""
         if self.tasks:
-            log.warning(why, jobs=[task.get_name() for task in self.tasks.values()])
+            log.warning(why, jobs=self.list_names(self.tasks))
         for task in self.tasks.values():
             task.cancel()
 
@@ -110,6 +118,7 @@ class Runner(AbstractEntrypointExecutor):
             raise RetryRequested(timedelta(seconds=pause), shorten(str(error))) from error
         finally:
             del self.floor.tasks[job.id]
+            self.floor.overdue.discard(job.id)
             self.tell(outcome, time.monotonic() - began)
 
     async def call(self, job: models.Job) -> None:
@@ -128,6 +137,8 @@ class Runner(AbstractEntrypointExecutor):
         except (msgspec.DecodeError, msgspec.ValidationError) as error:  # it cannot be read at the next attempt either
             raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
         limit = asyncio.timeout(self.timeout)
+        latest = self.timeout + self.options.grace
+        late = asyncio.get_running_loop().call_later(latest, self.floor.overdue.add, job.id)
         try:
             async with limit:
                 with meters().running.labels(self.job.name).track_inprogress():
@@ -146,6 +157,8 @@ class Runner(AbstractEntrypointExecutor):
             if isinstance(error, Exception) and is_readable(error):
                 raise
             raise make_recordable(error) from error
+        finally:
+            late.cancel()
 
     def tell(self, outcome: str, seconds: float) -> None:
         meters().runs.labels(self.job.name, outcome).inc()

@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """PgQueuer's statements on the kit's tables: taking jobs, and recording what became of them."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,15 +59,20 @@ class Driver(AsyncpgDriver):
 
 
 class Statements(Queries):
-    """PgQueuer's statements, on a `Driver`. `floor` is where the jobs of this process run."""
+    """PgQueuer's statements, on a `Driver`.
+
+    `floor` is where the jobs of this process run, and `asked_at` is when it last asked for some.
+    """
 
     floor: Floor
+    asked_at: float
 
     async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
         """Fetch queued jobs, and no job of a worker that stopped beating: upkeep.py judges those.
 
         One that has failed comes after the others: it may end the process, and they need not wait.
         """
+        self.asked_at = time.monotonic()
         jobs = await super().dequeue(*args, **kwargs | {"heartbeat_timeout": NEVER})
         return sorted(jobs, key=lambda job: job.attempts)
 
@@ -110,10 +116,10 @@ class Statements(Queries):
             await self.driver.execute(SURVIVED, self.floor.alone)
 
 
-def make_queries(connection: asyncpg.Connection, floor: Floor | None = None) -> Statements:
+def make_queries(connection: asyncpg.Connection) -> Statements:
     tables, jobs = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES)
     queries = Statements(Driver(connection), tables, jobs, QuerySchedulerBuilder(NAMES))
-    queries.floor = floor or Floor()
+    queries.floor, queries.asked_at = Floor(), time.monotonic()
     return queries
 
 

@@ -8,6 +8,7 @@ so a job that was just there is not.
 
 import asyncio
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -39,7 +40,7 @@ DIED = "The worker died at each attempt, last while it ran nothing else. Its log
 GIVE_BACK = """
 update kit.pgqueuer
    set status = 'queued', queue_manager_id = null, slot = null, updated = now(), headers = headers - 'alone'
- where queue_manager_id = $1 and status = 'picked'
+ where queue_manager_id = $1 and status = 'picked' and id <> all($2::bigint[])
 returning id
 """
 
@@ -150,9 +151,9 @@ class Upkeep:
                 log.warning("upkeep of the queue failed", error=repr(error))
             await asyncio.sleep(min(LOOK_SECONDS, self.options.heartbeat / 8))
 
-    async def give_back(self) -> None:
+    async def give_back(self, *, but: Iterable[int] = ()) -> None:
         """Return this worker's unfinished jobs to the queue as if they had never been taken."""
-        self.tell(await self.driver.fetch(GIVE_BACK, self.identity))
+        self.tell(await self.driver.fetch(GIVE_BACK, self.identity, list(but)))
 
     async def recover(self, *, own: bool = False) -> None:
         """Return jobs of dead workers to the queue, or hold them, and this worker's `own` if its last process died."""

@@ -1,0 +1,22 @@
+"""The worker as `service worker` runs it, with jobs that do harm beside its own: `python -m soak.worked worker`."""
+
+from service import app
+from service.kit.db import Database
+from service.kit.jobs import Worker
+from service.kit.server import cli
+from service.settings import Settings
+from soak import poison
+
+
+def create_worker() -> Worker:
+    """Return the service's own worker, with more jobs."""
+    worker = app.create_worker()
+    db = next(resource for resource in worker.resources if isinstance(resource, Database))
+    more = Worker(poison.JOBS, worker.options, worker.settings, provide=[db])
+    worker.jobs |= more.jobs
+    worker.handlers |= more.handlers
+    return worker
+
+
+if __name__ == "__main__":
+    cli.service(obj=cli.Wiring(Settings, (), "", f"{__spec__.name}:create_worker"))
