@@ -132,7 +132,7 @@ def show_whole_summaries(command: click.Command) -> None:
 
 def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        click.echo("{name} {version}, Python {python}".format(**describe(ctx.obj.create.partition(".")[0])))
+        click.echo("{name} {version}, Python {python}".format(**describe()))
         ctx.exit()
 
 
