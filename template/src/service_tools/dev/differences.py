@@ -1,0 +1,68 @@
+# kit: updated by the template; extend it from app.py
+"""How files of the template differ here from those that it made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+MARK = b"kit: updated by the template"
+UNMARKED = (".json", ".tmpl", "py.typed")
+"""How those files of the template end that allow no comment with the mark."""
+
+MAY_GO = (".github/workflows/update.yml", "renovate.json", "deploy/")
+"""Files that a team may delete: other tools update it, or it is deployed in another way."""
+
+
+def list_kit(folder: Path) -> Iterator[str]:
+    """Yield the template's own files among those that were rendered into a folder."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name.startswith(".git/") or not path.is_file():
+            continue
+        if MARK in b"".join(path.read_bytes().split(b"\n")[:2]) or name.endswith(UNMARKED):
+            yield name
+
+
+def list_present(folder: Path) -> list[str]:
+    """Return the template's files that are here."""
+    return [name for name in list_kit(folder) if Path(name).is_file()]
+
+
+def find_missing(folder: Path) -> Iterator[tuple[str, str]]:
+    """Find the template's files that are not here."""
+    for name in list_kit(folder):
+        if not Path(name).is_file() and not name.startswith(MAY_GO):
+            last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {name})"'
+            says = f"{name} was deleted here, and no update brings it back."
+            yield says, f"Run `git checkout {last} -- {name}`."
+
+
+def find_line_endings(names: list[str]) -> Iterator[tuple[str, str]]:
+    """Find line endings of Windows in files of the template, in one finding: git may have made all of them."""
+    if found := [name for name in names if b"\r\n" in Path(name).read_bytes()]:
+        subject = f"{found[0]} and {len(found) - 1} more have" if found[1:] else f"{found[0]} has"
+        yield (
+            f"{subject} line endings of Windows, so an update conflicts in every line.",
+            "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
+            " `git config core.autocrlf input`.",
+        )
+
+
+def is_edited(folder: Path, name: str) -> bool:
+    """Return whether a file is different here in more than its line endings."""
+    return Path(name).read_bytes().replace(b"\r\n", b"\n") != (folder / name).read_bytes()
+
+
+def describe_edited(name: str) -> tuple[str, str]:
+    """Say what an edit means for the next update."""
+    advice = f"Take the edit out (`git log -p {name}`) and extend the kit from app.py"
+    says = f"{name} was edited here, so an update may conflict."
+    return says, f"{advice}, or bring it to the template."
+
+
+def describe_going(name: str, moved: str) -> tuple[str, str]:
+    """Say that the next update drops an edit, without a conflict."""
+    says = f"{name} was edited here, and the next update removes it: the edit is dropped without a word."
+    if moved:
+        says = f"{name} was edited here, and the next update moves it to {moved}: the edit is dropped without a word."
+        return says, f"Keep the edit (`git log -p {name}`), and make it again in {moved} after the update."
+    return says, f"Keep what you need of it (`git log -p {name}`) in a file of your own."

@@ -1,0 +1,25 @@
+# kit: updated by the template; extend it from app.py
+"""What is wrong in files of the team, which no update touches. Each check is a function in `CHECKS`."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from service_tools.dev import packages
+from service_tools.dev.report import Findings
+
+PACKAGE = Path("src/service")
+
+
+def find_old_name() -> Iterator[tuple[str, str]]:
+    """Find a name of the service that is not its distribution's."""
+    named = re.search(r"^NAME = [\"'](.*)[\"']$", (PACKAGE / "__init__.py").read_text("utf-8"), re.M)
+    name = packages.read_project().get("project", {}).get("name")
+    if named and named[1] != name:
+        yield (
+            f"{PACKAGE}/__init__.py calls the service {named[1]}, and pyproject.toml {name}.",
+            "Take NAME out of it and of app.py: `docs=settings.server.docs`, and `configure_traces(settings.traces)`.",
+        )
+
+
+CHECKS: tuple[Callable[[], Findings], ...] = (find_old_name,)
