@@ -10,16 +10,16 @@ import pytest
 from service.app import SLICES
 from service.kit.server import cli
 from service.settings import Settings
-from service_tools.dev import checkout, doctor
+from service_tools.dev import environment, programs, report
 
 from tests.kit.processes import run
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-def find(check: str) -> list[checkout.Report]:
+def find(check: str) -> list[report.Report]:
     wiring = cli.Wiring(Settings, SLICES, create="service.app:create")
-    return [it for it in doctor.examine_service(wiring) if it.check == check]
+    return [it for it in environment.examine(wiring) if it.check == check]
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def test_migrations_that_contradict_the_database_are_a_finding(
 def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(checkout, "DEADLINE", 0.5)
     noted = tmp_path / "pid"
-    with pytest.raises(checkout.ProgramError, match=r"bash took longer than 0.5 s"):
-        checkout.run("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
+    with pytest.raises(programs.ProgramError, match=r"bash took longer than 0.5 s"):
+        programs.run("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
     child = int(noted.read_text())
     while Path(f"/proc/{child}/stat").exists() and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
         time.sleep(0.01)
@@ -116,14 +116,14 @@ def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: py
     ],
 )
 def test_a_program_that_fails_says_why_itself(script: str, said: str):
-    with pytest.raises(checkout.ProgramError, match=f": {said}$"):
-        checkout.run(sys.executable, "-c", script)
+    with pytest.raises(programs.ProgramError, match=f": {said}$"):
+        programs.run(sys.executable, "-c", script)
 
 
 def test_a_program_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(checkout.ProgramError, match=r"^git is not installed\.$"):
-        checkout.run("git", "ls-files")
+    with pytest.raises(programs.ProgramError, match=r"^git is not installed\.$"):
+        programs.run("git", "ls-files")
 
 
 def test_a_folder_that_is_no_project_is_a_finding(tmp_path: Path):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from shlex import quote
 
 from service_tools.dev import packages, team_files, template
 from service_tools.dev.programs import ProgramError, list_files, run
@@ -45,7 +46,7 @@ def find_conflicts() -> Iterator[tuple[str, str]]:
     """Find what an update left to be resolved by hand."""
     grep = ("git", "grep", "--untracked", "-I", "-z", "--name-only", "-E", MARKERS)
     for name in run(*grep, accepted=(0, 1)).split("\0")[:-1]:
-        fix = f"Resolve the conflict (`git diff {name}`), take the markers out, and commit."
+        fix = f"Resolve the conflict (`git diff {quote(name)}`), take the markers out, and commit."
         yield f"{name} has the markers of a conflict.", fix
     for name in list_files("--others", "--exclude-standard"):
         if name.endswith(".rej"):
@@ -68,7 +69,7 @@ def find_leaks() -> Iterator[tuple[str, str]]:
         if name in keys or is_secret(Path(name)):
             says = f"{name} is committed, for all who can read the repository."
             advice = "commit, and replace every secret in it: git's history keeps them."
-            yield says, f"Run `git rm --cached {name}`, {advice}"
+            yield says, f"Run `git rm --cached {quote(name)}`, {advice}"
     if "uv.lock" not in kept:
         yield "uv.lock is not committed, so others get other packages.", "Run `git add uv.lock`, and commit."
 

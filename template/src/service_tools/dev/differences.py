@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 MARK = b"kit: updated by the template"
 UNMARKED = (".json", ".tmpl", "py.typed")
@@ -31,9 +32,9 @@ def find_missing(folder: Path) -> Iterator[tuple[str, str]]:
     """Find the template's files that are not here."""
     for name in list_kit(folder):
         if not Path(name).is_file() and not name.startswith(MAY_GO):
-            last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {name})"'
+            last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {quote(name)})"'
             says = f"{name} was deleted here, and no update brings it back."
-            yield says, f"Run `git checkout {last} -- {name}`."
+            yield says, f"Run `git checkout {last} -- {quote(name)}`."
 
 
 def find_line_endings(names: list[str]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from service_tools.dev.programs import ProgramError, run
+from service_tools.dev.programs import ExitError, run
 
 PROJECT = Path("pyproject.toml")
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^]]*\])?\s*([^;]*)")
@@ -18,22 +18,35 @@ type Requirements = dict[tuple[str, str], str]
 """Each requirement by its place in pyproject.toml and by the name of its package."""
 
 
+class ProjectError(Exception):
+    """A pyproject.toml cannot be read. The check of the packages says so."""
+
+
 def find_unfit() -> Iterator[tuple[str, str]]:
     """Find a lock that does not fit pyproject.toml, or packages that do not fit the lock."""
     try:
+        read_project()
+    except ProjectError as error:
+        yield str(error), "Correct it, or restore it from git (`git log -p pyproject.toml`)."
+        return
+    try:
         run("uv", "lock", "--check")
-    except ProgramError as error:
+    except ExitError as error:
         yield str(error), "Run `uv lock`, and commit uv.lock."
         return
     try:
         run("uv", "sync", "--check", "--frozen", "--inexact")
-    except ProgramError as error:
+    except ExitError as error:
         yield str(error), "Run `uv sync`."
 
 
 def find_loosened(folder: Path) -> Iterator[tuple[str, str]]:
     """Find what pyproject.toml lets in, and the one that was rendered into a folder does not."""
-    wanted, here = read_requirements(folder / PROJECT), read_requirements(PROJECT)
+    wanted = read_requirements(folder / PROJECT)
+    try:
+        here = read_requirements(PROJECT)
+    except ProjectError:
+        return
     for (place, name), requirement in wanted.items():
         found = here.get((place, name)) or next((it for key, it in here.items() if key[1] == name), "")
         fix = f"Write `{requirement}` again, and run `uv lock`."
@@ -44,11 +57,11 @@ def find_loosened(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_project(file: Path = PROJECT) -> dict[str, Any]:
-    """Return the content of a pyproject.toml. Raises ValueError, which names the file."""
+    """Return the content of a pyproject.toml. Raises `ProjectError` if it cannot be read."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise ProjectError(f"{file} cannot be read: {error}") from None
 
 
 def read_requirements(file: Path) -> Requirements:

@@ -7,20 +7,22 @@ import signal
 import subprocess
 from collections.abc import Container
 
-from service.kit.edge import CommandError
-
 DEADLINE = 60.0
 """Seconds that a program may take: it may wait for the network."""
 
 
-class ProgramError(CommandError):
-    """A program failed, or did not end in time. The message is its own."""
+class ProgramError(Exception):
+    """A program could not be run, or did not end in time."""
+
+
+class ExitError(ProgramError):
+    """A program failed. The message is its own."""
 
 
 def run(*command: str, accepted: Container[int] = (0,)) -> str:
     """Return what a program prints. There is nobody to type a password.
 
-    Raises `ProgramError`, also for an exit code that is not among those `accepted`.
+    Raises `ProgramError`, and `ExitError` for an exit code that is not among those `accepted`.
     """
     pipe, env = subprocess.PIPE, os.environ | {"GIT_TERMINAL_PROMPT": "0"}
     try:
@@ -46,7 +48,7 @@ def run(*command: str, accepted: Container[int] = (0,)) -> str:
             raise
     if process.returncode not in accepted:
         said = re.findall(r"(?:fatal|[Ee]rror): (.*)", errors) or errors.splitlines()
-        raise ProgramError(f"{command[0]}: {said[-1] if said else 'it failed'}")
+        raise ExitError(f"{command[0]}: {said[-1] if said else 'it failed'}")
     return output
 
 

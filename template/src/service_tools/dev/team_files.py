@@ -13,8 +13,12 @@ PACKAGE = Path("src/service")
 
 def find_old_name() -> Iterator[tuple[str, str]]:
     """Find a name of the service that is not its distribution's."""
-    named = re.search(r"^NAME = [\"'](.*)[\"']$", (PACKAGE / "__init__.py").read_text("utf-8"), re.M)
-    name = packages.read_project().get("project", {}).get("name")
+    try:
+        name = packages.read_project()["project"]["name"]
+        source = (PACKAGE / "__init__.py").read_text("utf-8")
+    except (packages.ProjectError, KeyError, OSError):
+        return
+    named = re.search(r"^NAME = [\"'](.*)[\"']$", source, re.MULTILINE)
     if named and named[1] != name:
         yield (
             f"{PACKAGE}/__init__.py calls the service {named[1]}, and pyproject.toml {name}.",

@@ -71,7 +71,8 @@ def read_origin() -> Origin:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OriginError(
             f"{ANSWERS} cannot be read, so no update is possible: {' '.join(str(error).split())}",
-            "Take conflict markers out, and keep the lines of the release that the files are from.",
+            f"Restore it from git (`git log -p {ANSWERS}`), or take the markers of the conflict out, and keep"
+            " the lines of the release that the files are from.",
         ) from None
     try:
         return msgspec.convert(answers, Origin)
