@@ -97,7 +97,7 @@ def test_migrations_that_contradict_the_database_are_a_finding(
 
 
 def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(checkout, "DEADLINE", 0.5)
+    monkeypatch.setattr(programs, "DEADLINE", 0.5)
     noted = tmp_path / "pid"
     with pytest.raises(programs.ProgramError, match=r"bash took longer than 0.5 s"):
         programs.run("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
