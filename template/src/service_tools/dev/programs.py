@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Container
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds that a program may take: it may wait for the network."""
 
 

@@ -120,6 +120,8 @@ def is_installed(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # not even its package is
         return False
+    except Exception:  # its package is broken, which the command says when it is called
+        return True
 
 
 def show_whole_summaries(command: click.Command) -> None:
