@@ -265,7 +265,7 @@ ANSWERS = {
     "a conflict": (
         lambda text: f"<<<<<<< before updating\n{text}=======\n{text}>>>>>>> after updating\n",
         ".copier-answers.yml cannot be read, so no update is possible: ",
-        "Restore it from git (`git log -p .copier-answers.yml`), or take the markers of the conflict out",
+        "Restore it from git (`git log -p .copier-answers.yml`), or take the conflict's markers out",
     ),
     "nothing": (
         lambda _: "",
@@ -275,7 +275,7 @@ ANSWERS = {
     "a commit that is not there": (
         lambda text: re.sub("^_commit: .*", "_commit: v0.9.9", text, flags=re.MULTILINE),
         ".copier-answers.yml names v0.9.9, which ",
-        "Write the release that this was rendered from as `_commit`",
+        "Write as `_commit` the release that this was rendered from.",
     ),
 }
 
@@ -357,9 +357,9 @@ def test_edits_that_the_next_update_drops_are_named_beforehand(shop, successor, 
 
     found = find(reports, "kit")
     assert sorted(says for _, says, _ in found) == [
-        ".squawk.toml was edited here, and the next update removes it: the edit is dropped without a word.",
+        ".squawk.toml was edited here, and the next update removes it: it drops the edit without a word.",
         "deploy/postgres/limits.sql was edited here, and the next update moves it to deploy/postgres/roles.sql:"
-        " the edit is dropped without a word.",
+        " it drops the edit without a word.",
         "ruff.toml was edited here, so an update may conflict.",
     ]
     assert len({fix for *_, fix in found}) == 3
@@ -376,5 +376,5 @@ def test_edits_that_another_answer_drops_are_named_when_it_is_given(shop):
     found = find(examine(shop, "--data", "ci=gitlab")[1], "kit")
     assert [says for _, says, _ in found] == [
         ".github/workflows/checks.yml was edited here, and the next update removes it:"
-        " the edit is dropped without a word."
+        " it drops the edit without a word."
     ]

@@ -9,11 +9,12 @@ from shlex import quote
 
 from service_tools.dev import packages, team_files, template
 from service_tools.dev.programs import ProgramError, list_files, run
-from service_tools.dev.report import Report, report
+from service_tools.dev.report import Report, guard, report
 
 SECRET = (
-    *(".env", ".env.*", "prod.env", "production.env", "secrets.env", ".signing-key", "id_rsa", "id_dsa"),
-    *("id_ecdsa", "id_ed25519", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx"),
+    *(".env", ".env.*", "prod.env", "production.env", "secrets.env"),
+    *(".signing-key", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"),
+    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx"),
     *(".netrc", ".pgpass", ".pypirc"),
 )
 """How files are called that hold secrets."""
@@ -28,7 +29,7 @@ MARKERS = "^(<<<<<<<|>>>>>>>) "
 
 def examine(changed: Sequence[str] = ()) -> Iterator[Report]:
     """Yield what can be said without the settings of the service."""
-    yield from template.examine(changed)
+    yield from guard("template", template.examine(changed))
     good = "uv.lock fits pyproject.toml, and is installed."
     yield from report("packages", good, packages.find_unfit)
     yield from report("conflicts", "No conflict of an update is left.", find_conflicts)
@@ -71,11 +72,12 @@ def find_leaks() -> Iterator[tuple[str, str]]:
             advice = "commit, and replace every secret in it: git's history keeps them."
             yield says, f"Run `git rm --cached {quote(name)}`, {advice}"
     if "uv.lock" not in kept:
-        yield "uv.lock is not committed, so others get other packages.", "Run `git add uv.lock`, and commit."
+        says = "uv.lock is not committed, so others get other packages."
+        yield says, "Run `git add uv.lock`, and commit."
 
 
 def is_secret(path: Path) -> bool:
-    """Return whether a file is called like one with secrets, and is no public key or certificate."""
+    """Return whether a file is called like one with secrets, and holds no public key."""
     if not any(fnmatchcase(path.name, pattern) for pattern in SECRET):
         return False
     if any(fnmatchcase(path.name, pattern) for pattern in HARMLESS):

@@ -38,7 +38,7 @@ def find_missing(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def find_line_endings(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Find line endings of Windows in files of the template, in one finding: git may have made all of them."""
+    """Find line endings of Windows, in one finding: git may have made all of them."""
     if found := [name for name in names if b"\r\n" in Path(name).read_bytes()]:
         subject = f"{found[0]} and {len(found) - 1} more have" if found[1:] else f"{found[0]} has"
         yield (
@@ -62,8 +62,9 @@ def describe_edited(name: str) -> tuple[str, str]:
 
 def describe_going(name: str, moved: str) -> tuple[str, str]:
     """Say that the next update drops an edit, without a conflict."""
-    says = f"{name} was edited here, and the next update removes it: the edit is dropped without a word."
+    fate = f"moves it to {moved}" if moved else "removes it"
+    says = f"{name} was edited here, and the next update {fate}: it drops the edit without a word."
+    edit = f"Keep the edit (`git log -p {name}`)"
     if moved:
-        says = f"{name} was edited here, and the next update moves it to {moved}: the edit is dropped without a word."
-        return says, f"Keep the edit (`git log -p {name}`), and make it again in {moved} after the update."
-    return says, f"Keep what you need of it (`git log -p {name}`) in a file of your own."
+        return says, f"{edit}, and make it again in {moved} after the update."
+    return says, f"{edit}, and put what you need of it into a file of your own."

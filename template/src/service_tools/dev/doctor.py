@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """`service doctor`: what is wrong with this project as it stands here, and what to do about it.
 
-Where the kit is so broken that no command of the service starts: `uv run python -m service_tools.dev.doctor`.
+Where the kit is so broken that no command of the service starts:
+`uv run python -m service_tools.dev.doctor`.
 """
 
 import sys
@@ -13,7 +14,7 @@ import click
 import msgspec
 
 from service_tools.dev import checkout
-from service_tools.dev.report import Report, fail
+from service_tools.dev.report import Report, guard
 
 if TYPE_CHECKING:
     from service.kit.server import Wiring
@@ -26,22 +27,25 @@ if TYPE_CHECKING:
     "changed",
     multiple=True,
     metavar="ANSWER=VALUE",
-    help="An answer that the next update is to change, as for `copier update`: say which edits that drops.",
+    help="An answer that the next update is to change: say which edits that drops.",
 )
 @click.pass_obj
 def examine(wiring: "Wiring | Exception", as_json: bool, changed: tuple[str, ...]) -> None:
     """Check this project, and say how to fix what is wrong.
 
-    Looks at the template's release; at those of its files that were edited or deleted here, and which edits the next
-    update drops; at packages, at what git keeps, and at settings, connections and migrations. The database is that of
-    `service dev`, or of DATABASE_URL. Exits with 1 if there is a finding. A newer release of the template is none, nor
-    is what cannot be checked, as without a network.
+    Looks at the template's release; at those of its files that were edited or deleted here, and
+    which edits the next update drops; at packages, at what git keeps, and at settings, connections
+    and migrations. The database is that of `service dev`, or of DATABASE_URL. Exits with 1 if there
+    is a finding. A newer release of the template is none, nor is what cannot be checked, as without
+    a network.
     """
-    reports = [*checkout.examine(changed), *examine_service(wiring)]
+    reports = [*checkout.examine(changed), *guard("service", examine_service(wiring))]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reports), indent=2))
     for it in [] if as_json else reports:
-        click.echo(f"{it.state:9}{it.check:13}{it.says}" + (f"\n{'':22}Fix: {it.fix}" if it.fix else ""))
+        click.echo(f"{it.state:9}{it.check:13}{it.says}")
+        if it.fix:
+            click.echo(f"{'':22}Fix: {it.fix}")
     raise SystemExit(any(it.fix for it in reports))
 
 
@@ -53,10 +57,7 @@ def examine_service(wiring: "Wiring | Exception") -> Iterator[Report]:
         advice = "Correct it; `uv run ruff check` and `uv run ty check` say more."
         yield Report("service", "finding", says, advice)
         return
-    try:
-        yield from import_module("service_tools.dev.environment").examine(wiring)
-    except Exception as error:  # what the others found is still told
-        yield fail("service", error)
+    yield from import_module("service_tools.dev.environment").examine(wiring)
 
 
 def main() -> None:

@@ -23,20 +23,23 @@ def examine(wiring: Wiring) -> Iterator[Report]:
     given, is_new = {}, not embedded.DATA.exists()
     with ExitStack() as stack:
         if "DATABASE_URL" not in os.environ:
-            given["database"] = {"url": SOMEWHERE if is_new else stack.enter_context(embedded.run())}
+            url = SOMEWHERE if is_new else stack.enter_context(embedded.run())
+            given["database"] = {"url": url}
         if given or credentials.FILE.exists():
             credentials.provide(wiring.settings)
         try:
             settings = read_settings(wiring.settings, **given)
         except SettingsError as error:
             advice = "Correct it where it is set; `service settings` says what each means."
-            yield from (Report("settings", "finding", it.strip(), advice) for it in str(error).splitlines()[1:])
+            for line in str(error).splitlines()[1:]:
+                yield Report("settings", "finding", line.strip(), advice)
             return
         yield Report("settings", "ok", "All are valid, and none is missing.")
         if given and is_new:
             yield Report("database", "unknown", "There is none yet; `service dev` makes it.")
             return
-        capacity = check_capacity(settings.database, settings.server.workers, settings.count_beside())
+        beside = settings.count_beside()
+        capacity = check_capacity(settings.database, settings.server.workers, beside)
         yield judge("connections", "PostgreSQL admits all that the service may open.", capacity)
         pending = find_pending(settings.database, settings.migrations)
         yield judge("migrations", "All are applied, and none was edited since.", pending)

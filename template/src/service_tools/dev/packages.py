@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The packages of a project: whether they fit the lock, and the lock what the template is tested with."""
+"""The packages of a project: whether they fit the lock, and what the template is tested with."""
 
 import re
 import tomllib
@@ -48,7 +48,8 @@ def find_loosened(folder: Path) -> Iterator[tuple[str, str]]:
     except ProjectError:
         return
     for (place, name), requirement in wanted.items():
-        found = here.get((place, name)) or next((it for key, it in here.items() if key[1] == name), "")
+        elsewhere = (it for (_, other), it in here.items() if other == name)
+        found = here.get((place, name)) or next(elsewhere, "")
         fix = f"Write `{requirement}` again, and run `uv lock`."
         if not found and place != "traces":
             yield f"pyproject.toml has no {name}, which the template's code or tests need.", fix
@@ -84,7 +85,7 @@ def read_requirements(file: Path) -> Requirements:
 
 
 def is_looser(found: str, wanted: str) -> bool:
-    """Return whether a requirement lets in an older or a newer version than the one that is wanted."""
+    """Return whether a requirement lets in older or newer versions than the one that is wanted."""
     if "==" in found and "==" in wanted:
         return False  # another one, chosen as exactly
     (low, high), (least, most) = bound(found), bound(wanted)

@@ -21,19 +21,24 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report(check: str, good: str, find: Callable[[], Findings]) -> Iterator[Report]:
-    """Yield the findings, or what is said where there is none. A check never ends the doctor."""
+    """Yield the findings, or what is said where there is none."""
+    return guard(check, list_reports(check, good, find))
+
+
+def list_reports(check: str, good: str, find: Callable[[], Findings]) -> Iterator[Report]:
     try:
         findings = [*find()]
     except ProgramError as error:
         yield Report(check, "unknown", str(error))
         return
-    except Exception as error:  # the other checks go on
-        yield fail(check, error)
-        return
     yield from [Report(check, "finding", *it) for it in findings] or [Report(check, "ok", good)]
 
 
-def fail(check: str, error: Exception) -> Report:
-    """Return the finding that a check could not do its work."""
-    says = f"The check failed: {type(error).__name__}: {error}"
-    return Report(check, "finding", says, "Correct the file that this names, or tell those who keep the template.")
+def guard(check: str, reports: Iterable[Report]) -> Iterator[Report]:
+    """Yield reports, and in place of an error a finding. A check never ends the doctor."""
+    try:
+        yield from reports
+    except Exception as error:  # the other checks go on
+        says = f"The check failed: {type(error).__name__}: {error}"
+        fix = "Correct the file that this names, or tell those who keep the template."
+        yield Report(check, "finding", says, fix)

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What is wrong in files of the team, which no update touches. Each check is a function in `CHECKS`."""
+"""What is wrong in files of the team, which no update touches. `CHECKS` has a function for each."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,7 +22,8 @@ def find_old_name() -> Iterator[tuple[str, str]]:
     if named and named[1] != name:
         yield (
             f"{PACKAGE}/__init__.py calls the service {named[1]}, and pyproject.toml {name}.",
-            "Take NAME out of it and of app.py: `docs=settings.server.docs`, and `configure_traces(settings.traces)`.",
+            "Take NAME out of both files: in app.py, write `docs=settings.server.docs` and"
+            " `configure_traces(settings.traces)`, without it.",
         )
 
 

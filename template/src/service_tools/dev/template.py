@@ -20,7 +20,7 @@ COPIER = ("uvx", "--quiet", "copier")
 
 
 class OriginError(Exception):
-    """The file of answers does not say what the project was rendered from. `fix` says what to do."""
+    """It is not known what the project was rendered from. `fix` says what to do."""
 
     def __init__(self, says: str, fix: str) -> None:
         super().__init__(says)
@@ -71,16 +71,16 @@ def read_origin() -> Origin:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OriginError(
             f"{ANSWERS} cannot be read, so no update is possible: {' '.join(str(error).split())}",
-            f"Restore it from git (`git log -p {ANSWERS}`), or take the markers of the conflict out, and keep"
-            " the lines of the release that the files are from.",
+            f"Restore it from git (`git log -p {ANSWERS}`), or take the conflict's markers out, and"
+            " keep the lines of the release that the files are from.",
         ) from None
     try:
         return msgspec.convert(answers, Origin)
     except msgspec.ValidationError:
         raise OriginError(
             f"{ANSWERS} does not say where the project comes from, so no update is possible.",
-            "Add `_src_path: URL`, the template's git repository, and `_commit: vX.Y.Z`, the release"
-            " that this was rendered from: a copy from an archive has none.",
+            "Add `_src_path: URL`, the template's git repository, and `_commit: vX.Y.Z`, the"
+            " release that this was rendered from: a copy from an archive has none.",
         ) from None
 
 
@@ -96,7 +96,7 @@ def describe_release(origin: Origin) -> str:
             raise
         raise OriginError(
             f"{ANSWERS} names {origin.commit}, which {origin.source} does not have.",
-            "Write the release that this was rendered from as `_commit`; CHANGELOG.md of the template lists them.",
+            "Write as `_commit` the release that this was rendered from.",
         ) from None
     newer = f"{found['latest_version']} is there, by `uvx copier update --defaults`"
     newer = newer if found["update_available"] else "there is no newer release"
@@ -105,7 +105,7 @@ def describe_release(origin: Origin) -> str:
 
 @contextmanager
 def render(origin: Origin) -> Generator[Path]:
-    """Yield a folder with the files as the template made them, from the same release and answers."""
+    """Yield a folder with the files as the template made them, by the same release and answers."""
     with tempfile.TemporaryDirectory(prefix="service-doctor-") as name:
         options = ("--quiet", "--defaults", "--vcs-ref", origin.commit, "--data-file", str(ANSWERS))
         run(*COPIER, "copy", *options, origin.source, name)
@@ -124,25 +124,29 @@ def find_changes(folder: Path, changed: Sequence[str]) -> Iterator[tuple[str, st
     going: dict[str, str] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="service-doctor-") as name:
-            going = find_going(shutil.copytree(folder, Path(name, "tried")), changed) if edited else {}
+            if edited:
+                going = find_going(shutil.copytree(folder, Path(name, "tried")), changed)
     except ProgramError as error:
         fix = f"Correct the answers in {ANSWERS}, or that given by `--data`."
         yield f"An update cannot be tried: {error}", fix
     for name in edited:
-        is_going = name in going
-        yield differences.describe_going(name, going[name]) if is_going else differences.describe_edited(name)
+        if name in going:
+            yield differences.describe_going(name, going[name])
+        else:
+            yield differences.describe_edited(name)
 
 
 def find_going(folder: Path, changed: Sequence[str]) -> dict[str, str]:
-    """Update what was rendered into a folder, and return each file that goes, with where it moves to, or nothing."""
+    """Update what was rendered into a folder. Return what goes, with where it moves to."""
     git = ("git", "-C", str(folder))
-    mine = ("-c", "user.name=doctor", "-c", "user.email=doctor@localhost", "-c", "commit.gpgsign=false")
+    user = ("-c", "user.name=doctor", "-c", "user.email=doctor@localhost")
     answers = [part for it in changed for part in ("--data", it)]
     run(*git, "init", "--quiet")
     run(*git, "add", "--all", "--force")
-    run(*git, *mine, "commit", "--quiet", "--no-verify", "--message", "As it was rendered")
+    run(*git, *user, "commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", "Rendered")
     run(*COPIER, "update", "--quiet", "--defaults", *answers, str(folder))
     run(*git, "add", "--all", "--force")
-    status = run(*git, "diff", "--cached", "--find-renames", "--diff-filter=DR", "--name-status", "-z")
+    diff = ("diff", "--cached", "--name-status", "-z", "--find-renames", "--diff-filter=DR")
+    status = run(*git, *diff)
     fields = iter(status.split("\0")[:-1])
     return {next(fields): next(fields) if kind.startswith("R") else "" for kind in fields}
