@@ -153,7 +153,7 @@ DEFECTS = {
         append('\nNAME = "another"\n'),
         "team",
         "src/service/__init__.py calls the service another, and pyproject.toml my-service.",
-        "Take NAME out of it and of app.py",
+        "Take NAME out of both files: ",
     ),
 }
 """What is planted in which file, which check finds it, and how what it says and its fix begin."""
