@@ -1,31 +1,10 @@
 """The weekly job of a service that updates it, and asks its team for a review."""
 
-import os
-from pathlib import Path
-from typing import NamedTuple
-
 import pytest
 
-from tests import ci, service, shell
-from tests.snapshot import NEWER, OLDER
-
-BRANCH = "update-2026-48"
-
-STAND_IN = '#!/bin/sh\necho "$@" >> "$GH_LOG"\n[ "$2" != view ]\n'
-"""A `gh` that finds no pull request, and notes what it is asked for."""
-
-COLLEAGUE = """#!/bin/sh -e
-unset $(git rev-parse --local-env-vars)
-cd "{desk}"
-git fetch --quiet origin
-git switch --quiet {branch} 2>/dev/null || git switch --quiet --create {branch}
-git commit --quiet --allow-empty --message "Resolve the conflicts"
-git push --quiet origin {branch}
-"""
-"""A colleague at their own desk, who pushes work to the branch of the week."""
-
-CLOCK = "#!/bin/sh\necho 2026-48\n"
-"""A `date` whose week does not end while a test runs."""
+from tests import ci, service, shell, weekly
+from tests.snapshot import NEWER
+from tests.weekly import BRANCH, COLLEAGUE, write_program
 
 MOMENTS = {
     "while the job works": "post-commit",
@@ -34,52 +13,9 @@ MOMENTS = {
 """When a colleague may push, and the hook that git runs at that moment."""
 
 
-class Outdated(NamedTuple):
-    """A service of an older version."""
-
-    folder: Path
-    """Its clone on the machine of CI."""
-    script: str
-    """What updates it."""
-    host: Path
-    """Its bare repository on the host."""
-
-    @property
-    def log(self) -> Path:
-        return self.folder.parent / "gh.log"
-
-    def update(self, succeeds: bool = True) -> str:
-        """Run the script, which has to succeed or to fail, and return its output."""
-        path = os.pathsep.join([str(self.folder.parent / "bin"), os.environ["PATH"]])
-        tokens = {"GH_TOKEN": "x", "GH_LOG": str(self.log), "REMOTE": str(self.host), "CI_DEFAULT_BRANCH": "main"}
-        code, output = ci.type_script(self.script, self.folder, **tokens, PATH=path)
-        assert (code == 0) == succeeds, output
-        return output
-
-    def read_branch(self) -> list[str]:
-        """Return the messages of the commits that the host has on the branch of the week, newest first."""
-        if not shell.run("git", "branch", "--list", BRANCH, cwd=self.host):
-            return []
-        log = shell.run("git", "log", "-z", "--format=%B", f"HEAD..{BRANCH}", cwd=self.host)
-        return [message.strip() for message in log.split("\0") if message]
-
-    def read_asked(self) -> str:
-        """Return what `gh` was asked for."""
-        return self.log.read_text() if self.log.exists() else ""
-
-
 @pytest.fixture(params=["github", pytest.param("gitlab", marks=pytest.mark.slow)])
 def outdated(request, render, tmp_path):
-    host, folder = tmp_path / "host.git", tmp_path / "clone"
-    team = service.adopt(render(OLDER, ci=request.param), tmp_path / "team")
-    shell.run("git", "clone", "--quiet", "--bare", team, host, cwd=tmp_path)
-    shell.run("git", "config", "receive.advertisePushOptions", "true", cwd=host)
-    shell.run("git", "clone", "--quiet", host, folder, cwd=tmp_path)
-    write_program(tmp_path / "bin/gh", STAND_IN)
-    write_program(tmp_path / "bin/date", CLOCK)
-    file = {"github": ".github/workflows/update.yml", "gitlab": ".gitlab-ci.yml"}[request.param]
-    script = next(filter(ci.is_update, ci.list_commands(render(ci=request.param) / file)))
-    return Outdated(folder, script, host)
+    return weekly.make(render, request.param, tmp_path)
 
 
 @pytest.fixture
@@ -87,12 +23,6 @@ def colleague(outdated, tmp_path):
     """A program that pushes a commit to the branch of the week, from another clone."""
     shell.run("git", "clone", "--quiet", outdated.host, tmp_path / "desk", cwd=tmp_path)
     return COLLEAGUE.format(desk=tmp_path / "desk", branch=BRANCH)
-
-
-def write_program(path, text):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
 
 
 def test_a_weekly_update_asks_for_a_review(outdated):
