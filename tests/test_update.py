@@ -1,9 +1,5 @@
 """Updates: from every release to the working tree, on a service as it was rendered and on one that a team works in."""
 
-import json
-import os
-import signal
-import subprocess
 import sys
 from itertools import product
 
@@ -16,7 +12,6 @@ from tests.performance import update as costs
 from tests.service import ANSWERS
 from tests.snapshot import CURRENT, OLDER, ROOT
 from tests.test_generated import PASSED
-from tests.test_journey import wait_for_answer
 
 VERSIONS = [*releases.find(ROOT), OLDER]
 SOON = {(version, "default") for version in (VERSIONS[0], *VERSIONS[-2:])}  # however many releases there are
@@ -130,27 +125,6 @@ def test_an_answer_that_changes_gives_the_files_of_a_new_service_but_for_yours(n
     assert not_yours(folder) == not_yours(fresh)
     assert {path: content for path, content in service.read(folder).items() if owner(path) == "yours"} == yours
     assert f"\n    {told}" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("version", ["v2.0.0", pytest.param(CURRENT, marks=pytest.mark.slow)])
-def test_a_service_that_is_renamed_runs_under_its_new_name(version, render, workshop, database_url, port):
-    folder = service.adopt(render(version), workshop / f"renamed-{version}")
-    service.update(folder, CURRENT, {"project_name": "new-name"})
-    shell.run("uv", "sync", "--quiet", cwd=folder)
-    command = folder / ".venv/bin/service"
-    key = shell.run(command, "key", cwd=folder).split()[0].partition("=")[2]
-    ports = {"SERVER_PORT": str(port), "METRICS_PORT": str(port + 1)}
-    environment = shell.environment(DATABASE_URL=database_url, AUTH_SIGNING_KEY=key, SERVER_DOCS="true", **ports)
-    shell.run(command, "migrate", cwd=folder, **environment)
-    with subprocess.Popen([command, "serve"], cwd=folder, env=environment, process_group=0) as server:
-        try:
-            described = json.loads(wait_for_answer(f"http://127.0.0.1:{port}/openapi.json", ""))
-            metrics = wait_for_answer(f"http://127.0.0.1:{port + 1}/metrics", "").decode()
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-    assert described["info"]["title"] == "new-name"
-    assert shell.run(command, "--version", cwd=folder).startswith("new-name 0.1.0,")
-    assert 'service_build_info{name="new-name",' in metrics
 
 
 def test_a_machine_without_a_locale_copies_and_updates_the_same(render, template, tmp_path):

@@ -9,9 +9,6 @@ MARK = b"kit: updated by the template"
 UNMARKED = (".json", ".tmpl", "py.typed")
 """How those files of the template end that allow no comment with the mark."""
 
-MAY_GO = (".github/workflows/update.yml", "renovate.json", "deploy/")
-"""Files that a team may delete: other tools update it, or it is deployed in another way."""
-
 
 def list_kit(folder: Path) -> Iterator[str]:
     """Yield the template's own files among those that were rendered into a folder."""
@@ -28,10 +25,19 @@ def list_present(folder: Path) -> list[str]:
     return [name for name in list_kit(folder) if Path(name).is_file()]
 
 
+def is_needed(name: str) -> bool:
+    """Return whether a project needs a file of the template: its code, its tests and its checks.
+
+    A team may delete the rest, where something else updates or deploys the service.
+    """
+    is_setting = "/" not in name and not name.endswith(".json")
+    return is_setting or name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
+
+
 def find_missing(folder: Path) -> Iterator[tuple[str, str]]:
     """Find the template's files that are not here."""
     for name in list_kit(folder):
-        if not Path(name).is_file() and not name.startswith(MAY_GO):
+        if is_needed(name) and not Path(name).is_file():
             last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {quote(name)})"'
             says = f"{name} was deleted here, and no update brings it back."
             yield says, f"Run `git checkout {last} -- {quote(name)}`."
