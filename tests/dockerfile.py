@@ -23,6 +23,7 @@ class Build:
     folder: Path = Path()
     command: str = ""
     health: str = ""
+    user: str = ""
 
     def run(self) -> "Build":
         """Run every instruction that is about files, variables and commands."""
@@ -31,7 +32,7 @@ class Build:
             name, _, rest = line.partition(" ")
             match name:
                 case "FROM":
-                    self.environment, self.folder = {}, self.root
+                    self.environment, self.folder, self.user = {}, self.root, ""
                 case "ENV" | "ARG":
                     self.set(rest)
                 case "WORKDIR":
@@ -42,6 +43,8 @@ class Build:
                 case "RUN" if not rest.startswith("useradd "):
                     environment = self.environment | {"PATH": os.environ["PATH"]}
                     shell.run("sh", "-c", rest, cwd=self.folder, **environment)
+                case "USER":
+                    self.user = rest
                 case "CMD":
                     self.command = rest
                 case "HEALTHCHECK":

@@ -12,13 +12,20 @@ WITHDRAWN = {"v0.1.0"}
 
 
 def find(root: Path) -> dict[str, str]:
-    """Return the commit of each release in the history of HEAD, by version, oldest first."""
+    """Return the commit of each release in the history of HEAD, by version, lowest first.
+
+    A patch release of an older major is younger than the major after it.
+    """
     if shell.attempt("git", "rev-parse", "--verify", "--quiet", "HEAD", cwd=root)[0]:
         return {}  # nothing is committed yet
-    log = shell.run("git", "log", "--reverse", "--grep=^Release v", "--format=%H %s", cwd=root)
-    found = [line.split(" ", 1) for line in log.splitlines()]
-    return {
-        match[1]: commit
-        for commit, subject in found
-        if (match := SUBJECT.fullmatch(subject)) and match[1] not in WITHDRAWN
-    }
+    log = shell.run("git", "log", "--grep=^Release v", "--format=%H %s", cwd=root)
+    found: dict[str, str] = {}
+    for commit, subject in (line.split(" ", 1) for line in log.splitlines()):
+        if (match := SUBJECT.fullmatch(subject)) and match[1] not in WITHDRAWN:
+            found[match[1]] = commit
+    return dict(sorted(found.items(), key=lambda release: number(release[0])))
+
+
+def number(version: str) -> tuple[int, ...]:
+    """Return a version as numbers, by which versions are in order."""
+    return tuple(map(int, version[1:].split(".")))

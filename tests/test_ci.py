@@ -119,6 +119,10 @@ def test_a_check_passes_a_new_service_and_finds_what_is_wrong(command, checked):
 OWN = (
     'test "$(git log -1 --format=%s)" = "Release $GITHUB_REF_NAME"',
     'sed "1,/^## $GITHUB_REF_NAME\\$/d; /^## /,\\$d" CHANGELOG.md > notes.md',
+    (
+        "newest=$(git for-each-ref --count=1 --sort=-version:refname --format='%(refname:short)' 'refs/tags/v*')\n"
+        'if [ "$newest" = "$GITHUB_REF_NAME" ]; then echo newest=true; else echo newest=false; fi >> "$GITHUB_OUTPUT"'
+    ),
 )
 """What the template's own workflows run, apart from its tests."""
 
@@ -128,8 +132,19 @@ def test_a_release_is_its_commit_and_its_notes_are_its_section(tmp_path):
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## v1.1.0\n\nNew\n\n### It\n\n## v1.0.0\n\nOld\n")
     shell.run("git", "add", "--all", cwd=tmp_path)
     shell.run("git", "commit", "--quiet", "--message", "Release v1.1.0", cwd=tmp_path)
-    is_it, notes = OWN
+    is_it, notes, _ = OWN
     assert ci.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
     assert ci.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.0.0")[0] != 0
     assert ci.type_script(notes, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
     assert (tmp_path / "notes.md").read_text() == "\nNew\n\n### It\n\n"
+
+
+@pytest.mark.parametrize(("tag", "newest"), [("v10.0.0", "true"), ("v9.1.1", "false")])
+def test_a_patch_of_an_older_major_is_not_the_newest_release(tag, newest, tmp_path):
+    shell.run("git", "init", "--quiet", cwd=tmp_path)
+    for version in ("v9.1.0", "v10.0.0", "v9.1.1"):  # in the order of their release
+        shell.run("git", "commit", "--quiet", "--allow-empty", "--message", f"Release {version}", cwd=tmp_path)
+        shell.run("git", "tag", version, cwd=tmp_path)
+    code, output = ci.type_script(OWN[2], tmp_path, GITHUB_REF_NAME=tag, GITHUB_OUTPUT=str(tmp_path / "outputs"))
+    assert code == 0, output
+    assert (tmp_path / "outputs").read_text() == f"newest={newest}\n"

@@ -76,6 +76,18 @@ TESTS = {
         "uv sync && uv run pytest",
     ],
     "test_planted.py::test_a_planted_fault_is_noticed": ["uv run pytest -m slow tests/test_planted.py"],
+    "test_older_major.py::test_a_fix_reaches_a_service_on_an_older_major": [
+        "git switch --create v1 v1.3.0",
+        "git checkout main -- .github/workflows/release.yml",
+        "git cherry-pick -x --no-commit FIX",
+        'git commit --all --message "Release v1.3.1"',
+        "git tag v1.3.1 && git push origin v1 v1.3.1",
+        "git switch main",
+        "git merge --strategy ours --no-commit v1",
+        'git commit --all --message "Take up v1.3.1"',
+        "git push origin main",
+        "uvx copier update --defaults --vcs-ref v1.3.1",
+    ],
     "test_soak.py::test_a_soak_of_a_minute_loses_nothing": ["uv run python -m tests.soak --minutes 10"],
     "test_site.py::test_every_page_is_built_and_stands_in_the_navigation": [
         "uv run sphinx-build --fail-on-warning docs site",

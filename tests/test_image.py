@@ -65,6 +65,14 @@ def test_its_bytecode_is_compiled_and_depends_on_nothing_but_the_source(packages
     assert {path.read_bytes()[4] for path in compiled} == {1}, "1: checked by nothing, as made from a hash"
 
 
+def test_it_runs_as_a_user_without_rights(image):
+    user, _, group = image.user.partition(":")
+    # Numbers: Kubernetes cannot tell whether a name is root, and refuses it where `runAsNonRoot` is set.
+    assert user.isdigit(), f"USER is {image.user!r}"
+    assert group.isdigit()
+    assert (int(user) >= 10000, int(group) >= 10000) == (True, True), "no user of a machine around it"
+
+
 def test_it_stays_small(packages):
     size = sum(path.stat().st_size for path in list_files(packages)) / 1_000_000
     print(f"site-packages: {size:.0f} MB")

@@ -18,7 +18,12 @@ def find_missing(command):
     files = [word for word in words if word.endswith(".py")]
     places = (ROOT, ROOT / "template")
     missing = [file for file in files if not any((place / file).exists() for place in places)]
-    return [*missing, *(module for module in modules if not find_spec(module))]
+    return [*missing, *(module for module in modules if not is_there(module))]
+
+
+def is_there(module):
+    """Return whether the template, or a service, has a module."""
+    return (ROOT / "template/src" / f"{module.replace('.', '/')}.py").exists() or find_spec(module)
 
 
 def test_what_a_command_in_a_sentence_names_is_there():

@@ -11,7 +11,7 @@ from tests.test_generated import PASSED
 ACCOUNTS = (
     {
         "src/service/app.py": (
-            ("from service import NAME, accounts, orders\n", "from service import NAME, orders\n"),
+            ("from service import accounts, orders\n", "from service import orders\n"),
             ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
             ("from service.kit.auth import Auth, Guesses\n", "from service.kit.auth import Auth\n"),
             ("    guesses = Guesses(db, settings.guesses)\n", ""),
@@ -35,7 +35,7 @@ ACCOUNTS = (
 EXAMPLES = (
     {
         "src/service/app.py": (
-            ("from service import NAME, accounts, orders\n", "from service import NAME\n"),
+            ("from service import accounts, orders\n", ""),
             ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = ()\n"),
             ("from service.orders import confirm\n", ""),
             (" = (confirm.confirm_order,)\n", " = ()\n"),

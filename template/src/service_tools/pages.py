@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from service.kit.edge import CommandError
-from service_tools.dev import checkout
+from service_tools.dev import programs
 
 FOLDER = Path("perf/reports")
 CUT_SHORT = "Ctrl-C has cut this short: what was measured until then is below."
@@ -140,6 +140,6 @@ def describe() -> str:
 def find_commit() -> str:
     """Return the short hash of what is checked out, with a mark where files differ from it."""
     try:
-        return f"commit {checkout.run('git', 'describe', '--always', '--dirty', '--exclude=*').strip()}"
-    except checkout.ProgramError:
+        return f"commit {programs.run('git', 'describe', '--always', '--dirty', '--exclude=*').strip()}"
+    except programs.ProgramError:
         return "no commit"

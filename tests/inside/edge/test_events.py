@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from inside.messages import Answer, make_scope
 from prometheus_client import REGISTRY
-from service import NAME
 from service.kit.auth import Caller
 from service.kit.edge import Edge, EdgeOptions, asgi
 from service.kit.web import PUBLIC, Event, EventStream, LastEventId, Routes, Slice, build
@@ -184,7 +183,7 @@ async def test_what_is_measured_of_a_stream_ends_where_it_opens(monkeypatch: pyt
 
 
 async def test_a_stream_and_the_id_that_it_goes_on_from_are_described():
-    transport = httpx2.ASGITransport(Edge(build([Slice(routes)], docs=NAME)))
+    transport = httpx2.ASGITransport(Edge(build([Slice(routes)], docs=True)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
         description = (await client.get("/openapi.json")).json()
     operation = description["paths"]["/quiet"]["get"]

@@ -99,6 +99,6 @@ def test_a_port_for_metrics_that_is_taken_and_that_nobody_chose_does_not_stop_th
 ):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = MetricsOptions.model_construct(set(), host="127.0.0.1", port=taken.getsockname()[1])
-        with serve_metrics(options, tmp_path, "service"):
+        with serve_metrics(options, tmp_path):
             assert SHARED not in os.environ
     assert "Set METRICS_PORT" in capsys.readouterr().out

@@ -10,16 +10,16 @@ import pytest
 from service.app import SLICES
 from service.kit.server import cli
 from service.settings import Settings
-from service_tools.dev import checkout, doctor
+from service_tools.dev import checkout, environment, packages, programs, report
 
 from tests.kit.processes import run
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-def find(check: str) -> list[checkout.Report]:
+def find(check: str) -> list[report.Report]:
     wiring = cli.Wiring(Settings, SLICES, create="service.app:create")
-    return [it for it in doctor.examine_service(wiring) if it.check == check]
+    return [it for it in environment.examine(wiring) if it.check == check]
 
 
 @pytest.fixture
@@ -97,10 +97,10 @@ def test_migrations_that_contradict_the_database_are_a_finding(
 
 
 def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(checkout, "DEADLINE", 0.5)
+    monkeypatch.setattr(programs, "DEADLINE", 0.5)
     noted = tmp_path / "pid"
-    with pytest.raises(checkout.ProgramError, match=r"bash took longer than 0.5 s"):
-        checkout.run("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
+    with pytest.raises(programs.ProgramError, match=r"bash took longer than 0.5 s"):
+        programs.run("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
     child = int(noted.read_text())
     while Path(f"/proc/{child}/stat").exists() and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
         time.sleep(0.01)
@@ -116,14 +116,14 @@ def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: py
     ],
 )
 def test_a_program_that_fails_says_why_itself(script: str, said: str):
-    with pytest.raises(checkout.ProgramError, match=f": {said}$"):
-        checkout.run(sys.executable, "-c", script)
+    with pytest.raises(programs.ProgramError, match=f": {said}$"):
+        programs.run(sys.executable, "-c", script)
 
 
 def test_a_program_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(checkout.ProgramError, match=r"^git is not installed\.$"):
-        checkout.run("git", "ls-files")
+    with pytest.raises(programs.ProgramError, match=r"^git is not installed\.$"):
+        programs.run("git", "ls-files")
 
 
 def test_a_folder_that_is_no_project_is_a_finding(tmp_path: Path):
@@ -131,3 +131,72 @@ def test_a_folder_that_is_no_project_is_a_finding(tmp_path: Path):
     assert result.returncode == 1
     assert "finding  template     There is no .copier-answers.yml here" in result.stdout
     assert "Fix: Go to the folder of the project" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("found", "is_looser"),
+    [
+        ("pgqueuer>=1.6,<1.7", False),
+        ("pgqueuer>=1.6.2,<1.7", False),
+        ("pgqueuer==1.6.5", False),
+        ("pgqueuer~=1.6.2", False),
+        ("pgqueuer >= 1.6, < 1.6.9 ; python_version < '4'", False),
+        ("pgqueuer", True),
+        ("pgqueuer>=1.6", True),
+        ("pgqueuer<1.7", True),
+        ("pgqueuer>=1.5,<1.7", True),
+        ("pgqueuer>=1.6,<=1.7", True),
+        ("pgqueuer>=1.6,<1.10", True),
+        ("pgqueuer~=1.6", True),
+        ("pgqueuer==1.5", True),
+        ("pgqueuer[cli]>=1.6,<2", True),
+    ],
+)
+def test_a_requirement_is_looser_if_it_lets_in_other_versions(found: str, is_looser: bool):
+    assert packages.is_looser(found, "pgqueuer>=1.6,<1.7") == is_looser
+
+
+def test_another_exact_version_is_a_choice():
+    assert not packages.is_looser("ruff==0.18.0", "ruff==0.17.5")
+    assert packages.is_looser("ruff>=0.17.5", "ruff==0.17.5")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_secret"),
+    [
+        (".env", "", True),
+        (".env.production", "", True),
+        (".env.development", "", False),
+        (".env.example", "", False),
+        (".env.staging.example", "", False),
+        ("deploy/settings.env", "", False),
+        ("id_ed25519", "", True),
+        ("id_ed25519.pub", "", False),
+        ("key.pem", "", True),
+        ("tls.key", "-----BEGIN EC PRIVATE KEY-----", True),
+        ("ca.pem", "-----BEGIN CERTIFICATE-----", False),
+        ("token.pem", "-----BEGIN PUBLIC KEY-----", False),
+    ],
+)
+def test_secrets_are_known_by_their_names(name: str, text: str, is_secret: bool, tmp_path: Path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    assert checkout.is_secret(path) == is_secret
+
+
+def test_a_check_that_fails_is_a_finding_and_ends_nothing():
+    def find() -> report.Findings:
+        raise UnicodeDecodeError("utf-8", b"x", 0, 1, "in settings.toml")
+
+    [found] = report.report("kit", "", find)
+    assert (found.check, found.state) == ("kit", "finding")
+    assert found.says.startswith("The check failed: UnicodeDecodeError: ")
+    assert (found.fix or "").startswith("Correct the file that this names")
+
+
+def test_a_file_of_variables_that_cannot_be_read_is_named(tmp_path: Path):
+    (tmp_path / ".env").write_bytes(b"SERVER_PORT=\xff\n")
+    result = run("doctor", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: .env cannot be read: 'utf-8' codec can't decode")

@@ -30,7 +30,7 @@ create table public."boxes" (id int);
 APP = '''\
 """The map."""
 
-from service import NAME, accounts, parcels
+from service import accounts, parcels
 from service.kit.server import logs
 
 SLICES = (accounts.SLICE, parcels.SLICE)
@@ -83,9 +83,19 @@ def test_the_slice_is_registered_where_app_py_is_as_expected(folder: Path):
     (folder / "src/service/app.py").write_text(APP.replace('"""The map."""', "'Not as ruff would quote it.'"))
     assert "added to src/service/app.py" in make("invoices", "name:text")
     written = (folder / "src/service/app.py").read_text()
-    assert "from service import NAME, accounts, invoices, parcels\n" in written
+    assert "from service import accounts, invoices, parcels\n" in written
     assert "SLICES = (accounts.SLICE, parcels.SLICE, invoices.SLICE)\n" in written
     assert "'Not as ruff would quote it.'" in written
+
+
+def test_the_first_slice_is_registered_with_an_import_of_its_own(folder: Path):
+    app = folder / "src/service/app.py"
+    app.write_text(
+        APP.replace("from service import accounts, parcels\n", "").replace("accounts.SLICE, parcels.SLICE", "")
+    )
+    make("invoices", "name:text")
+    assert "\nfrom service import invoices\nfrom service.kit.server import logs\n" in app.read_text()
+    assert "SLICES = (invoices.SLICE,)\n" in app.read_text()
 
 
 @pytest.mark.parametrize(

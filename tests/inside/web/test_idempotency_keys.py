@@ -5,7 +5,6 @@ import httpx2
 import pytest
 from inside import notes
 from inside.keyed import KEY, client, count, post, raw, tell
-from service import NAME
 from service.kit import web
 from service.kit.db import Database
 from service.kit.web import Slice
@@ -50,7 +49,7 @@ async def test_the_header_is_no_parameter_of_the_query(client: httpx2.AsyncClien
 
 
 async def test_the_description_tells_of_the_header(settings: Settings):
-    app = web.build([Slice(notes.ROUTES)], provide=[Database(settings.database)], docs=NAME)
+    app = web.build([Slice(notes.ROUTES)], provide=[Database(settings.database)], docs=True)
     async with open_client(app) as client:
         operation = (await client.get("/openapi.json")).json()["paths"]["/notes/{folder}"]["post"]
     (header,) = [parameter for parameter in operation["parameters"] if parameter["in"] == "header"]

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from msgspec import Struct
-from service import NAME
 from service.kit.edge import Edge, asgi, not_found
 from service.kit.rows import Page
 from service.kit.web import PUBLIC, Reply, Routes, Slice, build, created
@@ -115,7 +114,7 @@ class Answer(NamedTuple):
     content: bytes
 
 
-async def ask(path: str, method: str = "GET", docs: str = "") -> Answer:
+async def ask(path: str, method: str = "GET", docs: bool = False) -> Answer:
     transport = httpx2.ASGITransport(Edge(build([Slice(routes)], docs=docs)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
         response = await client.request(method, path)
@@ -183,7 +182,7 @@ async def test_a_path_beyond_measure_is_refused():
 
 
 async def test_whatever_is_returned_can_be_described():
-    answer = await ask("/openapi.json", docs=NAME)
+    answer = await ask("/openapi.json", docs=True)
     description = httpx2.Response(200, content=answer.content).json()
     assert len(description["paths"]) == len(list(routes))
     assert description["paths"]["/cookie"]["get"]["responses"]["200"]["content"] == {"*/*": {}}

@@ -1,78 +1,75 @@
 # kit: updated by the template; extend it from app.py
-"""`service doctor`: what is wrong with this project as it stands here, and what to do about it."""
+"""`service doctor`: what is wrong with this project as it stands here, and what to do about it.
 
-import asyncio
-import os
-from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+Where the kit is so broken that no command of the service starts:
+`uv run python -m service_tools.dev.doctor`.
+"""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from service.kit.db import check_capacity
-from service.kit.edge import CommandError
-from service.kit.migrate import find_pending
-from service.kit.server import SettingsError, read_settings
-from service_tools.dev import checkout, credentials, embedded
-from service_tools.dev.checkout import Report
+from service_tools.dev import checkout
+from service_tools.dev.report import Report, guard
 
 if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
-
-SOMEWHERE = "postgresql://localhost/postgres"
-"""Stands for the database of development before there is one."""
+    from service.kit.server import Wiring
 
 
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option(
+    "--data",
+    "changed",
+    multiple=True,
+    metavar="ANSWER=VALUE",
+    help="An answer that the next update is to change: say which edits that drops.",
+)
 @click.pass_obj
-def examine(wiring: "Wiring", as_json: bool) -> None:
+def examine(wiring: "Wiring | Exception", as_json: bool, changed: tuple[str, ...]) -> None:
     """Check this project, and say how to fix what is wrong.
 
-    Looks at the template's release and those of its files that were edited here, at packages, at what git keeps, and at
-    settings, connections and migrations. The database is that of `service dev`, or of DATABASE_URL. Exits with 1 if
-    there is a finding. A newer release of the template is none, nor is what cannot be checked, as without a network.
+    Looks at the template's release; at those of its files that were edited or deleted here, and
+    which edits the next update drops; at packages, at what git keeps, and at settings, connections
+    and migrations. The database is that of `service dev`, or of DATABASE_URL. Exits with 1 if there
+    is a finding. A newer release of the template is none, nor is what cannot be checked, as without
+    a network.
     """
-    reports = [*checkout.examine(), *examine_service(wiring)]
+    reports = [*checkout.examine(changed), *guard("service", examine_service(wiring))]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reports), indent=2))
     for it in [] if as_json else reports:
-        click.echo(f"{it.state:9}{it.check:13}{it.says}" + (f"\n{'':22}Fix: {it.fix}" if it.fix else ""))
+        click.echo(f"{it.state:9}{it.check:13}{it.says}")
+        if it.fix:
+            click.echo(f"{'':22}Fix: {it.fix}")
     raise SystemExit(any(it.fix for it in reports))
 
 
-def examine_service(wiring: "Wiring") -> Iterator[Report]:
-    """Check the settings, and then the database that they name."""
-    given, is_new = {}, not embedded.DATA.exists()
-    with ExitStack() as stack:
-        if "DATABASE_URL" not in os.environ:
-            given["database"] = {"url": SOMEWHERE if is_new else stack.enter_context(embedded.run())}
-        if given or credentials.FILE.exists():
-            credentials.provide(wiring.settings)
-        try:
-            settings = read_settings(wiring.settings, **given)
-        except SettingsError as error:
-            advice = "Correct it where it is set; `service settings` says what each means."
-            yield from (Report("settings", "finding", it.strip(), advice) for it in str(error).splitlines()[1:])
-            return
-        yield Report("settings", "ok", "All are valid, and none is missing.")
-        if given and is_new:
-            yield Report("database", "unknown", "There is none yet; `service dev` makes it.")
-            return
-        capacity = check_capacity(settings.database, settings.server.workers, settings.count_beside())
-        yield judge("connections", "PostgreSQL admits all that the service may open.", capacity)
-        pending = find_pending(settings.database, settings.migrations)
-        yield judge("migrations", "All are applied, and none was edited since.", pending)
+def examine_service(wiring: "Wiring | Exception") -> Iterator[Report]:
+    """Check what takes the service itself; it may be why app.py could not be imported."""
+    if isinstance(wiring, Exception):
+        place = f" ({wiring.filename}:{wiring.lineno})" if isinstance(wiring, SyntaxError) else ""
+        says = f"The service cannot be imported: {type(wiring).__name__}: {wiring}{place}"
+        advice = "Correct it; `uv run ruff check` and `uv run ty check` say more."
+        yield Report("service", "finding", says, advice)
+        return
+    yield from import_module("service_tools.dev.environment").examine(wiring)
 
 
-def judge(check: str, good: str, work: Coroutine[Any, Any, str | None]) -> Report:
-    """Return what a check of the kit found. What it says ends with what to do."""
+def main() -> None:
+    """Examine the project, whether or not its kit can be imported."""
     try:
-        wrong = asyncio.run(work)
-    except CommandError as error:
-        wrong = str(error)
-    if not wrong:
-        return Report(check, "ok", good)
-    says, _, fix = wrong.rpartition(". " if ". " in wrong else ": ")
-    return Report(check, "finding", f"{says}." if says else wrong, fix[:1].upper() + fix[1:])
+        start = import_module("service.__main__").main
+    except Exception as error:
+        examine(obj=error)
+    else:
+        sys.argv[1:1] = ["doctor"]
+        start()
+
+
+if __name__ == "__main__":
+    main()

@@ -23,7 +23,7 @@ import msgspec
 from service.kit import PACKAGE
 from service.kit.edge import CommandError
 from service.kit.server import Wiring, read_settings
-from service_tools.dev import checkout, credentials, database
+from service_tools.dev import credentials, database, programs
 from service_tools.pages import Page
 from service_tools.perf import load, requests, runs, scenario, target
 from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
@@ -103,8 +103,8 @@ def check_out(ref: str) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="perf-compare-") as folder:
         archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
         try:
-            checkout.run("git", "archive", f"--output={archive}", "--end-of-options", ref)
-        except checkout.ProgramError as error:
+            programs.run("git", "archive", f"--output={archive}", "--end-of-options", ref)
+        except programs.ProgramError as error:
             raise CommandError(f"{error} (in CI, fetch the whole history).") from None
         with tarfile.open(archive) as files:
             files.extractall(tree, filter="data")

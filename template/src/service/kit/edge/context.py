@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
+from service.kit import find_distribution
 from service.kit.edge import metrics
 from service.kit.edge.asgi import Scope
 from service.kit.edge.problems import RETRY_AFTER, CommandError, Problem
@@ -36,8 +37,11 @@ class TracesOptions(BaseModel, frozen=True):
     ] = 0.01
 
 
-def configure_traces(options: TracesOptions, name: str) -> None:
-    """Send spans of this process, as the service of that name, if there is an endpoint to send them to."""
+def configure_traces(options: TracesOptions, name: str = "") -> None:
+    """Send spans of this process, if there is an endpoint to send them to.
+
+    They are from the service of that name, which is the distribution's if none is given.
+    """
     global tracing
     if not options.endpoint:
         return
@@ -45,7 +49,7 @@ def configure_traces(options: TracesOptions, name: str) -> None:
         traces = import_module("service.kit.edge.traces")
     except ModuleNotFoundError as error:
         raise CommandError(f"TRACES_ENDPOINT needs {error.name}: install it by `uv sync --extra traces`.") from error
-    tracing = traces.Traces(name, options.ratio, traces.make_exporter(options.endpoint))
+    tracing = traces.Traces(name or find_distribution().name, options.ratio, traces.make_exporter(options.endpoint))
 
 
 def trace_headers(span: Any = None) -> dict[str, str]:

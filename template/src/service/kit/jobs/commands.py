@@ -85,7 +85,7 @@ def run_worker(wiring: cli.Wiring) -> None:
     configure_logs(settings.log)
     cli.check_capacity(settings, "jobs run as soon as the database is there")
     options = getattr(settings, "jobs", JobOptions())
-    with supervise(wiring.worker, settings.metrics, settings.watchdog.stuck) as supervision:
+    with supervise(settings.metrics, settings.watchdog.stuck) as supervision:
         keep_working(wiring.worker, options.kill_timeout, supervision)
 
 

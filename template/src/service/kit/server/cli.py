@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,6 +120,8 @@ def is_installed(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # not even its package is
         return False
+    except Exception:  # its package is broken, which the command says when it is called
+        return True
 
 
 def show_whole_summaries(command: click.Command) -> None:
@@ -132,7 +135,7 @@ def show_whole_summaries(command: click.Command) -> None:
 
 def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        click.echo("{name} {version}, Python {python}".format(**describe(ctx.obj.create.partition(".")[0])))
+        click.echo("{name} {version}, Python {python}".format(**describe()))
         ctx.exit()
 
 
@@ -195,12 +198,21 @@ def list_settings(wiring: Wiring) -> None:
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
 
 
+def explain_import(error: ImportError) -> str | None:
+    """Return which imports to take out where an answer took a room of the kit away."""
+    if not find_spec("service_tools"):
+        return None
+    return import_module("service_tools.dev.leftovers").explain(error)
+
+
 def main(app: str) -> None:
     """Run a command on the service of a module with `Settings`, `SLICES`, `create`, and for jobs `create_worker`."""
     try:
         found = import_module(app)
-    except ImportError as error:
-        if advice := find_spec("service_tools") and import_module("service_tools.dev.leftovers").explain(error):
+    except Exception as error:
+        if sys.argv[1:2] == ["doctor"] and find_spec("service_tools"):
+            service(obj=error)  # it says what else is wrong
+        if isinstance(error, ImportError) and (advice := explain_import(error)):
             raise SystemExit(f"Error: {advice}") from None
         raise
     worker = f"{app}:create_worker" if hasattr(found, "create_worker") else None

@@ -10,7 +10,6 @@ import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import partial
-from importlib import import_module, metadata
 from itertools import count
 from pathlib import Path
 from platform import python_version
@@ -21,6 +20,7 @@ from prometheus_client import CollectorRegistry, Info, Metric, ProcessCollector,
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
+from service.kit import find_distribution
 from service.kit.edge import CommandError, metrics
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ class MetricsOptions(BaseModel, frozen=True):
 
 
 @contextmanager
-def serve_metrics(options: MetricsOptions, folder: Path, package: str) -> Generator[None]:
+def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
     """Serve `/metrics` while the block runs. Processes started in it count in `folder`.
 
     If the default port is taken, the service runs without metrics; raises `CommandError` for a port that was set.
@@ -42,7 +42,7 @@ def serve_metrics(options: MetricsOptions, folder: Path, package: str) -> Genera
     folder.mkdir(exist_ok=True)
     registry = CollectorRegistry()
     registry.register(Slots(folder))
-    Info("service_build", "What runs.", registry=registry).info(describe(package))
+    Info("service_build", "What runs.", registry=registry).info(describe())
     try:
         if options.port:
             start_http_server(options.port, options.host, registry)  # in a thread, which ends with the process
@@ -59,14 +59,10 @@ def serve_metrics(options: MetricsOptions, folder: Path, package: str) -> Genera
         os.environ.pop(metrics.SHARED, None)
 
 
-def describe(package: str) -> dict[str, str]:
-    """Return the name and version of the service that `package` is, and the version of Python."""
-    name = getattr(import_module(package), "NAME", package)
-    try:
-        version = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        version = "unknown"
-    return {"name": name, "version": version, "python": python_version()}
+def describe() -> dict[str, str]:
+    """Return the name and version of the service, and the version of Python."""
+    found = find_distribution()
+    return {"name": found.name, "version": found.version, "python": python_version()}
 
 
 def take_slot() -> None:

@@ -101,9 +101,15 @@ class SettingsError(CommandError):
 
 
 def load_env_files(*paths: Path) -> None:
-    """Set the variables of these files that are not set yet. A file that does not exist is skipped."""
+    """Set the variables of these files that are not set yet. A file that does not exist is skipped.
+
+    Raises `CommandError` for one that cannot be read.
+    """
     for path in paths:
-        load_dotenv(path)
+        try:
+            load_dotenv(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"{path} cannot be read: {error}. Write it again, in UTF-8.") from None
 
 
 def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:

@@ -45,10 +45,9 @@ WELL_SECONDS = 30.0
 
 
 @contextmanager
-def supervise(create: str, metrics: MetricsOptions, stuck: float) -> Generator["Supervision"]:
-    """Yield what watches the workers that the factory `create` is for. Metrics are served meanwhile."""
-    package = create.partition(":")[0].partition(".")[0]
-    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics", package):
+def supervise(metrics: MetricsOptions, stuck: float) -> Generator["Supervision"]:
+    """Yield what watches the workers of this process. Metrics are served meanwhile."""
+    with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics"):
         yield Supervision(folder, stuck)
 
 

@@ -157,12 +157,14 @@ def build(
     resources: Sequence[AbstractAsyncContextManager[object]] = (),
     idempotency: IdempotencyOptions | None = None,
     auth: Auth | None = None,
-    docs: str = "",
+    docs: bool | str = False,
 ) -> asgi.App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` for every error.
 
     What is in `provide` is handed to each function with a parameter of its type. `resources` are opened in order before
-    the first request and closed in reverse after the last. `docs` is the distribution whose API is shown at `/docs`.
+    the first request and closed in reverse after the last. With `docs`, the API is shown at `/docs`; services that are
+    older than v2.1.0 give a name for a yes.
+
     Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that nothing can fill.
     """
     routes = [route for part in slices for route in part.routes]
@@ -170,7 +172,7 @@ def build(
     readers: dict[Any, Reader] = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]
-    pages = openapi.make_pages(bindings, docs) if docs else []
+    pages = openapi.make_pages(bindings) if docs else []
     endpoints: dict[Place, Endpoint] = {}
     counts = {id(route.limit): Counts(route.limit) for route in routes if route.limit}
     for route, app in [*((binding.route, binding) for binding in bindings), *mounts, *pages]:

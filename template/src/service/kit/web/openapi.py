@@ -6,7 +6,6 @@ The page's files come from the development group, so that it works without a net
 
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from importlib.metadata import metadata
 from importlib.util import find_spec
 from inspect import cleandoc
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from starlette.responses import Response
 
+from service.kit import find_distribution
 from service.kit.edge import LAST_ID, MEDIA_TYPE, EventStream, ProblemDetails, asgi, read_last_id
 from service.kit.web import idempotency
 from service.kit.web.binder import Binding, choose_status, is_described
@@ -52,9 +52,9 @@ type Known = dict[int, Description]
 """The schema of each type, by its id."""
 
 
-def make_pages(bindings: Sequence[Binding], distribution: str) -> Iterator[tuple[Route, asgi.App]]:
+def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
     """Yield the description, and the page where the package of Swagger UI is installed."""
-    files = {"/openapi.json": (msgspec.json.encode(describe(bindings, distribution)), "application/json")}
+    files = {"/openapi.json": (msgspec.json.encode(describe(bindings)), "application/json")}
     package = find_spec("flask_swagger_ui")  # for its files; the Flask extension in it is not imported
     if package and package.origin:
         folder = Path(package.origin).parent / "dist"
@@ -65,9 +65,9 @@ def make_pages(bindings: Sequence[Binding], distribution: str) -> Iterator[tuple
         yield Route("GET", path, page, PUBLIC), page
 
 
-def describe(bindings: Sequence[Binding], distribution: str) -> Description:
-    """Return the API in OpenAPI 3.1, under the name and version of a distribution; it has no word for WebSockets."""
-    about = metadata(distribution)
+def describe(bindings: Sequence[Binding]) -> Description:
+    """Return the API in OpenAPI 3.1, under the name and version of the service; it has no word for WebSockets."""
+    about = find_distribution()
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
     types = [kind for binding in shown for kind in list_types(binding) if is_described(kind)]
     schemas, components = msgspec.json.schema_components([*types, ProblemDetails], ref_template=REFERENCE)
@@ -79,7 +79,7 @@ def describe(bindings: Sequence[Binding], distribution: str) -> Description:
         operations[binding.route.method.lower()] = describe_operation(binding, known)
     return {
         "openapi": "3.1.0",
-        "info": {"title": about["name"], "version": about["version"], "description": about["summary"]},
+        "info": {"title": about.name, "version": about.version, "description": about.summary},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},

@@ -1,0 +1,1 @@
+"""The service: start reading in app.py."""

@@ -1,0 +1,33 @@
+"""The name and the version of the service are those of the distribution that it is installed as."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from service.kit import find_distribution
+
+ROOT = Path(__file__).parents[2]
+
+TRACES = """
+from service.kit.edge import TracesOptions, configure_traces, context
+configure_traces(TracesOptions(endpoint="http://127.0.0.1:1"))
+print(context.tracing.tracer.resource.attributes["service.name"])
+"""
+
+
+def test_the_distribution_is_what_pyproject_says():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert find_distribution() == (project["name"], project["version"], project["description"])
+
+
+def test_where_nothing_is_installed_the_package_has_a_name_and_no_version():
+    code = "import service.kit; print(*service.kit.find_distribution())"
+    command = [sys.executable, "-S", "-c", code]  # without site-packages
+    done = subprocess.run(command, cwd=ROOT / "src", capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["service", "unknown"]
+
+
+def test_traces_are_from_the_distribution_if_no_other_name_is_given():
+    done = subprocess.run([sys.executable, "-c", TRACES], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == find_distribution().name
