@@ -131,7 +131,8 @@ def make_small(schema: Schema) -> Any:
     for name in ("examples", "enum"):
         if schema.get(name):
             return schema[name][0]
-    kind = schema.get("type", "string")
+    kinds = schema.get("type", "string")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
     if kind == "string":
         return FORMATS.get(schema.get("format", ""), "a" * max(1, schema.get("minLength", 1)))
     return max(1, schema.get("minimum", 1)) if kind == "integer" else SMALL.get(kind)

@@ -38,9 +38,6 @@ from tests.kit.fixtures import open_client
 
 type Row = Mapping[str, Any]
 
-FRESH = 1000
-"""The number of a sample row that is not there."""
-
 ADVICE = """
 Give its slice sample rows that it can be asked for (seed.py), or a request in tests/conftest.py:
 
@@ -101,7 +98,7 @@ class Trial:
             return [({}, {})]
         sql = f"select to_jsonb(t)::text from {seed.table} t order by created_at desc"
         rows = [msgspec.json.decode(text) for (text,) in await connection.fetch(sql)]
-        fresh = await make_fresh(connection, seed) if rows else {}
+        fresh = await make_fresh(connection, seed, len(rows) + 1) if rows else {}
         return [(row, fresh) for row in rows] or [({}, {})]
 
     def is_owed(self, places: Places) -> bool:
@@ -122,10 +119,10 @@ class Trial:
         return self.route.endpoint.__module__.startswith(f"service.{name.partition('.')[0]}.")
 
 
-async def make_fresh(connection: asyncpg.Connection, seed: Seed) -> Row:
+async def make_fresh(connection: asyncpg.Connection, seed: Seed, number: int) -> Row:
     """Return the columns of a sample row that is not there yet, as JSON has them."""
     related = [[row[0] for row in await connection.fetch(it.sql)] for it in seed.references]
-    made = seed.make_row(FRESH, *related) if all(related) else {}
+    made = seed.make_row(number, *related) if all(related) else {}
     return msgspec.to_builtins(made, enc_hook=str)
 
 

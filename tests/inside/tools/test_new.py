@@ -173,6 +173,23 @@ def test_the_same_resource_is_refused_the_second_time(folder: Path):
     assert "is there already" in str(again.exception)
 
 
+@pytest.mark.parametrize("place", ["src/service/invoices", "tests/invoices"])
+def test_what_python_left_behind_takes_no_name(folder: Path, place: str):
+    left = folder / place / "__pycache__/http.cpython-313.pyc"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    make("invoices", "number:text")
+    assert (folder / place / "__init__.py").is_file()
+
+
+def test_what_is_asked_of_a_table_that_two_fields_refer_to_is_written_once(folder: Path):
+    make("transfers", "source:references:parcels", "target:references:parcels")
+    queries = (folder / "src/service/transfers/queries.py").read_text()
+    assert queries.count("from parcels\n") == 2
+    seed = (folder / "src/service/transfers/seed.py").read_text()
+    assert (seed.count("queries.source_ids"), seed.count("queries.target_ids")) == (2, 0)
+
+
 def test_undo_leaves_nothing_of_a_slice(folder: Path):
     before = read(folder)
     make("news", *FIELDS.split(), "--singular=news_item", "--export", "--filters=status,customer")
@@ -247,6 +264,7 @@ def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
         ("invoices a:references:orders", "no migration creates a table"),
         ("invoices a:references:boxes", "no migration creates a table"),
         ("invoices a:references:parcels --shared", "cannot be shared"),
+        ("invoices a:references:invoices", "the first row of invoices would have none to refer to"),
         ("invoices a:text@ b:text --filters=a,b", "at least two of the filters: a"),
         ("invoices a:text@ b:text@ --filters=a", "at least two of the filters: a, b"),
         ("invoices a:text@ b:text@ --filters=a,b --filters=b,a", "two combinations are the same"),

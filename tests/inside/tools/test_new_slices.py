@@ -33,6 +33,9 @@ SLICES = {
     "every_things": [*EVERY, "--filters=status,sought_date", "--filters=order_id,stage,sought_int", "--export"],
     "invoices": [*README, "order:references:orders", "--filters=status,customer"],
     "payments": ["invoice:references:invoices", "note:references:notes?", "paid:date@"],
+    "transfers": ["source:references:invoices", "target:references:invoices", "why:references:notes"],
+    "folders": ["name:text!", "parent:references:folders?", "--export"],
+    "colours": ["name:text!", "base:references:colours?", "other:references:colours?", "--shared"],
 }
 DELETING = """
 from tests.payments.test_payments import create, references
@@ -43,7 +46,8 @@ async def test_it(client, references):
     response = await client.delete(f"/v1/invoices/{payment['invoice_id']}")
     assert (response.status_code, response.json()["type"]) == (409, "urn:problem:conflict")
 """
-TESTS = [*SLICES, *(f"kit/test_{name}.py" for name in ("layout", "constraints", "contract", "migration_lint"))]
+KIT = ("layout", "constraints", "contract", "migration_lint", "ownership", "scenarios")
+TESTS = [*SLICES, *(f"kit/test_{name}.py" for name in KIT)]
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +92,18 @@ def test_new_slices_pass_their_tests_and_those_of_the_kit(folder: Path):
     assert " passed" in call(folder, "pytest", "-q", "-n2", *(f"tests/{name}" for name in TESTS))
 
 
+def test_no_request_to_new_slices_is_answered_outside_of_the_description(folder: Path):
+    assert " passed" in call(folder, "pytest", "-q", "-n0", "tests/kit/test_fuzz.py")
+
+
 def test_a_row_that_others_refer_to_cannot_be_deleted(folder: Path):
     (folder / "tests/payments/test_deleting.py").write_text(DELETING)
     assert " passed" in call(folder, "pytest", "-q", "-n0", "tests/payments/test_deleting.py")
     (folder / "tests/payments/test_deleting.py").unlink()
 
 
-def test_a_new_slice_can_be_undone(folder: Path):
-    call(folder, "service", "new", "payments", "--undo")
-    assert not [path for path in folder.rglob("*payments*") if "__pycache__" not in path.parts]
-    assert "payments" not in (folder / "src/service/app.py").read_text()
+@pytest.mark.parametrize("name", ["payments", "transfers", "folders"])
+def test_a_new_slice_can_be_undone(folder: Path, name: str):
+    call(folder, "service", "new", name, "--undo")
+    assert not [path for path in folder.rglob(f"*{name}*") if "__pycache__" not in path.parts]
+    assert name not in (folder / "src/service/app.py").read_text()

@@ -1,9 +1,12 @@
 from collections.abc import AsyncGenerator
+from decimal import Decimal
 
 import httpx2
 import pytest
 import pytest_asyncio
-from service import app
+from msgspec import Struct
+from service import NAME, app
+from service.kit.web import PUBLIC, Routes, Slice, build
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -51,3 +54,41 @@ async def test_patterns_end_as_json_schema_has_it(documented: httpx2.AsyncClient
     text = (await documented.get("/openapi.json")).text
     assert '"^[A-Z]{3}$"' in text
     assert r"\\Z" not in text
+
+
+class Part(Struct):
+    """What a rate consists of."""
+
+    share: Decimal | None
+
+
+class NewRate(Struct):
+    """What a client sends."""
+
+    rate: Decimal
+    parts: list[Part] = []
+
+
+class Rate(Struct):
+    """What it is told."""
+
+    rate: Decimal
+
+
+rates = Routes("/rates", access=PUBLIC)
+
+
+@rates.post("")
+async def create_rate(data: NewRate) -> Rate:
+    return Rate(data.rate)
+
+
+async def test_a_decimal_is_sent_as_a_string_or_a_number_and_comes_as_a_string():
+    async with open_client(build([Slice(rates)], docs=NAME)) as client:
+        schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+        answers = [await client.post("/rates", json={"rate": rate}) for rate in ("0.10", 0.1)]
+    either = {"type": ["string", "number"], "format": "decimal"}
+    assert schemas["NewRate"]["properties"]["rate"] == either
+    assert either in schemas["Part"]["properties"]["share"]["anyOf"]
+    assert schemas["Rate"]["properties"]["rate"] == {"type": "string", "format": "decimal"}
+    assert [answer.json() for answer in answers] == [{"rate": "0.10"}, {"rate": "0.1"}]

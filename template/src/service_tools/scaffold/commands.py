@@ -62,7 +62,7 @@ def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
     Types are text, int, bool, decimal, money (an amount in minor units, and its currency), date, timestamp, uuid,
     enum(a,b), text[], json (an object), and references:TABLE: invoice:references:invoices makes the column invoice_id,
     its foreign key, and a filter of the list. Where the rows of both tables belong to accounts, a row can refer only to
-    those of its own account.
+    those of its own account. A row may refer to another of its own table, if it need not: parent:references:folders?
 
     What is made is yours: read it, and change it as you like.
     """
@@ -78,7 +78,8 @@ def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
 
 def describe(wiring: Wiring, root: Path, order: Mapping[str, Any]) -> Resource:
     """Return the resource that is ordered. Raises `CommandError`."""
-    table, columns = order["table"], fields.parse_all(order["specs"])
+    table = order["table"]
+    columns = fields.parse_all(order["specs"], table)
     guarded = credentials.find_group(wiring.settings) is not None
     owned = guarded and not order["shared"]
     flags = [f"--{name}" for name in ("shared", "export") if order[name]]

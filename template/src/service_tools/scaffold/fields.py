@@ -24,7 +24,7 @@ FORM = (
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `references` is the table whose rows it names, if it does.
+    """One column. `references` is the table whose rows it names, if it does; `own`, whether that is its own table.
 
     In Python, `hint` is its type in rows, `taken` that of an argument, and `made` makes a sample; `sent` is JSON.
     """
@@ -35,6 +35,7 @@ class Column:
     unique: bool = False
     filtered: bool = False
     references: str = ""
+    own: bool = False
 
     @property
     def optional(self) -> bool:
@@ -54,6 +55,8 @@ class Column:
 
     @property
     def made(self) -> str:
+        if self.own:
+            return "UUID(int=number // 2) if number > 1 else None"
         value = re.sub(r"\bN\b", "number" if self.unique else "number % 10", self.type.made)
         return value.replace("{}", self.name.replace("_", " ")) + " if number % 5 else None" * self.nullable
 
@@ -68,15 +71,26 @@ class Column:
         return self.name.removesuffix("_id")
 
 
-def parse_all(specs: Sequence[str]) -> list[Column]:
-    """Return the columns of these fields, or raise `CommandError`."""
+def parse_all(specs: Sequence[str], table: str) -> list[Column]:
+    """Return the columns of these fields of a table, or raise `CommandError`."""
     if not specs:
         raise CommandError(f"No field is given: {FORM}.")
-    columns = [column for spec in specs for column in parse(spec)]
+    columns = [mark_own(column, table) for spec in specs for column in parse(spec)]
     names = [column.name for column in columns]
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise CommandError(f"{doubled}: two fields would have this column; rename one of them.")
     return columns
+
+
+def mark_own(column: Column, table: str) -> Column:
+    """Return a column, and say so if it refers to its own table. Raises `CommandError`."""
+    if column.references != table:
+        return column
+    if not column.nullable:
+        name, kind = column.referred, f"references:{table}"
+        advice = f"the first row of {table} would have none to refer to; add a question mark"
+        raise CommandError(f"{name}:{kind}: {advice}, as in '{name}:{kind}?'.")
+    return replace(column, own=True)
 
 
 def parse(spec: str) -> list[Column]:

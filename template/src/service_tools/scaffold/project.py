@@ -53,7 +53,7 @@ def plan_new(root: Path, resource: Resource) -> dict[Path, str]:
     if not (root / "tests").is_dir():
         raise CommandError(f"{root / 'tests'} is no folder; a slice can be added only in the project's own folder.")
     for place in (f"src/service/{table}", f"src/service/{table}.py", f"tests/{table}", f"perf/scenarios/{table}.toml"):
-        if (root / place).exists():
+        if is_there(root / place):
             raise CommandError(f"{table}: {root / place} is there already; choose another name, or delete it first.")
     if registry.uses(root, table):
         raise CommandError(f"{table}: app.py uses this name for something else; choose another.")
@@ -70,11 +70,23 @@ def plan_new(root: Path, resource: Resource) -> dict[Path, str]:
     return files
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is a file, or a folder that holds more than what Python left behind."""
+    if not path.is_dir():
+        return path.exists()
+    return any(it.is_file() and "__pycache__" not in it.parts for it in path.rglob("*"))
+
+
 def find_owners(root: Path, columns: Sequence[Column], *, shared: bool) -> dict[str, bool]:
     """Return whether the rows of each table that is referred to belong to accounts. Raises `CommandError`."""
     schema = "\n".join(read_migrations(root)[0].values())
     owned = {}
-    for table in (column.references for column in columns if column.references):
+    for column in columns:
+        table = column.references
+        if column.own:
+            owned[table] = not shared
+        if column.own or not table:
+            continue
         found = re.search(rf"create table {table} \((.*?)\n\);", schema, re.DOTALL)
         if not found or not re.search(r"^\s+id\s+uuid\b", found[1], re.MULTILINE):
             raise CommandError(f"{table}: no migration creates a table of that name with a column `id uuid`.")

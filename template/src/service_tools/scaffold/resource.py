@@ -61,6 +61,10 @@ class Resource:
     def checked(self) -> list[Column]:
         return [column for column in self.columns if self.owned and self.foreign.get(column.references)]
 
+    def first(self, column: Column) -> Column:
+        """Return the first column that refers to the same table: what is asked of that table is written once."""
+        return next(it for it in self.columns if it.references == column.references)
+
 
 def name(plural: str, singular: str | None) -> str:
     """Return the singular of a resource, or raise `CommandError`."""

@@ -73,6 +73,8 @@ def describe(bindings: Sequence[Binding]) -> Description:
     schemas, components = msgspec.json.schema_components([*types, ProblemDetails], ref_template=REFERENCE)
     schemas, components = end_patterns(schemas), end_patterns(components)
     known = {id(kind): schema for kind, schema in zip(types, schemas, strict=False)}
+    bodies = [known[id(binding.body[1].kind)] for binding in shown if binding.body]
+    widen_decimals(bodies, components)
     paths: dict[str, Description] = {}
     for binding in shown:
         operations = paths.setdefault(binding.route.template, {})
@@ -96,6 +98,24 @@ def end_patterns(part: Any) -> Any:
     if str(pattern := part.get("pattern")).endswith(r"\Z"):
         ended["pattern"] = f"{str(pattern).removesuffix(r'\Z')}$"
     return ended
+
+
+def widen_decimals(part: Any, components: Description, seen: set[str] | None = None) -> None:
+    """Describe a decimal that a client sends as a string or a number: both are read, and exactly."""
+    seen = set() if seen is None else seen
+    if isinstance(part, list | tuple):
+        for value in part:
+            widen_decimals(value, components, seen)
+    if not isinstance(part, dict):
+        return
+    if part.get("type") == "string" and part.get("format") == "decimal":
+        part["type"] = ["string", "number"]
+    for value in part.values():
+        widen_decimals(value, components, seen)
+    name = str(part.get("$ref", "")).rpartition("/")[2]
+    if name and name not in seen:
+        seen.add(name)
+        widen_decimals(components[name], components, seen)
 
 
 def list_types(binding: Binding) -> list[Any]:
