@@ -16,9 +16,12 @@ import httpx2
 import psutil
 from service.kit.edge import asgi, context
 from service.kit.edge.edge import Edge
-from service.kit.server import LogOptions, MetricsOptions, ServerOptions, configure_logs, serve
+from service.kit.server import LogOptions, MetricsOptions, ServerOptions, WatchdogOptions, configure_logs, serve
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
+
+LOGS = LogOptions(buffer_bytes=65_536)
+"""Less than the default, so that a test can fill it."""
 
 LARGE = bytes(30_000_000)
 """A body that no buffer of a connection holds."""
@@ -60,7 +63,7 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
 def create() -> asgi.App:
     if "BROKEN" in os.environ:
         raise RuntimeError("it cannot start")
-    configure_logs(LogOptions())
+    configure_logs(LOGS)
     return Edge(application)
 
 
@@ -124,5 +127,7 @@ def run(folder: Path, **options: float) -> Generator[Server]:
 
 if __name__ == "__main__":
     serving, at = ServerOptions.model_validate_json(sys.argv[1]), MetricsOptions(port=int(sys.argv[2]))
-    configure_logs(LogOptions())
-    serve("inside.stand_in:create", serving, metrics=at)
+    configure_logs(LOGS)
+    serve(
+        "inside.stand_in:create", serving, metrics=at, watch=WatchdogOptions(stuck=float(os.environ.get("STUCK", 10)))
+    )

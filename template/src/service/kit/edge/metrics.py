@@ -68,6 +68,9 @@ class Meters:
         self.abandoned = counter("offload_calls_abandoned_total", "Calls whose request ended first.", "pool")
         self.lag = seconds("event_loop_lag_seconds", "How late the event loop was, some sixteen times a second.")
         self.blocked = counter("event_loop_blocked_total", "Times the event loop was blocked beyond WATCHDOG_LAG.")
+        self.log_dropped = counter("log_lines_dropped_total", "Lines of the log that nobody read in time.", "stream")
+        for stream in ("stdout", "stderr"):
+            self.log_dropped.labels(stream)
         self.workers = gauge("service_workers", "Worker processes that run.")
         self.starts = counter("service_worker_starts_total", "Worker processes started, the first ones included.")
         self.sources: list[tuple[Gauge, Callable[[], float]]] = []

@@ -112,14 +112,14 @@ def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> 
         time.sleep(LOOK_SECONDS)
         if supervision.find_due([process]):
             process = start(died=process.exitcode != AGAIN)
-    log.info("told to stop", signal=signal.Signals(told[0]).name)
     process.terminate()
+    log.info("told to stop", signal=signal.Signals(told[0]).name)
     kill_at = time.monotonic() + kill_timeout
     while process.is_alive() and len(told) == 1 and time.monotonic() < kill_at:
         process.join(LOOK_SECONDS)
+    process.kill()
     if len(told) > 1:
         log.warning("told to stop twice: ending at once")
-    process.kill()
     process.join()
     log.info("worker stopped")
 

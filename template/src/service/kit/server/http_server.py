@@ -159,17 +159,17 @@ def take_signals(server: Server, delay: float) -> None:
 
     def handle(number: int, frame: FrameType | None) -> None:
         if draining.exists():
-            log.warning("told to stop twice: ending at once")
             stop(number, frame)
             for worker in server.wrks:
                 worker.kill()
+            log.warning("told to stop twice: ending at once")
             return
         draining.touch()
         wait = delay if number == signal.SIGTERM else 0
-        log.info("told to stop", signal=signal.Signals(number).name, seconds_to_accept=wait)
         timer = threading.Timer(wait, stop, (number, frame))
         timer.daemon = True
         timer.start()
+        log.info("told to stop", signal=signal.Signals(number).name, seconds_to_accept=wait)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)

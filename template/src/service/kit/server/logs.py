@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from structlog.typing import EventDict, WrappedLogger
 
 from service.kit.edge import Batch, context, request_id
+from service.kit.server.output import BUFFER_BYTES, unblock_output
 
 PAUSE = 0.1
 """Seconds that a line may wait for others.
@@ -35,10 +36,14 @@ class LogOptions(BaseModel, frozen=True):
         Literal["debug", "info", "warning", "error"], Field(description="least severe level that is logged")
     ] = "info"
     format: Annotated[Literal["json", "console"], Field(description="json for machines, console for people")] = "json"
+    buffer_bytes: Annotated[
+        int, Field(ge=65_536, description="bytes that wait for a late reader of the log; more are dropped")
+    ] = BUFFER_BYTES
 
 
 def configure_logs(options: LogOptions) -> None:
     """Set up logging for this process. Lines of libraries take the same form, from WARNING on."""
+    unblock_output(options.buffer_bytes)
     shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, stamp]
     # Not structlog's own `dict_tracebacks`: it writes local variables, and secrets with them.
     transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)

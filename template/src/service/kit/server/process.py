@@ -15,6 +15,7 @@ import structlog
 
 from service.kit.edge import asgi, current, metrics
 from service.kit.server.metrics_endpoint import take_slot
+from service.kit.server.output import end_output, unblock_output
 from service.kit.server.supervision import DRAINING, FAULT, STARTED, VARIABLE
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 
@@ -32,6 +33,7 @@ def make(target: str) -> Any:
     """Return what the factory `target` makes, as `module:function`, in a process that was started for it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the main one decides
     take_slot()
+    unblock_output()  # before the application is imported: it may fail, and must then be able to say so
     module, _, name = target.partition(":")
     made = getattr(import_module(module), name)()
     metrics.meters().workers.set(1)
@@ -86,6 +88,7 @@ class Worker:
         finally:
             if self.is_late:
                 await asyncio.sleep(SEND_SECONDS)
+                end_output()
                 os._exit(0)  # the server would still wait for clients that do not read or send
             for task in beside:
                 task.cancel()

@@ -154,8 +154,8 @@ class Supervision:
             os.kill(process.pid, signal.SIGVTALRM)
         elif place.answered:
             told = stack.read_text(errors="replace")[place.asked :]
-            log.error("worker stuck: replacing it", worker=index + 1, seconds=round(place.silent, 1), stack=told)
             process.kill()
+            log.error("worker stuck: replacing it", worker=index + 1, seconds=round(place.silent, 1), stack=told)
         else:
             place.answered = stack.stat().st_size > place.asked
 
