@@ -20,7 +20,7 @@ from service.kit.offload.offload import Offload, OffloadOptions
 from service.kit.server import LogOptions, ServerOptions, WatchdogOptions, configure_logs, serve
 
 LIMITS = OffloadOptions(threads=8, thread_waiters=4, thread_wait=2, processes=1, drain_timeout=1)
-WATCH = WatchdogOptions(stuck=1.5)
+WATCH = WatchdogOptions(stuck=float(os.environ.get("STUCK", "1.5")))
 ONE = Query("select 1", int)
 
 
@@ -50,7 +50,8 @@ class Application:
             case "/sleep":
                 time.sleep(number)  # noqa: ASYNC251 - the fault
             case "/hold":
-                return bool(re.match("(a+)+$", "a" * 50 + "b"))  # takes years, and the GIL
+                letters = "a" * int(number or 50)  # of which 50 take years, and the GIL
+                return bool(re.match("(a+)+$", letters + "b"))
             case "/power":
                 return bool(pow(3, 10**9))  # takes minutes, and the GIL
             case "/thread":

@@ -13,7 +13,9 @@ import httpx2
 import psutil
 import pytest
 import pytest_asyncio
+from inside import busy
 from inside.busy import WATCH, Output
+from inside.stand_in import wait_for
 
 from tests.kit import fixtures
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
@@ -24,10 +26,13 @@ STUCK = WATCH.stuck
 
 
 @contextmanager
-def serve(folder: Path, database: str, timeout: float = 10) -> Generator[tuple[Popen[bytes], str]]:
+def serve(
+    folder: Path, database: str, timeout: float = 10, stuck: float = STUCK
+) -> Generator[tuple[Popen[bytes], str]]:
     """Serve `inside/busy.py` until the block ends; yield the process and the URL."""
     command = [sys.executable, "-m", "inside.busy", str(port := find_port())]
-    settings = {"PYTHONPATH": str(ROOT), "DATABASE": database, "TIMEOUT": str(timeout)}
+    settings = {"PYTHONPATH": str(ROOT), "DATABASE": database}
+    settings |= {"TIMEOUT": str(timeout), "STUCK": str(stuck)}
     with start(cwd=folder, command=command, **settings) as process:
         wait_until_live(process, url := f"http://127.0.0.1:{port}")
         yield process, url
@@ -94,6 +99,28 @@ async def test_a_stuck_worker_is_named_and_replaced_in_time_and_the_next_request
     (ended,) = output.find("worker process ended")
     assert ended["seconds_to_next"] < 1
     assert re.search(r'most recent call first.*File "\S+busy.py", line \d+ in run', line["stack"], re.DOTALL)
+
+
+async def test_a_call_that_holds_the_gil_is_named_with_its_line_while_it_lasts(tmp_path: Path):
+    with serve(tmp_path, os.environ[fixtures.SERVER], stuck=0) as (process, url):
+        output = Output(tmp_path)
+        async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
+            await client.get("/sleep?2")
+            assert not output.find("event loop blocked: a call holds the GIL"), "the watchdog has named it"
+            call = asyncio.create_task(client.get("/hold"))
+            await asyncio.to_thread(wait_for, lambda: bool(output.find("event loop blocked: a call")))
+            assert not call.done()
+            (line,) = output.find("event loop blocked: a call holds the GIL")
+            assert f'busy.py", line {find_line("re.match")} in run' in line["stack"]
+            for child in psutil.Process(process.pid).children():
+                child.kill()
+            with pytest.raises(httpx2.TransportError):
+                await call
+
+
+def find_line(text: str) -> int:
+    source = Path(busy.__file__).read_text().splitlines()
+    return 1 + next(at for at, line in enumerate(source) if text in line)
 
 
 async def test_a_flood_of_calls_is_refused_at_once_and_others_are_served(client: httpx2.AsyncClient):

@@ -65,7 +65,7 @@ def serve(
     watch = watch or WatchdogOptions()
     # A forked worker would keep the modules of this process, and not take up a change. From 3.14 on, granian spawns.
     multiprocessing.set_start_method("spawn", force=True)
-    with supervise(metrics or MetricsOptions(port=0), watch.stuck) as supervision:
+    with supervise(metrics or MetricsOptions(port=0), watch.stuck, watch.lag) as supervision:
         server = make(create, options, watched)
         server.supervision = supervision
         server.on_startup(partial(take_signals, server, options.drain_delay))

@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
+from service.kit.edge import metrics as kit_metrics
 from service.kit.server.metrics_endpoint import MetricsOptions, lock, serve_metrics
 
 log = structlog.get_logger()
@@ -29,13 +30,16 @@ DRAINING = "draining"  # exists once the service has been told to stop
 FAULT = "fault"  # says why the main process wants no requests for now
 HEARTBEAT = "heartbeat-{pid}"  # touched by the event loop of a worker
 CONSOLE = "console-{pid}"  # the socket on which a worker tells what it does
-STACK = "stack-{pid}"  # takes the stack of a worker that is asked for it
+STACK = "stack-{pid}"  # takes the stack of a worker that is asked for it; touched when it has logged one itself
 
 LOOK_SECONDS = 0.1
 """The seconds between two calls of `Supervision.find_due`."""
 
 LONGEST_LOOK = 1.0
 """The most that counts as the time between two looks: a main process that was itself suspended saw nothing."""
+
+SILENT_SECONDS = 1.0
+"""How long a heartbeat is away, at the least, before the main process asks who holds the GIL."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds before a worker is replaced."""
@@ -45,10 +49,12 @@ WELL_SECONDS = 30.0
 
 
 @contextmanager
-def supervise(metrics: MetricsOptions, stuck: float) -> Generator["Supervision"]:
+def supervise(
+    metrics: MetricsOptions, stuck: float, lag: float = SILENT_SECONDS
+) -> Generator["Supervision"]:
     """Yield what watches the workers of this process. Metrics are served meanwhile."""
     with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics"):
-        yield Supervision(folder, stuck)
+        yield Supervision(folder, stuck, lag)
 
 
 @contextmanager
@@ -87,6 +93,8 @@ class Place:
     silent: float = 0.0
     asked: int | None = None
     answered: bool = False
+    named: bool = False
+    stuck: bool = False
 
 
 class Supervision:
@@ -94,11 +102,15 @@ class Supervision:
 
     A worker is stuck when its heartbeat has been away for `stuck` seconds (0: never). The seconds are those of the wall
     clock: under a CPU quota, the CPU time of a worker runs slower.
+
+    A worker logs by itself what blocks its loop for `lag` seconds, unless a call holds the GIL. If
+    it has not done so after twice the time, it is asked for its stack from here.
     """
 
-    def __init__(self, folder: Path, stuck: float) -> None:
+    def __init__(self, folder: Path, stuck: float, lag: float = SILENT_SECONDS) -> None:
         self.folder = folder
         self.stuck = stuck
+        self.patience = max(SILENT_SECONDS, 2 * lag)
         self.places: dict[int, Place] = {}
         self.looked = time.monotonic()
         text = "Worker processes that ended without being told to, or were stuck."
@@ -124,40 +136,60 @@ class Supervision:
 
     def note_death(self, index: int, place: Place, process: BaseProcess) -> None:
         now = time.monotonic()
-        if now - place.began > WELL_SECONDS or place.answered:  # to be stuck takes time enough
+        if now - place.began > WELL_SECONDS or place.stuck:  # to be stuck takes time enough
             place.pause = SHORTEST_PAUSE
         place.due = now + place.pause
         for name in (HEARTBEAT, STACK, CONSOLE):
             (self.folder / name.format(pid=process.pid)).unlink(missing_ok=True)
-        self.deaths.labels("stuck" if place.answered else "ended").inc()
+        self.deaths.labels("stuck" if place.stuck else "ended").inc()
         log.error("worker process ended", worker=index + 1, exit_code=process.exitcode, seconds_to_next=place.pause)
 
     def look(self, index: int, place: Place, process: BaseProcess, passed: float) -> None:
-        """Kill a worker whose heartbeat has been away for too long, once it has told its stack.
-
-        A suspended worker does not answer, and is let alone. A worker that answers because it goes on again is known
-        by its heartbeat, one look later.
-        """
+        """Log the stack of a worker whose heartbeat is away, and in the end kill it."""
         try:
             beat = (self.folder / HEARTBEAT.format(pid=process.pid)).stat().st_mtime_ns
         except FileNotFoundError:
             return  # it is starting, or stopping
         place.silent = place.silent + passed if beat == place.beat else 0.0
         place.beat = beat
-        if not 0 < self.stuck <= place.silent:
-            place.asked, place.answered = None, False
+        is_stuck = 0 < self.stuck <= place.silent
+        if not is_stuck and place.silent < self.patience:
+            place.asked, place.answered, place.named = None, False, False
             return
         stack = self.folder / STACK.format(pid=process.pid)
+        if place.asked is None and stack.stat().st_mtime_ns > beat:
+            place.named = True
+        if place.stuck or (place.named and not is_stuck):
+            return
+        if not (told := self.ask(place, process, stack)):
+            return
+        place.asked, place.answered = None, False
+        report = {"worker": index + 1, "seconds": round(place.silent, 1), "stack": told}
+        if is_stuck:
+            place.stuck = True
+            process.kill()
+            log.error("worker stuck: replacing it", **report)
+        else:
+            place.named = True
+            kit_metrics.meters().blocked.inc()
+            log.error("event loop blocked: a call holds the GIL", **report)
+
+    def ask(self, place: Place, process: BaseProcess, stack: Path) -> str:
+        """Ask a worker for its stack by SIGVTALRM. Return it one look after it came, and "" until then.
+
+        A suspended worker does not answer, and is let alone. A worker that answers because it goes
+        on again is known by its heartbeat, one look later.
+        """
+        size = stack.stat().st_size
         if place.asked is None:
-            place.asked = stack.stat().st_size
+            place.asked = size
             assert process.pid  # noqa: S101 - it has started
             os.kill(process.pid, signal.SIGVTALRM)
         elif place.answered:
-            told = stack.read_text(errors="replace")[place.asked :]
-            process.kill()
-            log.error("worker stuck: replacing it", worker=index + 1, seconds=round(place.silent, 1), stack=told)
+            return stack.read_text(errors="replace")[place.asked :]
         else:
-            place.answered = stack.stat().st_size > place.asked
+            place.answered = size > place.asked
+        return ""
 
     def tell_readiness(self, count: int) -> None:
         """Let `/readyz` say so while at most half of the workers run because the others keep ending."""

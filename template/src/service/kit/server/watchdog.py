@@ -2,8 +2,9 @@
 """Whether the event loop of a worker is blocked: a thread beside it names what blocks it, and it leaves a heartbeat.
 
 The loop ticks four times within the lag it may have, and the thread checks as often whether it did. By the heartbeat
-the main process sees a worker that is stuck, and replaces it (supervision.py). Time in which the whole process stands
-still, as under SIGSTOP or a debugger, does not count.
+the main process sees a worker that is stuck, and replaces it (supervision.py). A call that holds the GIL stops the
+thread as well: the main process then asks for the stack by a signal, whose handler needs no GIL. Time in which the
+whole process stands still, as under SIGSTOP or a debugger, does not count.
 """
 
 import asyncio
@@ -66,6 +67,7 @@ class Watchdog:
         self.over = threading.Event()
         self.files = ExitStack()
         self.heartbeat: int | None = None
+        self.stack: int | None = None
 
     def __enter__(self) -> Self:
         if folder := os.environ.get(VARIABLE):
@@ -83,6 +85,7 @@ class Watchdog:
     def answer_main_process(self, folder: Path) -> None:
         """Leave a heartbeat, and write the stack when asked by SIGVTALRM: in C, which needs no GIL."""
         stack = self.files.enter_context((folder / STACK.format(pid=os.getpid())).open("w"))
+        self.stack = stack.fileno()
         faulthandler.register(signal.SIGVTALRM, stack, all_threads=True)
         self.files.callback(faulthandler.unregister, signal.SIGVTALRM)
         path = folder / HEARTBEAT.format(pid=os.getpid())
@@ -126,6 +129,8 @@ class Watchdog:
     def report(self) -> None:
         """Log what the loop is busy with, and for which request."""
         metrics.meters().blocked.inc()
+        if self.stack is not None:
+            os.utime(self.stack)  # so that the main process need not ask
         frame = sys._current_frames().get(self.thread_id)
         stack = traceback.extract_stack(frame)[-SHOWN:] if frame else []
         lines = "\n".join(f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack)
