@@ -16,7 +16,9 @@ QUESTIONS = {name: question for name, question in CONFIG.items() if not name.sta
 NAME = "Use 1 to 40 lower-case letters, digits and single hyphens, beginning with a letter"
 DESCRIPTION = "Write one line of 1 to 120 characters, without spaces around it"
 OWNER = "Write 1 to 80 characters, without spaces around them"
-CONTROL = "Write it in one line, without control characters"
+CONTROL = "Write it in one line, without control characters and others that nobody sees"
+UNSEEN = ("\x85", "\x9b", "\u00ad", "\u200b", "\u200e", "\u2028", "\u2029", "\u202e", "\u2066", "\ufeff")
+UNSEEN += ("\ud800", "\udfff", "\udcff\udc00", "\ue000", "\uffff", "\U000e0041", "\U000f0000", "\U0010ffff")
 
 REFUSED = [
     *(("project_name", bad, NAME) for bad in ("", "Shop", "1shop", "-shop", "shop-", "a--b", "a_b", "a b", "été")),
@@ -28,6 +30,7 @@ REFUSED = [
     *(("description", bad, CONTROL) for bad in ("a\nb", "a\tb", "a\x00b", "a\x1bb", "a\x7fb")),
     *(("owner", bad, OWNER) for bad in ("", " ", " a", "a ", "a" * 81)),
     *(("owner", bad, CONTROL) for bad in ("a\nb", "a\rb", "a\x7fb")),
+    *((question, f"a{it}b", CONTROL) for question in ("description", "owner") for it in UNSEEN),
     *(("python_version", bad, "Invalid choice") for bad in ("", "3.11", "3", "3.12.1")),
     *(("jobs", bad, "Answer yes or no") for bad in ([1], "maybe", 2, {"a": 1})),
     ("ci", "jenkins", "Invalid choice"),
@@ -41,6 +44,7 @@ FILES = {
     "owner: null": 'Invalid answer "None" of type "<class \'NoneType\'>" to question "owner"',
     "jobs: [1]": "Validation error for question 'jobs': Answer yes or no",
     "deploy: swarm": "Invalid choice for 'deploy': 'swarm' is not in ['kubernetes', 'compose', 'none']",
+    'description: "a\\ud800b"': f"Validation error for question 'description': {CONTROL}",
     "jbos: false": "'No question is called jbos' not found",
 }
 """Files of answers, and what the last line says of them: copier prints a traceback before it."""
@@ -74,6 +78,16 @@ def test_yes_and_no_may_be_written_as_yaml_knows_them(answer, template, tmp_path
 def test_a_good_name_is_accepted(answer, template, tmp_path):
     folder = service.render(template, tmp_path / "it", {"project_name": answer})
     assert f'name = "{answer}"' in (folder / "pyproject.toml").read_text()
+
+
+SEEN = "Ελληνικά, नमस्ते, می\u200cخواهم, 訂單, 👩\u200d💻 ❤️ 🇪🇺 “so” – £\xa05 é e\u0301 \U0002070e"  # noqa: RUF001
+"""What people write: joiners, combining marks, selectors of a variant, and more than 16 bits."""
+
+
+@pytest.mark.parametrize("question", ["description", "owner"])
+def test_what_people_write_is_accepted(question, template, tmp_path):
+    folder = service.render(template, tmp_path / "it", {question: SEEN})
+    assert SEEN in (folder / "pyproject.toml").read_text()
 
 
 def test_there_are_at_most_eight_questions():

@@ -62,6 +62,31 @@ def test_the_answers_reach_the_package_as_they_were_given(texts, answers):
     assert project["requires-python"] == f">={recorded['python_version']}"
 
 
+@pytest.mark.parametrize("name", ["true", "null", "no", "on"])
+def test_a_name_that_yaml_reads_as_something_else_stays_text(name, render):
+    other = "a-name-like-no-other"
+    plain = read_data(render(project_name=other))
+    assert read_data(render(project_name=name)) == rename(plain, other, name)
+
+
+def read_data(folder):
+    """What a program reads in the files of a service, by YAML 1.1, which takes most for something else than text."""
+    return parse({name: content.decode() for name, (content, _) in service.read(folder).items()})
+
+
+def parse(texts):
+    return {name: PARSERS[suffix](text) for name, text in texts.items() if (suffix := Path(name).suffix) in PARSERS}
+
+
+def rename(data, old, new):
+    """Replace a word in all texts of what was read."""
+    if isinstance(data, str):
+        return data.replace(old, new)
+    if isinstance(data, dict):
+        return {rename(key, old, new): rename(value, old, new) for key, value in data.items()}
+    return [rename(value, old, new) for value in data] if isinstance(data, list) else data
+
+
 def test_no_jinja_is_left(texts):
     texts = {name: text for name, text in texts.items() if not name.endswith(".tmpl")}  # what `service new` fills in
     assert [name for name, text in texts.items() if JINJA.search(text)] == []
@@ -71,8 +96,7 @@ def test_no_jinja_is_left(texts):
 
 
 def test_every_data_file_parses(texts):
-    parsed = {name: PARSERS[suffix](text) for name, text in texts.items() if (suffix := Path(name).suffix) in PARSERS}
-    assert {"pyproject.toml", ".copier-answers.yml"} <= parsed.keys()
+    assert {"pyproject.toml", ".copier-answers.yml"} <= parse(texts).keys()
 
 
 def test_every_file_ends_with_one_newline_and_no_line_with_a_space(texts):
