@@ -162,6 +162,13 @@ def test_what_was_logged_survives_a_kill():
     assert b'"event":"last"' in result.stdout
 
 
+def test_click_writes_to_it():
+    program = "import click\nclick.echo('text', err=True)\nclick.echo(b'bytes')\nlog.error('logged')"
+    result = run(program, capture_output=True)
+    assert (result.returncode, result.stderr) == (0, b"text\n")
+    assert result.stdout.startswith(b"bytes\n{")
+
+
 def test_what_is_printed_keeps_its_order_with_what_is_logged():
     result = run("print('one')\nlog.error('two')\nprint('three', end='')\nlog.error('four')", capture_output=True)
     found = [word for word in (b"one", b"two", b"three", b"four") if word in result.stdout]

@@ -85,6 +85,8 @@ class Output(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Take a text. Whole lines leave at once, so that those of other processes do not cut them."""
+        if not isinstance(text, str):  # by this, click finds out what it writes to
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         with self.lock:
             self.pieces.append(text)
             if "\n" in text or len(self.pieces) >= MOST_PIECES:
