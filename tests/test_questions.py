@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests import service, shell
+from tests import releases, service, shell
 from tests.owners import CONFIG
 from tests.service import ANSWERS
 from tests.snapshot import CURRENT, ROOT
@@ -88,6 +89,16 @@ SEEN = "Ελληνικά, नमस्ते, می\u200cخواهم, 訂單, 👩
 def test_what_people_write_is_accepted(question, template, tmp_path):
     folder = service.render(template, tmp_path / "it", {question: SEEN})
     assert SEEN in (folder / "pyproject.toml").read_text()
+
+
+def test_an_answer_that_is_not_accepted_any_more_gives_way_to_the_default_and_stops_no_update(template, tmp_path):
+    (oldest, *_), default = releases.find(ROOT), QUESTIONS["description"]["default"]
+    before = service.render(template, tmp_path / "before", {"description": "a\u202eb"}, oldest)
+    folder = service.adopt(before, tmp_path / "shop")
+    service.update(folder)
+    recorded = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    assert (recorded["description"], recorded["project_name"]) == (default, "my-service")
+    assert f'description = "{default}"' in (folder / "pyproject.toml").read_text()
 
 
 def test_there_are_at_most_eight_questions():

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests import releases, service, shell
-from tests.owners import CONFIG, owner
+from tests.owners import owner
 from tests.performance import update as costs
 from tests.service import ANSWERS
 from tests.snapshot import CURRENT, OLDER, ROOT
@@ -55,14 +55,6 @@ def test_a_service_of_the_last_release_passes_its_suite_after_an_update(render, 
 @pytest.mark.slow
 def test_an_update_costs_what_copier_takes_for_as_many_files():
     assert costs.compare(costs.measure(rounds=3), "copied") < 1.5
-
-
-def test_an_answer_that_is_not_accepted_any_more_gives_way_to_the_default_and_stops_no_update(template, tmp_path):
-    rendered = service.render(template, tmp_path / "rendered", {"description": "a\u202eb"}, VERSIONS[0])
-    folder = service.adopt(rendered, tmp_path / "shop")
-    service.update(folder)
-    assert answered(folder)["description"] == CONFIG["description"]["default"]
-    assert answered(folder) == answered(rendered) | {"description": CONFIG["description"]["default"]}
 
 
 def test_a_second_update_changes_nothing(shop):
