@@ -55,7 +55,7 @@ class Output(io.TextIOBase):
     def __init__(self, stream: Any, name: str) -> None:
         self.name = name
         self.buffer = stream.buffer  # for those who write bytes, and may then have to wait
-        self.number = stream.fileno()
+        self.number: int = stream.fileno()
         self.write_some = find_writer(self.number)
         self.limit = BUFFER_BYTES
         self.deadline: float | None = None
