@@ -28,7 +28,7 @@ from service.kit.jobs.queue import meters
 from service.kit.jobs.runner import Cut, Floor, Runner
 from service.kit.jobs.statements import NAMES, Statements, make_queries
 from service.kit.jobs.upkeep import Upkeep
-from service.kit.server import Watchdog, make
+from service.kit.server import Watchdog, end_output, make
 
 log = structlog.get_logger()
 
@@ -155,6 +155,7 @@ class Consumer:
         with suppress(Exception):
             async with asyncio.timeout(self.options.grace):
                 await upkeep.give_back(but=overdue)
+        end_output()
         os._exit(1 if overdue else AGAIN)
 
 

@@ -12,6 +12,7 @@ from service.kit.server.cli import Wiring
 from service.kit.server.http_server import ServerOptions, serve
 from service.kit.server.logs import LogOptions, configure_logs, shorten
 from service.kit.server.metrics_endpoint import MetricsOptions
+from service.kit.server.output import end_output
 from service.kit.server.process import make
 from service.kit.server.settings import (
     KitSettings,
@@ -46,6 +47,7 @@ __all__ = [
     "Wiring",
     "cli",
     "configure_logs",
+    "end_output",
     "list_variables",
     "load_env_files",
     "make",

@@ -49,9 +49,7 @@ WELL_SECONDS = 30.0
 
 
 @contextmanager
-def supervise(
-    metrics: MetricsOptions, stuck: float, lag: float = SILENT_SECONDS
-) -> Generator["Supervision"]:
+def supervise(metrics: MetricsOptions, stuck: float, lag: float = SILENT_SECONDS) -> Generator["Supervision"]:
     """Yield what watches the workers of this process. Metrics are served meanwhile."""
     with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics"):
         yield Supervision(folder, stuck, lag)
