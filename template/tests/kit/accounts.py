@@ -23,7 +23,7 @@ from tests.kit.statements import BUDGETS
 
 type Ask = Callable[[httpx2.AsyncClient], Awaitable[httpx2.Request]]
 type Asks = Mapping[str, Ask | str]
-"""By route, as "GET /v1/orders": what makes a request, or why all accounts may see all rows."""
+"""By route, as "GET /v1/invoices": what makes a request, or why all accounts may see all rows."""
 
 ROWS = 5
 

@@ -67,7 +67,7 @@ def start(
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-                process.wait(15)
+                process.wait(60)
 
 
 def wait_until_live(process: subprocess.Popen[bytes] | None, url: str, seconds: float = 60) -> None:

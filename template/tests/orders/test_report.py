@@ -64,10 +64,13 @@ async def test_a_report_covers_the_latest_orders_and_no_more(
 
 async def test_a_large_report_leaves_the_event_loop_to_others(settings: Settings, monkeypatch):
     monkeypatch.setattr(report, "MOST", LARGE)
-    patient = settings.edge.model_copy(update={"request_timeout": 60})
+    patient = {
+        "edge": settings.edge.model_copy(update={"request_timeout": 60}),
+        "cache": settings.cache.model_copy(update={"timeout": 60}),
+    }
     async with Database(settings.database) as db:
         assert await db.fetch_one(create_many, LARGE) == LARGE
-    async with open_client(app.build(settings.model_copy(update={"edge": patient}))) as client:
+    async with open_client(app.build(settings.model_copy(update=patient))) as client:
         (summary,) = (await client.get(PATH)).json()["currencies"]
     assert summary["orders"] == LARGE
 

@@ -55,7 +55,7 @@ async def ask(url: str, question: str) -> Any:
     return record[0]
 
 
-async def wait_until(question: Callable[[], Awaitable[object]], seconds: float = 30) -> None:
+async def wait_until(question: Callable[[], Awaitable[object]], seconds: float = 120) -> None:
     """Return when the answer is true."""
     deadline = time.monotonic() + seconds
     while not await question():

@@ -3,9 +3,8 @@
 
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see `routes.py`. `app.py` finds the
 route of a request, has its token checked and bounds how often it is called; `binder.py` calls its function, with what
-`query_string.py` and `body.py` read, and sends what it returns. `values.py` finds what cannot be
-stored, `request.py` has the `Request` of functions that read their bodies. `idempotency.py` has
-`once`, `cache.py` what is kept for some seconds; `openapi.py` describes all routes. May import all
+`query_string.py` and `body.py` read, and `values.py` lets pass. `request.py` is for functions that read a body.
+`idempotency.py` has `once`, `cache.py` what is kept for some seconds; `openapi.py` describes all routes. May import all
 rooms before it.
 """
 
