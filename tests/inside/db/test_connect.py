@@ -56,6 +56,13 @@ async def test_another_product_answers(reply: bytes):
     assert "is not PostgreSQL" in str(fault)
 
 
+@pytest.mark.parametrize("reply", [b"", b"E\x00\x00\x00\x08the database system is starting up\x00"])
+async def test_a_server_that_stops_while_it_is_asked_may_come_back(reply: bytes):
+    async with listen(reply) as port:
+        fault = await find_fault(f"postgresql://me:hidden@127.0.0.1:{port}/name")
+    assert isinstance(fault, UnreachableError), fault
+
+
 async def test_the_database_or_the_user_does_not_exist(database_url: str):
     missing = await find_fault(database_url.replace("/service_test_", "/nothing_"))
     assert not isinstance(missing, UnreachableError)

@@ -39,8 +39,10 @@ def diagnose(error: Exception, where: str) -> DatabaseError:
         case asyncpg.ProtocolViolationError():
             advice = "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
             return DatabaseError(f"{where} refuses how the service connects: {error}. {advice}")
-        case ConnectionError() if type(error) is ConnectionError:  # how asyncpg reports a foreign protocol
-            return DatabaseError(f"What answers at {where} is not PostgreSQL. Correct DATABASE_URL.")
+        # asyncpg has one class for this and for a server that stops while it is asked.
+        case ConnectionError() if "rejected SSL upgrade" in str(error):
+            says = f"What answers at {where} is not PostgreSQL, or does not speak TLS."
+            return DatabaseError(f"{says} Correct DATABASE_URL.")
     reason = str(error) or "no answer in time"
     return UnreachableError(f"Cannot reach PostgreSQL at {where}: {reason}. Check DATABASE_URL and the server.")
 
