@@ -59,7 +59,7 @@ def measure(folder: Path) -> list[Part]:
         Part("the kit, lines over 100 columns", kit.wide_lines, 491, 0),
         Part("the kit, width of a line, 90th percentile", kit.width, 90, 80),
         Part("the kit, modules", count_modules(source / "kit"), 72, 72),
-        Part("the tools for development, tokens of code", tools.tokens, 49_000, 38_000),
+        Part("the tools for development, tokens of code", tools.tokens, 50_000, 38_000),
         Part("the tools, tokens in a line", tools.tokens_per_line, 11.3, 8.5),
         Part("the tools, lines over 100 columns", tools.wide_lines, 340, 0),
         Part("the tools, width of a line, 90th percentile", tools.width, 92, 80),

@@ -15,8 +15,8 @@ def folder(template, workshop):
     return size.prepare(template, workshop / "inside")
 
 
-SLOW = {"tools"}
-"""What a service in production does not have."""
+SLOW = {"poison", "tools"}
+"""Jobs that end their worker again and again, and what a service in production does not have."""
 
 
 @pytest.mark.parametrize("room", [pytest.param(it, marks=pytest.mark.slow if it in SLOW else ()) for it in ROOMS])

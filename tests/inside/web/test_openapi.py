@@ -5,7 +5,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 from msgspec import Struct
-from service import NAME, app
+from service import app
 from service.kit.web import PUBLIC, Routes, Slice, build
 from service.settings import Settings
 
@@ -84,7 +84,7 @@ async def create_rate(data: NewRate) -> Rate:
 
 
 async def test_a_decimal_is_sent_as_a_string_or_a_number_and_comes_as_a_string():
-    async with open_client(build([Slice(rates)], docs=NAME)) as client:
+    async with open_client(build([Slice(rates)], docs=True)) as client:
         schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
         answers = [await client.post("/rates", json={"rate": rate}) for rate in ("0.10", 0.1)]
     either = {"type": ["string", "number"], "format": "decimal"}

@@ -140,7 +140,9 @@ def find_going(folder: Path, changed: Sequence[str]) -> dict[str, str]:
     """Update what was rendered into a folder. Return what goes, with where it moves to."""
     git = ("git", "-C", str(folder))
     user = ("-c", "user.name=doctor", "-c", "user.email=doctor@localhost")
-    answers = [part for it in changed for part in ("--data", it)]
+    answers: list[str] = []
+    for answer in changed:
+        answers += ["--data", answer]
     run(*git, "init", "--quiet")
     run(*git, "add", "--all", "--force")
     run(*git, *user, "commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", "Rendered")

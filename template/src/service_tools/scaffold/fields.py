@@ -75,7 +75,9 @@ def parse_all(specs: Sequence[str], table: str) -> list[Column]:
     """Return the columns of these fields of a table, or raise `CommandError`."""
     if not specs:
         raise CommandError(f"No field is given: {FORM}.")
-    columns = [mark_own(column, table) for spec in specs for column in parse(spec)]
+    columns: list[Column] = []
+    for spec in specs:
+        columns += [mark_own(column, table) for column in parse(spec)]
     names = [column.name for column in columns]
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise CommandError(f"{doubled}: two fields would have this column; rename one of them.")

@@ -85,11 +85,16 @@ def write_formula() -> str:
 
     Nearly all texts begin with another character, and cost a look into a table of numbers.
     """
-    characters = tuple(map(ord, SIGNS)), tuple(map(ord, BREAKS)), UNSEEN
-    signs, breaks, unseen = ("".join(f"\\\\u{code:04x}" for code in codes) for codes in characters)
-    first = ", ".join(map(str, (*characters[0], *UNSEEN)))
-    runs = f"{{}} ~ E'^(?:[{breaks}]|[{unseen}]*[{signs}])'"
+    signs = [ord(character) for character in SIGNS]
+    breaks = [ord(character) for character in BREAKS]
+    first = ", ".join(map(str, (*signs, *UNSEEN)))
+    runs = f"{{}} ~ E'^(?:[{escape(breaks)}]|[{escape(UNSEEN)}]*[{escape(signs)}])'"
     return f"case when ascii({{}}) in ({first}) and {runs} then '''' || {{}} else {{}} end"
+
+
+def escape(codes: Iterable[int]) -> str:
+    """Return characters as an escape string of SQL has them."""
+    return "".join(f"\\\\u{code:04x}" for code in codes)
 
 
 ESCAPED_CSV = CSV._replace(spellings={**CSV.spellings, **dict.fromkeys(TEXTS, write_formula())})

@@ -1,0 +1,3 @@
+from inside.jobs.conftest import url
+
+__all__ = ["url"]
