@@ -48,7 +48,9 @@ class Meters:
         self.refused = counter("http_requests_refused_total", "Requests refused for want of room.", "reason")
         self.limited = counter("http_requests_limited_total", "Requests beyond the rate of their route.", "route")
         self.tokens = counter("auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome")
-        self.guesses = counter("auth_guesses_total", "Passwords sent: taken, of those right, and refused.", "outcome")
+        self.guesses = counter(
+            "auth_guesses_total", "Passwords sent: taken, of those right or returned unchecked, and refused.", "outcome"
+        )
         self.calls = seconds("client_call_duration_seconds", "What calls to other services took.", "host", "outcome")
         self.call_retries = counter("client_call_retries_total", "Further attempts at calls.", "host")
         self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
