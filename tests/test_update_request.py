@@ -56,6 +56,19 @@ def test_an_update_with_nothing_new_asks_for_nothing(outdated):
     assert (outdated.read_branch(), outdated.read_asked()) == ([], "")
 
 
+def test_a_second_request_in_the_same_week_is_asked_for_once_the_first_is_merged(outdated):
+    outdated.update()
+    shell.run("git", "branch", "--quiet", "--delete", "--force", BRANCH, cwd=outdated.host)
+    outdated.log.with_suffix(".log.merged").touch()
+    outdated.log.unlink(missing_ok=True)
+    shell.run("git", "switch", "--quiet", "-", cwd=outdated.folder)  # as the host begins each job
+
+    outdated.update()
+
+    assert outdated.read_branch() == ["Update the template and the dependencies"]
+    assert ("pr create --fill" in outdated.read_asked()) == ("gh pr create" in outdated.script)
+
+
 def test_what_others_pushed_stays_when_the_job_runs_again_in_the_same_week(outdated, colleague, tmp_path):
     outdated.update()
     write_program(tmp_path / "bin/colleague", colleague)

@@ -10,8 +10,14 @@ from tests.snapshot import OLDER
 
 BRANCH = "update-2026-48"
 
-STAND_IN = '#!/bin/sh\necho "$@" >> "$GH_LOG"\n[ "$2" != view ]\n'
-"""A `gh` that finds no pull request, and notes what it is asked for."""
+STAND_IN = """#!/bin/sh
+echo "$@" >> "$GH_LOG"
+[ "$2" != view ] || [ -e "$GH_LOG.merged" ]
+"""
+"""A `gh` that finds no open pull request, and notes what it is asked for.
+
+Like the real one, `pr view` finds a merged request as well.
+"""
 
 COLLEAGUE = """#!/bin/sh -e
 unset $(git rev-parse --local-env-vars)

@@ -8,7 +8,20 @@ import httpx2
 import pytest
 from inside.jobs import queue
 from inside.jobs.queue import ask, count_held, count_picked, execute, is_empty, list_jobs, put, wait_until, work
-from inside.jobs.working import CANCELLED, DAILY, FAIL, NARROW, NOTHING, PERSON, REFUSE, SHORT, WRITE, Task, write
+from inside.jobs.working import (
+    CANCELLED,
+    CANCELLING,
+    DAILY,
+    FAIL,
+    NARROW,
+    NOTHING,
+    PERSON,
+    REFUSE,
+    SHORT,
+    WRITE,
+    Task,
+    write,
+)
 from service.kit.jobs import Job, enqueue
 
 from tests.kit import processes
@@ -68,18 +81,20 @@ async def test_what_cannot_succeed_is_held_at_the_first_attempt(url: str, tmp_pa
     await put(url, REFUSE, Task(9))
     await put(url, SHORT, Task(8, seconds=30))
     await put(url, CANCELLED, Task(7))
+    await put(url, CANCELLING, Task(6))
     await put(url, WRITE, Task(1), Task(2))
     await execute(
         url, """update kit.pgqueuer set payload = '{"number": "x"}' where payload = '{"number":1,"seconds":0}'"""
     )
     await execute(url, 'update kit.pgqueuer set payload = null where payload = \'{"number":2,"seconds":0}\'')
     with work(url, tmp_path):
-        await wait_until(lambda: count_held_is(url, 5))
+        await wait_until(lambda: count_held_is(url, 6))
     held = (await list_jobs(url))["held"]
-    assert [job["attempts"] for job in held] == [1] * 5
+    assert [job["attempts"] for job in held] == [1] * 6
     assert {(job["name"], job["message"]) for job in held} == {
         ("tests.refuse", "number 9 is not acceptable"),
-        ("tests.cancelled", "It waited for something that was cancelled."),
+        ("tests.cancelled", "It was cancelled, or waited for something that was cancelled."),
+        ("tests.cancelling", "It was cancelled, or waited for something that was cancelled."),
         ("tests.short", "It took longer than 0.2 s, the timeout of this job."),
         ("tests.write", "Its argument is no Task: Expected `int`, got `str` - at `$.number`"),
         ("tests.write", "Its argument is no Task: Input data was truncated"),

@@ -77,6 +77,14 @@ async def wait_for_cancelled(task: Task) -> None:
     await future
 
 
+async def cancel_itself(task: Task) -> None:
+    """Cancel the task that it runs in, as a library may that cancels its caller."""
+    current = asyncio.current_task()
+    assert current
+    current.cancel()
+    await asyncio.sleep(0)
+
+
 async def die(task: Task, job_id: int, attempt: int, db: Database) -> None:
     """End the process, as the system does when memory is short."""
     await db.fetch(begin, "die", task.number, job_id, attempt)
@@ -152,6 +160,7 @@ NARROW = Job("tests.narrow", Task, write, concurrency=3)
 FAIL = Job("tests.fail", Task, fail, attempts=3)
 REFUSE = Job("tests.refuse", Task, refuse)
 CANCELLED = Job("tests.cancelled", Task, wait_for_cancelled, attempts=1)
+CANCELLING = Job("tests.cancelling", Task, cancel_itself, attempts=1)
 SHORT = Job("tests.short", Task, write, attempts=1, timeout=0.2)
 DIE = Job("tests.die", Task, die, attempts=2)
 EXIT = Job("tests.exit", Task, exit_soon, attempts=2)
@@ -170,8 +179,25 @@ def create_worker() -> Worker:
     settings = read_settings(Settings)
     configure_logs(settings.log)
     db = Database(settings.jobs.share(settings.database))
-    jobs = (NOTHING, WRITE, NARROW, FAIL, REFUSE, CANCELLED, SHORT, DIE, EXIT, CRASH, SWALLOW, OVERDUE, BAD)
-    jobs += PERSON, DOOMED, BLOCK
+    jobs = (
+        NOTHING,
+        WRITE,
+        NARROW,
+        FAIL,
+        REFUSE,
+        CANCELLED,
+        CANCELLING,
+        SHORT,
+        DIE,
+        EXIT,
+        CRASH,
+        SWALLOW,
+        OVERDUE,
+        BAD,
+        PERSON,
+        DOOMED,
+        BLOCK,
+    )
     return Worker(jobs, settings.jobs, settings, resources=[db], provide=[db])
 
 

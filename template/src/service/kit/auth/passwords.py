@@ -27,7 +27,7 @@ async def is_correct(offload: Offload, password: str, stored: str | None) -> boo
     """Return whether a password matches a stored hash.
 
     With none it does not, and that takes as long. If there is no room to check it, or its request
-    ends before, the guess that this request began is given back.
+    ends before, the guess that this request began is given back: whoever tries again begins another.
     """
     guess = pending.get()
     begins = guess.keep if guess else None
@@ -37,6 +37,7 @@ async def is_correct(offload: Offload, password: str, stored: str | None) -> boo
     except (FullError, asyncio.CancelledError) as error:
         if guess and guess.may_return:
             returned = guess.give_back()
+            pending.set(None)
             if isinstance(error, FullError):
                 await asyncio.shield(returned)
         raise

@@ -49,7 +49,9 @@ class Meters:
         self.limited = counter("http_requests_limited_total", "Requests beyond the rate of their route.", "route")
         self.failed = counter("http_responses_failed_total", "Responses that failed half-way.", "route")
         self.tokens = counter("auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome")
-        self.guesses = counter("auth_guesses_total", "Passwords sent: taken, of those right, and refused.", "outcome")
+        self.guesses = counter(
+            "auth_guesses_total", "Passwords sent: taken, of those right or returned unchecked, and refused.", "outcome"
+        )
         self.calls = seconds("client_call_duration_seconds", "What calls to other services took.", "host", "outcome")
         self.call_retries = counter("client_call_retries_total", "Further attempts at calls.", "host")
         self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")

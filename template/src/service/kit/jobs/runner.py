@@ -44,6 +44,7 @@ class Floor:
         self.alone: int | None = None
         self.turn = asyncio.Lock()  # in order of arrival
         self.left = asyncio.Event()
+        self.is_cut = False
 
     async def enter(self, job_id: int, *, alone: bool) -> None:
         """Return when a job may begin: one that runs `alone`, once all others are done and recorded.
@@ -71,6 +72,7 @@ class Floor:
 
     def cut(self, why: str) -> None:
         """Cancel all jobs: they stay in the queue."""
+        self.is_cut = True
         if self.tasks:
             log.warning(why, jobs=self.list_names(self.tasks))
         for task in self.tasks.values():
@@ -148,9 +150,10 @@ class Runner(AbstractEntrypointExecutor):
                 raise TimeoutError(f"It took longer than {self.timeout:g} s, the timeout of this job.") from error
             raise
         except asyncio.CancelledError as error:
-            if not self.floor.tasks[job.id].cancelling():
-                raise RuntimeError("It waited for something that was cancelled.") from error
-            raise
+            if self.floor.is_cut:
+                raise
+            text = "It was cancelled, or waited for something that was cancelled."
+            raise RuntimeError(text) from error
         except (GeneratorExit, KeyboardInterrupt):
             raise
         except BaseException as error:
