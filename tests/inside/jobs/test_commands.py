@@ -1,7 +1,10 @@
 """`service jobs` and `service worker` say what to do when they cannot do what they were asked."""
 
+from pathlib import Path
+
 import pytest
 from inside.jobs import queue
+from inside.jobs.working import REFUSE, Task
 
 
 def test_a_service_that_does_not_say_how_its_worker_is_made_is_told_what_to_add(database_url: str):
@@ -27,3 +30,13 @@ def test_a_database_without_a_queue_says_what_to_run(empty_database_url: str):
     result = queue.run("jobs", "list", url=empty_database_url)
     assert result.returncode == 1
     assert 'relation "kit.pgqueuer" does not exist: run `service migrate`.' in result.stderr
+
+
+async def test_a_retry_forgets_the_deaths_that_a_job_shared(url: str, tmp_path: Path):
+    await queue.put(url, REFUSE, Task(1))
+    await queue.execute(url, """update kit.pgqueuer set headers = '{"deaths": 1}'""")
+    with queue.work(url, tmp_path):
+        await queue.wait_until(lambda: queue.count_held(url))
+    result = queue.run("jobs", "retry", "--all", url=url)
+    assert result.returncode == 0, result.stderr
+    assert await queue.ask(url, "select headers ? 'deaths' from kit.pgqueuer") is False

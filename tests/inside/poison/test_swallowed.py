@@ -62,7 +62,8 @@ async def test_a_worker_whose_queue_fails_while_a_job_runs_goes_on(url: str, tmp
     with work(url, tmp_path, **SOON):
         await wait_until(lambda: began(url, 1))
         await execute(url, "alter table kit.pgqueuer rename column priority to renamed")
-        await wait_until(lambda: asyncio.to_thread(is_logged, tmp_path, "worker no longer asks for jobs"), 60)
+        stopped = "queue polling has stopped: ending the worker process"
+        await wait_until(lambda: asyncio.to_thread(is_logged, tmp_path, stopped), 60)
         await execute(url, "alter table kit.pgqueuer rename column renamed to priority")
         await put(url, WRITE, Task(0))
         await wait_until(lambda: is_done(url, 1))

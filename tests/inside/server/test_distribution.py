@@ -28,6 +28,17 @@ def test_where_nothing_is_installed_the_package_has_a_name_and_no_version():
     assert done.stdout.split() == ["service", "unknown"]
 
 
+def test_a_malformed_entry_point_of_another_package_is_passed_over(tmp_path: Path):
+    broken = tmp_path / "aaa-1.0.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: aaa\nVersion: 1.0\n")
+    (broken / "entry_points.txt").write_text("[console_scripts]\nbad = my-pkg.cli:main\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    code += "from service.kit import find_distribution; print(find_distribution().name)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == find_distribution().name, done.stderr
+
+
 def test_traces_are_from_the_distribution_if_no_other_name_is_given():
     done = subprocess.run([sys.executable, "-c", TRACES], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == find_distribution().name

@@ -123,6 +123,11 @@ def run(program: str, before: str = "", **options: Any) -> subprocess.CompletedP
     return subprocess.run(command, cwd=ROOT, env=make_environment({}), check=False, timeout=30, **options)
 
 
+def test_what_a_program_says_of_its_streams_is_taken():
+    result = run("sys.stdout.reconfigure(line_buffering=True)\nprint('said')", capture_output=True)
+    assert (result.stdout, result.stderr) == (b"said\n", b"")
+
+
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_full_disk_raises_nothing(stream: str):
     with Path("/dev/full").open("w") as full:

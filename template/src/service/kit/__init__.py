@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """What every service of this template shares. It imports nothing from the service around it."""
 
+import re
 from importlib.metadata import distributions
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ def find_distribution() -> Distribution:
     the name of the package, of an unknown version.
     """
     for it in distributions():
-        if any(entry.module.partition(".")[0] == PACKAGE for entry in it.entry_points):
+        # Not `entry.module`, which raises for an entry of another package that is malformed.
+        if any(re.split(r"[.:\s]", entry.value)[0] == PACKAGE for entry in it.entry_points):
             return Distribution(it.name, it.version, it.metadata.get("Summary", ""))
     return Distribution(PACKAGE, "unknown", "")

@@ -56,6 +56,8 @@ select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated
 
 FIND = "select id from kit.pgqueuer where status = 'failed' and ($2 or id = any($1)) order by id for update"
 
+FORGET_DEATHS = "update kit.pgqueuer set headers = headers - 'deaths' where id = any($1)"
+
 MISSING = """\
 This service does not say yet how its worker is made. Import JobOptions and Worker from service.kit.jobs, add the field
 `jobs: JobOptions = JobOptions()` to Settings, and to app.py:
@@ -168,7 +170,13 @@ def retry(wiring: cli.Wiring, ids: tuple[int, ...], every: bool, as_json: bool) 
     """Requeue held jobs, with all their attempts before them."""
     if bool(ids) == every:
         raise click.UsageError("Name the jobs, or say --all.")
-    change(wiring, lambda queue, held: queue.requeue_jobs(held), ids, every, "Retried", as_json)
+    change(wiring, requeue, ids, every, "Retried", as_json)
+
+
+async def requeue(queue: "Statements", ids: list[int]) -> None:
+    """Let held jobs run again, and forget the deaths that they shared."""
+    await queue.driver.execute(FORGET_DEATHS, ids)
+    await queue.requeue_jobs(ids)
 
 
 @look_after_jobs.command()

@@ -20,6 +20,7 @@ import structlog
 import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.domain import models, types
+from pgqueuer.domain.errors import PgqException
 
 from service.kit.db import ERRORS, bypass_pooler, dial, time_limits
 from service.kit.edge import metrics
@@ -128,7 +129,7 @@ class Consumer:
             silent = silent + LOOK_SECONDS if seen == queries.asked_at else 0.0
             seen = queries.asked_at
             if silent >= max(self.options.heartbeat, MIN_SILENCE):
-                log.error("worker no longer asks for jobs", seconds=silent)
+                log.error("queue polling has stopped: ending the worker process", seconds=silent)
                 queue.shutdown.set()
             if self.floor.overdue:
                 names = self.floor.list_names(self.floor.overdue)
@@ -149,11 +150,11 @@ class Consumer:
         attempt, or it would be run for ever.
         """
         names = self.floor.list_names(self.floor.tasks)
-        advice = "They swallow their cancellation: let CancelledError pass."
-        log.error("jobs do not end: their process does", jobs=names, advice=advice)
+        advice = "Let CancelledError propagate."
+        log.error("jobs ignored cancellation: ending the worker process", jobs=names, advice=advice)
         overdue = [] if self.lost else [*self.floor.overdue]
         with suppress(Exception):
-            async with asyncio.timeout(self.options.grace):
+            async with asyncio.timeout(self.options.grace / 2):
                 await upkeep.give_back(but=overdue)
         end_output()
         os._exit(1 if overdue else AGAIN)
@@ -176,7 +177,7 @@ def work(create: str, identity: UUID, died: bool) -> None:
     except asyncpg.UndefinedTableError as error:
         log.error("worker cannot start", error=f"{error}. Migrations are pending: run `service migrate`.")
         sys.exit(AGAIN)
-    except ERRORS as error:
+    except (*ERRORS, PgqException) as error:
         log.error("worker ends", error=str(error) or repr(error))
         sys.exit(AGAIN)
 

@@ -90,8 +90,11 @@ class JobOptions(BaseModel, frozen=True):
 
     @property
     def grace(self) -> float:
-        """How many seconds a job has to end once it is cancelled; the rest is for closing."""
-        return 0.9 * (self.kill_timeout - self.drain_timeout)
+        """Seconds that a job has to end once it is cancelled.
+
+        The rest is for returning the jobs to the queue before the supervisor kills the process.
+        """
+        return 0.6 * (self.kill_timeout - self.drain_timeout)
 
     @property
     def connections_beside(self) -> int:

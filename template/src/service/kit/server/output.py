@@ -77,6 +77,9 @@ class Output(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    def reconfigure(self, **_: object) -> None:
+        """Change nothing: how lines are written is decided here."""
+
     def fileno(self) -> int:
         return self.number
 

@@ -162,8 +162,8 @@ def build(
     """Return the application of these slices: an ASGI callable, which raises `Problem` for every error.
 
     What is in `provide` is handed to each function with a parameter of its type. `resources` are opened in order before
-    the first request and closed in reverse after the last. With `docs`, the API is shown at `/docs`; services that are
-    older than v2.1.0 give a name for a yes.
+    the first request and closed in reverse after the last. With `docs`, the API is shown at `/docs`; services that
+    v2.1.0 or an earlier release rendered pass a name, which counts as true.
 
     Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that nothing can fill.
     """
