@@ -173,7 +173,7 @@ def retry(wiring: cli.Wiring, ids: tuple[int, ...], every: bool, as_json: bool) 
     change(wiring, requeue, ids, every, "Retried", as_json)
 
 
-async def requeue(queue: "Statements", ids: list[int]) -> None:
+async def requeue(queue: "Statements", ids: list[Any]) -> None:
     """Let held jobs run again, and forget the deaths that they shared."""
     await queue.driver.execute(FORGET_DEATHS, ids)
     await queue.requeue_jobs(ids)
