@@ -95,7 +95,8 @@ def is_looser(found: str, wanted: str) -> bool:
 def bound(requirement: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the lowest and the highest version that a requirement lets in."""
     match = REQUIREMENT.match(requirement)
-    low, high = (0.0,), (inf,)
+    low: tuple[float, ...] = (0.0,)
+    high: tuple[float, ...] = (inf,)
     for sign, version in CLAUSE.findall(match[2] if match else ""):
         number = tuple(float(part) for part in version.strip(".").split("."))
         if sign in (">=", ">", "==", "~="):

@@ -202,7 +202,8 @@ def explain_import(error: ImportError) -> str | None:
     """Return which imports to take out where an answer took a room of the kit away."""
     if not find_spec("service_tools"):
         return None
-    return import_module("service_tools.dev.leftovers").explain(error)
+    advice: str | None = import_module("service_tools.dev.leftovers").explain(error)
+    return advice
 
 
 def main(app: str) -> None:
