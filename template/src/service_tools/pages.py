@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Reports: what a command finds, printed, and kept as a page in perf/reports/ that needs nothing else."""
+"""Reports: what a command finds, printed, and kept as a page in perf/reports/ that needs nothing
+else.
+"""
 
 import os
 import platform
@@ -78,13 +80,19 @@ class Page:
         """Begin a section of the page, with something that only a browser can show."""
         self.parts += [f"<h2>{escape(title)}</h2>", html]
 
-    def tabulate(self, titles: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = ()) -> None:
-        """Print a table, and put it on the page. The columns in `texts` are code; all others but the first, numbers."""
+    def tabulate(
+        self, titles: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = ()
+    ) -> None:
+        """Print a table, and put it on the page. The columns in `texts` are code; all others but
+        the first, numbers.
+        """
         if not rows:
             return
         self.print(align([titles, *rows], {0, *texts}))
         lines = "".join(write_row("td", row, texts) for row in rows)
-        self.parts.append(f'<div class="scroll"><table>{write_row("th", titles, texts)}{lines}</table></div>')
+        self.parts.append(
+            f'<div class="scroll"><table>{write_row("th", titles, texts)}{lines}</table></div>'
+        )
 
     def print(self, lines: Iterable[str]) -> None:
         for line in () if self.as_json else lines:
@@ -92,7 +100,9 @@ class Page:
 
     @contextmanager
     def until_interrupted(self, found: object = True) -> Generator[None]:
-        """Let Ctrl-C end the block, and nothing else, if something was found by then. The page says so."""
+        """Let Ctrl-C end the block, and nothing else, if something was found by then. The page says
+        so.
+        """
         try:
             yield
         except KeyboardInterrupt:
@@ -105,7 +115,9 @@ class Page:
         """Write the page, and print where it is."""
         if self.as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
-        text = PAGE.format(title=escape(self.title), about=escape(describe()), body="\n".join(self.parts))
+        text = PAGE.format(
+            title=escape(self.title), about=escape(describe()), body="\n".join(self.parts)
+        )
         try:
             FOLDER.mkdir(parents=True, exist_ok=True)
             self.path.write_text(text, "utf-8")
@@ -117,7 +129,10 @@ class Page:
 def write_row(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:
     marks = (' class="text"' if place in texts else "" for place in range(len(cells)))
     first, *others = map(escape, cells)
-    inside = [f"<div>{first}</div>", *others]  # which can be as wide as its text up to a limit; a cell cannot
+    inside = [
+        f"<div>{first}</div>",
+        *others,
+    ]  # which can be as wide as its text up to a limit; a cell cannot
     return f"<tr>{''.join(f'<{tag}{mark}>{it}</{tag}>' for mark, it in zip(marks, inside, strict=True))}</tr>"
 
 
@@ -125,7 +140,8 @@ def align(rows: Sequence[Sequence[str]], left: Iterable[int]) -> list[str]:
     """Return rows as lines of text, with their columns one below the other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     aligned = (
-        [f"{cell:{'<' if place in left else '>'}{widths[place]}}" for place, cell in enumerate(row)] for row in rows
+        [f"{cell:{'<' if place in left else '>'}{widths[place]}}" for place, cell in enumerate(row)]
+        for row in rows
     )
     return [f"  {'  '.join(cells)}".rstrip() for cells in aligned]
 

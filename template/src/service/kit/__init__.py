@@ -18,10 +18,11 @@ class Distribution(NamedTuple):
 
 
 def find_distribution() -> Distribution:
-    """Return the distribution that this service is installed as: the one with a command in `service`.
+    """Return the distribution that this service is installed as: the one with a command in
+    `service`.
 
-    It is the one place that knows the name, so a service can be renamed. Takes 2 ms. Where nothing is installed, it is
-    the name of the package, of an unknown version.
+    It is the one place that knows the name, so a service can be renamed. Takes 2 ms. Where nothing
+    is installed, it is the name of the package, of an unknown version.
     """
     for it in distributions():
         # Not `entry.module`, which raises for an entry of another package that is malformed.

@@ -26,22 +26,36 @@ from service_tools.dev import credentials, database
 PACKAGE = Path(__file__).parents[2] / "service"
 DEFAULT_ROWS = 1000
 END_SECONDS = 5.0
-"""How long a worker process may take to end before it is killed: in development nobody waits longer."""
+"""How long a worker process may take to end before it is killed: in development nobody waits
+longer."""
 
 
 @click.command()
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
-@click.option("--seed", type=click.IntRange(0), help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="The port to listen on.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
+)
 @click.pass_obj
 def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     """Run for development, and restart at every change.
 
-    Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds sample rows, and serves the API with its
-    documentation. Ctrl-C stops everything. The data stays, and the next run adds only the rows that are missing.
+    Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds sample rows, and
+    serves the API with its documentation. Ctrl-C stops everything. The data stays, and the next run
+    adds only the rows that are missing.
 
     With DATABASE_URL set, it uses that database, and adds rows only if you pass `--seed`.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script that starts it with `&` leaves it ignored
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a script that starts it with `&` leaves it ignored
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     os.environ.setdefault("LOG_FORMAT", "console")
@@ -50,25 +64,32 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     credentials.provide(wiring.settings)
     try:
         with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:
-            asyncio.run(check_capacity(settings.database, settings.server.workers, settings.count_beside()))
+            asyncio.run(
+                check_capacity(settings.database, settings.server.workers, settings.count_beside())
+            )
             run(wiring, settings)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
 
 def run(wiring: Wiring, settings: KitSettings) -> None:
-    """Serve, with the other commands of the service beside the server, and take up each change of a file."""
+    """Serve, with the other commands of the service beside the server, and take up each change of a
+    file.
+    """
     configure_logs(settings.log)
     threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
     with run_beside(["worker"] if wiring.worker else []) as restart:
         on_reload = partial(take_up_change, settings, restart)
-        serve(wiring.create, settings.server, settings.metrics, settings.watchdog, watched, on_reload)
+        serve(
+            wiring.create, settings.server, settings.metrics, settings.watchdog, watched, on_reload
+        )
 
 
 @contextmanager
 def run_beside(commands: Iterable[str]) -> Generator[Callable[[], None]]:
-    """Run worker processes for the length of the block. Yield what restarts them: the old ones may finish their work.
+    """Run worker processes for the length of the block. Yield what restarts them: the old ones may
+    finish their work.
 
     Each is in a process group of its own, so that Ctrl-C reaches it as one SIGTERM, from here.
     """
@@ -96,7 +117,9 @@ def run_beside(commands: Iterable[str]) -> Generator[Callable[[], None]]:
 
 
 def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
-    """Apply new migrations and restart the workers. A file that is not finished yet must not end the session."""
+    """Apply new migrations and restart the workers. A file that is not finished yet must not end
+    the session.
+    """
     try:
         asyncio.run(apply_migrations(settings))
     except (MigrationError, DatabaseError) as error:
@@ -123,10 +146,14 @@ def announce(wiring: Wiring, settings: KitSettings) -> None:
 
 
 def find_read(slices: Sequence[Slice]) -> str:
-    """Return a path to try: that of sample rows, or else one that can be read without knowing an id."""
+    """Return a path to try: that of sample rows, or else one that can be read without knowing an
+    id.
+    """
     seeded = [part.routes.prefix for part in slices if part.seed]
     routes = [route for part in slices for route in part.routes if route.method == "GET"]
-    return next(iter([*seeded, *(route.path for route in routes if "{" not in route.path)]), "/readyz")
+    return next(
+        iter([*seeded, *(route.path for route in routes if "{" not in route.path)]), "/readyz"
+    )
 
 
 def is_ready(url: str) -> bool:
@@ -139,14 +166,18 @@ def is_ready(url: str) -> bool:
 
 
 @click.command(name="token")
-@click.option("--subject", default=DEVELOPER, show_default=True, help="Whose token it is: the claim `sub`.")
+@click.option(
+    "--subject", default=DEVELOPER, show_default=True, help="Whose token it is: the claim `sub`."
+)
 @click.pass_obj
 def print_token(wiring: Wiring, subject: str) -> None:
     """Print a token for the API in development, valid for an hour.
 
-    It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev` uses. Sample rows belong
-    to the default subject.
+    It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev`
+    uses. Sample rows belong to the default subject.
     """
     if (token := credentials.sign(wiring.settings, subject)) is None:
-        raise click.ClickException("This service takes no tokens: its settings have no group `auth`.")
+        raise click.ClickException(
+            "This service takes no tokens: its settings have no group `auth`."
+        )
     click.echo(token)

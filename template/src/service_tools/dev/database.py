@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The database of development: DATABASE_URL or the embedded PostgreSQL, migrated, with sample rows."""
+"""The database of development: DATABASE_URL or the embedded PostgreSQL, migrated, with sample
+rows.
+"""
 
 import asyncio
 import os
@@ -19,7 +21,8 @@ from service.kit.web import Slice
 from service_tools.dev import embedded
 
 BATCH_SECONDS = 1.0
-"""How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many that are."""
+"""How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many
+that are."""
 
 FIRST = 1000
 
@@ -35,10 +38,13 @@ PATIENCE = {"statement_timeout": 120, "command_timeout": 125}
 
 
 @contextmanager
-def prepare(wiring: Wiring, rows: int | None, default: int, name: str = "postgres") -> Generator[KitSettings]:
+def prepare(
+    wiring: Wiring, rows: int | None, default: int, name: str = "postgres"
+) -> Generator[KitSettings]:
     """Yield settings for a database that is up to date and has sample rows.
 
-    That is DATABASE_URL, with rows only if they are asked for, or else the embedded one of a `name`.
+    That is DATABASE_URL, with rows only if they are asked for, or else the embedded one of a
+    `name`.
     """
     wanted = rows if rows is not None else 0 if "DATABASE_URL" in os.environ else default
     with provide(name) as url:
@@ -51,7 +57,9 @@ def prepare(wiring: Wiring, rows: int | None, default: int, name: str = "postgre
 
 @contextmanager
 def provide(name: str) -> Generator[str]:
-    """Yield DATABASE_URL, or the URL of a database in the embedded PostgreSQL, created at its first use."""
+    """Yield DATABASE_URL, or the URL of a database in the embedded PostgreSQL, created at its first
+    use.
+    """
     if url := os.environ.get("DATABASE_URL"):
         yield url
         return
@@ -90,7 +98,9 @@ async def fill_all(settings: KitSettings, slices: Sequence[Slice], wanted: int) 
 
 
 async def fill(db: Database, seed: Seed, wanted: int) -> None:
-    """Add sample rows until there are `wanted`, in batches that take a second, and print the progress."""
+    """Add sample rows until there are `wanted`, in batches that take a second, and print the
+    progress.
+    """
     present = first = await db.fetch_one(
         Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]), NEWEST, EVERY
     )
@@ -109,4 +119,6 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
         present = batch[-1]
         click.echo(f"{seed.table}: {present:,} of {wanted:,} sample rows")
     if present > first:
-        await db.fetch(Query(f"analyze {seed.table}", int))  # so that plans are made for so many rows
+        await db.fetch(
+            Query(f"analyze {seed.table}", int)
+        )  # so that plans are made for so many rows

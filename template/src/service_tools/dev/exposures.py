@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What files of the team expose that were made by an earlier release, and that no update touches."""
+"""What files of the team expose that were made by an earlier release, and that no update
+touches.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -32,7 +34,11 @@ def examine(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.AsyncFunctionDef) and is_open_to_floods(node, shared):
             says = f"lets anyone hash passwords by {node.name}, as often as they like."
-            yield node.lineno, says, "Add `limit=Rate(10, per=60)` to its route (`service.kit.web`)."
+            yield (
+                node.lineno,
+                says,
+                "Add `limit=Rate(10, per=60)` to its route (`service.kit.web`).",
+            )
         if isinstance(node, ast.Call):
             yield from examine_call(node)
 
@@ -40,7 +46,9 @@ def examine(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
 def examine_call(call: ast.Call) -> Iterator[tuple[int, str, str]]:
     name = ast.unparse(call.func)
     if name.endswith("guesses.begin") and any(is_lowered(argument) for argument in call.args):
-        says = "lowers a name by Python before its guesses are counted: PostgreSQL does it otherwise."
+        says = (
+            "lowers a name by Python before its guesses are counted: PostgreSQL does it otherwise."
+        )
         yield call.lineno, says, "Pass to `guesses.begin` what the client sent."
     logged = [word.value for word in call.keywords if is_log(name)]
     for value in logged:

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf bench`: what small pieces cost without I/O, such as building rows, encoding, and binding a request."""
+"""`service perf bench`: what small pieces cost without I/O, such as building rows, encoding, and
+binding a request.
+"""
 
 import asyncio
 import platform
@@ -28,16 +30,20 @@ from service_tools.sql import plans
 
 FILE = Path(".perf/bench.json")
 BATCH_SECONDS, BATCHES = 0.002, 60
-"""CPU time of a batch of calls, at least, and how many there are. All pieces take turns, so drift reaches all."""
+"""CPU time of a batch of calls, at least, and how many there are. All pieces take turns, so drift
+reaches all."""
 
 NOISE = 1.15
-"""Two processes of the same program differ by less; what is beyond is a difference of the program."""
+"""Two processes of the same program differ by less; what is beyond is a difference of the
+program."""
 
 type Call = Callable[[], object]
 
 
 class Time(msgspec.Struct, frozen=True):
-    """Nanoseconds of CPU for one call: the median of the batches, and the interval that it lies in but for 5 %."""
+    """Nanoseconds of CPU for one call: the median of the batches, and the interval that it lies in
+    but for 5 %.
+    """
 
     median: float
     low: float
@@ -50,18 +56,28 @@ class Time(msgspec.Struct, frozen=True):
 @click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
 @click.pass_obj
 def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool) -> None:
-    """Time small pieces of the kit and of the slices, and compare with the times saved on this machine.
+    """Time small pieces of the kit and of the slices, and compare with the times saved on this
+    machine.
 
-    For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME is a part of a name.
-    Exits with 1 when a piece became slower beyond the noise. The first run saves its times in .perf/bench.json.
+    For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME
+    is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run
+    saves its times in .perf/bench.json.
     """
     credentials.provide(wiring.settings)
     with database.prepare(wiring, rows, 1000, "perf") as settings:
         records = asyncio.run(fetch(settings.database))
-    pieces = {"kit: route, bind and answer a request": make_request()} | dict(list_statements(records))
-    pieces = {name: call for name, call in pieces.items() if not names or any(part in name for part in names)}
+    pieces = {"kit: route, bind and answer a request": make_request()} | dict(
+        list_statements(records)
+    )
+    pieces = {
+        name: call
+        for name, call in pieces.items()
+        if not names or any(part in name for part in names)
+    }
     if not pieces:
-        raise click.UsageError("No benchmark has such a name: run `service perf bench` to see them all.")
+        raise click.UsageError(
+            "No benchmark has such a name: run `service perf bench` to see them all."
+        )
     times = measure(pieces)
     saved = read()
     lines = [
@@ -81,7 +97,9 @@ def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool
 
 
 async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
-    """Return each statement that returns rows with some of them, run with its sample in a transaction rolled back."""
+    """Return each statement that returns rows with some of them, run with its sample in a
+    transaction rolled back.
+    """
     found = {}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
@@ -115,7 +133,14 @@ def make_request() -> Call:
 
     app = web.build([web.Slice(routes)])
     path = f"/items/{UUID(int=1)}"
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"limit=5", "headers": [], "root_path": ""}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"limit=5",
+        "headers": [],
+        "root_path": "",
+    }
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -127,7 +152,9 @@ def make_request() -> Call:
 
 
 def drive(work: Any) -> None:
-    """Run a coroutine that never waits to its end: an event loop would cost more than what is measured."""
+    """Run a coroutine that never waits to its end: an event loop would cost more than what is
+    measured.
+    """
     try:
         work.send(None)
     except StopIteration:
@@ -136,8 +163,13 @@ def drive(work: Any) -> None:
 
 
 def measure(pieces: Mapping[str, Call]) -> dict[str, Time]:
-    """Return the time of each piece: of CPU, so that time in which this thread was not running does not count."""
-    timers, sizes = {name: Timer(call, timer=thread_time) for name, call in pieces.items()}, dict.fromkeys(pieces, 1)
+    """Return the time of each piece: of CPU, so that time in which this thread was not running does
+    not count.
+    """
+    timers, sizes = (
+        {name: Timer(call, timer=thread_time) for name, call in pieces.items()},
+        dict.fromkeys(pieces, 1),
+    )
     for name, timer in timers.items():
         while timer.timeit(sizes[name]) < BATCH_SECONDS:
             sizes[name] *= 2
@@ -157,7 +189,9 @@ def read() -> dict[str, Time]:
     """Return the times saved on this machine."""
     if not FILE.exists():
         return {}
-    return msgspec.json.decode(FILE.read_bytes(), type=dict[str, dict[str, Time]]).get(identify(), {})
+    return msgspec.json.decode(FILE.read_bytes(), type=dict[str, dict[str, Time]]).get(
+        identify(), {}
+    )
 
 
 def is_slower(it: Time, old: Time | None) -> bool:
@@ -170,4 +204,8 @@ def judge(it: Time, old: Time | None) -> str:
     ratio = it.median / old.median
     if is_slower(it, old):
         return f"slower: {ratio:.2f} times the saved time"
-    return f"faster: {ratio:.2f} times" if it.high * NOISE < old.low else f"no difference ({ratio:.2f})"
+    return (
+        f"faster: {ratio:.2f} times"
+        if it.high * NOISE < old.low
+        else f"no difference ({ratio:.2f})"
+    )

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf blocking`: the lines that kept the event loop of a worker from its other requests."""
+"""`service perf blocking`: the lines that kept the event loop of a worker from its other
+requests.
+"""
 
 import time
 from collections import defaultdict
@@ -17,13 +19,20 @@ from service_tools.perf.running import observe
 
 @click.command(name="blocking")
 @apply(WORKERS, last(10.0))
-@click.option("--lag", default=0.05, show_default=True, type=click.FloatRange(0.01), help="Seconds to tolerate.")
+@click.option(
+    "--lag",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="Seconds to tolerate.",
+)
 @click.pass_obj
 def command(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> None:
-    """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on which line.
+    """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on
+    which line.
 
-    With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG, and sends nothing:
-    that is safe in production. The service needs WATCHDOG_CONSOLE=true.
+    With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG,
+    and sends nothing: that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
     page = Page("blocking", "What blocks the event loop")
     with observe(wiring, **subject, WATCHDOG_LAG=str(lag)) as running:
@@ -35,7 +44,13 @@ def command(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> No
     places = group(reports)
     page.say(f"{len(reports)} times the loop stood still, under {running.load}.")
     rows = [
-        (str(len(them)), f"{sum_seconds(them):.2f}", list_routes(them), stacks.shorten(line), stacks.read_source(line))
+        (
+            str(len(them)),
+            f"{sum_seconds(them):.2f}",
+            list_routes(them),
+            stacks.shorten(line),
+            stacks.read_source(line),
+        )
         for line, them in places
     ]
     page.tabulate(["times", "seconds, at least", "route", "line", "source"], rows, texts=[2, 3, 4])
@@ -63,5 +78,8 @@ def sum_seconds(found: list[dict[str, Any]]) -> float:
 
 
 def list_routes(found: list[dict[str, Any]]) -> str:
-    routes = {f"{report['method']} {report['route']}" if "route" in report else report["task"] for report in found}
+    routes = {
+        f"{report['method']} {report['route']}" if "route" in report else report["task"]
+        for report in found
+    }
     return ", ".join(sorted(routes))

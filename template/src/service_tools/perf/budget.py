@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Where the time of each kind of request goes, and what halving each part would gain: `service perf budget`."""
+"""Where the time of each kind of request goes, and what halving each part would gain: `service perf
+budget`.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,13 +31,29 @@ type Split = dict[str, float]
 
 @click.command(name="budget")
 @apply(WHERE, last(10.0))
-@click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1), help="Requests a second: few.")
+@click.option(
+    "--rate",
+    default=50.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="Requests a second: few.",
+)
 @AS_JSON
 @click.pass_obj
-def command(wiring: Wiring, /, names: Sequence[str], seconds: float, rate: float, as_json: bool, **where: Any) -> None:
-    """Show where the time of each kind of request goes, what halving a part would gain, and what to leave alone.
+def command(
+    wiring: Wiring,
+    /,
+    names: Sequence[str],
+    seconds: float,
+    rate: float,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Show where the time of each kind of request goes, what halving a part would gain, and what to
+    leave alone.
 
-    At a rate that leaves the service idle between requests: under more load, each part also holds its queue.
+    At a rate that leaves the service idle between requests: under more load, each part also holds
+    its queue.
     """
     page = Page("budget", "Where the time goes", as_json)
     found: dict[str, dict[str, Split]] = {}
@@ -52,7 +70,9 @@ def command(wiring: Wiring, /, names: Sequence[str], seconds: float, rate: float
 
 
 def split(report: Report) -> dict[str, Split]:
-    """Return the mean milliseconds of each part by step. What the service does not account for is the network."""
+    """Return the mean milliseconds of each part by step. What the service does not account for is
+    the network.
+    """
     routes = {}
     for row in report.rows:
         if row.requests and row.layers:
@@ -70,7 +90,13 @@ def show(routes: Mapping[str, Split], page: Page) -> None:
     rows = []
     for step, parts in routes.items():
         total = sum(parts.values())
-        rows.append([step, f"{total:.2f}", *(f"{(ms := parts.get(it, 0)):.3f} ({ms / total:.0%})" for it in names)])
+        rows.append(
+            [
+                step,
+                f"{total:.2f}",
+                *(f"{(ms := parts.get(it, 0)):.3f} ({ms / total:.0%})" for it in names),
+            ]
+        )
     page.tabulate(["step", "total", *names], rows)
     page.say(*(f"{step}: {' '.join(judge(parts))}" for step, parts in routes.items()))
 
@@ -88,7 +114,10 @@ def judge(parts: Split) -> tuple[str, str]:
     if not idle:
         return look, "Every part is large enough to matter."
     saved = sum(idle.values())
-    return look, f"Leave {join([*idle])} alone: halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
+    return (
+        look,
+        f"Leave {join([*idle])} alone: halving all of that would save {saved:.3f} ms ({saved / total:.1%}).",
+    )
 
 
 def join(names: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf`: each question about speed has a command, imported when it is called. What options they share."""
+"""`service perf`: each question about speed has a command, imported when it is called. What options
+they share.
+"""
 
 import signal
 import sys
@@ -11,7 +13,8 @@ import click
 from service.kit.server import cli
 
 COMMANDS = {
-    name: f"service_tools.perf.{name}" for name in ("bench", "blocking", "budget", "compare", "cpu", "memory", "tasks")
+    name: f"service_tools.perf.{name}"
+    for name in ("bench", "blocking", "budget", "compare", "cpu", "memory", "tasks")
 } | {"load": "service_tools.perf.ramp"}
 
 
@@ -19,11 +22,12 @@ COMMANDS = {
 def perf() -> None:
     """Measure the service: what it carries, where its time, CPU and memory go, and what blocks it.
 
-    Each command starts the service as in production, on a database of its own in the PostgreSQL of `service dev`, and
-    sends it the requests in perf/scenarios/. With DATABASE_URL set, it uses that database, and adds rows only if you
-    pass `--rows`. Reports are written to perf/reports/.
+    Each command starts the service as in production, on a database of its own in the PostgreSQL of
+    `service dev`, and sends it the requests in perf/scenarios/. With DATABASE_URL set, it uses that
+    database, and adds rows only if you pass `--rows`. Reports are written to perf/reports/.
     """
-    # What was started ends with the block that started it, so SIGTERM must not end this process by itself.
+    # What was started ends with the block that started it, so SIGTERM must not end this process by
+    # itself.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
@@ -38,17 +42,31 @@ def apply(*options: Decorator) -> Decorator:
 
 
 NAMES = click.argument("names", nargs=-1, metavar="[SCENARIO]…")
-ROWS = click.option("--rows", type=click.IntRange(0), help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]")
+ROWS = click.option(
+    "--rows",
+    type=click.IntRange(0),
+    help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
+)
 WHERE = apply(
     NAMES,
-    click.option("--url", help="Measure a service that is already running, without its CPU and memory."),
+    click.option(
+        "--url", help="Measure a service that is already running, without its CPU and memory."
+    ),
     click.option("--token", help="The token to send with `--url`."),
     ROWS,
 )
 WORKERS = apply(
     NAMES,
-    click.option("--pid", type=int, help="Look at the running service of this process, and send it nothing."),
-    click.option("--rate", default=100.0, show_default=True, type=click.FloatRange(0.1), help="Requests a second."),
+    click.option(
+        "--pid", type=int, help="Look at the running service of this process, and send it nothing."
+    ),
+    click.option(
+        "--rate",
+        default=100.0,
+        show_default=True,
+        type=click.FloatRange(0.1),
+        help="Requests a second.",
+    ),
     ROWS,
 )
 """For commands that look at workers, started here and loaded, or running."""
@@ -56,7 +74,11 @@ WORKERS = apply(
 
 def last(seconds: float) -> Decorator:
     return click.option(
-        "--seconds", default=seconds, show_default=True, type=click.FloatRange(0.1, 3600), help="How long to measure."
+        "--seconds",
+        default=seconds,
+        show_default=True,
+        type=click.FloatRange(0.1, 3600),
+        help="How long to measure.",
     )
 
 

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf cpu`: a flame graph of where a worker's CPU time goes, recorded by py-spy from outside."""
+"""`service perf cpu`: a flame graph of where a worker's CPU time goes, recorded by py-spy from
+outside.
+"""
 
 import re
 import shutil
@@ -31,24 +33,38 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
-    Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a second, and nothing is
-    loaded into it. Needs the same user, or root, and permission to trace processes.
+    Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a
+    second, and nothing is loaded into it. Needs the same user, or root, and permission to trace
+    processes.
     """
     spy, page = find_spy(), Page("cpu", "Where the CPU time goes")
     with observe(wiring, **subject) as running, tempfile.TemporaryDirectory() as folder:
         worker, output = running.workers[0].process.pid, Path(folder, "stacks")
         running.note()
         running.note(seconds / 2)
-        watched = [*spy, "record", "-p", str(worker), "-r", str(HERTZ), "-d", str(max(1, round(seconds)))]
+        watched = [
+            *spy,
+            "record",
+            "-p",
+            str(worker),
+            "-r",
+            str(HERTZ),
+            "-d",
+            str(max(1, round(seconds))),
+        ]
         record([*watched, "--full-filenames", "-f", "raw", "-o", str(output), "--gil"], page)
         cost, found = running.tell_cost(), read_stacks(output)
     total = sum(found.values())
     if not total:
-        raise CommandError("The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`.")
+        raise CommandError(
+            "The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`."
+        )
     page.say(f"{total:,} samples of worker {worker} under {running.load}, by line of the service:")
     stacks.show_lines(page, "samples", found)
     page.say(cost)
-    page.remark("Leave alone what has less than 5 %: without it, a request would cost almost as much.")
+    page.remark(
+        "Leave alone what has less than 5 %: without it, a request would cost almost as much."
+    )
     stacks.show_flame(page, "Flame graph", found, "samples")
     page.finish()
 
@@ -59,7 +75,9 @@ def find_spy() -> list[str]:
         return ["py-spy"]
     if shutil.which("uvx"):
         return ["uvx", "--from", PY_SPY, "py-spy"]
-    raise CommandError("py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`.")
+    raise CommandError(
+        "py-spy is needed, and uv to fetch it: install uv, or run `pip install py-spy`."
+    )
 
 
 def record(spy: list[str], page: Page) -> None:
@@ -83,5 +101,7 @@ def read_stacks(path: Path) -> Counter[stacks.Stack]:
     found: Counter[stacks.Stack] = Counter()
     for text in path.read_text().splitlines() if path.exists() else ():
         frames, _, count = text.rpartition(" ")
-        found[tuple(FRAME.sub(r"\2:\3 \1", frame) for frame in (frames or "no Python").split(";"))] += int(count)
+        found[
+            tuple(FRAME.sub(r"\2:\3 \1", frame) for frame in (frames or "no Python").split(";"))
+        ] += int(count)
     return found

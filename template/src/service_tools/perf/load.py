@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Load by HTTP/1.1: requests at a rate, or at full speed over some connections. It knows nothing of scenarios."""
+"""Load by HTTP/1.1: requests at a rate, or at full speed over some connections. It knows nothing of
+scenarios.
+"""
 
 import asyncio
 import gc
@@ -19,7 +21,8 @@ MOST_CONNECTIONS = 500
 """At once. Requests beyond them wait for one, and their clock runs."""
 
 TICK = 0.001
-"""Seconds that a timer of uvloop, or of epoll, may be late. They are not held against the service."""
+"""Seconds that a timer of uvloop, or of epoll, may be late. They are not held against the
+service."""
 
 PATIENCE = 10.0
 """Seconds to wait for answers after the last request."""
@@ -33,7 +36,8 @@ class Call(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What became of a request: its seconds count from when it was due, and `late` of them it had not been sent.
+    """What became of a request: its seconds count from when it was due, and `late` of them it had
+    not been sent.
 
     `timing` is the value of its `Server-Timing` header.
     """
@@ -49,7 +53,9 @@ type Record = Callable[[Sample], object]
 
 
 class Connection(asyncio.Protocol):
-    """One connection, for one request at a time. It costs a fraction of what a complete HTTP client does."""
+    """One connection, for one request at a time. It costs a fraction of what a complete HTTP client
+    does.
+    """
 
     def __init__(self) -> None:
         self.parser = HttpResponseParser(self)
@@ -93,7 +99,9 @@ class Connection(asyncio.Protocol):
 
 
 class Client:
-    """Sends requests over connections that it opens when they are needed, up to `most`, and uses again."""
+    """Sends requests over connections that it opens when they are needed, up to `most`, and uses
+    again.
+    """
 
     def __init__(self, url: str, most: int, record: Record) -> None:
         parts = urlsplit(url)
@@ -103,7 +111,9 @@ class Client:
         self.idle: list[Connection] = []
 
     async def send(self, call: Call, due: float) -> None:
-        """Send a request as soon as a connection is free, and record its sample. `due` is a time on `perf_counter`."""
+        """Send a request as soon as a connection is free, and record its sample. `due` is a time on
+        `perf_counter`.
+        """
         status, timing, late = NO_ANSWER, b"", perf_counter() - due
         try:
             async with self.free:
@@ -111,7 +121,9 @@ class Client:
                 status, timing = await connection.send(call.data)
                 self.idle.append(connection)
         except OSError:
-            await asyncio.sleep(0)  # a service that is not there must not keep this loop from its end
+            await asyncio.sleep(
+                0
+            )  # a service that is not there must not keep this loop from its end
         finally:  # when it was given up as well
             self.record(Sample(call.step, status, perf_counter() - due, late, timing))
 
@@ -137,14 +149,24 @@ class Client:
 
 
 async def at_rate(
-    url: str, calls: Iterator[Call], rate: float, seconds: float, record: Record, patience: float = PATIENCE
+    url: str,
+    calls: Iterator[Call],
+    rate: float,
+    seconds: float,
+    record: Record,
+    patience: float = PATIENCE,
 ) -> None:
     """Send `rate` requests a second, evenly, and `record` a sample of each.
 
-    A slow answer delays no other request, and a sample's time counts from when its request was due. A client that waits
-    for an answer before it sends again would leave out the very requests that a stall hurts.
+    A slow answer delays no other request, and a sample's time counts from when its request was due.
+    A client that waits for an answer before it sends again would leave out the very requests that a
+    stall hurts.
     """
-    client, tasks, began = Client(url, MOST_CONNECTIONS, record), set[asyncio.Task[None]](), perf_counter()
+    client, tasks, began = (
+        Client(url, MOST_CONNECTIONS, record),
+        set[asyncio.Task[None]](),
+        perf_counter(),
+    )
     for number, call in zip(range(max(1, round(rate * seconds))), calls, strict=False):
         due = began + number / rate
         await asyncio.sleep(max(0, due - perf_counter()))
@@ -153,11 +175,14 @@ async def at_rate(
     await client.finish(tasks, patience)
 
 
-async def over_connections(url: str, calls: Iterator[Call], connections: int, seconds: float, record: Record) -> None:
-    """Let each connection send its next request once it has an answer, and `record` a sample of each.
+async def over_connections(
+    url: str, calls: Iterator[Call], connections: int, seconds: float, record: Record
+) -> None:
+    """Let each connection send its next request once it has an answer, and `record` a sample of
+    each.
 
-    They end after `seconds`, or with the calls. That shows how many requests are possible. How long they take says
-    nothing about what clients see.
+    They end after `seconds`, or with the calls. That shows how many requests are possible. How long
+    they take says nothing about what clients see.
     """
     client, end = Client(url, connections, record), perf_counter() + seconds
 
@@ -167,7 +192,9 @@ async def over_connections(url: str, calls: Iterator[Call], connections: int, se
             if perf_counter() > end:
                 return
 
-    await client.finish({asyncio.ensure_future(repeat()) for _ in range(connections)}, seconds + PATIENCE)
+    await client.finish(
+        {asyncio.ensure_future(repeat()) for _ in range(connections)}, seconds + PATIENCE
+    )
 
 
 def run[Result](work: Coroutine[Any, Any, Result]) -> Result:

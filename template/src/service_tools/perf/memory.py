@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf memory`: what a worker holds of what it allocated meanwhile, and what grows, traced by tracemalloc."""
+"""`service perf memory`: what a worker holds of what it allocated meanwhile, and what grows, traced
+by tracemalloc.
+"""
 
 import time
 from collections.abc import Sequence
@@ -18,10 +20,12 @@ from service_tools.perf.running import Running, Worker, observe
 type Place = dict[str, Any]
 
 LEAST, PER_REQUEST = 20, 0.1
-"""Objects that a line must keep, in all and for each request, to be named: less is a cache that still fills."""
+"""Objects that a line must keep, in all and for each request, to be named: less is a cache that
+still fills."""
 
 MARKS = 6
-"""How often what is held is noted. What grows from each to the next may be a leak; a cache or a batch does not."""
+"""How often what is held is noted. What grows from each to the next may be a leak; a cache or a
+batch does not."""
 
 
 @click.command(name="memory")
@@ -30,9 +34,9 @@ MARKS = 6
 def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     """Show which lines allocated what a worker still holds, and which hold more and more.
 
-    What is held is noted six times: what grew each time may be a leak. Tracing makes the worker several times slower,
-    and each note stops it for a moment: on a service in production, take a few seconds. With `--pid`, the service needs
-    WATCHDOG_CONSOLE=true.
+    What is held is noted six times: what grew each time may be a leak. Tracing makes the worker
+    several times slower, and each note stops it for a moment: on a service in production, take a
+    few seconds. With `--pid`, the service needs WATCHDOG_CONSOLE=true.
     """
     page = Page("memory", "What a worker holds")
     with observe(wiring, **subject) as running:
@@ -62,7 +66,9 @@ def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
 
 
 def mark(running: Running, worker: Worker, seconds: float, page: Page) -> int:
-    """Note what is held some times, and return how many requests there were between the first and the last."""
+    """Note what is held some times, and return how many requests there were between the first and
+    the last.
+    """
     worker.ask("memory mark")
     first = len(running.samples)
     with page.until_interrupted():
@@ -74,19 +80,25 @@ def mark(running: Running, worker: Worker, seconds: float, page: Page) -> int:
 
 
 def find_growth(held: Sequence[Place], least: float) -> list[tuple[str, int, int]]:
-    """Return the lines whose objects were more at each mark than before, with how many at least, and the bytes.
+    """Return the lines whose objects were more at each mark than before, with how many at least,
+    and the bytes.
 
     What the server holds of requests that wait, below no frame of Python, has no line.
     """
     sums: dict[str, list[list[int]]] = {}
     for place in held:
-        kinds = sums.setdefault(stacks.find_line(place["stack"]), [[0] * len(place["objects"]) for _ in range(2)])
+        kinds = sums.setdefault(
+            stacks.find_line(place["stack"]), [[0] * len(place["objects"]) for _ in range(2)]
+        )
         for sums_of, values in zip(kinds, (place["objects"], place["bytes"]), strict=True):
             sums_of[:] = map(add, sums_of, values)
     grown = []
     for line, (objects, sizes) in sums.items():
-        # What a cache gains gets less and less, what leaks does not: the smallest gain of all tells.
-        steady = min((after - before for before, after in pairwise(objects)), default=0) * (len(objects) - 1)
+        # What a cache gains gets less and less, what leaks does not: the smallest gain of all
+        # tells.
+        steady = min((after - before for before, after in pairwise(objects)), default=0) * (
+            len(objects) - 1
+        )
         if steady > least and line != stacks.UNKNOWN:
             grown.append((line, steady, sizes[-1] - sizes[0]))
     return sorted(grown, key=lambda leak: -leak[1])

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf load`: what the service carries as rates rise to beyond that, or what it does at one."""
+"""`service perf load`: what the service carries as rates rise to beyond that, or what it does at
+one.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +28,20 @@ PATIENCE = 2
 KNEE_FACTOR, KNEE_MS = 5, 100.0
 """A rate is carried while its p99 is within five times that of the first rate, or within 100 ms."""
 
-TITLES = ["rate", "p50", "p95", "p99", "max", "errors", "cores", "MB", "pool", "waiting", "lag, p99", "CPU µs"]
+TITLES = [
+    "rate",
+    "p50",
+    "p95",
+    "p99",
+    "max",
+    "errors",
+    "cores",
+    "MB",
+    "pool",
+    "waiting",
+    "lag, p99",
+    "CPU µs",
+]
 ADVICE = (
     "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone whatever is far "
     "below the other lines here: it limits nothing at these rates."
@@ -34,7 +49,9 @@ ADVICE = (
 
 
 class Ramp(msgspec.Struct, frozen=True):
-    """All rates of a scenario. `knee` is the highest that was carried, in requests a second; 0 if none was."""
+    """All rates of a scenario. `knee` is the highest that was carried, in requests a second; 0 if
+    none was.
+    """
 
     scenario: str
     knee: float
@@ -43,8 +60,14 @@ class Ramp(msgspec.Struct, frozen=True):
 
 @click.command(name="load")
 @apply(WHERE, last(5.0))
-@click.option("--rate", type=click.FloatRange(0.1, 100_000), help="Requests a second, instead of rising rates.")
-@click.option("--check", is_flag=True, help="Exit with 1 on an unexpected answer or an exceeded budget.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 100_000),
+    help="Requests a second, instead of rising rates.",
+)
+@click.option(
+    "--check", is_flag=True, help="Exit with 1 on an unexpected answer or an exceeded budget."
+)
 @AS_JSON
 @click.pass_obj
 def command(
@@ -59,9 +82,10 @@ def command(
 ) -> None:
     """Find what the service can carry: SCENARIO, or each one in perf/scenarios/ in turn.
 
-    Rates rise until requests wait or fail; a report shows latency, errors, CPU, memory, pool, lag and layers at each.
-    With `--rate`, one rate is sent and printed. Requests are sent when they are due, whatever the answers do: the times
-    are those that clients would see. Budgets are checked at the first rate.
+    Rates rise until requests wait or fail; a report shows latency, errors, CPU, memory, pool, lag
+    and layers at each. With `--rate`, one rate is sent and printed. Requests are sent when they are
+    due, whatever the answers do: the times are those that clients would see. Budgets are checked at
+    the first rate.
 
     Scenarios that create rows leave them there.
     """
@@ -96,14 +120,21 @@ def climb(send: Callable[[float], Report], most: float) -> Iterator[Report]:
     stages: list[Report] = []
     for share in SHARES:
         stages.append(stage := send(float(f"{max(1, most * share):.2g}")))
-        click.echo(f"{stage.scenario}: {stage.rate:,g} requests a second, p99 {stage.total.p99:,.1f} ms", err=True)
+        click.echo(
+            f"{stage.scenario}: {stage.rate:,g} requests a second, p99 {stage.total.p99:,.1f} ms",
+            err=True,
+        )
         yield stage
-        if len(stages) >= PATIENCE and not any(is_carried(it, stages[0]) for it in stages[-PATIENCE:]):
+        if len(stages) >= PATIENCE and not any(
+            is_carried(it, stages[0]) for it in stages[-PATIENCE:]
+        ):
             return
 
 
 def conclude(name: str, stages: Sequence[Report]) -> Ramp:
-    return Ramp(name, max((it.rate for it in stages if is_carried(it, stages[0])), default=0), stages)
+    return Ramp(
+        name, max((it.rate for it in stages if is_carried(it, stages[0])), default=0), stages
+    )
 
 
 def is_carried(stage: Report, first: Report) -> bool:
@@ -131,9 +162,19 @@ def show(ramp: Ramp, page: Page) -> None:
     rows = []
     for stage in ramp.stages:
         row, used = stage.total, stage.usage
-        held = [f"{it:.0f}" for it in (used.memory_mb or 0, used.pool_in_use, used.pool_waiting, used.lag_p99_ms)]
+        held = [
+            f"{it:.0f}"
+            for it in (used.memory_mb or 0, used.pool_in_use, used.pool_waiting, used.lag_p99_ms)
+        ]
         rows.append(
-            [f"{stage.rate:,g}", *row.show_times(), f"{row.wrong:,}", f"{stage.cores:.2f}", *held, row.show_cpu()]
+            [
+                f"{stage.rate:,g}",
+                *row.show_times(),
+                f"{row.wrong:,}",
+                f"{stage.cores:.2f}",
+                *held,
+                row.show_cpu(),
+            ]
         )
     page.tabulate(TITLES, rows)
     if max(stage.late_ms for stage in ramp.stages) > report.MOST_LATE_MS:
@@ -143,14 +184,20 @@ def show(ramp: Ramp, page: Page) -> None:
 def plot(ramp: Ramp) -> Iterator[str]:
     rates, totals = [stage.rate for stage in ramp.stages], [stage.total for stage in ramp.stages]
     used = [stage.usage for stage in ramp.stages]
-    layers = list(dict.fromkeys(layer for row in totals for layer in row.layers if layer != "total"))
+    layers = list(
+        dict.fromkeys(layer for row in totals for layer in row.layers if layer != "total")
+    )
     plots: Mapping[str, Mapping[str, Sequence[float]]] = {
-        "Latency, ms": {name: [getattr(row, name) for row in totals] for name in ("p50", "p95", "p99")},
+        "Latency, ms": {
+            name: [getattr(row, name) for row in totals] for name in ("p50", "p95", "p99")
+        },
         "Answered as expected, per second": {
             "answers": [row.per_second * (1 - row.wrong / row.requests) for row in totals]
         },
         "Unexpected answers, %": {"errors": [100 * row.wrong / row.requests for row in totals]},
-        "Server-Timing, mean ms": {name: [row.layers.get(name, 0) for row in totals] for name in layers},
+        "Server-Timing, mean ms": {
+            name: [row.layers.get(name, 0) for row in totals] for name in layers
+        },
         "CPU, cores": {"cores": [stage.cores for stage in ramp.stages]},
         "Memory, MB": {"memory": [it.memory_mb or 0 for it in used]},
         "Pool, connections and requests": {
@@ -159,4 +206,6 @@ def plot(ramp: Ramp) -> Iterator[str]:
         },
         "Event loop lag, ms, p99 at most": {"lag": [it.lag_p99_ms for it in used]},
     }
-    yield from (charts.lines(title, rates, series, ramp.knee or None) for title, series in plots.items())
+    yield from (
+        charts.lines(title, rates, series, ramp.knee or None) for title, series in plots.items()
+    )

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What a run has shown: for each step its requests, errors, times, cost and layers, and where it exceeds its budget."""
+"""What a run has shown: for each step its requests, errors, times, cost and layers, and where it
+exceeds its budget.
+"""
 
 import re
 from collections import Counter, defaultdict
@@ -19,10 +21,11 @@ MOST_LATE_MS = 5.0
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A step, or all of them. Times are milliseconds; `cpu_us` is microseconds of the service for each request.
+    """A step, or all of them. Times are milliseconds; `cpu_us` is microseconds of the service for
+    each request.
 
-    `errors` counts the answers that were not expected, by status. `layers` has the mean time in each layer that the
-    service names in `Server-Timing`.
+    `errors` counts the answers that were not expected, by status. `layers` has the mean time in
+    each layer that the service names in `Server-Timing`.
     """
 
     step: str
@@ -50,7 +53,8 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Resident memory, where the service is ours; the most connections in use, and requests that waited for one.
+    """Resident memory, where the service is ours; the most connections in use, and requests that
+    waited for one.
 
     The event loop was later than `lag_p99_ms` in 1 % of the looks at it, at most.
     """
@@ -62,7 +66,9 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One run of a scenario. `late_ms` is the p99 of our own lateness. The last row is that of all requests."""
+    """One run of a scenario. `late_ms` is the p99 of our own lateness. The last row is that of all
+    requests.
+    """
 
     scenario: str
     load: str
@@ -83,16 +89,27 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def summarise(
-    step: str, expected: Mapping[str, int], samples: Sequence[Sample], seconds: float, cpu: float | None
+    step: str,
+    expected: Mapping[str, int],
+    samples: Sequence[Sample],
+    seconds: float,
+    cpu: float | None,
 ) -> Row:
-    """Return what is known of a step. `cpu` is the processor time of the service meanwhile, in seconds."""
+    """Return what is known of a step. `cpu` is the processor time of the service meanwhile, in
+    seconds.
+    """
     times, count = sorted(sample.seconds * 1000 for sample in samples), len(samples)
     wrong = Counter(sample.status for sample in samples if sample.status != expected[sample.step])
-    errors = {"no answer" if status == NO_ANSWER else str(status): times for status, times in wrong.items()}
+    errors = {
+        "no answer" if status == NO_ANSWER else str(status): times
+        for status, times in wrong.items()
+    }
     cpu_us = None if cpu is None or not count else cpu / count * 1e6
     mean = sum(times) / count if count else 0.0
     p50, p95, p99, most = (rank(times, share) for share in (0.5, 0.95, 0.99, 1))
-    return Row(step, count, count / seconds, errors, p50, p95, p99, most, mean, cpu_us, average(samples))
+    return Row(
+        step, count, count / seconds, errors, p50, p95, p99, most, mean, cpu_us, average(samples)
+    )
 
 
 def rank(ordered: Sequence[float], share: float) -> float:
@@ -127,11 +144,22 @@ def show(report: Report, page: Page) -> None:
     rows = []
     for row in report.rows:
         mean = [f"{row.layers.get(layer, 0):.3f}" for layer in layers]
-        rows.append([row.step, f"{row.requests:,}", f"{row.per_second:,.1f}", *row.show_times(), row.show_cpu(), *mean])
+        rows.append(
+            [
+                row.step,
+                f"{row.requests:,}",
+                f"{row.per_second:,.1f}",
+                *row.show_times(),
+                row.show_cpu(),
+                *mean,
+            ]
+        )
     page.say(f"{report.scenario}: {report.load}; times in ms")
     page.tabulate(titles, rows)
     if report.usage.memory_mb is not None:
         page.say(f"Memory of the service: {report.usage.memory_mb:,.0f} MB.")
     if report.late_ms > MOST_LATE_MS:
-        page.say(f"Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times.")
+        page.say(
+            f"Requests were sent {report.late_ms:.0f} ms late (p99): this machine is too busy for these times."
+        )
     page.say(*(f"{line}." for line in report.exceeded))

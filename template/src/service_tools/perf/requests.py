@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""From a scenario to requests: what is taken from the service before the run, and the bytes of each request."""
+"""From a scenario to requests: what is taken from the service before the run, and the bytes of each
+request.
+"""
 
 import json
 import random
@@ -15,7 +17,11 @@ from service.kit.edge import CommandError
 from service_tools.perf.load import Call
 from service_tools.perf.scenario import FRESH, VALUE, Scenario, Source, Step
 
-HEADERS = {"accept": "application/json", "accept-encoding": "gzip, br, zstd", "user-agent": "service perf"}
+HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip, br, zstd",
+    "user-agent": "service perf",
+}
 """What clients send, and so what they cause: answers are compressed as for them."""
 
 type Taken = Mapping[str, list[object]]
@@ -41,7 +47,8 @@ class Writer:
 
     def __init__(self, scenario: Scenario, taken: Taken, token: str | None = None) -> None:
         self.taken, self.draw = taken, random.Random(0)
-        # Microseconds, so that a later run has others. Less than 2^53, and so exact in JSON, until the year 2255.
+        # Microseconds, so that a later run has others. Less than 2^53, and so exact in JSON, until
+        # the year 2255.
         self.numbers = count(time.time_ns() // 1000)
         bearer = {"authorization": f"Bearer {token}"} if token else {}
         known = {"", *taken, *FRESH}
@@ -65,7 +72,12 @@ class Writer:
         """Return method, path, headers and body of a request."""
         method, _, path = self.fill(request.request, write_quoted).partition(" ")
         body = self.fill(request.body, write_escaped).encode()
-        return method, path, self.headers | ({"content-type": "application/json"} if body else {}), body
+        return (
+            method,
+            path,
+            self.headers | ({"content-type": "application/json"} if body else {}),
+            body,
+        )
 
 
 def prepare(url: str, scenario: Scenario, token: str | None) -> Iterator[Call]:
@@ -74,16 +86,22 @@ def prepare(url: str, scenario: Scenario, token: str | None) -> Iterator[Call]:
 
 
 def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
-    """Return what the values of a scenario are, from answers of the service. Raises `CommandError`."""
+    """Return what the values of a scenario are, from answers of the service. Raises
+    `CommandError`.
+    """
     taken: dict[str, list[object]] = {}
     with httpx2.Client(base_url=url, timeout=30) as client:
         for name, source in scenario.values.items():
             pages = follow(client, Writer(scenario, taken, token), source)
             found = [value for page in pages for value in pick(page, source.take)]
-            taken[name] = list(dict.fromkeys(value for value in found if isinstance(value, str | int | float)))
+            taken[name] = list(
+                dict.fromkeys(value for value in found if isinstance(value, str | int | float))
+            )
             if not taken[name]:
                 advice = "add rows by --rows, or correct the path"
-                raise CommandError(f"{name}: nothing is at {source.take} in the answer to {source.request}; {advice}.")
+                raise CommandError(
+                    f"{name}: nothing is at {source.take} in the answer to {source.request}; {advice}."
+                )
     return taken
 
 
@@ -96,7 +114,9 @@ def follow(client: httpx2.Client, writer: Writer, source: Source) -> Iterator[An
             response = client.request(method, path, headers=headers, content=body)
             if not response.is_success:
                 advice = "correct the scenario, or add its slice to app.py"
-                raise CommandError(f"{source.request} was answered {response.status_code}: {advice}.")
+                raise CommandError(
+                    f"{source.request} was answered {response.status_code}: {advice}."
+                )
             yield response.json()
             if "next" not in response.links:
                 return
@@ -109,18 +129,28 @@ def pick(document: object, path: str) -> list[object]:
     """Return what is at a path like "data.id": of each entry, where there is a list on the way."""
     found = [document]
     for part in path.split("."):
-        entries = [entry for value in found for entry in (value if isinstance(value, list) else [value])]
+        entries = [
+            entry for value in found for entry in (value if isinstance(value, list) else [value])
+        ]
         found = [entry[part] for entry in entries if isinstance(entry, dict) and part in entry]
     return found
 
 
 def mix(steps: Sequence[Step], writer: Writer, url: str) -> Iterator[Call]:
     """Yield requests without end, of all steps by their weights, and the same ones every time."""
-    bounds, draw, host = list(accumulate(step.weight for step in steps)), random.Random(0), urlsplit(url).netloc
+    bounds, draw, host = (
+        list(accumulate(step.weight for step in steps)),
+        random.Random(0),
+        urlsplit(url).netloc,
+    )
     while True:
         (step,) = draw.choices(steps, cum_weights=bounds)
         method, path, headers, body = writer.write(step)
-        lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {text}" for name, text in headers.items())]
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            f"host: {host}",
+            *(f"{name}: {text}" for name, text in headers.items()),
+        ]
         if body or method not in ("GET", "HEAD"):
             lines.append(f"content-length: {len(body)}")
         yield Call(step.name, "\r\n".join([*lines, "", ""]).encode() + body)

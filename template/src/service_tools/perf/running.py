@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""A service whose workers are looked at: one that runs, or one that is started here and put under load."""
+"""A service whose workers are looked at: one that runs, or one that is started here and put under
+load.
+"""
 
 import json
 import socket
@@ -47,35 +49,49 @@ class Worker:
             advice = "start it with WATCHDOG_CONSOLE=true; `service dev` does"
             raise CommandError(f"Worker {self.process.pid} has no console: {advice}.") from None
         except (OSError, ValueError) as error:
-            raise CommandError(f"Worker {self.process.pid} does not answer: {error}. Try again.") from None
+            raise CommandError(
+                f"Worker {self.process.pid} does not answer: {error}. Try again."
+            ) from None
         if isinstance(answer, dict) and "error" in answer:
             raise CommandError(f"Worker {self.process.pid} answered: {answer['error']}.")
         return answer
 
 
 def find_workers(pid: int) -> list[Worker]:
-    """Return the workers of a running service, by the id of its main process, of a worker, or of what started it."""
+    """Return the workers of a running service, by the id of its main process, of a worker, or of
+    what started it.
+    """
     try:
         named = psutil.Process(pid)
         family = [named, *named.children(recursive=True)]
         found = [worker for process in family if (worker := identify(process))]
     except psutil.NoSuchProcess:
-        raise CommandError(f"There is no process {pid}. `pgrep -f 'service (serve|dev)'` lists services.") from None
+        raise CommandError(
+            f"There is no process {pid}. `pgrep -f 'service (serve|dev)'` lists services."
+        ) from None
     except psutil.AccessDenied:
-        raise CommandError(f"Process {pid} belongs to another user: run this command as that user.") from None
+        raise CommandError(
+            f"Process {pid} belongs to another user: run this command as that user."
+        ) from None
     if not found:
-        raise CommandError(f"Process {pid} is no service, and started none: name that of `service serve` or `dev`.")
+        raise CommandError(
+            f"Process {pid} is no service, and started none: name that of `service serve` or `dev`."
+        )
     return found
 
 
 def identify(process: psutil.Process) -> Worker | None:
     folder = Path(process.environ().get(VARIABLE, "/nowhere"))
-    return Worker(process, folder) if (folder / HEARTBEAT.format(pid=process.pid)).exists() else None
+    return (
+        Worker(process, folder) if (folder / HEARTBEAT.format(pid=process.pid)).exists() else None
+    )
 
 
 @dataclass
 class Running:
-    """The workers, and the load on them. Of ours, `samples` has what came of the requests, and `notes` what it cost."""
+    """The workers, and the load on them. Of ours, `samples` has what came of the requests, and
+    `notes` what it cost.
+    """
 
     workers: Sequence[Worker]
     load: str = "whatever load it has"
@@ -84,7 +100,9 @@ class Running:
     notes: list[tuple[int, float]] = field(default_factory=list)
 
     def note(self, seconds: float = 0) -> None:
-        """Note, after some seconds of a load of ours, how many requests there were, and the CPU of the workers."""
+        """Note, after some seconds of a load of ours, how many requests there were, and the CPU of
+        the workers.
+        """
         if self.sending:
             time.sleep(seconds)
         if self.sending and self.sending.done():
@@ -93,7 +111,9 @@ class Running:
         self.notes.append((len(self.samples), spent))
 
     def tell_cost(self) -> str:
-        """Return a sentence on what an instrument cost: requests between the first two notes against those since."""
+        """Return a sentence on what an instrument cost: requests between the first two notes
+        against those since.
+        """
         self.note()
         if not self.sending:
             return "The load was not ours, so what the instrument cost is not known; docs/measure.md has its figures."
@@ -110,17 +130,30 @@ class Running:
 
 @contextmanager
 def observe(
-    wiring: Wiring, *, names: Sequence[str], pid: int | None, rate: float, rows: int | None, **settings: str
+    wiring: Wiring,
+    *,
+    names: Sequence[str],
+    pid: int | None,
+    rate: float,
+    rows: int | None,
+    **settings: str,
 ) -> Generator[Running]:
-    """Yield the running service of a process, or else one that is started here and stays under load in the block."""
+    """Yield the running service of a process, or else one that is started here and stays under load
+    in the block.
+    """
     if pid:
         yield Running(find_workers(pid))
         return
     chosen, over = scenario.find(names), threading.Event()
     with target.provide(wiring, rows=rows, WATCHDOG_CONSOLE="true", **settings) as service:
-        running = Running(find_workers(service.processes[0].pid), f"{rate:g} requests a second of {', '.join(chosen)}")
+        running = Running(
+            find_workers(service.processes[0].pid),
+            f"{rate:g} requests a second of {', '.join(chosen)}",
+        )
         mixes = [requests.prepare(service.url, it, service.token) for it in chosen.values()]
-        calls = takewhile(lambda _: not over.is_set(), chain.from_iterable(zip(*mixes, strict=False)))
+        calls = takewhile(
+            lambda _: not over.is_set(), chain.from_iterable(zip(*mixes, strict=False))
+        )
         with ThreadPoolExecutor(1) as thread:
             work = load.at_rate(service.url, calls, rate, DAY, running.samples.append)
             running.sending = thread.submit(load.run, work)

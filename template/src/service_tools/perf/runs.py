@@ -59,7 +59,9 @@ def run(name: str, scenario: Scenario, target: Target, seconds: float, rate: flo
     )
 
 
-async def measure(title: str, send: Send, target: Target, seconds: float, warm_up: float = WARM_UP) -> Measured:
+async def measure(
+    title: str, send: Send, target: Target, seconds: float, warm_up: float = WARM_UP
+) -> Measured:
     """Return what is measured of a load, after a warm-up. Shows its progress if it has a title."""
     if warm_up:
         await send(min(warm_up, seconds), lambda _: None)
@@ -74,12 +76,18 @@ async def measure(title: str, send: Send, target: Target, seconds: float, warm_u
 
 
 async def show_progress(title: str, seconds: float, samples: Sequence[Sample]) -> None:
-    """Tell a person at a terminal how far it is, twice a second, in one line that goes away in the end."""
+    """Tell a person at a terminal how far it is, twice a second, in one line that goes away in the
+    end.
+    """
     began = perf_counter()
     try:
         while title and sys.stderr.isatty():
             elapsed = min(perf_counter() - began, seconds)
-            click.echo(f"{title}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers\033[K\r", nl=False, err=True)
+            click.echo(
+                f"{title}: {elapsed:.0f} of {seconds:g} s, {len(samples):,} answers\033[K\r",
+                nl=False,
+                err=True,
+            )
             await asyncio.sleep(0.5)
     except asyncio.CancelledError:
         click.echo("\033[K", nl=False, err=True)
@@ -106,11 +114,21 @@ def watch(url: str) -> Generator[list[Metrics]]:
 
 
 def read_metrics(url: str) -> Metrics:
-    """Return the metrics by name, those with a label by `name:label`; none of a service that shows none."""
+    """Return the metrics by name, those with a label by `name:label`; none of a service that shows
+    none.
+    """
     if url:
         with suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - ours
-            families = [it for it in text_string_to_metric_families(answer.read().decode()) if it.name in METRICS]
-            found = [(it, it.labels.get("le") or it.labels.get("pool", "")) for each in families for it in each.samples]
+            families = [
+                it
+                for it in text_string_to_metric_families(answer.read().decode())
+                if it.name in METRICS
+            ]
+            found = [
+                (it, it.labels.get("le") or it.labels.get("pool", ""))
+                for each in families
+                for it in each.samples
+            ]
             return {f"{it.name}:{label}": it.value for it, label in found}
     return {}
 
@@ -118,9 +136,16 @@ def read_metrics(url: str) -> Metrics:
 def tell_usage(seen: Sequence[Metrics], memory_mb: float | None) -> Usage:
     grown = {name: value - seen[0].get(name, 0) for name, value in seen[-1].items()}
     count = grown.get("event_loop_lag_seconds_count:", 0)
-    bounds = sorted((float(name.rpartition(":")[2]), value) for name, value in grown.items() if "_bucket:" in name)
+    bounds = sorted(
+        (float(name.rpartition(":")[2]), value)
+        for name, value in grown.items()
+        if "_bucket:" in name
+    )
     p99 = next((bound for bound, below in bounds if below >= 0.99 * count), 0.0)
-    in_use, waiting = (find_most(seen, name) for name in ("db_pool_connections_in_use:", "db_pool_waiting_requests:"))
+    in_use, waiting = (
+        find_most(seen, name)
+        for name in ("db_pool_connections_in_use:", "db_pool_waiting_requests:")
+    )
     return Usage(memory_mb, in_use, waiting, min(p99, 10) * 1000)
 
 

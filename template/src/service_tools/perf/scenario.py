@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The files of perf/scenarios/: the requests that clients send, how often, what they expect, and what that may cost."""
+"""The files of perf/scenarios/: the requests that clients send, how often, what they expect, and
+what that may cost.
+"""
 
 import re
 import tomllib
@@ -19,7 +21,8 @@ VALUE = re.compile(r"\$(?:\$|\{(\w+)\})")
 """What stands for a value in a text, `${name}`; or `$$`, which stands for a dollar sign."""
 
 FIRST_DAY, DAYS = 1_000_001, 2_650_000
-"""Days from the year 2738 on, which repeat after as many: sample rows count theirs from the year 1."""
+"""Days from the year 2738 on, which repeat after as many: sample rows count theirs from the year
+1."""
 
 FRESH: Mapping[str, Callable[[int], object]] = {
     "day": lambda number: date.fromordinal(FIRST_DAY + number % DAYS).isoformat(),
@@ -60,7 +63,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The tables of a file. `values` are what `${name}` in the requests, bodies and headers may stand for."""
+    """The tables of a file. `values` are what `${name}` in the requests, bodies and headers may
+    stand for.
+    """
 
     steps: Annotated[Sequence[Step], Meta(min_length=1)]
     values: Mapping[str, Source] = {}
@@ -74,7 +79,9 @@ def find(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Scenario]:
         advice = "`service new` writes one for a new slice; for another, copy one and name its own requests"
         raise CommandError(f"There is no scenario in {folder.absolute()}: {advice}.")
     if unknown := next((name for name in names if name not in known), None):
-        raise CommandError(f"There is no scenario {unknown}. There are {', '.join(known)}, in {folder}/.")
+        raise CommandError(
+            f"There is no scenario {unknown}. There are {', '.join(known)}, in {folder}/."
+        )
     return {name: read(known[name]) for name in names or known}
 
 
@@ -95,7 +102,10 @@ def find_faults(scenario: Scenario) -> Iterator[str]:
     if repeated := {name for name in names if names.count(name) > 1}:
         yield f"two steps are called {min(repeated)}; rename one"
     known = set(FRESH)
-    requests: list[tuple[str, Source | Step]] = [*scenario.values.items(), *((it.name, it) for it in scenario.steps)]
+    requests: list[tuple[str, Source | Step]] = [
+        *scenario.values.items(),
+        *((it.name, it) for it in scenario.steps),
+    ]
     for name, request in requests:
         if not re.fullmatch(r"[A-Z]+ /\S*", request.request):
             yield f"{name}: write the request as a method and a path, like GET /v1/orders"

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Stacks of frames, written as `file:line function`: which line of the service each stack stands on, and how much."""
+"""Stacks of frames, written as `file:line function`: which line of the service each stack stands
+on, and how much.
+"""
 
 import linecache
 import re
@@ -22,7 +24,11 @@ UNKNOWN = "<unknown>:0"
 def find_line(stack: Sequence[str]) -> str:
     """Return the innermost frame of the service; or of the kit, or the innermost at all."""
     kit = [frame for frame in stack if f"/{PACKAGE}/kit/" in frame]
-    own = [frame for frame in stack if f"/{PACKAGE}/" in frame and "site-packages" not in frame and frame not in kit]
+    own = [
+        frame
+        for frame in stack
+        if f"/{PACKAGE}/" in frame and "site-packages" not in frame and frame not in kit
+    ]
     return (own or kit or [*stack] or ["?"])[-1]
 
 
@@ -58,7 +64,9 @@ def show_flame(page: Page, title: str, stacks: Mapping[Stack, float], unit: str)
     for stack, weight in stacks.items():
         merged[tuple(map(label, stack))] += weight
     page.show(title, charts.flame(merged, unit))
-    page.remark(f"Width is {unit}; a frame stands on its caller. Blue is the service, green the kit, yellow the rest.")
+    page.remark(
+        f"Width is {unit}; a frame stands on its caller. Blue is the service, green the kit, yellow the rest."
+    )
 
 
 def show_lines(page: Page, title: str, stacks: Mapping[Stack, float]) -> None:
@@ -68,6 +76,12 @@ def show_lines(page: Page, title: str, stacks: Mapping[Stack, float]) -> None:
     for stack, weight in stacks.items():
         frame = find_line(stack)
         sums[names.setdefault(frame.partition(" ")[0], frame)] += weight
-    total, largest = sum(sums.values()) or 1, sorted(sums.items(), key=lambda item: -item[1])[:SHOWN]
-    rows = [(f"{it:,.0f}", f"{it / total:.1%}", shorten(line), read_source(line)) for line, it in largest]
+    total, largest = (
+        sum(sums.values()) or 1,
+        sorted(sums.items(), key=lambda item: -item[1])[:SHOWN],
+    )
+    rows = [
+        (f"{it:,.0f}", f"{it / total:.1%}", shorten(line), read_source(line))
+        for line, it in largest
+    ]
     page.tabulate([title, "share", "line of the service", "source"], rows, texts=[2, 3])

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The service that is measured: one at a URL, or one that is started for it; its processes, and what they use."""
+"""The service that is measured: one at a URL, or one that is started for it; its processes, and
+what they use.
+"""
 
 import os
 import socket
@@ -29,7 +31,9 @@ WARM_UP = 1.0
 
 @dataclass(frozen=True)
 class Target:
-    """Where the service answers, its processes if they are ours, and the token to send along if it takes one."""
+    """Where the service answers, its processes if they are ours, and the token to send along if it
+    takes one.
+    """
 
     url: str
     token: str | None = None
@@ -41,7 +45,9 @@ class Target:
         try:
             times = [read_cpu(process) for process in self.processes]
         except (OSError, psutil.NoSuchProcess):
-            raise CommandError("A process of the service ended under the load; it failed, or was replaced.") from None
+            raise CommandError(
+                "A process of the service ended under the load; it failed, or was replaced."
+            ) from None
         return sum(times) if times else None
 
     def read_memory(self) -> float | None:
@@ -51,7 +57,9 @@ class Target:
 
 
 def read_cpu(process: psutil.Process) -> float:
-    """Return the seconds of CPU that a process has used; on Linux to the nanosecond, by its clock."""
+    """Return the seconds of CPU that a process has used; on Linux to the nanosecond, by its
+    clock.
+    """
     if sys.platform == "linux":
         return time.clock_gettime((~process.pid << 3) | 2)
     spent = process.cpu_times()
@@ -60,7 +68,12 @@ def read_cpu(process: psutil.Process) -> float:
 
 @contextmanager
 def provide(
-    wiring: Wiring, *, url: str | None = None, token: str | None = None, rows: int | None = None, **settings: str
+    wiring: Wiring,
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    rows: int | None = None,
+    **settings: str,
 ) -> Generator[Target]:
     """Yield the service at a URL, or one that runs for as long as it is measured."""
     if url:
@@ -78,10 +91,16 @@ def provide(
 def start(token: str | None = None, cwd: Path | None = None, **settings: str) -> Generator[Target]:
     """Run `service serve` on free ports and yield it when it is ready. Raises `CommandError`."""
     port, metrics = find_ports(2)
-    own = {"SERVER_HOST": "127.0.0.1", "SERVER_PORT": str(port), "EDGE_TIMING": "true", "METRICS_PORT": str(metrics)}
+    own = {
+        "SERVER_HOST": "127.0.0.1",
+        "SERVER_PORT": str(port),
+        "EDGE_TIMING": "true",
+        "METRICS_PORT": str(metrics),
+    }
     with tempfile.TemporaryFile() as output:
         command, env = [sys.executable, "-m", PACKAGE, "serve"], {**os.environ, **own, **settings}
-        # In a process group of its own, Ctrl-C does not reach it: it answers until what was measured is told.
+        # In a process group of its own, Ctrl-C does not reach it: it answers until what was
+        # measured is told.
         process = subprocess.Popen(  # noqa: S603 - ours
             command, env=env, cwd=cwd, stdout=output, stderr=output, process_group=0
         )

@@ -1,2 +1,4 @@
 # kit: updated by the template
-"""New slices: `commands` has `service new`, `fields` and `resource` read what is wanted, `render` makes its files."""
+"""New slices: `commands` has `service new`, `fields` and `resource` read what is wanted, `render`
+makes its files.
+"""

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service new`: a slice by the conventions of the others, with its migration, tests, load test and plans."""
+"""`service new`: a slice by the conventions of the others, with its migration, tests, load test and
+plans.
+"""
 
 import asyncio
 import importlib
@@ -20,7 +22,9 @@ from service_tools.scaffold.resource import Resource
 from service_tools.sql import commands as plans
 from service_tools.sql import records
 
-EXAMPLE = "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date?"
+EXAMPLE = (
+    "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date?"
+)
 
 ADDITION = """\
 Add the slice to src/service/app.py, which does not look as this command expects it:
@@ -45,24 +49,39 @@ If the migration was applied, as `service dev` does at once, delete the table fr
 @click.command(epilog=EXAMPLE)
 @click.argument("table", metavar="RESOURCE")
 @click.argument("specs", metavar="NAME:TYPE…", nargs=-1)
-@click.option("--singular", help="What one is called, where the plural does not tell: news_item for news.")
+@click.option(
+    "--singular", help="What one is called, where the plural does not tell: news_item for news."
+)
 @click.option("--shared", is_flag=True, help="Let every caller read and change every row.")
-@click.option("--filters", multiple=True, metavar="A,B", help="Filters to combine in one request; may be repeated.")
+@click.option(
+    "--filters",
+    multiple=True,
+    metavar="A,B",
+    help="Filters to combine in one request; may be repeated.",
+)
 @click.option("--export", is_flag=True, help="Add a route that streams all rows as CSV or NDJSON.")
-@click.option("--undo", is_flag=True, help="Delete the slice, unless its files were changed. Needs no fields.")
-@click.option("--no-plans", is_flag=True, help="Do not record the plans of its statements, which takes a PostgreSQL.")
+@click.option(
+    "--undo", is_flag=True, help="Delete the slice, unless its files were changed. Needs no fields."
+)
+@click.option(
+    "--no-plans",
+    is_flag=True,
+    help="Do not record the plans of its statements, which takes a PostgreSQL.",
+)
 @click.pass_obj
 def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
     """Add a slice: create, read, change, delete and list a resource.
 
-    RESOURCE is its plural. Rows belong to the account that creates them, and no other account can reach them, unless
-    you pass `--shared`. A field is a name and a type, followed by ? if it may be null, ! if it is unique (within the
-    account), and @ if the list can be filtered by it, which gives it an index.
+    RESOURCE is its plural. Rows belong to the account that creates them, and no other account can
+    reach them, unless you pass `--shared`. A field is a name and a type, followed by ? if it may be
+    null, ! if it is unique (within the account), and @ if the list can be filtered by it, which
+    gives it an index.
 
-    Types are text, int, bool, decimal, money (an amount in minor units, and its currency), date, timestamp, uuid,
-    enum(a,b), text[], json (an object), and references:TABLE: invoice:references:invoices makes the column invoice_id,
-    its foreign key, and a filter of the list. Where the rows of both tables belong to accounts, a row can refer only to
-    those of its own account. A row may refer to another of its own table, if it need not: parent:references:folders?
+    Types are text, int, bool, decimal, money (an amount in minor units, and its currency), date,
+    timestamp, uuid, enum(a,b), text[], json (an object), and references:TABLE:
+    invoice:references:invoices makes the column invoice_id, its foreign key, and a filter of the
+    list. Where the rows of both tables belong to accounts, a row can refer only to those of its own
+    account. A row may refer to another of its own table, if it need not: parent:references:folders?
 
     What is made is yours: read it, and change it as you like.
     """
@@ -99,7 +118,9 @@ def describe(wiring: Wiring, root: Path, order: Mapping[str, Any]) -> Resource:
 
 
 def record_plans(table: str) -> bool:
-    """Record the plans of the new statements in perf/plans/, and return whether that was possible."""
+    """Record the plans of the new statements in perf/plans/, and return whether that was
+    possible.
+    """
     click.echo(f"Planning its statements on the PostgreSQL in {embedded.DATA}/ …")
     importlib.invalidate_caches()  # its modules are new
     try:
@@ -112,10 +133,15 @@ def record_plans(table: str) -> bool:
 
 
 def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded: bool) -> None:
-    """Add the slice to app.py, if possible, and say what was made, who can reach it, and what is left to do."""
+    """Add the slice to app.py, if possible, and say what was made, who can reach it, and what is
+    left to do.
+    """
     for path in [*files, *[root / f"perf/plans/{made.table}.txt"] * is_recorded]:
         click.echo(f"{path.read_text('utf-8').count('\n'):5} lines  {os.path.relpath(path)}")
-    many, filters = made.table.replace("_", " "), ["no filter", *(" and ".join(names) for names in made.filters)]
+    many, filters = (
+        made.table.replace("_", " "),
+        ["no filter", *(" and ".join(names) for names in made.filters)],
+    )
     who = "Everybody with a token" if made.guarded else "Everybody who can reach the service"
     shared = f"{who} can read, change and delete all {many}, whoever created them."
     owned = f"The {many} belong to the account that creates them, the token's `sub`; no other account can reach them."
@@ -124,7 +150,9 @@ def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded
     click.echo(added if registry.change(root, made.table) else ADDITION.format(made.table))
     click.echo(NEXT.format(made.table))
     if not is_recorded:
-        click.echo("  uv run service plans --record   # keeps the plans of its statements for review")
+        click.echo(
+            "  uv run service plans --record   # keeps the plans of its statements for review"
+        )
 
 
 def take_back(wiring: Wiring, root: Path, table: str) -> None:

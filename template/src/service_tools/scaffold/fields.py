@@ -24,9 +24,11 @@ FORM = (
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `references` is the table whose rows it names, if it does; `own`, whether that is its own table.
+    """One column. `references` is the table whose rows it names, if it does; `own`, whether that is
+    its own table.
 
-    In Python, `hint` is its type in rows, `taken` that of an argument, and `made` makes a sample; `sent` is JSON.
+    In Python, `hint` is its type in rows, `taken` that of an argument, and `made` makes a sample;
+    `sent` is JSON.
     """
 
     name: str
@@ -58,13 +60,20 @@ class Column:
         if self.own:
             return "UUID(int=number // 2) if number > 1 else None"
         value = re.sub(r"\bN\b", "number" if self.unique else "number % 10", self.type.made)
-        return value.replace("{}", self.name.replace("_", " ")) + " if number % 5 else None" * self.nullable
+        return (
+            value.replace("{}", self.name.replace("_", " "))
+            + " if number % 5 else None" * self.nullable
+        )
 
     @property
     def sent(self) -> str:
         if self.references:
             return f'"${{by_{self.name}}}"'
-        return self.type.fresh[1] if self.unique else json.dumps(self.type.examples[0], ensure_ascii=False)
+        return (
+            self.type.fresh[1]
+            if self.unique
+            else json.dumps(self.type.examples[0], ensure_ascii=False)
+        )
 
     @property
     def referred(self) -> str:
@@ -106,7 +115,13 @@ def parse(spec: str) -> list[Column]:
     refused, reason = TYPES[kind].refuses
     if suffix := next((suffix for suffix in suffixes if suffix in refused), None):
         raise CommandError(f"{spec}: {kind} does not take {suffix}: {reason}.")
-    column = Column(name, TYPES[kind], nullable="?" in suffixes, unique="!" in suffixes, filtered="@" in suffixes)
+    column = Column(
+        name,
+        TYPES[kind],
+        nullable="?" in suffixes,
+        unique="!" in suffixes,
+        filtered="@" in suffixes,
+    )
     columns = [column]
     if kind == "money":
         columns = split_money(column)
@@ -127,7 +142,10 @@ def split_money(column: Column) -> list[Column]:
         rule, detail = types.CURRENCY.check
         together = f"({minor} is null) = ({{}} is null) and {rule}"
         currency = replace(currency, check=(together, f"{detail}, together with {minor}"))
-    return [replace(column, name=minor), replace(column, name=f"{column.name}_currency", type=currency)]
+    return [
+        replace(column, name=minor),
+        replace(column, name=f"{column.name}_currency", type=currency),
+    ]
 
 
 def name_enum(spec: str, name: str, values: list[str]) -> Type:
@@ -137,7 +155,9 @@ def name_enum(spec: str, name: str, values: list[str]) -> Type:
             f"{spec}: list the values of an enum, each once, of letters, digits, _ and - (40 at most), without spaces, "
             "as in status:enum(open,paid)."
         )
-    listed = ", ".join(f"'{value}'" for value in values)  # as in SQL, and in Python before it is formatted
+    listed = ", ".join(
+        f"'{value}'" for value in values
+    )  # as in SQL, and in Python before it is formatted
     return replace(
         types.ENUM,
         alias="".join(part.capitalize() for part in name.split("_")),
@@ -152,11 +172,15 @@ def check_name(spec: str, column: Column) -> None:
     """Refuse a name that cannot be a column and an attribute."""
     name = column.name
     if not NAME.fullmatch(name) or len(name) > MOST_LETTERS:
-        raise CommandError(f"{spec}: name a field in lower_snake_case, with {MOST_LETTERS} letters at most.")
+        raise CommandError(
+            f"{spec}: name a field in lower_snake_case, with {MOST_LETTERS} letters at most."
+        )
     reasons = {
         **words.REASONS,
         "it is a word of Python": {name} if iskeyword(name) else set(),
-        "lists have this parameter; leave @ out, or rename the field": words.PARAMETERS if column.filtered else set(),
+        "lists have this parameter; leave @ out, or rename the field": words.PARAMETERS
+        if column.filtered
+        else set(),
     }
     if reason := next((reason for reason, taken in reasons.items() if name in taken), None):
         raise CommandError(f"{spec}: no field can be called {name}: {reason}.")

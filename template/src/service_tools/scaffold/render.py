@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Templates become the files of a slice; ruff sorts their imports, drops those without a use, and formats them."""
+"""Templates become the files of a slice; ruff sorts their imports, drops those without a use, and
+formats them.
+"""
 
 import ast
 import shutil
@@ -35,7 +37,9 @@ def render(template: str, path: Path, resource: Resource) -> str:
     doubled = [name for name, times in Counter(list_names(ast.parse(text))).items() if times > 1]
     if doubled:
         advice = "rename the field, or say what one is called with --singular"
-        raise CommandError(f"{path.name} would have two things called {', '.join(doubled)}; {advice}.")
+        raise CommandError(
+            f"{path.name} would have two things called {', '.join(doubled)}; {advice}."
+        )
     return text
 
 

@@ -29,10 +29,10 @@ VOWEL = re.compile(r"(?!eu|one|u[bcfhjknqrst][aeiou])[aeiou]")
 class Resource:
     """A resource. `table` names the folder and the package too, and `one` is its singular.
 
-    Rows are `owned` by the account that created them, or else everybody's. Without `guarded`, callers need no token.
-    `filters` are the sets of columns that the list can be filtered by. `foreign` says of each table that is referred to
-    whether its rows are owned; `checked` are the references to such rows, which have to be the caller's own. `command`
-    makes the slice again.
+    Rows are `owned` by the account that created them, or else everybody's. Without `guarded`,
+    callers need no token. `filters` are the sets of columns that the list can be filtered by.
+    `foreign` says of each table that is referred to whether its rows are owned; `checked` are the
+    references to such rows, which have to be the caller's own. `command` makes the slice again.
     """
 
     table: str
@@ -59,10 +59,14 @@ class Resource:
 
     @property
     def checked(self) -> list[Column]:
-        return [column for column in self.columns if self.owned and self.foreign.get(column.references)]
+        return [
+            column for column in self.columns if self.owned and self.foreign.get(column.references)
+        ]
 
     def first(self, column: Column) -> Column:
-        """Return the first column that refers to the same table: what is asked of that table is written once."""
+        """Return the first column that refers to the same table: what is asked of that table is
+        written once.
+        """
         return next(it for it in self.columns if it.references == column.references)
 
 
@@ -80,18 +84,28 @@ def name(plural: str, singular: str | None) -> str:
         singular = f"{plural[:-3]}y" if plural.endswith("ies") else ENDING.sub("", plural)
     check_form(singular)
     if singular == plural:
-        raise CommandError(f"{plural}: the plural and the singular must differ, as in news and news_item.")
+        raise CommandError(
+            f"{plural}: the plural and the singular must differ, as in news and news_item."
+        )
     return singular
 
 
 def list_filters(columns: Sequence[Column], combined: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Return the sets of filters: each alone, and those that are `combined`, like "status,customer"."""
+    """Return the sets of filters: each alone, and those that are `combined`, like
+    "status,customer".
+    """
     single = [(column.name,) for column in columns if column.filtered]
     several = [tuple(names.split(",")) for names in combined]
     for names in several:
-        if len(names) < 2 or len(set(names)) < len(names) or not {(name,) for name in names} <= {*single}:
+        if (
+            len(names) < 2
+            or len(set(names)) < len(names)
+            or not {(name,) for name in names} <= {*single}
+        ):
             known = ", ".join(name for (name,) in single) or "none, mark them with @"
-            raise CommandError(f"--filters {','.join(names)}: name at least two of the filters: {known}.")
+            raise CommandError(
+                f"--filters {','.join(names)}: name at least two of the filters: {known}."
+            )
     if len(set(map(frozenset, several))) < len(several):
         raise CommandError("--filters: two combinations are the same.")
     return (*single, *several)
@@ -99,4 +113,6 @@ def list_filters(columns: Sequence[Column], combined: Sequence[str]) -> tuple[tu
 
 def check_form(word: str) -> None:
     if not NAME.fullmatch(word) or len(word) > MOST_LETTERS:
-        raise CommandError(f"{word}: name a resource in lower_snake_case, with {MOST_LETTERS} letters at most.")
+        raise CommandError(
+            f"{word}: name a resource in lower_snake_case, with {MOST_LETTERS} letters at most."
+        )

@@ -9,11 +9,12 @@ from typing import Any
 class Type:
     """One type of column; {} stands for the column's name.
 
-    `alias` is its name in model.py, which means `python` with `meta`, or `definition`; `stored` is that in rows, where
-    it differs. `examples` has two values that a client may send, and one that it may not. `made` is Python that makes a
-    value of sample row `number`, where N is that number, or one of ten if values may repeat. `fresh` is for
-    unique columns: a value that no row has in SQL, and one for each request of the load test in JSON. `check` is a
-    condition in SQL, and what it means. `refuses` has suffixes, and why.
+    `alias` is its name in model.py, which means `python` with `meta`, or `definition`; `stored` is
+    that in rows, where it differs. `examples` has two values that a client may send, and one that
+    it may not. `made` is Python that makes a value of sample row `number`, where N is that number,
+    or one of ten if values may repeat. `fresh` is for unique columns: a value that no row has in
+    SQL, and one for each request of the load test in JSON. `check` is a condition in SQL, and what
+    it means. `refuses` has suffixes, and why.
     """
 
     sql: str
@@ -31,7 +32,9 @@ class Type:
     @property
     def meaning(self) -> str:
         """What the alias stands for in model.py; nothing for what needs no alias."""
-        return self.definition or (f"Annotated[{self.python}, Meta({self.meta})]" if self.meta else "")
+        return self.definition or (
+            f"Annotated[{self.python}, Meta({self.meta})]" if self.meta else ""
+        )
 
 
 TEXT = Type(

@@ -3,7 +3,8 @@
 
 from service.kit.rows import Filter
 
-# Every word that PostgreSQL 18 would have to quote as a column: pg_get_keywords(), but for those of category U.
+# Every word that PostgreSQL 18 would have to quote as a column: pg_get_keywords(), but for those of
+# category U.
 KEYWORDS = """
 all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast
 char character check coalesce collate collation column concurrently constraint create cross current_catalog
@@ -26,6 +27,13 @@ PARAMETERS = frozenset({*dir(Filter), "cursor", "limit", "format"})
 REASONS = {
     "every resource has it already": {"id", "account", "version", "created_at", "updated_at"},
     "it is a word of SQL and would need quotes": SQL,
-    "every table of PostgreSQL has it already": {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"},
+    "every table of PostgreSQL has it already": {
+        "tableoid",
+        "xmin",
+        "cmin",
+        "xmax",
+        "cmax",
+        "ctid",
+    },
     "it would hide a type of Python": {"bool"},
 }

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""perf/budgets.toml: how large tables will be, and what a request may cost. It is the team's, and may be missing."""
+"""perf/budgets.toml: how large tables will be, and what a request may cost. It is the team's, and
+may be missing.
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -18,10 +20,11 @@ ACCOUNT = "account"
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tables of the file.
 
-    `rows` has the rows of each table in production, DEFAULT_ROWS where it has none. `statements` has how many
-    statements a request may make, by method and path template, like "GET /v1/orders"; DEFAULT_STATEMENTS where it has
-    none. `unused_indexes` has the reason for each index that no statement uses. `accounts` has, by table, the column
-    that says whose a row is: ACCOUNT where it has none, and "" for a table whose rows belong to nobody.
+    `rows` has the rows of each table in production, DEFAULT_ROWS where it has none. `statements`
+    has how many statements a request may make, by method and path template, like "GET /v1/orders";
+    DEFAULT_STATEMENTS where it has none. `unused_indexes` has the reason for each index that no
+    statement uses. `accounts` has, by table, the column that says whose a row is: ACCOUNT where it
+    has none, and "" for a table whose rows belong to nobody.
     """
 
     rows: Mapping[str, int] = {}

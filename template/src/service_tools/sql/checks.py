@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What the types of a slice let through, against what its tables let in: choices, patterns and lengths of text."""
+"""What the types of a slice let through, against what its tables let in: choices, patterns and
+lengths of text.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +26,9 @@ select attrelid::int8, 'its type', format('length(%s) <= %s', attname, atttypmod
 COLUMN = r'\(*"?(?P<column>\w+)"?\)?(?:::[a-z ]+)?'
 CHOICES = re.compile(COLUMN + r"\)? = ANY \(+ARRAY\[(?P<values>[^\]]*)\]")
 PATTERN = re.compile(COLUMN + r" ~ '(?P<pattern>(?:[^']|'')*)'")
-LENGTH = re.compile(r"(?:char_|character_)?length\(" + COLUMN + r"\)+ (?P<sign><=|<|>=|>) (?P<length>\d+)")
+LENGTH = re.compile(
+    r"(?:char_|character_)?length\(" + COLUMN + r"\)+ (?P<sign><=|<|>=|>) (?P<length>\d+)"
+)
 ENDS = re.compile(r"^(?:\^|\\A)|(?:\$|\\[Zz])$")
 
 
@@ -43,17 +47,30 @@ async def read(connection: asyncpg.Connection) -> list[Check]:
 
 
 def compare(struct: type[Struct], checks: Sequence[Check]) -> Iterator[str]:
-    """Yield where a struct and the checks of a slice's tables differ, by columns that are named as its fields."""
+    """Yield where a struct and the checks of a slice's tables differ, by columns that are named as
+    its fields.
+    """
     info = inspect.type_info(struct)
     for field in info.fields if isinstance(info, inspect.StructType) else ():
-        for part in field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,):
+        for part in (
+            field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
+        ):
             differences = (it for check in checks for it in compare_type(part, field.name, check))
-            yield from (f"{struct.__module__}.{struct.__name__}.{field.name} {it}" for it in differences)
+            yield from (
+                f"{struct.__module__}.{struct.__name__}.{field.name} {it}" for it in differences
+            )
 
 
 def compare_type(kind: inspect.Type, name: str, check: Check) -> Iterator[str]:
-    if isinstance(kind, inspect.LiteralType) and (matched := CHOICES.search(check.text)) and matched["column"] == name:
-        allowed = {value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'::", matched["values"])}
+    if (
+        isinstance(kind, inspect.LiteralType)
+        and (matched := CHOICES.search(check.text))
+        and matched["column"] == name
+    ):
+        allowed = {
+            value.replace("''", "'")
+            for value in re.findall(r"'((?:[^']|'')*)'::", matched["values"])
+        }
         if more := {*map(str, kind.values)} - allowed:
             yield f"lets {list_values(more)} through, which {check.name} refuses"
         if fewer := allowed - {*map(str, kind.values)}:

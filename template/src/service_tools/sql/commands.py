@@ -25,27 +25,38 @@ ADVICE = "If this is meant, record it: service plans --record"
 
 @click.command(name="plans")
 @click.argument("name", required=False)
-@click.option("--analyze", is_flag=True, help="Run each statement on the development database as well.")
-@click.option("--check", is_flag=True, help="Exit with 1 when a plan differs from the one recorded in perf/plans/.")
+@click.option(
+    "--analyze", is_flag=True, help="Run each statement on the development database as well."
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit with 1 when a plan differs from the one recorded in perf/plans/.",
+)
 @click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
 def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> None:
     """Show the plan of every statement, or of NAME, like orders.read_order.
 
-    Statements are planned for the table sizes in perf/budgets.toml, in an empty database that is dropped afterwards.
-    Whatever breaks the SQL contract, and so fails the suite, is listed below the table. `--analyze` runs them on
-    the rows of `service dev`, or of DATABASE_URL, and rolls back what they change.
+    Statements are planned for the table sizes in perf/budgets.toml, in an empty database that is
+    dropped afterwards. Whatever breaks the SQL contract, and so fails the suite, is listed below
+    the table. `--analyze` runs them on the rows of `service dev`, or of DATABASE_URL, and rolls
+    back what they change.
     """
     if name and (record or check):
         raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
     with embedded.run() as server, database.lend(server) as url:
         statements = select(asyncio.run(plan(url)), name)
-        real = asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
+        real = (
+            asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
+        )
     if record:
         for path in records.write(statements):
             click.echo(f"Recorded {path}")
     elif check:
         difference = records.compare(statements)
-        click.echo("\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."]))
+        click.echo(
+            "\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."])
+        )
         raise SystemExit(1 if difference else 0)
     elif name:
         click.echo("\n".join(describe(statements[0], real)))
@@ -56,9 +67,15 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
 
 
 async def plan(url: str, beginning: str = "") -> list[Statement]:
-    """Return the statements of the service whose names begin so, with their plans in a new database."""
+    """Return the statements of the service whose names begin so, with their plans in a new
+    database.
+    """
     declared = budgets.read()
-    chosen = [(name, query) for name, query in find_queries(import_module(PACKAGE)) if name.startswith(beginning)]
+    chosen = [
+        (name, query)
+        for name, query in find_queries(import_module(PACKAGE))
+        if name.startswith(beginning)
+    ]
     connection = await scratch.prepare(url, declared)
     statements = await contract.check_all(connection, chosen, declared)
     await connection.close()
@@ -66,12 +83,19 @@ async def plan(url: str, beginning: str = "") -> list[Statement]:
 
 
 async def run(server: str, statements: Sequence[Statement]) -> Real:
-    """Return what really happens, by name, for the statements that have a sample and rows to take it from."""
+    """Return what really happens, by name, for the statements that have a sample and rows to take
+    it from.
+    """
     async with connect(read_url(server), "service plans") as connection:
         try:
-            ran = {statement.name: await plans.run(connection, statement.query) for statement in statements}
+            ran = {
+                statement.name: await plans.run(connection, statement.query)
+                for statement in statements
+            }
         except asyncpg.PostgresError as error:
-            raise click.ClickException(f"{error}. Start `service dev` once, or run `service migrate`.") from None
+            raise click.ClickException(
+                f"{error}. Start `service dev` once, or run `service migrate`."
+            ) from None
     return {name: node for name, node in ran.items() if node}
 
 
@@ -87,9 +111,20 @@ def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
     """Show all statements in a table, what is wrong with them, and on the page, their plans."""
     titles, rows = ["statement", "cost", "rows", *["ran"] * bool(real), "indexes", "findings"], []
     for it in statements:
-        cost, many = (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
+        cost, many = (
+            (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
+        )
         ran = [real[it.name].rpartition(": ")[2] if it.name in real else "no sample"] * bool(real)
-        rows.append([it.name, cost, many, *ran, ", ".join(it.indexes), ", ".join(found.rule for found in it.findings)])
+        rows.append(
+            [
+                it.name,
+                cost,
+                many,
+                *ran,
+                ", ".join(it.indexes),
+                ", ".join(found.rule for found in it.findings),
+            ]
+        )
     page.tabulate(titles, rows, texts=[len(titles) - 2, len(titles) - 1])
     page.say(*(f"{it.name}: {found}" for it in statements for found in it.findings))
     for it in statements:
@@ -99,4 +134,7 @@ def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
 def describe(it: Statement, real: Real) -> list[str]:
     """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
     lines = [it.query.sql, "", it.shown or "It has no plan.", "", *map(str, it.findings)]
-    return [*lines, *(["", "On the development database:", real[it.name]] if it.name in real else [])]
+    return [
+        *lines,
+        *(["", "On the development database:", real[it.name]] if it.name in real else []),
+    ]

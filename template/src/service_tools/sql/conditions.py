@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What the conditions of a statement tell about nulls: in a row that `note like $1` kept, `note` is not null."""
+"""What the conditions of a statement tell about nulls: in a row that `note like $1` kept, `note` is
+not null.
+"""
 
 from collections.abc import Iterator
 
@@ -28,7 +30,9 @@ def list_conditions(part: Tree | None) -> Iterator[Tree]:
     """Yield the conditions that every row of a `from` has met."""
     kind = part["node"] if part else ""
     if part and kind == "FROMEXPR":
-        yield from (condition for item in part["fromlist"] or () for condition in list_conditions(item))
+        yield from (
+            condition for item in part["fromlist"] or () for condition in list_conditions(item)
+        )
     if part and kind == "JOINEXPR":
         sides = {0: ("larg", "rarg"), 1: ("larg",), 3: ("rarg",)}.get(part["jointype"], ())
         yield from (condition for side in sides for condition in list_conditions(part[side]))
@@ -60,12 +64,16 @@ def find_strict(expression: Tree, functions: Functions) -> list[Tree]:
     if kind == "SCALARARRAYOPEXPR":
         return find_strict(expression["args"][0], functions)
     if kind in ("OPEXPR", "FUNCEXPR") and functions.is_strict(expression):
-        return [column for part in expression["args"] or () for column in find_strict(part, functions)]
+        return [
+            column for part in expression["args"] or () for column in find_strict(part, functions)
+        ]
     return []
 
 
 def find_missed(test: Tree, functions: Functions) -> list[Tree]:
-    """Return the columns that cannot be null where a condition is not true. One that is null may be no false one."""
+    """Return the columns that cannot be null where a condition is not true. One that is null may be
+    no false one.
+    """
     if test["node"] == "BOOLEXPR" and test["boolop"] == "or":
         return [column for part in test["args"] for column in find_missed(part, functions)]
     return find_met(test, functions, False) if test["node"] == "NULLTEST" else []

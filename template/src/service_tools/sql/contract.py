@@ -1,7 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""What every statement of a slice has to keep, checked against the migrated schema at the sizes of production.
+"""What every statement of a slice has to keep, checked against the migrated schema at the sizes of
+production.
 
-A statement that breaks a rule with reason says so: `Query(…, excused={"sort": "a customer has few addresses"})`.
+A statement that breaks a rule with reason says so: `Query(…, excused={"sort": "a customer has few
+addresses"})`.
 """
 
 from collections.abc import Iterable
@@ -20,7 +22,8 @@ from service_tools.sql.tree import Tree
 
 @dataclass(frozen=True)
 class Statement:
-    """One `Query` by its name, with its plan, if it has one, and what it breaks and does not excuse.
+    """One `Query` by its name, with its plan, if it has one, and what it breaks and does not
+    excuse.
 
     `shown` is the plan as PostgreSQL shows it.
     """
@@ -47,20 +50,33 @@ class Statement:
 async def check_all(
     connection: asyncpg.Connection, queries: Iterable[tuple[str, AnyQuery]], budgets: Budgets
 ) -> list[Statement]:
-    """Return all statements, in order of name. The connection is ready to plan on, as `scratch` makes it."""
+    """Return all statements, in order of name. The connection is ready to plan on, as `scratch`
+    makes it.
+    """
     known = await schema.read(connection, budgets)
-    statements = [await check(connection, name, query, known) for name, query in sorted(queries, key=lambda it: it[0])]
-    beside = siblings.check({it.name: (it.query, it.tree) for it in statements}, known.nulls, [*known.indexes.values()])
+    statements = [
+        await check(connection, name, query, known)
+        for name, query in sorted(queries, key=lambda it: it[0])
+    ]
+    beside = siblings.check(
+        {it.name: (it.query, it.tree) for it in statements}, known.nulls, [*known.indexes.values()]
+    )
     checked = []
     for it in statements:
         said = {found.rule for found in it.findings}
-        more = [found for found in leave_excused(it.query, beside[it.name]) if found.rule not in said]
+        more = [
+            found for found in leave_excused(it.query, beside[it.name]) if found.rule not in said
+        ]
         checked.append(replace(it, findings=[*it.findings, *more]))
     return checked
 
 
-async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, known: Schema) -> Statement:
-    """Return a statement with what it breaks. Whatever is wrong with it, or with the check of it, is a finding."""
+async def check(
+    connection: asyncpg.Connection, name: str, query: AnyQuery, known: Schema
+) -> Statement:
+    """Return a statement with what it breaks. Whatever is wrong with it, or with the check of it,
+    is a finding.
+    """
     plan = parsed = None
     shown = ""
     try:
@@ -75,11 +91,18 @@ async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, know
             findings += result.check_columns(query, columns, parsed, known.nulls)
             findings += result.check_arguments(query, parsed, known.nulls)
             findings += [*cost.check_plan(plan, bool(columns), known), *cost.check_tree(parsed)]
-            findings += [*ownership.check(plan, parsed, known.nulls), *result.check_whole_rows(parsed)]
+            findings += [
+                *ownership.check(plan, parsed, known.nulls),
+                *result.check_whole_rows(parsed),
+            ]
         else:
             findings += text.check_planned(query)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        findings = [Finding("prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration.")]
+        findings = [
+            Finding(
+                "prepare", f"PostgreSQL refuses it: {error}", "Correct it, or add the migration."
+            )
+        ]
     except Exception as error:  # the others are checked all the same
         detail = f"the contract does not understand it ({type(error).__name__}: {error})"
         findings = [Finding("unread", detail, "Excuse `unread`, and tell the template's owners.")]
@@ -87,5 +110,11 @@ async def check(connection: asyncpg.Connection, name: str, query: AnyQuery, know
 
 
 def leave_excused(query: AnyQuery, findings: Iterable[Finding]) -> list[Finding]:
-    """Return what is not excused. That nothing is null is believed only of a statement whose sample can be run."""
-    return [it for it in findings if not query.excused.get(it.rule) or (it.rule == "nulls" and not query.sample)]
+    """Return what is not excused. That nothing is null is believed only of a statement whose sample
+    can be run.
+    """
+    return [
+        it
+        for it in findings
+        if not query.excused.get(it.rule) or (it.rule == "nulls" and not query.sample)
+    ]

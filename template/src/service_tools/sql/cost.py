@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What a statement costs at the sizes of production: rows that it reads, sorts, counts, changes, locks, or returns."""
+"""What a statement costs at the sizes of production: rows that it reads, sorts, counts, changes,
+locks, or returns.
+"""
 
 import re
 from collections.abc import Iterator
@@ -43,12 +45,16 @@ def check_scan(node: Node, above: tuple[Node, ...], known: Schema) -> Iterator[F
         return
     table, condition = node.get("Relation Name"), node.get("Filter")
     stops_early = above and above[-1]["Node Type"] == "Limit"
-    reads_all = node["Node Type"].startswith("Index") and not node.get("Index Cond") and not stops_early
+    reads_all = (
+        node["Node Type"].startswith("Index") and not node.get("Index Cond") and not stops_early
+    )
     if node["Node Type"] == "Seq Scan" or reads_all:
         yield Finding("scan", f"it reads the whole table {table}", f"{advise(condition, above)}.")
     elif condition and not known.finds_one_row(node):
         detail = f"it reads rows of {table} and discards those that are not {condition}"
-        fix = find_advice(condition) or "Add the column to the index, before the columns of the order"
+        fix = (
+            find_advice(condition) or "Add the column to the index, before the columns of the order"
+        )
         yield Finding("filter", detail, f"{fix}.")
 
 
@@ -59,7 +65,9 @@ def advise(condition: str | None, above: tuple[Node, ...]) -> str:
     if any("random()" in key for node in above for key in node.get("Sort Key", ())):
         return RANDOM
     if above and above[-1]["Node Type"] == "ModifyTable":
-        return "Give it a `where`, with an index; all rows are changed in batches, or by a migration"
+        return (
+            "Give it a `where`, with an index; all rows are changed in batches, or by a migration"
+        )
     return "Add an index for: the join, or the order and the limit of the statement"
 
 
@@ -82,7 +90,11 @@ def check_sort(node: Node) -> Iterator[Finding]:
 def check_group(node: Node, known: Schema) -> Iterator[Finding]:
     """Refuse to read many rows for a count, a sum or the like."""
     read = max((step["Plan Rows"] for step in node.get("Plans", ())), default=0)
-    if node["Node Type"] in GROUPS and read >= LARGE and not all(is_bound(step, known) for step in node["Plans"]):
+    if (
+        node["Node Type"] in GROUPS
+        and read >= LARGE
+        and not all(is_bound(step, known) for step in node["Plans"])
+    ):
         fix = "Keep the figure in a table of its own, or count in a subquery with a limit."
         yield Finding("aggregate", f"it reads about {read:,} rows to make one of many", fix)
 
@@ -91,18 +103,30 @@ def check_bound(plan: Node, returns: bool, known: Schema) -> Iterator[Finding]:
     """Refuse a result, a change or a lock that grows with the table."""
     if returns and plan["Plan Rows"] > 1 and not is_bound(plan, known):
         fix = "Add a limit, or look rows up by a unique key; an export says excused={'unbounded': 'it streams'}."
-        yield Finding("unbounded", f"nothing limits its result, about {plan['Plan Rows']:,} rows", fix)
+        yield Finding(
+            "unbounded", f"nothing limits its result, about {plan['Plan Rows']:,} rows", fix
+        )
     elif many := next(filter(None, (count_touched(*step, known) for step in plans.walk(plan))), 0):
         fix = "Take them by a unique key, or in batches: where id in (select id … limit 1000)."
-        yield Finding("unbounded", f"nothing limits the rows that it changes or locks, about {many:,}", fix)
+        yield Finding(
+            "unbounded", f"nothing limits the rows that it changes or locks, about {many:,}", fix
+        )
 
 
 def count_touched(node: Node, above: tuple[Node, ...], known: Schema) -> int:
     """Return about how many rows a step changes or locks, when nothing limits them."""
     limited = any(step["Node Type"] == "Limit" for step in above)
-    touches = node["Node Type"] == "LockRows" or node.get("Operation") in ("Update", "Delete", "Merge")
+    touches = node["Node Type"] == "LockRows" or node.get("Operation") in (
+        "Update",
+        "Delete",
+        "Merge",
+    )
     steps = node.get("Plans", ())
-    if not touches or limited or all(is_bound(step, known) or not reads_large(step, known) for step in steps):
+    if (
+        not touches
+        or limited
+        or all(is_bound(step, known) or not reads_large(step, known) for step in steps)
+    ):
         return 0
     return max(int(step["Plan Rows"]) for step in steps)
 
@@ -112,7 +136,9 @@ def reads_large(node: Node, known: Schema) -> bool:
 
 
 def is_bound(node: Node, known: Schema) -> bool:
-    """Return whether a step returns few rows, however large the tables are, or all that feed it do."""
+    """Return whether a step returns few rows, however large the tables are, or all that feed it
+    do.
+    """
     steps, kind = node.get("Plans", ()), node["Node Type"]
     if kind in ("Limit", "Result") and not (kind == "Result" and steps):
         return True
@@ -132,4 +158,8 @@ def check_tree(tree: Tree | None) -> Iterator[Finding]:
             fix = "Page by a key, as `Listing` does: where (created_at, id) < ($1, $2)."
             yield Finding("offset", "each page reads all pages before it", fix)
         if most is not None and most > LARGE:
-            yield Finding("unbounded", f"a limit of {most:,} rows limits nothing", f"Let it be at most {LARGE:,}.")
+            yield Finding(
+                "unbounded",
+                f"a limit of {most:,} rows limits nothing",
+                f"Let it be at most {LARGE:,}.",
+            )

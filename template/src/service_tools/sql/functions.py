@@ -1,7 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Which functions and operators of PostgreSQL return null: only for a null argument, never, or who knows when.
+"""Which functions and operators of PostgreSQL return null: only for a null argument, never, or who
+knows when.
 
-That one is strict stands in the catalogue; that it returns null for nothing else, as `->>` does, stands here.
+That one is strict stands in the catalogue; that it returns null for nothing else, as `->>` does,
+stands here.
 """
 
 from collections.abc import Mapping
@@ -11,7 +13,8 @@ import asyncpg
 
 from service_tools.sql.tree import Tree
 
-# Operators and casts are taken to return null for null only, but for these; functions only if they are in KEEPING.
+# Operators and casts are taken to return null for null only, but for these; functions only if they
+# are in KEEPING.
 READ = """
 select p.oid::int8, p.proname, p.proisstrict,
        p.pronamespace = 'pg_catalog'::regnamespace and p.proisstrict
@@ -40,29 +43,56 @@ to_tsvector transaction_timestamp translate trunc ts_headline ts_rank ts_rank_cd
 websearch_to_tsquery width_bucket
 """
 
-NEVER = {"concat", "json_build_array", "json_build_object", "jsonb_build_array", "jsonb_build_object"}
+NEVER = {
+    "concat",
+    "json_build_array",
+    "json_build_object",
+    "jsonb_build_array",
+    "jsonb_build_object",
+}
 NEVER |= {"array_append", "array_prepend", "num_nonnulls", "num_nulls", "quote_nullable"}
 FIRST = {"array_remove", "concat_ws", "format", "string_to_array"}
 """Null if the first argument is."""
 
 RANKS = {"count", "cume_dist", "dense_rank", "ntile", "percent_rank", "rank", "row_number"}
 NEVER_OF_GROUP = {"array_agg", "json_agg", "json_object_agg", "jsonb_agg", "jsonb_object_agg"}
-OF_GROUP = {"any_value", "avg", "bit_and", "bit_or", "bool_and", "bool_or", "every", "max", "min", "mode"}
+OF_GROUP = {
+    "any_value",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bool_and",
+    "bool_or",
+    "every",
+    "max",
+    "min",
+    "mode",
+}
 OF_GROUP |= {"percentile_cont", "percentile_disc", "stddev_pop", "string_agg", "sum", "var_pop"}
 """Aggregates of one row or more are null only if the values are."""
 
-ROWS = {"generate_series", "jsonb_object_keys", "json_object_keys", "regexp_split_to_table", "string_to_table"}
+ROWS = {
+    "generate_series",
+    "jsonb_object_keys",
+    "json_object_keys",
+    "regexp_split_to_table",
+    "string_to_table",
+}
 """Functions whose rows have no null unless an argument is one."""
 
 
 @dataclass(frozen=True)
 class Functions:
-    """The functions of a database by oid: name, whether strict, and whether they are null for null only."""
+    """The functions of a database by oid: name, whether strict, and whether they are null for null
+    only.
+    """
 
     rows: Mapping[int, tuple[str, bool, bool]]
 
     def find(self, call: Tree) -> tuple[str, bool, bool]:
-        oid = next(call[key] for key in ("opfuncid", "funcid", "aggfnoid", "winfnoid") if key in call)
+        oid = next(
+            call[key] for key in ("opfuncid", "funcid", "aggfnoid", "winfnoid") if key in call
+        )
         return self.rows.get(oid, ("it", False, False))
 
     def name(self, call: Tree) -> str:
@@ -72,9 +102,14 @@ class Functions:
         return self.find(call)[1]
 
     def keeps(self, call: Tree) -> bool:
-        """Return whether it is null only if an argument is. A day of infinity is null, its seconds are infinite."""
+        """Return whether it is null only if an argument is. A day of infinity is null, its seconds
+        are infinite.
+        """
         name, _, keeps = self.find(call)
-        return keeps or (name in ("extract", "date_part") and call["args"][0].get("constvalue", b"")[4:] == b"epoch")
+        return keeps or (
+            name in ("extract", "date_part")
+            and call["args"][0].get("constvalue", b"")[4:] == b"epoch"
+        )
 
 
 async def read(connection: asyncpg.Connection) -> Functions:

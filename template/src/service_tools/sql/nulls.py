@@ -1,17 +1,35 @@
 # kit: updated by the template; extend it from app.py
-"""Whether a column of a result can be null, and why: from PostgreSQL's tree of the statement and from its catalogue.
+"""Whether a column of a result can be null, and why: from PostgreSQL's tree of the statement and
+from its catalogue.
 
-An empty reason is a proof that there is no null. What is not known, as of a function of the team's, is said to be so.
+An empty reason is a proof that there is no null. What is not known, as of a function of the team's,
+is said to be so.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from service_tools.sql import conditions
-from service_tools.sql.functions import FIRST, NEVER, NEVER_OF_GROUP, OF_GROUP, RANKS, ROWS, Functions
+from service_tools.sql.functions import (
+    FIRST,
+    NEVER,
+    NEVER_OF_GROUP,
+    OF_GROUP,
+    RANKS,
+    ROWS,
+    Functions,
+)
 from service_tools.sql.tree import Tree
 
-NO_NULL = {"NULLTEST", "BOOLEANTEST", "DISTINCTEXPR", "ARRAYEXPR", "ROWEXPR", "GROUPINGFUNC", "MERGESUPPORTFUNC"}
+NO_NULL = {
+    "NULLTEST",
+    "BOOLEANTEST",
+    "DISTINCTEXPR",
+    "ARRAYEXPR",
+    "ROWEXPR",
+    "GROUPINGFUNC",
+    "MERGESUPPORTFUNC",
+}
 SELECT, UPDATE, DELETE, MERGE = 1, 2, 4, 5
 TABLE, SUBQUERY, JOIN, FUNCTION, VALUES, WITH, GROUP = 0, 1, 2, 3, 5, 6, 9
 EXISTS, ANY, EXPRESSION, ARRAY = 0, 2, 4, 6
@@ -21,11 +39,12 @@ type Column = tuple[int, int]
 
 @dataclass(frozen=True)
 class Known:
-    """What the catalogue knows: columns by table and number, trees of views, functions, and which `$n` may be None.
+    """What the catalogue knows: columns by table and number, trees of views, functions, and which
+    `$n` may be None.
 
-    `accounts` has the column that says whose a row is, by table; `keys` those that are unique by themselves; `unique`
-    the columns of each constraint; `equal` the operators `=`; `hidden` functions that run statements of their own, with
-    what to say of them.
+    `accounts` has the column that says whose a row is, by table; `keys` those that are unique by
+    themselves; `unique` the columns of each constraint; `equal` the operators `=`; `hidden`
+    functions that run statements of their own, with what to say of them.
     """
 
     columns: Mapping[Column, str]
@@ -42,9 +61,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Level:
-    """One `select` or other command, in those that it stands in; what its conditions tell about its columns.
+    """One `select` or other command, in those that it stands in; what its conditions tell about its
+    columns.
 
-    `found` are columns that are not null in any row that is kept, `joined` the outer joins that found a row then.
+    `found` are columns that are not null in any row that is kept, `joined` the outer joins that
+    found a row then.
     """
 
     query: Tree
@@ -62,7 +83,9 @@ class Level:
         found = {(it["varno"], it["varattno"]) for it in columns}
         outer = {number for it in columns for number in it["varnullingrels"][1:]}
         # A full join may have found no row of the other side.
-        joined = {number for number in outer if self.query["rtable"][number - 1].get("jointype") != 2}
+        joined = {
+            number for number in outer if self.query["rtable"][number - 1].get("jointype") != 2
+        }
         return replace(self, found=self.found | found, joined=self.joined | joined)
 
 
@@ -88,7 +111,9 @@ def explain_column(level: Level, index: int) -> str:
 
 def explain_union(part: Tree, level: Level, index: int) -> str:
     if part["node"] == "RANGETBLREF":
-        return explain_column(enter(level.query["rtable"][part["rtindex"] - 1]["subquery"], level.known, level), index)
+        return explain_column(
+            enter(level.query["rtable"][part["rtindex"] - 1]["subquery"], level.known, level), index
+        )
     left, right = (explain_union(part[side], level, index) for side in ("larg", "rarg"))
     return {1: left or right, 2: left and right, 3: left}[part["op"]]
 
@@ -113,7 +138,11 @@ def explain_constant(it: Tree, level: Level) -> str:
 
 
 def explain_argument(it: Tree, level: Level) -> str:
-    return f"${it['paramid']} may be None" if it["paramkind"] == 0 and level.known.params.get(it["paramid"]) else ""
+    return (
+        f"${it['paramid']} may be None"
+        if it["paramkind"] == 0 and level.known.params.get(it["paramid"])
+        else ""
+    )
 
 
 def explain_call(it: Tree, level: Level) -> str:
@@ -133,7 +162,9 @@ def explain_member(it: Tree, level: Level) -> str:
     value, array = it["args"]
     if array["node"] == "ARRAYEXPR":
         return explain_first([value, *(array["elements"] or ())], level)
-    return explain_first(it["args"], level) or ("" if array["node"] == "PARAM" else "a null may be in the array")
+    return explain_first(it["args"], level) or (
+        "" if array["node"] == "PARAM" else "a null may be in the array"
+    )
 
 
 def explain_alternatives(it: Tree, level: Level) -> str:
@@ -159,21 +190,32 @@ def explain_subquery(it: Tree, level: Level) -> str:
     if it["subLinkType"] == ANY:
         return explain(it["testexpr"], level) or explain_column(inner, 0)
     if it["subLinkType"] == EXPRESSION:
-        return explain_column(inner, 0) if has_one_row(inner.query) else "the subquery may find no row"
+        return (
+            explain_column(inner, 0) if has_one_row(inner.query) else "the subquery may find no row"
+        )
     return "what is not known of a comparison with a subquery"
 
 
 def has_one_row(query: Tree) -> bool:
     cuts = ("groupClause", "groupingSets", "havingQual", "limitOffset", "limitCount")
     tables = query["jointree"]["fromlist"] or query["jointree"]["quals"]
-    return (query["hasAggs"] or not tables) and not any(query[cut] for cut in cuts) and not query["setOperations"]
+    return (
+        (query["hasAggs"] or not tables)
+        and not any(query[cut] for cut in cuts)
+        and not query["setOperations"]
+    )
 
 
 def explain_aggregate(it: Tree, level: Level) -> str:
     name = level.known.functions.name(it)
     if name == "count":
         return ""
-    if it["agglevelsup"] or not level.query["groupClause"] or level.query["groupingSets"] or it["aggfilter"]:
+    if (
+        it["agglevelsup"]
+        or not level.query["groupClause"]
+        or level.query["groupingSets"]
+        or it["aggfilter"]
+    ):
         return f"{name} of no rows is null"
     if name in NEVER_OF_GROUP:
         return ""
@@ -187,7 +229,11 @@ def explain_window(it: Tree, level: Level) -> str:
     if name in RANKS:
         return ""
     if name in ("lag", "lead"):
-        return explain_first((args[0], args[2]), level) if len(args) == 3 else f"{name} finds no row at the end"
+        return (
+            explain_first((args[0], args[2]), level)
+            if len(args) == 3
+            else f"{name} finds no row at the end"
+        )
     frame = level.query["windowClause"][it["winref"] - 1]["frameOptions"]
     if frame & 1 or it["aggfilter"] or name not in (*OF_GROUP, "first_value", "last_value"):
         return f"it is not known whether {name} returns null"
@@ -206,7 +252,9 @@ def explain_variable(it: Tree, level: Level) -> str:
     number, column = it["varno"], it["varattno"]
     if (number, column) in level.found:
         return ""
-    if it["varreturningtype"] or (level.query["commandType"] == MERGE and number != level.query["resultRelation"]):
+    if it["varreturningtype"] or (
+        level.query["commandType"] == MERGE and number != level.query["resultRelation"]
+    ):
         return "there may be no such row"
     if {*it["varnullingrels"][1:]} - level.joined:
         return "the outer join may find no row"
@@ -220,7 +268,11 @@ def explain_source(source: Tree, column: int, level: Level) -> str:
         return explain_column(enter(view, known), column - 1)
     if kind == TABLE:
         place = (source["relid"], column)
-        return "" if place in known.not_null else f"{known.columns.get(place, 'its column')} can be null"
+        return (
+            ""
+            if place in known.not_null
+            else f"{known.columns.get(place, 'its column')} can be null"
+        )
     if kind == SUBQUERY:
         return explain_column(enter(source["subquery"], known, level), column - 1)
     if kind in (JOIN, GROUP):
@@ -236,19 +288,28 @@ def explain_source(source: Tree, column: int, level: Level) -> str:
             return ""
         if known.functions.name(call) in ROWS or known.functions.keeps(call):
             return explain_first(call["args"], level)
-        if known.functions.name(call) == "unnest" and call["args"][0]["node"] in ("PARAM", "ARRAYEXPR"):
+        if known.functions.name(call) == "unnest" and call["args"][0]["node"] in (
+            "PARAM",
+            "ARRAYEXPR",
+        ):
             return explain_first(call["args"][0].get("elements"), level)
     return "it is not known whether what it selects from has nulls"
 
 
 def explain_with(source: Tree, column: int, level: Level) -> str:
-    """Of a `with`. What a recursive one takes from itself has a null only if another part brought it."""
+    """Of a `with`. What a recursive one takes from itself has a null only if another part brought
+    it.
+    """
     name = f"{source['ctename']}.{column}"
     if name in level.open:
         return ""
     home = level.up(source["ctelevelsup"])
-    query = next(it["ctequery"] for it in home.query["cteList"] if it["ctename"] == source["ctename"])
-    return explain_column(enter(query, level.known, replace(home, open=level.open | {name})), column - 1)
+    query = next(
+        it["ctequery"] for it in home.query["cteList"] if it["ctename"] == source["ctename"]
+    )
+    return explain_column(
+        enter(query, level.known, replace(home, open=level.open | {name})), column - 1
+    )
 
 
 SPECIAL: Mapping[str, Callable[[Tree, Level], str]] = {

@@ -22,7 +22,9 @@ def walk(node: Node, above: tuple[Node, ...] = ()) -> Iterator[tuple[Node, tuple
 
 
 async def explain(connection: asyncpg.Connection, sql: str) -> tuple[Node | None, str]:
-    """Return the plan of a statement that is not run, and how PostgreSQL shows it; nothing of one like `analyze`."""
+    """Return the plan of a statement that is not run, and how PostgreSQL shows it; nothing of one
+    like `analyze`.
+    """
     try:
         await connection.execute(f"prepare explained as {sql}")
     except asyncpg.PostgresSyntaxError:  # `prepare` takes what can be planned, and nothing else
@@ -32,7 +34,9 @@ async def explain(connection: asyncpg.Connection, sql: str) -> tuple[Node | None
             "select cardinality(parameter_types) from pg_prepared_statements where name = 'explained'"
         )
         arguments = f"({', '.join(['null'] * count)})" if count else ""
-        found: Any = await connection.fetchval(f"explain (verbose, format json) execute explained {arguments}")
+        found: Any = await connection.fetchval(
+            f"explain (verbose, format json) execute explained {arguments}"
+        )
         lines = await connection.fetch(f"explain execute explained {arguments}")
     finally:
         await connection.execute("deallocate explained")
@@ -51,7 +55,9 @@ async def undone(connection: asyncpg.Connection) -> AsyncGenerator[None]:
 
 
 async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Sequence[Any] | None:
-    """Return arguments to try a statement with, or None where it has no sample, or no rows to take one from."""
+    """Return arguments to try a statement with, or None where it has no sample, or no rows to take
+    one from.
+    """
     return await connection.fetchrow(query.sample) if query.sample else None
 
 

@@ -51,8 +51,8 @@ WHOLE = -1
 class Proof:
     """What is to be proven of a column: that it is given, or that it is the `key` of a row that is.
 
-    `seen` keeps a proof from resting on itself, and `failed` from being tried again: what failed while
-    something else was open is forgotten when that turns out to hold.
+    `seen` keeps a proof from resting on itself, and `failed` from being tried again: what failed
+    while something else was open is forgotten when that turns out to hold.
     """
 
     key: Column | None = None
@@ -152,7 +152,9 @@ class Proof:
         return kind == WITH and self.comes_from_with(place, source, column)
 
     def comes_from_with(self, place: Place, source: Tree, column: int) -> bool:
-        """Return whether a `with` makes a column so; a recursive one, if it does from row to row."""
+        """Return whether a `with` makes a column so; a recursive one, if it does from row to
+        row.
+        """
         home = place.up(source["ctelevelsup"])
         query = find_with(home, source["ctename"])
         mark = (id(query), 0, column)

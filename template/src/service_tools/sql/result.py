@@ -31,14 +31,18 @@ def check_params(query: AnyQuery, expected: Sequence[str]) -> Iterator[Finding]:
 
 
 def check_whole_rows(tree: Tree | None) -> Iterator[Finding]:
-    """Refuse `to_jsonb(t)`, `select t` and the like, which show every column that the table will ever have."""
+    """Refuse `to_jsonb(t)`, `select t` and the like, which show every column that the table will
+    ever have.
+    """
     if any(is_whole_row(part) for part in walk_shown(tree)):
         advice = "List the columns, as in jsonb_build_object('id', t.id), or in a subquery."
         yield Finding("star", "it takes whole rows of a table, as * does", advice)
 
 
 def is_whole_row(part: Tree) -> bool:
-    """Return whether a node is a row of a table. One of a subquery is none: its columns are listed there."""
+    """Return whether a node is a row of a table. One of a subquery is none: its columns are listed
+    there.
+    """
     return bool(part["node"] == "VAR" and part["varattno"] == 0 and part["vartype"] != RECORD)
 
 
@@ -48,7 +52,9 @@ def walk_shown(value: Any) -> Iterator[Tree]:
         if value["node"] == "NULLTEST":
             return
         yield value
-        parts = [part for key, part in value.items() if key not in ("exclRelTlist", "joinaliasvars")]
+        parts = [
+            part for key, part in value.items() if key not in ("exclRelTlist", "joinaliasvars")
+        ]
     else:
         parts = value if isinstance(value, list) else []
     for part in parts:
@@ -56,7 +62,10 @@ def walk_shown(value: Any) -> Iterator[Tree]:
 
 
 def know_params(query: AnyQuery, known: Known) -> Known:
-    optional = {number: NoneType in types.list_parts(declared) for number, declared in enumerate(query.params, 1)}
+    optional = {
+        number: NoneType in types.list_parts(declared)
+        for number, declared in enumerate(query.params, 1)
+    }
     return replace(known, params=optional)
 
 
@@ -64,7 +73,11 @@ def check_arguments(query: AnyQuery, tree: Tree | None, known: Known) -> Iterato
     """Refuse an argument that may be None where the column may not be null."""
     known = know_params(query, known)
     for part in walk(tree):
-        if part["node"] != "QUERY" or not part["resultRelation"] or part["commandType"] == nulls.MERGE:
+        if (
+            part["node"] != "QUERY"
+            or not part["resultRelation"]
+            or part["commandType"] == nulls.MERGE
+        ):
             continue
         table = part["rtable"][part["resultRelation"] - 1]["relid"]
         on_conflict = (part["onConflict"] or {}).get("onConflictSet") or []
@@ -74,7 +87,9 @@ def check_arguments(query: AnyQuery, tree: Tree | None, known: Known) -> Iterato
                 reason = nulls.explain(target["expr"], nulls.enter(part, known))
                 if reason.startswith("$"):
                     fix = "Leave `| None` out of `params`, or coalesce it."
-                    yield Finding("params", f"{reason}, and {known.columns[place]} is never null", fix)
+                    yield Finding(
+                        "params", f"{reason}, and {known.columns[place]} is never null", fix
+                    )
 
 
 def check_columns(
@@ -83,18 +98,31 @@ def check_columns(
     """Compare the result with the row type: count, names, types, and nulls."""
     fields = types.list_fields(query.row)
     if fields is None:
-        yield Finding("columns", "its row is a function, so nothing is known of it", "Use a struct, or a plain type.")
+        yield Finding(
+            "columns",
+            "its row is a function, so nothing is known of it",
+            "Use a struct, or a plain type.",
+        )
     if not fields or not columns:
         return
     if len(fields) != len(columns):
         names = ", ".join(name for name, _ in columns)
-        yield Finding("columns", f"it returns {len(columns)} columns for {len(fields)} fields", f"It returns {names}.")
+        yield Finding(
+            "columns",
+            f"it returns {len(columns)} columns for {len(fields)} fields",
+            f"It returns {names}.",
+        )
         return
     sources = list_sources(tree, known, len(columns))
-    for index, ((field, annotation), (column, kind)) in enumerate(zip(fields, columns, strict=True)):
+    for index, ((field, annotation), (column, kind)) in enumerate(
+        zip(fields, columns, strict=True)
+    ):
         source = sources[index]
         swapped = source != field and source in sources and source in dict(fields)
-        if field and (field != column or (swapped and sources[[name for name, _ in fields].index(source)] != source)):
+        if field and (
+            field != column
+            or (swapped and sources[[name for name, _ in fields].index(source)] != source)
+        ):
             detail = f"column {source or column} fills the field {field}"
             yield Finding("columns", detail, "Put the columns in the fields' order.")
         elif not types.returns(kind, annotation):
@@ -111,9 +139,11 @@ def check_columns(
 
 
 async def run_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
-    """Run a statement with its sample, roll back, and return what is null in spite of the row type, or went wrong.
+    """Run a statement with its sample, roll back, and return what is null in spite of the row type,
+    or went wrong.
 
-    Its sample may be a row that other rows need, or one that is there already: that is no fault of the statement.
+    Its sample may be a row that other rows need, or one that is there already: that is no fault of
+    the statement.
     """
     try:
         async with plans.undone(connection):
@@ -123,7 +153,11 @@ async def run_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[st
         return []
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return [f"its sample fails: {error}"]
-    never = [index for index, (_, kind) in enumerate(types.list_fields(query.row) or ()) if not types.unwrap(kind)[1]]
+    never = [
+        index
+        for index, (_, kind) in enumerate(types.list_fields(query.row) or ())
+        if not types.unwrap(kind)[1]
+    ]
     names = {[*row.keys()][index] for row in rows for index in never if row[index] is None}
     return [f"{name} is null when it runs with its sample" for name in sorted(names)]
 
@@ -136,7 +170,9 @@ def explain(query: AnyQuery, tree: Tree | None, known: Known, index: int) -> str
 
 
 def list_sources(tree: Tree | None, known: Known, count: int) -> list[str]:
-    """Return the column of a table that each column of a result is, or nothing where it is computed."""
+    """Return the column of a table that each column of a result is, or nothing where it is
+    computed.
+    """
     if tree is None:
         return [""] * count
     targets = tree["targetList" if tree["commandType"] == nulls.SELECT else "returningList"] or ()

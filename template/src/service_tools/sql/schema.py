@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What the contract knows of the schema, and what it asks of it: indexes for foreign keys, and no unused index."""
+"""What the contract knows of the schema, and what it asks of it: indexes for foreign keys, and no
+unused index.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
@@ -46,7 +48,8 @@ select attrelid::int8, attnum, c.relname, attname
 UNIQUE = "select oid::int8, conkey from pg_constraint where contype in ('p', 'u')"
 EQUAL = "select oid::int8 from pg_operator where oprname = '='"
 
-# A function of the service's that names a table, and those of PostgreSQL that run the text that they are given.
+# A function of the service's that names a table, and those of PostgreSQL that run the text that
+# they are given.
 HIDDEN = r"""
 select p.oid::int8, format('it calls %s, whose text names %s', p.proname, c.relname)
   from pg_proc p join pg_class c on c.oid = any($1)
@@ -92,7 +95,9 @@ select k.conname as name, k.conrelid::regclass::text as table,
 
 @dataclass(frozen=True)
 class Schema:
-    """The declared rows of tables, the indexes by name, how types are written, and what tells about nulls."""
+    """The declared rows of tables, the indexes by name, how types are written, and what tells about
+    nulls.
+    """
 
     rows: Mapping[str, int]
     indexes: Mapping[str, Index]
@@ -102,7 +107,11 @@ class Schema:
     def is_large(self, node: Node) -> bool:
         """Return whether a step reads a table that may not be read as a whole."""
         table = node.get("Relation Name")
-        return bool(table) and node.get("Schema") != "pg_catalog" and self.rows.get(str(table), DEFAULT_ROWS) >= LARGE
+        return (
+            bool(table)
+            and node.get("Schema") != "pg_catalog"
+            and self.rows.get(str(table), DEFAULT_ROWS) >= LARGE
+        )
 
     def finds_one_row(self, node: Node) -> bool:
         """Return whether a step looks a row up by all columns of a unique index."""
@@ -135,7 +144,9 @@ async def add_accounts(
             accounts[table] = number
             declared.pop(name, None)
     if missing := [f"{table}.{column}" for table, column in declared.items() if column]:
-        raise CommandError(f"{FILE} [accounts]: there is no {', '.join(missing)}. Correct the file.")
+        raise CommandError(
+            f"{FILE} [accounts]: there is no {', '.join(missing)}. Correct the file."
+        )
     keys: dict[int, list[int]] = defaultdict(list)
     for it in indexes:
         if it.is_unique and len(it.columns) == 1 and it.columns != (0,):
@@ -151,7 +162,9 @@ async def add_accounts(
 
 
 async def check_foreign_keys(connection: asyncpg.Connection) -> list[str]:
-    """Return what to do for each foreign key without an index: deleting a row would read the whole other table."""
+    """Return what to do for each foreign key without an index: deleting a row would read the whole
+    other table.
+    """
     return [
         f"{row['table']}.{row['name']}: add an index on {row['table']} ({row['columns']}); without it, each delete or "
         "change of the row it refers to reads that whole table"
@@ -159,7 +172,9 @@ async def check_foreign_keys(connection: asyncpg.Connection) -> list[str]:
     ]
 
 
-async def check_indexes(connection: asyncpg.Connection, used: Set[str], excused: Mapping[str, str]) -> list[str]:
+async def check_indexes(
+    connection: asyncpg.Connection, used: Set[str], excused: Mapping[str, str]
+) -> list[str]:
     """Return what to do for each index that no statement uses: every write pays for it."""
     return [
         f"{row['table']}.{row['name']}: no statement uses this index; drop it, or give the reason in perf/budgets.toml "

@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """A throwaway database: migrated, empty, and as large as production in the eyes of the planner.
 
-No rows are needed: since version 18 statistics can be restored. https://www.postgresql.org/docs/18/functions-admin.html
+No rows are needed: since version 18 statistics can be restored.
+https://www.postgresql.org/docs/18/functions-admin.html
 """
 
 import asyncpg
@@ -15,8 +16,8 @@ from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
 OLDEST = 18
 """The oldest server that restores statistics."""
 
-# One plan for all arguments. This does not forbid scans and sorts, it avoids them wherever an index offers a way: where
-# PostgreSQL uses one all the same, there is no other way.
+# One plan for all arguments. This does not forbid scans and sorts, it avoids them wherever an index
+# offers a way: where PostgreSQL uses one all the same, there is no other way.
 SETTINGS = """
 set plan_cache_mode = force_generic_plan;
 set enable_seqscan = off;
@@ -32,7 +33,8 @@ select c.oid::regclass::text as name, c.relname as plain, i.inhparent::regclass:
  where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
 """
 
-# The planner multiplies the density of rows by the real pages of the file. So the density is what is wanted, over them.
+# The planner multiplies the density of rows by the real pages of the file. So the density is what
+# is wanted, over them.
 PRETEND = """
 select pg_restore_relation_stats(
            'schemaname', 'public',
@@ -66,7 +68,9 @@ async def prepare(url: str, budgets: Budgets) -> asyncpg.Connection:
 
 
 async def pretend(connection: asyncpg.Connection, budgets: Budgets) -> None:
-    """Let PostgreSQL plan on this connection as if each table had the rows of its budget. Raises `CommandError`."""
+    """Let PostgreSQL plan on this connection as if each table had the rows of its budget. Raises
+    `CommandError`.
+    """
     if (version := connection.get_server_version().major) < OLDEST:
         raise CommandError(
             f"Plans at the sizes of production need PostgreSQL {OLDEST}, and this server is version {version}. "
@@ -78,10 +82,14 @@ async def pretend(connection: asyncpg.Connection, budgets: Budgets) -> None:
     await connection.execute(SETTINGS)
 
 
-async def allocate_page(connection: asyncpg.Connection, table: str, partitioned: str | None) -> None:
-    """Make a table one page long: the planner takes an empty file for an empty table, whatever its statistics say.
+async def allocate_page(
+    connection: asyncpg.Connection, table: str, partitioned: str | None
+) -> None:
+    """Make a table one page long: the planner takes an empty file for an empty table, whatever its
+    statistics say.
 
-    A row that is rolled back leaves its page behind. To need no valid row, constraints are dropped and rolled back.
+    A row that is rolled back leaves its page behind. To need no valid row, constraints are dropped
+    and rolled back.
     """
     async with plans.undone(connection):
         if partitioned:

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Statements beside each other: one that is there twice, and one that forgets what the others of its slice ask for."""
+"""Statements beside each other: one that is there twice, and one that forgets what the others of
+its slice ask for.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,17 +40,29 @@ def check(
     for (_, table), uses in slices.items():
         for name, column in find_unscoped(uses, [it for it in indexes if it.table == table]):
             detail = f"it finds a row of anybody's: the others of its slice ask for {known.columns[table, column]}"
-            found[name].append(Finding("scope", detail, "Add this condition, or say why not: excused={'scope': '…'}."))
+            found[name].append(
+                Finding(
+                    "scope", detail, "Add this condition, or say why not: excused={'scope': '…'}."
+                )
+            )
     return found
 
 
 def find_equal(tree: Tree | None, known: Known) -> Iterator[tuple[int, set[int]]]:
-    """Yield each table that a statement reads or changes, with its columns that have to equal an argument."""
+    """Yield each table that a statement reads or changes, with its columns that have to equal an
+    argument.
+    """
     for query in walk(tree):
-        if query["node"] != "QUERY" or query["commandType"] not in (nulls.SELECT, nulls.UPDATE, nulls.DELETE):
+        if query["node"] != "QUERY" or query["commandType"] not in (
+            nulls.SELECT,
+            nulls.UPDATE,
+            nulls.DELETE,
+        ):
             continue
         columns = [
-            column for test in conditions.list_conditions(query["jointree"]) for column in find_columns(test, known)
+            column
+            for test in conditions.list_conditions(query["jointree"])
+            for column in find_columns(test, known)
         ]
         for number, source in enumerate(query["rtable"] or (), 1):
             if source["rtekind"] == nulls.TABLE:
@@ -65,12 +79,20 @@ def find_columns(test: Tree, known: Known) -> Iterator[Column]:
                 yield column["varno"], column["varattno"]
 
 
-def find_unscoped(uses: Mapping[str, set[int]], indexes: Sequence[Index]) -> Iterator[tuple[str, int]]:
-    """Yield statements that find a row by its key alone, where most lists, or most that find one, ask for more."""
+def find_unscoped(
+    uses: Mapping[str, set[int]], indexes: Sequence[Index]
+) -> Iterator[tuple[str, int]]:
+    """Yield statements that find a row by its key alone, where most lists, or most that find one,
+    ask for more.
+    """
     unique = [{*it.columns} for it in indexes if it.is_unique]
     by_key = {name for name, columns in uses.items() if any(key <= columns for key in unique)}
     leading = {next(iter(it.columns)) for it in indexes if len(it.columns) > 1 or not it.is_unique}
     for group in (uses.keys() - by_key, by_key):
-        counted = Counter(column for name in group for column in uses[name] & leading if {column} not in unique)
+        counted = Counter(
+            column for name in group for column in uses[name] & leading if {column} not in unique
+        )
         usual = [column for column, times in counted.items() if 2 * times > len(group)]
-        yield from ((name, column) for name in by_key for column in usual if column not in uses[name])
+        yield from (
+            (name, column) for name in by_key for column in usual if column not in uses[name]
+        )

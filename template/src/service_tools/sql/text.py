@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What the text of a statement tells: `select *`, which a new column changes, and state that outlasts the request."""
+"""What the text of a statement tells: `select *`, which a new column changes, and state that
+outlasts the request.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +9,8 @@ from collections.abc import Iterator
 from service.kit.db import AnyQuery
 from service_tools.sql.finding import Finding
 
-# `count(*)` and a product are none: a star that follows a word, a comma or a dot, or that is followed by no operand.
+# `count(*)` and a product are none: a star that follows a word, a comma or a dot, or that is
+# followed by no operand.
 STAR = re.compile(
     r"""(?:\b(?:select|returning|distinct|all)|,)\s*\*|\.\s*\*|\)\s*\*\s*(?:,|\bfrom\b|$)
     |(?:^|\(|\b(?:union|all|except|intersect|as)\b)\s*table\s+["\w]""",
@@ -22,7 +25,8 @@ SESSION = {
     r"^create\s+(?:local\s+)?temp(?:orary)?\b|^(?:prepare|deallocate|discard|load)\b": "Do without.",
     r"^declare\b.*\bwith\s+hold\b": "Leave `with hold` out.",
 }
-"""How statements begin, or what they call, that outlasts the request on its connection; and what to write instead."""
+"""How statements begin, or what they call, that outlasts the request on its connection; and what to
+write instead."""
 
 
 UNPLANNED = re.compile(r"(?:set\s+(?:local|transaction|constraints)|notify|show)\b", re.IGNORECASE)
@@ -30,18 +34,30 @@ UNPLANNED = re.compile(r"(?:set\s+(?:local|transaction|constraints)|notify|show)
 
 
 def check_planned(query: AnyQuery) -> Iterator[Finding]:
-    """Refuse what PostgreSQL makes no plan of, as `do`, `truncate`, `lock` and `refresh`: it could do anything."""
+    """Refuse what PostgreSQL makes no plan of, as `do`, `truncate`, `lock` and `refresh`: it could
+    do anything.
+    """
     text = LITERALS.sub("''", query.sql).lstrip(" \n'(")
     ends = any(re.search(pattern, text, re.IGNORECASE | re.DOTALL) for pattern in SESSION)
     if not ends and not UNPLANNED.match(text):
         detail = "PostgreSQL makes no plan of it, so nothing is known of the rows that it reads or changes"
-        yield Finding("plan", detail, "Write a select, insert, update, delete or merge; a migration may do the rest.")
+        yield Finding(
+            "plan",
+            detail,
+            "Write a select, insert, update, delete or merge; a migration may do the rest.",
+        )
 
 
 def check(query: AnyQuery) -> Iterator[Finding]:
     text = LITERALS.sub("''", query.sql)
     if STAR.search(text):
-        yield Finding("star", "it selects *", "List the columns; {columns} stands for the fields of the row type.")
+        yield Finding(
+            "star",
+            "it selects *",
+            "List the columns; {columns} stands for the fields of the row type.",
+        )
     for pattern, advice in SESSION.items():
         if re.search(pattern, text.lstrip(" \n'"), re.IGNORECASE | re.DOTALL):
-            yield Finding("session", "what it sets stays on the connection for other requests", advice)
+            yield Finding(
+                "session", "what it sets stays on the connection for other requests", advice
+            )

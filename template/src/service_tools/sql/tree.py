@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""PostgreSQL's own tree of a statement, with every name resolved: what it keeps of a function of that one statement.
+"""PostgreSQL's own tree of a statement, with every name resolved: what it keeps of a function of
+that one statement.
 
-The form is that of nodes/outfuncs.c: `{TYPE :field value …}`, `(a list)`, `<>` for nothing. Types and fields are
-those of nodes/primnodes.h and nodes/parsenodes.h.
+The form is that of nodes/outfuncs.c: `{TYPE :field value …}`, `(a list)`, `<>` for nothing. Types
+and fields are those of nodes/primnodes.h and nodes/parsenodes.h.
 """
 
 import re
@@ -21,12 +22,16 @@ PLACES = re.compile(r" :(?:location|stmt_location|stmt_len) -?\d+")
 
 
 async def parse(connection: asyncpg.Connection, sql: str, kinds: Sequence[str]) -> Tree | None:
-    """Return the tree of a statement with arguments of these types, or None for one that no function may have."""
+    """Return the tree of a statement with arguments of these types, or None for one that no
+    function may have.
+    """
     create = f"create function pg_temp.statement({', '.join(kinds)}) returns void begin atomic {sql}\n; end"
     try:
         async with plans.undone(connection):
             await connection.execute(create)
-            text: Any = await connection.fetchval("select prosqlbody::text from pg_proc where proname = 'statement'")
+            text: Any = await connection.fetchval(
+                "select prosqlbody::text from pg_proc where proname = 'statement'"
+            )
     except asyncpg.PostgresError:
         return None
     found = read(text)
@@ -61,7 +66,9 @@ def walk(value: Any) -> Iterator[Tree]:
     """Yield every node of a tree."""
     if isinstance(value, dict):
         yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for part in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
         yield from walk(part)
 
 
@@ -69,6 +76,11 @@ def read_number(expression: Tree | None) -> int | None:
     """Return the whole number that an expression is, whatever it is cast to; None for any other."""
     while expression and expression["node"] == "FUNCEXPR" and len(expression["args"] or ()) == 1:
         expression = expression["args"][0]
-    if not expression or expression["node"] != "CONST" or expression["constisnull"] or expression["constlen"] < 1:
+    if (
+        not expression
+        or expression["node"] != "CONST"
+        or expression["constisnull"]
+        or expression["constlen"] < 1
+    ):
         return None
     return int.from_bytes(expression["constvalue"], "little", signed=True)

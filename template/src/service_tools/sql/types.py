@@ -30,7 +30,8 @@ TYPES: Mapping[str, type] = {
     "uuid": UUID,
     "varchar": str,
 }
-"""What asyncpg makes of PostgreSQL's types. https://magicstack.github.io/asyncpg/current/usage.html#type-conversion"""
+"""What asyncpg makes of PostgreSQL's types.
+https://magicstack.github.io/asyncpg/current/usage.html#type-conversion"""
 
 JSON = ("json", "jsonb")
 ANYTHING = {Any, object}
@@ -57,12 +58,20 @@ def list_parts(annotation: Any) -> list[Any]:
 
 
 def takes(postgres_type: str, annotation: Any) -> bool:
-    """Return whether an argument of a type may be passed. Anything goes for JSON, and for types unknown here."""
+    """Return whether an argument of a type may be passed. Anything goes for JSON, and for types
+    unknown here.
+    """
     if not postgres_type.endswith("[]"):
         wanted = TYPES.get(postgres_type)
         return wanted is None or bool(unwrap(annotation)[0] & {wanted, *ANYTHING})
-    lists = [part for part in list_parts(annotation) if (get_origin(part) or part) in (list, *ANYTHING)]
-    return any(takes(postgres_type.removesuffix("[]"), item) for part in lists for item in get_args(part) or (Any,))
+    lists = [
+        part for part in list_parts(annotation) if (get_origin(part) or part) in (list, *ANYTHING)
+    ]
+    return any(
+        takes(postgres_type.removesuffix("[]"), item)
+        for part in lists
+        for item in get_args(part) or (Any,)
+    )
 
 
 def returns(postgres_type: str, annotation: Any) -> bool:
@@ -79,7 +88,9 @@ def show(annotation: Any) -> str:
 
 
 def list_fields(row: Any) -> list[tuple[str, Any]] | None:
-    """Return the names and types that a row consists of, or None for a function, whose parts cannot be known."""
+    """Return the names and types that a row consists of, or None for a function, whose parts cannot
+    be known.
+    """
     if isinstance(row, type) and issubclass(row, msgspec.Struct):
         return [(field.name, field.type) for field in msgspec.structs.fields(row)]
     return None if isinstance(row, FunctionType) else [("", row)]

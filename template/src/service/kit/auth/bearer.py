@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Who sends a request: bearer tokens (RFC 6750), checked as a resource server must (RFC 9068, RFC 8725).
+"""Who sends a request: bearer tokens (RFC 6750), checked as a resource server must (RFC 9068, RFC
+8725).
 
-The settings fix the algorithm, so no token can choose it. Verified tokens are cached until they expire: checking a
-signature costs about 0.1 ms, finding a token in the cache about 1 µs.
+The settings fix the algorithm, so no token can choose it. Verified tokens are cached until they
+expire: checking a signature costs about 0.1 ms, finding a token in the cache about 1 µs.
 """
 
 import asyncio
@@ -33,7 +34,8 @@ log = structlog.get_logger(__name__)
 type Headers = Iterable[tuple[bytes, bytes]]
 
 PAUSE = 10.0
-"""The least seconds between two fetches of published keys, so that made-up key ids do not cause a fetch each."""
+"""The least seconds between two fetches of published keys, so that made-up key ids do not cause a
+fetch each."""
 
 LONGEST = 500
 """Characters of an error about published keys that are logged; it may quote them."""
@@ -42,7 +44,8 @@ REQUIRED = ["exp", "iss", "aud", "sub"]
 """The claims that a token must have. `nbf` is checked if present."""
 
 MALFORMED = (jwt.PyJWTError, TypeError, ValueError, OverflowError, RecursionError)
-"""What decoding raises for nonsense: numbers of 400 digits, lone surrogates, deep nesting, and worse."""
+"""What decoding raises for nonsense: numbers of 400 digits, lone surrogates, deep nesting, and
+worse."""
 
 REASONS: dict[type[Exception], str] = {
     jwt.ExpiredSignatureError: "it has expired",
@@ -55,7 +58,9 @@ REASONS: dict[type[Exception], str] = {
 
 
 class Caller(NamedTuple):
-    """Who sends a request: `id` is the token's `sub`, `claims` are all its claims, `expires` is Unix time."""
+    """Who sends a request: `id` is the token's `sub`, `claims` are all its claims, `expires` is
+    Unix time.
+    """
 
     id: str
     claims: Mapping[str, Any]
@@ -67,11 +72,12 @@ class UnknownKeyError(Exception):
 
 
 class Keys:
-    """The public keys that check tokens, by key id: of the settings, or as an issuer publishes them (RFC 7517).
+    """The public keys that check tokens, by key id: of the settings, or as an issuer publishes them
+    (RFC 7517).
 
-    Another issuer's key in the settings has no id, and checks tokens of `any_name`. Known keys stay in use during a
-    fetch, so a slow issuer delays nobody whose key is known. `version` grows when the keys change. `source` has the
-    address of published keys, and the bounds of a fetch.
+    Another issuer's key in the settings has no id, and checks tokens of `any_name`. Known keys stay
+    in use during a fetch, so a slow issuer delays nobody whose key is known. `version` grows when
+    the keys change. `source` has the address of published keys, and the bounds of a fetch.
     """
 
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
@@ -83,7 +89,9 @@ class Keys:
         self.fetched_at = self.tried_at = -inf
         self.fetching: asyncio.Task[None] | None = None
         if isinstance(options, IssuerOptions):
-            own: list[PublicKeyTypes] = [read_private(options.signing_key.get_secret_value()).public_key()]
+            own: list[PublicKeyTypes] = [
+                read_private(options.signing_key.get_secret_value()).public_key()
+            ]
             own += [read_public(options.previous_key)] if options.previous_key else []
             self.known = {name_key(key): key for key in own}
         elif options.public_key is not None:
@@ -92,7 +100,9 @@ class Keys:
             self.source, self.max_age = options, options.jwks_max_age
 
     def find(self, name: str | None) -> Any:
-        """Return the key that a token names; it may name none if there is only one. Raises `UnknownKeyError`."""
+        """Return the key that a token names; it may name none if there is only one. Raises
+        `UnknownKeyError`.
+        """
         if len(self.known) == 1 and (name is None or self.any_name):
             return next(iter(self.known.values()))
         try:
@@ -112,12 +122,16 @@ class Keys:
             self.fetching = asyncio.create_task(fetch, context=Context())  # it is for all requests
 
     async def fetch_unknown(self) -> None:
-        """Fetch published keys again because a token names an unknown one. Raises a 503 problem when there are none."""
+        """Fetch published keys again because a token names an unknown one. Raises a 503 problem
+        when there are none.
+        """
         self.renew(at_once=True)
         if self.fetching is not None:
             await asyncio.shield(self.fetching)
         if not self.known:
-            raise busy("The issuer's keys cannot be fetched, so no token can be checked; try again in a moment.")
+            raise busy(
+                "The issuer's keys cannot be fetched, so no token can be checked; try again in a moment."
+            )
 
     async def fetch(self, source: AuthOptions) -> None:
         """Fetch the keys once. Known keys stay when it fails."""
@@ -135,7 +149,9 @@ class Keys:
 
 async def fetch_keys(source: AuthOptions) -> dict[str, Any]:
     """Return the keys that are published. Raises whatever is wrong with them."""
-    client = await asyncio.to_thread(make_jwks_client, source)  # imports httpx2, and reads certificates
+    client = await asyncio.to_thread(
+        make_jwks_client, source
+    )  # imports httpx2, and reads certificates
     async with client:
         answer = await client.get(str(source.jwks_url))
     return await asyncio.to_thread(read_keys, answer.raise_for_status().content)
@@ -153,14 +169,18 @@ def make_jwks_client(source: AuthOptions) -> "httpx2.AsyncClient":
 
 
 def find_proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for an address (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)."""
+    """Return the proxy that the environment names for an address (HTTPS_PROXY, HTTP_PROXY,
+    NO_PROXY).
+    """
     parts = urlsplit(url)
     proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def read_keys(published: bytes) -> dict[str, Any]:
-    """Return the keys of a set by their ids, but for those that sign nothing, and those that cannot be read."""
+    """Return the keys of a set by their ids, but for those that sign nothing, and those that cannot
+    be read.
+    """
     known: dict[str, Any] = {}
     unread = []
     for item in json.loads(published)["keys"]:
@@ -190,8 +210,8 @@ class Auth:
     async def identify(self, headers: Headers) -> Caller:
         """Return who sends a request with these headers.
 
-        Raises a 401 problem that says what is wrong with the token, or a 503 problem while the issuer's keys cannot be
-        fetched.
+        Raises a 401 problem that says what is wrong with the token, or a 503 problem while the
+        issuer's keys cannot be fetched.
         """
         token = read_bearer(headers)
         self.keys.renew()
@@ -208,7 +228,9 @@ class Auth:
         return caller
 
     def check(self, token: str, version: int = 0) -> Caller:
-        """Verify a token. With another `version` of the keys the cache is of no use: one may be withdrawn."""
+        """Verify a token. With another `version` of the keys the cache is of no use: one may be
+        withdrawn.
+        """
         try:
             key = self.keys.find(jwt.get_unverified_header(token).get("kid"))
             claims = jwt.decode(
@@ -220,7 +242,9 @@ class Auth:
                 leeway=self.options.leeway,
                 options={"require": REQUIRED},
             )
-            msgspec.json.encode(claims)  # what JSON and PostgreSQL cannot hold must not reach the handlers
+            msgspec.json.encode(
+                claims
+            )  # what JSON and PostgreSQL cannot hold must not reach the handlers
             caller = Caller(claims["sub"], claims, float(claims["exp"]))
         except jwt.MissingRequiredClaimError as error:
             raise refuse(f"it has no `{error.claim}`") from None
@@ -245,4 +269,6 @@ def read_bearer(headers: Headers) -> str:
 def refuse(reason: str) -> Problem:
     metrics.meters().tokens.labels("refused").inc()
     detail = f"The token is refused: {reason}. Get a new one."
-    return Problem(401, "unauthenticated", detail, headers={"www-authenticate": 'Bearer error="invalid_token"'})
+    return Problem(
+        401, "unauthenticated", detail, headers={"www-authenticate": 'Bearer error="invalid_token"'}
+    )

@@ -35,24 +35,34 @@ pending: ContextVar["Guess | None"] = ContextVar("pending", default=None)
 class GuessOptions(BaseModel, frozen=True):
     """GUESSES_*: how many wrong passwords are taken before more are refused for a while."""
 
-    allowed: Annotated[int, Field(ge=1, description="wrong passwords for an account from one address")] = 10
-    total: Annotated[int, Field(ge=1, description="wrong passwords from an address, or for an account elsewhere")] = 100
-    window: Annotated[Seconds, Field(description="seconds from the first wrong password until all are forgotten")] = 900
+    allowed: Annotated[
+        int, Field(ge=1, description="wrong passwords for an account from one address")
+    ] = 10
+    total: Annotated[
+        int, Field(ge=1, description="wrong passwords from an address, or for an account elsewhere")
+    ] = 100
+    window: Annotated[
+        Seconds, Field(description="seconds from the first wrong password until all are forgotten")
+    ] = 900
     remember_days: Annotated[
-        int, Field(ge=1, le=400, description="days that an address is known where an account signed in")
+        int,
+        Field(ge=1, le=400, description="days that an address is known where an account signed in"),
     ] = 30
 
 
 class Count(msgspec.Struct, frozen=True):
-    """What a guess found: whether the account is known at the address, and the seconds to wait, 0 for none."""
+    """What a guess found: whether the account is known at the address, and the seconds to wait, 0
+    for none.
+    """
 
     is_known: bool
     count: int
     wait: int
 
 
-# The guesses of the account from the address ($1) count first: only those allowed count for the address ($2) and for
-# the account ($3), so that no address alone spends what others may. Every new row deletes up to ten expired ones.
+# The guesses of the account from the address ($1) count first: only those allowed count for the
+# address ($2) and for the account ($3), so that no address alone spends what others may. Every new
+# row deletes up to ten expired ones.
 count_guess = Query(
     """
     with expired as (
@@ -164,7 +174,9 @@ class Guess:
         self.may_return = False
 
     async def take_back(self) -> None:
-        """Note that the password was right. Where the account is known, this mostly costs no statement."""
+        """Note that the password was right. Where the account is known, this mostly costs no
+        statement.
+        """
         metrics.meters().guesses.labels("right").inc()
         options = self.guesses.options
         if not self.is_exact:  # it may be another account's that is spelled like this one

@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Keys: their text, the tokens signed with them (JWT, Ed25519: RFC 7519, RFC 8037), and the settings AUTH_*.
+"""Keys: their text, the tokens signed with them (JWT, Ed25519: RFC 7519, RFC 8037), and the
+settings AUTH_*.
 
-The group `auth` in settings.py is `IssuerOptions` if the service signs its own tokens, and `AuthOptions` if another
-service does.
+The group `auth` in settings.py is `IssuerOptions` if the service signs its own tokens, and
+`AuthOptions` if another service does.
 """
 
 import base64
@@ -21,12 +22,18 @@ from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model
 
 def make_key() -> str:
     """Return a new private key, in one line."""
-    form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    form = (
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
     return base64.b64encode(Ed25519PrivateKey.generate().private_bytes(*form)).decode()
 
 
 def read_private(text: str) -> Ed25519PrivateKey:
-    """Return a private key from PEM or one line. Raises `ValueError` for anything but an Ed25519 key."""
+    """Return a private key from PEM or one line. Raises `ValueError` for anything but an Ed25519
+    key.
+    """
     try:
         key = serialization.load_pem_private_key(write_pem("PRIVATE KEY", text), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -41,13 +48,19 @@ def read_public(text: str) -> PublicKeyTypes:
     try:
         return serialization.load_pem_public_key(write_pem("PUBLIC KEY", text))
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("it is not a public key; `uv run service key` prints one beside each private key") from None
+        raise ValueError(
+            "it is not a public key; `uv run service key` prints one beside each private key"
+        ) from None
 
 
 def write_pem(kind: str, text: str) -> bytes:
-    """Return a key in PEM. Without that frame, it is the same Base64 in one line, which fits a variable best."""
+    """Return a key in PEM. Without that frame, it is the same Base64 in one line, which fits a
+    variable best.
+    """
     return (
-        text if text.startswith("-----BEGIN") else f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n"
+        text
+        if text.startswith("-----BEGIN")
+        else f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n"
     ).encode()
 
 
@@ -65,7 +78,14 @@ def name_key(key: PublicKeyTypes) -> str:
 def sign(key: Ed25519PrivateKey, issuer: str, audience: str, subject: str, lifetime: float) -> str:
     """Return a token for `subject`, valid for `lifetime` seconds. Costs about 0.1 ms."""
     now = int(time.time())
-    claims = {"iss": issuer, "aud": audience, "sub": subject, "iat": now, "nbf": now, "exp": now + int(lifetime)}
+    claims = {
+        "iss": issuer,
+        "aud": audience,
+        "sub": subject,
+        "iat": now,
+        "nbf": now,
+        "exp": now + int(lifetime),
+    }
     return jwt.encode(claims, key, "EdDSA", {"kid": name_key(key.public_key())})
 
 
@@ -87,27 +107,46 @@ class CheckOptions(BaseModel, frozen=True):
     """AUTH_*: how tokens are checked, whoever issues them."""
 
     leeway: Annotated[float, Field(ge=0, le=300, description="seconds that clocks may differ")] = 10
-    cache_size: Annotated[int, Field(ge=0, description="verified tokens that each worker remembers")] = 10_000
+    cache_size: Annotated[
+        int, Field(ge=0, description="verified tokens that each worker remembers")
+    ] = 10_000
 
 
 class AuthOptions(CheckOptions, frozen=True):
-    """AUTH_*: the issuer whose tokens are accepted, and its key or the address where it publishes its keys."""
+    """AUTH_*: the issuer whose tokens are accepted, and its key or the address where it publishes
+    its keys.
+    """
 
     issuer: Annotated[str, Field(min_length=1, description="the `iss` that tokens must have")]
-    audience: Annotated[str, Field(min_length=1, description="the `aud` that tokens must have: this service")]
+    audience: Annotated[
+        str, Field(min_length=1, description="the `aud` that tokens must have: this service")
+    ]
     algorithm: Annotated[
-        Literal["EdDSA", "ES256", "PS256", "RS256"], Field(description="the only signature algorithm accepted")
+        Literal["EdDSA", "ES256", "PS256", "RS256"],
+        Field(description="the only signature algorithm accepted"),
     ] = "EdDSA"
-    public_key: Annotated[PublicKey | None, Field(description="the issuer's public key, as PEM or in one line")] = None
-    jwks_url: Annotated[HttpUrl | None, Field(description="or the URL of its published keys")] = None
-    jwks_max_age: Annotated[float, Field(ge=1, description="seconds until published keys are fetched again")] = 600
-    jwks_timeout: Annotated[float, Field(gt=0, le=10, description="seconds that fetching them may take")] = 2
-    jwks_bytes: Annotated[int, Field(ge=1, le=10**8, description="the largest set of keys that is read")] = 1_000_000
+    public_key: Annotated[
+        PublicKey | None, Field(description="the issuer's public key, as PEM or in one line")
+    ] = None
+    jwks_url: Annotated[HttpUrl | None, Field(description="or the URL of its published keys")] = (
+        None
+    )
+    jwks_max_age: Annotated[
+        float, Field(ge=1, description="seconds until published keys are fetched again")
+    ] = 600
+    jwks_timeout: Annotated[
+        float, Field(gt=0, le=10, description="seconds that fetching them may take")
+    ] = 2
+    jwks_bytes: Annotated[
+        int, Field(ge=1, le=10**8, description="the largest set of keys that is read")
+    ] = 1_000_000
 
     @model_validator(mode="after")
     def require_key(self) -> Self:
         if (self.public_key is None) == (self.jwks_url is None):
-            raise ValueError("set AUTH_PUBLIC_KEY or AUTH_JWKS_URL, and not both: tokens are checked with the key")
+            raise ValueError(
+                "set AUTH_PUBLIC_KEY or AUTH_JWKS_URL, and not both: tokens are checked with the key"
+            )
         return self
 
 
@@ -115,12 +154,16 @@ class IssuerOptions(CheckOptions, frozen=True):
     """AUTH_*: the key that signs the service's own tokens, and how they are checked."""
 
     signing_key: Annotated[
-        PrivateKey, Field(description="the private key that signs tokens; `uv run service key` makes one")
+        PrivateKey,
+        Field(description="the private key that signs tokens; `uv run service key` makes one"),
     ]
     previous_key: Annotated[
-        PublicKey | None, Field(description="the public half of the old signing key, until its tokens expire")
+        PublicKey | None,
+        Field(description="the public half of the old signing key, until its tokens expire"),
     ] = None
-    token_lifetime: Annotated[float, Field(ge=60, le=86400, description="seconds until a token expires")] = 3600
+    token_lifetime: Annotated[
+        float, Field(ge=60, le=86400, description="seconds until a token expires")
+    ] = 3600
     issuer: Annotated[str, Field(min_length=1, description="the `iss` of tokens")] = "service"
     audience: Annotated[str, Field(min_length=1, description="the `aud` of tokens")] = "service"
     algorithm: Annotated[Literal["EdDSA"], Field(description="the signature algorithm")] = "EdDSA"
@@ -135,7 +178,8 @@ class IssuerOptions(CheckOptions, frozen=True):
 def print_key() -> None:
     """Print a new key for signing tokens, and its public half.
 
-    Keep the first line secret: anyone holding it can impersonate any user. Give every replica the same key.
+    Keep the first line secret: anyone holding it can impersonate any user. Give every replica the
+    same key.
     """
     key = make_key()
     click.echo(f"AUTH_SIGNING_KEY={key}")

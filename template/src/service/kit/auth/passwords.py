@@ -11,15 +11,19 @@ from service.kit.auth.guesses import pending
 from service.kit.edge import FullError
 from service.kit.offload import Offload
 
-# OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. OFFLOAD_HASHES bounds how many run at once.
+# OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. OFFLOAD_HASHES bounds how many
+# run at once.
 hasher = PasswordHash([Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)])
 
 NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$SXh0sCSj35AfA7jzfVJsJA$OpUX50Ri6FvT6MkWuKENoBSCFHCU2MpOV3bGxofxaIc"
-"""The hash that a password is checked against when there is no account, so that the answer takes as long."""
+"""The hash that a password is checked against when there is no account, so that the answer takes as
+long."""
 
 
 async def hash_password(offload: Offload, password: str) -> str:
-    """Return the hash of a new password. Its places are not those in which passwords are checked."""
+    """Return the hash of a new password. Its places are not those in which passwords are
+    checked.
+    """
     return await offload.run(offload.new_hashes, hasher.hash, partial(hasher.hash, password))
 
 
@@ -27,7 +31,8 @@ async def is_correct(offload: Offload, password: str, stored: str | None) -> boo
     """Return whether a password matches a stored hash.
 
     With none it does not, and that takes as long. If there is no room to check it, or its request
-    ends before, the guess that this request began is given back: whoever tries again begins another.
+    ends before, the guess that this request began is given back: whoever tries again begins
+    another.
     """
     guess = pending.get()
     begins = guess.keep if guess else None

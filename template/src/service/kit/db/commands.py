@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service queries`: which statements a running database spends its time on. `service psql`: a look by hand."""
+"""`service queries`: which statements a running database spends its time on. `service psql`: a look
+by hand.
+"""
 
 import asyncio
 import json
@@ -58,9 +60,15 @@ def run_psql(wiring: "Wiring", arguments: tuple[str, ...]) -> None:
     program = find_psql()
     with wiring.open_settings() as settings:
         parts = urlsplit(settings.database.url.get_secret_value())
-        shown = parts._replace(netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}".lstrip("@"))
-        secret = {"PGPASSWORD": unquote(parts.password)} if parts.password else {}  # the list of processes shows a URL
-        done = subprocess.run([program, shown.geturl(), *arguments], env={**os.environ, **secret}, check=False)  # noqa: S603
+        shown = parts._replace(
+            netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}".lstrip("@")
+        )
+        secret = (
+            {"PGPASSWORD": unquote(parts.password)} if parts.password else {}
+        )  # the list of processes shows a URL
+        done = subprocess.run(  # noqa: S603
+            [program, shown.geturl(), *arguments], env={**os.environ, **secret}, check=False
+        )
     raise SystemExit(done.returncode)
 
 
@@ -75,14 +83,17 @@ def find_psql() -> str:
 
 
 @click.command(name="queries")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many to show.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many to show."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.pass_obj
 def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
     """Show the statements that the database spends most time on, with their names.
 
-    Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call, share of the total
-    time, and rows per call. Statements of the service are shown by name, with file and line, and others as text.
+    Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call,
+    share of the total time, and rows per call. Statements of the service are shown by name, with
+    file and line, and others as text.
     """
     with wiring.open_settings() as settings:
         found = asyncio.run(read(settings.database, limit, create="DATABASE_URL" not in os.environ))
@@ -92,16 +103,24 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
         return
     click.echo(f"{'calls':>10} {'ms each':>10} {'share':>7} {'rows':>10}  statement")
     for row in slowest:
-        numbers = f"{row['calls']:>10,} {row['mean']:>10.3f} {row['share']:>6.1f}% {row['rows']:>10.1f}"
-        click.echo(f"{numbers}  {f'{row["name"]}  {row["place"]}' if row['name'] else squeeze(row['query'])[:WIDTH]}")
+        numbers = (
+            f"{row['calls']:>10,} {row['mean']:>10.3f} {row['share']:>6.1f}% {row['rows']:>10.1f}"
+        )
+        click.echo(
+            f"{numbers}  {f'{row["name"]}  {row["place"]}' if row['name'] else squeeze(row['query'])[:WIDTH]}"
+        )
 
 
 def squeeze(sql: str) -> str:
     return " ".join(sql.split())
 
 
-async def read(database: DatabaseOptions, limit: int, *, create: bool) -> list[tuple[asyncpg.Record, Named | None]]:
-    """Return the slowest statements of a database, each with the one of the service that it is, or None."""
+async def read(
+    database: DatabaseOptions, limit: int, *, create: bool
+) -> list[tuple[asyncpg.Record, Named | None]]:
+    """Return the slowest statements of a database, each with the one of the service that it is, or
+    None.
+    """
     async with connect(database, "service queries") as connection:
         try:
             if create:
@@ -112,7 +131,9 @@ async def read(database: DatabaseOptions, limit: int, *, create: bool) -> list[t
         known: dict[int | str, Named] = {}
         for name, statement in query.find(import_module(PACKAGE)):
             known[squeeze(statement.sql)] = name, statement
-            with suppress(asyncpg.PostgresError):  # it has no plan, or no table yet, and then it was not asked either
+            with suppress(
+                asyncpg.PostgresError
+            ):  # it has no plan, or no table yet, and then it was not asked either
                 explain = f"explain (verbose, generic_plan, format json) {statement.sql}"
                 [(plan,)] = await connection.fetch(explain, *(None for _ in statement.params))
                 known[json.loads(plan)[0]["Query Identifier"]] = name, statement

@@ -26,9 +26,13 @@ OTHER = "other"
 
 
 class Statement(Limited):
-    """Waiting for PostgreSQL: timed, in the trace, cancelled when late, and with errors that clients understand."""
+    """Waiting for PostgreSQL: timed, in the trace, cancelled when late, and with errors that
+    clients understand.
+    """
 
-    def __init__(self, connection: "Connection", sql: str, layer: str = "database", seconds: float = 0.0) -> None:
+    def __init__(
+        self, connection: "Connection", sql: str, layer: str = "database", seconds: float = 0.0
+    ) -> None:
         self.raw = connection.raw
         self.sql = sql
         self.layer = layer
@@ -44,7 +48,9 @@ class Statement(Limited):
     def __enter__(self) -> None:
         self.started = time.perf_counter()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         self.deadlines.under_way.discard(self)
         if self.is_late and self.was_cut_off() and kind is asyncio.CancelledError:
             kind, error = TimeoutError, TimeoutError()
@@ -58,7 +64,9 @@ class Statement(Limited):
 
 @cache
 def durations() -> Batch[tuple[str, float]]:
-    """Return how long statements of this process took, noted one by one and counted many at once."""
+    """Return how long statements of this process took, noted one by one and counted many at
+    once.
+    """
     return Batch(count_durations, pause=1.0, most=1000)
 
 
@@ -79,8 +87,8 @@ def count_durations(noted: list[tuple[str, float]]) -> None:
 class Connection:
     """A connection of the pool for the length of a block: run statements on it, one at a time.
 
-    Each statement may take `timeout` seconds, or what is left of the request when that is less. `raw` is the connection
-    of asyncpg; what is awaited on it goes through `run`.
+    Each statement may take `timeout` seconds, or what is left of the request when that is less.
+    `raw` is the connection of asyncpg; what is awaited on it goes through `run`.
     """
 
     __slots__ = ("pool", "raw", "timeout", "transaction")
@@ -107,14 +115,18 @@ class Connection:
         del self.raw  # whoever kept it would disturb the next request
 
     def find_remedy(self, error: BaseException | None) -> Callable[[], Awaitable[None]] | None:
-        """Return what undoes that which a block left on the connection: mostly nothing, and then nothing is sent.
+        """Return what undoes that which a block left on the connection: mostly nothing, and then
+        nothing is sent.
 
-        A block that ended by an error, unless it was an answer of PostgreSQL or of ours, may have left a statement.
+        A block that ended by an error, unless it was an answer of PostgreSQL or of ours, may have
+        left a statement.
         """
         if self.transaction:
             undo: Callable[[], Awaitable[None]] = self.transaction.rollback
             return undo
-        answered = error is None or (isinstance(error, ANSWERS) and not isinstance(error, errors.NoAnswer))
+        answered = error is None or (
+            isinstance(error, ANSWERS) and not isinstance(error, errors.NoAnswer)
+        )
         reset: Callable[[], Awaitable[None]] = self.raw.reset
         return None if answered and not self.raw.is_in_transaction() else reset
 
@@ -142,14 +154,20 @@ class Connection:
             raise LookupError(f"no row came from: {query.sql}")
         return row
 
-    async def copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
+    async def copy(
+        self, table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]
+    ) -> None:
         """Add many rows to a table by COPY, many times faster than by insert."""
-        await self.run(self.raw.copy_records_to_table(table, columns=columns, records=rows), f"copy {table}")
+        await self.run(
+            self.raw.copy_records_to_table(table, columns=columns, records=rows), f"copy {table}"
+        )
 
     async def copy_to(
         self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
     ) -> None:
-        """Hand the rows to `write` by COPY, in so many seconds, even beyond the request's. Options are asyncpg's."""
+        """Hand the rows to `write` by COPY, in so many seconds, even beyond the request's. Options
+        are asyncpg's.
+        """
         with Statement(self, sql, "export", seconds):
             await self.raw.copy_from_query(sql, output=write, **options)
 

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The one way to PostgreSQL: borrow a connection of the pool, and run a statement or a transaction on it."""
+"""The one way to PostgreSQL: borrow a connection of the pool, and run a statement or a transaction
+on it.
+"""
 
 import asyncio
 import random
@@ -22,7 +24,8 @@ type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 TRIES = 3
 PAUSE = 0.05
-"""Seconds before the second try, at most; before the third, twice that. Chance keeps two from colliding again."""
+"""Seconds before the second try, at most; before the third, twice that. Chance keeps two from
+colliding again."""
 
 # PostgreSQL 16 brought reserved_connections.
 SLOTS = """
@@ -39,9 +42,11 @@ select array_agg(name order by name) as missing, quote_ident(current_database())
 
 
 class Database:
-    """A pool of connections. Open it before the first request and close it after: `async with Database(options) as db`.
+    """A pool of connections. Open it before the first request and close it after: `async with
+    Database(options) as db`.
 
-    `replica` is for reads that may be slightly stale: the database of DATABASE_REPLICA_URL, or else this one.
+    `replica` is for reads that may be slightly stale: the database of DATABASE_REPLICA_URL, or else
+    this one.
     """
 
     def __init__(self, options: DatabaseOptions) -> None:
@@ -49,16 +54,22 @@ class Database:
         self.pool = Pool(options)
         self.replica = self
         if options.replica_url:
-            self.replica = Database(options.model_copy(update={"url": options.replica_url, "replica_url": None}))
+            self.replica = Database(
+                options.model_copy(update={"url": options.replica_url, "replica_url": None})
+            )
 
     async def __aenter__(self) -> Self:
-        """Open the pool even while PostgreSQL is away: connections are made when they are first needed."""
+        """Open the pool even while PostgreSQL is away: connections are made when they are first
+        needed.
+        """
         await asyncio.to_thread(read_names)
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
             pool.is_open, meters = True, metrics.meters()
             meters.pool_size.labels(name).set(pool.places.limit)
             metrics.watch(meters.pool_in_use.labels(name), partial(getattr, pool.places, "running"))
-            metrics.watch(meters.pool_waiting.labels(name), partial(getattr, pool.places, "waiting"))
+            metrics.watch(
+                meters.pool_waiting.labels(name), partial(getattr, pool.places, "waiting")
+            )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -66,14 +77,18 @@ class Database:
         await asyncio.gather(*(pool.close() for pool in {self.pool, self.replica.pool}))
 
     def connection(self) -> Connection:
-        """Borrow a connection: `async with db.connection() as connection`. Raises a 503 problem when it cannot."""
+        """Borrow a connection: `async with db.connection() as connection`. Raises a 503 problem
+        when it cannot.
+        """
         return Connection(self.pool, self.options.command_timeout)
 
     @asynccontextmanager
     async def transaction(
         self, isolation: Isolation | None = None, *, readonly: bool = False
     ) -> AsyncGenerator[Connection]:
-        """Borrow a connection for one transaction: committed at the end, rolled back by an exception."""
+        """Borrow a connection for one transaction: committed at the end, rolled back by an
+        exception.
+        """
         async with self.connection() as connection:
             transaction = connection.raw.transaction(isolation=isolation, readonly=readonly)
             connection.transaction = transaction
@@ -85,10 +100,12 @@ class Database:
     async def in_transaction[Result](
         self, work: Callable[[Connection], Awaitable[Result]], isolation: Isolation | None = None
     ) -> Result:
-        """Run `work` in a transaction, up to three times while it is undone by a deadlock or a serialization failure.
+        """Run `work` in a transaction, up to three times while it is undone by a deadlock or a
+        serialization failure.
 
-        `work` must have no effect but on this connection, since it may run again. After any other error it does not:
-        least of all when the connection was lost, because the transaction may have been committed.
+        `work` must have no effect but on this connection, since it may run again. After any other
+        error it does not: least of all when the connection was lost, because the transaction may
+        have been committed.
         """
         for attempt in range(1, TRIES + 1):
             try:
@@ -115,14 +132,18 @@ class Database:
 
 
 async def commit(transaction: Transaction) -> None:
-    """Commit where `run` explains an error: asyncpg checks the connection as soon as its own method is called."""
+    """Commit where `run` explains an error: asyncpg checks the connection as soon as its own method
+    is called.
+    """
     await transaction.commit()
 
 
 async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:
-    """Raise `DatabaseError` unless each database can be used and admits all connections of this instance.
+    """Raise `DatabaseError` unless each database can be used and admits all connections of this
+    instance.
 
-    `beside` is how many connections processes other than the web workers open, such as the job worker.
+    `beside` is how many connections processes other than the web workers open, such as the job
+    worker.
     """
     for url in filter(None, (options.url, options.replica_url)):
         database = options.model_copy(update={"url": url})
@@ -133,7 +154,9 @@ async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0
                 await check_slots(connection, database, workers, beside)
 
 
-async def check_slots(connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int) -> None:
+async def check_slots(
+    connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int
+) -> None:
     size = options.pool_size or choose_pool_size(workers)
     wanted = workers * size + beside + options.reserve
     [(most, reserved)] = await connection.fetch(SLOTS)
@@ -148,7 +171,9 @@ async def check_slots(connection: asyncpg.Connection, options: DatabaseOptions, 
 
 
 async def check_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
-    """Refuse a pooler before a server that limits nothing: a pooler does not take the limits from us."""
+    """Refuse a pooler before a server that limits nothing: a pooler does not take the limits from
+    us.
+    """
     limits = time_limits(options)
     [(missing, database)] = await connection.fetch(UNLIMITED, list(limits))
     if missing:

@@ -14,7 +14,8 @@ ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Intern
 """What asyncpg raises."""
 
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""PostgreSQL undid a transaction in favour of another. The same work may well succeed if it starts over."""
+"""PostgreSQL undid a transaction in favour of another. The same work may well succeed if it starts
+over."""
 
 CHECK = "If the request was to change something, check whether it took effect before retrying."
 
@@ -28,13 +29,19 @@ class UnreachableError(DatabaseError):
 
 
 class NoAnswer(Problem):
-    """A statement was sent and no answer came, so nobody knows whether it took effect. We do not repeat it."""
+    """A statement was sent and no answer came, so nobody knows whether it took effect. We do not
+    repeat it.
+    """
 
 
 def diagnose(error: Exception, where: str) -> DatabaseError:
     """Return what a failure to connect means."""
     match error:
-        case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError() | ValueError():
+        case (
+            asyncpg.InvalidAuthorizationSpecificationError()
+            | asyncpg.InvalidCatalogNameError()
+            | ValueError()
+        ):
             return DatabaseError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
         case asyncpg.ProtocolViolationError():
             advice = "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
@@ -44,25 +51,32 @@ def diagnose(error: Exception, where: str) -> DatabaseError:
             says = f"What answers at {where} is not PostgreSQL, or does not speak TLS."
             return DatabaseError(f"{says} Correct DATABASE_URL.")
     reason = str(error) or "no answer in time"
-    return UnreachableError(f"Cannot reach PostgreSQL at {where}: {reason}. Check DATABASE_URL and the server.")
+    return UnreachableError(
+        f"Cannot reach PostgreSQL at {where}: {reason}. Check DATABASE_URL and the server."
+    )
 
 
 def examine(error: Exception, connection: asyncpg.Connection) -> None:
     """Raise a problem for an error of a statement if it means that no answer came.
 
-    An answer of PostgreSQL loses its DETAIL, which quotes the row: personal data must not reach our logs.
+    An answer of PostgreSQL loses its DETAIL, which quotes the row: personal data must not reach our
+    logs.
     """
     if isinstance(error, TimeoutError):
         raise NoAnswer(504, "timeout", f"The database did not answer in time. {CHECK}") from error
     if isinstance(error, (OSError, asyncpg.PostgresConnectionError)) or connection.is_closed():
         detail = f"The connection to the database was lost. {CHECK}"
-        raise NoAnswer(503, "outcome-unknown", detail, headers={"retry-after": str(RETRY_AFTER)}) from error
+        raise NoAnswer(
+            503, "outcome-unknown", detail, headers={"retry-after": str(RETRY_AFTER)}
+        ) from error
     if isinstance(error, asyncpg.PostgresError):
         vars(error).update(detail=None)
 
 
 def explain(error: Exception, constraints: Constraints) -> Problem | None:
-    """Return what to answer for an error of PostgreSQL, or None when it is our fault, or not PostgreSQL's error."""
+    """Return what to answer for an error of PostgreSQL, or None when it is our fault, or not
+    PostgreSQL's error.
+    """
     match error:
         case asyncpg.RestrictViolationError():  # by a delete; the constraint is that of the other table
             return Problem(409, "conflict", "Others refer to it, so it cannot be deleted.")
@@ -76,5 +90,7 @@ def explain(error: Exception, constraints: Constraints) -> Problem | None:
         case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
             return busy("Other requests changed the same at the same time.")
         case asyncpg.QueryCanceledError():
-            return Problem(504, "timeout", "The database took too long, and undid the statement that did.")
+            return Problem(
+                504, "timeout", "The database took too long, and undid the statement that did."
+            )
     return None

@@ -1,10 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""A small pool of PostgreSQL connections: bounded in size, in who waits, and in how long anything takes.
+"""A small pool of PostgreSQL connections: bounded in size, in who waits, and in how long anything
+takes.
 
-A request takes a place, then the connection that was returned last, or else opens one. Nothing is sent when a
-connection changes hands: that is a third of what asyncpg's own pool costs. Opening, cleaning and closing run in tasks
-of their own: a request that is cancelled or late leaves at once, and its connection follows within a bounded time, even
-while PostgreSQL is frozen.
+A request takes a place, then the connection that was returned last, or else opens one. Nothing is
+sent when a connection changes hands: that is a third of what asyncpg's own pool costs. Opening,
+cleaning and closing run in tasks of their own: a request that is cancelled or late leaves at once,
+and its connection follows within a bounded time, even while PostgreSQL is frozen.
 """
 
 import asyncio
@@ -26,13 +27,16 @@ FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
 
 PER_CORE = 4
-"""Connections per core over all workers: while some wait for locks and disks, the others keep the core busy."""
+"""Connections per core over all workers: while some wait for locks and disks, the others keep the
+core busy."""
 
 FEWEST, MOST = 2, 16
-"""Connections of one worker: a slow statement must not stop it, and one event loop cannot make use of more."""
+"""Connections of one worker: a slow statement must not stop it, and one event loop cannot make use
+of more."""
 
 SPREAD = 0.1
-"""Each connection lives up to 10 % shorter or longer, so that those opened together are not replaced together."""
+"""Each connection lives up to 10 % shorter or longer, so that those opened together are not
+replaced together."""
 
 
 def choose_pool_size(workers: int) -> int:
@@ -43,8 +47,9 @@ def choose_pool_size(workers: int) -> int:
 class Pool:
     """The connections to one database. Whoever uses, opens or cleans one holds a place.
 
-    `connections` are all that are open, each with the time when it is to be replaced; `free` are those that nobody
-    uses, each with the time since when. `lost` counts those that PostgreSQL or the network ended.
+    `connections` are all that are open, each with the time when it is to be replaced; `free` are
+    those that nobody uses, each with the time since when. `lost` counts those that PostgreSQL or
+    the network ended.
     """
 
     def __init__(self, options: DatabaseOptions) -> None:
@@ -59,7 +64,9 @@ class Pool:
         self.lost = 0
 
     async def acquire(self) -> asyncpg.Connection:
-        """Take a connection. Raises a 503 problem when none comes in time, or too many wait for one already."""
+        """Take a connection. Raises a 503 problem when none comes in time, or too many wait for one
+        already.
+        """
         if not self.is_open:
             raise RuntimeError("the database is not open; list it among the resources in app.py")
         waited = 0.0 if self.places.try_enter() else await self.wait()
@@ -80,7 +87,9 @@ class Pool:
         return time.monotonic() - began
 
     async def open(self, seconds: float) -> asyncpg.Connection:
-        """Open a connection. If the request leaves before it is there, it becomes free, and only then its place."""
+        """Open a connection. If the request leaves before it is there, it becomes free, and only
+        then its place.
+        """
         opening = self.start(self.open_one())
         done: set[asyncio.Task[Any]] = set()
         try:
@@ -107,8 +116,12 @@ class Pool:
         self.connections[connection] = time.monotonic() + lifetime
         return connection
 
-    def release(self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Take a connection back at once. `clean` undoes what was left on it, before anybody else gets it."""
+    def release(
+        self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Take a connection back at once. `clean` undoes what was left on it, before anybody else
+        gets it.
+        """
         now = time.monotonic()
         if connection.is_closed():
             self.forget(connection)
@@ -123,8 +136,12 @@ class Pool:
                 self.retire(self.free.popleft()[0])
         self.places.leave()
 
-    async def wash(self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]]) -> None:
-        """Clean a connection, or end it when that fails or takes too long: PostgreSQL then undoes what was open."""
+    async def wash(
+        self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Clean a connection, or end it when that fails or takes too long: PostgreSQL then undoes
+        what was open.
+        """
         try:
             async with asyncio.timeout(self.options.acquire_timeout):
                 await clean()
@@ -145,11 +162,15 @@ class Pool:
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # so that asyncio logs no complaint
+        task.add_done_callback(
+            lambda task: task.cancelled() or task.exception()
+        )  # so that asyncio logs no complaint
         return task
 
     async def close(self) -> None:
-        """Refuse who comes or waits, give who has a connection some time to finish, and end everything."""
+        """Refuse who comes or waits, give who has a connection some time to finish, and end
+        everything.
+        """
         self.is_open = False
         while self.free:
             self.retire(self.free.pop()[0])

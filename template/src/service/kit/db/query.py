@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""SQL statements as objects, which a slice's `queries.py` defines, and the sample rows that its `seed.py` makes."""
+"""SQL statements as objects, which a slice's `queries.py` defines, and the sample rows that its
+`seed.py` makes.
+"""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,15 +22,27 @@ EVERY = timedelta(minutes=5)
 
 
 class Query[Row, *Args]:
-    """One statement, with `$1, $2 …` for its arguments: `Query("select {columns} …", Order, tuple[str, UUID])`.
+    """One statement, with `$1, $2 …` for its arguments: `Query("select {columns} …", Order,
+    tuple[str, UUID])`.
 
-    `row` is a struct, made of all columns by position, or the type of the only column. `{columns}` stands for the
-    fields of the struct, so that they and the select list cannot drift apart. `params` has the types of the arguments.
-    JSON columns take any value, and return `msgspec.Raw`. For tools, `sample` is SQL that returns one row of arguments,
-    and `excused` has the reason for each rule of the contract that the statement may break.
+    `row` is a struct, made of all columns by position, or the type of the only column. `{columns}`
+    stands for the fields of the struct, so that they and the select list cannot drift apart.
+    `params` has the types of the arguments. JSON columns take any value, and return `msgspec.Raw`.
+    For tools, `sample` is SQL that returns one row of arguments, and `excused` has the reason for
+    each rule of the contract that the statement may break.
     """
 
-    __slots__ = ("__weakref__", "excused", "is_scalar", "line", "module", "params", "row", "sample", "sql")
+    __slots__ = (
+        "__weakref__",
+        "excused",
+        "is_scalar",
+        "line",
+        "module",
+        "params",
+        "row",
+        "sample",
+        "sql",
+    )
 
     def __init__(
         self,
@@ -61,20 +75,31 @@ type AnyQuery = Query[Any, *tuple[Any, ...]]
 """A statement of any type."""
 
 made: WeakSet[AnyQuery] = WeakSet()
-"""Every statement that there is, for the contract: one that `find` does not find would go unchecked."""
+"""Every statement that there is, for the contract: one that `find` does not find would go
+unchecked."""
 
 
 def find(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
-    """Yield every statement of a package's `queries.py` files with its name, like `orders.read_order`.
+    """Yield every statement of a package's `queries.py` files with its name, like
+    `orders.read_order`.
 
-    What has several adds its own name, like `orders.orders.newest`: a mapping, a list, or a mapping `queries`.
+    What has several adds its own name, like `orders.orders.newest`: a mapping, a list, or a mapping
+    `queries`.
     """
-    found = ((path, Path(root)) for root in package.__path__ for path in Path(root).glob("**/queries.py"))
+    found = (
+        (path, Path(root)) for root in package.__path__ for path in Path(root).glob("**/queries.py")
+    )
     for path, root in sorted(found):
-        module = import_module(".".join((package.__name__, *path.relative_to(root).with_suffix("").parts)))
+        module = import_module(
+            ".".join((package.__name__, *path.relative_to(root).with_suffix("").parts))
+        )
         part = module.__name__.removeprefix(f"{package.__name__}.").removesuffix(".queries")
         for name, value in vars(module).items():
-            yield from ((f"{part}.{known}", it) for known, it in search(name, value) if it.module == module.__name__)
+            yield from (
+                (f"{part}.{known}", it)
+                for known, it in search(name, value)
+                if it.module == module.__name__
+            )
 
 
 def search(name: str, value: object) -> Iterator[tuple[str, AnyQuery]]:
@@ -89,11 +114,13 @@ def search(name: str, value: object) -> Iterator[tuple[str, AnyQuery]]:
 
 @dataclass(frozen=True)
 class Seed:
-    """Sample rows of one table, the same every time: the tools make as many as development and measurements need.
+    """Sample rows of one table, the same every time: the tools make as many as development and
+    measurements need.
 
-    `make_row` returns the columns of row `number`, counted from 1, by their names. `created_at` is what `sample_time`
-    returns, or up to five minutes later: it tells which rows are there already. `references` are statements that return
-    keys of other tables; their rows are passed on to `make_row`.
+    `make_row` returns the columns of row `number`, counted from 1, by their names. `created_at` is
+    what `sample_time` returns, or up to five minutes later: it tells which rows are there already.
+    `references` are statements that return keys of other tables; their rows are passed on to
+    `make_row`.
     """
 
     table: str

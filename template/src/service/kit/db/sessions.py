@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Sessions with PostgreSQL: DATABASE_*, which says where it is and how long anything waits, and how they are opened."""
+"""Sessions with PostgreSQL: DATABASE_*, which says where it is and how long anything waits, and how
+they are opened.
+"""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -16,7 +18,8 @@ from service.kit.edge import Lifetime, Seconds, check_nesting
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
 OLDEST_SERVER = 15
-"""The oldest that the template's tests run on. What 18 brought, and production needs, a migration of the kit makes."""
+"""The oldest that the template's tests run on. What 18 brought, and production needs, a migration
+of the kit makes."""
 
 JSON_PREFIXES = {"json": b"", "jsonb": b"\x01"}
 """What precedes the text of such values on the wire: the version of the format."""
@@ -37,20 +40,45 @@ class DatabaseOptions(BaseModel, frozen=True):
     """DATABASE_*: where PostgreSQL is, and how long anything may wait for it."""
 
     url: Annotated[Url, Field(description=f"PostgreSQL, as {EXAMPLE_URL}")]
-    direct_url: Annotated[Url | None, Field(description="past a PgBouncer at DATABASE_URL, for migrations")] = None
-    replica_url: Annotated[Url | None, Field(description="a replica, for reads that may be slightly stale")] = None
-    pool_size: Annotated[
-        int | None, Field(ge=1, le=500, description="maximum connections per worker; by default 4 per core, shared")
+    direct_url: Annotated[
+        Url | None, Field(description="past a PgBouncer at DATABASE_URL, for migrations")
     ] = None
-    pool_waiters: Annotated[int, Field(ge=0, le=10_000, description="requests that may wait for a connection")] = 100
-    reserve: Annotated[int, Field(ge=0, le=10_000, description="connections left to others, as other instances")] = 10
-    idle_lifetime: Annotated[Lifetime, Field(description="seconds before an unused connection is closed")] = 300
-    max_lifetime: Annotated[Lifetime, Field(description="seconds before a connection is replaced")] = 1800
+    replica_url: Annotated[
+        Url | None, Field(description="a replica, for reads that may be slightly stale")
+    ] = None
+    pool_size: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=500,
+            description="maximum connections per worker; by default 4 per core, shared",
+        ),
+    ] = None
+    pool_waiters: Annotated[
+        int, Field(ge=0, le=10_000, description="requests that may wait for a connection")
+    ] = 100
+    reserve: Annotated[
+        int, Field(ge=0, le=10_000, description="connections left to others, as other instances")
+    ] = 10
+    idle_lifetime: Annotated[
+        Lifetime, Field(description="seconds before an unused connection is closed")
+    ] = 300
+    max_lifetime: Annotated[
+        Lifetime, Field(description="seconds before a connection is replaced")
+    ] = 1800
     connect_timeout: Annotated[Seconds, Field(description="seconds to open a connection")] = 3
-    acquire_timeout: Annotated[Seconds, Field(description="seconds to wait for a free connection, then 503")] = 1
-    lock_timeout: Annotated[Seconds, Field(description="seconds a statement may wait for a lock")] = 2
-    statement_timeout: Annotated[Seconds, Field(description="seconds before PostgreSQL cancels a statement")] = 4.5
-    command_timeout: Annotated[Seconds, Field(description="seconds before we stop waiting for PostgreSQL")] = 5
+    acquire_timeout: Annotated[
+        Seconds, Field(description="seconds to wait for a free connection, then 503")
+    ] = 1
+    lock_timeout: Annotated[
+        Seconds, Field(description="seconds a statement may wait for a lock")
+    ] = 2
+    statement_timeout: Annotated[
+        Seconds, Field(description="seconds before PostgreSQL cancels a statement")
+    ] = 4.5
+    command_timeout: Annotated[
+        Seconds, Field(description="seconds before we stop waiting for PostgreSQL")
+    ] = 5
 
     @model_validator(mode="after")
     def nest_deadlines(self) -> Self:
@@ -60,11 +88,15 @@ class DatabaseOptions(BaseModel, frozen=True):
 
 
 def read_url(url: str) -> DatabaseOptions:
-    """Return options with nothing but a URL. Raises `DatabaseError` when it is not the URL of a PostgreSQL database."""
+    """Return options with nothing but a URL. Raises `DatabaseError` when it is not the URL of a
+    PostgreSQL database.
+    """
     try:
         return DatabaseOptions(url=SecretStr(url))
     except ValidationError as error:
-        raise DatabaseError(f"DATABASE_URL: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+        raise DatabaseError(
+            f"DATABASE_URL: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
@@ -79,7 +111,9 @@ def locate(options: DatabaseOptions) -> str:
 
 
 def time_limits(options: DatabaseOptions) -> dict[str, str]:
-    """Return the settings of a session by which PostgreSQL itself enforces the limits, in its units."""
+    """Return the settings of a session by which PostgreSQL itself enforces the limits, in its
+    units.
+    """
     limits = {
         "statement_timeout": options.statement_timeout,
         "lock_timeout": options.lock_timeout,
@@ -116,14 +150,18 @@ async def connect(
     try:
         version = connection.get_server_version().major
         if version < OLDEST_SERVER:
-            raise DatabaseError(f"{where} is version {version}; PostgreSQL {OLDEST_SERVER} or newer is needed.")
+            raise DatabaseError(
+                f"{where} is version {version}; PostgreSQL {OLDEST_SERVER} or newer is needed."
+            )
         yield connection
     finally:
         await connection.close(timeout=options.connect_timeout)
 
 
 async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
-    """Open a session for the pool: PostgreSQL enforces its limits, and JSON columns are encoded here, once."""
+    """Open a session for the pool: PostgreSQL enforces its limits, and JSON columns are encoded
+    here, once.
+    """
     connection = await dial(options, session_settings(options))
     for name, prefix in JSON_PREFIXES.items():  # this sends nothing: asyncpg knows these types
         await connection.set_type_codec(
@@ -137,5 +175,7 @@ async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
 
 
 def session_settings(options: DatabaseOptions) -> dict[str, str]:
-    """Return the settings of a pooled session. A pooler would refuse limits: there, the role has them."""
+    """Return the settings of a pooled session. A pooler would refuse limits: there, the role has
+    them.
+    """
     return {"application_name": "service"} | ({} if options.direct_url else time_limits(options))

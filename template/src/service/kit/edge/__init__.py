@@ -1,10 +1,11 @@
 # kit: updated by the template; extend it from app.py
 """The edge: what every request passes first and every response last. It imports no other room.
 
-`edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` bounds its body, and has the
-settings EDGE_*. `response.py` is the way back: ETag, compression, headers; `events.py` a response that stays open.
-`problems.py` has the errors, `context.py` what is known of the work under way, how it waits and how it ends in time,
-`health.py` /livez and /readyz. `access_log.py` and `metrics.py` write it down.
+`edge.py` is the way of a request: id, host, overload (503) and deadline (504); `limits.py` bounds
+its body, and has the settings EDGE_*. `response.py` is the way back: ETag, compression, headers;
+`events.py` a response that stays open. `problems.py` has the errors, `context.py` what is known of
+the work under way, how it waits and how it ends in time, `health.py` /livez and /readyz.
+`access_log.py` and `metrics.py` write it down.
 """
 
 from service.kit.edge import asgi, context, metrics

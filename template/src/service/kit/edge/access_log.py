@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """What is kept of each answered request: its counts for Prometheus, and its line in the access log.
 
-Both are written for many requests at once. One by one they would cost twice as much: between the system calls of a
-request, little of their code stays in the processor's caches.
+Both are written for many requests at once. One by one they would cost twice as much: between the
+system calls of a request, little of their code stays in the processor's caches.
 """
 
 import asyncio
@@ -31,7 +31,8 @@ LONGEST = 500
 
 
 class Batch[Item]:
-    """Collects items and writes them together: `pause` seconds after the first, or when there are `most`.
+    """Collects items and writes them together: `pause` seconds after the first, or when there are
+    `most`.
 
     A process that is killed loses what waits. Where no event loop runs, items are written at once.
     """
@@ -63,7 +64,9 @@ class Batch[Item]:
 
 
 class Record(NamedTuple):
-    """One answered request. `context` is what its handler bound to log lines; without one, no line is written."""
+    """One answered request. `context` is what its handler bound to log lines; without one, no line
+    is written.
+    """
 
     line: dict[str, Any]
     seconds: float
@@ -73,12 +76,16 @@ class Record(NamedTuple):
 
 
 class AccessLog(Batch[Record]):
-    """The records of this worker. Those that failed for a cause of ours are written at once, with all before them."""
+    """The records of this worker. Those that failed for a cause of ours are written at once, with
+    all before them.
+    """
 
     def __init__(self) -> None:
         super().__init__(write, PAUSE, MOST_WAITING)
 
-    def record(self, exchange: Exchange, scope: asgi.Scope, problem: Problem | None, *, logged: bool) -> None:
+    def record(
+        self, exchange: Exchange, scope: asgi.Scope, problem: Problem | None, *, logged: bool
+    ) -> None:
         client, auth = scope.get("client"), scope.get("auth")
         line = {
             "method": exchange.method,
@@ -100,15 +107,25 @@ class AccessLog(Batch[Record]):
         if exchange.opened_at:
             line["open_s"] = round(now - exchange.opened_at, 3)
         spans = {**exchange.spans}  # what the handler left running may still add to its own
-        exchange.scope, exchange.request = None, {}  # tasks may keep the context, which then keeps no request
+        exchange.scope, exchange.request = (
+            None,
+            {},
+        )  # tasks may keep the context, which then keeps no request
         self.add(Record(line, seconds, spans, time.time(), copy_context() if logged else None))
         if "cause" in line:
             self.flush()
 
 
 def write(records: list[Record]) -> None:
-    """Count requests and their times, and write their lines. 499 stands for a client that left before any answer."""
-    answers, layers, logger, config = defaultdict(list), defaultdict(list), log.bind(), structlog.get_config()
+    """Count requests and their times, and write their lines. 499 stands for a client that left
+    before any answer.
+    """
+    answers, layers, logger, config = (
+        defaultdict(list),
+        defaultdict(list),
+        log.bind(),
+        structlog.get_config(),
+    )
     writer = config["logger_factory"]()
     is_shown = getattr(logger, "is_enabled_for", lambda _: True)(logging.INFO)
     for line, seconds, spans, ended_at, context in records:
@@ -118,10 +135,14 @@ def write(records: list[Record]) -> None:
             layers[layer].append(spent)
         if context is not None:
             for layer, spent in split.items():
-                line[f"{layer}_ms"] = int(spent * 1_000_000) / 1000  # `round` takes three times as long
+                line[f"{layer}_ms"] = (
+                    int(spent * 1_000_000) / 1000
+                )  # `round` takes three times as long
             line["total_ms"] = int(seconds * 1_000_000) / 1000
             line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
-            if "cause" in line:  # refusals under overload have none; what has one is a fault to look into
+            if (
+                "cause" in line
+            ):  # refusals under overload have none; what has one is a fault to look into
                 context.run(logger.warning, "request", **line)
             elif is_shown:
                 context.run(emit, line, config["processors"], writer)
@@ -132,12 +153,16 @@ def write(records: list[Record]) -> None:
 
 
 def emit(line: dict[str, Any], processors: Iterable[Any], writer: Any) -> None:
-    """Do what `log.info("request", **line)` does, in half the time: structlog would copy the line five times."""
+    """Do what `log.info("request", **line)` does, in half the time: structlog would copy the line
+    five times.
+    """
     event: Any = line | {"event": "request"}
     try:
         for process in processors:
             event = process(writer, "info", event)
     except structlog.DropEvent:
         return
-    args, fields = event if isinstance(event, tuple) else ((event,), {})  # a tuple is for the standard library's logger
+    args, fields = (
+        event if isinstance(event, tuple) else ((event,), {})
+    )  # a tuple is for the standard library's logger
     writer.info(*args, **fields)

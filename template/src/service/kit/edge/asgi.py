@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""ASGI: its types, what request headers say, and the two ways to respond below the framework: whole, or in pieces."""
+"""ASGI: its types, what request headers say, and the two ways to respond below the framework:
+whole, or in pieces.
+"""
 
 import asyncio
 import re
@@ -25,7 +27,8 @@ PIECE = 65_536
 PATIENCE = 0.1
 """Seconds after the last piece from which a `Stream` sends what it has, however little."""
 LONGEST_LIST = 1000
-"""Characters of an `Accept` or `Accept-Encoding`; a longer one counts as none. Browsers send about 150."""
+"""Characters of an `Accept` or `Accept-Encoding`; a longer one counts as none. Browsers send about
+150."""
 BRACKETED = re.compile(r"\[(.*)\](?::\d{1,5})?", re.ASCII)
 WITH_PORT = re.compile(r"([^:]*):\d{1,5}", re.ASCII)
 """An address as proxies also write it: `[2001:db8::1]`, `[2001:db8::1]:443`, `203.0.113.7:4433`."""
@@ -33,7 +36,9 @@ WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
 
 def merge(headers: Headers) -> Fields:
-    """Return headers by name. Repeated ones are joined by commas, as RFC 9110 §5.3 allows (but for `Set-Cookie`)."""
+    """Return headers by name. Repeated ones are joined by commas, as RFC 9110 §5.3 allows (but for
+    `Set-Cookie`).
+    """
     fields = dict(headers)
     if len(fields) < len(headers):
         fields = {}
@@ -43,7 +48,8 @@ def merge(headers: Headers) -> Fields:
 
 
 def weigh(header: str) -> dict[str, float]:
-    """Return the weights (q) that an `Accept` or `Accept-Encoding` gives, by lower-case name, by RFC 9110 §12.4.2.
+    """Return the weights (q) that an `Accept` or `Accept-Encoding` gives, by lower-case name, by
+    RFC 9110 §12.4.2.
 
     Malformed members are left out, and other parameters of media ranges are ignored.
     """
@@ -84,10 +90,16 @@ def find_address(peer: str, forwarded: str, proxies: str) -> str:
 
 
 def name_client(scope: Scope) -> str:
-    """Return the address of a client by which to count what it does: of IPv6 its network, since who has one has all."""
+    """Return the address of a client by which to count what it does: of IPv6 its network, since who
+    has one has all.
+    """
     name = (scope.get("client") or ("",))[0]
     address = read_address(name)
-    return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address or name)
+    return str(
+        IPv6Network((address, 64), strict=False)
+        if isinstance(address, IPv6Address)
+        else address or name
+    )
 
 
 def read_address(text: str) -> IPv4Address | IPv6Address | None:
@@ -107,10 +119,14 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
 def part(headers: Headers) -> tuple[Fields, Headers]:
     """Return headers by name, and the cookies among them, which cannot be joined."""
     fields = merge(headers)
-    return fields, [pair for pair in headers if pair[0] == b"set-cookie"] if b"set-cookie" in fields else []
+    return fields, [
+        pair for pair in headers if pair[0] == b"set-cookie"
+    ] if b"set-cookie" in fields else []
 
 
-async def respond(send: Send, status: int, body: bytes, media_type: bytes, headers: Headers | Fields) -> None:
+async def respond(
+    send: Send, status: int, body: bytes, media_type: bytes, headers: Headers | Fields
+) -> None:
     """Send a whole response. The edge takes it in one call, which costs less than two messages."""
     if whole := getattr(send, "respond", None):
         fields, cookies = part(headers) if isinstance(headers, list) else (headers, [])
@@ -123,7 +139,9 @@ async def respond(send: Send, status: int, body: bytes, media_type: bytes, heade
 
 
 class Stream:
-    """A response sent in pieces, as fast as the client reads. Until the first one, an error can still be a problem."""
+    """A response sent in pieces, as fast as the client reads. Until the first one, an error can
+    still be a problem.
+    """
 
     def __init__(self, send: Send, headers: Headers) -> None:
         self.send = send
@@ -145,7 +163,9 @@ class Stream:
     async def flush(self, more: bool = True) -> None:
         if self.sent_at == -inf:
             await self.send({"type": "http.response.start", "status": 200, "headers": self.headers})
-        await self.send({"type": "http.response.body", "body": b"".join(self.chunks), "more_body": more})
+        await self.send(
+            {"type": "http.response.body", "body": b"".join(self.chunks), "more_body": more}
+        )
         self.chunks.clear()
         self.size = 0
         self.sent_at = asyncio.get_running_loop().time()
@@ -153,7 +173,8 @@ class Stream:
 
 @asynccontextmanager
 async def race(*work: Awaitable[object], seconds: float | None = None) -> AsyncGenerator[bool]:
-    """Run work until some of it ends or its time is over, and cancel what is left when the block ends.
+    """Run work until some of it ends or its time is over, and cancel what is left when the block
+    ends.
 
     Yields whether the first work has ended. Raises what the work raised.
     """

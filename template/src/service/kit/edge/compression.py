@@ -1,9 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""Responses are compressed by zstd, brotli or gzip, as the client prefers; secrets, and what is compressed, never are.
+"""Responses are compressed by zstd, brotli or gzip, as the client prefers; secrets, and what is
+compressed, never are.
 
-BREACH (breachattack.com) reads a secret from the lengths of compressed responses. It needs many requests that carry the
-victim's credentials and text of the attacker, and browsers add only these by themselves: cookies, and the schemes of
-`BY_ITSELF`. So nothing is compressed for them, nor what sets a cookie or says `no-transform`.
+BREACH (breachattack.com) reads a secret from the lengths of compressed responses. It needs many
+requests that carry the victim's credentials and text of the attacker, and browsers add only these
+by themselves: cookies, and the schemes of `BY_ITSELF`. So nothing is compressed for them, nor what
+sets a cookie or says `no-transform`.
 """
 
 import re
@@ -23,8 +25,9 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# The lowest levels that do nearly as well as the next: docs/compression.md of the template has the figures.
-# The windows and zstd's table, of 2 ** 11 places, need less memory than by default, and rows compress as well.
+# The lowest levels that do nearly as well as the next: docs/compression.md of the template has the
+# figures. The windows and zstd's table, of 2 ** 11 places, need less memory than by default, and
+# rows compress as well.
 ZSTD: dict[int, int] = {
     zstd.CompressionParameter.compression_level: 1,
     zstd.CompressionParameter.window_log: 17,
@@ -47,10 +50,17 @@ UNENCODED = frozenset({204, 205, 206})
 class CompressionOptions(BaseModel, frozen=True):
     """COMPRESSION_*: what is compressed."""
 
-    enabled: Annotated[bool, Field(description="compress responses; off where a proxy in front does it")] = True
-    minimum_bytes: Annotated[int, Field(ge=0, description="shorter bodies fit into one packet as they are")] = 1000
+    enabled: Annotated[
+        bool, Field(description="compress responses; off where a proxy in front does it")
+    ] = True
+    minimum_bytes: Annotated[
+        int, Field(ge=0, description="shorter bodies fit into one packet as they are")
+    ] = 1000
     cookies: Annotated[
-        bool, Field(description="compress even with cookies: no response may hold both secrets and foreign text")
+        bool,
+        Field(
+            description="compress even with cookies: no response may hold both secrets and foreign text"
+        ),
     ] = False
 
 
@@ -78,7 +88,9 @@ class Compression:
 
     def __init__(self, options: CompressionOptions) -> None:
         self.options = options
-        self.zstd = zstd.ZstdCompressor(options=ZSTD)  # shared by whole bodies: a new one for each would cost 10 µs
+        self.zstd = zstd.ZstdCompressor(
+            options=ZSTD
+        )  # shared by whole bodies: a new one for each would cost 10 µs
 
     def compress(self, coding: bytes, body: bytes) -> bytes:
         if coding == b"zstd":
@@ -87,13 +99,21 @@ class Compression:
         return coder.feed(body) + coder.finish()
 
     def has_credentials_of_a_browser(self, request: asgi.Fields) -> bool:
-        """Return whether a browser may have sent the request by itself, with the credentials of its user."""
+        """Return whether a browser may have sent the request by itself, with the credentials of its
+        user.
+        """
         credentials = request.get(b"authorization", b"")
         has_cookie = b"cookie" in request and not self.options.cookies
-        return has_cookie or BY_ITSELF.match(credentials) is not None or b"," in credentials  # perhaps several of them
+        return (
+            has_cookie or BY_ITSELF.match(credentials) is not None or b"," in credentials
+        )  # perhaps several of them
 
-    def negotiate(self, request: asgi.Fields, status: int, fields: asgi.Fields, length: int) -> bytes | None:
-        """Return the coding for a body of this length, None for none, and let the fields of the response say so."""
+    def negotiate(
+        self, request: asgi.Fields, status: int, fields: asgi.Fields, length: int
+    ) -> bytes | None:
+        """Return the coding for a body of this length, None for none, and let the fields of the
+        response say so.
+        """
         if not self.options.enabled or not (status == 304 or is_compressible(status, fields)):
             return None
         coding, required = choose(request.get(b"accept-encoding", b""))
@@ -101,9 +121,13 @@ class Compression:
             coding, required = None, False
         if coding or status != 304:
             add_vary(fields)
-        if coding is None or (status != 304 and length < self.options.minimum_bytes and not required):
+        if coding is None or (
+            status != 304 and length < self.options.minimum_bytes and not required
+        ):
             return None
-        if not (tag := fields.get(b"etag", b"W/")).startswith(b"W/"):  # a strong one promises the very same bytes
+        if not (tag := fields.get(b"etag", b"W/")).startswith(
+            b"W/"
+        ):  # a strong one promises the very same bytes
             fields[b"etag"] = b"W/" + tag
         if status == 304:  # the response that it confirms may have been encoded
             return None
@@ -114,11 +138,15 @@ class Compression:
 
 @lru_cache(maxsize=256)
 def choose(accepted: bytes) -> tuple[bytes | None, bool]:
-    """Return what an `Accept-Encoding` prefers by RFC 9110 §12.5.3, and whether it refuses a body without coding.
+    """Return what an `Accept-Encoding` prefers by RFC 9110 §12.5.3, and whether it refuses a body
+    without coding.
 
     When it is a tie, zstd comes before brotli before gzip.
     """
-    weights = {name.removeprefix("x-"): weight for name, weight in asgi.weigh(accepted.decode("latin-1")).items()}
+    weights = {
+        name.removeprefix("x-"): weight
+        for name, weight in asgi.weigh(accepted.decode("latin-1")).items()
+    }
     others = weights.get("*", 0.0)
     offers = {name: weights.get(name, others) for name in ("zstd", "br", "gzip")}
     best = max(offers, key=lambda name: offers[name])

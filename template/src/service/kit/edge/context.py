@@ -1,5 +1,6 @@
 # kit: updated by the template; extend it from app.py
-"""The request, or the job, that is being worked on: its id, its deadline, where its time goes, and how it waits.
+"""The request, or the job, that is being worked on: its id, its deadline, where its time goes, and
+how it waits.
 
 Everything that waits on its behalf, in whichever room it is, asks here how long it may.
 """
@@ -20,7 +21,8 @@ from service.kit.edge.asgi import Scope
 from service.kit.edge.problems import RETRY_AFTER, CommandError, Problem
 
 TICK = 0.05
-"""Seconds between two looks at all deadlines. A timer for each request, statement and wait would cost 1 to 3 µs."""
+"""Seconds between two looks at all deadlines. A timer for each request, statement and wait would
+cost 1 to 3 µs."""
 
 tracing: Any = None
 """The `Traces` of this process (traces.py); None while traces are off."""
@@ -30,10 +32,18 @@ class TracesOptions(BaseModel, frozen=True):
     """TRACES_*: where traces are sent, and how many."""
 
     endpoint: Annotated[
-        str, Field(description="where to send traces by OTLP over HTTP, like http://localhost:4318; empty: nowhere")
+        str,
+        Field(
+            description="where to send traces by OTLP over HTTP, like http://localhost:4318; empty: nowhere"
+        ),
     ] = ""
     ratio: Annotated[
-        float, Field(ge=0, le=1, description="share of the traces begun here to record; callers decide on theirs")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="share of the traces begun here to record; callers decide on theirs",
+        ),
     ] = 0.01
 
 
@@ -48,17 +58,25 @@ def configure_traces(options: TracesOptions, name: str = "") -> None:
     try:
         traces = import_module("service.kit.edge.traces")
     except ModuleNotFoundError as error:
-        raise CommandError(f"TRACES_ENDPOINT needs {error.name}: install it by `uv sync --extra traces`.") from error
-    tracing = traces.Traces(name or find_distribution().name, options.ratio, traces.make_exporter(options.endpoint))
+        raise CommandError(
+            f"TRACES_ENDPOINT needs {error.name}: install it by `uv sync --extra traces`."
+        ) from error
+    tracing = traces.Traces(
+        name or find_distribution().name, options.ratio, traces.make_exporter(options.endpoint)
+    )
 
 
 def trace_headers(span: Any = None) -> dict[str, str]:
-    """Return the headers by which whoever is called joins the trace: `client.get(url, headers=trace_headers())`."""
+    """Return the headers by which whoever is called joins the trace: `client.get(url,
+    headers=trace_headers())`.
+    """
     return tracing.headers(span) if tracing else {}
 
 
 class Work:
-    """One request or job. `ends_at` is its deadline on the clock of `time.monotonic`, `spans` are seconds by layer."""
+    """One request or job. `ends_at` is its deadline on the clock of `time.monotonic`, `spans` are
+    seconds by layer.
+    """
 
     def __init__(self, identity: str, ends_at: float = inf, scope: Scope | None = None) -> None:
         self.id = identity
@@ -79,19 +97,25 @@ def begin(identity: str = "", seconds: float = inf) -> Work:
 
 
 def request_id() -> str:
-    """Return the id of the request being answered, or of that which enqueued the job, for logs and outgoing calls."""
+    """Return the id of the request being answered, or of that which enqueued the job, for logs and
+    outgoing calls.
+    """
     work = current.get()
     return work.id if work else ""
 
 
 def time_left(most: float) -> float:
-    """Return `most` seconds, or what is left until the deadline when that is less. Never less than zero."""
+    """Return `most` seconds, or what is left until the deadline when that is less. Never less than
+    zero.
+    """
     work = current.get()
     return most if work is None else max(0.0, min(most, work.ends_at - time.monotonic()))
 
 
 class Deadlines:
-    """All that is `under_way` on one event loop: `expire` is called up to a tick after `expires_at`."""
+    """All that is `under_way` on one event loop: `expire` is called up to a tick after
+    `expires_at`.
+    """
 
     def __init__(self) -> None:
         self.under_way: set[Any] = set()
@@ -114,7 +138,9 @@ class Deadlines:
 
 
 class Limited:
-    """What is cut off when its time is up, by cancelling its `task`, which was cancelled `cancels` times before."""
+    """What is cut off when its time is up, by cancelling its `task`, which was cancelled `cancels`
+    times before.
+    """
 
     expires_at: float
     is_late: bool
@@ -127,7 +153,9 @@ class Limited:
         self.is_late, self.expires_at = True, inf
 
     def was_cut_off(self) -> bool:
-        """Return whether it expired and nothing else cancelled the task, and take the cancellation back."""
+        """Return whether it expired and nothing else cancelled the task, and take the cancellation
+        back.
+        """
         return self.is_late and self.task.uncancel() <= self.cancels
 
 
@@ -136,14 +164,21 @@ class FullError(Problem):
 
 
 class Limiter:
-    """At most `limit` at once; `waiters` more wait in order, each up to `patience` seconds or until its deadline.
+    """At most `limit` at once; `waiters` more wait in order, each up to `patience` seconds or until
+    its deadline.
 
-    It bounds everything in the kit that is bounded in number. `full` is what clients are told when there is no place,
-    and `reason` the one under which that is counted. `running` and `waiting` are for monitoring.
+    It bounds everything in the kit that is bounded in number. `full` is what clients are told when
+    there is no place, and `reason` the one under which that is counted. `running` and `waiting` are
+    for monitoring.
     """
 
     def __init__(
-        self, limit: int, waiters: int = 0, patience: float = 0.0, full: str = "Try again shortly.", reason: str = ""
+        self,
+        limit: int,
+        waiters: int = 0,
+        patience: float = 0.0,
+        full: str = "Try again shortly.",
+        reason: str = "",
     ) -> None:
         self.limit = limit
         self.waiters = waiters
@@ -217,13 +252,17 @@ class Wait(NamedTuple):
 
 
 def charge(layer: str, started: float) -> None:
-    """Add the time since `started`, on the clock of `time.perf_counter`, to the account of the work."""
+    """Add the time since `started`, on the clock of `time.perf_counter`, to the account of the
+    work.
+    """
     if (work := current.get()) is not None:
         work.spans[layer] = work.spans.get(layer, 0.0) + time.perf_counter() - started
 
 
 class Span:
-    """Charge the time of a block: `with Span("stock"):`. Where a request always passes, `charge` is cheaper."""
+    """Charge the time of a block: `with Span("stock"):`. Where a request always passes, `charge` is
+    cheaper.
+    """
 
     __slots__ = ("name", "started")
 

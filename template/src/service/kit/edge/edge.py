@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The outermost layer: every request is bounded in what it sends and how long it takes, and gets an answer."""
+"""The outermost layer: every request is bounded in what it sends and how long it takes, and gets an
+answer.
+"""
 
 import asyncio
 import re
@@ -27,15 +29,20 @@ REPORT_SECONDS = 1.0
 BUSY = problems.busy("The service is answering as many requests as it can. Try again shortly.")
 SOME_ID = b"0" * 32
 REFUSAL = BUSY.encode(SOME_ID.decode())
-REFUSAL_HEADERS = [(b"content-type", problems.MEDIA_TYPE), *BUSY.list_headers(), *PROTECTION.items()]
+REFUSAL_HEADERS = [
+    (b"content-type", problems.MEDIA_TYPE),
+    *BUSY.list_headers(),
+    *PROTECTION.items(),
+]
 """The answer to one request too many, but for its id. It comes in floods, so it is made once."""
 
 
 class Edge:
-    """Wrap an application: a request id, limits, protective headers, a log line, and problems for all errors.
+    """Wrap an application: a request id, limits, protective headers, a log line, and problems for
+    all errors.
 
-    Responses are compressed, and reads have an ETag. `/livez` and `/readyz` are always answered: `ready` returns what
-    keeps the service from answering requests, or None.
+    Responses are compressed, and reads have an ETag. `/livez` and `/readyz` are always answered:
+    `ready` returns what keeps the service from answering requests, or None.
 
     A request is admitted when it is complete, so that slow clients take no place.
     """
@@ -51,7 +58,9 @@ class Edge:
         self.options = options or EdgeOptions()
         self.compression = Compression(compression or CompressionOptions())
         self.health = health.Health(ready)
-        self.hosts = frozenset(self.options.hosts.lower().replace(" ", "").encode().split(b",")) - {b""}
+        self.hosts = frozenset(self.options.hosts.lower().replace(" ", "").encode().split(b",")) - {
+            b""
+        }
         self.admission = Limiter(self.options.concurrency)
         self.streams = Streams(self.options)
         self.bodies = Bodies(self.options)
@@ -69,15 +78,23 @@ class Edge:
             self.locate(scope, fields)
             return await self.live(scope, receive, send)
         options = self.options
-        exchange = Exchange(scope, fields, send, self.compression, options.stall_timeout, options.timing)
+        exchange = Exchange(
+            scope, fields, send, self.compression, options.stall_timeout, options.timing
+        )
         problem = None
         if context.tracing and not is_probe:
             exchange.span = context.tracing.begin_request(exchange.method, exchange.request)
         try:
-            await (self.health.answer(scope, exchange) if is_probe else self.serve(exchange, scope, receive))
+            await (
+                self.health.answer(scope, exchange)
+                if is_probe
+                else self.serve(exchange, scope, receive)
+            )
         except asyncio.CancelledError:
             if not exchange.status:  # the drain is over, and this process ends in a moment
-                problem = problems.busy("The service restarts. Check whether the request took effect before retrying.")
+                problem = problems.busy(
+                    "The service restarts. Check whether the request took effect before retrying."
+                )
                 await problem.send(exchange, exchange.id)
             raise
         except Exception as error:
@@ -86,7 +103,9 @@ class Edge:
             if isinstance(error, Problem):
                 problem = error
             else:
-                log.exception("request failed", method=exchange.method, path=scope["path"][:LONGEST])
+                log.exception(
+                    "request failed", method=exchange.method, path=scope["path"][:LONGEST]
+                )
             if exchange.status:
                 if not exchange.is_late:  # it stalled: its client stopped reading
                     metrics.meters().failed.labels(scope.get("path_template", "unmatched")).inc()
@@ -110,7 +129,11 @@ class Edge:
         self.refusals.add(None)
         identity = identify(dict(headers)).encode()
         body = REFUSAL.replace(SOME_ID, identity)
-        fields = [*REFUSAL_HEADERS, (b"x-request-id", identity), (b"content-length", b"%d" % len(body))]
+        fields = [
+            *REFUSAL_HEADERS,
+            (b"x-request-id", identity),
+            (b"content-length", b"%d" % len(body)),
+        ]
         await send({"type": "http.response.start", "status": BUSY.status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 
@@ -144,7 +167,9 @@ class Edge:
                 exchange.place.leave()
 
     def locate(self, scope: asgi.Scope, fields: asgi.Fields) -> None:
-        """Let the `client` of a request be who sent it to the proxies, rather than the last of these."""
+        """Let the `client` of a request be who sent it to the proxies, rather than the last of
+        these.
+        """
         if (forwarded := fields.get(b"x-forwarded-for")) and (peer := scope.get("client")):
             if len(forwarded) > LONGEST:  # proxies add to the end; the first one left may be cut
                 forwarded = forwarded[-LONGEST:].partition(b",")[2]
@@ -152,12 +177,16 @@ class Edge:
             scope["client"] = asgi.find_address(peer[0], hops, self.options.proxies), peer[1]
 
     def check_host(self, fields: asgi.Fields, version: str) -> None:
-        """Raise a 400 problem when the request is for no host, for several, or for one that is not ours."""
+        """Raise a 400 problem when the request is for no host, for several, or for one that is not
+        ours.
+        """
         host = fields.get(b"host", b"")
         if (not host and version not in ("1", "1.0")) or b"," in host:
             raise Problem(400, "no-host", "Send one Host header.")
         if self.hosts and PORT.sub(b"", host).lower() not in self.hosts:
-            raise Problem(400, "unknown-host", "This service does not answer for the host of the request.")
+            raise Problem(
+                400, "unknown-host", "This service does not answer for the host of the request."
+            )
 
 
 def late(exchange: Exchange) -> Problem:
@@ -165,7 +194,9 @@ def late(exchange: Exchange) -> Problem:
         return Problem(504, "stalled", "The client stopped reading the response.")
     if exchange.ends_at == inf:
         return Problem(408, "too-slow", "The body arrived too slowly.")
-    return Problem(504, "timeout", "The request took too long. Check whether it took effect before retrying.")
+    return Problem(
+        504, "timeout", "The request took too long. Check whether it took effect before retrying."
+    )
 
 
 def report(refusals: list[None]) -> None:

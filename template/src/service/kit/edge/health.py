@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """What an orchestrator asks: `/livez`, is the process alive; `/readyz`, may it get requests.
 
-Liveness never touches the database: restarting does not mend one, and restarting every replica at once makes it worse.
-Readiness uses a connection of its own, so that a busy pool does not look like a lost database.
+Liveness never touches the database: restarting does not mend one, and restarting every replica at
+once makes it worse. Readiness uses a connection of its own, so that a busy pool does not look like
+a lost database.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ PATHS = ("/livez", "/readyz")
 CHECK_SECONDS = 2.0
 """The longest a check may take; a probe's own timeout should be longer."""
 CACHE_SECONDS = 1.0
-"""How long an answer is kept, so that neither probes nor strangers load the database through `/readyz`."""
+"""How long an answer is kept, so that neither probes nor strangers load the database through
+`/readyz`."""
 
 type Check = Callable[[], Awaitable[str | None]]
 """Returns what keeps the service from answering requests, or None."""
@@ -39,16 +41,22 @@ class Health:
         """Answer a probe, or raise the problem that says why not."""
         path = scope["path_template"] = scope["path"]
         if scope["method"] not in ("GET", "HEAD"):
-            raise Problem(405, "method-not-allowed", f"{path} answers GET.", headers={"allow": "GET, HEAD"})
+            raise Problem(
+                405, "method-not-allowed", f"{path} answers GET.", headers={"allow": "GET, HEAD"}
+            )
         retry = {"retry-after": str(RETRY_AFTER)}
         if scope.get("draining"):
             raise Problem(503, "draining", "The service is about to stop.", headers=retry)
         if path == "/readyz" and (fault := scope.get("fault") or await self.find_fault()):
             raise Problem(503, "not-ready", fault, headers=retry)
-        await asgi.respond(send, 200, b'{"status":"ok"}', b"application/json", [(b"cache-control", b"no-store")])
+        await asgi.respond(
+            send, 200, b'{"status":"ok"}', b"application/json", [(b"cache-control", b"no-store")]
+        )
 
     async def find_fault(self) -> str | None:
-        """Return what is wrong, by a check at most one second old. What went wrong inside is logged, not shown."""
+        """Return what is wrong, by a check at most one second old. What went wrong inside is
+        logged, not shown.
+        """
         async with self.lock:
             if self.check and time.monotonic() - self.checked_at >= CACHE_SECONDS:
                 try:

@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """Errors as clients see them: RFC 9457 problems, one shape for every status.
 
-A handler raises `Problem`; the edge adds the request id and sends it. Nothing of an exception's own text reaches a
-client unless it was written here or in a slice.
+A handler raises `Problem`; the edge adds the request id and sends it. Nothing of an exception's own
+text reaches a client unless it was written here or in a slice.
 """
 
 from http import HTTPStatus
@@ -15,11 +15,14 @@ MEDIA_TYPE = b"application/problem+json"
 RETRY_AFTER = 1
 """Seconds a client is asked to wait when the service is busy: about one acquire timeout."""
 LONGEST, MOST_ERRORS = 500, 100
-"""Characters of a text, and errors in a list: both may echo what a client sent, however long that is."""
+"""Characters of a text, and errors in a list: both may echo what a client sent, however long that
+is."""
 
 
 class InvalidField(msgspec.Struct, frozen=True):
-    """One rejected input: `field` is its name as the client sent it, `detail` says what is accepted."""
+    """One rejected input: `field` is its name as the client sent it, `detail` says what is
+    accepted.
+    """
 
     field: str
     detail: str
@@ -42,12 +45,17 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 class Problem(Exception):
     """An answer that is not a success.
 
-    `kind` names the problem for programs (`urn:problem:<kind>`), `detail` tells people what to do next, `errors` names
-    the rejected fields, `headers` are sent along.
+    `kind` names the problem for programs (`urn:problem:<kind>`), `detail` tells people what to do
+    next, `errors` names the rejected fields, `headers` are sent along.
     """
 
     def __init__(
-        self, status: int, kind: str, detail: str, *errors: InvalidField, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *errors: InvalidField,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(f"{status} {kind}: {clean(detail)}")
         self.status = status
@@ -58,7 +66,9 @@ class Problem(Exception):
 
     def encode(self, request_id: str) -> bytes:
         title = HTTPStatus(self.status).phrase
-        body = ProblemDetails(f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors)
+        body = ProblemDetails(
+            f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors
+        )
         return msgspec.json.encode(body)
 
     def list_headers(self) -> asgi.Headers:
@@ -66,7 +76,9 @@ class Problem(Exception):
 
     async def send(self, send: asgi.Send, request_id: str) -> None:
         """Send the problem as the response."""
-        await asgi.respond(send, self.status, self.encode(request_id), MEDIA_TYPE, self.list_headers())
+        await asgi.respond(
+            send, self.status, self.encode(request_id), MEDIA_TYPE, self.list_headers()
+        )
 
 
 def clean(text: str) -> str:
@@ -95,4 +107,6 @@ def busy(detail: str) -> Problem:
 
 
 class CommandError(Exception):
-    """What whoever runs a command has to fix. The message says what and how; it is shown without a traceback."""
+    """What whoever runs a command has to fix. The message says what and how; it is shown without a
+    traceback.
+    """

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What becomes of a response on its way out: ETag and 304, HEAD, compression, the headers that each has, stalls."""
+"""What becomes of a response on its way out: ETag and 304, HEAD, compression, the headers that each
+has, stalls.
+"""
 
 import asyncio
 import os
@@ -21,17 +23,25 @@ PROTECTION = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""What a response says unless its handler says otherwise: browsers neither guess its type, frame it nor keep it.
+"""What a response says unless its handler says otherwise: browsers neither guess its type, frame it
+nor keep it.
 
 Source: the REST security cheat sheet of OWASP. HSTS belongs to whatever ends TLS.
 """
 MOST_HASHED = 262_144
 """Longer bodies get no ETag from here."""
 PIECE = 65_536
-"""Bytes compressed at once, in 0.1 to 0.4 ms. Other requests run between the pieces of a longer body."""
+"""Bytes compressed at once, in 0.1 to 0.4 ms. Other requests run between the pieces of a longer
+body."""
 TAG = re.compile(rb'"[^"]*"')
 BODILESS = (204, 304)
-DESCRIBES_BODY = (b"content-encoding", b"content-language", b"content-length", b"content-type", b"last-modified")
+DESCRIBES_BODY = (
+    b"content-encoding",
+    b"content-language",
+    b"content-length",
+    b"content-type",
+    b"last-modified",
+)
 
 
 class HeadDoneError(Exception):
@@ -46,7 +56,9 @@ def is_head_done(error: BaseException | None) -> bool:
 
 
 class Exchange(Work, Limited):
-    """One request and its response. It is the application's `send`, and `respond` is its short cut."""
+    """One request and its response. It is the application's `send`, and `respond` is its short
+    cut.
+    """
 
     start: asgi.Message | None = None
     coder: Coder | None = None
@@ -73,7 +85,9 @@ class Exchange(Work, Limited):
         self.method: str = scope["method"]
         self.is_read = self.method in ("GET", "HEAD")
         # The server speaks HTTP/1, which has no other way to announce a body.
-        self.has_body = fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields
+        self.has_body = (
+            fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields
+        )
         self.send = send
         self.compression = compression
         self.stall_timeout = stall_timeout
@@ -82,7 +96,9 @@ class Exchange(Work, Limited):
         current.set(self)
 
     async def __call__(self, message: asgi.Message) -> None:
-        """Take one message of the response. Its start waits for the first of the body, on which headers depend."""
+        """Take one message of the response. Its start waits for the first of the body, on which
+        headers depend.
+        """
         kind = message["type"]
         if kind == "http.response.start":
             self.start = message
@@ -100,11 +116,20 @@ class Exchange(Work, Limited):
             await self.respond(self.start["status"], body, *asgi.part(self.start["headers"]), more)
 
     async def respond(
-        self, status: int, body: bytes, fields: asgi.Fields, cookies: asgi.Headers, more: bool = False
+        self,
+        status: int,
+        body: bytes,
+        fields: asgi.Fields,
+        cookies: asgi.Headers,
+        more: bool = False,
     ) -> None:
         """Send a whole response, or the start and the first piece of one that goes on."""
         is_head = self.method == "HEAD"
-        length = int(fields.get(b"content-length", self.compression.options.minimum_bytes)) if more else len(body)
+        length = (
+            int(fields.get(b"content-length", self.compression.options.minimum_bytes))
+            if more
+            else len(body)
+        )
         is_known = not more and status == 200 and self.is_read and self.validate(body, fields)
         coding = self.compression.negotiate(self.request, status, fields, length)
         if is_known:
@@ -119,17 +144,24 @@ class Exchange(Work, Limited):
         if status not in BODILESS and not more and not (coding and (self.coder or is_head)):
             fields[b"content-length"] = b"%d" % len(body)
         await self.send(self.begin(status, fields, cookies))
-        await (self.write if self.coder else self.deliver)(b"" if is_head else body, more and not is_head)
+        await (self.write if self.coder else self.deliver)(
+            b"" if is_head else body, more and not is_head
+        )
         if more and is_head:
             raise HeadDoneError
 
     def validate(self, body: bytes, fields: asgi.Fields) -> bool:
-        """Give a read an ETag and `Cache-Control`. Return whether the client has this very body, by RFC 9110 §8.8.3.2.
+        """Give a read an ETag and `Cache-Control`. Return whether the client has this very body, by
+        RFC 9110 §8.8.3.2.
 
         With `no-store` nothing is added: what nobody keeps cannot be compared.
         """
         tag, control = fields.get(b"etag"), fields.get(b"cache-control", b"")
-        if b"no-store" in control.lower() or b"content-range" in fields or (not tag and len(body) > MOST_HASHED):
+        if (
+            b"no-store" in control.lower()
+            or b"content-range" in fields
+            or (not tag and len(body) > MOST_HASHED)
+        ):
             return False
         if not tag:  # a weak one: it stays when the body is encoded
             fields[b"etag"] = tag = b'W/"%b"' % xxh3_128_hexdigest(body).encode()
@@ -140,13 +172,17 @@ class Exchange(Work, Limited):
         return known.strip() == b"*" or tag.removeprefix(b"W/") in TAG.findall(known)
 
     def begin(self, status: int, fields: asgi.Fields, cookies: asgi.Headers) -> asgi.Message:
-        """Return the start of the response, with what each has. Server-Timing is for browsers' network panels."""
+        """Return the start of the response, with what each has. Server-Timing is for browsers'
+        network panels.
+        """
         fields = PROTECTION | fields
         fields[b"x-request-id"] = self.id.encode()
         if self.show_timing:
             total = time.perf_counter() - self.began_at
             split = self.spans | {"handler": total - sum(self.spans.values()), "total": total}
-            timing = ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in split.items())
+            timing = ", ".join(
+                f"{name};dur={seconds * 1000:.3f}" for name, seconds in split.items()
+            )
             fields[b"server-timing"] = timing.encode()
         headers = [*fields.items()]
         if cookies:
@@ -155,7 +191,9 @@ class Exchange(Work, Limited):
         return {"type": "http.response.start", "status": status, "headers": headers}
 
     async def write(self, body: bytes, more: bool) -> None:
-        """Send a part of the body, encoded so that all of it can be decoded at once: whoever streams may pause now."""
+        """Send a part of the body, encoded so that all of it can be decoded at once: whoever
+        streams may pause now.
+        """
         if self.coder is None:
             return await self.deliver(body, more)
         last = max(0, len(body) - 1) // PIECE * PIECE
@@ -166,11 +204,15 @@ class Exchange(Work, Limited):
                 await self.deliver(packed, more=True)
             await asyncio.sleep(0)
         with Span("compression"):
-            packed = self.coder.feed(body[last:]) + (self.coder.flush() if more else self.coder.finish())
+            packed = self.coder.feed(body[last:]) + (
+                self.coder.flush() if more else self.coder.finish()
+            )
         await self.deliver(packed, more)
 
     async def deliver(self, body: bytes, more: bool) -> None:
-        """Hand bytes to the server. From the first piece of a stream on, it is the client that has to keep up."""
+        """Hand bytes to the server. From the first piece of a stream on, it is the client that has
+        to keep up.
+        """
         self.sent += len(body)
         if more:
             self.ends_at, self.expires_at = inf, time.monotonic() + self.stall_timeout

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service worker` keeps a process running jobs; `service jobs` shows the queue, and retries or drops held jobs."""
+"""`service worker` keeps a process running jobs; `service jobs` shows the queue, and retries or
+drops held jobs.
+"""
 
 import asyncio
 import multiprocessing
@@ -18,7 +20,14 @@ import structlog
 from service.kit.db import DatabaseError, DatabaseOptions, connect
 from service.kit.edge import CommandError
 from service.kit.jobs.job import JobOptions
-from service.kit.server import LOOK_SECONDS, Supervision, cli, configure_logs, read_settings, supervise
+from service.kit.server import (
+    LOOK_SECONDS,
+    Supervision,
+    cli,
+    configure_logs,
+    read_settings,
+    supervise,
+)
 
 if TYPE_CHECKING:
     from service.kit.jobs.statements import Statements
@@ -78,8 +87,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 def run_worker(wiring: cli.Wiring) -> None:
     """Run jobs, JOBS_CONCURRENCY at once, until told to stop.
 
-    Start any number, on any number of machines: each job is taken by one of them. A worker process that dies, or loses
-    PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished after JOBS_DRAIN_TIMEOUT are requeued.
+    Start any number, on any number of machines: each job is taken by one of them. A worker process
+    that dies, or loses PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished
+    after JOBS_DRAIN_TIMEOUT are requeued.
     """
     if wiring.worker is None:
         raise click.ClickException(MISSING)
@@ -93,10 +103,12 @@ def run_worker(wiring: cli.Wiring) -> None:
 
 
 def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> None:
-    """Keep one process running jobs, until told to stop: the first signal lets them finish, the second ends it at once.
+    """Keep one process running jobs, until told to stop: the first signal lets them finish, the
+    second ends it at once.
 
-    A process ends with the connection of its queue, or when the watchdog or the system ends it. The next one returns
-    its unfinished jobs to the queue at once: it knows them by the identity that the processes share.
+    A process ends with the connection of its queue, or when the watchdog or the system ends it. The
+    next one returns its unfinished jobs to the queue at once: it knows them by the identity that
+    the processes share.
     """
     from service.kit.jobs.consumer import AGAIN, work
 
@@ -131,19 +143,27 @@ def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> 
 def look_after_jobs() -> None:
     """Show the queue, and retry or drop jobs that are held.
 
-    A job is held after JOBS_ATTEMPTS failed runs, or at once when a retry would not help. It stays until somebody
-    decides: fix the cause and retry it, or drop it.
+    A job is held after JOBS_ATTEMPTS failed runs, or at once when a retry would not help. It stays
+    until somebody decides: fix the cause and retry it, or drop it.
     """
 
 
 @look_after_jobs.command(name="list")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(0, 10_000), help="Held jobs to show.")
+@click.option(
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0, 10_000),
+    help="Held jobs to show.",
+)
 @as_json
 @click.pass_obj
 def list_jobs(wiring: cli.Wiring, limit: int, as_json: bool) -> None:
     """Count the jobs by name, and show those that are held, with their errors."""
 
-    async def ask(connection: asyncpg.Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    async def ask(
+        connection: asyncpg.Connection,
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         counts, held = await connection.fetch(COUNT), await connection.fetch(LIST_HELD, limit)
         return [dict(record) for record in counts], [dict(record) for record in held]
 
@@ -155,10 +175,16 @@ def list_jobs(wiring: cli.Wiring, limit: int, as_json: bool) -> None:
     for count in counts:
         click.echo("{name:40} {queued:>10,} {running:>10,} {held:>10,}".format(**count))
     for job in held:
-        click.echo("\n{id}  {name}  held {held_at:%Y-%m-%d %H:%M:%S %Z} at attempt {attempts}".format(**job))
+        click.echo(
+            "\n{id}  {name}  held {held_at:%Y-%m-%d %H:%M:%S %Z} at attempt {attempts}".format(
+                **job
+            )
+        )
         click.echo("    {error}: {message}\n    {payload}".format(**job))
     if held:
-        click.echo("\n`service jobs retry ID…` runs them again, `service jobs drop ID…` deletes them.")
+        click.echo(
+            "\n`service jobs retry ID…` runs them again, `service jobs drop ID…` deletes them."
+        )
 
 
 @look_after_jobs.command()
@@ -185,10 +211,19 @@ async def requeue(queue: "Statements", ids: list[Any]) -> None:
 @click.pass_obj
 def drop(wiring: cli.Wiring, ids: tuple[int, ...], as_json: bool) -> None:
     """Delete held jobs. They do not run again."""
-    change(wiring, lambda queue, held: queue.mark_job_as_cancelled(held), ids, False, "Dropped", as_json)
+    change(
+        wiring,
+        lambda queue, held: queue.mark_job_as_cancelled(held),
+        ids,
+        False,
+        "Dropped",
+        as_json,
+    )
 
 
-def change(wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, done: str, as_json: bool) -> None:
+def change(
+    wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, done: str, as_json: bool
+) -> None:
     """Change held jobs, and print their ids. When one of `ids` is not held, nothing is changed."""
     from service.kit.jobs.statements import make_queries
 
@@ -202,10 +237,16 @@ def change(wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, d
             return found
 
     found = run(wiring, work)
-    click.echo(msgspec.json.encode({"ids": found}) if as_json else f"{done} {len(found)}: {', '.join(map(str, found))}")
+    click.echo(
+        msgspec.json.encode({"ids": found})
+        if as_json
+        else f"{done} {len(found)}: {', '.join(map(str, found))}"
+    )
 
 
-def run[Result](wiring: cli.Wiring, work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+def run[Result](
+    wiring: cli.Wiring, work: Callable[[asyncpg.Connection], Awaitable[Result]]
+) -> Result:
     """Return what `work` returns on a connection to the service's database."""
 
     async def on_connection(database: DatabaseOptions) -> Result:

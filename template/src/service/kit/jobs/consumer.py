@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The process that runs jobs: PgQueuer on the kit's tables, within bounds, and how it ends without losing a job."""
+"""The process that runs jobs: PgQueuer on the kit's tables, within bounds, and how it ends without
+losing a job.
+"""
 
 import asyncio
 import logging
@@ -52,10 +54,11 @@ class Consumer:
         self.lost = False
 
     async def run(self, identity: UUID, *, died: bool) -> None:
-        """Run jobs until SIGTERM. All processes of one supervisor share `identity`; `died` tells whether the last did.
+        """Run jobs until SIGTERM. All processes of one supervisor share `identity`; `died` tells
+        whether the last did.
 
-        Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the connection was lost.
-        The supervisor then starts a new process; no job is lost.
+        Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the
+        connection was lost. The supervisor then starts a new process; no job is lost.
         """
         meters().show(self.worker.jobs)
         database = bypass_pooler(self.worker.settings.database)  # notifications come to a session
@@ -65,7 +68,9 @@ class Consumer:
             queries = make_queries(connection)
             upkeep = Upkeep(queries.driver, identity, self.worker)
             async with AsyncExitStack() as stack:
-                stack.enter_context(Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog))
+                stack.enter_context(
+                    Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog)
+                )
                 await (upkeep.recover(own=True) if died else upkeep.give_back())
                 for resource in self.worker.resources:
                     await stack.enter_async_context(resource)
@@ -89,7 +94,9 @@ class Consumer:
         return queue
 
     async def consume(self, queue: PgQueuer, queries: Statements, upkeep: Upkeep) -> None:
-        log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency)
+        log.info(
+            "worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency
+        )
         others = metrics.sample(), upkeep.run(), self.see_to_the_end(queue, queries, upkeep)
         beside = [asyncio.create_task(other) for other in others]
         try:
@@ -107,7 +114,9 @@ class Consumer:
             await asyncio.gather(*beside, return_exceptions=True)
 
     def heed(self, queue: PgQueuer, connection: asyncpg.Connection) -> None:
-        """Stop at SIGTERM, and at the loss of the connection, without which no outcome can be noted."""
+        """Stop at SIGTERM, and at the loss of the connection, without which no outcome can be
+        noted.
+        """
 
         def lose(_: object) -> None:
             self.lost = True
@@ -169,13 +178,17 @@ async def start(schedule: Schedule[Any], queries: Statements, _: models.Schedule
 def work(create: str, identity: UUID, died: bool) -> None:
     """Run jobs in this process until SIGTERM; its exit code tells the supervisor how it ended."""
     threading.Thread(target=follow, name="supervisor", daemon=True).start()
-    logging.getLogger("pgqueuer").addFilter(lambda line: not (line.exc_info and isinstance(line.exc_info[1], Cut)))
+    logging.getLogger("pgqueuer").addFilter(
+        lambda line: not (line.exc_info and isinstance(line.exc_info[1], Cut))
+    )
     consumer = Consumer(make(create))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(consumer.run(identity, died=died))
     except asyncpg.UndefinedTableError as error:
-        log.error("worker cannot start", error=f"{error}. Migrations are pending: run `service migrate`.")
+        log.error(
+            "worker cannot start", error=f"{error}. Migrations are pending: run `service migrate`."
+        )
         sys.exit(AGAIN)
     except (*ERRORS, PgqException) as error:
         log.error("worker ends", error=str(error) or repr(error))

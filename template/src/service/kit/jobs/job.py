@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What slices and app.py declare: jobs with their handlers, schedules, and the worker that runs them within JOBS_*."""
+"""What slices and app.py declare: jobs with their handlers, schedules, and the worker that runs
+them within JOBS_*.
+"""
 
 import inspect
 import re
@@ -21,20 +23,22 @@ type Handler = Callable[..., Awaitable[None]]
 
 
 class Hold(Exception):
-    """Raised by a handler when a retry would not help: the job is held at once, with this message."""
+    """Raised by a handler when a retry would not help: the job is held at once, with this
+    message.
+    """
 
 
 @dataclass(frozen=True)
 class Job[Argument: msgspec.Struct]:
     """A kind of work. Its name is stored with each queued job: a new name is a new kind.
 
-    `handler` is an async function. Its first parameter is the argument; the others are filled in by type from what
-    app.py provides, and by name: `job_id`, `attempt` (1 at the first run). It may run more than once, even after it
-    succeeded: see `begin_once`.
+    `handler` is an async function. Its first parameter is the argument; the others are filled in by
+    type from what app.py provides, and by name: `job_id`, `attempt` (1 at the first run). It may
+    run more than once, even after it succeeded: see `begin_once`.
 
-    A run that raises, or takes more than `timeout` seconds, is retried after a growing pause, up to `attempts` runs in
-    all; then the job is held. At most `concurrency` run at once over all workers; 0 is no bound. What is None here is
-    JOBS_ATTEMPTS or JOBS_TIMEOUT.
+    A run that raises, or takes more than `timeout` seconds, is retried after a growing pause, up to
+    `attempts` runs in all; then the job is held. At most `concurrency` run at once over all
+    workers; 0 is no bound. What is None here is JOBS_ATTEMPTS or JOBS_TIMEOUT.
     """
 
     name: str
@@ -46,10 +50,14 @@ class Job[Argument: msgspec.Struct]:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r}: name a job in lower case, with its slice, like orders.send_receipt")
+            raise ValueError(
+                f"{self.name!r}: name a job in lower case, with its slice, like orders.send_receipt"
+            )
         bounds = [bound for bound in (self.attempts, self.timeout) if bound is not None]
         if self.concurrency < 0 or min(bounds, default=1) <= 0:
-            raise ValueError(f"{self.name}: attempts and timeout are more than 0, concurrency is 0 or more")
+            raise ValueError(
+                f"{self.name}: attempts and timeout are more than 0, concurrency is 0 or more"
+            )
 
 
 @dataclass(frozen=True)
@@ -67,21 +75,45 @@ class Schedule[Argument: msgspec.Struct]:
 class JobOptions(BaseModel, frozen=True):
     """JOBS_*: how many jobs one worker runs, how often they are tried, and how the worker stops."""
 
-    concurrency: Annotated[int, Field(ge=2, le=500, description="jobs that one worker runs at once")] = 10
+    concurrency: Annotated[
+        int, Field(ge=2, le=500, description="jobs that one worker runs at once")
+    ] = 10
     pool_size: Annotated[
-        int | None, Field(ge=1, le=500, description="connections for the jobs of one worker; default: one per job")
+        int | None,
+        Field(
+            ge=1, le=500, description="connections for the jobs of one worker; default: one per job"
+        ),
     ] = None
-    attempts: Annotated[int, Field(ge=1, le=100, description="runs of a job that keeps failing before it is held")] = 5
-    backoff: Annotated[Lifetime, Field(description="seconds before the first retry, doubled for each further one")] = 2
-    max_backoff: Annotated[Lifetime, Field(description="longest pause before a retry, in seconds")] = 300
+    attempts: Annotated[
+        int, Field(ge=1, le=100, description="runs of a job that keeps failing before it is held")
+    ] = 5
+    backoff: Annotated[
+        Lifetime, Field(description="seconds before the first retry, doubled for each further one")
+    ] = 2
+    max_backoff: Annotated[
+        Lifetime, Field(description="longest pause before a retry, in seconds")
+    ] = 300
     timeout: Annotated[Lifetime, Field(description="seconds that one run of a job may take")] = 300
     heartbeat: Annotated[
-        float, Field(ge=1, le=3600, description="seconds without a heartbeat after which others take a worker's jobs")
+        float,
+        Field(
+            ge=1,
+            le=3600,
+            description="seconds without a heartbeat after which others take a worker's jobs",
+        ),
     ] = 30
-    poll_interval: Annotated[Seconds, Field(description="seconds between checks of an empty queue")] = 0.5
-    keep_days: Annotated[int, Field(ge=1, le=3650, description="days that records of finished jobs are kept")] = 7
-    drain_timeout: Annotated[Seconds, Field(description="seconds to finish jobs, then they are requeued")] = 12
-    kill_timeout: Annotated[Seconds, Field(description="seconds to finish and close, then the worker is killed")] = 15
+    poll_interval: Annotated[
+        Seconds, Field(description="seconds between checks of an empty queue")
+    ] = 0.5
+    keep_days: Annotated[
+        int, Field(ge=1, le=3650, description="days that records of finished jobs are kept")
+    ] = 7
+    drain_timeout: Annotated[
+        Seconds, Field(description="seconds to finish jobs, then they are requeued")
+    ] = 12
+    kill_timeout: Annotated[
+        Seconds, Field(description="seconds to finish and close, then the worker is killed")
+    ] = 15
 
     @model_validator(mode="after")
     def check(self) -> Self:
@@ -109,9 +141,9 @@ class JobOptions(BaseModel, frozen=True):
 class Worker:
     """The jobs and schedules of the service, and what their handlers need.
 
-    `provide` holds what handlers may ask for by type. `resources` are opened in order before the first job and closed
-    in reverse after the last. Raises `TypeError` for a handler that asks for something else, and `ValueError` for a
-    name that two jobs have.
+    `provide` holds what handlers may ask for by type. `resources` are opened in order before the
+    first job and closed in reverse after the last. Raises `TypeError` for a handler that asks for
+    something else, and `ValueError` for a name that two jobs have.
     """
 
     def __init__(
@@ -135,19 +167,29 @@ class Worker:
 
 
 def bind(job: Job[Any], provide: Sequence[object]) -> Handler:
-    """Return the handler of a job with all filled in but the argument, `job_id` and `attempt`, which are passed on."""
+    """Return the handler of a job with all filled in but the argument, `job_id` and `attempt`,
+    which are passed on.
+    """
     if not inspect.iscoroutinefunction(job.handler):
-        raise TypeError(f"the handler of {job.name} must be an async function; `offload` runs what blocks")
+        raise TypeError(
+            f"the handler of {job.name} must be an async function; `offload` runs what blocks"
+        )
     _, *parameters = inspect.signature(job.handler, eval_str=True).parameters.values()
     wanted = {parameter.name: parameter.annotation for parameter in parameters}
     named = wanted.keys() & {"job_id", "attempt"}
     filled: dict[str, object] = {}
     for name in wanted.keys() - named:
-        found = [value for value in provide if isinstance(wanted[name], type) and isinstance(value, wanted[name])]
+        found = [
+            value
+            for value in provide
+            if isinstance(wanted[name], type) and isinstance(value, wanted[name])
+        ]
         if len(found) != 1:
             offered = ", ".join(sorted(type(value).__name__ for value in provide)) or "nothing"
             asked = f"{name}: {inspect.formatannotation(wanted[name])}"
-            raise TypeError(f"the handler of {job.name} asks for {asked}; provided are {offered}, job_id and attempt")
+            raise TypeError(
+                f"the handler of {job.name} asks for {asked}; provided are {offered}, job_id and attempt"
+            )
         filled |= {name: found[0]}
 
     def handle(argument: msgspec.Struct, **values: int) -> Awaitable[None]:

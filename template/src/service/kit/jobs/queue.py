@@ -1,7 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""The queue as handlers see it: adding jobs in their transaction, doing a job's work once, and what is counted.
+"""The queue as handlers see it: adding jobs in their transaction, doing a job's work once, and what
+is counted.
 
-Importing PgQueuer would cost each process that serves requests 0.13 s at its start: these statements are ours.
+Importing PgQueuer would cost each process that serves requests 0.13 s at its start: these
+statements are ours.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +21,8 @@ STATUSES = "queued", "picked", "failed"
 """Those that a job in the queue has."""
 
 REQUEST_ID = "request_id"
-"""The header of a job that names the request which enqueued it. Those of its trace stand beside it."""
+"""The header of a job that names the request which enqueued it. Those of its trace stand beside
+it."""
 
 put = Query(
     """
@@ -40,14 +43,19 @@ put = Query(
 )
 
 note_done = Query(
-    "insert into kit.jobs_done (job_id) values ($1) on conflict do nothing returning job_id", int, params=tuple[int]
+    "insert into kit.jobs_done (job_id) values ($1) on conflict do nothing returning job_id",
+    int,
+    params=tuple[int],
 )
 
 
-async def enqueue[A: Struct](connection: Connection, job: Job[A], argument: A, *, delay: float = 0) -> int:
+async def enqueue[A: Struct](
+    connection: Connection, job: Job[A], argument: A, *, delay: float = 0
+) -> int:
     """Add a job to the queue, to run in `delay` seconds at the earliest, and return its id.
 
-    It belongs to the transaction of the connection: it runs when that commits, and is gone when it does not.
+    It belongs to the transaction of the connection: it runs when that commits, and is gone when it
+    does not.
     """
     (identity,) = await enqueue_all(connection, job, [argument], delay=delay)
     return identity
@@ -56,9 +64,15 @@ async def enqueue[A: Struct](connection: Connection, job: Job[A], argument: A, *
 async def enqueue_all[A: Struct](
     connection: Connection, job: Job[A], arguments: Sequence[A], *, delay: float = 0
 ) -> list[int]:
-    """Add one job for each argument by a single statement, and return their ids in the same order."""
-    if strays := {type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)}:
-        raise TypeError(f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}")
+    """Add one job for each argument by a single statement, and return their ids in the same
+    order.
+    """
+    if strays := {
+        type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)
+    }:
+        raise TypeError(
+            f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}"
+        )
     payloads = [json.encode(argument) for argument in arguments]
     headers = {REQUEST_ID: request_id(), **trace_headers()}
     identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
@@ -67,30 +81,44 @@ async def enqueue_all[A: Struct](
 
 
 async def begin_once(connection: Connection, job_id: int) -> bool:
-    """Return whether the work of a job is still to be done, and note in this transaction that it is done.
+    """Return whether the work of a job is still to be done, and note in this transaction that it is
+    done.
 
-    The note is committed with the work, or neither is. A second run that comes meanwhile waits here, and gets False
-    when the first has committed. Effects outside of this database are not rolled back with it: pass the job's id along
-    as an idempotency key.
+    The note is committed with the work, or neither is. A second run that comes meanwhile waits
+    here, and gets False when the first has committed. Effects outside of this database are not
+    rolled back with it: pass the job's id along as an idempotency key.
     """
     if connection.transaction is None:
-        raise RuntimeError("call begin_once() in the transaction that does the work: async with db.transaction() as …")
+        raise RuntimeError(
+            "call begin_once() in the transaction that does the work: async with db.transaction() as …"
+        )
     return await connection.find(note_done, job_id) is not None
 
 
 class Meters:
-    """The metrics of this process. `name` is that of a declared job: Prometheus keeps `job` for itself."""
+    """The metrics of this process. `name` is that of a declared job: Prometheus keeps `job` for
+    itself.
+    """
 
     def __init__(self) -> None:
         metrics.meters()  # it sets how values are shared
         buckets = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
-        self.enqueued = Counter("jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["name"])
+        self.enqueued = Counter(
+            "jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["name"]
+        )
         self.runs = Counter("job_runs_total", "Runs that ended.", ["name", "outcome"])
-        self.running = Gauge("jobs_running", "Jobs that run.", ["name"], multiprocess_mode="livesum")
-        self.wait = Histogram("job_wait_seconds", "From when a job was due until it ran.", ["name"], buckets=buckets)
+        self.running = Gauge(
+            "jobs_running", "Jobs that run.", ["name"], multiprocess_mode="livesum"
+        )
+        self.wait = Histogram(
+            "job_wait_seconds", "From when a job was due until it ran.", ["name"], buckets=buckets
+        )
         self.run = Histogram("job_run_seconds", "Duration of a run.", ["name"], buckets=buckets)
         self.queue = Gauge(
-            "jobs_in_queue", "Jobs by status, up to 15 s old.", ["name", "status"], multiprocess_mode="livesum"
+            "jobs_in_queue",
+            "Jobs by status, up to 15 s old.",
+            ["name", "status"],
+            multiprocess_mode="livesum",
         )
 
     def show(self, names: Iterable[str]) -> None:

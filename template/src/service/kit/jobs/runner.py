@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Running one job: its argument is decoded, its handler called within its time, and its outcome decided and logged."""
+"""Running one job: its argument is decoded, its handler called within its time, and its outcome
+decided and logged.
+"""
 
 import asyncio
 import time
@@ -25,7 +27,8 @@ log = structlog.get_logger()
 
 
 class Cut(BaseException):
-    """The worker cut a run short. PgQueuer deletes a job that is cancelled, but leaves one that raises this alone.
+    """The worker cut a run short. PgQueuer deletes a job that is cancelled, but leaves one that
+    raises this alone.
 
     No handler raises it, and no `except Exception` in a handler swallows it.
     """
@@ -34,7 +37,8 @@ class Cut(BaseException):
 class Floor:
     """Where jobs run: side by side, or one that has the floor to itself.
 
-    `tasks` holds them by their ids, `overdue` the ids of those that did not end when they were told to.
+    `tasks` holds them by their ids, `overdue` the ids of those that did not end when they were told
+    to.
     """
 
     def __init__(self) -> None:
@@ -47,7 +51,8 @@ class Floor:
         self.is_cut = False
 
     async def enter(self, job_id: int, *, alone: bool) -> None:
-        """Return when a job may begin: one that runs `alone`, once all others are done and recorded.
+        """Return when a job may begin: one that runs `alone`, once all others are done and
+        recorded.
 
         If the process dies while a job runs alone, no other can be the cause, and none that is done
         runs again.
@@ -80,12 +85,16 @@ class Floor:
 
 
 class Runner(AbstractEntrypointExecutor):
-    """Runs one kind of job for PgQueuer, which puts back what raises `RetryRequested`, and holds what else raises."""
+    """Runs one kind of job for PgQueuer, which puts back what raises `RetryRequested`, and holds
+    what else raises.
+    """
 
     def __init__(self, job: Job[Any], worker: Worker, driver: Driver, floor: Floor) -> None:
         self.job = job
         self.handler = worker.handlers[job.name]
-        super().__init__(EntrypointExecutorParameters(job.concurrency, self.handler, on_failure="hold"))
+        super().__init__(
+            EntrypointExecutorParameters(job.concurrency, self.handler, on_failure="hold")
+        )
         self.options = worker.options
         self.attempts = job.attempts or worker.options.attempts
         self.timeout = job.timeout or worker.options.timeout
@@ -116,7 +125,13 @@ class Runner(AbstractEntrypointExecutor):
                 raise
             outcome = "retried"
             pause = min(self.options.backoff * 2**job.attempts, self.options.max_backoff)
-            log.warning("job failed", attempt=job.attempts + 1, of=self.attempts, again_in=pause, exc_info=error)
+            log.warning(
+                "job failed",
+                attempt=job.attempts + 1,
+                of=self.attempts,
+                again_in=pause,
+                exc_info=error,
+            )
             raise RetryRequested(timedelta(seconds=pause), shorten(str(error))) from error
         finally:
             del self.floor.tasks[job.id]
@@ -136,7 +151,10 @@ class Runner(AbstractEntrypointExecutor):
         """Call the handler within its time."""
         try:
             argument = msgspec.json.decode(job.payload or b"", type=self.job.argument)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:  # it cannot be read at the next attempt either
+        except (
+            msgspec.DecodeError,
+            msgspec.ValidationError,
+        ) as error:  # it cannot be read at the next attempt either
             raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
         limit = asyncio.timeout(self.timeout)
         latest = self.timeout + self.options.grace
@@ -147,7 +165,9 @@ class Runner(AbstractEntrypointExecutor):
                     await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
         except TimeoutError as error:
             if limit.expired():
-                raise TimeoutError(f"It took longer than {self.timeout:g} s, the timeout of this job.") from error
+                raise TimeoutError(
+                    f"It took longer than {self.timeout:g} s, the timeout of this job."
+                ) from error
             raise
         except asyncio.CancelledError as error:
             if self.floor.is_cut:
@@ -166,7 +186,9 @@ class Runner(AbstractEntrypointExecutor):
     def tell(self, outcome: str, seconds: float) -> None:
         meters().runs.labels(self.job.name, outcome).inc()
         meters().run.labels(self.job.name).observe(seconds)
-        (log.error if outcome == "held" else log.info)("job run", outcome=outcome, seconds=round(seconds, 4))
+        (log.error if outcome == "held" else log.info)(
+            "job run", outcome=outcome, seconds=round(seconds, 4)
+        )
 
 
 def is_readable(error: BaseException) -> bool:

@@ -1,9 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""Keeping the queue in order: jobs of dead workers go back to it, its length is shown, and old records are deleted.
+"""Keeping the queue in order: jobs of dead workers go back to it, its length is shown, and old
+records are deleted.
 
 A job may have ended the process that ran it. Each death counts as an attempt of every job that was
-there. One that shared some with others runs alone from then on, and is held only when it died alone:
-so a job that was just there is not.
+there. One that shared some with others runs alone from then on, and is held only when it died
+alone: so a job that was just there is not.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ from service.kit.jobs.queue import STATUSES, meters
 log = structlog.get_logger()
 
 SHARED_DEATHS = 2
-"""Something outside may have killed a process once; a second time it was probably one of the same jobs."""
+"""Something outside may have killed a process once; a second time it was probably one of the same
+jobs."""
 
 OWN_DEATHS = 2
 """A job is held after so many failures of its own at the earliest, if it has so many attempts."""
@@ -33,7 +35,8 @@ OWN_DEATHS = 2
 LOOK_SECONDS = 15.0
 
 MORE = "DELETE 5000"
-"""What PostgreSQL answers when there may be more to delete. Jobs are not taken meanwhile, so it is no more at once."""
+"""What PostgreSQL answers when there may be more to delete. Jobs are not taken meanwhile, so it is
+no more at once."""
 
 DIED = "The worker died at each attempt, last while it ran nothing else. Its log may tell why."
 
@@ -44,9 +47,10 @@ update kit.pgqueuer
 returning id
 """
 
-# Of this worker ($1) if $2, and of workers of whose jobs none has beaten for $3: those of one worker
-# beat at different times, and must be judged together. $4 and $5 are the attempts that each kind has,
-# $6 is what is recorded of one that is held, $7 OWN_DEATHS, $8 the first pause, and $9 the longest.
+# Of this worker ($1) if $2, and of workers of whose jobs none has beaten for $3: those of one
+# worker beat at different times, and must be judged together. $4 and $5 are the attempts that each
+# kind has, $6 is what is recorded of one that is held, $7 OWN_DEATHS, $8 the first pause, and $9
+# the longest.
 RECOVER = """
 with worker as (
     select queue_manager_id as id, max(heartbeat) as heartbeat
@@ -128,17 +132,23 @@ def is_suspect(job: models.Job, attempts: int) -> bool:
 
 
 class Upkeep:
-    """What a worker does for the queue beside its jobs. `identity` is that of the worker in the queue."""
+    """What a worker does for the queue beside its jobs. `identity` is that of the worker in the
+    queue.
+    """
 
     def __init__(self, driver: Driver, identity: UUID, worker: Worker) -> None:
         self.driver = driver
         self.identity = identity
         self.options = worker.options
-        self.attempts = {name: job.attempts or worker.options.attempts for name, job in worker.jobs.items()}
+        self.attempts = {
+            name: job.attempts or worker.options.attempts for name, job in worker.jobs.items()
+        }
         self.unknown: set[str] = set()
 
     async def run(self) -> None:
-        """Look after the queue until cancelled. A statement that fails is logged, and tried again the next time."""
+        """Look after the queue until cancelled. A statement that fails is logged, and tried again
+        the next time.
+        """
         looked_at = float("-inf")
         while True:
             try:
@@ -156,7 +166,9 @@ class Upkeep:
         self.tell(await self.driver.fetch(GIVE_BACK, self.identity, list(but)))
 
     async def recover(self, *, own: bool = False) -> None:
-        """Return jobs of dead workers to the queue, or hold them, and this worker's `own` if its last process died."""
+        """Return jobs of dead workers to the queue, or hold them, and this worker's `own` if its
+        last process died.
+        """
         options, silent = self.options, timedelta(seconds=self.options.heartbeat)
         kinds = list(self.attempts), list(self.attempts.values())
         pauses = float(options.backoff), float(options.max_backoff)
@@ -165,7 +177,11 @@ class Upkeep:
 
     def tell(self, rows: list[dict[str, Any]]) -> None:
         if rows:
-            log.warning("jobs went back to the queue", count=len(rows), ids=sorted(row["id"] for row in rows)[:20])
+            log.warning(
+                "jobs went back to the queue",
+                count=len(rows),
+                ids=sorted(row["id"] for row in rows)[:20],
+            )
 
     async def look(self) -> None:
         """Set the gauges, and warn of jobs that wait for a worker of another release."""
@@ -173,7 +189,9 @@ class Upkeep:
         counts = {(str(row["name"]), str(row["status"])): int(str(row["count"])) for row in rows}
         for key in product(self.attempts, STATUSES):
             meters().queue.labels(*key).set(counts.get(key, 0))
-        unknown = {name for name, status in counts if name not in self.attempts and status == "queued"}
+        unknown = {
+            name for name, status in counts if name not in self.attempts and status == "queued"
+        }
         if unknown - self.unknown:
             advice = "No job of this name is declared here: they wait for a worker of a release that does."
             log.warning("unknown jobs", names=sorted(unknown), advice=advice)

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The files of migrations/: their names, their order, how each asks to be run, and which of them a database has."""
+"""The files of migrations/: their names, their order, how each asks to be run, and which of them a
+database has.
+"""
 
 import asyncio
 import re
@@ -40,21 +42,29 @@ KIT = Path(__file__).parent / "tables"
 class MigrationOptions(BaseModel, frozen=True):
     """MIGRATIONS_*: where the files are, and how patiently they are applied."""
 
-    folder: Annotated[Path, Field(description="folder of the SQL files, relative to the working directory")] = Path(
-        "migrations"
-    )
-    lock_timeout: Annotated[Seconds, Field(description="seconds to wait for a table lock at each try")] = 1
+    folder: Annotated[
+        Path, Field(description="folder of the SQL files, relative to the working directory")
+    ] = Path("migrations")
+    lock_timeout: Annotated[
+        Seconds, Field(description="seconds to wait for a table lock at each try")
+    ] = 1
     lock_tries: Annotated[int, Field(ge=1, le=1000, description="tries to get a table lock")] = 20
-    wait: Annotated[Seconds, Field(description="seconds to wait for another process that migrates")] = 300
+    wait: Annotated[
+        Seconds, Field(description="seconds to wait for another process that migrates")
+    ] = 300
 
 
 class MigrationError(CommandError):
-    """The schema cannot be brought up to date. The message says why, what to do, and what the failed file left."""
+    """The schema cannot be brought up to date. The message says why, what to do, and what the
+    failed file left.
+    """
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One file; `missing` if it was applied and is not here, as after a rollback to an older release."""
+    """One file; `missing` if it was applied and is not here, as after a rollback to an older
+    release.
+    """
 
     number: int
     name: str
@@ -85,16 +95,22 @@ type State = list[tuple[Migration, datetime | None]]
 
 
 def read_files(folder: Path) -> list[Migration]:
-    """Return the migrations of a folder in order. Raises `MigrationError` for a file that cannot be one."""
+    """Return the migrations of a folder in order. Raises `MigrationError` for a file that cannot be
+    one.
+    """
     if not folder.is_dir():
-        raise MigrationError(f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER")
+        raise MigrationError(
+            f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER"
+        )
     migrations: dict[int, Migration] = {}
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql"):
         if not (matched := FILE_NAME.fullmatch(path.name)):
             raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
         number = int(matched[1])
         if number in migrations:
-            raise MigrationError(f"{path.name} and {migrations[number].name} share a number; renumber the newer")
+            raise MigrationError(
+                f"{path.name} and {migrations[number].name} share a number; renumber the newer"
+            )
         migrations[number] = Migration(number, path.name, read_text(path))
     return list(migrations.values())
 
@@ -103,7 +119,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MigrationError(f"{path.name} is not UTF-8, as byte {error.start} shows. Save it as UTF-8.") from None
+        raise MigrationError(
+            f"{path.name} is not UTF-8, as byte {error.start} shows. Save it as UTF-8."
+        ) from None
 
 
 def read_all(folder: Path) -> list[Migration]:
@@ -116,13 +134,17 @@ def read_all(folder: Path) -> list[Migration]:
 
 
 async def compare(connection: asyncpg.Connection, folder: Path) -> State:
-    """Return the state of the kit's files, those of the folder, and those that only a newer release has.
+    """Return the state of the kit's files, those of the folder, and those that only a newer release
+    has.
 
     Raises `MigrationError`, by name, for a file that contradicts the database.
     """
     migrations = await asyncio.to_thread(read_all, folder)
     applied = await read_applied(connection)
-    latest, last = max(applied, default=0), max((migration.number for migration in migrations), default=0)
+    latest, last = (
+        max(applied, default=0),
+        max((migration.number for migration in migrations), default=0),
+    )
     state: State = []
     for migration in migrations:
         row = applied.pop(migration.number, None)
@@ -138,7 +160,9 @@ async def compare(connection: asyncpg.Connection, folder: Path) -> State:
 
 
 def complain(migration: Migration, row: asyncpg.Record | None, latest: int) -> str | None:
-    """Return what is wrong with a file, applied or pending, when `latest` is the newest that is applied."""
+    """Return what is wrong with a file, applied or pending, when `latest` is the newest that is
+    applied.
+    """
     if row and row["name"] != migration.name:
         return f"{tell(row)} is now called {migration.name}. Rename it back."
     if row and row["checksum"] != migration.checksum:
@@ -160,7 +184,9 @@ def tell(row: asyncpg.Record) -> str:
 async def read_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
     """Return what the database remembers of each applied file, by number."""
     try:
-        rows = await connection.fetch("select number, name, checksum, applied_at from schema_migrations order by 1")
+        rows = await connection.fetch(
+            "select number, name, checksum, applied_at from schema_migrations order by 1"
+        )
     except asyncpg.UndefinedTableError:
         return {}
     except asyncpg.PostgresError as error:
@@ -176,12 +202,22 @@ async def read_state(database: DatabaseOptions, options: MigrationOptions) -> St
 
 async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> str | None:
     """Return why the schema is not ready for this release, or None when it is."""
-    pending = [migration for migration, applied_at in await read_state(database, options) if applied_at is None]
-    return f"Migrations are pending, from {pending[0].name} on. Run `service migrate`." if pending else None
+    pending = [
+        migration
+        for migration, applied_at in await read_state(database, options)
+        if applied_at is None
+    ]
+    return (
+        f"Migrations are pending, from {pending[0].name} on. Run `service migrate`."
+        if pending
+        else None
+    )
 
 
 def write_draft(folder: Path, name: str) -> Path:
-    """Write a new file with the next number and the words of a name, and return its path. Raises `MigrationError`."""
+    """Write a new file with the next number and the words of a name, and return its path. Raises
+    `MigrationError`.
+    """
     words = "_".join(re.findall("[a-z0-9]+", name.lower()))
     if not words:
         raise MigrationError(f"{name!r}: say in words what the migration does, like add_customers")

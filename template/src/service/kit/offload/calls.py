@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Calls to other services, bounded and repeated; imported when a client is made, since httpx2 takes long to import."""
+"""Calls to other services, bounded and repeated; imported when a client is made, since httpx2 takes
+long to import.
+"""
 
 import asyncio
 import random
@@ -17,7 +19,16 @@ import httpcore2
 import httpx2
 import structlog
 
-from service.kit.edge import FullError, Limiter, Problem, Span, context, metrics, request_id, time_left
+from service.kit.edge import (
+    FullError,
+    Limiter,
+    Problem,
+    Span,
+    context,
+    metrics,
+    request_id,
+    time_left,
+)
 from service.kit.offload.client import ClientOptions
 from service.kit.offload.offload import ThreadPool
 
@@ -51,29 +62,43 @@ FULL = "Too many calls to another service are under way. Try again shortly."
 
 
 class Network(httpcore2.AsyncNetworkBackend):
-    """Connects to hosts whose names were found in its own threads: a lookup can hang, and the database needs others."""
+    """Connects to hosts whose names were found in its own threads: a lookup can hang, and the
+    database needs others.
+    """
 
     def __init__(self, patience: float) -> None:
         self.sockets: Any = httpcore2.AnyIOBackend()
         self.threads = ThreadPool("name", limit=4, waiters=100, patience=patience)
         self.lookups: dict[str, asyncio.Task[object]] = {}
 
-    async def connect_tcp(self, host: str, port: int, *rest: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+    async def connect_tcp(
+        self, host: str, port: int, *rest: Any, **options: Any
+    ) -> httpcore2.AsyncNetworkStream:
         try:
             async with asyncio.timeout(options["timeout"]):
                 await self.look_up(host)
         except (OSError, Problem) as error:
-            kind = httpcore2.ConnectTimeout if isinstance(error, TimeoutError) else httpcore2.ConnectError
+            kind = (
+                httpcore2.ConnectTimeout
+                if isinstance(error, TimeoutError)
+                else httpcore2.ConnectError
+            )
             raise kind(f"its name was not found: {error}") from error
-        stream: httpcore2.AsyncNetworkStream = await self.sockets.connect_tcp(host, port, *rest, **options)
+        stream: httpcore2.AsyncNetworkStream = await self.sockets.connect_tcp(
+            host, port, *rest, **options
+        )
         return stream
 
     async def look_up(self, host: str) -> None:
-        """Return when a name is found. All who ask at once share a lookup, so a dead name occupies one thread."""
+        """Return when a name is found. All who ask at once share a lookup, so a dead name occupies
+        one thread.
+        """
         if host not in self.lookups:
             look = partial(socket.getaddrinfo, host, None)
             task = asyncio.create_task(self.threads.run("getaddrinfo", look), context=Context())
-            task.add_done_callback(lambda _: (self.lookups.pop(host), task.cancelled() or task.exception()))
+            task.add_done_callback(
+                lambda _: (self.lookups.pop(host), task.cancelled() or task.exception())
+            )
             self.lookups[host] = task
         await asyncio.shield(self.lookups[host])
 
@@ -124,7 +149,9 @@ class Transport(httpx2.AsyncBaseTransport):
             return response
 
     async def __aenter__(self) -> Self:
-        await self.network.sockets.sleep(0)  # imports what the first call would wait for, some 50 ms
+        await self.network.sockets.sleep(
+            0
+        )  # imports what the first call would wait for, some 50 ms
         return self
 
     async def aclose(self) -> None:
@@ -139,7 +166,9 @@ def make_proxy(address: str) -> httpcore2.Proxy:
 
 
 class Call(httpx2.AsyncByteStream):
-    """One call: its attempts, then the body of its answer. It keeps its place at the host until it is closed."""
+    """One call: its attempts, then the body of its answer. It keeps its place at the host until it
+    is closed.
+    """
 
     answer: httpcore2.Response
     closing: AsyncExitStack
@@ -153,7 +182,9 @@ class Call(httpx2.AsyncByteStream):
         self.ends_at = self.began_at + time_left(inf if whole is None else whole)
 
     def count(self) -> None:
-        metrics.meters().calls.labels(self.host, self.outcome).observe(time.monotonic() - self.began_at)
+        metrics.meters().calls.labels(self.host, self.outcome).observe(
+            time.monotonic() - self.began_at
+        )
 
     def limit(self) -> asyncio.Timeout:
         return asyncio.timeout(None if self.ends_at == inf else self.ends_at - time.monotonic())
@@ -169,7 +200,9 @@ class Call(httpx2.AsyncByteStream):
                 return await self.attempt(attempt)
             except FAILED as error:
                 wait = max(getattr(error, "seconds", 0), random.uniform(0, 0.1 * 2**attempt))
-                if time.monotonic() + wait >= self.ends_at or not (may_repeat or isinstance(error, UNSENT)):
+                if time.monotonic() + wait >= self.ends_at or not (
+                    may_repeat or isinstance(error, UNSENT)
+                ):
                     raise
             metrics.meters().call_retries.labels(self.host).inc()
             await asyncio.sleep(wait)
@@ -178,7 +211,9 @@ class Call(httpx2.AsyncByteStream):
     async def attempt(self, number: int) -> httpx2.Response:
         """Send the request once, as a span of the trace, and return the answer when it begins."""
         request, url, traces = self.request, self.request.url, context.tracing
-        target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        target = httpcore2.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
         span = traces and traces.begin_call(request.method, url.host, target.origin.port, number)
         status, error = 0, ""
         try:
@@ -195,10 +230,19 @@ class Call(httpx2.AsyncByteStream):
     async def send(self, target: httpcore2.URL, headers: Mapping[str, str]) -> httpcore2.Response:
         """Send the request once, with headers that it does not have of its own."""
         request = self.request
-        more = [(name.encode(), value.encode()) for name, value in headers.items() if name not in request.headers]
-        given = {**request.extensions, "timeout": {"connect": request.extensions["timeout"]["connect"]}}
+        more = [
+            (name.encode(), value.encode())
+            for name, value in headers.items()
+            if name not in request.headers
+        ]
+        given = {
+            **request.extensions,
+            "timeout": {"connect": request.extensions["timeout"]["connect"]},
+        }
         every = [*request.headers.raw, *more]
-        sent = httpcore2.Request(request.method, target, headers=every, content=request.stream, extensions=given)
+        sent = httpcore2.Request(
+            request.method, target, headers=every, content=request.stream, extensions=given
+        )
         async with self.limit():
             return await self.transport.pool.handle_async_request(sent)
 
@@ -213,10 +257,14 @@ class Call(httpx2.AsyncByteStream):
                 error.seconds = float(asked)
             raise error
         self.answer, self.outcome = answer, f"{answer.status // 100}xx"
-        self.pieces = httpx2.Response(200, headers=fields, content=answer.aiter_stream()).aiter_bytes()
+        self.pieces = httpx2.Response(
+            200, headers=fields, content=answer.aiter_stream()
+        ).aiter_bytes()
         if fields.pop("content-encoding", ""):
             fields.pop("content-length", "")
-        return httpx2.Response(answer.status, headers=fields, stream=self, extensions=answer.extensions)
+        return httpx2.Response(
+            answer.status, headers=fields, stream=self, extensions=answer.extensions
+        )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body, unpacked."""
@@ -236,7 +284,9 @@ class Call(httpx2.AsyncByteStream):
 
     def fail(self, error: Exception) -> CallError:
         """Return what the caller gets, and write down what happened."""
-        log.warning("call failed", method=self.request.method, host=self.request.url.host, error=repr(error))
+        log.warning(
+            "call failed", method=self.request.method, host=self.request.url.host, error=repr(error)
+        )
         if isinstance(error, FullError):
             self.outcome = "refused"
             return CallError(error.status, error.kind, error.detail, headers=error.headers)

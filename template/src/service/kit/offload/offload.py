@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What one worker runs beside its event loop, in threads and processes: how much of it at once, and how it ends."""
+"""What one worker runs beside its event loop, in threads and processes: how much of it at once, and
+how it ends.
+"""
 
 import asyncio
 import contextvars
@@ -27,24 +29,42 @@ Waiters = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class OffloadOptions(BaseModel, frozen=True):
-    """OFFLOAD_*: calls that one worker runs beside its event loop, and calls that may wait for a place."""
+    """OFFLOAD_*: calls that one worker runs beside its event loop, and calls that may wait for a
+    place.
+    """
 
     threads: Annotated[Limit, Field(description="calls in threads at once")] = 8
-    thread_waiters: Annotated[Waiters, Field(description="calls that may wait for a thread; more get 503")] = 32
-    thread_wait: Annotated[Seconds, Field(description="seconds a call waits for a thread, then 503")] = 1
-    hashes: Annotated[Limit | None, Field(description="passwords checked at once; default: cores / workers")] = None
-    new_hashes: Annotated[Limit, Field(description="new passwords hashed at once, beside those checked")] = 1
-    processes: Annotated[Limit | None, Field(description="calls in processes at once; default: cores / workers")] = None
-    process_waiters: Annotated[Waiters, Field(description="calls that may wait for a process; more get 503")] = 8
-    process_wait: Annotated[Seconds, Field(description="seconds a call waits for a process, then 503")] = 3
-    drain_timeout: Annotated[Seconds, Field(description="seconds for calls to finish when the service stops")] = 1
+    thread_waiters: Annotated[
+        Waiters, Field(description="calls that may wait for a thread; more get 503")
+    ] = 32
+    thread_wait: Annotated[
+        Seconds, Field(description="seconds a call waits for a thread, then 503")
+    ] = 1
+    hashes: Annotated[
+        Limit | None, Field(description="passwords checked at once; default: cores / workers")
+    ] = None
+    new_hashes: Annotated[
+        Limit, Field(description="new passwords hashed at once, beside those checked")
+    ] = 1
+    processes: Annotated[
+        Limit | None, Field(description="calls in processes at once; default: cores / workers")
+    ] = None
+    process_waiters: Annotated[
+        Waiters, Field(description="calls that may wait for a process; more get 503")
+    ] = 8
+    process_wait: Annotated[
+        Seconds, Field(description="seconds a call waits for a process, then 503")
+    ] = 3
+    drain_timeout: Annotated[
+        Seconds, Field(description="seconds for calls to finish when the service stops")
+    ] = 1
 
 
 class ThreadPool(Limiter):
     """A limiter with a thread for each of its places.
 
-    A running call cannot be aborted. When its request ends first, the request is released and the call runs on in its
-    place. The threads are daemons: none keeps the process from ending.
+    A running call cannot be aborted. When its request ends first, the request is released and the
+    call runs on in its place. The threads are daemons: none keeps the process from ending.
     """
 
     def __init__(self, name: str, limit: int, waiters: int, patience: float) -> None:
@@ -69,8 +89,12 @@ class ThreadPool(Limiter):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if self.running > self.threads:
             self.threads += 1
-            threading.Thread(target=self.serve, name=f"offload-{self.name}-{self.threads}", daemon=True).start()
-        self.work.put(partial(self.work_on, name, future, partial(contextvars.copy_context().run, call)))
+            threading.Thread(
+                target=self.serve, name=f"offload-{self.name}-{self.threads}", daemon=True
+            ).start()
+        self.work.put(
+            partial(self.work_on, name, future, partial(contextvars.copy_context().run, call))
+        )
         left = time_left(inf)
         limit = asyncio.timeout(None if left == inf else left)
         try:
@@ -84,14 +108,22 @@ class ThreadPool(Limiter):
         finally:
             if future.cancelled():
                 metrics.meters().abandoned.labels(self.name).inc()
-                log.warning("call abandoned", pool=self.name, call=name, running=self.running, limit=self.limit)
+                log.warning(
+                    "call abandoned",
+                    pool=self.name,
+                    call=name,
+                    running=self.running,
+                    limit=self.limit,
+                )
 
     def serve(self) -> None:
         while work := self.work.get():
             work()
             del work  # and with it the result, however long the next call is in coming
 
-    def work_on[Result](self, name: str, future: asyncio.Future[Result], call: Callable[[], Result]) -> None:
+    def work_on[Result](
+        self, name: str, future: asyncio.Future[Result], call: Callable[[], Result]
+    ) -> None:
         """Run a call in this thread, and tell the event loop."""
         began = time.perf_counter()
         try:
@@ -102,7 +134,9 @@ class ThreadPool(Limiter):
         with suppress(RuntimeError):  # the event loop has closed without waiting any longer
             future.get_loop().call_soon_threadsafe(self.finish, name, future, tell, seconds)
 
-    def finish(self, name: str, future: asyncio.Future[Any], tell: Callable[[], None], seconds: float) -> None:
+    def finish(
+        self, name: str, future: asyncio.Future[Any], tell: Callable[[], None], seconds: float
+    ) -> None:
         """Free the place of a call, and answer if anybody still waits."""
         self.leave()
         metrics.meters().offload_run.labels(self.name, name).observe(seconds)
@@ -124,19 +158,26 @@ class ThreadPool(Limiter):
 
 
 class Offload:
-    """Runs calls beside the event loop. List it among the resources in app.py; handlers ask for it by its type.
+    """Runs calls beside the event loop. List it among the resources in app.py; handlers ask for it
+    by its type.
 
-    Work that must survive the process, or outlast its request, does not belong here. `imports` names modules that each
-    computing process loads when it starts, before its first call.
+    Work that must survive the process, or outlast its request, does not belong here. `imports`
+    names modules that each computing process loads when it starts, before its first call.
     """
 
     def __init__(self, options: OffloadOptions | None = None, imports: Sequence[str] = ()) -> None:
         self.options = options = options or OffloadOptions()
-        self.threads = ThreadPool("thread", options.threads, options.thread_waiters, options.thread_wait)
-        self.hashes = ThreadPool("password", options.hashes or 1, options.thread_waiters, options.thread_wait)
+        self.threads = ThreadPool(
+            "thread", options.threads, options.thread_waiters, options.thread_wait
+        )
+        self.hashes = ThreadPool(
+            "password", options.hashes or 1, options.thread_waiters, options.thread_wait
+        )
         waiters, wait = options.thread_waiters, options.thread_wait
         self.new_hashes = ThreadPool("new-password", options.new_hashes, waiters, wait)
-        self.processes = ThreadPool("process", options.processes or 1, options.process_waiters, options.process_wait)
+        self.processes = ThreadPool(
+            "process", options.processes or 1, options.process_waiters, options.process_wait
+        )
         self.pools = (self.threads, self.hashes, self.new_hashes, self.processes)
         self.computing = Processes(imports)
         self.is_open = False
@@ -144,21 +185,34 @@ class Offload:
     async def __aenter__(self) -> Self:
         self.is_open = True
         for pool in self.pools:
-            metrics.watch(metrics.meters().offloaded.labels(pool.name), partial(getattr, pool, "running"))
-            metrics.watch(metrics.meters().offload_waiting.labels(pool.name), partial(getattr, pool, "waiting"))
+            metrics.watch(
+                metrics.meters().offloaded.labels(pool.name), partial(getattr, pool, "running")
+            )
+            metrics.watch(
+                metrics.meters().offload_waiting.labels(pool.name),
+                partial(getattr, pool, "waiting"),
+            )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Wait for running calls up to the drain timeout, then end the processes. Threads end with this process."""
+        """Wait for running calls up to the drain timeout, then end the processes. Threads end with
+        this process.
+        """
         self.is_open = False
         await asyncio.gather(*(pool.close(self.options.drain_timeout) for pool in self.pools))
         await asyncio.to_thread(self.computing.end)
 
-    async def in_thread[**P, R](self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function that waits, or releases the GIL, in a thread. Raises a 503 problem when no place is free."""
+    async def in_thread[**P, R](
+        self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call a function that waits, or releases the GIL, in a thread. Raises a 503 problem when
+        no place is free.
+        """
         return await self.run(self.threads, function, partial(function, *args, **kwargs))
 
-    async def hash_in_thread[**P, R](self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def hash_in_thread[**P, R](
+        self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Call a function that checks a password, as `in_thread` does, within a bound of its own.
 
         A hash occupies a core: with one in every thread, a flood of sign-ins would starve the event
@@ -167,11 +221,14 @@ class Offload:
         """
         return await self.run(self.hashes, function, partial(function, *args, **kwargs))
 
-    async def in_process[**P, R](self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function that computes, in a process. Raises a 503 problem when no place is free or the process dies.
+    async def in_process[**P, R](
+        self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call a function that computes, in a process. Raises a 503 problem when no place is free
+        or the process dies.
 
-        The function is at the top level of a module. Pickling its arguments and its result blocks the event loop: pass
-        bytes and lists of numbers rather than many objects.
+        The function is at the top level of a module. Pickling its arguments and its result blocks
+        the event loop: pass bytes and lists of numbers rather than many objects.
         """
         call = partial(self.computing.call, function, args, kwargs)
         return cast("R", await self.run(self.processes, function, call))
@@ -186,7 +243,9 @@ class Offload:
         if not self.is_open:
             raise RuntimeError("offload is not open; list it among the resources in app.py")
         with Span("offload"):
-            return await pool.run(getattr(function, "__name__", type(function).__name__), call, begins)
+            return await pool.run(
+                getattr(function, "__name__", type(function).__name__), call, begins
+            )
 
 
 def share_cores(workers: int) -> int:

@@ -33,7 +33,9 @@ END_SECONDS = 1.0
 
 
 class ProcessError(Exception):
-    """A call failed in its process by an exception that cannot be sent here. The message holds its traceback."""
+    """A call failed in its process by an exception that cannot be sent here. The message holds its
+    traceback.
+    """
 
 
 class Processes:
@@ -45,13 +47,19 @@ class Processes:
         self.working: set[Process] = set()
         self.closing = False
 
-    def call(self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
-        """Return what a function returns in a process. Raises a 503 problem when that process dies."""
+    def call(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> object:
+        """Return what a function returns in a process. Raises a 503 problem when that process
+        dies.
+        """
         try:
             packed = pickle.dumps((function, args, kwargs), pickle.HIGHEST_PROTOCOL)
         except Exception as error:
             advice = "Pass a function from the top level of a module, and plain data."
-            raise TypeError(f"this call cannot be sent to another process: {error}. {advice}") from error
+            raise TypeError(
+                f"this call cannot be sent to another process: {error}. {advice}"
+            ) from error
         process = self.take()
         self.working.add(process)
         try:
@@ -128,8 +136,12 @@ def read(outcome: bytes) -> object:
 
 
 def serve() -> None:
-    """Read calls from the input, and write their outcomes to the output: what a computing process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the worker decides
+    """Read calls from the input, and write their outcomes to the output: what a computing process
+    does.
+    """
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes of a terminal; the worker decides
     os.nice(NICENESS)
     outcomes = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a call prints belongs in the log
@@ -144,7 +156,9 @@ def serve() -> None:
 
 
 def receive(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
-    """Read calls beside the computing, so that the end of the worker also ends a long computation."""
+    """Read calls beside the computing, so that the end of the worker also ends a long
+    computation.
+    """
     try:
         while True:
             calls.put(pickle.load(source))  # noqa: S301 - from the worker
@@ -153,7 +167,9 @@ def receive(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
 
 
 def compute(call: bytes) -> bytes:
-    """Return the outcome of a call, pickled: whether it succeeded, its result or exception, and its traceback."""
+    """Return the outcome of a call, pickled: whether it succeeded, its result or exception, and its
+    traceback.
+    """
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker
         return pickle.dumps((True, function(*args, **kwargs), ""), pickle.HIGHEST_PROTOCOL)
@@ -163,4 +179,6 @@ def compute(call: bytes) -> bytes:
             packed = pickle.dumps((False, error, trace), pickle.HIGHEST_PROTOCOL)
             pickle.loads(packed)  # noqa: S301 - what cannot be read here cannot be read there
             return packed
-        return pickle.dumps((False, ProcessError(trace), "The exception itself cannot be sent to another process."))
+        return pickle.dumps(
+            (False, ProcessError(trace), "The exception itself cannot be sent to another process.")
+        )

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Large results by COPY as CSV or NDJSON: in flat memory, bounded in number and time, ended when nobody reads them."""
+"""Large results by COPY as CSV or NDJSON: in flat memory, bounded in number and time, ended when
+nobody reads them.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,8 +23,8 @@ type FormatName = Literal["csv", "ndjson"]
 class Format(NamedTuple):
     """One format.
 
-    `select` is what COPY reads, `options` are those of COPY, and `spellings` has how values of a type are written where
-    PostgreSQL's own way would surprise a reader of the API's JSON.
+    `select` is what COPY reads, `options` are those of COPY, and `spellings` has how values of a
+    type are written where PostgreSQL's own way would surprise a reader of the API's JSON.
     """
 
     name: FormatName
@@ -32,8 +34,9 @@ class Format(NamedTuple):
     spellings: Mapping[str, str]
 
 
-# As in the API's JSON: true instead of t, ["a"] instead of {a}, 2026-01-31T09:30:00Z instead of 2026-01-31 09:30:00+00.
-# The last costs PostgreSQL 0.4 µs a value; infinity has no other form, and keeps its own.
+# As in the API's JSON: true instead of t, ["a"] instead of {a}, 2026-01-31T09:30:00Z instead of
+# 2026-01-31 09:30:00+00. The last costs PostgreSQL 0.4 µs a value; infinity has no other form, and
+# keeps its own.
 CSV = Format(
     "csv",
     "text/csv; charset=utf-8; header=present",
@@ -48,10 +51,11 @@ CSV = Format(
     },
 )
 
-# One JSON object a line. COPY's text format would double its backslashes, so it is "CSV" whose special characters occur
-# in no JSON text: within strings they are escaped, and elsewhere they are not allowed. Nothing is ever quoted then.
-# `json` keeps the line breaks it was written with, so it becomes jsonb, which has none. A numeric is a string, as in
-# the API's JSON: most readers would make an inexact number of it.
+# One JSON object a line. COPY's text format would double its backslashes, so it is "CSV" whose
+# special characters occur in no JSON text: within strings they are escaped, and elsewhere they are
+# not allowed. Nothing is ever quoted then. `json` keeps the line breaks it was written with, so it
+# becomes jsonb, which has none. A numeric is a string, as in the API's JSON: most readers would
+# make an inexact number of it.
 NDJSON = Format(
     "ndjson",
     "application/x-ndjson",
@@ -63,7 +67,8 @@ NDJSON = Format(
 TEXTS = ("text", "varchar", "bpchar", "name", "citext")
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b"
-"""A spreadsheet runs a cell that begins with one of these, some of them also as wide or small letters."""
+"""A spreadsheet runs a cell that begins with one of these, some of them also as wide or small
+letters."""
 
 BREAKS = "\t\n\r"
 """What some run as well, or take for the end of the cell, whatever follows."""
@@ -102,9 +107,10 @@ ESCAPED_CSV = CSV._replace(spellings={**CSV.spellings, **dict.fromkeys(TEXTS, wr
 FORMATS = {form.name: form for form in (CSV, NDJSON)}
 MEDIA_TYPES = {form.media_type.partition(";")[0]: form.name for form in FORMATS.values()}
 
-# For one transaction. Its time limits are the export's own, also while it waits for a slow client to take the last
-# rows. Rows come in the order of an index, as the contract has planned it, rather than sorted: the first is there at
-# once, and no temporary file is written. An export takes one core of the database and no more.
+# For one transaction. Its time limits are the export's own, also while it waits for a slow client
+# to take the last rows. Rows come in the order of an index, as the contract has planned it, rather
+# than sorted: the first is there at once, and no temporary file is written. An export takes one
+# core of the database and no more.
 SETTINGS = """
 set local statement_timeout = '{milliseconds}ms';
 set local idle_in_transaction_session_timeout = '{milliseconds}ms';
@@ -124,11 +130,17 @@ class ExportOptions(BaseModel, frozen=True):
     """EXPORT_*: how many large results a worker streams at once, and for how long."""
 
     concurrency: Annotated[
-        int, Field(ge=1, le=100, description="maximum exports per worker, then 503; fewer than its connections")
+        int,
+        Field(
+            ge=1,
+            le=100,
+            description="maximum exports per worker, then 503; fewer than its connections",
+        ),
     ] = 2
     timeout: Annotated[Seconds, Field(description="seconds an export may take")] = 300
     escape_formulas: Annotated[
-        bool, Field(description="put ' before text in CSV that a spreadsheet would run as a formula")
+        bool,
+        Field(description="put ' before text in CSV that a spreadsheet would run as a formula"),
     ] = True
 
 
@@ -139,12 +151,21 @@ class Exports:
         self.db = db
         self.options = options or ExportOptions()
         most = max(1, min(self.options.concurrency, db.pool.places.limit - 1))
-        self.places = Limiter(most, full="Too many exports are running. Try again when one has ended.", reason="export")
+        self.places = Limiter(
+            most,
+            full="Too many exports are running. Try again when one has ended.",
+            reason="export",
+        )
 
     def stream(
-        self, source: Listing[Any, Any] | AnyQuery, *args: object, name: str, form: FormatName | None = None
+        self,
+        source: Listing[Any, Any] | AnyQuery,
+        *args: object,
+        name: str,
+        form: FormatName | None = None,
     ) -> "Export":
-        """Return the response that is a file `name` of rows, in a format or in what `Accept` prefers.
+        """Return the response that is a file `name` of rows, in a format or in what `Accept`
+        prefers.
 
         They are those of a statement with its arguments, or of a listing with its filter and scope.
         """
@@ -158,8 +179,9 @@ class Exports:
 class Export:
     """One export, as an ASGI response.
 
-    An error before the first rows is a problem, like that of any request. After them it is too late for another answer:
-    it is raised, the server cuts the connection, and the client sees that rows are missing.
+    An error before the first rows is a problem, like that of any request. After them it is too late
+    for another answer: it is raised, the server cuts the connection, and the client sees that rows
+    are missing.
     """
 
     media_types: ClassVar = tuple(MEDIA_TYPES)
@@ -185,35 +207,50 @@ class Export:
         """Send the rows and the end, in a transaction of its own."""
         seconds = self.exports.options.timeout
         async with self.exports.db.transaction(readonly=True) as connection:
-            await connection.run(connection.raw.execute(SETTINGS.format(milliseconds=int(seconds * 1000))))
+            await connection.run(
+                connection.raw.execute(SETTINGS.format(milliseconds=int(seconds * 1000)))
+            )
             prepared = await connection.run(connection.raw.prepare(self.query.sql))
-            sql = write_select(form, await self.bind(connection, prepared), prepared.get_attributes())
+            sql = write_select(
+                form, await self.bind(connection, prepared), prepared.get_attributes()
+            )
             await connection.copy_to(sql, response.write, seconds, **form.options)
         await response.finish()
 
     async def bind(self, connection: Connection, prepared: PreparedStatement) -> str:
-        """Return the statement without parameters, as COPY needs it: it reads them from settings of the transaction.
+        """Return the statement without parameters, as COPY needs it: it reads them from settings of
+        the transaction.
 
-        No value becomes part of its text, so none can be SQL, and none gets into PostgreSQL's log or statistics.
+        No value becomes part of its text, so none can be SQL, and none gets into PostgreSQL's log
+        or statistics.
         """
         kinds = [
             f'"{kind.schema}"."{f"_{kind.name[:-2]}" if kind.name.endswith("[]") else kind.name}"'
             for kind in prepared.get_parameters()
         ]
-        values = [f"set_config('export.p{n}', ${n}::{kind}::text, true)" for n, kind in enumerate(kinds, 1)]
+        values = [
+            f"set_config('export.p{n}', ${n}::{kind}::text, true)"
+            for n, kind in enumerate(kinds, 1)
+        ]
         if values:
             await connection.run(connection.raw.execute(f"select {', '.join(values)}", *self.args))
 
         def read(found: re.Match[str]) -> str:
             number = int(found[1])
-            value = "null" if self.args[number - 1] is None else f"current_setting('export.p{number}')"
+            value = (
+                "null" if self.args[number - 1] is None else f"current_setting('export.p{number}')"
+            )
             return f"{value}::{kinds[number - 1]}"
 
         return PARAMETER.sub(read, self.query.sql)
 
 
-def choose_format(name: FormatName | None, scope: asgi.Scope, *, escape_formulas: bool = False) -> Format:
-    """Return the named format, or the one that the request's `Accept` prefers. Raises a 406 problem."""
+def choose_format(
+    name: FormatName | None, scope: asgi.Scope, *, escape_formulas: bool = False
+) -> Format:
+    """Return the named format, or the one that the request's `Accept` prefers. Raises a 406
+    problem.
+    """
     form = FORMATS[name] if name is not None else negotiate(scope)
     return ESCAPED_CSV if form is CSV and escape_formulas else form
 
@@ -223,7 +260,11 @@ def negotiate(scope: asgi.Scope) -> Format:
     weights = asgi.weigh(",".join(accepted) or "*/*")
     best = max(FORMATS.values(), key=lambda form: weigh(form, weights))
     if not weigh(best, weights):
-        raise Problem(406, "not-acceptable", "Accept text/csv or application/x-ndjson, or add format=csv to the query.")
+        raise Problem(
+            406,
+            "not-acceptable",
+            "Accept text/csv or application/x-ndjson, or add format=csv to the query.",
+        )
     return best
 
 

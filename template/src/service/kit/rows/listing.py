@@ -1,11 +1,14 @@
 # kit: updated by the template; extend it from app.py
-"""Lists by declared access paths, read a page at a time: one statement for each declared set of filters and direction.
+"""Lists by declared access paths, read a page at a time: one statement for each declared set of
+filters and direction.
 
-Each set needs an index on the columns of the scope, the filters and the key, in this order; the contract sees to it. A
-page starts after the last row of the page before it, so page 10,000 costs what page 1 costs.
+Each set needs an index on the columns of the scope, the filters and the key, in this order; the
+contract sees to it. A page starts after the last row of the page before it, so page 10,000 costs
+what page 1 costs.
 
-A cursor holds that row's sort values. It carries a digest over them, the list, its sort and its filters, so one that
-was cut, altered or moved to another list is refused. It is no secret: it holds what the page itself showed.
+A cursor holds that row's sort values. It carries a digest over them, the list, its sort and its
+filters, so one that was cut, altered or moved to another list is refused. It is no secret: it holds
+what the page itself showed.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -31,12 +34,21 @@ SAFE = "%&=+:,;@/?!$'()*"
 """What a link takes over from a query string as it is; anything else could end it."""
 
 Limit = Annotated[int, Meta(ge=1, le=MOST, description=f"Rows per page, at most {MOST}.")]
-Cursor = Annotated[str, Meta(max_length=512, description="`next` of the previous page, with the same filters.")] | None
+Cursor = (
+    Annotated[
+        str, Meta(max_length=512, description="`next` of the previous page, with the same filters.")
+    ]
+    | None
+)
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
-LEAST: dict[type[inspect.Type], object] = {inspect.UUIDType: UUID(int=0), inspect.IntType: -1, inspect.StrType: ""}
+LEAST: dict[type[inspect.Type], object] = {
+    inspect.UUIDType: UUID(int=0),
+    inspect.IntType: -1,
+    inspect.StrType: "",
+}
 """Less than every id of a type: a list that starts here includes all rows of its first moment."""
 
 
@@ -48,7 +60,9 @@ class Page[Row](Struct, frozen=True):
 
 
 class Keyset:
-    """One ordering of one list under one set of filters, its `identity`: what a cursor is good for."""
+    """One ordering of one list under one set of filters, its `identity`: what a cursor is good
+    for.
+    """
 
     def __init__(self, key: Any, *identity: object) -> None:
         self.key = key
@@ -65,39 +79,54 @@ class Keyset:
         try:
             sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
             key: tuple[Any, ...] = msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
-            if self.seal(key) == cursor:  # so there is one spelling of a cursor, and its digest is right
+            if (
+                self.seal(key) == cursor
+            ):  # so there is one spelling of a cursor, and its digest is right
                 return key
         except (ValueError, OverflowError):  # of a time whose offset moves it out of all years
             pass
-        raise invalid("cursor", "it belongs to another list, sort or filter, or was altered; start without it")
+        raise invalid(
+            "cursor", "it belongs to another list, sort or filter, or was altered; start without it"
+        )
 
 
 def link(query_string: str, cursor: str) -> str:
-    """Return the header `Link` (RFC 8288) to the next page of a list that was asked for with this query string.
+    """Return the header `Link` (RFC 8288) to the next page of a list that was asked for with this
+    query string.
 
     The target is relative, so it holds behind any proxy and path prefix.
     """
-    kept = [part for part in query_string.split("&") if part and unquote(part.partition("=")[0]) != "cursor"]
+    kept = [
+        part
+        for part in query_string.split("&")
+        if part and unquote(part.partition("=")[0]) != "cursor"
+    ]
     return f'<?{quote("&".join([*kept, f"cursor={quote_plus(cursor)}"]), SAFE)}>; rel="next"'
 
 
 class Filter(Struct, frozen=True):
-    """What the query string asks of a list. A subclass adds its filters: `status: Status | None = None`."""
+    """What the query string asks of a list. A subclass adds its filters: `status: Status | None =
+    None`.
+    """
 
     __query__: ClassVar[bool] = True
     """The room web fills such a parameter of a handler from the query string."""
 
     sort: Literal["-created_at", "created_at"] = "-created_at"
     created_from: Annotated[datetime, Meta(description="The earliest creation time.")] | None = None
-    created_before: Annotated[datetime, Meta(description="Only what was created before this.")] | None = None
+    created_before: (
+        Annotated[datetime, Meta(description="Only what was created before this.")] | None
+    ) = None
 
 
 class Listing[Row: Struct, Where: Filter]:
-    """The lists of a table: `Listing("orders", Order, OrderFilter, scope={"account": str}, filters=((), ("status",)))`.
+    """The lists of a table: `Listing("orders", Order, OrderFilter, scope={"account": str},
+    filters=((), ("status",)))`.
 
-    `scope` has the columns whose values the handler gives, with their types: the caller sees no rows but those. `key`
-    orders the rows and tells them apart. `filters` are the sets of fields that may be given together. `queries` has the
-    statements by name, as newest_by_status; an export runs the same ones without a limit. `excused` is that of each.
+    `scope` has the columns whose values the handler gives, with their types: the caller sees no
+    rows but those. `key` orders the rows and tells them apart. `filters` are the sets of fields
+    that may be given together. `queries` has the statements by name, as newest_by_status; an export
+    runs the same ones without a limit. `excused` is that of each.
     """
 
     def __init__(
@@ -113,9 +142,13 @@ class Listing[Row: Struct, Where: Filter]:
     ) -> None:
         self.table = table
         self.filters = filters
-        self.fields = [name for name in where.__struct_fields__ if name not in Filter.__struct_fields__]
+        self.fields = [
+            name for name in where.__struct_fields__ if name not in Filter.__struct_fields__
+        ]
         if unknown := {name for names in filters for name in names} ^ {*self.fields}:
-            raise TypeError(f"fields of {where.__name__} and filters of {table} differ: {', '.join(sorted(unknown))}")
+            raise TypeError(
+                f"fields of {where.__name__} and filters of {table} differ: {', '.join(sorted(unknown))}"
+            )
         columns = {field.name: field.type for field in structs.fields(row)}
         if missing := {*key} - columns.keys():
             raise TypeError(f"{row.__name__} lacks a key of {table}: {', '.join(sorted(missing))}")
@@ -125,7 +158,9 @@ class Listing[Row: Struct, Where: Filter]:
         self.read_key = attrgetter(*key)
         self.least = LEAST[type(inspect.type_info(columns[key[1]]))]
         self.queries: dict[str, Query[Row, *tuple[Any, ...]]] = {}
-        self.paths: dict[tuple[str, frozenset[str]], tuple[Sequence[str], Query[Row, *tuple[Any, ...]]]] = {}
+        self.paths: dict[
+            tuple[str, frozenset[str]], tuple[Sequence[str], Query[Row, *tuple[Any, ...]]]
+        ] = {}
         for names, sort in product(filters, ("-created_at", "created_at")):
             equal = {name: types[name] for name in (*scope, *names)}
             query = write(table, row, equal, keys, sort, excused)
@@ -134,9 +169,16 @@ class Listing[Row: Struct, Where: Filter]:
             self.paths[sort, frozenset(names)] = names, query
 
     async def page(
-        self, db: Database | Connection, where: Where, cursor: str | None, limit: int, *scope: object
+        self,
+        db: Database | Connection,
+        where: Where,
+        cursor: str | None,
+        limit: int,
+        *scope: object,
     ) -> Page[Row]:
-        """Return the rows that `where` asks for: the first ones, or those after a cursor. Raises a 422 problem."""
+        """Return the rows that `where` asks for: the first ones, or those after a cursor. Raises a
+        422 problem.
+        """
         query, args, keyset = self.choose(where, scope, cursor)
         rows = await db.fetch(query, *args, limit + 1)
         if len(rows) <= limit:
@@ -146,7 +188,9 @@ class Listing[Row: Struct, Where: Filter]:
     def choose(
         self, where: Where, scope: tuple[object, ...], cursor: str | None = None
     ) -> tuple[Query[Row, *tuple[Any, ...]], tuple[object, ...], Keyset]:
-        """Return the statement for `where` with all its arguments but the limit, and what its cursors are good for."""
+        """Return the statement for `where` with all its arguments but the limit, and what its
+        cursors are good for.
+        """
         given = {name: value for name in self.fields if (value := getattr(where, name)) is not None}
         if not (path := self.paths.get((where.sort, frozenset(given)))):
             raise self.refuse(given)
@@ -161,7 +205,9 @@ class Listing[Row: Struct, Where: Filter]:
 
     def refuse(self, given: Mapping[str, object]) -> Problem:
         """422: this combination of filters has no statement."""
-        *ways, last = (f"by {' and '.join(names) or 'nothing'}" for names in sorted(self.filters, reverse=True))
+        *ways, last = (
+            f"by {' and '.join(names) or 'nothing'}" for names in sorted(self.filters, reverse=True)
+        )
         detail = f"filter {', '.join(ways)}, or {last}" if ways else f"filter {last}"
         return invalid([self.fields[0], *given][-1], detail)
 
@@ -172,11 +218,18 @@ def name_query(sort: str, names: Sequence[str]) -> str:
 
 
 def write[Row](
-    table: str, row: type[Row], equal: Mapping[str, Any], key: Mapping[str, Any], sort: str, excused: Mapping[str, str]
+    table: str,
+    row: type[Row],
+    equal: Mapping[str, Any],
+    key: Mapping[str, Any],
+    sort: str,
+    excused: Mapping[str, str],
 ) -> Query[Row, *tuple[Any, ...]]:
-    """Return a statement with arguments for the columns in `equal`, the key to start after, a bound, and the limit.
+    """Return a statement with arguments for the columns in `equal`, the key to start after, a
+    bound, and the limit.
 
-    All are conditions on one index, so PostgreSQL reads the rows of the page and no others, however deep the page is.
+    All are conditions on one index, so PostgreSQL reads the rows of the page and no others, however
+    deep the page is.
     """
     time, identity = key
     after, until, order, end = (

@@ -1,10 +1,11 @@
 # kit: updated by the template; extend it from app.py
 """The processes: settings, the command line, the HTTP server and its workers, logs and metrics.
 
-To add a setting, give a group in the team's `settings.py` a field; `settings.py` here reads and checks them. `cli.py`
-has the commands. Requests come in by `http_server.py` (granian) and `process.py`, which ends in time; `supervision.py`
-replaces workers that end, or whose loop `watchdog.py` sees stuck; `console.py` tells what a worker is doing. `logs.py`
-says how lines look, and `output.py` writes them without waiting for a reader. May import every room but jobs.
+To add a setting, give a group in the team's `settings.py` a field; `settings.py` here reads and
+checks them. `cli.py` has the commands. Requests come in by `http_server.py` (granian) and
+`process.py`, which ends in time; `supervision.py` replaces workers that end, or whose loop
+`watchdog.py` sees stuck; `console.py` tells what a worker is doing. `logs.py` says how lines look,
+and `output.py` writes them without waiting for a reader. May import every room but jobs.
 """
 
 from service.kit.server import cli

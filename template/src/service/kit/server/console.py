@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""What a worker is doing, told over a Unix socket by a thread, and so even while its event loop is blocked.
+"""What a worker is doing, told over a Unix socket by a thread, and so even while its event loop is
+blocked.
 
-A request is one line: `tasks`, `blocked`, or `memory start`, `memory mark` and `memory stop`; the answer is JSON. Only
-the user of the service may connect. `service perf` is the client.
+A request is one line: `tasks`, `blocked`, or `memory start`, `memory mark` and `memory stop`; the
+answer is JSON. Only the user of the service may connect. `service perf` is the client.
 """
 
 import asyncio
@@ -35,9 +36,13 @@ PATIENCE = 5.0
 
 
 class Console:
-    """Answers while its block runs. Listening costs a look at the tasks each second, and nothing per request."""
+    """Answers while its block runs. Listening costs a look at the tasks each second, and nothing
+    per request.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, path: Path, blocked: Collection[object]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, path: Path, blocked: Collection[object]
+    ) -> None:
         self.loop = loop
         self.path = path
         self.seen: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
@@ -82,7 +87,11 @@ class Console:
         asked = client.makefile("rb").readline(100).decode(errors="replace").strip()
         self.sweep()
         try:
-            told = self.answers[asked]() if asked in self.answers else {"error": f"ask one of {[*self.answers]}"}
+            told = (
+                self.answers[asked]()
+                if asked in self.answers
+                else {"error": f"ask one of {[*self.answers]}"}
+            )
         except RuntimeError as error:  # tasks kept coming while they were listed
             told = {"error": f"{error}: ask again"}
         client.sendall(msgspec.json.encode(told))
@@ -94,7 +103,9 @@ class Console:
             self.seen.setdefault(task, now)
 
     def describe(self, task: asyncio.Task[Any]) -> dict[str, object]:
-        """Return a task's name, the request that it began in, its age, its state, and its stack of awaits."""
+        """Return a task's name, the request that it began in, its age, its state, and its stack of
+        awaits.
+        """
         return {
             "name": task.get_name(),
             "coroutine": getattr(task.get_coro(), "__qualname__", ""),
@@ -110,12 +121,17 @@ class Console:
         tracemalloc.start(FRAMES)
 
     def mark(self) -> None:
-        """Note what has been allocated since the start and is still held, by stack: its bytes and its objects."""
+        """Note what has been allocated since the start and is still held, by stack: its bytes and
+        its objects.
+        """
         gc.collect()
         found = tracemalloc.take_snapshot().statistics("traceback")
         self.marks.append(
             {
-                tuple(f"{frame.filename}:{frame.lineno}" for frame in place.traceback): (place.size, place.count)
+                tuple(f"{frame.filename}:{frame.lineno}" for frame in place.traceback): (
+                    place.size,
+                    place.count,
+                )
                 for place in found
                 if all(frame.filename != __file__ for frame in place.traceback)
             }
@@ -125,21 +141,33 @@ class Console:
         """Return what is held, by stack, at each mark."""
         tracemalloc.stop()
         marks, self.marks = self.marks, []
-        stacks = sorted(marks[-1], key=lambda stack: -marks[-1][stack][0])[:MOST_PLACES] if marks else []
+        stacks = (
+            sorted(marks[-1], key=lambda stack: -marks[-1][stack][0])[:MOST_PLACES] if marks else []
+        )
         held = [[mark.get(stack, (0, 0)) for mark in marks] for stack in stacks]
         return [
-            {"stack": stack, "bytes": [size for size, _ in them], "objects": [count for _, count in them]}
+            {
+                "stack": stack,
+                "bytes": [size for size, _ in them],
+                "objects": [count for _, count in them],
+            }
             for stack, them in zip(stacks, held, strict=True)
         ]
 
 
 def find_request(task: asyncio.Task[Any]) -> str:
-    """Return the request in which a task began; of one that was answered and logged, no more is kept than its id."""
+    """Return the request in which a task began; of one that was answered and logged, no more is
+    kept than its id.
+    """
     work = task.get_context().get(current)
     if work is None:
         return ""
     scope = work.scope
-    return f"{scope['method']} {scope.get('path_template') or scope['path']}" if scope else "an answered request"
+    return (
+        f"{scope['method']} {scope.get('path_template') or scope['path']}"
+        if scope
+        else "an answered request"
+    )
 
 
 def list_awaits(work: Any) -> Iterator[str]:

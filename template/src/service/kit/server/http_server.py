@@ -27,22 +27,44 @@ log = structlog.get_logger()
 
 
 class ServerOptions(BaseModel, frozen=True):
-    """SERVER_*: where the service listens, with how many processes, what a connection may hold, and how it stops."""
+    """SERVER_*: where the service listens, with how many processes, what a connection may hold, and
+    how it stops.
+    """
 
-    host: Annotated[str, Field(description="address to listen on; 0.0.0.0 listens on all")] = "127.0.0.1"
+    host: Annotated[str, Field(description="address to listen on; 0.0.0.0 listens on all")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8000
-    workers: Annotated[int, Field(ge=1, le=256, description="worker processes; one per core is best")] = 1
-    docs: Annotated[bool, Field(description="serve /openapi.json, and /docs if the dev group is installed")] = False
-    connections: Annotated[int, Field(ge=1, le=65535, description="open connections per worker; more wait")] = 1024
-    idle_timeout: Annotated[Seconds, Field(description="seconds to send headers, and between two requests")] = 10
-    send_timeout: Annotated[Seconds, Field(description="seconds a client may take nothing that it is sent")] = 60
+    workers: Annotated[
+        int, Field(ge=1, le=256, description="worker processes; one per core is best")
+    ] = 1
+    docs: Annotated[
+        bool, Field(description="serve /openapi.json, and /docs if the dev group is installed")
+    ] = False
+    connections: Annotated[
+        int, Field(ge=1, le=65535, description="open connections per worker; more wait")
+    ] = 1024
+    idle_timeout: Annotated[
+        Seconds, Field(description="seconds to send headers, and between two requests")
+    ] = 10
+    send_timeout: Annotated[
+        Seconds, Field(description="seconds a client may take nothing that it is sent")
+    ] = 60
     batch_threads: Annotated[
-        bool, Field(description="the server's own threads interrupt nothing; off where neighbours keep all cores busy")
+        bool,
+        Field(
+            description="the server's own threads interrupt nothing; off where neighbours keep all cores busy"
+        ),
     ] = True
-    drain_delay: Annotated[float, Field(ge=0, le=300, description="seconds of /readyz 503 before accepting stops")] = 0
-    drain_timeout: Annotated[Seconds, Field(description="seconds to finish requests before they are cancelled")] = 12
+    drain_delay: Annotated[
+        float, Field(ge=0, le=300, description="seconds of /readyz 503 before accepting stops")
+    ] = 0
+    drain_timeout: Annotated[
+        Seconds, Field(description="seconds to finish requests before they are cancelled")
+    ] = 12
     kill_timeout: Annotated[
-        int, Field(ge=1, le=3600, description="seconds to finish and close before workers are killed")
+        int,
+        Field(ge=1, le=3600, description="seconds to finish and close before workers are killed"),
     ] = 15
 
 
@@ -54,16 +76,18 @@ def serve(
     watched: Sequence[Path] = (),
     on_reload: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `create` names the factory of the application, as `module:function`.
+    """Serve until SIGINT or SIGTERM. `create` names the factory of the application, as
+    `module:function`.
 
-    With `watched` folders, restart the workers whenever a file in them changes, after calling `on_reload`, and survive
-    a change that does not even import: that is for development.
+    With `watched` folders, restart the workers whenever a file in them changes, after calling
+    `on_reload`, and survive a change that does not even import: that is for development.
     """
     check_port(options)
     if watched:
         options = options.model_copy(update={"drain_timeout": 1, "kill_timeout": 5})
     watch = watch or WatchdogOptions()
-    # A forked worker would keep the modules of this process, and not take up a change. From 3.14 on, granian spawns.
+    # A forked worker would keep the modules of this process, and not take up a change. From 3.14
+    # on, granian spawns.
     multiprocessing.set_start_method("spawn", force=True)
     with supervise(metrics or MetricsOptions(port=0), watch.stuck, watch.lag) as supervision:
         server = make(create, options, watched)
@@ -71,7 +95,9 @@ def serve(
         server.on_startup(partial(take_signals, server, options.drain_delay))
         server.on_reload(on_reload)
         try:
-            load = partial(Worker, options.drain_timeout, watch, batch_threads=options.batch_threads)
+            load = partial(
+                Worker, options.drain_timeout, watch, batch_threads=options.batch_threads
+            )
             server.serve(partial(begin_worker, options.send_timeout), target_loader=load)
         finally:  # what is left ends by itself, and would be left behind if a further signal interrupted this process
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,15 +113,21 @@ def check_port(options: ServerOptions) -> None:
             probe.bind((options.host, options.port))
         except OSError as error:
             problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
-            raise CommandError(f"{problem} Choose another port, or stop what listens there.") from None
+            raise CommandError(
+                f"{problem} Choose another port, or stop what listens there."
+            ) from None
 
 
 class Server(MPServer):
-    """granian's server, but for how workers are replaced: granian ends the service when one dies twice within 5.5 s."""
+    """granian's server, but for how workers are replaced: granian ends the service when one dies
+    twice within 5.5 s.
+    """
 
     supervision: Supervision
 
-    def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
+    def _serve_loop(
+        self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
+    ) -> None:
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait(LOOK_SECONDS)
             self.main_loop_interrupt.clear()
@@ -110,12 +142,18 @@ class Server(MPServer):
                 worker.start()
 
 
-def begin_worker(patience: float, index: int, name: str, load: Callable[..., Any], given: Any, *rest: Any) -> None:
-    """Serve in the process of a worker. Connections inherit from the listener for how long a client may take nothing.
+def begin_worker(
+    patience: float, index: int, name: str, load: Callable[..., Any], given: Any, *rest: Any
+) -> None:
+    """Serve in the process of a worker. Connections inherit from the listener for how long a client
+    may take nothing.
 
-    Linux would wait some 15 minutes for one whose network is gone, and for ever for one that does not read.
+    Linux would wait some 15 minutes for one whose network is gone, and for ever for one that does
+    not read.
     """
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux, where each worker makes a listener of its own
+    if hasattr(
+        socket, "TCP_USER_TIMEOUT"
+    ):  # on Linux, where each worker makes a listener of its own
         bound = given[0][0].build()
         with socket.fromfd(bound.get_fd(), socket.AF_INET, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(patience * 1000))
@@ -133,11 +171,14 @@ def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server
         workers=options.workers,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
-        # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to the proxy.
+        # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to
+        # the proxy.
         http=HTTPModes.http1,
         websockets=False,
         backpressure=options.connections,
-        http1_settings=HTTP1Settings(header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536
+        ),
         respawn_interval=3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
         workers_kill_timeout=options.kill_timeout,
         log_dictconfig={"loggers": {"_granian": ours, "granian.access": ours}},
@@ -150,8 +191,8 @@ def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server
 def take_signals(server: Server, delay: float) -> None:
     """Take SIGTERM and SIGINT over from the server, which has just set its own handler.
 
-    The first one turns `/readyz` to 503, and `delay` seconds later lets the server stop accepting. SIGINT comes from a
-    person at a terminal, and does not wait. The second kills the workers.
+    The first one turns `/readyz` to 503, and `delay` seconds later lets the server stop accepting.
+    SIGINT comes from a person at a terminal, and does not wait. The second kills the workers.
     """
     draining = server.supervision.folder / DRAINING
     stop = signal.getsignal(signal.SIGTERM)

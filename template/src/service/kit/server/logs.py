@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Logs: one JSON object a line in production, readable lines in development, the request id in each."""
+"""Logs: one JSON object a line in production, readable lines in development, the request id in
+each.
+"""
 
 import json
 import logging
@@ -19,8 +21,8 @@ from service.kit.server.output import BUFFER_BYTES, unblock_output
 PAUSE = 0.1
 """Seconds that a line may wait for others.
 
-A write hands the GIL to the server's own thread, which costs more than the write itself: in batches, a request takes a
-seventh less CPU.
+A write hands the GIL to the server's own thread, which costs more than the write itself: in
+batches, a request takes a seventh less CPU.
 """
 
 MOST_WAITING = 1000
@@ -33,11 +35,17 @@ class LogOptions(BaseModel, frozen=True):
     """LOG_*: how much is logged, and how."""
 
     level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(description="least severe level that is logged")
+        Literal["debug", "info", "warning", "error"],
+        Field(description="least severe level that is logged"),
     ] = "info"
-    format: Annotated[Literal["json", "console"], Field(description="json for machines, console for people")] = "json"
+    format: Annotated[
+        Literal["json", "console"], Field(description="json for machines, console for people")
+    ] = "json"
     buffer_bytes: Annotated[
-        int, Field(ge=65_536, description="bytes that wait for a late reader of the log; more are dropped")
+        int,
+        Field(
+            ge=65_536, description="bytes that wait for a late reader of the log; more are dropped"
+        ),
     ] = BUFFER_BYTES
 
 
@@ -63,7 +71,9 @@ def configure_logs(options: LogOptions) -> None:
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
-    Finalize(None, writer.flush, exitpriority=1)  # unlike atexit, it runs in worker processes as well
+    Finalize(
+        None, writer.flush, exitpriority=1
+    )  # unlike atexit, it runs in worker processes as well
     handler = logging.StreamHandler()
     formatter = structlog.stdlib.ProcessorFormatter
     processors = [formatter.remove_processors_meta, *last]
@@ -72,7 +82,9 @@ def configure_logs(options: LogOptions) -> None:
 
 
 def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
-    """Add the level, the time unless the line has one, and the ids of the current request and trace, if there are."""
+    """Add the level, the time unless the line has one, and the ids of the current request and
+    trace, if there are.
+    """
     line["level"] = level
     if "timestamp" not in line:
         line["timestamp"] = datetime.now(UTC)
@@ -92,7 +104,9 @@ def encode(_: WrappedLogger, __: str, line: EventDict) -> str:
 
 
 def dump(value: object) -> str:
-    """Return a value as JSON. msgspec takes a third of the time of `json`, but refuses lone surrogates."""
+    """Return a value as JSON. msgspec takes a third of the time of `json`, but refuses lone
+    surrogates.
+    """
     try:
         return msgspec.json.encode(value, enc_hook=repr).decode()
     except UnicodeEncodeError:
@@ -154,7 +168,9 @@ def condense(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 
 
 class Writer(Batch[str]):
-    """Writes lines to the standard output: warnings and errors at once, with all before them, others in batches."""
+    """Writes lines to the standard output: warnings and errors at once, with all before them,
+    others in batches.
+    """
 
     def __init__(self) -> None:
         super().__init__(print_lines, PAUSE, MOST_WAITING)

@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """`/metrics` for Prometheus: the sum over all workers, dead ones included, on a port of its own.
 
-The main process serves it. Each process counts in files of a slot, which it holds by a lock (flock). A worker that
-takes over the slot of a dead one goes on where that stopped, so no count is lost and no file is left over.
+The main process serves it. Each process counts in files of a slot, which it holds by a lock
+(flock). A worker that takes over the slot of a dead one goes on where that stopped, so no count is
+lost and no file is left over.
 """
 
 import fcntl
@@ -16,7 +17,14 @@ from platform import python_version
 from typing import Annotated
 
 import structlog
-from prometheus_client import CollectorRegistry, Info, Metric, ProcessCollector, start_http_server, values
+from prometheus_client import (
+    CollectorRegistry,
+    Info,
+    Metric,
+    ProcessCollector,
+    start_http_server,
+    values,
+)
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
@@ -29,15 +37,20 @@ log = structlog.get_logger()
 class MetricsOptions(BaseModel, frozen=True):
     """METRICS_*: where Prometheus finds /metrics, apart from the public port."""
 
-    host: Annotated[str, Field(description="address of /metrics; 0.0.0.0 listens on all")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="port of /metrics; 0 turns it off")] = 9464
+    host: Annotated[str, Field(description="address of /metrics; 0.0.0.0 listens on all")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Field(ge=0, le=65535, description="port of /metrics; 0 turns it off")] = (
+        9464
+    )
 
 
 @contextmanager
 def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
     """Serve `/metrics` while the block runs. Processes started in it count in `folder`.
 
-    If the default port is taken, the service runs without metrics; raises `CommandError` for a port that was set.
+    If the default port is taken, the service runs without metrics; raises `CommandError` for a port
+    that was set.
     """
     folder.mkdir(exist_ok=True)
     registry = CollectorRegistry()
@@ -45,14 +58,21 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
     Info("service_build", "What runs.", registry=registry).info(describe())
     try:
         if options.port:
-            start_http_server(options.port, options.host, registry)  # in a thread, which ends with the process
+            start_http_server(
+                options.port, options.host, registry
+            )  # in a thread, which ends with the process
             os.environ[metrics.SHARED] = str(folder)
             take_slot()
     except OSError as error:
         problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
         if "port" in options.model_fields_set:
-            raise CommandError(f"{problem} Choose another METRICS_PORT; METRICS_PORT=0 turns metrics off.") from None
-        log.warning("no metrics", error=f"{problem} Set METRICS_PORT; 0 turns metrics off, without this warning.")
+            raise CommandError(
+                f"{problem} Choose another METRICS_PORT; METRICS_PORT=0 turns metrics off."
+            ) from None
+        log.warning(
+            "no metrics",
+            error=f"{problem} Set METRICS_PORT; 0 turns metrics off, without this warning.",
+        )
     try:
         yield
     finally:
@@ -66,7 +86,9 @@ def describe() -> dict[str, str]:
 
 
 def take_slot() -> None:
-    """Let this process count in a slot of its own, until it ends. Call it before any metric is made."""
+    """Let this process count in a slot of its own, until it ends. Call it before any metric is
+    made.
+    """
     if metrics.SHARED not in os.environ:
         return
     folder = Path(os.environ[metrics.SHARED])
@@ -95,7 +117,9 @@ class Slots:
 
 
 def lock(path: Path) -> int | None:
-    """Lock a file, and return the descriptor whose closing unlocks it; None while another process holds the lock."""
+    """Lock a file, and return the descriptor whose closing unlocks it; None while another process
+    holds the lock.
+    """
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,10 +130,16 @@ def lock(path: Path) -> int | None:
 
 
 def measure(processes: Mapping[str, int]) -> Iterable[Metric]:
-    """Return what processes take of the machine, as Linux tells it, by the value of their label `process`."""
+    """Return what processes take of the machine, as Linux tells it, by the value of their label
+    `process`.
+    """
     families: dict[str, Metric] = {}
     for name, pid in processes.items():
         for found in ProcessCollector(pid=partial(int, pid), registry=None).collect():
-            family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
-            family.samples += [sample._replace(labels={"process": name}) for sample in found.samples]
+            family = families.setdefault(
+                found.name, Metric(found.name, found.documentation, found.type)
+            )
+            family.samples += [
+                sample._replace(labels={"process": name}) for sample in found.samples
+            ]
     return families.values()

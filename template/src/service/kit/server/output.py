@@ -1,5 +1,6 @@
 # kit: updated by the template; extend it from app.py
-"""The standard output and error of a process that never wait: what nobody reads is kept for a while, then dropped.
+"""The standard output and error of a process that never wait: what nobody reads is kept for a
+while, then dropped.
 
 Otherwise a log pipe whose reader has stopped would stop the event loop, probes included, and the
 main process before it replaces a worker.
@@ -30,7 +31,8 @@ BUFFER_BYTES = 8_000_000
 """What is kept until the settings are read."""
 
 RETRY_SECONDS = 1.0
-"""How often a full disk, or a pipe that was closed, is tried again, and how late the metric may be."""
+"""How often a full disk, or a pipe that was closed, is tried again, and how late the metric may
+be."""
 
 END_SECONDS = 0.5
 """How long a process that ends waits for a reader."""
@@ -87,7 +89,9 @@ class Output(io.TextIOBase):
         return os.isatty(self.number)
 
     def write(self, text: str, /) -> int:
-        """Take a text. Whole lines leave at once, so that those of other processes do not cut them."""
+        """Take a text. Whole lines leave at once, so that those of other processes do not cut
+        them.
+        """
         if not isinstance(text, str):  # by this, click finds out what it writes to
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         with self.lock:
@@ -97,7 +101,9 @@ class Output(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was taken. This waits only in a process that ends, and no longer than it may."""
+        """Pass on what was taken. This waits only in a process that ends, and no longer than it
+        may.
+        """
         if self.pieces:
             with self.lock:
                 self.pass_pieces_on()
@@ -201,14 +207,17 @@ class Output(io.TextIOBase):
             self.dropped += lines
 
     def count_dropped(self) -> None:
-        """Count for Prometheus, in the thread: a signal handler must not wait for the lock of a metric."""
+        """Count for Prometheus, in the thread: a signal handler must not wait for the lock of a
+        metric.
+        """
         if self.uncounted:
             lines, self.uncounted = self.uncounted, 0
             metrics.meters().log_dropped.labels(self.name).inc(lines)
 
 
 def unblock_output(limit: int = BUFFER_BYTES) -> None:
-    """Let nothing that this process prints or logs wait for a reader. At most `limit` bytes are kept for one.
+    """Let nothing that this process prints or logs wait for a reader. At most `limit` bytes are
+    kept for one.
 
     Streams that are not the process's own, such as those of a test, stay as they are.
     """
@@ -224,7 +233,9 @@ def unblock_output(limit: int = BUFFER_BYTES) -> None:
 
 
 def end_output() -> None:
-    """Wait until what was printed is written, but not for long: for a process that ends by `os._exit`."""
+    """Wait until what was printed is written, but not for long: for a process that ends by
+    `os._exit`.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, Output):
             stream.end()

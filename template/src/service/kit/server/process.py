@@ -24,14 +24,20 @@ log = structlog.get_logger()
 CANCEL_SECONDS = 1.0
 """How long a cancelled request may take to clean up."""
 SEND_SECONDS = 0.5
-"""How long the server has for what cancelled requests still answer: it does not tell when that is sent."""
+"""How long the server has for what cancelled requests still answer: it does not tell when that is
+sent."""
 THREADS_SECONDS = 0.1
-"""How long after its start the server has all its threads. It starts them while the event loop stands still."""
+"""How long after its start the server has all its threads. It starts them while the event loop
+stands still."""
 
 
 def make(target: str) -> Any:
-    """Return what the factory `target` makes, as `module:function`, in a process that was started for it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the main one decides
+    """Return what the factory `target` makes, as `module:function`, in a process that was started
+    for it.
+    """
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes of a terminal; the main one decides
     take_slot()
     unblock_output()  # before the application is imported: it may fail, and must then be able to say so
     module, _, name = target.partition(":")
@@ -44,12 +50,14 @@ def make(target: str) -> Any:
 class Worker:
     """The application that the factory `target` makes, and around its edge what ends it in time.
 
-    The server ends a worker by SIGTERM, and waits for the requests in flight; then the application closes. Requests
-    that are unfinished after `drain_timeout` seconds are cancelled, which leaves time to close before the process is
-    killed.
+    The server ends a worker by SIGTERM, and waits for the requests in flight; then the application
+    closes. Requests that are unfinished after `drain_timeout` seconds are cancelled, which leaves
+    time to close before the process is killed.
     """
 
-    def __init__(self, drain_timeout: float, watch: WatchdogOptions, target: str, *, batch_threads: bool) -> None:
+    def __init__(
+        self, drain_timeout: float, watch: WatchdogOptions, target: str, *, batch_threads: bool
+    ) -> None:
         self.app: asgi.App = make(target)
         self.folder = Path(os.environ[VARIABLE])
         self.drain_timeout = drain_timeout
@@ -59,7 +67,9 @@ class Worker:
         self.told = asyncio.Event()
         self.is_late = False
 
-    def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> Awaitable[None]:
+    def __call__(
+        self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
+    ) -> Awaitable[None]:
         if scope["type"] == "lifespan":
             return self.live(scope, receive, send)
         scope["stopping"] = self.told
@@ -69,7 +79,9 @@ class Worker:
         return self.app(scope, receive, send)
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        """Pass the server's messages on to the application, or our own when the server waits too long."""
+        """Pass the server's messages on to the application, or our own when the server waits too
+        long.
+        """
         self.learn_of_sigterm()
         endless = self.forward(receive), self.end_in_time(), metrics.sample()
         beside = [asyncio.create_task(work) for work in endless]
@@ -79,7 +91,9 @@ class Worker:
                 (self.folder / STARTED).touch()
                 if self.batch_threads and hasattr(os, "SCHED_BATCH"):
                     set_policy(os.SCHED_BATCH)
-                    asyncio.get_running_loop().call_later(THREADS_SECONDS, set_policy, os.SCHED_OTHER)
+                    asyncio.get_running_loop().call_later(
+                        THREADS_SECONDS, set_policy, os.SCHED_OTHER
+                    )
             await send(message)
 
         try:
@@ -132,8 +146,9 @@ def is_request(task: asyncio.Task[object]) -> bool:
 def set_policy(policy: int) -> None:
     """Let Linux schedule this thread, and those that it starts from now on, by a policy.
 
-    A thread of SCHED_BATCH takes the core from no other when it wakes. Else the server's threads would interrupt the
-    event loop for each request, only to wait for it: that costs a tenth of the CPU.
+    A thread of SCHED_BATCH takes the core from no other when it wakes. Else the server's threads
+    would interrupt the event loop for each request, only to wait for it: that costs a tenth of the
+    CPU.
     """
     with suppress(OSError):  # where a sandbox forbids it
         os.sched_setscheduler(0, policy, os.sched_param(0))

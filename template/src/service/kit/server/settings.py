@@ -1,9 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""Settings from environment variables: typed, frozen, and checked as a whole before anything starts.
+"""Settings from environment variables: typed, frozen, and checked as a whole before anything
+starts.
 
-In development, the commands also read `.env` (yours alone, ignored by git) and `.env.development` (the team's,
-committed, without secrets); tests read `.env.development`. A variable that is set wins over both, and the first file
-over the second. `service serve` and `service worker` read no file but those that `service --env-file` names.
+In development, the commands also read `.env` (yours alone, ignored by git) and `.env.development`
+(the team's, committed, without secrets); tests read `.env.development`. A variable that is set wins
+over both, and the first file over the second. `service serve` and `service worker` read no file but
+those that `service --env-file` names.
 """
 
 import os
@@ -20,7 +22,13 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from service.kit.auth import GuessOptions
 from service.kit.db import DatabaseOptions, choose_pool_size
-from service.kit.edge import CommandError, CompressionOptions, EdgeOptions, TracesOptions, check_nesting
+from service.kit.edge import (
+    CommandError,
+    CompressionOptions,
+    EdgeOptions,
+    TracesOptions,
+    check_nesting,
+)
 from service.kit.migrate import MigrationOptions
 from service.kit.offload import OffloadOptions, share_cores
 from service.kit.rows import ExportOptions
@@ -42,10 +50,16 @@ CLOSE = 0.7
 
 
 class KitSettings(BaseSettings):
-    """The kit's settings: the option `pool_size` of the group `database` is the variable DATABASE_POOL_SIZE."""
+    """The kit's settings: the option `pool_size` of the group `database` is the variable
+    DATABASE_POOL_SIZE.
+    """
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_nested_delimiter="_", env_nested_max_split=1, hide_input_in_errors=True
+        frozen=True,
+        extra="ignore",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        hide_input_in_errors=True,
     )
 
     database: DatabaseOptions
@@ -78,7 +92,9 @@ class KitSettings(BaseSettings):
         """Leave room for requests, and for probes, when all event streams are open."""
         if self.edge.streams >= self.server.connections:
             most = self.server.connections
-            raise ValueError(f"EDGE_STREAMS ({self.edge.streams}) must be less than SERVER_CONNECTIONS ({most})")
+            raise ValueError(
+                f"EDGE_STREAMS ({self.edge.streams}) must be less than SERVER_CONNECTIONS ({most})"
+            )
         return self
 
     @model_validator(mode="after")
@@ -91,13 +107,17 @@ class KitSettings(BaseSettings):
         return self
 
     def count_beside(self) -> int:
-        """Return how many connections processes beside the server open, as the groups of settings say."""
+        """Return how many connections processes beside the server open, as the groups of settings
+        say.
+        """
         groups = (getattr(self, name) for name in type(self).model_fields)
         return sum(getattr(group, "connections_beside", 0) for group in groups)
 
 
 class SettingsError(CommandError):
-    """The environment does not describe a service that can start. The message names every problem."""
+    """The environment does not describe a service that can start. The message names every
+    problem.
+    """
 
 
 def load_env_files(*paths: Path) -> None:
@@ -109,11 +129,15 @@ def load_env_files(*paths: Path) -> None:
         try:
             load_dotenv(path)
         except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"{path} cannot be read: {error}. Write it again, in UTF-8.") from None
+            raise CommandError(
+                f"{path} cannot be read: {error}. Write it again, in UTF-8."
+            ) from None
 
 
 def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
-    """Return the settings from the environment, or raise `SettingsError`. `given` options win over variables."""
+    """Return the settings from the environment, or raise `SettingsError`. `given` options win over
+    variables.
+    """
     problems, settings = set(find_misspelt(kind)), None
     try:
         settings = kind(**given)
@@ -127,9 +151,15 @@ def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
 
 
 def narrow(kind: type[KitSettings]) -> type[KitSettings]:
-    """Return settings without the service's own groups, for commands that must not need its secrets."""
+    """Return settings without the service's own groups, for commands that must not need its
+    secrets.
+    """
     fields = kind.model_fields.items()
-    kept: Any = {name: (field.annotation, field) for name, field in fields if name in KitSettings.model_fields}
+    kept: Any = {
+        name: (field.annotation, field)
+        for name, field in fields
+        if name in KitSettings.model_fields
+    }
     return create_model(kind.__name__, __base__=KitSettings, **kept)
 
 
@@ -147,7 +177,8 @@ def list_variables(kind: type[KitSettings]) -> Iterator[tuple[str, object, str]]
 def find_misspelt(kind: type[KitSettings]) -> Iterator[str]:
     """Yield a problem for each variable that is nearly one of ours, or named like a group.
 
-    Variables that only begin like ours are let alone: LOG_DIR or SERVER_SOFTWARE may be somebody else's.
+    Variables that only begin like ours are let alone: LOG_DIR or SERVER_SOFTWARE may be somebody
+    else's.
     """
     known = [name for name, *_ in list_variables(kind)]
     for group in map(str.upper, kind.model_fields):
@@ -156,7 +187,9 @@ def find_misspelt(kind: type[KitSettings]) -> Iterator[str]:
             option = name.upper().removeprefix(f"{group}_")
             if name.upper() == group:
                 yield f"  {group}: unset it; settings are named {group}_SOMETHING"
-            elif option not in (name.upper(), *options) and (near := get_close_matches(option, options, 1, CLOSE)):
+            elif option not in (name.upper(), *options) and (
+                near := get_close_matches(option, options, 1, CLOSE)
+            ):
                 yield f"  {name}: there is no such setting; did you mean {group}_{near[0]}?"
 
 

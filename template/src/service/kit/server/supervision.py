@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""The main process: which workers it starts anew, and the folder through which it and they know of each other.
+"""The main process: which workers it starts anew, and the folder through which it and they know of
+each other.
 
-A worker is replaced soon after it ends, or when its event loop is stuck; one that keeps ending, after pauses that
-double. The others serve meanwhile.
+A worker is replaced soon after it ends, or when its event loop is stuck; one that keeps ending,
+after pauses that double. The others serve meanwhile.
 """
 
 import os
@@ -36,7 +37,8 @@ LOOK_SECONDS = 0.1
 """The seconds between two calls of `Supervision.find_due`."""
 
 LONGEST_LOOK = 1.0
-"""The most that counts as the time between two looks: a main process that was itself suspended saw nothing."""
+"""The most that counts as the time between two looks: a main process that was itself suspended saw
+nothing."""
 
 SILENT_SECONDS = 1.0
 """How long a heartbeat is away, at the least, before the main process asks who holds the GIL."""
@@ -49,7 +51,9 @@ WELL_SECONDS = 30.0
 
 
 @contextmanager
-def supervise(metrics: MetricsOptions, stuck: float, lag: float = SILENT_SECONDS) -> Generator["Supervision"]:
+def supervise(
+    metrics: MetricsOptions, stuck: float, lag: float = SILENT_SECONDS
+) -> Generator["Supervision"]:
     """Yield what watches the workers of this process. Metrics are served meanwhile."""
     with open_runtime_folder() as folder, serve_metrics(metrics, folder / "metrics"):
         yield Supervision(folder, stuck, lag)
@@ -57,10 +61,12 @@ def supervise(metrics: MetricsOptions, stuck: float, lag: float = SILENT_SECONDS
 
 @contextmanager
 def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
-    """Yield a new folder, in memory where possible, so that nothing waits for a disk. It is removed afterwards.
+    """Yield a new folder, in memory where possible, so that nothing waits for a disk. It is removed
+    afterwards.
 
-    Folders that killed main processes left behind are removed as well: the lock of each ended with its process. A
-    process id would not do, since containers that share their memory have equal ones.
+    Folders that killed main processes left behind are removed as well: the lock of each ended with
+    its process. A process id would not do, since containers that share their memory have equal
+    ones.
     """
     memory = Path("/dev/shm")  # noqa: S108 - the folder in it gets a random name
     parent = parent or (memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir()))
@@ -98,8 +104,8 @@ class Place:
 class Supervision:
     """Watches the workers of a main process that calls `find_due` every `LOOK_SECONDS`.
 
-    A worker is stuck when its heartbeat has been away for `stuck` seconds (0: never). The seconds are those of the wall
-    clock: under a CPU quota, the CPU time of a worker runs slower.
+    A worker is stuck when its heartbeat has been away for `stuck` seconds (0: never). The seconds
+    are those of the wall clock: under a CPU quota, the CPU time of a worker runs slower.
 
     A worker logs by itself what blocks its loop for `lag` seconds, unless a call holds the GIL. If
     it has not done so after twice the time, it is asked for its stack from here.
@@ -140,7 +146,12 @@ class Supervision:
         for name in (HEARTBEAT, STACK, CONSOLE):
             (self.folder / name.format(pid=process.pid)).unlink(missing_ok=True)
         self.deaths.labels("stuck" if place.stuck else "ended").inc()
-        log.error("worker process ended", worker=index + 1, exit_code=process.exitcode, seconds_to_next=place.pause)
+        log.error(
+            "worker process ended",
+            worker=index + 1,
+            exit_code=process.exitcode,
+            seconds_to_next=place.pause,
+        )
 
     def look(self, index: int, place: Place, process: BaseProcess, passed: float) -> None:
         """Log the stack of a worker whose heartbeat is away, and in the end kill it."""
@@ -173,7 +184,8 @@ class Supervision:
             log.error("event loop blocked: a call holds the GIL", **report)
 
     def ask(self, place: Place, process: BaseProcess, stack: Path) -> str:
-        """Ask a worker for its stack by SIGVTALRM. Return it one look after it came, and "" until then.
+        """Ask a worker for its stack by SIGVTALRM. Return it one look after it came, and "" until
+        then.
 
         A suspended worker does not answer, and is let alone. A worker that answers because it goes
         on again is known by its heartbeat, one look later.
@@ -190,10 +202,16 @@ class Supervision:
         return ""
 
     def tell_readiness(self, count: int) -> None:
-        """Let `/readyz` say so while at most half of the workers run because the others keep ending."""
-        waiting = sum(place.due is not None and place.pause > SHORTEST_PAUSE for place in self.places.values())
+        """Let `/readyz` say so while at most half of the workers run because the others keep
+        ending.
+        """
+        waiting = sum(
+            place.due is not None and place.pause > SHORTEST_PAUSE for place in self.places.values()
+        )
         fault = self.folder / FAULT
         if waiting * 2 >= count:
-            fault.write_text(f"{waiting} of {count} worker processes keep ending; the log says why.")
+            fault.write_text(
+                f"{waiting} of {count} worker processes keep ending; the log says why."
+            )
         else:
             fault.unlink(missing_ok=True)

@@ -1,10 +1,12 @@
 # kit: updated by the template; extend it from app.py
-"""Whether the event loop of a worker is blocked: a thread beside it names what blocks it, and it leaves a heartbeat.
+"""Whether the event loop of a worker is blocked: a thread beside it names what blocks it, and it
+leaves a heartbeat.
 
-The loop ticks four times within the lag it may have, and the thread checks as often whether it did. By the heartbeat
-the main process sees a worker that is stuck, and replaces it (supervision.py). A call that holds the GIL stops the
-thread as well: the main process then asks for the stack by a signal, whose handler needs no GIL. Time in which the
-whole process stands still, as under SIGSTOP or a debugger, does not count.
+The loop ticks four times within the lag it may have, and the thread checks as often whether it did.
+By the heartbeat the main process sees a worker that is stuck, and replaces it (supervision.py). A
+call that holds the GIL stops the thread as well: the main process then asks for the stack by a
+signal, whose handler needs no GIL. Time in which the whole process stands still, as under SIGSTOP
+or a debugger, does not count.
 """
 
 import asyncio
@@ -42,13 +44,21 @@ KEPT = 500
 class WatchdogOptions(BaseModel, frozen=True):
     """WATCHDOG_*: how long the event loop of a worker may be blocked."""
 
-    lag: Annotated[Seconds, Field(description="seconds the event loop may be blocked before the culprit is logged")] = (
-        0.25
-    )
+    lag: Annotated[
+        Seconds,
+        Field(description="seconds the event loop may be blocked before the culprit is logged"),
+    ] = 0.25
     stuck: Annotated[
-        float, Field(ge=0, le=3600, description="seconds until a worker with a blocked loop is replaced; 0: never")
+        float,
+        Field(
+            ge=0,
+            le=3600,
+            description="seconds until a worker with a blocked loop is replaced; 0: never",
+        ),
     ] = 10
-    console: Annotated[bool, Field(description="let `service perf` of the same user ask a worker what it does")] = False
+    console: Annotated[
+        bool, Field(description="let `service perf` of the same user ask a worker what it does")
+    ] = False
 
 
 class Watchdog:
@@ -83,7 +93,9 @@ class Watchdog:
         self.files.close()
 
     def answer_main_process(self, folder: Path) -> None:
-        """Leave a heartbeat, and write the stack when asked by SIGVTALRM: in C, which needs no GIL."""
+        """Leave a heartbeat, and write the stack when asked by SIGVTALRM: in C, which needs no
+        GIL.
+        """
         stack = self.files.enter_context((folder / STACK.format(pid=os.getpid())).open("w"))
         self.stack = stack.fileno()
         faulthandler.register(signal.SIGVTALRM, stack, all_threads=True)
@@ -113,10 +125,11 @@ class Watchdog:
             self.look(passed, computed)
 
     def look(self, passed: float, computed: float) -> None:
-        """Judge the loop, given the seconds since the last look and the CPU time of the process in them.
+        """Judge the loop, given the seconds since the last look and the CPU time of the process in
+        them.
 
-        The thread may have been kept from looking by a call that holds the GIL, which takes CPU time. Suspension takes
-        none, so no more than two beats of it count.
+        The thread may have been kept from looking by a call that holds the GIL, which takes CPU
+        time. Suspension takes none, so no more than two beats of it count.
         """
         if self.ticks != self.seen:
             self.seen, self.stood = self.ticks, 0.0
@@ -133,8 +146,14 @@ class Watchdog:
             os.utime(self.stack)  # so that the main process need not ask
         frame = sys._current_frames().get(self.thread_id)
         stack = traceback.extract_stack(frame)[-SHOWN:] if frame else []
-        lines = "\n".join(f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack)
-        report: dict[str, object] = {"seconds": round(self.stood, 3), **self.find_request(), "stack": lines}
+        lines = "\n".join(
+            f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack
+        )
+        report: dict[str, object] = {
+            "seconds": round(self.stood, 3),
+            **self.find_request(),
+            "stack": lines,
+        }
         self.reports.append(report)
         log.error("event loop blocked", **report)
 
@@ -146,4 +165,9 @@ class Watchdog:
         if not task or not work or not scope:
             return {"task": task.get_name() if task else ""}
         route = scope.get("path_template", "")
-        return {"method": scope["method"], "route": route, "path": scope["path"], "request_id": work.id}
+        return {
+            "method": scope["method"],
+            "route": route,
+            "path": scope["path"],
+            "request_id": work.id,
+        }

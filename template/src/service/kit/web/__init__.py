@@ -1,11 +1,13 @@
 # kit: updated by the template; extend it from app.py
-"""Routes: who may call them, what their functions are given, and how their results and errors are sent.
+"""Routes: who may call them, what their functions are given, and how their results and errors are
+sent.
 
-To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see `routes.py`. `app.py` finds the
-route of a request, has its token checked and bounds how often it is called; `binder.py` calls its function, with what
-`query_string.py` and `body.py` read, and `values.py` lets pass. `request.py` is for functions that read a body.
-`idempotency.py` has `once`, `cache.py` what is kept for some seconds; `openapi.py` describes all routes. May import all
-rooms before it.
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see
+`routes.py`. `app.py` finds the route of a request, has its token checked and bounds how often it is
+called; `binder.py` calls its function, with what `query_string.py` and `body.py` read, and
+`values.py` lets pass. `request.py` is for functions that read a body. `idempotency.py` has `once`,
+`cache.py` what is kept for some seconds; `openapi.py` describes all routes. May import all rooms
+before it.
 """
 
 from service.kit.auth import Caller

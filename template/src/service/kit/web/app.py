@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Slices become one ASGI application: Starlette's router, and behind it the decision who may call how often."""
+"""Slices become one ASGI application: Starlette's router, and behind it the decision who may call
+how often.
+"""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -22,7 +24,16 @@ from service.kit.web import idempotency as keys
 from service.kit.web import openapi
 from service.kit.web.binder import READERS, Binding, Reader
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
-from service.kit.web.routes import MOUNT, NEEDS_TOKEN, PUBLIC, WEBSOCKET, Access, Rate, Slice, check_access
+from service.kit.web.routes import (
+    MOUNT,
+    NEEDS_TOKEN,
+    PUBLIC,
+    WEBSOCKET,
+    Access,
+    Rate,
+    Slice,
+    check_access,
+)
 
 type Kind = Callable[[str, asgi.App], BaseRoute]
 type Place = tuple[Kind, str]
@@ -31,13 +42,16 @@ LONGEST_PATH = 2000
 """Characters of a path with parameters; the next limit would be that of the digits of an int."""
 
 MOST_CALLERS = 10_000
-"""Callers that a worker remembers for one rate, in some 2 MB. The one unheard of for longest is forgotten first."""
+"""Callers that a worker remembers for one rate, in some 2 MB. The one unheard of for longest is
+forgotten first."""
 
 KINDS: Mapping[str, Kind] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
 
 
 class Counts:
-    """What each caller has used of a rate: the time at which all of it will have been given back."""
+    """What each caller has used of a rate: the time at which all of it will have been given
+    back.
+    """
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
@@ -54,13 +68,22 @@ class Counts:
             del self.whole_at[next(iter(self.whole_at))]
         if wait > 0:
             metrics.meters().limited.labels(scope["path_template"]).inc()
-            allowed = f"{self.rate.requests:,} requests in {self.rate.per:g} seconds are allowed here"
+            allowed = (
+                f"{self.rate.requests:,} requests in {self.rate.per:g} seconds are allowed here"
+            )
             retry = {"retry-after": str(ceil(wait))}
-            raise Problem(429, "too-many-requests", f"{allowed}. Try again in {ceil(wait)} seconds.", headers=retry)
+            raise Problem(
+                429,
+                "too-many-requests",
+                f"{allowed}. Try again in {ceil(wait)} seconds.",
+                headers=retry,
+            )
 
 
 class Endpoint:
-    """Everything at one path: `apps` by method, or by MOUNT for all of them, each with who may call it how often."""
+    """Everything at one path: `apps` by method, or by MOUNT for all of them, each with who may call
+    it how often.
+    """
 
     def __init__(self, template: str, auth: Auth | None) -> None:
         self.template = template
@@ -85,7 +108,9 @@ class Endpoint:
         """Return the answer to OPTIONS, or refuse a method."""
         allow = {"allow": ", ".join(sorted({*self.apps, "OPTIONS"}))}
         if scope["method"] != "OPTIONS":
-            detail = "This path does not answer that method; the header Allow lists what it answers."
+            detail = (
+                "This path does not answer that method; the header Allow lists what it answers."
+            )
             raise Problem(405, "method-not-allowed", detail, headers=allow)
         return Response(status_code=204, headers=allow)
 
@@ -93,7 +118,9 @@ class Endpoint:
 class Application:
     """All endpoints. Raises `Problem` for every error that a client can do something about."""
 
-    def __init__(self, endpoints: Mapping[Place, Endpoint], constraints: Constraints, lifespan: Lifespan[Any]) -> None:
+    def __init__(
+        self, endpoints: Mapping[Place, Endpoint], constraints: Constraints, lifespan: Lifespan[Any]
+    ) -> None:
         self.constraints = constraints
         self.fixed: dict[str, Endpoint] = {}
         self.patterns: list[tuple[StarletteRoute, Endpoint]] = []
@@ -105,7 +132,9 @@ class Application:
                 self.patterns.append((StarletteRoute(path, endpoint), endpoint))
             else:
                 self.fixed[path] = endpoint
-        self.router = Router(routes, redirect_slashes=False, default=self.find_nothing, lifespan=lifespan)
+        self.router = Router(
+            routes, redirect_slashes=False, default=self.find_nothing, lifespan=lifespan
+        )
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         try:
@@ -120,7 +149,9 @@ class Application:
                 raise problem from error
 
     def find(self, scope: asgi.Scope) -> asgi.App:
-        """Return what is at a path. Starlette's own router takes three times as long for a route of ours."""
+        """Return what is at a path. Starlette's own router takes three times as long for a route of
+        ours.
+        """
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
         if len(path) > LONGEST_PATH:
             raise Problem(414, "too-long", f"A path has at most {LONGEST_PATH:,} characters.")
@@ -131,7 +162,9 @@ class Application:
         for route, endpoint in self.patterns:
             if match := route.path_regex.match(path):
                 given, convertors = match.groupdict(), route.param_convertors
-                scope["path_params"] = {name: convertors[name].convert(text) for name, text in given.items()}
+                scope["path_params"] = {
+                    name: convertors[name].convert(text) for name, text in given.items()
+                }
                 return endpoint
         return self.router
 
@@ -159,17 +192,23 @@ def build(
     auth: Auth | None = None,
     docs: bool | str = False,
 ) -> asgi.App:
-    """Return the application of these slices: an ASGI callable, which raises `Problem` for every error.
+    """Return the application of these slices: an ASGI callable, which raises `Problem` for every
+    error.
 
-    What is in `provide` is handed to each function with a parameter of its type. `resources` are opened in order before
-    the first request and closed in reverse after the last. With `docs`, the API is shown at `/docs`; services that
-    v2.1.0 or an earlier release rendered pass a name, which counts as true.
+    What is in `provide` is handed to each function with a parameter of its type. `resources` are
+    opened in order before the first request and closed in reverse after the last. With `docs`, the
+    API is shown at `/docs`; services that v2.1.0 or an earlier release rendered pass a name, which
+    counts as true.
 
-    Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that nothing can fill.
+    Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that
+    nothing can fill.
     """
     routes = [route for part in slices for route in part.routes]
     check_access(routes, has_auth=auth is not None)
-    readers: dict[Any, Reader] = {**READERS, IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions())}
+    readers: dict[Any, Reader] = {
+        **READERS,
+        IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions()),
+    }
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]
     pages = openapi.make_pages(bindings) if docs else []

@@ -1,5 +1,6 @@
 # kit: updated by the template; extend it from app.py
-"""A route's function as an ASGI application: where its arguments come from, decided once, and how its result is sent.
+"""A route's function as an ASGI application: where its arguments come from, decided once, and how
+its result is sent.
 
 Results become JSON, encoded once, unless they can send themselves.
 """
@@ -55,9 +56,13 @@ def created[Result](body: Result, location: str) -> Reply[Result]:
 
 
 class Binding:
-    """A route's function as an ASGI application. Raises TypeError for a parameter that nothing can fill."""
+    """A route's function as an ASGI application. Raises TypeError for a parameter that nothing can
+    fill.
+    """
 
-    def __init__(self, route: Route, provided: Sequence[object], readers: Mapping[Any, Reader]) -> None:
+    def __init__(
+        self, route: Route, provided: Sequence[object], readers: Mapping[Any, Reader]
+    ) -> None:
         self.route = route
         self.readers: dict[str, Reader] = {}
         self.fixed: dict[str, object] = {}
@@ -74,22 +79,34 @@ class Binding:
             except (TypeError, AccessError) as error:
                 raise type(error)(f"{where}, parameter `{parameter}`: {error}") from None
         if missing := {name for name, _ in PARAMETER.findall(route.path)} - self.path.keys():
-            raise TypeError(f"{where}: its path has {', '.join(sorted(missing))}, so add parameters of these names")
+            raise TypeError(
+                f"{where}: its path has {', '.join(sorted(missing))}, so add parameters of these names"
+            )
         self.function = partial(route.endpoint, **self.fixed)
         result = hints.get("return", Any)
         self.result = get_args(result)[0] if get_origin(result) is Reply else result
 
     def bind(
-        self, parameter: inspect.Parameter, hint: Any, provided: Sequence[object], readers: Mapping[Any, Reader]
+        self,
+        parameter: inspect.Parameter,
+        hint: Any,
+        provided: Sequence[object],
+        readers: Mapping[Any, Reader],
     ) -> None:
         """Decide where the argument of one parameter comes from."""
         name, kind = parameter.name, unwrap(hint)
         base = get_origin(kind) or kind
-        offers = [item for item in provided if isinstance(base, type) and base is not Any and isinstance(item, base)]
+        offers = [
+            item
+            for item in provided
+            if isinstance(base, type) and base is not Any and isinstance(item, base)
+        ]
         in_path = dict(PARAMETER.findall(self.route.path))
         if name in in_path:
             if CONVERTED.get(in_path[name], kind) is not kind:
-                raise TypeError(f"write its type into the path as well, like {{{name}:uuid}} or {{{name}:int}}")
+                raise TypeError(
+                    f"write its type into the path as well, like {{{name}:uuid}} or {{{name}:int}}"
+                )
             self.path[name] = hint
             self.readers[name] = lambda scope, _, __: scope["path_params"][name]
         elif kind is Caller and self.route.access is PUBLIC:
@@ -134,13 +151,19 @@ def encode(body: object) -> bytes:
     return encoded
 
 
-async def send_result(result: Any, route: Route, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-    """Send what a function returned. An ASGI application, like a response of Starlette, sends itself."""
+async def send_result(
+    result: Any, route: Route, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
+) -> None:
+    """Send what a function returned. An ASGI application, like a response of Starlette, sends
+    itself.
+    """
     if callable(result):
         return await cast("asgi.App", result)(scope, receive, send)
     status, fields = None, {}
     if isinstance(result, Reply):
-        fields = {name.lower().encode(): value.encode("latin-1") for name, value in result.headers.items()}
+        fields = {
+            name.lower().encode(): value.encode("latin-1") for name, value in result.headers.items()
+        }
         status, result = result.status, result.body
     status = status or choose_status(route, has_body=result is not None)
     if result is None:

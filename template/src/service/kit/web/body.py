@@ -1,5 +1,6 @@
 # kit: updated by the template; extend it from app.py
-"""What a client sent, decoded straight into a slice's type; a refusal names every field that does not fit.
+"""What a client sent, decoded straight into a slice's type; a refusal names every field that does
+not fit.
 
 A refusal takes time linear in the body, some times that of decoding it, and echoes at most
 `MOST_FAULTS` names and messages, each cut.
@@ -28,7 +29,9 @@ MOST_STEPS = 8
 
 
 class Body[Kind]:
-    """The JSON body of a route. Raises a problem: 415 for another media type, 400 for no JSON, 422 for a misfit."""
+    """The JSON body of a route. Raises a problem: 415 for another media type, 400 for no JSON, 422
+    for a misfit.
+    """
 
     def __init__(self, kind: type[Kind]) -> None:
         self.kind = kind
@@ -41,7 +44,11 @@ class Body[Kind]:
 
     def decode(self, body: bytes, media_type: str) -> Kind:
         if not JSON_TYPE.fullmatch(media_type.partition(";")[0].strip()):
-            raise Problem(415, "unsupported-media-type", "Send JSON, with the header content-type: application/json.")
+            raise Problem(
+                415,
+                "unsupported-media-type",
+                "Send JSON, with the header content-type: application/json.",
+            )
         try:
             return self.parse(body)
         except (ValueError, RecursionError) as error:
@@ -66,7 +73,9 @@ def unwrap(hint: Any) -> Any:
     if isinstance(hint, TypeAliasType):
         return unwrap(hint.__value__)
     parts = [part for part in get_args(hint) if part is not NoneType]
-    if get_origin(hint) is Annotated or (get_origin(hint) in (Union, UnionType) and len(parts) == 1):
+    if get_origin(hint) is Annotated or (
+        get_origin(hint) in (Union, UnionType) and len(parts) == 1
+    ):
         return unwrap(parts[0])
     return hint
 
@@ -76,7 +85,9 @@ def is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def find_misfits(raw: bytes | msgspec.Raw, kind: Any, path: str = "", steps: int = 0) -> Iterator[InvalidField]:
+def find_misfits(
+    raw: bytes | msgspec.Raw, kind: Any, path: str = "", steps: int = 0
+) -> Iterator[InvalidField]:
     """Yield every field of a piece of JSON that does not fit its type."""
     try:
         msgspec.json.decode(raw, type=kind)
@@ -87,7 +98,9 @@ def find_misfits(raw: bytes | msgspec.Raw, kind: Any, path: str = "", steps: int
         yield from list(islice(inner, MOST_FAULTS)) or [own]
 
 
-def find_inner_misfits(raw: bytes | msgspec.Raw, kind: Any, path: str, steps: int) -> Iterator[InvalidField]:
+def find_inner_misfits(
+    raw: bytes | msgspec.Raw, kind: Any, path: str, steps: int
+) -> Iterator[InvalidField]:
     """Yield what does not fit of the fields of a struct, or of the items of a list."""
     start = bytes(raw).lstrip()[:1]
     if is_struct(kind) and start == b"{":
@@ -113,7 +126,9 @@ CHECKED = frozenset((str, float))
 
 
 def check_pairs(pairs: list[tuple[str, object]]) -> None:
-    """Refuse a JSON object with a field given twice, or with what a lenient parser alone takes for a value."""
+    """Refuse a JSON object with a field given twice, or with what a lenient parser alone takes for
+    a value.
+    """
     names: set[str] = set()
     for name, value in pairs:
         if name in names:
@@ -128,7 +143,9 @@ LENIENT = json.JSONDecoder(object_pairs_hook=check_pairs)
 
 
 def malformed(body: bytes, error: Exception) -> Problem:
-    """Return the problem of a body that is not JSON, naming the field where a lenient parser can tell it."""
+    """Return the problem of a body that is not JSON, naming the field where a lenient parser can
+    tell it.
+    """
     if isinstance(error, RecursionError):
         return Problem(400, "malformed", "The body is nested too deeply.")
     try:
@@ -148,6 +165,9 @@ def cut(text: str) -> str:
 def refuse(faults: Iterable[InvalidField]) -> Problem:
     """422, for all of these fields."""
     named = [
-        InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail)) for fault in islice(faults, MOST_FAULTS)
+        InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail))
+        for fault in islice(faults, MOST_FAULTS)
     ]
-    return Problem(422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named)
+    return Problem(
+        422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named
+    )

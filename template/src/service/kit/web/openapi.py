@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """The description of the API, `/openapi.json`, and the page that lets people try it, `/docs`.
 
-The page's files come from the development group, so that it works without a network; production serves neither.
+The page's files come from the development group, so that it works without a network; production
+serves neither.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,9 @@ SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: true, displa
 </script>
 """
 
-POLICY = {"content-security-policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"}
+POLICY = {
+    "content-security-policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+}
 """What the page may load: its own files, and what Swagger UI writes into it."""
 
 REFERENCE = "#/components/schemas/{name}"
@@ -55,10 +58,15 @@ type Known = dict[int, Description]
 def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
     """Yield the description, and the page where the package of Swagger UI is installed."""
     files = {"/openapi.json": (msgspec.json.encode(describe(bindings)), "application/json")}
-    package = find_spec("flask_swagger_ui")  # for its files; the Flask extension in it is not imported
+    package = find_spec(
+        "flask_swagger_ui"
+    )  # for its files; the Flask extension in it is not imported
     if package and package.origin:
         folder = Path(package.origin).parent / "dist"
-        files |= {f"/docs/{name}": ((folder / name).read_bytes(), media_type) for name, media_type in ASSETS.items()}
+        files |= {
+            f"/docs/{name}": ((folder / name).read_bytes(), media_type)
+            for name, media_type in ASSETS.items()
+        }
         files["/docs"] = (PAGE.encode(), "text/html")
     for path, (content, media_type) in files.items():
         page = Response(content, media_type=media_type, headers=POLICY)
@@ -66,11 +74,15 @@ def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
 
 
 def describe(bindings: Sequence[Binding]) -> Description:
-    """Return the API in OpenAPI 3.1, under the name and version of the service; it has no word for WebSockets."""
+    """Return the API in OpenAPI 3.1, under the name and version of the service; it has no word for
+    WebSockets.
+    """
     about = find_distribution()
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
     types = [kind for binding in shown for kind in list_types(binding) if is_described(kind)]
-    schemas, components = msgspec.json.schema_components([*types, ProblemDetails], ref_template=REFERENCE)
+    schemas, components = msgspec.json.schema_components(
+        [*types, ProblemDetails], ref_template=REFERENCE
+    )
     schemas, components = end_patterns(schemas), end_patterns(components)
     known = {id(kind): schema for kind, schema in zip(types, schemas, strict=False)}
     bodies = [known[id(binding.body[1].kind)] for binding in shown if binding.body]
@@ -84,12 +96,17 @@ def describe(bindings: Sequence[Binding]) -> Description:
         "info": {"title": about.name, "version": about.version, "description": about.summary},
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 
 def end_patterns(part: Any) -> Any:
-    r"""Return a schema whose patterns end in `$`, which means in JSON Schema what `\Z` means in Python."""
+    r"""Return a schema whose patterns end in `$`, which means in JSON Schema what `\Z` means in
+    Python.
+    """
     if isinstance(part, list | tuple):
         return [end_patterns(value) for value in part]
     if not isinstance(part, dict):
@@ -101,7 +118,9 @@ def end_patterns(part: Any) -> Any:
 
 
 def widen_decimals(part: Any, components: Description, seen: set[str] | None = None) -> None:
-    """Describe a decimal that a client sends as a string or a number: both are read, and exactly."""
+    """Describe a decimal that a client sends as a string or a number: both are read, and
+    exactly.
+    """
     seen = set() if seen is None else seen
     if isinstance(part, list | tuple):
         for value in part:
@@ -124,7 +143,11 @@ def list_types(binding: Binding) -> list[Any]:
         *binding.path.values(),
         *(parameter.hint for parameter in binding.query.parameters.values()),
         *body,
-        *(get_args(binding.result) if get_origin(binding.result) is EventStream else [binding.result]),
+        *(
+            get_args(binding.result)
+            if get_origin(binding.result) is EventStream
+            else [binding.result]
+        ),
     ]
 
 
@@ -161,14 +184,18 @@ def describe_parameters(binding: Binding, known: Known) -> Iterator[Description]
 
 
 def drop_null(schema: Description) -> Description:
-    """Return the schema of an optional parameter without null, which a query string cannot express."""
+    """Return the schema of an optional parameter without null, which a query string cannot
+    express.
+    """
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
     rest = {name: value for name, value in schema.items() if name != "anyOf"}
     return kinds[0] | rest if len(kinds) == 1 else dict(schema)
 
 
 def describe_result(binding: Binding, known: Known) -> Description:
-    """Return the response of a success. What sends itself, like a stream, is described by its media type at most."""
+    """Return the response of a success. What sends itself, like a stream, is described by its media
+    type at most.
+    """
     result = binding.result
     status = choose_status(binding.route, has_body=result is not NoneType)
     response: Description = {"description": HTTPStatus(status).description}
@@ -178,7 +205,9 @@ def describe_result(binding: Binding, known: Known) -> Description:
         data = next((known.get(id(kind), {}) for kind in get_args(result)), {})
         response["content"] = {"text/event-stream": {"schema": describe_event(data)}}
     elif media_types := getattr(result, "media_types", ()):
-        response["content"] = {media_type: {"schema": {"type": "string"}} for media_type in media_types}
+        response["content"] = {
+            media_type: {"schema": {"type": "string"}} for media_type in media_types
+        }
     elif result is not NoneType:
         response["content"] = {getattr(result, "media_type", None) or "*/*": {}}
     return {str(status): response}

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Query strings: parameters by name, each read as its type; a refusal names every one that does not fit."""
+"""Query strings: parameters by name, each read as its type; a refusal names every one that does not
+fit.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,7 +25,9 @@ class Parameter(NamedTuple):
 
 
 class QueryString:
-    """That of one route: its parameters by name, and the filters that some of them are the fields of."""
+    """That of one route: its parameters by name, and the filters that some of them are the fields
+    of.
+    """
 
     def __init__(self) -> None:
         self.parameters: dict[str, Parameter] = {}
@@ -32,7 +36,9 @@ class QueryString:
     def add(self, name: str, hint: Any, required: bool, default: object) -> None:
         if name in self.parameters:
             raise TypeError(f"two parameters of its query are called {name}")
-        self.parameters[name] = Parameter(hint, required, default, msgspec.json.Decoder(hint, strict=False))
+        self.parameters[name] = Parameter(
+            hint, required, default, msgspec.json.Decoder(hint, strict=False)
+        )
 
     def add_filter(self, name: str, kind: Any) -> None:
         fields = msgspec.structs.fields(kind)
@@ -41,7 +47,9 @@ class QueryString:
             self.add(field.encode_name, field.type, field.required, field.default)
 
     def read(self, query_string: bytes) -> dict[str, object]:
-        """Return the arguments that are given. Raises a 422 problem that names each unacceptable parameter."""
+        """Return the arguments that are given. Raises a 422 problem that names each unacceptable
+        parameter.
+        """
         values: dict[str, object] = {}
         faults: list[InvalidField] = []
         for name, text in split(query_string.decode("latin-1")):
@@ -49,18 +57,26 @@ class QueryString:
                 break
             if (parameter := self.parameters.get(name)) is None:
                 known = ", ".join(sorted(self.parameters)) or "none"
-                faults.append(InvalidField(cut(name), f"there is no such parameter; known are {known}"))
+                faults.append(
+                    InvalidField(cut(name), f"there is no such parameter; known are {known}")
+                )
             elif name in values:
                 faults.append(InvalidField(name, "it is given twice"))
             else:
                 values[name], fault = convert(text, parameter.decoder)
                 faults += [InvalidField(name, fault)] if fault else []
-        missing = (name for name, parameter in self.parameters.items() if parameter.required and name not in values)
+        missing = (
+            name
+            for name, parameter in self.parameters.items()
+            if parameter.required and name not in values
+        )
         faults += [InvalidField(name, "it is required") for name in missing]
         if faults:
             raise refuse(faults)
         for filter_name, (kind, fields) in self.filters.items():
-            values[filter_name] = kind(**{field: values.pop(name) for name, field in fields.items() if name in values})
+            values[filter_name] = kind(
+                **{field: values.pop(name) for name, field in fields.items() if name in values}
+            )
         return values
 
 

@@ -1,5 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The table of routes that a slice fills: each with its path, its function, and who may call it how often."""
+"""The table of routes that a slice fills: each with its path, its function, and who may call it how
+often.
+"""
 
 import json
 import re
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from service.kit.server.cli import Wiring
 
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
-"""Part of a path: `{order_id:uuid}`, or `{name}` for a string (https://www.starlette.io/routing/#path-parameters)."""
+"""Part of a path: `{order_id:uuid}`, or `{name}` for a string
+(https://www.starlette.io/routing/#path-parameters)."""
 
 MOUNT, WEBSOCKET = "MOUNT", "WEBSOCKET"
 
@@ -35,16 +38,19 @@ NEEDS_TOKEN, PUBLIC = Access.NEEDS_TOKEN, Access.PUBLIC
 
 
 class AccessError(Exception):
-    """Routes for which nobody decided who may call them. The message names each, and what to write."""
+    """Routes for which nobody decided who may call them. The message names each, and what to
+    write.
+    """
 
 
 @dataclass(frozen=True)
 class Rate:
-    """So many requests in `per` seconds: for each caller where a route needs a token, elsewhere for each address.
+    """So many requests in `per` seconds: for each caller where a route needs a token, elsewhere for
+    each address.
 
-    They may come all at once; each is given back a moment later than the one before. An IPv6 address counts as its
-    network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes together, and one that
-    stands at several routes counts at each of them on its own.
+    They may come all at once; each is given back a moment later than the one before. An IPv6
+    address counts as its network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes
+    together, and one that stands at several routes counts at each of them on its own.
     """
 
     requests: int
@@ -52,7 +58,9 @@ class Rate:
 
     def __post_init__(self) -> None:
         if self.requests < 1 or self.per <= 0:
-            raise ValueError(f"{self} lets nobody in; allow at least one request in more than 0 seconds")
+            raise ValueError(
+                f"{self} lets nobody in; allow at least one request in more than 0 seconds"
+            )
 
 
 type Handler = Callable[..., Awaitable[Any]]
@@ -69,7 +77,9 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path; `method` is MOUNT or WEBSOCKET for what has none. `status` is that of a success."""
+    """One method of one path; `method` is MOUNT or WEBSOCKET for what has none. `status` is that of
+    a success.
+    """
 
     method: str
     path: str
@@ -90,19 +100,26 @@ class Route:
 
 
 class Routes:
-    """Routes under one prefix: `@routes.get("/{order_id:uuid}", summary="Read an order")` above an async function.
+    """Routes under one prefix: `@routes.get("/{order_id:uuid}", summary="Read an order")` above an
+    async function.
 
-    The function stays as it is. Its parameters are bound by their types: what app.py provides, `Caller`,
-    `IdempotencyKey`, and Starlette's `Request` or `WebSocket`; a `Filter` is the query string, any other struct (or
-    list, or dict) the JSON body. Path parameters are bound by name, and all others come from the query string.
+    The function stays as it is. Its parameters are bound by their types: what app.py provides,
+    `Caller`, `IdempotencyKey`, and Starlette's `Request` or `WebSocket`; a `Filter` is the query
+    string, any other struct (or list, or dict) the JSON body. Path parameters are bound by name,
+    and all others come from the query string.
 
-    `access` and `limit` count for each route that does not say otherwise; a route without any `access` keeps the
-    service from starting.
-    `service serve` leaves WebSockets off: `websocket` needs `websockets=True` in kit/server/http_server.py.
+    `access` and `limit` count for each route that does not say otherwise; a route without any
+    `access` keeps the service from starting. `service serve` leaves WebSockets off: `websocket`
+    needs `websockets=True` in kit/server/http_server.py.
     """
 
     def __init__(
-        self, prefix: str, *, access: Access | None = None, limit: Rate | None = None, tags: Sequence[str] = ()
+        self,
+        prefix: str,
+        *,
+        access: Access | None = None,
+        limit: Rate | None = None,
+        tags: Sequence[str] = (),
     ) -> None:
         self.prefix = prefix
         self.access = access
@@ -116,34 +133,50 @@ class Routes:
     def add[Function: Handler](
         self, method: str, path: str, **options: Unpack[Options]
     ) -> Callable[[Function], Function]:
-        """Return the decorator that adds a function. Without `status`, a POST sends 201, and no result 204."""
+        """Return the decorator that adds a function. Without `status`, a POST sends 201, and no
+        result 204.
+        """
 
         def record(function: Function) -> Function:
             full = (self.prefix.rstrip("/") + path).rstrip("/") or "/"
             access = options.get("access", self.access)
             summary, status = options.get("summary", ""), options.get("status")
             limit = copy(options["limit"]) if "limit" in options else self.limit
-            self.table.append(Route(method, full, function, access, summary, status, self.tags, limit))
+            self.table.append(
+                Route(method, full, function, access, summary, status, self.tags, limit)
+            )
             return function
 
         return record
 
-    def get[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+    def get[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> Callable[[Function], Function]:
         return self.add("GET", path, **options)
 
-    def post[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+    def post[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> Callable[[Function], Function]:
         return self.add("POST", path, **options)
 
-    def put[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+    def put[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> Callable[[Function], Function]:
         return self.add("PUT", path, **options)
 
-    def patch[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+    def patch[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> Callable[[Function], Function]:
         return self.add("PATCH", path, **options)
 
-    def delete[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+    def delete[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> Callable[[Function], Function]:
         return self.add("DELETE", path, **options)
 
-    def websocket[Function: Handler](self, path: str, **options: Unpack[Options]) -> Callable[[Function], Function]:
+    def websocket[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> Callable[[Function], Function]:
         return self.add(WEBSOCKET, path, **options)
 
     def mount(self, path: str, app: asgi.App, **options: Unpack[Options]) -> None:
@@ -166,7 +199,9 @@ class Slice:
 
 def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
     """Raise `AccessError` unless each route says who may call it, and can be held to that."""
-    faults: dict[Access | None, str] = {None: "give it or its Routes `access=NEEDS_TOKEN`, or `access=PUBLIC`"}
+    faults: dict[Access | None, str] = {
+        None: "give it or its Routes `access=NEEDS_TOKEN`, or `access=PUBLIC`"
+    }
     if not has_auth:
         faults[NEEDS_TOKEN] = "it needs a token; give `web.build` an `auth` to check it with"
     found = sorted(f"{route}: {faults[route.access]}" for route in routes if route.access in faults)
@@ -180,9 +215,9 @@ def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
 def list_routes(wiring: "Wiring", as_json: bool) -> None:
     """List every route, who may call it and how often, and the function that answers.
 
-    `token` stands for the bearer of a valid token; the function decides what that caller may see. `100/60s` stands for
-    100 requests in 60 seconds by each of them, in each worker; `together`, for all routes of one
-    `Routes` that have no limit of their own.
+    `token` stands for the bearer of a valid token; the function decides what that caller may see.
+    `100/60s` stands for 100 requests in 60 seconds by each of them, in each worker; `together`, for
+    all routes of one `Routes` that have no limit of their own.
     """
     rows = []
     routes = [route for part in wiring.slices for route in part.routes]
@@ -194,7 +229,15 @@ def list_routes(wiring: "Wiring", as_json: bool) -> None:
         rate = f"{route.limit.requests}/{route.limit.per:g}s" if route.limit else "-"
         if route.limit and sharing[id(route.limit)] > 1:
             rate = f"{rate} together"
-        rows.append({"method": route.method, "path": route.path, "access": who, "limit": rate, "function": name})
+        rows.append(
+            {
+                "method": route.method,
+                "path": route.path,
+                "access": who,
+                "limit": rate,
+                "function": name,
+            }
+        )
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

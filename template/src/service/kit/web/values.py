@@ -17,7 +17,8 @@ from service.kit.edge import InvalidField
 MOST_FAULTS = 20
 """Fields that a refusal names."""
 MOST_LEVELS = 100
-"""How deeply JSON may be nested: far more than anybody writes, and far less than any parser's stack."""
+"""How deeply JSON may be nested: far more than anybody writes, and far less than any parser's
+stack."""
 WHOLE_DIGITS, DECIMAL_PLACES = 14, 6
 """A decimal is a numeric(20, 6)."""
 
@@ -27,7 +28,8 @@ CONTAINERS = (dict, list, tuple, set, frozenset, msgspec.Struct)
 INFINITE = "it must lie within the years 1 to 9999 in UTC, and not at their very ends"
 
 type Place = tuple[Place, Any, int] | None
-"""Where a value stands: the place of the container it is in, that container, and its number there."""
+"""Where a value stands: the place of the container it is in, that container, and its number
+there."""
 
 
 def find_unstorable(value: object) -> list[InvalidField]:
