@@ -61,6 +61,6 @@ def test_a_fix_reaches_a_service_on_an_older_major(repository, render, tmp_path)
     assert shell.run("git", "diff", "--name-only", "FIX", "main", cwd=repository).split() == ["CHANGELOG.md"]
     checks = (sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "tests/update/test_releases.py")
     shell.run(*checks, cwd=repository)
-    listed = "from tests import releases, snapshot; print(*releases.find(snapshot.ROOT))"
+    listed = "from tests.harness import releases, snapshot; print(*releases.find(snapshot.ROOT))"
     found = shell.run(sys.executable, "-c", listed, cwd=repository).split()
     assert found[found.index("v1.3.0") : found.index("v2.0.0")] == ["v1.3.0", "v1.3.1"]
