@@ -92,6 +92,9 @@ CHECKS = {
 }
 """What checks a service, and for each check: a file, and what it finds when that is added there."""
 
+PYTEST_OPTIONS = {"uv run pytest": "--ignore=tests/kit --ignore=tests/orders --ignore=tests/accounts"}
+"""That the whole suite passes is tested by generated/test_generated.py, so it is not run twice again."""
+
 
 @pytest.fixture(scope="module")
 def checked(render, workshop):
@@ -108,12 +111,13 @@ def checked(render, workshop):
 )
 def test_a_check_passes_a_new_service_and_finds_what_is_wrong(command, checked):
     name, wrong = CHECKS[command]
-    code, output = scripts.type_script(command, checked, BASE="base", UV_LOCKED="1")
+    environment = {"BASE": "base", "UV_LOCKED": "1", "PYTEST_ADDOPTS": PYTEST_OPTIONS.get(command, "")}
+    code, output = scripts.type_script(command, checked, **environment)
     assert code == 0, output
     with (checked / name).open("a") as file:
         file.write(wrong)
     service.save(checked)
-    code, output = scripts.type_script(command, checked, BASE="base", UV_LOCKED="1")
+    code, output = scripts.type_script(command, checked, **environment)
     shell.run("git", "reset", "--quiet", "--hard", "base", cwd=checked)
     assert code != 0, output
 

@@ -32,7 +32,7 @@ def test_a_service_works_on_it(folder, version):
         command = f"apt-get install postgresql-{version} (apt.postgresql.org has every version)"
         fail_without(f"PostgreSQL {version}", command)
     with old_postgresql.run(programs) as url:
-        command = ("uv", "run", "--quiet", "pytest", "-q", *SELECTION.split())
+        command = ("uv", "run", "--quiet", "pytest", "-q", "-n2", *SELECTION.split())
         output = shell.run(*command, cwd=folder, TEST_DATABASE_URL=url)
         assert PASSED.search(output), output
         command = ("uv", "run", "--quiet", "pytest", "-q", "tests/kit/test_contract.py")

@@ -13,10 +13,14 @@ from tests.render.combinations import (
     ALL,
     CHOICES,
     CHOSEN,
+    CODE,
+    CODE_CHOSEN,
     RECORD,
+    WITHOUT_CODE,
     find_dead_choices,
     list_pairs,
     name,
+    read_code,
 )
 from tests.render.traces import JOBS, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
 
@@ -33,7 +37,8 @@ UNSPOKEN = {
 """By question, what a service does not speak of after an answer, and how files begin that may all the same."""
 
 EVERY = [pytest.param(row, id=name(row), marks=() if row in CHOSEN else pytest.mark.slow) for row in ALL]
-PAIRWISE = [pytest.param(row, id=name(row)) for row in CHOSEN]
+CODES = [pytest.param(row, id=name(row)) for row in CODE]
+CODE_PAIRS = [pytest.param(row, id=name(row)) for row in CODE_CHOSEN]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,14 @@ def test_every_question_says_what_its_answers_leave_out():
 
 
 @pytest.mark.parametrize("answers", EVERY)
+def test_where_it_is_checked_and_deployed_changes_no_code(answers, render):
+    others = {question: answer for question, answer in answers.items() if question not in WITHOUT_CODE}
+    code = read_code(render(**others))
+    assert len(code) > 100
+    assert read_code(render(**answers)) == code
+
+
+@pytest.mark.parametrize("answers", CODES)
 def test_a_combination_declares_what_it_imports_and_uses_what_it_declares(answers, render, installed):
     deptry = (installed / ".venv/bin/python", "-m", "deptry", "--no-ansi")
     shell.run(*deptry, "src/service", cwd=render(**answers))
@@ -77,13 +90,13 @@ def test_a_combination_declares_what_it_imports_and_uses_what_it_declares(answer
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answers", PAIRWISE)
+@pytest.mark.parametrize("answers", CODES)
 def test_the_types_of_a_combination_are_right(answers, render, installed):
     shell.run(installed / ".venv/bin/ty", "check", "--python", installed / ".venv", cwd=render(**answers))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answers", PAIRWISE)
+@pytest.mark.parametrize("answers", CODE_PAIRS)
 def test_the_suite_of_a_combination_passes_on_its_lowest_python(answers, render, workshop):
     version = answers["python_version"]
     if not (python := service.find_python(version)):
