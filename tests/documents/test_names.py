@@ -86,7 +86,7 @@ def find_unknown_imports(documents, sources):
 
 
 def test_every_file_that_a_document_names_is_there(documents, files):
-    decisions = {path.name: path.read_text() for path in ROOT.glob("docs/decisions/*.md")}
+    decisions = {path.name: path.read_text() for path in ROOT.glob("docs/contributing/decisions/*.md")}
     now = {name: text for name, text in documents.items() if name != "CHANGELOG.md"}
     assert find_missing_files(now | decisions, files) == []
     released = [shell.run("git", "ls-tree", "-r", "--name-only", it, cwd=ROOT) for it in releases.find(ROOT).values()]
