@@ -8,7 +8,7 @@ from tests.harness.snapshot import ROOT
 
 FOLDER = ROOT / "docs/contributing/decisions"
 PAGES = sorted(FOLDER.glob("0*.md"))
-STATUS = re.compile(r"# \d+\. [^\n]+\n\nStatus: (holds|replaced by \[(\d+)\]\((\d{4}-[\w-]+\.md)\))\b[^\n]*\.\n\n")
+STATUS = re.compile(r"# \d+\. [^\n]+\n\nStatus: (holds|replaced by \[(\d+)\]\((\d{4}-[\w-]+\.md)\))[^\n]*\.\n\n")
 LISTED = re.compile(r"^(\d+)\. \[.+?\]\((.+?)\)$", re.MULTILINE)
 FIRST = re.compile(r"^\| \[(\d+)\. .+?\]\((.+?)\) \| [A-Z].+?\. \|$", re.MULTILINE)
 
