@@ -17,9 +17,9 @@ EXAMPLES = {
     "migrations/0003_add_order_remark.sql",
     "migrations/0004_drop_order_note.sql",
     "migrations/NNNN_NAME.sql",
-    "FILES_MOST_BYTES",
+    "FILES_MAX_BYTES",
     "MAIL_SECURITY",
-    "ORDERS_MOST_OPEN",
+    "ORDERS_MAX_OPEN",
     "SENTRY_DSN",
 }
 """What a reader would make."""
