@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 TRACES = """
 from service.kit.edge import TracesOptions, configure_traces, context
 configure_traces(TracesOptions(endpoint="http://127.0.0.1:1"))
-print(context.tracing.tracer.resource.attributes["service.name"])
+print(tracing.tracing.tracer.resource.attributes["service.name"])
 """
 
 

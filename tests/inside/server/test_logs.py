@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 import structlog
-from service.kit.server import LogOptions, configure_logs, logs
+from service.kit.server import logs
+from service.kit.server.logs import LogOptions, configure_logs
 
 from tests.kit.processes import ROOT
 

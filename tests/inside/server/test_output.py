@@ -17,7 +17,7 @@ from inside.jobs.queue import COMMAND, QUICK, began, make_tables, put, wait_unti
 from inside.jobs.working import WRITE, Task
 from inside.stand_in import Server, wait_for
 from inside.unread import Log
-from service.kit.server import ServerOptions
+from service.kit.server.http_server import ServerOptions
 
 from tests.kit.processes import ROOT, find_port, make_environment, wait_until_live
 

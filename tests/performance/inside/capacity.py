@@ -20,7 +20,7 @@ import asyncpg
 import msgspec
 import psutil
 from service import app
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
 from service_tools.perf import ramp, runs, scenario, target

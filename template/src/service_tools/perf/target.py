@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 
 from service.kit import PACKAGE
-from service.kit.edge import CommandError
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
+from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
 from service_tools.perf.commands import DEFAULT_ROWS

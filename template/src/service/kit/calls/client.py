@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from service.kit.edge import Seconds
+from service.kit.work.options import Seconds
 
 if TYPE_CHECKING:
     import httpx2
@@ -46,7 +46,7 @@ def make_client(options: ClientOptions | None = None, **arguments: Any) -> "http
     without an answer below 500, or with 429, is a problem of 502 or 504, and an
     `httpx2.TransportError`.
     """
-    library, calls = import_module("httpx2"), import_module("service.kit.offload.calls")
+    library, calls = import_module("httpx2"), import_module("service.kit.calls.transport")
     options = options or ClientOptions()
     verify, proxy = arguments.pop("verify", None), arguments.pop("proxy", None)
     transport = calls.Transport(options, verify, proxy)

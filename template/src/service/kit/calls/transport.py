@@ -19,22 +19,19 @@ import httpcore2
 import httpx2
 import structlog
 
-from service.kit.edge import (
-    FullError,
-    Limiter,
-    Problem,
-    Span,
-    context,
-    metrics,
-    request_id,
-    time_left,
-)
-from service.kit.offload.client import ClientOptions
+from service.kit.calls.client import ClientOptions
 from service.kit.offload.offload import ThreadPool
+from service.kit.work import metrics, tracing
+from service.kit.work.context import Span, request_id, time_left
+from service.kit.work.limiter import FullError, Limiter
+from service.kit.work.problems import Problem
 
 log = structlog.get_logger()
 
+
 REPEATABLE = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")
+
+
 BUSY = (429, 502, 503, 504)
 
 
@@ -49,14 +46,21 @@ class AnswerError(Exception):
 
 
 UNSENT = (httpcore2.ConnectError, httpcore2.ConnectTimeout)
+
+
 LATE = (TimeoutError, httpcore2.TimeoutException)
+
+
 BROKEN = (
     httpcore2.NetworkError,
     httpcore2.ProxyError,
     httpcore2.RemoteProtocolError,
     httpx2.DecodingError,
 )
+
+
 FAILED = (*LATE, *BROKEN, FullError, AnswerError)
+
 
 FULL = "Too many calls to another service are under way. Try again shortly."
 
@@ -210,14 +214,14 @@ class Call(httpx2.AsyncByteStream):
 
     async def attempt(self, number: int) -> httpx2.Response:
         """Send the request once, as a span of the trace, and return the answer when it begins."""
-        request, url, traces = self.request, self.request.url, context.tracing
+        request, url, traces = self.request, self.request.url, tracing.tracing
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
         span = traces and traces.begin_call(request.method, url.host, target.origin.port, number)
         status, error = 0, ""
         try:
-            answer = await self.send(target, context.trace_headers(span))
+            answer = await self.send(target, tracing.trace_headers(span))
             status = answer.status
         except BaseException as raised:
             error = type(raised).__name__
