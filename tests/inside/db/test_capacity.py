@@ -5,9 +5,9 @@ from service.kit.db.database import check_capacity
 from service.kit.db.errors import DatabaseError
 from service.kit.db.pool import MIN_POOL_SIZE, choose_pool_size
 from service.kit.db.sessions import DatabaseOptions
-from service.kit.edge import options
 from service.kit.server.http_server import ServerOptions
 from service.kit.server.settings import KitSettings
+from service.kit.work import cores
 from service.settings import Settings
 
 from tests.kit.processes import run
@@ -23,11 +23,11 @@ def test_the_workers_share_four_connections_for_each_core(
     assert choose_pool_size(workers) == size
 
 
-@pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("max 100000", 64), ("50000 100000", 1), ("", 64)])
-def test_the_quota_of_a_container_counts(quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(options.os, "sched_getaffinity", lambda _: range(64), raising=False)
+@pytest.mark.parametrize(("quota", "number"), [("100000 100000", 1), ("max 100000", 64), ("50000 100000", 1), ("", 64)])
+def test_the_quota_of_a_container_counts(quota: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: range(64), raising=False)
     (tmp_path / "cpu.max").write_text(quota)
-    assert cores.count_cores(tmp_path / "cpu.max") == cores
+    assert cores.count_cores(tmp_path / "cpu.max") == number
     assert cores.count_cores(tmp_path / "missing") == 64
 
 

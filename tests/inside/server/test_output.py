@@ -24,7 +24,7 @@ from tests.kit.processes import ROOT, find_port, make_environment, wait_until_li
 DROPPED = 'log_lines_dropped_total{stream="stdout"}'
 CONFIGURED = """
 import os, resource, signal, sys, time, structlog
-from service.kit.server import LogOptions, configure_logs
+from service.kit.server.logs import LogOptions, configure_logs
 configure_logs(LogOptions(buffer_bytes=65_536))
 log = structlog.get_logger()
 """

@@ -24,7 +24,7 @@ from service.kit.jobs.job import Job, JobOptions, Worker
 from service.kit.jobs.queue import enqueue
 from service.kit.server import logs
 from service.kit.web.routes import PUBLIC, Routes, Slice
-from service.kit.work import asgi, context, responses, tracing
+from service.kit.work import asgi, responses, tracing
 from service.kit.work.command_error import CommandError
 from service.kit.work.problems import busy, not_found
 from service.kit.work.traces import Traces
@@ -55,7 +55,7 @@ def traces(exporter: InMemorySpanExporter) -> Traces:
 @pytest.fixture
 def spans(traces: Traces, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     exporter.clear()
-    monkeypatch.setattr(context, "tracing", traces)
+    monkeypatch.setattr(tracing, "tracing", traces)
     return exporter
 
 

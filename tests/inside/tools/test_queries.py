@@ -37,7 +37,7 @@ async def ask(url: str) -> None:
 def test_statements_are_named_however_they_begin_and_with_their_place(
     url_that_counts: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(query, "find", lambda package: iter(STATEMENTS.items()))
+    monkeypatch.setattr(query, "find_queries", lambda package: iter(STATEMENTS.items()))
     monkeypatch.chdir(Path(__file__).parents[1])
     asyncio.run(ask(url_that_counts))
     for _ in range(2):  # the second time it sees the first
