@@ -13,7 +13,7 @@ TRACES = """
 from service.kit.work import tracing
 from service.kit.work.tracing import TracesOptions, configure_traces
 configure_traces(TracesOptions(endpoint="http://127.0.0.1:1"))
-print(tracing.tracing.tracer.resource.attributes["service.name"])
+print(tracing.active_traces.get().tracer.resource.attributes["service.name"])
 """
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Generator
 
 import httpx2
 import msgspec
@@ -53,10 +54,11 @@ def traces(exporter: InMemorySpanExporter) -> Traces:
 
 
 @pytest.fixture
-def spans(traces: Traces, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+def spans(traces: Traces, exporter: InMemorySpanExporter) -> Generator[InMemorySpanExporter]:
     exporter.clear()
-    monkeypatch.setattr(tracing, "tracing", traces)
-    return exporter
+    token = tracing.active_traces.set(traces)
+    yield exporter
+    tracing.active_traces.reset(token)
 
 
 def id_of(span: ReadableSpan) -> int:
@@ -158,8 +160,8 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
         case "/absent":
             raise not_found("It")
     headers = [(name.encode(), value.encode()) for name, value in trace_headers().items()]
-    if span := tracing.tracing.begin_statement("select 'a secret'"):
-        tracing.tracing.end(span)
+    if span := tracing.active_traces.get().begin_statement("select 'a secret'"):
+        tracing.active_traces.get().end(span)
     await responses.respond(send, 200, b"fine", b"text/plain", headers)
 
 
@@ -192,7 +194,7 @@ async def test_a_fault_of_ours_is_an_error_and_probes_have_no_span(spans: InMemo
 
 def test_off_there_are_no_headers_and_nothing_is_imported(database_url: str):
     configure_traces(TracesOptions(), "tested")
-    assert tracing.tracing is None
+    assert tracing.active_traces.get() is None
     assert trace_headers() == {}
     code = "import sys; from service import app; app.create(); print([n for n in sys.modules if 'opentelemetry' in n])"
     variables = os.environ | {"DATABASE_URL": database_url}

@@ -214,7 +214,7 @@ class Call(httpx2.AsyncByteStream):
 
     async def attempt(self, number: int) -> httpx2.Response:
         """Send the request once, as a span of the trace, and return the answer when it begins."""
-        request, url, traces = self.request, self.request.url, tracing.tracing
+        request, url, traces = self.request, self.request.url, tracing.active_traces.get()
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )

@@ -39,7 +39,8 @@ class Statement(Limited):
         self.raw = connection.raw
         self.sql = sql
         self.layer = layer
-        self.span = tracing.tracing.begin_statement(sql) if tracing.tracing and sql else None
+        self.traces = tracing.active_traces.get()
+        self.span = self.traces.begin_statement(sql) if self.traces and sql else None
         self.deadlines = connection.pool.deadlines
         self.expires_at = time.monotonic() + (seconds or time_left(connection.timeout))
         self.is_late = False
@@ -58,7 +59,7 @@ class Statement(Limited):
         if self.is_late and self.was_cut_off() and kind is asyncio.CancelledError:
             kind, error = TimeoutError, TimeoutError()
         if self.span is not None:
-            tracing.tracing.end(self.span, kind.__name__ if kind else "")
+            self.traces.end(self.span, kind.__name__ if kind else "")
         charge(self.layer, self.started)
         durations().add((self.sql, time.perf_counter() - self.started))
         if error is not None and isinstance(error, errors.ERRORS):

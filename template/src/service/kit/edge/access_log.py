@@ -72,7 +72,7 @@ class AccessLog(Batch[Record]):
             line |= {"detail": problem.detail}
             line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
         if exchange.span is not None:
-            tracing.tracing.end_request(exchange.span, line)
+            tracing.active_traces.get().end_request(exchange.span, line)
         now = time.perf_counter()
         seconds = (exchange.opened_at or now) - exchange.began_at
         if exchange.opened_at:

@@ -86,8 +86,9 @@ class Edge:
             scope, fields, send, self.compression, options.stall_timeout, options.timing
         )
         problem = None
-        if tracing.tracing and not is_probe:
-            exchange.span = tracing.tracing.begin_request(exchange.method, exchange.request)
+        traces = tracing.active_traces.get()
+        if traces and not is_probe:
+            exchange.span = traces.begin_request(exchange.method, exchange.request)
         try:
             await (
                 self.health.answer(scope, exchange)

@@ -144,7 +144,8 @@ class Runner(AbstractEntrypointExecutor):
         meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
         headers = {name: str(value) for name, value in (job.headers or {}).items()}
         context.begin_work(headers.get(REQUEST_ID, ""), self.timeout)
-        with tracing.tracing.job(self.job.name, headers) if tracing.tracing else nullcontext():
+        traces = tracing.active_traces.get()
+        with traces.job(self.job.name, headers) if traces else nullcontext():
             await self.handle(job)
 
     async def handle(self, job: models.Job) -> None:

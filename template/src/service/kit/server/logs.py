@@ -92,8 +92,8 @@ def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
         line["timestamp"] = datetime.now(UTC)
     if identity := request_id():
         line["request_id"] = identity
-    if tracing.tracing:
-        line |= tracing.tracing.ids()
+    if traces := tracing.active_traces.get():
+        line |= traces.ids()
     return line
 
 

@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Traces: where they are sent, and the headers that continue them in other services."""
 
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -9,8 +10,8 @@ from pydantic import BaseModel, Field
 from service.kit import find_distribution
 from service.kit.work.command_error import CommandError
 
-tracing: Any = None
-"""The `Traces` of this process (traces.py); None while traces are off."""
+active_traces: ContextVar[Any] = ContextVar("active_traces", default=None)
+"""The `Traces` of this process (traces.py), which every task inherits; None while traces are off."""
 
 
 class TracesOptions(BaseModel, frozen=True):
@@ -37,7 +38,6 @@ def configure_traces(options: TracesOptions, name: str = "") -> None:
 
     They are from the service of that name, which is the distribution's if none is given.
     """
-    global tracing
     if not options.endpoint:
         return
     try:
@@ -46,13 +46,14 @@ def configure_traces(options: TracesOptions, name: str = "") -> None:
         raise CommandError(
             f"TRACES_ENDPOINT needs {error.name}: install it by `uv sync --extra traces`."
         ) from error
-    tracing = traces.Traces(
-        name or find_distribution().name, options.ratio, traces.make_exporter(options.endpoint)
-    )
+    exporter = traces.make_exporter(options.endpoint)
+    service_name = name or find_distribution().name
+    active_traces.set(traces.Traces(service_name, options.ratio, exporter))
 
 
 def trace_headers(span: Any = None) -> dict[str, str]:
     """Return the headers by which whoever is called joins the trace: `client.get(url,
     headers=trace_headers())`.
     """
-    return tracing.headers(span) if tracing else {}
+    traces = active_traces.get()
+    return traces.headers(span) if traces else {}
