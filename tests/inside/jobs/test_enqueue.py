@@ -124,7 +124,7 @@ def test_a_misnamed_job_is_refused(name: str):
 
 @pytest.mark.parametrize("bounds", [{"attempts": 0}, {"timeout": -1.0}, {"concurrency": -1}])
 def test_a_senseless_bound_is_refused(bounds: dict):
-    with pytest.raises(ValueError, match=r"tests.refuse: attempts and timeout are more than 0"):
+    with pytest.raises(ValueError, match=r"tests.refuse: attempts and timeout must be more than 0"):
         Job("tests.refuse", Task, refuse, **bounds)
 
 
