@@ -101,7 +101,9 @@ with worker as (
 insert into kit.pgqueuer_log (job_id, status, entrypoint, priority, traceback)
 select id, status, entrypoint, priority,
        case when status = 'failed'
-            then jsonb_build_object('exception_type', 'WorkerDied', 'exception_message', $6::text) end
+            then jsonb_build_object(
+                'exception_type', 'WorkerDied', 'exception_message', $6::text
+            ) end
   from freed
 returning job_id as id
 """
@@ -168,7 +170,7 @@ class Upkeep:
         self.log_requeued(requeued)
 
     async def recover(self, *, own: bool = False) -> None:
-        """Requeue or hold jobs of dead workers, and this worker's `own` if its last process died."""
+        """Requeue or hold jobs of dead workers, and this worker's `own` after a crash."""
         options = self.options
         requeued = await self.driver.fetch(
             RECOVER,
