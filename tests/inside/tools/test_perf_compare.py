@@ -16,7 +16,7 @@ import pytest
 from inside.tools.test_perf_faults import SCENARIO, plant, run
 from service_tools.perf import bench, compare
 from service_tools.perf.bench import Time
-from service_tools.perf.compare import Round, Run
+from service_tools.perf.compare import Round, RunRound
 from service_tools.perf.scenario import Scenario
 
 from tests.kit import processes
@@ -30,33 +30,33 @@ type Found = defaultdict[tuple[str, int], float]
 """Verdicts, each with the number of rounds: how often they came."""
 
 
-def run_rounds(run: Run, *names: str, most: int = 16) -> dict[str, list[Round]]:
+def run_rounds(run: RunRound, *names: str, max_rounds: int = 16) -> dict[str, list[Round]]:
     """Return the rounds that the command would take of some scenarios."""
     done = defaultdict[str, list[Round]](list)
-    compare.run_rounds(run, dict.fromkeys(names, READ), most, done)
+    compare.run_rounds(run, dict.fromkeys(names, READ), max_rounds, done)
     return done
 
 
-def simulate(factor: float, noise: float, most: int = 16) -> Found:
+def simulate(factor: float, noise: float) -> Found:
     """Compare 100 times on a noisy machine: each start of a service is off by `noise`."""
     found: Found = defaultdict(float)
     for seed in range(100):
         draw = partial(random.Random(seed).lognormvariate, 0, noise)
-        done = run_rounds(lambda _, draw=draw: {"orders": [(draw(), factor * draw())]}, "orders", most=most)
-        found[compare.judge("orders", done["orders"]).verdict, len(done["orders"])] += 1
+        done = run_rounds(lambda _, draw=draw: {"orders": [(draw(), factor * draw())]}, "orders")
+        found[compare.judge_rounds("orders", done["orders"]).verdict, len(done["orders"])] += 1
     return found
 
 
-def flip(most: int) -> Found:
+def flip(max_rounds: int) -> Found:
     """Return the chances of each verdict on equal trees: a round goes up or down as a coin falls."""
     chances, found = {0: 1.0}, defaultdict[tuple[str, int], float](float)  # by how many rounds went up
-    for number in range(1, most + 1):
+    for number in range(1, max_rounds + 1):
         fallen = {ups: (chances.get(ups, 0) + chances.get(ups - 1, 0)) / 2 for ups in range(number + 1)}
         chances = {}
         for ups, chance in fallen.items():
             rounds = [*ups * [UP], *(number - ups) * [DOWN]]
-            if compare.is_decided(rounds, most):
-                found[compare.judge("orders", rounds).verdict, number] += chance
+            if compare.is_decided(rounds, max_rounds):
+                found[compare.judge_rounds("orders", rounds).verdict, number] += chance
             else:
                 chances[ups] = chance
     return found
@@ -75,12 +75,12 @@ def test_a_tree_against_itself_shows_no_difference_and_a_fifth_more_is_found(noi
     assert count(simulate(1 / 1.2, noise), "faster") >= 95
 
 
-@pytest.mark.parametrize("most", [8, 16, 44, 50])
-def test_chance_tells_equal_trees_apart_in_less_than_2_of_100_runs(most: int):
-    found = flip(most)
+@pytest.mark.parametrize("max_rounds", [8, 16, 44, 50])
+def test_chance_tells_equal_trees_apart_in_less_than_2_of_100_runs(max_rounds: int):
+    found = flip(max_rounds)
     assert sum(found.values()) == pytest.approx(1)
     assert 0.005 < 1 - count(found, "no difference") < 0.02
-    assert found["no difference", 8] == pytest.approx({8: 0.99, 16: 0.71}.get(most, 0), abs=0.01)
+    assert found["no difference", 8] == pytest.approx({8: 0.99, 16: 0.71}.get(max_rounds, 0), abs=0.01)
 
 
 def test_it_ends_when_the_first_8_agree_or_no_further_round_could_change_the_verdict():
@@ -125,18 +125,18 @@ def test_ctrl_c_keeps_the_rounds_that_were_finished(finished: int):
 
 
 def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
-    assert compare.judge("orders", [UP] * 7).verdict == "not known: fewer than 8 rounds"
-    assert compare.judge("orders", [UP] * 8).verdict == "slower"
-    assert compare.judge("orders", [DOWN, *[UP] * 7]).verdict == "no difference"
-    assert compare.judge("orders", [DOWN, *[UP] * 11]).verdict == "slower"
+    assert compare.judge_rounds("orders", [UP] * 7).verdict == "not known: fewer than 8 rounds"
+    assert compare.judge_rounds("orders", [UP] * 8).verdict == "slower"
+    assert compare.judge_rounds("orders", [DOWN, *[UP] * 7]).verdict == "no difference"
+    assert compare.judge_rounds("orders", [DOWN, *[UP] * 11]).verdict == "slower"
 
 
 def test_a_saved_time_is_exceeded_only_beyond_the_noise():
     saved = Time(100, 98, 102)
     assert not bench.is_slower(Time(110, 108, 112), saved)
     assert bench.is_slower(Time(130, 125, 135), saved)
-    assert bench.judge(Time(130, 125, 135), saved) == "slower: 1.30 times the saved time"
-    assert bench.judge(Time(130, 125, 135), None) == "new"
+    assert bench.compare_times(Time(130, 125, 135), saved) == "slower: 1.30 times the saved time"
+    assert bench.compare_times(Time(130, 125, 135), None) == "new"
 
 
 @pytest.fixture

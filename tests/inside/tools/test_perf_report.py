@@ -2,10 +2,11 @@ import re
 
 import pytest
 from service_tools.pages import Page
-from service_tools.perf import charts, report, runs
+from service_tools.perf import charts, report, usage
 from service_tools.perf.load import NO_ANSWER, Sample
-from service_tools.perf.report import Report, Usage
+from service_tools.perf.report import Report
 from service_tools.perf.scenario import Step
+from service_tools.perf.usage import Usage
 
 EXPECTED = {"read": 200}
 
@@ -44,7 +45,7 @@ def test_unexpected_answers_and_a_budget_that_is_exceeded_are_told():
 def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine(capsys: pytest.CaptureFixture[str]):
     rows = [report.summarise("read", EXPECTED, [make(2, timing="pool;dur=1")], 1, None)]
     made = Report("carts", "1 a second", 1, rows, 12.0, Usage(80.0), ["read: something"])
-    report.show(made, Page("load", "Load"))
+    report.show_steps(made, Page("load", "Load"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "carts: 1 a second; times in ms"
     assert "p99" in lines[1]
@@ -56,18 +57,17 @@ def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine(capsys: 
 
 
 def test_the_metrics_of_a_run_are_its_most_and_how_late_the_loop_was():
-    before = {"event_loop_lag_seconds_count:": 100.0, "event_loop_lag_seconds_bucket:0.1": 100.0}
-    before |= {"event_loop_lag_seconds_bucket:0.025": 100.0, "event_loop_lag_seconds_bucket:+Inf": 100.0}
-    during = {"db_pool_connections_in_use:main": 3.0, "db_pool_connections_in_use:health": 1.0}
-    after = {"event_loop_lag_seconds_count:": 300.0, "event_loop_lag_seconds_bucket:0.1": 298.0}
-    after |= {"event_loop_lag_seconds_bucket:0.025": 200.0, "event_loop_lag_seconds_bucket:+Inf": 300.0}
-    assert runs.tell_usage([before, during, after], 80.0) == Usage(80.0, 4.0, 0.0, 100.0)
-    assert runs.tell_usage([{}, {}], None) == Usage(None, 0.0, 0.0, 0.0)
+    lag = "event_loop_lag_seconds_bucket"
+    before = {lag: {"0.025": 100.0, "0.1": 100.0, "+Inf": 100.0}}
+    during = {"db_pool_connections_in_use": {"main": 3.0, "health": 1.0}}
+    after = {lag: {"0.025": 200.0, "0.1": 298.0, "+Inf": 300.0}}
+    assert usage.summarise_usage([before, during, after], 80.0) == Usage(80.0, 4.0, 0.0, 100.0)
+    assert usage.summarise_usage([{}, {}], None) == Usage(None, 0.0, 0.0, 0.0)
 
 
 def test_a_flame_graph_has_a_box_of_its_share_for_each_frame_that_can_be_seen():
     stacks = {("main", "<lambda>"): 600.0, ("main", "service/orders"): 399.0, ("seldom",): 1.0}
-    drawn = charts.flame(stacks, "samples")
+    drawn = charts.draw_flame_graph(stacks, "samples")
     boxes = re.findall(r'<li style="width: ([\d.]+)%">|title="([^"]+)"', drawn)
     assert [width for width, _ in boxes if width] == ["99.900", "60.060", "39.940"]
     assert [title for _, title in boxes if title] == [
@@ -76,4 +76,4 @@ def test_a_flame_graph_has_a_box_of_its_share_for_each_frame_that_can_be_seen():
         "main: 999 samples, 99.9%",
     ]
     assert drawn.index(">service/orders<") < drawn.index(">main<"), "what was called stands above"
-    assert "<ul>" not in charts.flame({}, "samples")
+    assert "<ul>" not in charts.draw_flame_graph({}, "samples")

@@ -45,7 +45,7 @@ def test_a_service_without_a_console_and_a_process_that_is_none_are_said_with_wh
     gone = run(tmp_path, "tasks", "--pid", str(process.pid))
     assert "There is no process" in gone.stderr
     strange = run(tmp_path, "tasks", "--pid", "1")
-    assert "is no service" in strange.stderr or "belongs to another user" in strange.stderr
+    assert "is not a service" in strange.stderr or "belongs to another user" in strange.stderr
 
 
 def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, database_url: str):
@@ -74,4 +74,4 @@ def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, da
 
 def test_what_py_spy_may_not_or_cannot_trace_is_said_with_the_command_that_lets_it(tmp_path: Path):
     with pytest.raises(CommandError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
-        cpu.record([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))
+        cpu.record_stacks([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))

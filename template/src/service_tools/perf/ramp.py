@@ -1,11 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf load`: what the service carries as rates rise to beyond that, or what it does at
-one.
-"""
+"""`service perf load`: what the service carries as rates rise, or what it does at one rate."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import click
@@ -13,45 +12,59 @@ import msgspec
 
 from service.kit.server import Wiring
 from service_tools.pages import Page
-from service_tools.perf import charts, load, report, requests, runs, scenario, target
-from service_tools.perf.commands import AS_JSON, WHERE, apply, last
-from service_tools.perf.report import Report
-from service_tools.perf.scenario import Scenario
-from service_tools.perf.target import Target
+from service_tools.perf import load, report
+from service_tools.perf.charts import plot_lines
+from service_tools.perf.commands import AS_JSON, TARGET, add_options, add_seconds
+from service_tools.perf.report import TIMES, Report
+from service_tools.perf.requests import prepare_calls
+from service_tools.perf.runs import measure, run_scenario
+from service_tools.perf.scenario import Scenario, find_scenarios
+from service_tools.perf.target import Target, provide_target
 
 SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 """The rates, as shares of what is answered at full speed over CONNECTIONS."""
 
 CONNECTIONS, PROBE_SECONDS = 16, 3.0
-PATIENCE = 2
+
+MAX_MISSES = 2
 """Rates in a row that were not carried: one may only have met a busy moment of the machine."""
+
 KNEE_FACTOR, KNEE_MS = 5, 100.0
 """A rate is carried while its p99 is within five times that of the first rate, or within 100 ms."""
 
-TITLES = [
-    "rate",
-    "p50",
-    "p95",
-    "p99",
-    "max",
-    "errors",
-    "cores",
-    "MB",
-    "pool",
-    "waiting",
-    "lag, p99",
-    "CPU µs",
-]
+PLOTS = {
+    "Latency, ms": {"p50": "total.p50", "p95": "total.p95", "p99": "total.p99"},
+    "Answered as expected, per second": {"answers": "total.answered"},
+    "Unexpected answers, %": {"errors": "total.wrong_percent"},
+    "CPU, cores": {"cores": "cores"},
+    "Memory, MB": {"memory": "usage.memory_mb"},
+    "Pool, connections and requests": {
+        "in use": "usage.pool_in_use",
+        "waiting": "usage.pool_waiting",
+    },
+    "Event loop lag, ms, p99 at most": {"lag": "usage.lag_p99_ms"},
+}
+"""Titles, and the attribute of a report that each line shows."""
+
+COLUMNS = {
+    "rate": ",g",
+    **TIMES,
+    "errors": ",",
+    "cores": ".2f",
+    "MB": ".0f",
+    "pool": ".0f",
+    "waiting": ".0f",
+    "lag, p99": ".0f",
+    "CPU µs": ",.0f",
+}
 ADVICE = (
-    "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone whatever is far "
-    "below the other lines here: it limits nothing at these rates."
+    "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone "
+    "whatever is far below the other lines here: it limits nothing at these rates."
 )
 
 
 class Ramp(msgspec.Struct, frozen=True):
-    """All rates of a scenario. `knee` is the highest that was carried, in requests a second; 0 if
-    none was.
-    """
+    """All rates of a scenario. `knee` is the highest that was carried; 0 if none was."""
 
     scenario: str
     knee: float
@@ -59,7 +72,7 @@ class Ramp(msgspec.Struct, frozen=True):
 
 
 @click.command(name="load")
-@apply(WHERE, last(5.0))
+@add_options(TARGET, add_seconds(5.0))
 @click.option(
     "--rate",
     type=click.FloatRange(0.1, 100_000),
@@ -70,7 +83,7 @@ class Ramp(msgspec.Struct, frozen=True):
 )
 @AS_JSON
 @click.pass_obj
-def command(
+def show_load(
     wiring: Wiring,
     /,
     names: Sequence[str],
@@ -78,7 +91,7 @@ def command(
     rate: float | None,
     check: bool,
     as_json: bool,
-    **where: Any,
+    **target: Any,
 ) -> None:
     """Find what the service can carry: SCENARIO, or each one in perf/scenarios/ in turn.
 
@@ -89,123 +102,108 @@ def command(
 
     Scenarios that create rows leave them there.
     """
-    chosen, page = scenario.find(names), Page("load", "Load", as_json)
-    measured: defaultdict[str, list[Report]] = defaultdict(list)
-    with target.provide(wiring, **where) as service, page.until_interrupted(measured):
-        for name, described in chosen.items():
-            send = partial(runs.run, name, described, service, seconds)
-            for stage in [send(rate)] if rate else climb(send, probe(name, described, service)):
-                measured[name].append(stage)
-    ramps = [conclude(name, stages) for name, stages in measured.items()]
+    scenarios = find_scenarios(names)
+    page = Page("load", "Load", as_json)
+    stages: defaultdict[str, list[Report]] = defaultdict(list)
+    with provide_target(wiring, **target) as service, page.until_interrupted(stages):
+        for name, scenario in scenarios.items():
+            send = partial(run_scenario, name, scenario, service, seconds)
+            if rate:
+                stages[name].append(send(rate))
+                continue
+            for stage in climb(send, find_full_speed(name, scenario, service)):
+                stages[name].append(stage)
+
+    ramps = [conclude(name, reports) for name, reports in stages.items()]
+    first = [ramp.stages[0] for ramp in ramps]
     for ramp in ramps:
         page.show(ramp.scenario)
         if not rate:
-            show(ramp, page)
-        report.show(ramp.stages[0], page)
-    page.finish([ramp.stages[0] for ramp in ramps] if rate else ramps)
-    if check and any(ramp.stages[0].exceeded for ramp in ramps):
+            show_ramp(ramp, page)
+        report.show_steps(ramp.stages[0], page)
+    page.finish(first if rate else ramps)
+    if check and any(stage.exceeded for stage in first):
         raise SystemExit(1)
 
 
-def probe(name: str, described: Scenario, service: Target) -> float:
+def find_full_speed(name: str, scenario: Scenario, target: Target) -> float:
     """Return how many requests a second are answered at full speed."""
-    calls = requests.prepare(service.url, described, service.token)
-    send = partial(load.over_connections, service.url, calls, CONNECTIONS)
-    measured = load.run(runs.measure(f"{name} at full speed", send, service, PROBE_SECONDS))
+    calls = prepare_calls(scenario, target)
+    send = partial(load.send_at_full_speed, target.url, calls, CONNECTIONS)
+    measured = load.run_load(measure(f"{name} at full speed", send, target, PROBE_SECONDS))
     return len(measured.samples) / measured.seconds
 
 
-def climb(send: Callable[[float], Report], most: float) -> Iterator[Report]:
-    """Send rising rates, and yield the report of each, until two in a row are not carried."""
-    stages: list[Report] = []
+def climb(send: Callable[[float], Report], full_speed: float) -> Iterator[Report]:
+    """Send rising rates, and yield the report of each, until some in a row are not carried."""
+    first: Report | None = None
+    misses = 0
     for share in SHARES:
-        stages.append(stage := send(float(f"{max(1, most * share):.2g}")))
-        click.echo(
-            f"{stage.scenario}: {stage.rate:,g} requests a second, p99 {stage.total.p99:,.1f} ms",
-            err=True,
-        )
+        rate = max(1, full_speed * share)
+        stage = send(float(f"{rate:.2g}"))
+        p99 = f"p99 {stage.total.p99:,.1f} ms"
+        click.echo(f"{stage.scenario}: {stage.rate:,g} requests a second, {p99}", err=True)
         yield stage
-        if len(stages) >= PATIENCE and not any(
-            is_carried(it, stages[0]) for it in stages[-PATIENCE:]
-        ):
+        first = first or stage
+        misses = 0 if is_carried(stage, first) else misses + 1
+        if misses == MAX_MISSES:
             return
 
 
 def conclude(name: str, stages: Sequence[Report]) -> Ramp:
-    return Ramp(
-        name, max((it.rate for it in stages if is_carried(it, stages[0])), default=0), stages
-    )
+    carried = [stage.rate for stage in stages if is_carried(stage, stages[0])]
+    return Ramp(name, max(carried, default=0), stages)
 
 
 def is_carried(stage: Report, first: Report) -> bool:
-    return not stage.total.errors and stage.total.p99 <= max(KNEE_FACTOR * first.total.p99, KNEE_MS)
+    max_p99 = max(KNEE_FACTOR * first.total.p99, KNEE_MS)
+    return not stage.total.errors and stage.total.p99 <= max_p99
 
 
-def explain(ramp: Ramp) -> str:
-    """Return a sentence on what the service carries."""
-    last, row = ramp.stages[-1], ramp.stages[-1].total
-    if not ramp.knee:
-        return f"{ramp.scenario}: not even {ramp.stages[0].rate:,g} requests a second were answered as expected."
-    if last.rate == ramp.knee:
-        return f"{ramp.scenario}: it carried {ramp.knee:,g} requests a second, the highest rate that was sent."
-    wrong = f" and {row.wrong:,} answers were not as expected" if row.errors else ""
-    return (
-        f"{ramp.scenario}: it carries {ramp.knee:,g} requests a second. At {last.rate:,g} the p99 was {row.p99:,.0f} ms"
-        f"{wrong}, with {last.cores:.2f} cores in use."
-    )
-
-
-def show(ramp: Ramp, page: Page) -> None:
-    page.say(explain(ramp))
+def show_ramp(ramp: Ramp, page: Page) -> None:
+    page.say(f"{ramp.scenario}: {explain_ramp(ramp)}")
     page.remark(ADVICE)
-    page.parts += ['<div class="charts">', *plot(ramp), "</div>"]
+    page.parts.append(f'<div class="charts">{draw_plots(ramp)}</div>')
     rows = []
     for stage in ramp.stages:
         row, used = stage.total, stage.usage
-        held = [
-            f"{it:.0f}"
-            for it in (used.memory_mb or 0, used.pool_in_use, used.pool_waiting, used.lag_p99_ms)
-        ]
-        rows.append(
-            [
-                f"{stage.rate:,g}",
-                *row.show_times(),
-                f"{row.wrong:,}",
-                f"{stage.cores:.2f}",
-                *held,
-                row.show_cpu(),
-            ]
-        )
-    page.tabulate(TITLES, rows)
-    if max(stage.late_ms for stage in ramp.stages) > report.MOST_LATE_MS:
+        pool = [used.pool_in_use, used.pool_waiting]
+        resources = [stage.cores, used.memory_mb, *pool, used.lag_p99_ms, row.cpu_us]
+        rows.append([stage.rate, *row.times, row.wrong, *resources])
+    page.tabulate(COLUMNS, rows)
+    if max(stage.late_ms for stage in ramp.stages) > report.MAX_LATE_MS:
         page.say("At some rates this machine was too busy to send requests when they were due.")
 
 
-def plot(ramp: Ramp) -> Iterator[str]:
-    rates, totals = [stage.rate for stage in ramp.stages], [stage.total for stage in ramp.stages]
-    used = [stage.usage for stage in ramp.stages]
-    layers = list(
-        dict.fromkeys(layer for row in totals for layer in row.layers if layer != "total")
-    )
-    plots: Mapping[str, Mapping[str, Sequence[float]]] = {
-        "Latency, ms": {
-            name: [getattr(row, name) for row in totals] for name in ("p50", "p95", "p99")
-        },
-        "Answered as expected, per second": {
-            "answers": [row.per_second * (1 - row.wrong / row.requests) for row in totals]
-        },
-        "Unexpected answers, %": {"errors": [100 * row.wrong / row.requests for row in totals]},
-        "Server-Timing, mean ms": {
-            name: [row.layers.get(name, 0) for row in totals] for name in layers
-        },
-        "CPU, cores": {"cores": [stage.cores for stage in ramp.stages]},
-        "Memory, MB": {"memory": [it.memory_mb or 0 for it in used]},
-        "Pool, connections and requests": {
-            "in use": [it.pool_in_use for it in used],
-            "waiting": [it.pool_waiting for it in used],
-        },
-        "Event loop lag, ms, p99 at most": {"lag": [it.lag_p99_ms for it in used]},
-    }
-    yield from (
-        charts.lines(title, rates, series, ramp.knee or None) for title, series in plots.items()
-    )
+def explain_ramp(ramp: Ramp) -> str:
+    """Return a sentence on what the service carries."""
+    first, last = ramp.stages[0], ramp.stages[-1]
+    if not ramp.knee:
+        return f"not even {first.rate:,g} requests a second were answered as expected."
+    if last.rate == ramp.knee:
+        return f"it carried {ramp.knee:,g} requests a second, the highest rate that was sent."
+    found = f"the p99 was {last.total.p99:,.0f} ms"
+    if last.total.errors:
+        found += f" and {last.total.wrong:,} answers were not as expected"
+    found += f", with {last.cores:.2f} cores in use"
+    return f"it carries {ramp.knee:,g} requests a second. At {last.rate:,g} {found}."
+
+
+def draw_plots(ramp: Ramp) -> str:
+    """Return a plot of each resource, and one of the layers, over the rates."""
+    rates = [stage.rate for stage in ramp.stages]
+    plots = []
+    for title, attributes in PLOTS.items():
+        series = {}
+        for name, attribute in attributes.items():
+            values = map(attrgetter(attribute), ramp.stages)
+            series[name] = [value or 0.0 for value in values]
+        plots.append(plot_lines(title, rates, series, ramp.knee))
+
+    rows = [stage.total for stage in ramp.stages]
+    layers = {}
+    for layer in report.list_layers(rows):
+        layers[layer] = [row.layers.get(layer, 0.0) for row in rows]
+    layers.pop("total", None)
+    plots.append(plot_lines("Server-Timing, mean ms", rates, layers, ramp.knee))
+    return "".join(plots)
