@@ -61,10 +61,11 @@ svg text {{ fill: currentColor; text-anchor: end }}
 svg text.x {{ text-anchor: middle }}
 svg .grid {{ stroke: var(--line) }}
 svg .mark {{ stroke: var(--soft); stroke-dasharray: 4 3 }}
+svg path, svg polyline {{ vector-effect: non-scaling-stroke }}
 svg polyline {{ fill: none; stroke: currentColor; stroke-width: 2 }}
-svg circle {{ fill: currentColor }}
+svg .dot {{ stroke: currentColor; stroke-width: 5; stroke-linecap: round }}
 figure p {{ margin: 0; font-size: 13px }}
-figure p span {{ margin-right: 1rem }}
+figure p span {{ display: inline-block; margin-right: 1rem }}
 figure p span::before {{ content: "● " }}
 .charts {{
   display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr));
@@ -77,8 +78,8 @@ figure p span::before {{ content: "● " }}
   margin: 1px 1px 0 0; text-indent: 2px; overflow: hidden; white-space: nowrap;
   color: #111; background: hsl(38 75% 68%);
 }}
-.flame .own {{ background: hsl(205 75% 68%) }}
-.flame .kit {{ background: hsl(150 75% 68%) }}
+.flame p[title*="service/"] {{ background: hsl(205 75% 68%) }}
+.flame p[title*="/kit/"] {{ background: hsl(150 75% 68%) }}
 pre {{
   background: #8881; padding: .8rem; font-size: 13px; white-space: pre-wrap; overflow-wrap: anywhere
 }}

@@ -16,23 +16,23 @@ import pytest
 from inside.tools.test_perf_faults import SCENARIO, plant, run
 from service_tools.perf import bench, compare
 from service_tools.perf.bench import Time
-from service_tools.perf.compare import Round, RunRound
+from service_tools.perf.compare import Costs, RunRound
 from service_tools.perf.scenario import Scenario
 
 from tests.kit import processes
 from tests.kit.processes import ROOT
 
 READ = msgspec.convert(tomllib.loads(SCENARIO), Scenario)
-UP, DOWN = [(300.0, 330.0)], [(300.0, 290.0)]
+UP, DOWN = Costs(1.1, 330.0, 300.0), Costs(0.97, 291.0, 300.0)
 """Rounds in which this tree costs more, and less."""
 
 type Found = defaultdict[tuple[str, int], float]
 """Verdicts, each with the number of rounds: how often they came."""
 
 
-def run_rounds(run: RunRound, *names: str, max_rounds: int = 16) -> dict[str, list[Round]]:
+def run_rounds(run: RunRound, *names: str, max_rounds: int = 16) -> dict[str, list[Costs]]:
     """Return the rounds that the command would take of some scenarios."""
-    done = defaultdict[str, list[Round]](list)
+    done = defaultdict[str, list[Costs]](list)
     compare.run_rounds(run, dict.fromkeys(names, READ), max_rounds, done)
     return done
 
@@ -42,7 +42,7 @@ def simulate(factor: float, noise: float) -> Found:
     found: Found = defaultdict(float)
     for seed in range(100):
         draw = partial(random.Random(seed).lognormvariate, 0, noise)
-        done = run_rounds(lambda _, draw=draw: {"orders": [(draw(), factor * draw())]}, "orders")
+        done = run_rounds(lambda _, draw=draw: {"orders": Costs(factor * draw() / draw(), 1, 1)}, "orders")
         found[compare.judge_rounds("orders", done["orders"]).verdict, len(done["orders"])] += 1
     return found
 
@@ -97,7 +97,7 @@ def test_it_ends_when_the_first_8_agree_or_no_further_round_could_change_the_ver
 def test_a_scenario_that_is_decided_takes_no_more_turns(capsys: pytest.CaptureFixture[str]):
     asked, mixed = list[list[str]](), iter([*[UP] * 7, *[DOWN] * 3])
 
-    def run(left: Collection[str]) -> dict[str, Round]:
+    def run(left: Collection[str]) -> dict[str, Costs]:
         asked.append([*left])
         return {name: UP if name == "accounts" else next(mixed) for name in left}
 
@@ -112,9 +112,9 @@ def test_a_scenario_that_is_decided_takes_no_more_turns(capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("finished", [0, 2])
 def test_ctrl_c_keeps_the_rounds_that_were_finished(finished: int):
-    rounds, done = iter([{"orders": UP}] * finished), defaultdict[str, list[Round]](list)
+    rounds, done = iter([{"orders": UP}] * finished), defaultdict[str, list[Costs]](list)
 
-    def run(_: object) -> dict[str, Round]:
+    def run(_: object) -> dict[str, Costs]:
         if found := next(rounds, None):
             return found
         raise KeyboardInterrupt
@@ -133,8 +133,7 @@ def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
 
 def test_a_saved_time_is_exceeded_only_beyond_the_noise():
     saved = Time(100, 98, 102)
-    assert not bench.is_slower(Time(110, 108, 112), saved)
-    assert bench.is_slower(Time(130, 125, 135), saved)
+    assert bench.compare_times(Time(110, 108, 112), saved) == "no difference (1.10)"
     assert bench.compare_times(Time(130, 125, 135), saved) == "slower: 1.30 times the saved time"
     assert bench.compare_times(Time(130, 125, 135), None) == "new"
 

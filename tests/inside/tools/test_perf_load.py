@@ -119,10 +119,11 @@ async def test_a_connection_that_ends_without_an_answer_is_recorded_at_once(answ
     assert max(sample.seconds for sample in samples) < load.ANSWER_TIMEOUT / 2
 
 
-async def test_an_answer_that_does_not_come_is_given_up():
+async def test_an_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(load, "ANSWER_TIMEOUT", 0.1)
     samples: list[Sample] = []
     async with listen(lambda: always(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok")) as url:
-        await load.send_at_rate(url, repeat(CALL), 100, 0.05, samples.append, answer_timeout=0.1)
+        await load.send_at_rate(url, repeat(CALL), 100, 0.05, samples.append)
     assert [sample.status for sample in samples] == [NO_ANSWER] * 5
 
 

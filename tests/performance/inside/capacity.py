@@ -88,7 +88,7 @@ async def vacuum(url: str) -> None:
 def measure(name: str, described: scenario.Scenario, service: Observed, seconds: float) -> dict[str, object]:
     """Return the knee of some requests, and what happens at it and at twice the rate."""
     send = partial(runs.run_scenario, name, described, service, seconds)
-    found = ramp.conclude(name, list(ramp.climb(send, ramp.find_full_speed(name, described, service))))
+    found = ramp.conclude(name, list(ramp.climb(send, ramp.find_full_speed(described, service))))
     knee = found.knee or found.stages[0].rate or 1
     sent = {"knee": knee, "beyond": 2 * knee}
     return {"rate": found.knee, **{place: observe(name, described, service, seconds, sent[place]) for place in sent}}

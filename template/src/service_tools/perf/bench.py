@@ -33,6 +33,13 @@ BATCH_SECONDS, BATCHES = 0.002, 60
 NOISE = 1.15
 """Two processes of the same program differ by less."""
 
+COLUMNS = {
+    "piece": "",
+    "against the saved time": "",
+    "ns of CPU": ",.0f",
+    "95 % interval": "",
+}
+
 type Piece = Callable[[], object]
 
 
@@ -65,9 +72,12 @@ def show_times(wiring: Wiring, names: Sequence[str], rows: int | None, save: boo
     times = measure_pieces(chosen)
     saved = read_saved_times()
     lines = []
+    slower = False
     for name, time in times.items():
+        verdict = compare_times(time, saved.get(name))
+        slower = slower or verdict.startswith("slower")
         interval = f"{time.low:,.0f} to {time.high:,.0f}"
-        lines.append([name, compare_times(time, saved.get(name)), time.median, interval])
+        lines.append([name, verdict, time.median, interval])
     page = Page("bench", "Small pieces")
     page.tabulate(COLUMNS, lines)
     page.remark("Leave alone what takes microseconds where a statement takes hundreds of them.")
@@ -77,11 +87,8 @@ def show_times(wiring: Wiring, names: Sequence[str], rows: int | None, save: boo
         text = msgspec.json.encode({identify_machine(): saved | times})
         FILE.write_bytes(msgspec.json.format(text))
         click.echo(f"Saved in {FILE}.")
-    elif any(is_slower(time, saved.get(name)) for name, time in times.items()):
+    elif slower:
         raise SystemExit(1)
-
-
-COLUMNS = {"piece": "", "against the saved time": "", "ns of CPU": ",.0f", "95 % interval": ""}
 
 
 def has_part(name: str, parts: Sequence[str]) -> bool:
@@ -182,15 +189,11 @@ def read_saved_times() -> dict[str, Time]:
     return saved.get(identify_machine(), {})
 
 
-def is_slower(time: Time, saved: Time | None) -> bool:
-    return saved is not None and time.low > NOISE * saved.high
-
-
 def compare_times(time: Time, saved: Time | None) -> str:
     if saved is None:
         return "new"
     ratio = time.median / saved.median
-    if is_slower(time, saved):
+    if time.low > NOISE * saved.high:
         return f"slower: {ratio:.2f} times the saved time"
     if time.high * NOISE < saved.low:
         return f"faster: {ratio:.2f} times"

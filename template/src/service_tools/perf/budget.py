@@ -93,14 +93,14 @@ def show_times(steps: Mapping[str, Times], page: Page) -> None:
     rows = []
     for step, times in steps.items():
         total = sum(times.values())
-        cells = [show_share(times.get(part, 0.0), total, ".3f") for part in parts]
+        cells = [show_share(times.get(part, 0.0), total) for part in parts]
         rows.append([step, total, *cells])
     page.tabulate({"step": "", "total": ".2f", **dict.fromkeys(parts, "")}, rows)
     page.say(*(f"{step}: {give_advice(times)}" for step, times in steps.items()))
 
 
-def show_share(milliseconds: float, total: float, spec: str) -> str:
-    return f"{milliseconds:{spec}} ({milliseconds / total:.0%})"
+def show_share(milliseconds: float, total: float) -> str:
+    return f"{milliseconds:.3f} ({milliseconds / total:.0%})"
 
 
 def give_advice(times: Times) -> str:
@@ -117,5 +117,7 @@ def give_advice(times: Times) -> str:
     if not small:
         return f"{look} Every part is large enough to matter."
     saved = sum(gains[part] for part in small)
-    alone = f"Leave {', '.join(small)} alone"
-    return f"{look} {alone}: halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
+    return (
+        f"{look} Leave {', '.join(small)} alone: "
+        f"halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
+    )

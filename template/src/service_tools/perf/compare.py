@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from itertools import accumulate, islice
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -53,13 +54,30 @@ COLUMNS = {
     "µs here": ",.0f",
 }
 
-type Round = list[tuple[float, float]]
-"""Costs of the other tree, and of this one meanwhile."""
+read_cells = attrgetter(
+    "scenario",
+    "verdict",
+    "rounds",
+    "ratio",
+    "interval",
+    "this_us",
+    "other_us",
+)
+"""Returns what the columns show of a ratio."""
 
 type Start = dict[str, Any]
 """How a tree's service is started."""
 
-type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Round]]
+
+class Costs(NamedTuple):
+    """µs of CPU for a request of this tree and of the other one meanwhile, and their ratio."""
+
+    ratio: float
+    this_us: float
+    other_us: float
+
+
+type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
 
 
 class Ratio(msgspec.Struct, frozen=True):
@@ -76,6 +94,10 @@ class Ratio(msgspec.Struct, frozen=True):
     high: float
     this_us: float
     other_us: float
+
+    @property
+    def interval(self) -> str:
+        return f"{self.low:.3f} to {self.high:.3f}"
 
 
 @click.command(name="compare")
@@ -117,7 +139,7 @@ def show_comparison(
     Both use the packages that are installed here.
     """
     scenarios = find_scenarios(names)
-    done: defaultdict[str, list[Round]] = defaultdict(list)
+    done: defaultdict[str, list[Costs]] = defaultdict(list)
     page = Page("compare", f"Compared with {ref}", as_json)
     with (
         check_out(ref) as other,
@@ -128,12 +150,8 @@ def show_comparison(
         run_rounds(lambda left: run_round(token, starts, left, size), scenarios, max_rounds, done)
 
     ratios = [judge_rounds(name, rounds) for name, rounds in done.items()]
-    lines = []
-    for it in ratios:
-        interval = f"{it.low:.3f} to {it.high:.3f}"
-        cpu = it.this_us, it.other_us
-        lines.append([it.scenario, it.verdict, it.rounds, it.ratio, interval, *cpu])
-    page.tabulate({**COLUMNS, f"µs in {ref}": ",.0f"}, lines)
+    columns = {**COLUMNS, f"µs in {ref}": ",.0f"}
+    page.tabulate(columns, [*map(read_cells, ratios)])
     page.remark(
         f"CPU for each request, over {max_rounds} rounds at most: a ratio of 1.2 is a fifth more "
         f"here. Leave alone what says “{SAME}”; more rounds tell smaller ones."
@@ -200,7 +218,7 @@ def run_rounds(
     run: RunRound,
     scenarios: Mapping[str, Scenario],
     max_rounds: int,
-    done: dict[str, list[Round]],
+    done: dict[str, list[Costs]],
 ) -> None:
     """Add rounds to each scenario until it is decided. From then on it takes no turns."""
     left = {**scenarios}
@@ -217,17 +235,17 @@ def run_rounds(
 
 def run_round(
     token: str | None, starts: Sequence[Start], scenarios: Mapping[str, Scenario], size: int
-) -> dict[str, Round]:
-    """Start both services, and return what a request of each costs in turns, in µs, by scenario."""
+) -> dict[str, Costs]:
+    """Start both services, and return the median costs of turns, by scenario."""
     with ExitStack() as stack:
         other, this = [stack.enter_context(start_service(token, **start)) for start in starts]
         pairs = {}
         for name, scenario in scenarios.items():
             pairs[name] = Turn(other, scenario, size), Turn(this, scenario, size)
-        costs: dict[str, Round] = {name: [] for name in scenarios}
+        turns = defaultdict(list)
         for name in REPEATS * [*scenarios]:
-            costs[name].append(take_turns(*pairs[name]))
-    return costs
+            turns[name].append(take_turns(*pairs[name]))
+    return {name: take_medians(costs) for name, costs in turns.items()}
 
 
 class Turn:
@@ -237,7 +255,6 @@ class Turn:
         self.target = target
         self.size = size
         self.calls = prepare_calls(scenario, target)
-        self.expected = {step.name: step.expect for step in scenario.steps}
         self.measure()  # connections are opened, statements prepared, bytecode is specialised
 
     def measure(self) -> float:
@@ -250,49 +267,61 @@ class Turn:
         )
         cpu = self.target.read_cpu() - before
         for sample in samples:
-            if sample.status != self.expected[sample.step]:
+            if not sample.is_expected:
                 raise CommandError(f"{sample.step} was answered {sample.status}: see `perf load`.")
         return cpu / len(samples) * 1e6
 
 
-def take_turns(other: Turn, this: Turn) -> tuple[float, float]:
+def take_turns(other: Turn, this: Turn) -> Costs:
     """Return the costs of both in the order A, B, B, A."""
     first = other.measure()
-    cost = this.measure() + this.measure()
-    return first + other.measure(), cost
+    this_us = (this.measure() + this.measure()) / 2
+    other_us = (first + other.measure()) / 2
+    return Costs(this_us / other_us, this_us, other_us)
 
 
-def is_decided(rounds: Sequence[Round], max_rounds: int) -> bool:
+def take_medians(costs: Sequence[Costs]) -> Costs:
+    """Return the median of each number by itself."""
+    return Costs(*map(median, zip(*costs, strict=True)))
+
+
+def is_decided(rounds: Sequence[Costs], max_rounds: int) -> bool:
     """Return whether the first rounds agree on a difference, or no further one could change it."""
     if len(rounds) < MIN_ROUNDS:
         return False
-    if len(rounds) == MIN_ROUNDS and judge_rounds("", rounds).verdict != SAME:
+    ratios = [costs.ratio for costs in rounds]
+    if len(rounds) == MIN_ROUNDS and find_verdict(ratios) != SAME:
         return True
     left = max_rounds - len(rounds)
-    lowest = judge_rounds("", [*rounds, *left * [[(1.0, 0.0)]]])
-    highest = judge_rounds("", [*rounds, *left * [[(1.0, math.inf)]]])
-    return lowest.verdict == highest.verdict
+    lowest = find_verdict([*ratios, *left * [0.0]])
+    highest = find_verdict([*ratios, *left * [math.inf]])
+    return lowest == highest
 
 
-def judge_rounds(name: str, rounds: Sequence[Round]) -> Ratio:
-    """Return the median ratio of the rounds, and its interval."""
-    ratios = []
-    others: list[float] = []
-    these: list[float] = []
-    for pairs in rounds:
-        ratios.append(median(this / other for other, this in pairs))
-        others += [other / 2 for other, _ in pairs]
-        these += [this / 2 for _, this in pairs]
+def find_verdict(ratios: Sequence[float]) -> str:
+    if len(ratios) < MIN_ROUNDS:
+        return f"not known: fewer than {MIN_ROUNDS} rounds"
     low, high = bound_median(ratios, RISK)
-    verdict = SAME
-    if len(rounds) < MIN_ROUNDS:
-        verdict = f"not known: fewer than {MIN_ROUNDS} rounds"
-    elif low > TOLERANCE:
-        verdict = "slower"
-    elif high < 1 / TOLERANCE:
-        verdict = "faster"
-    count = len(rounds)
-    return Ratio(name, verdict, count, median(ratios), low, high, median(these), median(others))
+    if low > TOLERANCE:
+        return "slower"
+    return "faster" if high < 1 / TOLERANCE else SAME
+
+
+def judge_rounds(name: str, rounds: Sequence[Costs]) -> Ratio:
+    """Return the median ratio of the rounds, and its interval."""
+    ratios = [costs.ratio for costs in rounds]
+    low, high = bound_median(ratios, RISK)
+    medians = take_medians(rounds)
+    return Ratio(
+        scenario=name,
+        verdict=find_verdict(ratios),
+        rounds=len(rounds),
+        ratio=medians.ratio,
+        low=low,
+        high=high,
+        this_us=medians.this_us,
+        other_us=medians.other_us,
+    )
 
 
 def bound_median(values: Sequence[float], risk: float) -> tuple[float, float]:

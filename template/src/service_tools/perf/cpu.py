@@ -54,10 +54,12 @@ def show_cpu(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
         cost = observed.compare_costs()
         found = read_stacks(output)
     if not found:
-        advice = "put load on it, or raise `--rate` or `--seconds`"
-        raise CommandError(f"The worker used no CPU meanwhile: {advice}.")
-    samples = f"{found.total():,} samples of worker {pid}"
-    page.say(f"{samples} under {observed.load}, by line of the service:")
+        raise CommandError(
+            "The worker used no CPU meanwhile: put load on it, or raise `--rate` or `--seconds`."
+        )
+    page.say(
+        f"{found.total():,} samples of worker {pid} under {observed.load}, by line of the service:"
+    )
     stacks.show_lines(page, "samples", found)
     page.say(cost)
     page.remark(

@@ -26,10 +26,11 @@ ANSWER_TIMEOUT = 10.0
 
 
 class Call(NamedTuple):
-    """A request as it is sent, and the name of its step."""
+    """A request as it is sent, the name of its step, and the status of an expected answer."""
 
     step: str
     data: bytes
+    expect: int = 200
 
 
 class Sample(NamedTuple):
@@ -44,6 +45,7 @@ class Sample(NamedTuple):
     seconds: float
     late: float
     timing: bytes
+    is_expected: bool
 
 
 type Record = Callable[[Sample], object]
@@ -55,7 +57,7 @@ class LoadConnection(asyncio.Protocol):
     def __init__(self) -> None:
         self.parser = HttpResponseParser(self)
         self.timing = b""
-        self.answered: asyncio.Future[int] | None = None
+        self.answered = asyncio.Future[int]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -63,7 +65,7 @@ class LoadConnection(asyncio.Protocol):
     async def send(self, data: bytes) -> tuple[int, bytes]:
         """Send a request, and return status and timing of its answer."""
         self.timing = b""
-        self.answered = asyncio.get_running_loop().create_future()
+        self.answered = asyncio.Future[int]()
         self.transport.write(data)
         try:
             status = await self.answered
@@ -91,7 +93,7 @@ class LoadConnection(asyncio.Protocol):
         self.set_status(NO_ANSWER)
 
     def set_status(self, status: int) -> None:
-        if self.answered and not self.answered.done():
+        if not self.answered.done():
             self.answered.set_result(status)
 
 
@@ -125,7 +127,8 @@ class LoadClient:
             await asyncio.sleep(0)
         finally:  # also if it was given up
             seconds = perf_counter() - due
-            self.record(Sample(call.step, status, seconds, late, timing))
+            is_expected = status == call.expect
+            self.record(Sample(call.step, status, seconds, late, timing, is_expected))
 
     async def connect(self) -> LoadConnection:
         """Return an idle connection, or a new one."""
@@ -134,9 +137,8 @@ class LoadClient:
             if not connection.transport.is_closing():
                 return connection
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(
-            LoadConnection, self.host, self.port, ssl=self.tls
-        )
+        connecting = loop.create_connection(LoadConnection, self.host, self.port, ssl=self.tls)
+        _, connection = await connecting
         return connection
 
     async def finish(self, tasks: set[asyncio.Task[None]], answer_timeout: float) -> None:
@@ -151,12 +153,7 @@ class LoadClient:
 
 
 async def send_at_rate(
-    url: str,
-    calls: Iterator[Call],
-    rate: float,
-    seconds: float,
-    record: Record,
-    answer_timeout: float = ANSWER_TIMEOUT,
+    url: str, calls: Iterator[Call], rate: float, seconds: float, record: Record
 ) -> None:
     """Send `rate` requests a second, evenly, and record a sample of each.
 
@@ -175,7 +172,7 @@ async def send_at_rate(
         task = asyncio.ensure_future(client.send(call, due))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-    await client.finish(tasks, answer_timeout)
+    await client.finish(tasks, ANSWER_TIMEOUT)
 
 
 async def send_at_full_speed(

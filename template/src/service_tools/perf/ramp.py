@@ -15,7 +15,7 @@ from service_tools.pages import Page
 from service_tools.perf import load, report
 from service_tools.perf.charts import plot_lines
 from service_tools.perf.commands import AS_JSON, TARGET, add_options, add_seconds
-from service_tools.perf.report import TIMES, Report
+from service_tools.perf.report import Report
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.runs import measure, run_scenario
 from service_tools.perf.scenario import Scenario, find_scenarios
@@ -48,7 +48,10 @@ PLOTS = {
 
 COLUMNS = {
     "rate": ",g",
-    **TIMES,
+    "p50": ",.1f",
+    "p95": ",.1f",
+    "p99": ",.1f",
+    "max": ",.1f",
     "errors": ",",
     "cores": ".2f",
     "MB": ".0f",
@@ -57,6 +60,22 @@ COLUMNS = {
     "lag, p99": ".0f",
     "CPU µs": ",.0f",
 }
+read_cells = attrgetter(
+    "rate",
+    "total.p50",
+    "total.p95",
+    "total.p99",
+    "total.most",
+    "total.wrong",
+    "cores",
+    "usage.memory_mb",
+    "usage.pool_in_use",
+    "usage.pool_waiting",
+    "usage.lag_p99_ms",
+    "total.cpu_us",
+)
+"""Returns what the columns show of a report."""
+
 ADVICE = (
     "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone "
     "whatever is far below the other lines here: it limits nothing at these rates."
@@ -111,7 +130,7 @@ def show_load(
             if rate:
                 stages[name].append(send(rate))
                 continue
-            for stage in climb(send, find_full_speed(name, scenario, service)):
+            for stage in climb(send, find_full_speed(scenario, service)):
                 stages[name].append(stage)
 
     ramps = [conclude(name, reports) for name, reports in stages.items()]
@@ -126,11 +145,11 @@ def show_load(
         raise SystemExit(1)
 
 
-def find_full_speed(name: str, scenario: Scenario, target: Target) -> float:
+def find_full_speed(scenario: Scenario, target: Target) -> float:
     """Return how many requests a second are answered at full speed."""
     calls = prepare_calls(scenario, target)
     send = partial(load.send_at_full_speed, target.url, calls, CONNECTIONS)
-    measured = load.run_load(measure(f"{name} at full speed", send, target, PROBE_SECONDS))
+    measured = load.run_load(measure(send, target, PROBE_SECONDS))
     return len(measured.samples) / measured.seconds
 
 
@@ -141,8 +160,10 @@ def climb(send: Callable[[float], Report], full_speed: float) -> Iterator[Report
     for share in SHARES:
         rate = max(1, full_speed * share)
         stage = send(float(f"{rate:.2g}"))
-        p99 = f"p99 {stage.total.p99:,.1f} ms"
-        click.echo(f"{stage.scenario}: {stage.rate:,g} requests a second, {p99}", err=True)
+        click.echo(
+            f"{stage.scenario}: {stage.rate:,g} requests a second, p99 {stage.total.p99:,.1f} ms",
+            err=True,
+        )
         yield stage
         first = first or stage
         misses = 0 if is_carried(stage, first) else misses + 1
@@ -164,13 +185,7 @@ def show_ramp(ramp: Ramp, page: Page) -> None:
     page.say(f"{ramp.scenario}: {explain_ramp(ramp)}")
     page.remark(ADVICE)
     page.parts.append(f'<div class="charts">{draw_plots(ramp)}</div>')
-    rows = []
-    for stage in ramp.stages:
-        row, used = stage.total, stage.usage
-        pool = [used.pool_in_use, used.pool_waiting]
-        resources = [stage.cores, used.memory_mb, *pool, used.lag_p99_ms, row.cpu_us]
-        rows.append([stage.rate, *row.times, row.wrong, *resources])
-    page.tabulate(COLUMNS, rows)
+    page.tabulate(COLUMNS, [*map(read_cells, ramp.stages)])
     if max(stage.late_ms for stage in ramp.stages) > report.MAX_LATE_MS:
         page.say("At some rates this machine was too busy to send requests when they were due.")
 
@@ -182,28 +197,28 @@ def explain_ramp(ramp: Ramp) -> str:
         return f"not even {first.rate:,g} requests a second were answered as expected."
     if last.rate == ramp.knee:
         return f"it carried {ramp.knee:,g} requests a second, the highest rate that was sent."
-    found = f"the p99 was {last.total.p99:,.0f} ms"
-    if last.total.errors:
-        found += f" and {last.total.wrong:,} answers were not as expected"
-    found += f", with {last.cores:.2f} cores in use"
-    return f"it carries {ramp.knee:,g} requests a second. At {last.rate:,g} {found}."
+    return (
+        f"it carries {ramp.knee:,g} requests a second. "
+        f"At {last.rate:,g} the p99 was {last.total.p99:,.0f} ms, "
+        f"{last.total.wrong:,} answers were not as expected, "
+        f"and {last.cores:.2f} cores were in use."
+    )
 
 
 def draw_plots(ramp: Ramp) -> str:
     """Return a plot of each resource, and one of the layers, over the rates."""
     rates = [stage.rate for stage in ramp.stages]
-    plots = []
+    plots = ""
     for title, attributes in PLOTS.items():
         series = {}
         for name, attribute in attributes.items():
             values = map(attrgetter(attribute), ramp.stages)
             series[name] = [value or 0.0 for value in values]
-        plots.append(plot_lines(title, rates, series, ramp.knee))
+        plots += plot_lines(title, rates, series, ramp.knee)
 
     rows = [stage.total for stage in ramp.stages]
     layers = {}
     for layer in report.list_layers(rows):
         layers[layer] = [row.layers.get(layer, 0.0) for row in rows]
     layers.pop("total", None)
-    plots.append(plot_lines("Server-Timing, mean ms", rates, layers, ramp.knee))
-    return "".join(plots)
+    return plots + plot_lines("Server-Timing, mean ms", rates, layers, ramp.knee)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from math import ceil
+from operator import attrgetter
 
 import msgspec
 
@@ -20,8 +21,27 @@ LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
 MAX_LATE_MS = 5.0
 """With more, the machine was too busy to send the requests when they were due."""
 
-TIMES = dict.fromkeys(("p50", "p95", "p99", "max"), ",.1f")
-"""The columns of `Row.times`."""
+COLUMNS = {
+    "step": "",
+    "requests": ",",
+    "a second": ",.1f",
+    "p50": ",.1f",
+    "p95": ",.1f",
+    "p99": ",.1f",
+    "max": ",.1f",
+    "CPU µs": ",.0f",
+}
+read_cells = attrgetter(
+    "step",
+    "requests",
+    "per_second",
+    "p50",
+    "p95",
+    "p99",
+    "most",
+    "cpu_us",
+)
+"""Returns what the columns show of a row."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -57,10 +77,6 @@ class Row(msgspec.Struct, frozen=True):
         """The answers a second that were expected."""
         return self.per_second * (1 - self.wrong / self.requests)
 
-    @property
-    def times(self) -> list[float]:
-        return [self.p50, self.p95, self.p99, self.most]
-
 
 class Report(msgspec.Struct, frozen=True):
     """One run of a scenario. The last row is that of all requests.
@@ -86,17 +102,11 @@ class Report(msgspec.Struct, frozen=True):
         return (self.total.cpu_us or 0) * self.total.per_second / 1e6
 
 
-def summarise(
-    step: str,
-    expected: Mapping[str, int],
-    samples: Sequence[Sample],
-    seconds: float,
-    cpu: float | None,
-) -> Row:
+def summarise(step: str, samples: Sequence[Sample], seconds: float, cpu: float | None) -> Row:
     """Return what is known of a step. `cpu` is the seconds of CPU that the service used."""
     count = len(samples)
     times = sorted(sample.seconds * 1000 for sample in samples)
-    wrong = [sample.status for sample in samples if sample.status != expected[sample.step]]
+    wrong = [sample.status for sample in samples if not sample.is_expected]
     return Row(
         step=step,
         requests=count,
@@ -141,28 +151,30 @@ def find_exceeded(steps: Sequence[Step], rows: Sequence[Row]) -> Iterator[str]:
     """Yield unexpected answers and exceeded budgets of steps. Their rows have the same order."""
     for step, row in zip(steps, rows, strict=True):
         for status, count in row.errors.items():
-            answers = f"{count:,} of {row.requests:,} were not answered {step.expect}"
-            yield f"{step.name}: {answers}, but {status}"
+            yield (
+                f"{step.name}: {count:,} of {row.requests:,} were not answered {step.expect}, "
+                f"but {status}"
+            )
         if step.p99_ms is not None and row.p99 > step.p99_ms:
-            p99 = f"{row.p99:.1f} ms"
-            yield f"{step.name}: its p99 of {p99} is over its budget of {step.p99_ms:g} ms"
+            yield (
+                f"{step.name}: its p99 of {row.p99:.1f} ms is over its budget of {step.p99_ms:g} ms"
+            )
 
 
 def show_steps(report: Report, page: Page) -> None:
     """Show the steps of a run, and remarks on it."""
     layers = list_layers(report.rows)
-    columns = {"step": "", "requests": ",", "a second": ",.1f", **TIMES, "CPU µs": ",.0f"}
-    columns |= dict.fromkeys(layers, ".3f")
     rows = []
     for row in report.rows:
-        spent = [row.layers.get(layer, 0.0) for layer in layers]
-        rows.append([row.step, row.requests, row.per_second, *row.times, row.cpu_us, *spent])
-
+        times = [row.layers.get(layer, 0.0) for layer in layers]
+        rows.append([*read_cells(row), *times])
     page.say(f"{report.scenario}: {report.load}; times in ms")
-    page.tabulate(columns, rows)
+    page.tabulate({**COLUMNS, **dict.fromkeys(layers, ".3f")}, rows)
     if report.usage.memory_mb is not None:
         page.say(f"Memory of the service: {report.usage.memory_mb:,.0f} MB.")
     if report.late_ms > MAX_LATE_MS:
-        late = f"{report.late_ms:.0f} ms late (p99)"
-        page.say(f"Requests were sent {late}: this machine is too busy for these times.")
+        page.say(
+            f"Requests were sent {report.late_ms:.0f} ms late (p99): "
+            "this machine is too busy for these times."
+        )
     page.say(*(f"{line}." for line in report.exceeded))

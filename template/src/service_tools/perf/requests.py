@@ -13,7 +13,13 @@ import httpx2
 
 from service.kit.edge import CommandError
 from service_tools.perf.load import Call
-from service_tools.perf.scenario import FRESH, PLACEHOLDER, Scenario, Source, Step
+from service_tools.perf.scenario import (
+    FRESH,
+    PLACEHOLDER,
+    Scenario,
+    Source,
+    Step,
+)
 from service_tools.perf.target import Target
 
 HEADERS = {
@@ -99,9 +105,10 @@ def make_writer(scenario: Scenario, target: Target) -> RequestWriter:
             for page in read_pages(client, writer, source):
                 found |= dict.fromkeys(pick_values(page, source.take))
             if not found:
-                advice = "add rows by --rows, or correct the path"
-                answer = f"the answer to {source.request}"
-                raise CommandError(f"{name}: nothing is at {source.take} in {answer}; {advice}.")
+                raise CommandError(
+                    f"{name}: nothing is at {source.take} in the answer to {source.request}; "
+                    "add rows by --rows, or correct the path."
+                )
             values[name] = [*found]
     return RequestWriter(scenario, values, target.token)
 
@@ -114,8 +121,10 @@ def read_pages(client: httpx2.Client, writer: RequestWriter, source: Source) -> 
         for _ in range(source.pages):
             response = client.request(method, path, headers=headers, content=body)
             if not response.is_success:
-                said = f"{source.request} was answered {response.status_code}"
-                raise CommandError(f"{said}: correct the scenario, or add its slice to app.py.")
+                raise CommandError(
+                    f"{source.request} was answered {response.status_code}: "
+                    "correct the scenario, or add its slice to app.py."
+                )
             yield response.json()
             if "next" not in response.links:
                 return
@@ -153,4 +162,5 @@ def mix_calls(steps: Sequence[Step], writer: RequestWriter, url: str) -> Iterato
             headers["content-length"] = str(len(body))
         lines = [f"{method} {path} HTTP/1.1", f"host: {host}"]
         lines += [f"{name}: {text}" for name, text in headers.items()]
-        yield Call(step.name, "\r\n".join([*lines, "", ""]).encode() + body)
+        head = "\r\n".join([*lines, "", ""])
+        yield Call(step.name, head.encode() + body, step.expect)

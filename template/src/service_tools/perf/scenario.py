@@ -75,12 +75,15 @@ def find_scenarios(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Sce
     """Return the scenarios of these names, or all of a folder. Raises `CommandError`."""
     paths = {path.stem: path for path in sorted(folder.glob("*.toml"))}
     if not paths:
-        advice = "run `service new` for a slice, or copy the scenario of another service"
-        raise CommandError(f"There is no scenario in {folder.absolute()}: {advice}.")
+        raise CommandError(
+            f"There is no scenario in {folder.absolute()}: "
+            "run `service new` for a slice, or copy the scenario of another service."
+        )
     for name in names:
         if name not in paths:
-            known = ", ".join(paths)
-            raise CommandError(f"There is no scenario {name}. There are {known}, in {folder}/.")
+            raise CommandError(
+                f"There is no scenario {name}. There are {', '.join(paths)}, in {folder}/."
+            )
     return {name: read_scenario(paths[name]) for name in names or paths}
 
 

@@ -3,7 +3,7 @@
 
 import linecache
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from service_tools.tables import TEXT
 type Stack = tuple[str, ...]
 
 FRAME = re.compile(r"(.*?):(\d+)(?: (.*))?$")
+SERVICE = re.compile(rf"(?:src|site-packages)/{PACKAGE}/(?P<kit>kit/)?")
 MAX_LINES = 10
 
 UNKNOWN = "<unknown>:0"
@@ -23,13 +24,15 @@ UNKNOWN = "<unknown>:0"
 
 def find_line(stack: Sequence[str]) -> str:
     """Return the innermost frame of the service; or of the kit, or the innermost at all."""
-    kit = [frame for frame in stack if f"/{PACKAGE}/kit/" in frame]
-    own = [
-        frame
-        for frame in stack
-        if f"/{PACKAGE}/" in frame and "site-packages" not in frame and frame not in kit
-    ]
-    return (own or kit or [*stack] or ["?"])[-1]
+    return max(reversed(stack), key=rank_frame, default="?")
+
+
+def rank_frame(frame: str) -> int:
+    """Return 2 for the service's own code, 1 for the kit, and 0 for all else."""
+    found = SERVICE.search(frame)
+    if not found:
+        return 0
+    return 1 if found["kit"] else 2
 
 
 def shorten(frame: str) -> str:
@@ -57,8 +60,8 @@ def name_function(frame: str) -> str:
     return re.sub(r"^(.*?):\d+ (.*)$", r"\2 (\1)", shorten(frame))
 
 
-def show_flame_graph(page: Page, title: str, stacks: Mapping[Stack, float], unit: str) -> None:
-    merged: defaultdict[Stack, float] = defaultdict(float)
+def show_flame_graph(page: Page, title: str, stacks: Mapping[Stack, int], unit: str) -> None:
+    merged: Counter[Stack] = Counter()
     for stack, weight in stacks.items():
         merged[tuple(map(name_function, stack))] += weight
     page.show(title, draw_flame_graph(merged, unit))
@@ -68,20 +71,23 @@ def show_flame_graph(page: Page, title: str, stacks: Mapping[Stack, float], unit
     )
 
 
-def show_lines(page: Page, title: str, stacks: Mapping[Stack, float]) -> None:
+def show_lines(page: Page, unit: str, stacks: Mapping[Stack, int]) -> None:
     """Show the lines of the service with what is found on them or below, the largest first."""
-    weights: defaultdict[str, float] = defaultdict(float)
+    weights: Counter[str] = Counter()
     frames: dict[str, str] = {}
     for stack, weight in stacks.items():
         frame = find_line(stack)
         line = frame.partition(" ")[0]
         frames.setdefault(line, frame)
         weights[line] += weight
-    total = sum(weights.values()) or 1
+    total = weights.total() or 1
     rows = []
-    for line in sorted(weights, key=weights.__getitem__, reverse=True)[:MAX_LINES]:
-        share = weights[line] / total
-        rows.append([weights[line], share, shorten(frames[line]), read_source(line)])
-    page.tabulate(
-        {title: ",.0f", "share": ".1%", "line of the service": TEXT, "source": TEXT}, rows
-    )
+    for line, weight in weights.most_common(MAX_LINES):
+        rows.append([weight, weight / total, shorten(frames[line]), read_source(line)])
+    columns = {
+        unit: ",",
+        "share": ".1%",
+        "line of the service": TEXT,
+        "source": TEXT,
+    }
+    page.tabulate(columns, rows)

@@ -4,8 +4,8 @@
 import re
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +20,12 @@ from service_tools.tables import TEXT, align_rows
 type Task = dict[str, Any]
 
 CLEAR_SCREEN = "\033[H\033[J"
-COLUMNS = {"tasks": "", "oldest": "", "state": TEXT, "what, for which request, and where": TEXT}
+COLUMNS = {
+    "tasks": "",
+    "oldest": "",
+    "state": TEXT,
+    "what, for which request, and where": TEXT,
+}
 
 
 @click.command(name="tasks")
@@ -54,30 +59,40 @@ def show_tasks(wiring: Wiring, /, seconds: float, live: bool | None, **subject: 
 def draw_tasks(worker: WorkerProcess) -> str:
     """Return a table with a row for each place where tasks stand, the most crowded first."""
     tasks: Sequence[Task] = worker.ask("tasks")
-    running = sum(task["state"] == "running" for task in tasks)
+    states = Counter(task["state"] for task in tasks)
     places: defaultdict[tuple[str, ...], list[Task]] = defaultdict(list)
     for task in tasks:
-        where = find_line(task["stack"]) if task["stack"] else ""
-        places[task["state"], task["coroutine"], task["request"], where].append(task)
+        place = (
+            task["state"],
+            task["coroutine"],
+            task["request"],
+            find_line(task["stack"]),
+        )
+        places[place].append(task)
+
     rows: list[list[str]] = []
-    for (state, coroutine, request, where), found in sorted(
-        places.items(), key=lambda item: -len(item[1])
-    ):
-        age = max(task["age"] for task in found)
-        what = name_tasks(found) or coroutine
-        if request:
-            what += f", of {request}"
-        rows.append([str(len(found)), f"{age:.1f} s", state, what])
-        if where:
-            inner = found[0]["stack"][-1]
-            rows.append(["", "", "", quote(where)])
-            if inner != where:
-                rows.append(["", "", "", f"waits in {shorten(inner)}"])
-    heading = f"Worker {worker.process.pid}: {len(tasks)} tasks, {running} running"
+    for found in sorted(places.values(), key=len, reverse=True):
+        task = found[0]
+        oldest = max(task["age"] for task in found)
+        rows.append([str(len(found)), f"{oldest:.1f} s", task["state"], name_tasks(found)])
+        rows += [["", "", "", line] for line in locate_task(task)]
+    heading = f"Worker {worker.process.pid}: {len(tasks)} tasks, {states['running']} running"
     return "\n".join([heading, *align_rows(COLUMNS, rows)])
 
 
-def name_tasks(tasks: Sequence[Task]) -> str | None:
-    """Return the name that somebody gave to all these tasks, if any."""
+def name_tasks(tasks: Sequence[Task]) -> str:
+    """Return the name that somebody gave to all these tasks, or their coroutine."""
     names = {task["name"] for task in tasks if not re.match(r"Task-\d", task["name"])}
-    return names.pop() if len(names) == 1 else None
+    name = names.pop() if len(names) == 1 else tasks[0]["coroutine"]
+    request = tasks[0]["request"]
+    return f"{name}, of {request}" if request else name
+
+
+def locate_task(task: Task) -> Iterator[str]:
+    """Yield on which line of the service a task stands, and where that waits."""
+    stack = task["stack"]
+    if stack:
+        line = find_line(stack)
+        yield quote(line)
+        if line != stack[-1]:
+            yield f"waits in {shorten(stack[-1])}"

@@ -46,8 +46,9 @@ class WorkerProcess:
                 client.sendall(f"{question}\n".encode())
                 answer = json.loads(client.makefile("rb").read())
         except (FileNotFoundError, ConnectionRefusedError):
-            advice = "start it with WATCHDOG_CONSOLE=true; `service dev` does"
-            raise CommandError(f"{name} has no console: {advice}.") from None
+            raise CommandError(
+                f"{name} has no console: start it with WATCHDOG_CONSOLE=true; `service dev` does."
+            ) from None
         except (OSError, ValueError) as error:
             raise CommandError(f"{name} does not answer: {error}. Try again.") from None
         if isinstance(answer, dict) and "error" in answer:
@@ -63,26 +64,28 @@ def find_workers(pid: int) -> list[WorkerProcess]:
     try:
         named = psutil.Process(pid)
         family = [named, *named.children(recursive=True)]
-        workers = [WorkerProcess(process, find_folder(process)) for process in family]
+        workers = [*filter(None, map(identify_worker, family))]
     except psutil.NoSuchProcess:
-        advice = "`pgrep -f 'service (serve|dev)'` lists services"
-        raise CommandError(f"There is no process {pid}. {advice}.") from None
+        raise CommandError(
+            f"There is no process {pid}. `pgrep -f 'service (serve|dev)'` lists services."
+        ) from None
     except psutil.AccessDenied:
-        advice = "run this command as that user"
-        raise CommandError(f"Process {pid} belongs to another user: {advice}.") from None
-    found = [worker for worker in workers if has_heartbeat(worker)]
-    if not found:
-        advice = "name that of `service serve` or `service dev`"
-        raise CommandError(f"Process {pid} is not a service, and started none: {advice}.")
-    return found
+        raise CommandError(
+            f"Process {pid} belongs to another user: run this command as that user."
+        ) from None
+    if not workers:
+        raise CommandError(
+            f"Process {pid} is not a service, and started none: "
+            "name that of `service serve` or `service dev`."
+        )
+    return workers
 
 
-def find_folder(process: psutil.Process) -> Path:
-    return Path(process.environ().get(VARIABLE, "/nowhere"))
-
-
-def has_heartbeat(worker: WorkerProcess) -> bool:
-    return (worker.folder / HEARTBEAT.format(pid=worker.process.pid)).exists()
+def identify_worker(process: psutil.Process) -> WorkerProcess | None:
+    """Return a process as a worker, if it has the heartbeat of one."""
+    folder = Path(process.environ().get(VARIABLE, "/nowhere"))
+    heartbeat = folder / HEARTBEAT.format(pid=process.pid)
+    return WorkerProcess(process, folder) if heartbeat.exists() else None
 
 
 @dataclass
