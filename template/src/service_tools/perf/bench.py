@@ -165,7 +165,12 @@ def measure_pieces(pieces: Mapping[str, Piece]) -> dict[str, Time]:
         for name, timer in timers.items():
             seconds = timer.timeit(sizes[name]) / sizes[name]
             found[name].append(seconds * 1e9)
-    return {name: Time(median(times), *bound_median(times, 0.05)) for name, times in found.items()}
+    return {name: summarise_times(times) for name, times in found.items()}
+
+
+def summarise_times(times: Sequence[float]) -> Time:
+    low, high = bound_median(times, 0.05)
+    return Time(median(times), low, high)
 
 
 def choose_size(timer: Timer) -> int:

@@ -78,7 +78,10 @@ def split_times(report: Report) -> dict[str, Times]:
             layers = {**row.layers}
             layers.pop("total", None)
             network = row.mean - sum(layers.values())
-            steps[row.step] = {"network": max(0.0, network), **layers}
+            steps[row.step] = {
+                "network": max(0.0, network),
+                **layers,
+            }
     return steps
 
 
@@ -95,7 +98,12 @@ def show_times(steps: Mapping[str, Times], page: Page) -> None:
         total = sum(times.values())
         cells = [show_share(times.get(part, 0.0), total) for part in parts]
         rows.append([step, total, *cells])
-    page.tabulate({"step": "", "total": ".2f", **dict.fromkeys(parts, "")}, rows)
+    columns = {
+        "step": "",
+        "total": ".2f",
+        **dict.fromkeys(parts, ""),
+    }
+    page.tabulate(columns, rows)
     page.say(*(f"{step}: {give_advice(times)}" for step, times in steps.items()))
 
 
@@ -108,16 +116,16 @@ def give_advice(times: Times) -> str:
     total = sum(times.values())
     gains = {part: milliseconds / 2 for part, milliseconds in times.items()}
     first = max(gains.keys() - {"network"}, key=gains.__getitem__)
-    half = f"half of it is {gains[first]:.2f} of {total:.2f} ms ({gains[first] / total:.0%})"
-    if gains[first] / total < MIN_GAIN:
+    gain = gains[first]
+    half = f"half of it is {gain:.2f} of {total:.2f} ms ({gain / total:.0%})"
+    if gain / total < MIN_GAIN:
         return f"Nothing but the network is worth a look. The largest part is {first}: {half}."
-
-    look = f"Look at {first} first: {half}."
     small = [part for part, gain in gains.items() if gain / total < MIN_GAIN]
     if not small:
-        return f"{look} Every part is large enough to matter."
+        return f"Look at {first} first: {half}. Every part is large enough to matter."
     saved = sum(gains[part] for part in small)
     return (
-        f"{look} Leave {', '.join(small)} alone: "
+        f"Look at {first} first: {half}. "
+        f"Leave {', '.join(small)} alone: "
         f"halving all of that would save {saved:.3f} ms ({saved / total:.1%})."
     )

@@ -35,12 +35,12 @@ def plot_lines(
 
     labels = f'<text x="{RIGHT}" y="{BOTTOM + 31}">requests a second</text>'
     for tick in x_ticks:
-        place = f'x="{LEFT + tick * x_scale}" y="{BOTTOM + 16}"'
-        labels += f'<text class="x" {place}>{tick:,g}</text>'
+        x = LEFT + tick * x_scale
+        labels += f'<text class="x" x="{x}" y="{BOTTOM + 16}">{tick:,g}</text>'
     lines = f'<path class="mark" d="M{mark} 0V{y_ticks[-1]}"/>'
     for tick in y_ticks:
-        place = f'x="{LEFT - 6}" y="{BOTTOM + 4 - tick * y_scale}"'
-        labels += f"<text {place}>{tick:,g}</text>"
+        y = BOTTOM + 4 - tick * y_scale
+        labels += f'<text x="{LEFT - 6}" y="{y}">{tick:,g}</text>'
         lines += f'<path class="grid" d="M0 {tick}H{x_ticks[-1]}"/>'
     legend = ""
     for number, (name, values) in enumerate(series.items()):
@@ -48,9 +48,19 @@ def plot_lines(
         legend += f"<span {colour}>{name}</span>"
         lines += f"<g {colour}>{draw_series(rates, values)}</g>"
 
-    scale = f"translate({LEFT} {BOTTOM}) scale({x_scale} {-y_scale})"
-    plot = f'<svg viewBox="0 0 360 210">{labels}<g transform="{scale}">{lines}</g></svg>'
-    return f"<figure><figcaption>{title}</figcaption>{plot}<p>{legend}</p></figure>"
+    parts = [
+        "<figure>",
+        f"<figcaption>{title}</figcaption>",
+        '<svg viewBox="0 0 360 210">',
+        labels,
+        f'<g transform="translate({LEFT} {BOTTOM}) scale({x_scale} {-y_scale})">',
+        lines,
+        "</g>",
+        "</svg>",
+        f"<p>{legend}</p>",
+        "</figure>",
+    ]
+    return "".join(parts)
 
 
 def draw_series(rates: Sequence[float], values: Sequence[float]) -> str:
@@ -79,10 +89,12 @@ def draw_flame_graph(stacks: Stacks, unit: str) -> str:
         for name, above in sorted(callees.items()):
             weight = sum(above.values())
             if weight >= MIN_SHARE * total:
-                about = f"{escape(name)}: {weight:,.0f} {unit}, {weight / total:.1%}"
-                box = f'<p title="{about}">{escape(name)}</p>'
-                inner = draw_callees(above, weight)
-                boxes += f'<li style="width: {weight / caller:.3%}">{inner}{box}</li>'
+                text = escape(name)
+                title = f"{text}: {weight:,.0f} {unit}, {weight / total:.1%}"
+                boxes += f'<li style="width: {weight / caller:.3%}">'
+                boxes += draw_callees(above, weight)
+                boxes += f'<p title="{title}">{text}</p>'
+                boxes += "</li>"
         return boxes and f"<ul>{boxes}</ul>"
 
     return f'<div class="scroll"><div class="flame">{draw_callees(stacks, total)}</div></div>'

@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """One run of a scenario: a warm-up, the load, the report."""
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -14,18 +15,19 @@ from service_tools.perf.report import ALL_STEPS, Report, find_exceeded, find_ran
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import WARM_UP, Target
-from service_tools.perf.usage import summarise_usage, watch_metrics
+from service_tools.perf.usage import Metrics, Usage, read_metrics, summarise_usage, watch_metrics
 
 type Send = Callable[[float, Record], Awaitable[None]]
 """Sends requests for some seconds, and records a sample of each."""
 
 
 class Measured(NamedTuple):
-    """The samples of a load, its seconds, and the seconds of CPU that it took of the service."""
+    """The samples of a load, its seconds, and the CPU seconds and other usage of the service."""
 
     samples: Sequence[Sample]
     seconds: float
     cpu: float | None
+    usage: Usage
 
 
 def run_scenario(
@@ -39,7 +41,7 @@ def run_scenario(
         file=sys.stderr,
         update_min_steps=max(1, round(rate / 2)),
     )
-    with watch_metrics(target.metrics) as seen, progress as calls:
+    with progress as calls:
         send = partial(send_at_rate, target.url, iter(calls), rate)
         measured = run_load(measure(send, target, seconds))
 
@@ -57,7 +59,7 @@ def run_scenario(
         rate=rate,
         rows=[*rows, total],
         late_ms=find_rank(late, 0.99),
-        usage=summarise_usage(seen, target.read_memory()),
+        usage=measured.usage,
         exceeded=[*find_exceeded(scenario.steps, rows)],
     )
 
@@ -66,8 +68,18 @@ async def measure(send: Send, target: Target, seconds: float) -> Measured:
     """Return what is measured of a load, after a warm-up."""
     await send(min(WARM_UP, seconds), lambda _: None)
     samples: list[Sample] = []
+    seen: list[Metrics] = []
+    watching = asyncio.ensure_future(watch_metrics(target.metrics, seen))
     began = perf_counter()
     cpu_before = target.read_cpu()
     await send(seconds, samples.append)
     cpu = target.read_cpu() - cpu_before
-    return Measured(samples, perf_counter() - began, cpu if target.processes else None)
+    elapsed = perf_counter() - began
+    watching.cancel()
+    seen.append(read_metrics(target.metrics))
+    return Measured(
+        samples=samples,
+        seconds=elapsed,
+        cpu=cpu if target.processes else None,
+        usage=summarise_usage(seen, target.read_memory()),
+    )

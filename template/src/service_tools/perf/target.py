@@ -50,7 +50,8 @@ class Target:
         """Return the resident memory of the processes, in MB; None if there are none."""
         if not self.processes:
             return None
-        return sum(process.memory_info().rss for process in self.processes) / 1e6
+        resident: int = sum(process.memory_info().rss for process in self.processes)
+        return resident / 1e6
 
 
 def read_cpu(process: psutil.Process) -> float:

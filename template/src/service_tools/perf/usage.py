@@ -1,11 +1,10 @@
 # kit: updated by the template; extend it from app.py
 """What the service uses under a load, as its metrics tell: connections, and lag of the event loop."""
 
-import threading
+import asyncio
 import urllib.request
 from collections import defaultdict
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -29,24 +28,11 @@ class Usage(msgspec.Struct, frozen=True):
     lag_p99_ms: float = 0.0
 
 
-@contextmanager
-def watch_metrics(url: str) -> Generator[list[Metrics]]:
-    """Yield a list that gathers the metrics at a URL while the block runs."""
-    seen = [read_metrics(url)]
-    over = threading.Event()
-
-    def repeat() -> None:
-        while not over.wait(INTERVAL):
-            seen.append(read_metrics(url))
-
-    thread = threading.Thread(target=repeat, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-        seen.append(read_metrics(url))
+async def watch_metrics(url: str, seen: list[Metrics]) -> None:
+    """Add the metrics at a URL to a list, again and again."""
+    while True:
+        seen.append(await asyncio.to_thread(read_metrics, url))
+        await asyncio.sleep(INTERVAL)
 
 
 def read_metrics(url: str) -> Metrics:
