@@ -9,8 +9,8 @@ import pytest
 from service import app
 from service.settings import Settings
 from service_tools.dev import credentials, database
-from service_tools.perf import load, requests, scenario
-from service_tools.perf.load import Sample
+from service_tools.perf import generator, requests, scenario
+from service_tools.perf.generator import Sample
 from service_tools.perf.target import Target
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
@@ -43,7 +43,7 @@ def try_out(url: str, path: Path) -> list[str]:
     for step in described.steps:
         samples: list[Sample] = []
         calls = requests.mix_calls([step], writer, url)
-        load.run_load(load.send_at_rate(url, calls, 50, REQUESTS / 50, samples.append))
+        generator.run_load(generator.send_at_rate(url, calls, 50, REQUESTS / 50, samples.append))
         assert len(samples) == REQUESTS
         answers = {sample.status for sample in samples}
         wrong += [f"{step.name}: answered {status}, not {step.expect}" for status in answers - {step.expect}]

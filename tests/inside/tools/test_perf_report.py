@@ -3,7 +3,7 @@ import re
 import pytest
 from service_tools.pages import Page
 from service_tools.perf import charts, report, usage
-from service_tools.perf.load import NO_ANSWER, Sample
+from service_tools.perf.generator import NO_ANSWER, Sample
 from service_tools.perf.report import Report
 from service_tools.perf.scenario import Step
 from service_tools.perf.usage import Usage

@@ -23,7 +23,7 @@ from service import app
 from service.kit.server import Wiring
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
-from service_tools.perf import ramp, runs, scenario, target
+from service_tools.perf import load, runs, scenario, target
 
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
 """Where the service runs, and where the database and the load do."""
@@ -88,7 +88,7 @@ async def vacuum(url: str) -> None:
 def measure(name: str, described: scenario.Scenario, service: Observed, seconds: float) -> dict[str, object]:
     """Return the knee of some requests, and what happens at it and at twice the rate."""
     send = partial(runs.run_scenario, name, described, service, seconds)
-    found = ramp.conclude(name, list(ramp.climb(send, ramp.find_full_speed(described, service))))
+    found = load.conclude_ramp(name, list(load.send_rising_rates(send, load.find_full_speed(described, service))))
     knee = found.knee or found.stages[0].rate or 1
     sent = {"knee": knee, "beyond": 2 * knee}
     return {"rate": found.knee, **{place: observe(name, described, service, seconds, sent[place]) for place in sent}}

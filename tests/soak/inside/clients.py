@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from inside.edge.test_hostile_clients import converse, post
-from service_tools.perf import load as perf
+from service_tools.perf import generator as perf
 from soak.load import NEW, Load, is_held, is_proper
 from soak.site import Site
 

@@ -15,7 +15,7 @@ MODULES = {
     "budget": "service_tools.perf.budget",
     "compare": "service_tools.perf.compare",
     "cpu": "service_tools.perf.cpu",
-    "load": "service_tools.perf.ramp",
+    "load": "service_tools.perf.load",
     "memory": "service_tools.perf.memory",
     "tasks": "service_tools.perf.tasks",
 }

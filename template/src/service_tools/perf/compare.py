@@ -26,7 +26,7 @@ from service.kit.server import Wiring, read_settings
 from service_tools.dev import credentials, database, programs
 from service_tools.pages import Page
 from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, ROWS, SCENARIOS, add_options
-from service_tools.perf.load import Sample, run_load, send_at_full_speed
+from service_tools.perf.generator import Sample, run_load, send_at_full_speed
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import Scenario, find_scenarios
 from service_tools.perf.target import Target, start_service

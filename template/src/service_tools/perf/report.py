@@ -11,7 +11,7 @@ from operator import attrgetter
 import msgspec
 
 from service_tools.pages import Page
-from service_tools.perf.load import NO_ANSWER, Sample
+from service_tools.perf.generator import NO_ANSWER, Sample
 from service_tools.perf.scenario import Step
 from service_tools.perf.usage import Usage
 

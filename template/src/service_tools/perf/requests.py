@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from service.kit.edge import CommandError
-from service_tools.perf.load import Call
+from service_tools.perf.generator import Call
 from service_tools.perf.scenario import (
     FRESH,
     PLACEHOLDER,

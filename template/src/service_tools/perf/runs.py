@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from service_tools.perf.load import Record, Sample, run_load, send_at_rate
+from service_tools.perf.generator import Record, Sample, run_load, send_at_rate
 from service_tools.perf.report import ALL_STEPS, Report, find_exceeded, find_rank, summarise
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import Scenario

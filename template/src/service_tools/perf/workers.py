@@ -17,7 +17,7 @@ import psutil
 
 from service.kit.edge import CommandError
 from service.kit.server import CONSOLE, HEARTBEAT, VARIABLE, Wiring
-from service_tools.perf.load import Call, Sample, run_load, send_at_rate
+from service_tools.perf.generator import Call, Sample, run_load, send_at_rate
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import find_scenarios
 from service_tools.perf.target import WARM_UP, provide_target, read_cpu
