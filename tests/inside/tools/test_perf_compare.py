@@ -14,9 +14,10 @@ import msgspec
 import psutil
 import pytest
 from inside.tools.test_perf_faults import SCENARIO, plant, run
-from service_tools.perf import bench, compare
+from service_tools.perf import bench, compare, ratios
 from service_tools.perf.bench import Time
-from service_tools.perf.compare import Costs, RunRound
+from service_tools.perf.compare import RunRound
+from service_tools.perf.ratios import Costs
 from service_tools.perf.scenario import Scenario
 
 from tests.kit import processes
@@ -43,7 +44,7 @@ def simulate(factor: float, noise: float) -> Found:
     for seed in range(100):
         draw = partial(random.Random(seed).lognormvariate, 0, noise)
         done = run_rounds(lambda _, draw=draw: {"orders": Costs(factor * draw() / draw(), 1, 1)}, "orders")
-        found[compare.judge_rounds("orders", done["orders"]).verdict, len(done["orders"])] += 1
+        found[ratios.judge_rounds("orders", done["orders"]).verdict, len(done["orders"])] += 1
     return found
 
 
@@ -55,8 +56,8 @@ def flip(max_rounds: int) -> Found:
         chances = {}
         for ups, chance in fallen.items():
             rounds = [*ups * [UP], *(number - ups) * [DOWN]]
-            if compare.is_decided(rounds, max_rounds):
-                found[compare.judge_rounds("orders", rounds).verdict, number] += chance
+            if ratios.is_decided(rounds, max_rounds):
+                found[ratios.judge_rounds("orders", rounds).verdict, number] += chance
             else:
                 chances[ups] = chance
     return found
@@ -84,14 +85,14 @@ def test_chance_tells_equal_trees_apart_in_less_than_2_of_100_runs(max_rounds: i
 
 
 def test_it_ends_when_the_first_8_agree_or_no_further_round_could_change_the_verdict():
-    assert not compare.is_decided([UP] * 7, 16)
-    assert compare.is_decided([UP] * 8, 16)
-    assert compare.is_decided([DOWN] * 8, 16)
-    assert not compare.is_decided([*[UP] * 6, *[DOWN] * 2], 16)
-    assert compare.is_decided([*[UP] * 5, *[DOWN] * 3], 16)
-    assert not compare.is_decided([DOWN, *[UP] * 13], 16)
-    assert compare.is_decided([DOWN, *[UP] * 14], 16)
-    assert compare.is_decided([DOWN, *[UP] * 7], 8)
+    assert not ratios.is_decided([UP] * 7, 16)
+    assert ratios.is_decided([UP] * 8, 16)
+    assert ratios.is_decided([DOWN] * 8, 16)
+    assert not ratios.is_decided([*[UP] * 6, *[DOWN] * 2], 16)
+    assert ratios.is_decided([*[UP] * 5, *[DOWN] * 3], 16)
+    assert not ratios.is_decided([DOWN, *[UP] * 13], 16)
+    assert ratios.is_decided([DOWN, *[UP] * 14], 16)
+    assert ratios.is_decided([DOWN, *[UP] * 7], 8)
 
 
 def test_a_scenario_that_is_decided_takes_no_more_turns(capsys: pytest.CaptureFixture[str]):
@@ -125,10 +126,10 @@ def test_ctrl_c_keeps_the_rounds_that_were_finished(finished: int):
 
 
 def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
-    assert compare.judge_rounds("orders", [UP] * 7).verdict == "not known: fewer than 8 rounds"
-    assert compare.judge_rounds("orders", [UP] * 8).verdict == "slower"
-    assert compare.judge_rounds("orders", [DOWN, *[UP] * 7]).verdict == "no difference"
-    assert compare.judge_rounds("orders", [DOWN, *[UP] * 11]).verdict == "slower"
+    assert ratios.judge_rounds("orders", [UP] * 7).verdict == "not known: fewer than 8 rounds"
+    assert ratios.judge_rounds("orders", [UP] * 8).verdict == "slower"
+    assert ratios.judge_rounds("orders", [DOWN, *[UP] * 7]).verdict == "no difference"
+    assert ratios.judge_rounds("orders", [DOWN, *[UP] * 11]).verdict == "slower"
 
 
 def test_a_saved_time_is_exceeded_only_beyond_the_noise():

@@ -42,7 +42,7 @@ def test_unexpected_answers_and_a_budget_that_is_exceeded_are_told():
 
 def test_the_table_has_a_line_for_each_step_and_warns_of_a_busy_machine(capsys: pytest.CaptureFixture[str]):
     rows = [report.summarise("read", [make(2, timing="pool;dur=1")], 1, None)]
-    made = Report("carts", "1 a second", 1, rows, 12.0, Usage(80.0), ["read: something"])
+    made = Report("carts", "1 a second", 1, rows, 12.0, Usage(80.0, 0, 0, 0), ["read: something"])
     report.show_steps(made, Page("load", "Load"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "carts: 1 a second; times in ms"

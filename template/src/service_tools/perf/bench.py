@@ -4,6 +4,7 @@
 import asyncio
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +24,7 @@ from service.kit.server import Wiring
 from service_tools.dev import credentials, database
 from service_tools.pages import Page
 from service_tools.perf.commands import ROWS
-from service_tools.perf.compare import bound_median
+from service_tools.perf.ratios import bound_median
 from service_tools.sql import plans
 
 FILE = Path(".perf/bench.json")
@@ -105,15 +106,25 @@ async def find_pieces(options: Any) -> dict[str, Piece]:
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
             async with plans.undone(connection):
-                arguments = await plans.fetch_arguments(connection, query) if query.params else ()
-                if query.is_scalar or arguments is None:
-                    continue
-                records = await connection.fetch(query.sql, *arguments)
+                records = await fetch_records(connection, query)
             if records:
                 build = partial(build_rows, query.row, records)
                 pieces[f"{name}: build {len(records)} rows"] = build
                 pieces[f"{name}: encode {len(records)} rows"] = partial(encode, build())
     return pieces
+
+
+async def fetch_records(connection: Any, query: Any) -> list[Any]:
+    """Return what a statement returns for its sample; nothing for one without."""
+    if query.is_scalar:
+        return []
+    arguments: Sequence[Any] | None = ()
+    if query.params:
+        arguments = await plans.fetch_arguments(connection, query)
+    if arguments is None:
+        return []
+    records: list[Any] = await connection.fetch(query.sql, *arguments)
+    return records
 
 
 def build_rows(row: Callable[..., object], records: list[Any]) -> list[object]:
@@ -149,11 +160,8 @@ def make_request() -> Piece:
 
 def run_to_end(work: Any) -> None:
     """Run a coroutine that never waits. An event loop would cost more than what is measured."""
-    try:
+    with suppress(StopIteration):
         work.send(None)
-    except StopIteration:
-        return
-    raise RuntimeError("the code under a benchmark waited for something")
 
 
 def measure_pieces(pieces: Mapping[str, Piece]) -> dict[str, Time]:

@@ -57,7 +57,14 @@ def show_blocking(wiring: Wiring, /, seconds: float, lag: float, **subject: Any)
     for line, found in lines:
         lost = sum(float(stall["seconds"]) for stall in found)
         routes = sorted(set(map(name_work, found)))
-        rows.append([len(found), lost, ", ".join(routes), shorten(line), read_source(line)])
+        row = [
+            len(found),
+            lost,
+            ", ".join(routes),
+            shorten(line),
+            read_source(line),
+        ]
+        rows.append(row)
     page.tabulate(COLUMNS, rows)
     page.remark(
         "A line that was found once or twice may only have been at work when the machine was busy: "

@@ -9,7 +9,7 @@ import click
 from service.kit.server import Wiring
 from service_tools.pages import Page
 from service_tools.perf.commands import AS_JSON, TARGET, add_options, add_seconds
-from service_tools.perf.report import Report
+from service_tools.perf.report import Report, list_layers
 from service_tools.perf.runs import run_scenario
 from service_tools.perf.scenario import find_scenarios
 from service_tools.perf.target import provide_target
@@ -90,9 +90,7 @@ def show_times(steps: Mapping[str, Times], page: Page) -> None:
     if not steps:
         page.say("No answer had Server-Timing: set EDGE_TIMING=true in the service.")
         return
-    found = set().union(*steps.values())
-    parts = [part for part in PARTS if part in found]
-    parts += sorted(found - PARTS.keys())
+    parts = list_layers(steps.values())
     rows = []
     for step, times in steps.items():
         total = sum(times.values())

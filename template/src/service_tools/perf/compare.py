@@ -2,7 +2,6 @@
 """`service perf compare`: whether this tree costs more CPU for each request than another commit."""
 
 import asyncio
-import math
 import os
 import subprocess
 import sys
@@ -11,14 +10,12 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from itertools import accumulate, islice
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
-import msgspec
 
 from service.kit import PACKAGE
 from service.kit.edge import CommandError
@@ -27,20 +24,20 @@ from service_tools.dev import credentials, database, programs
 from service_tools.pages import Page
 from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, ROWS, SCENARIOS, add_options
 from service_tools.perf.generator import Sample, run_load, send_at_full_speed
+from service_tools.perf.ratios import (
+    MIN_ROUNDS,
+    SAME,
+    Costs,
+    is_decided,
+    judge_rounds,
+    take_medians,
+)
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import Scenario, find_scenarios
 from service_tools.perf.target import Target, start_service
 
 CONNECTIONS, TURN_TIMEOUT = 8, 120
 """How many send at once, and the seconds that a turn may take."""
-
-TOLERANCE = 1.01
-"""Ratios within this, or its inverse, are no difference."""
-
-MIN_ROUNDS, RISK = 8, 0.01
-"""RISK is how often one look tells equal trees apart. Fewer rounds could all agree by chance."""
-
-SAME = "no difference"
 
 REPEATS = 8
 """In a round: A, B, B, A, where B is this tree. Drift and other load reach both alike."""
@@ -69,35 +66,7 @@ type Start = dict[str, Any]
 """How a tree's service is started."""
 
 
-class Costs(NamedTuple):
-    """µs of CPU for a request of this tree and of the other one meanwhile, and their ratio."""
-
-    ratio: float
-    this_us: float
-    other_us: float
-
-
 type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
-
-
-class Ratio(msgspec.Struct, frozen=True):
-    """How the CPU of a request of this tree compares with the other's: 1.2 is a fifth more.
-
-    The true ratio is between `low` and `high`, but for RISK.
-    """
-
-    scenario: str
-    verdict: str
-    rounds: int
-    ratio: float
-    low: float
-    high: float
-    this_us: float
-    other_us: float
-
-    @property
-    def interval(self) -> str:
-        return f"{self.low:.3f} to {self.high:.3f}"
 
 
 @click.command(name="compare")
@@ -242,6 +211,8 @@ def run_round(
         pairs = {}
         for name, scenario in scenarios.items():
             pairs[name] = Turn(other, scenario, size), Turn(this, scenario, size)
+            for turn in pairs[name]:
+                turn.measure()  # opens connections, prepares statements, specialises bytecode
         turns = defaultdict(list)
         for name in REPEATS * [*scenarios]:
             turns[name].append(take_turns(*pairs[name]))
@@ -255,7 +226,6 @@ class Turn:
         self.target = target
         self.size = size
         self.calls = prepare_calls(scenario, target)
-        self.measure()  # connections are opened, statements prepared, bytecode is specialised
 
     def measure(self) -> float:
         """Return the CPU of a request, in µs."""
@@ -278,61 +248,3 @@ def take_turns(other: Turn, this: Turn) -> Costs:
     this_us = (this.measure() + this.measure()) / 2
     other_us = (first + other.measure()) / 2
     return Costs(this_us / other_us, this_us, other_us)
-
-
-def take_medians(costs: Sequence[Costs]) -> Costs:
-    """Return the median of each number by itself."""
-    return Costs(*map(median, zip(*costs, strict=True)))
-
-
-def is_decided(rounds: Sequence[Costs], max_rounds: int) -> bool:
-    """Return whether the first rounds agree on a difference, or no further one could change it."""
-    if len(rounds) < MIN_ROUNDS:
-        return False
-    ratios = [costs.ratio for costs in rounds]
-    if len(rounds) == MIN_ROUNDS and find_verdict(ratios) != SAME:
-        return True
-    left = max_rounds - len(rounds)
-    lowest = find_verdict([*ratios, *left * [0.0]])
-    highest = find_verdict([*ratios, *left * [math.inf]])
-    return lowest == highest
-
-
-def find_verdict(ratios: Sequence[float]) -> str:
-    if len(ratios) < MIN_ROUNDS:
-        return f"not known: fewer than {MIN_ROUNDS} rounds"
-    low, high = bound_median(ratios, RISK)
-    if low > TOLERANCE:
-        return "slower"
-    return "faster" if high < 1 / TOLERANCE else SAME
-
-
-def judge_rounds(name: str, rounds: Sequence[Costs]) -> Ratio:
-    """Return the median ratio of the rounds, and its interval."""
-    ratios = [costs.ratio for costs in rounds]
-    low, high = bound_median(ratios, RISK)
-    medians = take_medians(rounds)
-    return Ratio(
-        scenario=name,
-        verdict=find_verdict(ratios),
-        rounds=len(rounds),
-        ratio=medians.ratio,
-        low=low,
-        high=high,
-        this_us=medians.this_us,
-        other_us=medians.other_us,
-    )
-
-
-def bound_median(values: Sequence[float], risk: float) -> tuple[float, float]:
-    """Return the two of the values that the true median lies between, but for a risk.
-
-    A value is above the median or below it as a coin falls: so many ends may be cut as the risk
-    allows.
-    """
-    ordered = sorted(values)
-    count = len(values)
-    ways = accumulate(math.comb(count, ends) for ends in range(count))
-    allowed = [total for total in ways if 2 * total / 2**count <= risk]
-    cut = max(0, len(allowed) - 1)
-    return ordered[cut], ordered[-1 - cut]

@@ -216,9 +216,9 @@ def draw_plots(ramp: Ramp) -> str:
             series[name] = [value or 0.0 for value in values]
         plots += plot_lines(title, rates, series, ramp.knee)
 
-    rows = [stage.total for stage in ramp.stages]
+    tables = [stage.total.layers for stage in ramp.stages]
     layers = {}
-    for layer in report.list_layers(rows):
-        layers[layer] = [row.layers.get(layer, 0.0) for row in rows]
+    for layer in report.list_layers(tables):
+        layers[layer] = [times.get(layer, 0.0) for times in tables]
     layers.pop("total", None)
     return plots + plot_lines("Server-Timing, mean ms", rates, layers, ramp.knee)

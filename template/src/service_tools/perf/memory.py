@@ -66,7 +66,10 @@ def show_memory(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
         page.say(describe_growth(growth, answered))
     if not grown:
         page.say("Nothing grew with the requests.")
-    total = {tuple(it["stack"]): it["bytes"][-1] for it in held}
+    total = {}
+    for allocation in held:
+        stack = tuple(allocation["stack"])
+        total[stack] = allocation["bytes"][-1]
     stacks.show_flame_graph(page, "All that was allocated and is still held", total, "bytes")
     stacks.show_lines(page, "bytes", total)
     page.remark("Leave alone what does not grow: a worker holds its modules and caches once.")

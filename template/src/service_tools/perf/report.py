@@ -3,7 +3,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import ceil
 from operator import attrgetter
@@ -142,9 +142,9 @@ def average_layers(samples: Sequence[Sample]) -> dict[str, float]:
     return {layer: total / len(headers) for layer, total in sums.items()}
 
 
-def list_layers(rows: Sequence[Row]) -> list[str]:
-    """Return the names of all layers, each once."""
-    return [*dict.fromkeys(chain.from_iterable(row.layers for row in rows))]
+def list_layers(tables: Iterable[Mapping[str, float]]) -> list[str]:
+    """Return the names of all layers in tables of times, each once."""
+    return [*dict.fromkeys(chain.from_iterable(tables))]
 
 
 def find_exceeded(steps: Sequence[Step], rows: Sequence[Row]) -> Iterator[str]:
@@ -163,7 +163,7 @@ def find_exceeded(steps: Sequence[Step], rows: Sequence[Row]) -> Iterator[str]:
 
 def show_steps(report: Report, page: Page) -> None:
     """Show the steps of a run, and remarks on it."""
-    layers = list_layers(report.rows)
+    layers = list_layers(row.layers for row in report.rows)
     rows = []
     for row in report.rows:
         times = [row.layers.get(layer, 0.0) for layer in layers]

@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""From a scenario to requests: the values that answers give before the run, and the bytes to send."""
+"""From a scenario to requests: the values that answers give before the run, and the bytes."""
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
@@ -76,9 +77,12 @@ class RequestWriter:
 
     def fill(self, text: str, write_value: Callable[[object], str]) -> str:
         """Return a text with its values."""
-        return PLACEHOLDER.sub(
-            lambda found: write_value(self.choose(found[1])) if found[1] else "$", text
-        )
+
+        def write_found(found: re.Match[str]) -> str:
+            name = found[1]
+            return write_value(self.choose(name)) if name else "$"
+
+        return PLACEHOLDER.sub(write_found, text)
 
     def write(self, request: Step | Source) -> tuple[str, str, dict[str, str], bytes]:
         """Return method, path, headers and body of a request."""

@@ -34,7 +34,11 @@ FRESH: Mapping[str, Callable[[int], object]] = {
 Positive = Annotated[float, Meta(gt=0)]
 
 
-class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a scenario's file."""
+
+
+class Step(Table, frozen=True):
     """One kind of request, like "GET /v1/orders/${id}", sent as often as its share of all weights.
 
     `body` is JSON. `p99_ms` is its budget.
@@ -48,7 +52,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     p99_ms: Positive | None = None
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Source(Table, frozen=True):
     """A request before the run, and what is taken from its answer, like "data.id" of each row.
 
     Up to `pages` pages are read, by their `Link`.
@@ -60,8 +64,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pages: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
-class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The tables of a file.
+class Scenario(Table, frozen=True):
+    """A file.
 
     `values` are what `${name}` in the requests, bodies and headers may stand for.
     """
@@ -125,4 +129,5 @@ def check_placeholders(place: str, text: str, known: set[str]) -> Iterator[str]:
         yield f"{place}: write a dollar sign that begins no ${{name}} as $$"
     for name in PLACEHOLDER.findall(text):
         if name and name not in known:
-            yield f"{place}: ${{{name}}} is not known here; there are {', '.join(sorted(known))}"
+            names = ", ".join(sorted(known))
+            yield f"{place}: ${{{name}}} is not known here; there are {names}"

@@ -83,7 +83,13 @@ def show_lines(page: Page, unit: str, stacks: Mapping[Stack, int]) -> None:
     total = weights.total() or 1
     rows = []
     for line, weight in weights.most_common(MAX_LINES):
-        rows.append([weight, weight / total, shorten(frames[line]), read_source(line)])
+        row = [
+            weight,
+            weight / total,
+            shorten(frames[line]),
+            read_source(line),
+        ]
+        rows.append(row)
     columns = {
         unit: ",",
         "share": ".1%",

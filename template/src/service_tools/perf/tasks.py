@@ -74,7 +74,13 @@ def draw_tasks(worker: WorkerProcess) -> str:
     for found in sorted(places.values(), key=len, reverse=True):
         task = found[0]
         oldest = max(task["age"] for task in found)
-        rows.append([str(len(found)), f"{oldest:.1f} s", task["state"], name_tasks(found)])
+        row = [
+            str(len(found)),
+            f"{oldest:.1f} s",
+            task["state"],
+            name_tasks(found),
+        ]
+        rows.append(row)
         rows += [["", "", "", line] for line in locate_task(task)]
     heading = f"Worker {worker.process.pid}: {len(tasks)} tasks, {states['running']} running"
     return "\n".join([heading, *align_rows(COLUMNS, rows)])

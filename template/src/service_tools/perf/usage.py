@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What the service uses under a load, as its metrics tell: connections, and lag of the event loop."""
+"""What the service uses under a load: memory, connections, and lag of the event loop."""
 
 import asyncio
 import urllib.request
@@ -22,10 +22,10 @@ class Usage(msgspec.Struct, frozen=True):
     `pool_waiting` requests waited for a connection. The lag of the event loop is milliseconds.
     """
 
-    memory_mb: float | None = None
-    pool_in_use: float = 0.0
-    pool_waiting: float = 0.0
-    lag_p99_ms: float = 0.0
+    memory_mb: float | None
+    pool_in_use: float
+    pool_waiting: float
+    lag_p99_ms: float
 
 
 async def watch_metrics(url: str, seen: list[Metrics]) -> None:
@@ -54,10 +54,10 @@ def read_metrics(url: str) -> Metrics:
 
 def summarise_usage(seen: Sequence[Metrics], memory_mb: float | None) -> Usage:
     return Usage(
-        memory_mb,
-        find_highest(seen, "db_pool_connections_in_use"),
-        find_highest(seen, "db_pool_waiting_requests"),
-        find_lag(seen[0], seen[-1]),
+        memory_mb=memory_mb,
+        pool_in_use=find_highest(seen, "db_pool_connections_in_use"),
+        pool_waiting=find_highest(seen, "db_pool_waiting_requests"),
+        lag_p99_ms=find_lag(seen[0], seen[-1]),
     )
 
 
