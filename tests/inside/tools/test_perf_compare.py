@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from inside.tools.test_perf_faults import SCENARIO, plant, run
+from inside.tools.test_perf_faults import SCENARIO, plant, run_perf
 from service_tools.perf import bench, compare, ratios
 from service_tools.perf.bench import Time
 from service_tools.perf.compare import RunRound
@@ -161,7 +161,7 @@ def make_variables(repository: Path, url: str) -> dict[str, str]:
 def test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check(repository: Path, database_url: str):
     plant(repository, "    sum(range(4_000))")  # a fifth
     options = ["HEAD", "--rows", "200", "--requests", "50", "--rounds", "24", "--check"]
-    done = run(repository, "compare", *options, **make_variables(repository, database_url))
+    done = run_perf(repository, "compare", *options, **make_variables(repository, database_url))
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[1].split()[:2] == ["orders", "slower"], done.stderr
     report = (repository / "perf/reports/compare.html").read_text()
@@ -188,7 +188,7 @@ def test_a_comparison_that_is_terminated_leaves_no_process_and_no_file(repositor
 
 
 def test_an_unknown_commit_is_said(repository: Path, database_url: str):
-    done = run(repository, "compare", "nothing", DATABASE_URL=database_url)
+    done = run_perf(repository, "compare", "nothing", DATABASE_URL=database_url)
     assert done.returncode == 1
     assert "git: not a valid object name: nothing (in CI, fetch the whole history)." in done.stderr
     assert "Traceback" not in done.stderr

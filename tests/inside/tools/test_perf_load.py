@@ -75,20 +75,20 @@ async def test_the_time_of_a_request_begins_when_it_is_due_and_not_when_a_connec
 
 
 async def test_as_many_requests_are_under_way_as_there_are_connections_and_no_more():
-    under_way = most = 0
+    under_way = highest = 0
     samples: list[Sample] = []
 
     async def count() -> bytes:
-        nonlocal under_way, most
+        nonlocal under_way, highest
         under_way += 1
-        most = max(most, under_way)
+        highest = max(highest, under_way)
         await asyncio.sleep(0.01)
         under_way -= 1
         return ANSWER
 
     async with listen(count) as url:
         await generator.send_at_full_speed(url, repeat(CALL), 3, 0.2, samples.append)
-    assert most == 3
+    assert highest == 3
     assert len(samples) > 3
     assert {sample.status for sample in samples} == {200}
 
