@@ -5,6 +5,7 @@ import asyncio
 import gc
 import ssl
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -143,11 +144,9 @@ class LoadClient:
 
     async def finish(self, tasks: set[asyncio.Task[None]], answer_timeout: float) -> None:
         """Give up the tasks that are not done in time, and close the connections."""
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=answer_timeout)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(answer_timeout):
+                await asyncio.gather(*tasks, return_exceptions=True)
         for connection in self.idle:
             connection.transport.abort()
 
