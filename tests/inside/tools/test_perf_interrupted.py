@@ -80,7 +80,9 @@ def test_a_budget_reports_the_scenarios_that_were_finished(folder: Path, databas
 
 
 def test_a_flame_graph_shows_what_was_sampled(folder: Path, database_url: str):
-    with start("perf", "cpu", "--seconds=16", "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
+    with start(
+        "perf", "cpu", "--seconds=16", "--rate=400", "--rows=10", cwd=folder, DATABASE_URL=database_url
+    ) as process:
         wait_for_py_spy(psutil.Process(process.pid))
         time.sleep(3)  # in which it samples
         os.killpg(process.pid, signal.SIGINT)  # py-spy gets it too, and writes what it has
