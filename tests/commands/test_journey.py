@@ -26,10 +26,10 @@ def test_a_team_copies_and_updates(template, tmp_path):
 def test_a_contributor_renders_a_change(template, tmp_path):
     clone = tmp_path / "clone"
     shell.run("git", "clone", "--quiet", "--branch", CURRENT, template, clone, cwd=tmp_path)
-    (clone / "template/src/service/kit/edge/asgi.py").write_text("# changed\n")
+    (clone / "template/src/service/kit/work/asgi.py").write_text("# changed\n")
     command = ["copier", "copy", "--quiet", "--defaults", "--vcs-ref", "HEAD", ".", "../scratch"]
     shell.run("uv", "run", "--quiet", "--no-default-groups", *command, cwd=clone)
-    assert (tmp_path / "scratch/src/service/kit/edge/asgi.py").read_text() == "# changed\n"
+    assert (tmp_path / "scratch/src/service/kit/work/asgi.py").read_text() == "# changed\n"
 
 
 @pytest.fixture

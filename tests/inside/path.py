@@ -15,10 +15,10 @@ from typing import Any
 
 import service
 from service.app import build
-from service.kit.db import Database
-from service.kit.edge import asgi
-from service.kit.migrate import apply_pending
-from service.kit.server import read_settings
+from service.kit.db.database import Database
+from service.kit.migrate.apply import apply_pending
+from service.kit.server.settings import read_settings
+from service.kit.work import asgi
 from service.orders.seed import SEED
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded

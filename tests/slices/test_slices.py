@@ -13,9 +13,9 @@ ACCOUNTS = (
         "src/service/app.py": (
             ("from service import accounts, orders\n", "from service import orders\n"),
             ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
-            ("from service.kit.auth import Auth, Guesses\n", "from service.kit.auth import Auth\n"),
-            ("    guesses = Guesses(db, settings.guesses)\n", ""),
-            ("provide=[db, offload, exports, guesses, cache, settings.auth]", "provide=[db, offload, exports, cache]"),
+            ("from service.kit.auth import Auth, LoginThrottle\n", "from service.kit.auth import Auth\n"),
+            ("    throttle = LoginThrottle(db, settings.guesses)\n", ""),
+            ("provide=[db, offload, exports, throttle, cache, settings.auth]", "provide=[db, offload, exports, cache]"),
         ),
         "src/service/settings.py": (
             ("import IssuerOptions", "import AuthOptions"),

@@ -3,8 +3,9 @@ from time import perf_counter
 
 import asyncpg
 import pytest
-from service.kit.db import Database, Query, Seed, sample_time
-from service.kit.edge import CommandError
+from service.kit.db.database import Database
+from service.kit.db.query import Query, Seed, sample_time
+from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.dev import database, embedded
 

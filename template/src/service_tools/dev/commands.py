@@ -17,10 +17,17 @@ from urllib.parse import urlsplit
 
 import click
 
-from service.kit.db import DEVELOPER, DatabaseError, check_capacity, locate
-from service.kit.migrate import MigrationError, apply_migrations
-from service.kit.server import KitSettings, Wiring, configure_logs, serve
-from service.kit.web import Slice
+from service.kit.commands.cli import Wiring
+from service.kit.commands.migrate import apply_migrations
+from service.kit.db.database import check_capacity
+from service.kit.db.errors import DatabaseError
+from service.kit.db.query import DEVELOPER
+from service.kit.db.sessions import describe_database
+from service.kit.migrate.files import MigrationError
+from service.kit.server.http_server import serve
+from service.kit.server.logs import configure_logs
+from service.kit.server.settings import KitSettings
+from service.kit.web.routes import Slice
 from service_tools.dev import credentials, database
 
 PACKAGE = Path(__file__).parents[2] / "service"
@@ -139,7 +146,9 @@ def announce(wiring: Wiring, settings: KitSettings) -> None:
         "Ready": base,
         "Try it": f"curl -s {header}{base}{find_read(wiring.slices)}",
         "API docs": f"{base}/docs",
-        "Database": locate(settings.database) if urlsplit(url).password else f"psql '{url}'",
+        "Database": describe_database(settings.database)
+        if urlsplit(url).password
+        else f"psql '{url}'",
         "Stop": "Ctrl-C",
     }
     click.echo("\n".join(["", *(f"  {name:10}{value}" for name, value in lines.items()), ""]))

@@ -6,10 +6,11 @@ it.
 import os
 from pathlib import Path
 
-from service.kit.auth import AuthOptions, IssuerOptions, keys
-from service.kit.db import DEVELOPER
-from service.kit.edge import CommandError
-from service.kit.server import KitSettings
+from service.kit.auth import keys
+from service.kit.auth.keys import AuthOptions, IssuerOptions
+from service.kit.db.query import DEVELOPER
+from service.kit.server.settings import KitSettings
+from service.kit.work.command_error import CommandError
 
 FILE = Path(".signing-key")
 LIFETIME = 3600.0
@@ -30,7 +31,9 @@ def provide(kind: type[KitSettings]) -> None:
     if "AUTH_SIGNING_KEY" not in os.environ:
         os.environ["AUTH_SIGNING_KEY"] = read_key()
     if issubclass(group, AuthOptions):
-        public = keys.write_public(keys.read_private(os.environ["AUTH_SIGNING_KEY"]).public_key())
+        public = keys.format_public_key(
+            keys.read_private_key(os.environ["AUTH_SIGNING_KEY"]).public_key()
+        )
         os.environ |= {
             "AUTH_PUBLIC_KEY": public,
             "AUTH_ISSUER": DEVELOPER,
@@ -50,10 +53,10 @@ def sign(kind: type[KitSettings], subject: str = DEVELOPER) -> str | None:
             f"{min(foreign)} is set, so tokens come from elsewhere: get one there, or unset it."
         )
     try:
-        key = keys.read_private(os.environ.get("AUTH_SIGNING_KEY") or read_key())
+        key = keys.read_private_key(os.environ.get("AUTH_SIGNING_KEY") or read_key())
     except ValueError as error:
         raise CommandError(f"AUTH_SIGNING_KEY, or {FILE}: {error}.") from None
-    return keys.sign(
+    return keys.sign_token(
         key, read_option(group, "issuer"), read_option(group, "audience"), subject, LIFETIME
     )
 

@@ -14,10 +14,13 @@ from uuid import uuid4
 
 import click
 
-from service.kit.db import EVERY, NEWEST, Database, Query, Seed, connect, read_url
-from service.kit.migrate import apply_migrations
-from service.kit.server import KitSettings, Wiring, read_settings
-from service.kit.web import Slice
+from service.kit.commands.cli import Wiring
+from service.kit.commands.migrate import apply_migrations
+from service.kit.db.database import Database
+from service.kit.db.query import NEWEST_SAMPLE, SAMPLE_INTERVAL, Query, Seed
+from service.kit.db.sessions import connect, read_database_url
+from service.kit.server.settings import KitSettings, read_settings
+from service.kit.web.routes import Slice
 from service_tools.dev import embedded
 
 BATCH_SECONDS = 1.0
@@ -79,13 +82,13 @@ def lend(server: str) -> Generator[str]:
 
 
 async def drop(server: str, name: str) -> None:
-    async with connect(read_url(server), "service dev") as connection:
+    async with connect(read_database_url(server), "service dev") as connection:
         await connection.execute(f"drop database if exists {name} with (force)")
 
 
 async def create(server: str, name: str) -> str:
     """Return the URL of a database that is created unless it is there."""
-    async with connect(read_url(server), "service dev") as connection:
+    async with connect(read_database_url(server), "service dev") as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await connection.execute(f"create database {name}")
     return urlsplit(server)._replace(path=f"/{name}").geturl()
@@ -102,7 +105,9 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
     progress.
     """
     present = first = await db.fetch_one(
-        Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]), NEWEST, EVERY
+        Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]),
+        NEWEST_SAMPLE,
+        SAMPLE_INTERVAL,
     )
     related = [await db.fetch(query) for query in seed.references]
     if present < wanted and not all(related):

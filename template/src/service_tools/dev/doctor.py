@@ -17,7 +17,7 @@ from service_tools.dev import checkout
 from service_tools.dev.report import Report, guard
 
 if TYPE_CHECKING:
-    from service.kit.server import Wiring
+    from service.kit.commands.cli import Wiring
 
 
 @click.command(name="doctor")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from logging.handlers import BufferingHandler
 from pathlib import Path
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 
 DATA = Path(".postgres")
 

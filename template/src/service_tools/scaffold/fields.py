@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.scaffold import types, words
 from service_tools.scaffold.types import TYPES, Type
 

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from service.kit.edge import CommandError
-from service.kit.migrate import MigrationOptions, read_files
+from service.kit.migrate.files import MigrationOptions, read_migration_files
+from service.kit.work.command_error import CommandError
 from service_tools.scaffold import registry
 from service_tools.scaffold.fields import Column
 from service_tools.scaffold.render import render
@@ -32,7 +32,7 @@ def find() -> Path:
 
 def read_migrations(root: Path) -> tuple[dict[str, str], int]:
     """Return the SQL of each migration by the name of its file, and the number of the next one."""
-    files = read_files(root / MigrationOptions().folder)
+    files = read_migration_files(root / MigrationOptions().folder)
     return {known.name: known.sql for known in files}, max(
         (known.number for known in files), default=0
     ) + 1

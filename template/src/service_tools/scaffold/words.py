@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Names that a column cannot have, each group with the reason."""
 
-from service.kit.rows import Filter
+from service.kit.rows.listing import Filter
 
 # Every word that PostgreSQL 18 would have to quote as a column: pg_get_keywords(), but for those of
 # category U.

@@ -11,11 +11,13 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
-from service.kit.db import connect, find_queries, read_url
+from service.kit.db.query import find_queries
+from service.kit.db.sessions import connect, read_database_url
 from service_tools.dev import database, embedded
 from service_tools.pages import Page
 from service_tools.sql import budgets, contract, plans, records, scratch
 from service_tools.sql.contract import Statement
+from service_tools.tables import TEXT
 
 type Real = Mapping[str, str]
 """What happened to the statements that were run, by name, as PostgreSQL shows it."""
@@ -86,7 +88,7 @@ async def run(server: str, statements: Sequence[Statement]) -> Real:
     """Return what really happens, by name, for the statements that have a sample and rows to take
     it from.
     """
-    async with connect(read_url(server), "service plans") as connection:
+    async with connect(read_database_url(server), "service plans") as connection:
         try:
             ran = {
                 statement.name: await plans.run(connection, statement.query)
@@ -125,7 +127,8 @@ def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
                 ", ".join(found.rule for found in it.findings),
             ]
         )
-    page.tabulate(titles, rows, texts=[len(titles) - 2, len(titles) - 1])
+    columns = dict.fromkeys(titles, "") | {"indexes": TEXT, "findings": TEXT}
+    page.tabulate(columns, rows)
     page.say(*(f"{it.name}: {found}" for it in statements for found in it.findings))
     for it in statements:
         page.show(it.name, f"<pre>{escape('\n'.join(describe(it, real)))}</pre>")

@@ -4,37 +4,21 @@ drops held jobs.
 """
 
 import asyncio
-import multiprocessing
-import signal
-import time
 from collections.abc import Awaitable, Callable
-from multiprocessing.context import SpawnProcess
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
 
 import asyncpg
 import click
 import msgspec
-import structlog
 
-from service.kit.db import DatabaseError, DatabaseOptions, connect
-from service.kit.edge import CommandError
-from service.kit.jobs.job import JobOptions
-from service.kit.server import (
-    LOOK_SECONDS,
-    Supervision,
-    cli,
-    configure_logs,
-    read_settings,
-    supervise,
-)
-
-if TYPE_CHECKING:
-    from service.kit.jobs.statements import Statements
-
-log = structlog.get_logger()
+from service.kit.commands import cli
+from service.kit.db.errors import DatabaseError
+from service.kit.db.sessions import DatabaseOptions, connect
+from service.kit.jobs.statements import Statements
+from service.kit.work.command_error import CommandError
 
 type Change = Callable[["Statements", list[Any]], Awaitable[None]]
+
 
 COUNT = """
 select entrypoint as name,
@@ -46,6 +30,7 @@ select entrypoint as name,
  group by entrypoint
  order by entrypoint
 """
+
 
 LIST_HELD = """
 select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated as held_at,
@@ -63,80 +48,14 @@ select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated
  limit $1
 """
 
+
 FIND = "select id from kit.pgqueuer where status = 'failed' and ($2 or id = any($1)) order by id for update"
+
 
 FORGET_DEATHS = "update kit.pgqueuer set headers = headers - 'deaths' where id = any($1)"
 
-MISSING = """\
-This service does not say yet how its worker is made. Import JobOptions and Worker from service.kit.jobs, add the field
-`jobs: JobOptions = JobOptions()` to Settings, and to app.py:
-
-JOBS = ()
-
-def create_worker() -> Worker:
-    settings = read_settings(Settings)
-    configure_logs(settings.log)
-    db = Database(settings.jobs.share(settings.database))
-    return Worker(JOBS, settings.jobs, settings, provide=[db], resources=[db])"""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
-
-@click.command(name="worker")
-@click.pass_obj
-def run_worker(wiring: cli.Wiring) -> None:
-    """Run jobs, JOBS_CONCURRENCY at once, until told to stop.
-
-    Start any number, on any number of machines: each job is taken by one of them. A worker process
-    that dies, or loses PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished
-    after JOBS_DRAIN_TIMEOUT are requeued.
-    """
-    if wiring.worker is None:
-        raise click.ClickException(MISSING)
-    settings = read_settings(wiring.settings)
-    configure_logs(settings.log)
-    cli.check_capacity(settings, "jobs run as soon as the database is there")
-    options = getattr(settings, "jobs", JobOptions())
-    watch = settings.watchdog
-    with supervise(settings.metrics, watch.stuck, watch.lag) as supervision:
-        keep_working(wiring.worker, options.kill_timeout, supervision)
-
-
-def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> None:
-    """Keep one process running jobs, until told to stop: the first signal lets them finish, the
-    second ends it at once.
-
-    A process ends with the connection of its queue, or when the watchdog or the system ends it. The
-    next one returns its unfinished jobs to the queue at once: it knows them by the identity that
-    the processes share.
-    """
-    from service.kit.jobs.consumer import AGAIN, work
-
-    told: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: told.append(number))
-    spawn, identity = multiprocessing.get_context("spawn"), uuid4()
-
-    def start(*, died: bool) -> SpawnProcess:
-        process = spawn.Process(target=work, args=(create, identity, died))
-        process.start()
-        return process
-
-    process = start(died=False)
-    while not told:
-        time.sleep(LOOK_SECONDS)
-        if supervision.find_due([process]):
-            process = start(died=process.exitcode != AGAIN)
-    process.terminate()
-    log.info("told to stop", signal=signal.Signals(told[0]).name)
-    kill_at = time.monotonic() + kill_timeout
-    while process.is_alive() and len(told) == 1 and time.monotonic() < kill_at:
-        process.join(LOOK_SECONDS)
-    process.kill()
-    if len(told) > 1:
-        log.warning("told to stop twice: ending at once")
-    process.join()
-    log.info("worker stopped")
 
 
 @click.group(name="jobs")
@@ -167,7 +86,7 @@ def list_jobs(wiring: cli.Wiring, limit: int, as_json: bool) -> None:
         counts, held = await connection.fetch(COUNT), await connection.fetch(LIST_HELD, limit)
         return [dict(record) for record in counts], [dict(record) for record in held]
 
-    counts, held = run(wiring, ask)
+    counts, held = run_on_database(wiring, ask)
     if as_json:
         click.echo(msgspec.json.encode({"counts": counts, "held": held}))
         return
@@ -196,7 +115,7 @@ def retry(wiring: cli.Wiring, ids: tuple[int, ...], every: bool, as_json: bool) 
     """Requeue held jobs, with all their attempts before them."""
     if bool(ids) == every:
         raise click.UsageError("Name the jobs, or say --all.")
-    change(wiring, requeue, ids, every, "Retried", as_json)
+    change_held_jobs(wiring, requeue, ids, every, "Retried", as_json)
 
 
 async def requeue(queue: "Statements", ids: list[Any]) -> None:
@@ -211,7 +130,7 @@ async def requeue(queue: "Statements", ids: list[Any]) -> None:
 @click.pass_obj
 def drop(wiring: cli.Wiring, ids: tuple[int, ...], as_json: bool) -> None:
     """Delete held jobs. They do not run again."""
-    change(
+    change_held_jobs(
         wiring,
         lambda queue, held: queue.mark_job_as_cancelled(held),
         ids,
@@ -221,11 +140,11 @@ def drop(wiring: cli.Wiring, ids: tuple[int, ...], as_json: bool) -> None:
     )
 
 
-def change(
+def change_held_jobs(
     wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, done: str, as_json: bool
 ) -> None:
     """Change held jobs, and print their ids. When one of `ids` is not held, nothing is changed."""
-    from service.kit.jobs.statements import make_queries
+    from service.kit.jobs.statements import make_statements
 
     async def work(connection: asyncpg.Connection) -> list[int]:
         async with connection.transaction():
@@ -233,10 +152,10 @@ def change(
             if unknown := ", ".join(str(identity) for identity in sorted(set(ids) - set(found))):
                 advice = "`service jobs list` shows the ids; nothing was changed."
                 raise CommandError(f"No job is held under {unknown}. {advice}")
-            await how(make_queries(connection), found)
+            await how(make_statements(connection), found)
             return found
 
-    found = run(wiring, work)
+    found = run_on_database(wiring, work)
     click.echo(
         msgspec.json.encode({"ids": found})
         if as_json
@@ -244,7 +163,7 @@ def change(
     )
 
 
-def run[Result](
+def run_on_database[Result](
     wiring: cli.Wiring, work: Callable[[asyncpg.Connection], Awaitable[Result]]
 ) -> Result:
     """Return what `work` returns on a connection to the service's database."""

@@ -8,6 +8,7 @@ taken back, and so is one that was never checked because there was no room for i
 """
 
 import asyncio
+import warnings
 from contextvars import Context, ContextVar
 from datetime import timedelta
 from hashlib import sha256
@@ -17,22 +18,29 @@ import msgspec
 import structlog
 from pydantic import BaseModel, Field
 
-from service.kit.db import ERRORS, Database, Query
-from service.kit.edge import Problem, Seconds, asgi, metrics
+from service.kit.db.database import Database
+from service.kit.db.errors import ERRORS
+from service.kit.db.query import Query
+from service.kit.work import addresses, asgi, metrics
+from service.kit.work.options import Seconds
+from service.kit.work.problems import Problem
 
 log = structlog.get_logger(__name__)
+
 
 PAUSES = (0.0, 0.1, 1.0)
 """Seconds before each attempt to give a guess back: the database may be busy."""
 
+
 DOT = "\u0307"
 """Python's `lower()` makes "i" and this dot of "İ", and PostgreSQL's makes "i"."""
+
 
 pending: ContextVar["Guess | None"] = ContextVar("pending", default=None)
 """The guess that this request began last."""
 
 
-class GuessOptions(BaseModel, frozen=True):
+class LoginThrottleOptions(BaseModel, frozen=True):
     """GUESSES_*: how many wrong passwords are taken before more are refused for a while."""
 
     allowed: Annotated[
@@ -114,7 +122,9 @@ count_guess = Query(
     tuple[bytes, bytes, bytes, int, int, timedelta],
 )
 
+
 lower = Query("select lower($1)", str, tuple[str])
+
 
 # More than the limit were refused, and so were never to be checked.
 return_guess = Query(
@@ -132,6 +142,7 @@ return_guess = Query(
     bool,
     tuple[bytes, list[bytes], int, int],
 )
+
 
 forget_guess = Query(
     """
@@ -152,11 +163,11 @@ forget_guess = Query(
 
 
 class Guess:
-    """One guess that was allowed. It counts until `take_back` says that the password was right."""
+    """One guess that was allowed. It counts until `forgive` says that the password was right."""
 
     def __init__(
         self,
-        guesses: "Guesses",
+        guesses: "LoginThrottle",
         digests: tuple[bytes, bytes, bytes],
         found: Count,
         *,
@@ -173,7 +184,7 @@ class Guess:
         """Let it count: its password is being checked."""
         self.may_return = False
 
-    async def take_back(self) -> None:
+    async def forgive(self) -> None:
         """Note that the password was right. Where the account is known, this mostly costs no
         statement.
         """
@@ -190,6 +201,11 @@ class Guess:
         except BaseException:
             self.give_back()
             raise
+
+    async def take_back(self) -> None:
+        """`forgive`, as it was called before version 3."""
+        warnings.warn("take_back is now forgive", DeprecationWarning, stacklevel=2)
+        await self.forgive()
 
     def give_back(self) -> asyncio.Task[None]:
         """Begin to count the guess no more: a task that may outlast the request."""
@@ -213,12 +229,12 @@ class Guess:
         log.warning("guess not given back", attempts=len(PAUSES))
 
 
-class Guesses:
+class LoginThrottle:
     """The guesses of passwords that the service has taken; `app.py` makes one."""
 
-    def __init__(self, db: Database, options: GuessOptions | None = None) -> None:
+    def __init__(self, db: Database, options: LoginThrottleOptions | None = None) -> None:
         self.db = db
-        self.options = options or GuessOptions()
+        self.options = options or LoginThrottleOptions()
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, scope: asgi.Scope, account: str) -> Guess:
@@ -228,7 +244,7 @@ class Guesses:
         named it, whether there is such an account or not. All that the database's `lower()` makes
         the same counts as one; where the lookup takes more for the same, pass the id that it found.
         """
-        address = asgi.name_client(scope) or "unknown"
+        address = addresses.identify_client(scope) or "unknown"
         lowered = await self.db.fetch_one(lower, account)
         # The handler may have lowered the name by Python, so it may be that of either account.
         name, is_exact = lowered.replace(DOT, ""), DOT not in lowered

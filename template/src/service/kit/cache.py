@@ -10,7 +10,10 @@ from typing import Annotated, Any, cast
 from async_lru import alru_cache
 from pydantic import BaseModel, Field
 
-from service.kit.edge import Problem, Seconds, Span, context, metrics, request_id
+from service.kit.work import context, metrics
+from service.kit.work.context import Span, request_id
+from service.kit.work.options import Seconds
+from service.kit.work.problems import Problem
 
 
 class CacheOptions(BaseModel, frozen=True):
@@ -40,7 +43,7 @@ class Cache:
         self.values = alru_cache(self.options.entries, typed=True, ttl=self.options.seconds)(
             self.compute
         )
-        metrics.watch(metrics.meters().cached, lambda: self.values.cache_info().currsize)
+        metrics.watch_gauge(metrics.meters().cached, lambda: self.values.cache_info().currsize)
 
     async def get[**P, R](
         self, function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
@@ -66,7 +69,7 @@ class Cache:
         """Call the function outside of any request: others may wait longer than the one that asked
         first.
         """
-        context.begin(request_id(), self.options.timeout)
+        context.begin_work(request_id(), self.options.timeout)
         deadline = asyncio.timeout(self.options.timeout)
         try:
             async with deadline:

@@ -23,6 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 EXPORT_SECONDS = 3.0
 """How long one export may take, the last one of a process included."""
 
+
 ATTRIBUTES = {
     "http.request.method": "method",
     "url.path": "path",
@@ -31,6 +32,7 @@ ATTRIBUTES = {
     "client.address": "client",
 }
 """What the span of a request tells, by the names of OpenTelemetry's semantic conventions."""
+
 
 PROPAGATOR = TraceContextTextMapPropagator()
 

@@ -9,11 +9,15 @@ from http import HTTPStatus
 
 import msgspec
 
-from service.kit.edge import asgi
+from service.kit.work import asgi, responses
 
 MEDIA_TYPE = b"application/problem+json"
+
+
 RETRY_AFTER = 1
 """Seconds a client is asked to wait when the service is busy: about one acquire timeout."""
+
+
 LONGEST, MOST_ERRORS = 500, 100
 """Characters of a text, and errors in a list: both may echo what a client sent, however long that
 is."""
@@ -76,7 +80,7 @@ class Problem(Exception):
 
     async def send(self, send: asgi.Send, request_id: str) -> None:
         """Send the problem as the response."""
-        await asgi.respond(
+        await responses.respond(
             send, self.status, self.encode(request_id), MEDIA_TYPE, self.list_headers()
         )
 
@@ -104,9 +108,3 @@ def not_found(what: str) -> Problem:
 def busy(detail: str) -> Problem:
     """503 with Retry-After: nothing was done, and the same request may succeed shortly."""
     return Problem(503, "busy", detail, headers={"retry-after": str(RETRY_AFTER)})
-
-
-class CommandError(Exception):
-    """What whoever runs a command has to fix. The message says what and how; it is shown without a
-    traceback.
-    """

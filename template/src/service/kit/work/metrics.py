@@ -11,11 +11,17 @@ from functools import cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
+MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder through which workers share what they count. prometheus_client reads it when it
 is imported."""
+
+
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
 SAMPLE_SECONDS = 1.0
 """How old a sampled gauge may be."""
 
@@ -152,17 +158,17 @@ def count_refusal(reason: str, number: int = 1) -> None:
     meters().refused.labels(reason).inc(number)
 
 
-def watch(gauge: Gauge, read: Callable[[], float]) -> None:
+def watch_gauge(gauge: Gauge, read: Callable[[], float]) -> None:
     """Let a gauge show what `read` returns: at the scrape, or up to a second before where workers
     share a folder.
     """
-    if SHARED in os.environ:
+    if MULTIPROC_DIR in os.environ:
         meters().sources.append((gauge, read))
     else:
         gauge.set_function(read)
 
 
-async def sample() -> None:
+async def sample_gauges() -> None:
     """Write the watched gauges where the main process can read them, once a second, until
     cancelled.
     """

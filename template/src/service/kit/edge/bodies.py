@@ -1,94 +1,13 @@
 # kit: updated by the template; extend it from app.py
-"""What one worker takes from clients, EDGE_* and the bodies of requests; and what the limits of all
-rooms share.
-"""
+"""Request bodies: bounded in number, size and rate while they arrive."""
 
-import os
 import time
 from math import inf
-from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, Field
-
-from service.kit.edge import asgi, metrics
-from service.kit.edge.problems import Problem
+from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import Exchange
-
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-Lifetime = Annotated[float, Field(gt=0, le=86_400)]
-
-
-def check_nesting(**waits: float) -> None:
-    """Raise ValueError unless each wait is shorter than the next, so that the error names the true
-    cause.
-    """
-    if [*waits.values()] != sorted({*waits.values()}):
-        chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
-        raise ValueError(f"each deadline must be shorter than the next: {chain}")
-
-
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
-
-
-def count_cores(quota: Path = QUOTA) -> int:
-    """Return how many cores this process may use, by the machine, its affinity and the quota of its
-    container.
-    """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    try:
-        allowed, period = quota.read_text().split()
-        return max(1, min(cores, round(int(allowed) / int(period))))
-    except (OSError, ValueError):  # there is no such file, or it says "max"
-        return cores
-
-
-class EdgeOptions(BaseModel, frozen=True):
-    """EDGE_*: what one worker takes from clients, and what it tells them."""
-
-    request_timeout: Annotated[
-        Seconds, Field(description="seconds to answer a complete request, then 504")
-    ] = 10
-    concurrency: Annotated[
-        int, Field(ge=1, le=100_000, description="requests answered at once, then 503")
-    ] = 100
-    receiving: Annotated[
-        int,
-        Field(ge=1, le=100_000, description="bodies received at once; one more ends the oldest"),
-    ] = 1000
-    body_bytes: Annotated[
-        int, Field(ge=1, le=2**40, description="the largest request body, then 413")
-    ] = 1_000_000
-    body_grace: Annotated[
-        Seconds, Field(description="seconds for which a request body may be slow")
-    ] = 3
-    body_rate: Annotated[
-        int, Field(ge=1, description="bytes per second it needs after that, or 408")
-    ] = 10_000
-    stall_timeout: Annotated[
-        Seconds, Field(description="seconds a client may not read a stream, then it ends")
-    ] = 30
-    streams: Annotated[
-        int, Field(ge=1, le=65_000, description="event streams open at once, then 503")
-    ] = 200
-    stream_lifetime: Annotated[
-        Lifetime, Field(description="seconds until a client must open its stream anew")
-    ] = 3600
-    heartbeat: Annotated[
-        Seconds, Field(description="seconds between the heartbeats of an event stream")
-    ] = 15
-    hosts: Annotated[
-        str, Field(description="comma-separated host names this service answers for; empty: any")
-    ] = ""
-    proxies: Annotated[
-        asgi.Networks, Field(description="networks of proxies whose X-Forwarded-For is believed")
-    ] = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
-    log: Annotated[bool, Field(description="write a line for each request")] = True
-    timing: Annotated[
-        bool, Field(description="tell clients where the time went, in the Server-Timing header")
-    ] = False
+from service.kit.work import asgi, metrics
+from service.kit.work.problems import Problem
 
 
 class Bodies:
