@@ -8,7 +8,7 @@ from tests.harness.programs import find_program
 from tests.harness.service import PASSED
 from tests.harness.snapshot import ROOT
 
-ROOMS = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
+PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
 SLOW = {"poison", "tools"}
 """Jobs that end their worker again and again, and what a service in production does not have."""
@@ -28,9 +28,9 @@ def run_tests(folder, *arguments):
     assert PASSED.search(output), output
 
 
-@pytest.mark.parametrize("room", [pytest.param(it, marks=pytest.mark.slow if it in SLOW else ()) for it in ROOMS])
-def test_a_room_passes_its_tests(folder, room):
-    run_tests(folder, f"inside/{room}", f"--ignore-glob={PGBOUNCER}")
+@pytest.mark.parametrize("package", [pytest.param(it, marks=pytest.mark.slow if it in SLOW else ()) for it in PACKAGES])
+def test_a_package_passes_its_tests(folder, package):
+    run_tests(folder, f"inside/{package}", f"--ignore-glob={PGBOUNCER}")
 
 
 @pytest.mark.slow
