@@ -13,13 +13,10 @@ SUITES = {
     "a service's": list(ROOT.glob("template/tests/**/test_*.py")),
 }
 
-KEPT = {"test_contract.py", "test_export.py", "test_migration_lint.py", "test_ownership.py", "test_worker.py"}
-"""Names that the kit's tests still share with those of a service."""
-
 
 def test_no_two_suites_have_a_test_file_of_one_name():
     names = Counter(chain.from_iterable({path.name for path in paths} for paths in SUITES.values()))
-    assert [name for name, count in names.items() if count > 1 and name not in KEPT] == []
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_test_is_skipped():
