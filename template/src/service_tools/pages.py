@@ -156,6 +156,6 @@ def describe() -> str:
 def find_commit() -> str:
     """Return the short hash of what is checked out, with a mark where files differ from it."""
     try:
-        return f"commit {programs.run('git', 'describe', '--always', '--dirty', '--exclude=*').strip()}"
+        return f"commit {programs.run_program('git', 'describe', '--always', '--dirty', '--exclude=*').strip()}"
     except programs.ProgramError:
         return "no commit"

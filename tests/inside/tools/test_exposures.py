@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from service_tools.dev import exposures
+from service_tools.dev import team_files
 
 from tests.kit.processes import ROOT
 
@@ -27,7 +27,7 @@ def change(path: Path, text: str, instead: str) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_new_service_exposes_nothing():
-    assert list(exposures.find()) == []
+    assert list(team_files.find_exposures()) == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_an_earlier_release_made_is_found_with_its_line(
     project: Path, path: Path, text: str, instead: str, says: str, fix: str
 ):
     change(project / path, text, instead)
-    [(said, advice)] = exposures.find()
+    [(said, advice)] = team_files.find_exposures()
     assert said.startswith(f"{path}:")
     assert says in said
     assert fix in advice
@@ -52,9 +52,9 @@ def test_what_an_earlier_release_made_is_found_with_its_line(
 def test_a_rate_of_all_routes_counts(project: Path):
     change(project / HTTP, ", limit=SIGN_UPS", "")
     change(project / HTTP, 'Routes("/v1", tags', 'Routes("/v1", limit=SIGN_UPS, tags')
-    assert list(exposures.find()) == []
+    assert list(team_files.find_exposures()) == []
 
 
 def test_a_file_that_is_no_python_is_left_to_other_checks(project: Path):
     (project / MAIL).write_text("def (")
-    assert list(exposures.find()) == []
+    assert list(team_files.find_exposures()) == []

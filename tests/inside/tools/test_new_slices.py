@@ -100,10 +100,3 @@ def test_a_row_that_others_refer_to_cannot_be_deleted(folder: Path):
     (folder / "tests/payments/test_deleting.py").write_text(DELETING)
     assert " passed" in call(folder, "pytest", "-q", "-n0", "tests/payments/test_deleting.py")
     (folder / "tests/payments/test_deleting.py").unlink()
-
-
-@pytest.mark.parametrize("name", ["payments", "transfers", "folders"])
-def test_a_new_slice_can_be_undone(folder: Path, name: str):
-    call(folder, "service", "new", name, "--undo")
-    assert not [path for path in folder.rglob(f"*{name}*") if "__pycache__" not in path.parts]
-    assert name not in (folder / "src/service/app.py").read_text()

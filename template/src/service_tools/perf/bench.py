@@ -63,8 +63,8 @@ def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool
     is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run
     saves its times in .perf/bench.json.
     """
-    credentials.provide(wiring.settings)
-    with database.prepare(wiring, rows, 1000, "perf") as settings:
+    credentials.accept_development_tokens(wiring.settings)
+    with database.prepare_database(wiring, rows, 1000, "perf") as settings:
         records = asyncio.run(fetch(settings.database))
     pieces = {"kit: route, bind and answer a request": make_request()} | dict(
         list_statements(records)

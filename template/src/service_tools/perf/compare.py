@@ -113,7 +113,7 @@ def command(
         page.until_interrupted(done),
     ):
         run_rounds(
-            lambda left: run_round(credentials.sign(wiring.settings), trees, left, size),
+            lambda left: run_round(credentials.sign_token(wiring.settings), trees, left, size),
             chosen,
             rounds,
             done,
@@ -144,7 +144,7 @@ def check_out(ref: str) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="perf-compare-") as folder:
         archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
         try:
-            programs.run("git", "archive", f"--output={archive}", "--end-of-options", ref)
+            programs.run_program("git", "archive", f"--output={archive}", "--end-of-options", ref)
         except programs.ProgramError as error:
             raise CommandError(f"{error} (in CI, fetch the whole history).") from None
         with tarfile.open(archive) as files:
@@ -161,12 +161,12 @@ def prepare(
 
     PYTHONPATH lets Python find the service of a tree before the one that is installed.
     """
-    credentials.provide(wiring.settings)
+    credentials.accept_development_tokens(wiring.settings)
     starts = {}
     with ExitStack() as stack, redirect_stdout(sys.stderr):
-        server = stack.enter_context(database.provide("perf"))
+        server = stack.enter_context(database.open_database("perf"))
         for mark, tree in trees.items():
-            url = stack.enter_context(database.lend(server))
+            url = stack.enter_context(database.temporary_database(server))
             settings = {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
             starts[mark] = {"cwd": tree, **settings}
             command, env = [sys.executable, "-m", PACKAGE, "migrate"], os.environ | settings

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The types that a field can have: in SQL, in Python, in tests and in sample rows."""
+"""The types of fields: in SQL, in Python, in tests and in sample rows."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,14 +7,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Type:
-    """One type of column; {} stands for the column's name.
+    """One type of column. {} stands for the column's name.
 
-    `alias` is its name in model.py, which means `python` with `meta`, or `definition`; `stored` is
-    that in rows, where it differs. `examples` has two values that a client may send, and one that
-    it may not. `made` is Python that makes a value of sample row `number`, where N is that number,
-    or one of ten if values may repeat. `fresh` is for unique columns: a value that no row has in
-    SQL, and one for each request of the load test in JSON. `check` is a condition in SQL, and what
-    it means. `refuses` has suffixes, and why.
+    - `alias` is its name in model.py, and `definition` what that stands for. `stored` is the name
+      in rows, if that is another one. `python` is the type without its rules.
+    - `examples` are two values that a client may send, and one that it may not.
+    - `made` is Python that makes a value of sample row `number`. N is that number, or one of ten if
+      values may repeat.
+    - `fresh` is for unique columns: a value that no row has in SQL, and one for each request of the
+      load test in JSON.
+    - `check` is a condition in SQL, and what it means.
+    - `refuses` has the suffixes that it does not take, and why.
     """
 
     sql: str
@@ -22,26 +25,18 @@ class Type:
     python: str
     examples: tuple[Any, Any, Any]
     made: str
-    meta: str = ""
     definition: str = ""
     fresh: tuple[str, str] = ("", "")
     check: tuple[str, str] = ("", "")
     stored: str = ""
     refuses: tuple[str, str] = ("", "")
 
-    @property
-    def meaning(self) -> str:
-        """What the alias stands for in model.py; nothing for what needs no alias."""
-        return self.definition or (
-            f"Annotated[{self.python}, Meta({self.meta})]" if self.meta else ""
-        )
-
 
 TEXT = Type(
     sql="text",
     alias="Text",
     python="str",
-    meta='min_length=1, max_length=200, examples=["first"]',
+    definition='Annotated[str, Meta(min_length=1, max_length=200, examples=["first"])]',
     examples=("first", "größe", ""),
     made='f"{} {N}"',
     fresh=("'first ' || uuidv7()", '"first ${number}"'),
@@ -50,7 +45,7 @@ INTEGER = Type(
     sql="bigint",
     alias="Integer",
     python="int",
-    meta="ge=-(2**53) + 1, le=2**53 - 1, examples=[3]",
+    definition="Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1, examples=[3])]",
     examples=(3, -4, 2**53),
     made="N",
     fresh=("(random() * 1e15)::bigint", "${number}"),
@@ -59,7 +54,7 @@ DECIMAL = Type(
     sql="numeric(20, 6)",
     alias="Numeric",
     python="Decimal",
-    meta='examples=["12.5"]',
+    definition='Annotated[Decimal, Meta(examples=["12.5"])]',
     examples=("12.500000", "-0.000001", "0.0000001"),
     made="Decimal(N) / 100",
     fresh=("(random() * 1e13)::numeric(20, 6)", '"${decimal}"'),
@@ -68,7 +63,7 @@ DATE = Type(
     sql="date",
     alias="Date",
     python="date",
-    meta='examples=["2026-01-31"]',
+    definition='Annotated[date, Meta(examples=["2026-01-31"])]',
     examples=("2026-01-31", "9999-12-31", "2026-02-30"),
     made="(created - timedelta(days=N)).date()",
     fresh=("date '9999-12-31' - (random() * 1e5)::int", '"${day}"'),
@@ -99,7 +94,9 @@ TEXTS = Type(
     sql="text[]",
     alias="Texts",
     python="list[str]",
-    definition="Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=20)]",
+    definition=(
+        "Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=20)]"
+    ),
     examples=(["first", "größe"], ["second"], "first"),
     made='["red", "green", "blue"][: number % 4]',
     refuses=("!@", "it would compare whole lists; give the entries a table of their own"),
@@ -119,7 +116,9 @@ MONEY = Type(
     sql="bigint",
     alias="Minor",
     python="int",
-    meta='ge=0, le=2**53 - 1, description="1999 is 19.99 EUR", examples=[1999]',
+    definition=(
+        'Annotated[int, Meta(ge=0, le=2**53 - 1, description="1999 is 19.99 EUR", examples=[1999])]'
+    ),
     examples=(1999, 0, -1),
     made="N * 100",
     check=("{} >= 0", "it must not be negative"),
@@ -129,7 +128,10 @@ CURRENCY = Type(
     sql="text",
     alias="Currency",
     python="str",
-    meta=r'pattern=r"^[A-Z]{3}\Z", max_length=3, description="ISO 4217", examples=["EUR"]',
+    definition=(
+        r'Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z", max_length=3,'
+        ' description="ISO 4217", examples=["EUR"])]'
+    ),
     examples=("EUR", "USD", "EUR\n"),
     made='("EUR", "USD", "GBP")[number % 3]',
     check=("{} ~ '^[A-Z]{3}$'", "it must be three capital letters"),
