@@ -49,7 +49,8 @@ def find_conflicts() -> Findings:
         yield says, fix
     for name in list_files("--others", "--exclude-standard"):
         if name.endswith(".rej"):
-            yield f"{name} is a change that an update could not apply.", "Apply it, and delete it."
+            says = f"{name} is a change that an update could not apply."
+            yield says, "Apply it by hand, and delete it."
 
 
 def find_leaks() -> Findings:
