@@ -95,9 +95,8 @@ def test_a_template_out_of_reach_is_said_and_is_no_finding(origin, why, shop):
 
 def test_it_compares_all_that_is_the_templates_and_nothing_else(shop, render):
     compared = (
-        "import sys; from pathlib import Path; from service_tools.dev import differences as it\n"
-        "root = Path(sys.argv[1])\n"
-        "print(*(name for name in it.list_present(root) if it.is_edited(root, name)), sep='\\n')"
+        "import sys; from pathlib import Path; from service_tools.dev import differences\n"
+        "print(*differences.compare_files(Path(sys.argv[1])).edited, sep='\\n')"
     )
     other = render(OLDER)  # each file of which is different
     found = shell.run(".venv/bin/python", "-c", compared, other, cwd=shop).split()

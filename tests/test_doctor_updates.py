@@ -120,6 +120,5 @@ def test_edits_that_another_answer_drops_are_named_when_it_is_given(shop):
     append("# ours\n")(shop / ".github/workflows/checks.yml")
     found = find(examine(shop, "--data", "ci=gitlab")[1], "kit")
     assert [says for _, says, _ in found] == [
-        ".github/workflows/checks.yml was edited here, and the next update removes it:"
-        " the edit is lost without a word."
+        ".github/workflows/checks.yml was edited here, and the next update removes it: the edit is lost without a word."
     ]

@@ -187,14 +187,16 @@ def test_secrets_are_known_by_their_names(name: str, text: str, is_secret: bool,
 
 
 def test_a_check_that_fails_is_a_finding_and_ends_nothing():
-    def find_nothing() -> Iterator[tuple[str, str]]:
-        yield from ()
+    def find_wrong_encoding() -> Iterator[tuple[str, str]]:
+        yield "README.md is too long.", "Shorten it."
         raise UnicodeDecodeError("utf-8", b"x", 0, 1, "in settings.toml")
 
-    [found] = results.guard_check("kit", results.report_findings("kit", "", find_nothing()))
-    assert (found.check, found.state) == ("kit", "finding")
-    assert found.says.startswith("The check failed: UnicodeDecodeError: ")
-    assert (found.fix or "").startswith("Fix the file that this names")
+    kit = results.report_findings("kit", "", find_wrong_encoding())
+    team = results.report_findings("team", "All is well.", ())
+    found = results.run_checks({"kit": kit, "team": team})
+    assert [(it.check, it.state) for it in found] == [("kit", "finding"), ("kit", "finding"), ("team", "ok")]
+    assert found[1].says.startswith("The check failed: UnicodeDecodeError: ")
+    assert (found[1].fix or "").startswith("Fix the file that this names")
 
 
 def test_a_file_of_variables_that_cannot_be_read_is_named(tmp_path: Path):

@@ -304,7 +304,7 @@ def test_its_help_has_an_example():
     ],
 )
 def test_the_singular_of_a_regular_plural_is_known(plural: str, singular: str):
-    assert resource.find_singular(plural) == singular
+    assert resource.name_one(plural, None) == singular
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_the_singular_of_a_regular_plural_is_known(plural: str, singular: str):
 )
 def test_a_singular_that_is_not_clear_is_asked_for(plural: str):
     with pytest.raises(CommandError, match="--singular"):
-        resource.find_singular(plural)
+        resource.name_one(plural, None)
 
 
 async def test_every_word_that_postgresql_would_quote_is_known(database_url: str):

@@ -13,11 +13,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
-from service.kit.db import DEVELOPER, DatabaseError, check_capacity, locate
+from service.kit.db import DEVELOPER, DatabaseError, check_capacity
 from service.kit.migrate import MigrationError, apply_migrations
 from service.kit.server import KitSettings, Wiring, configure_logs, serve
 from service.kit.web import Slice
@@ -143,13 +142,11 @@ def announce(wiring: Wiring, settings: KitSettings) -> None:
         time.sleep(0.05)
     token = credentials.sign_token(wiring.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
-    url = settings.database.url.get_secret_value()
-    has_password = urlsplit(url).password is not None
     lines = {
         "Ready": base,
         "Try it": f"curl -s {header}{base}{find_readable_path(wiring.slices)}",
         "API docs": f"{base}/docs",
-        "Database": locate(settings.database) if has_password else f"psql '{url}'",
+        "Database": "uv run service psql",
         "Stop": "Ctrl-C",
     }
     text = "\n".join(f"  {name:10}{value}" for name, value in lines.items())

@@ -104,11 +104,10 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
     if not all(related):
         click.echo(f"{table}: no sample rows, because there are no rows to refer to")
         return
-    while present < wanted:
-        last = min(present + BATCH_ROWS, wanted)
-        rows = [seed.make_row(number, *related) for number in range(present + 1, last + 1)]
+    for before in range(present, wanted, BATCH_ROWS):
+        last = min(before + BATCH_ROWS, wanted)
+        rows = [seed.make_row(number, *related) for number in range(before + 1, last + 1)]
         async with db.connection() as connection:
             await connection.copy(table, list(rows[0]), (tuple(row.values()) for row in rows))
-        present = last
-        click.echo(f"{table}: {present:,} of {wanted:,} sample rows")
+        click.echo(f"{table}: {last:,} of {wanted:,} sample rows")
     await db.fetch(Query(f"analyze {table}", int))  # so that plans fit the number of rows

@@ -3,9 +3,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
+from typing import NamedTuple
 
 from service_tools.dev import template
 from service_tools.dev.programs import ProgramError
@@ -17,17 +18,26 @@ UNMARKED = (".json", ".tmpl", "py.typed")
 """Endings of the template's files that cannot have the mark in a comment."""
 
 
+class Differences(NamedTuple):
+    """The template's files that are not here, that have Windows line endings, and were edited."""
+
+    deleted: list[str]
+    windows: list[str]
+    edited: list[str]
+
+
 def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
-    """Yield what was deleted or edited here since the template rendered it to a folder.
+    """Yield how the template's files here differ from those that it rendered to a folder.
 
-    If something was edited, it tries the next update on the folder, to see which edits that drops.
+    If some were edited, it tries the next update on the folder, to see which edits that drops.
     """
-    yield from find_deleted(rendered)
-    present = list_present(rendered)
-    yield from find_line_endings(present)
-
-    edited = [name for name in present if is_edited(rendered, name)]
-    if not edited:
+    found = compare_files(rendered)
+    for name in found.deleted:
+        if is_needed(name):
+            yield describe_deletion(name)
+    if found.windows:
+        yield describe_line_endings(found.windows)
+    if not found.edited:
         return
     going = {}
     try:
@@ -37,35 +47,39 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
     except ProgramError as error:
         fix = f"Fix the answers in {template.ANSWERS_FILE}, or that of `--data`."
         yield f"An update cannot be tried: {error}", fix
-    for name in edited:
+    for name in found.edited:
         yield describe_edit(name, going)
 
 
-def list_template_files(rendered: Path) -> Iterator[str]:
-    """Yield the files in a folder that are the template's, and not the team's."""
+def compare_files(rendered: Path) -> Differences:
+    """Compare the files of this folder with the template's among those that were rendered."""
+    found = Differences([], [], [])
     for path in sorted(rendered.rglob("*")):
-        if path.is_file() and (has_mark(path) or path.name.endswith(UNMARKED)):
-            yield path.relative_to(rendered).as_posix()
+        if not path.is_file() or not is_templates(path):
+            continue
+        name = path.relative_to(rendered).as_posix()
+        if not Path(name).is_file():
+            found.deleted.append(name)
+            continue
+        here = Path(name).read_bytes()
+        text = here.replace(b"\r\n", b"\n")
+        if text != here:
+            found.windows.append(name)
+        if text != path.read_bytes():
+            found.edited.append(name)
+    return found
 
 
-def has_mark(path: Path) -> bool:
-    """Return whether a file has the mark in its first two lines."""
+def is_templates(path: Path) -> bool:
+    """Return whether a file is the template's: it has the mark in its first two lines."""
     first_lines = path.read_bytes().split(b"\n")[:2]
-    return any(MARK in line for line in first_lines)
+    return path.name.endswith(UNMARKED) or any(MARK in line for line in first_lines)
 
 
-def list_present(rendered: Path) -> list[str]:
-    """Return the template's files that are here."""
-    return [name for name in list_template_files(rendered) if Path(name).is_file()]
-
-
-def find_deleted(rendered: Path) -> Findings:
-    """Yield the template's files that are not here, and should be."""
-    for name in list_template_files(rendered):
-        if is_needed(name) and not Path(name).is_file():
-            last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {quote(name)})"'
-            says = f"{name} was deleted here, and no update brings it back."
-            yield says, f"Run `git checkout {last} -- {quote(name)}`."
+def describe_deletion(name: str) -> tuple[str, str]:
+    last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {quote(name)})"'
+    says = f"{name} was deleted here, and no update brings it back."
+    return says, f"Run `git checkout {last} -- {quote(name)}`."
 
 
 def is_needed(name: str) -> bool:
@@ -78,24 +92,16 @@ def is_needed(name: str) -> bool:
     return name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
 
 
-def find_line_endings(names: Sequence[str]) -> Findings:
-    """Yield Windows line endings, as one finding: git may have made all of them."""
-    found = [name for name in names if b"\r\n" in Path(name).read_bytes()]
-    if found:
-        more = len(found) - 1
-        subject = f"{found[0]} and {more} more have" if more else f"{found[0]} has"
-        says = f"{subject} Windows line endings, so an update conflicts in every line."
-        fix = (
-            "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
-            " `git config core.autocrlf input`."
-        )
-        yield says, fix
-
-
-def is_edited(rendered: Path, name: str) -> bool:
-    """Return whether a file is different here in more than its line endings."""
-    here = Path(name).read_bytes().replace(b"\r\n", b"\n")
-    return here != (rendered / name).read_bytes()
+def describe_line_endings(names: list[str]) -> tuple[str, str]:
+    """Return one finding for all files: git may have made all of these line endings."""
+    more = len(names) - 1
+    subject = f"{names[0]} and {more} more have" if more else f"{names[0]} has"
+    says = f"{subject} Windows line endings, so an update conflicts in every line."
+    fix = (
+        "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
+        " `git config core.autocrlf input`."
+    )
+    return says, fix
 
 
 def describe_edit(name: str, going: dict[str, str]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import msgspec
 
 from service_tools.dev import checkout, differences, packages, team_files, template
 from service_tools.dev.programs import ProgramError
-from service_tools.dev.results import CheckResult, guard_check, report_findings
+from service_tools.dev.results import CheckResult, report_findings, run_checks
 
 if TYPE_CHECKING:
     from service.kit.server import Wiring
@@ -49,10 +49,11 @@ def examine_project(
     newer release of the template is not a finding, nor is what cannot be checked, as without a
     network.
     """
-    results = [*guard_check("template", examine_template(changed_answers))]
+    checks = {"template": examine_template(changed_answers)}
     for check, good, find in FILE_CHECKS:
-        results += guard_check(check, report_findings(check, good, find()))
-    results += guard_check("service", examine_service(wiring))
+        checks[check] = report_findings(check, good, find())
+    checks["service"] = examine_service(wiring)
+    results = run_checks(checks)
 
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
@@ -90,11 +91,11 @@ def compare_files(origin: template.Origin, changed_answers: Sequence[str]) -> It
         with template.render_again(origin) as rendered:
             good = "The template's files are as it made them."
             changes = differences.find_changes(rendered, changed_answers)
-            yield from guard_check("kit", report_findings("kit", good, changes))
+            yield from report_findings("kit", good, changes)
 
             good = "pyproject.toml allows what the template is tested with."
             loosened = packages.find_loosened_pins(rendered)
-            yield from guard_check("pins", report_findings("pins", good, loosened))
+            yield from report_findings("pins", good, loosened)
     except ProgramError as error:
         says = f"The template cannot be rendered again: {error}"
         fix = "Its copier.yml says what each answer may be."

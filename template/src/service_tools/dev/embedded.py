@@ -17,8 +17,8 @@ from service.kit.edge import CommandError
 
 DATA_FOLDER = Path(".postgres")
 
-REASON = re.compile(r"(initdb|pg_ctl|postgres): |.*(FATAL|DETAIL|HINT): ")
-"""Begins a line in which PostgreSQL says what is wrong."""
+REASON = re.compile(r"(?:initdb|pg_ctl|postgres): .*|.*(?:FATAL|DETAIL|HINT): .*")
+"""A line in which PostgreSQL says what is wrong."""
 
 
 @contextmanager
@@ -90,9 +90,9 @@ def collect_errors() -> list[logging.LogRecord]:
 
 def find_reason(errors: list[logging.LogRecord]) -> str:
     """Return what PostgreSQL's programs said last. The package repeats the server's log."""
-    lines = "\n".join(record.getMessage() for record in errors).splitlines()
-    reasons = [line.strip() for line in lines if REASON.match(line.strip())]
-    return " / ".join(dict.fromkeys(reasons[-3:]))
+    log = "\n".join(record.getMessage() for record in errors)
+    reasons = REASON.findall(log)[-3:]
+    return " / ".join(dict.fromkeys(reasons))
 
 
 run = run_postgresql  # the kit calls it so

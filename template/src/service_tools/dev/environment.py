@@ -23,13 +23,12 @@ def examine_environment(wiring: Wiring) -> Iterator[CheckResult]:
     is_given = "DATABASE_URL" in os.environ
     is_missing = not is_given and not embedded.DATA_FOLDER.exists()
     with ExitStack() as stack:
-        if is_given:
-            given = {}
-        elif is_missing:
-            given = {"database": {"url": PLACEHOLDER_URL}}
-        else:
-            given = {"database": {"url": stack.enter_context(embedded.run_postgresql())}}
-        if not is_given or credentials.KEY_FILE.exists():
+        given = {}
+        if not is_given:
+            running = embedded.run_postgresql()
+            url = PLACEHOLDER_URL if is_missing else stack.enter_context(running)
+            given["database"] = {"url": url}
+        if given or credentials.KEY_FILE.exists():
             credentials.accept_development_tokens(wiring.settings)
 
         try:

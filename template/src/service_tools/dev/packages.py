@@ -8,7 +8,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from service_tools.dev.programs import ExitError, run_program
+from service_tools.dev.programs import ExitError, ProgramError, run_program
 from service_tools.dev.results import Findings
 
 PROJECT_FILE = Path("pyproject.toml")
@@ -20,15 +20,11 @@ UV_CHECKS = {
 """What uv is asked, and how to fix what it finds."""
 
 
-class ProjectError(Exception):
-    """A pyproject.toml cannot be read. The check of the packages says so."""
-
-
 def find_stale_packages() -> Findings:
     """Yield a lock that does not fit pyproject.toml, or packages that do not fit the lock."""
     try:
         read_project()
-    except ProjectError as error:
+    except ProgramError as error:
         yield str(error), "Fix it, or restore it from git (`git log -p pyproject.toml`)."
         return
     for arguments, fix in UV_CHECKS.items():
@@ -41,18 +37,13 @@ def find_stale_packages() -> Findings:
 
 def find_loosened_pins(folder: Path) -> Findings:
     """Yield requirements that allow more versions here than in the project rendered to a folder."""
-    tested = read_requirements(folder / PROJECT_FILE)
-    try:
-        present = read_requirements(PROJECT_FILE)
-    except ProjectError:
-        return
-    names = {name for name, _ in present}
-    for name, requirement in dict(tested).items():
-        if name not in names:
-            says = f"pyproject.toml has no {name}, which the template's code or tests need."
-            yield says, advise_pin(requirement)
+    tested = dict(read_requirements(folder / PROJECT_FILE))
+    present = read_requirements(PROJECT_FILE)
+    for name in sorted(tested.keys() - dict(present).keys()):
+        says = f"pyproject.toml has no {name}, which the template's code or tests need."
+        yield says, advise_pin(tested[name])
     for name, found in present:
-        requirement = dict(tested).get(name, found)
+        requirement = tested.get(name, found)
         if is_looser(found, requirement):
             says = f"pyproject.toml says `{found}`, and is tested with `{requirement}`."
             yield says, advise_pin(requirement)
@@ -63,11 +54,11 @@ def advise_pin(requirement: str) -> str:
 
 
 def read_project(file: Path = PROJECT_FILE) -> dict[str, Any]:
-    """Return the content of a pyproject.toml. Raises `ProjectError` if it cannot be read."""
+    """Return the content of a pyproject.toml. Raises `ProgramError` if it cannot be read."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ProjectError(f"{file} cannot be read: {error}") from None
+        raise ProgramError(f"{file} cannot be read: {error}") from None
 
 
 def read_requirements(file: Path) -> list[tuple[str, str]]:

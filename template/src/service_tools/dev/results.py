@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Results of the checks of `service doctor`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -22,18 +22,26 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 def report_findings(check: str, good: str, findings: Findings) -> Iterator[CheckResult]:
     """Yield a result for each finding, or `good` if there is none."""
+    is_good = True
     try:
-        results = [CheckResult(check, "finding", says, fix) for says, fix in findings]
+        for says, fix in findings:
+            is_good = False
+            yield CheckResult(check, "finding", says, fix)
     except ProgramError as error:
-        results = [CheckResult(check, "unknown", str(error))]
-    yield from results or [CheckResult(check, "ok", good)]
+        yield CheckResult(check, "unknown", str(error))
+    else:
+        if is_good:
+            yield CheckResult(check, "ok", good)
 
 
-def guard_check(check: str, results: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """Yield results. If the check fails, that is a finding, and the other checks go on."""
-    try:
-        yield from results
-    except Exception as error:
-        says = f"The check failed: {type(error).__name__}: {error}"
-        fix = "Fix the file that this names, or tell the maintainers of the template."
-        yield CheckResult(check, "finding", says, fix)
+def run_checks(checks: Mapping[str, Iterable[CheckResult]]) -> list[CheckResult]:
+    """Return the results of all checks. A check that fails is a finding, and the others go on."""
+    results: list[CheckResult] = []
+    for check, found in checks.items():
+        try:
+            results.extend(found)
+        except Exception as error:
+            says = f"The check failed: {type(error).__name__}: {error}"
+            fix = "Fix the file that this names, or tell the maintainers of the template."
+            results.append(CheckResult(check, "finding", says, fix))
+    return results

@@ -26,8 +26,8 @@ type Options = dict[str, str]
 
 def find_outdated_code() -> Findings:
     """Yield what a file of the team does that it should not do any more."""
-    yield from find_old_name()
     yield from find_exposures()
+    yield from find_old_name()
 
 
 def find_old_name() -> Findings:
@@ -35,7 +35,7 @@ def find_old_name() -> Findings:
     try:
         name = packages.read_project()["project"]["name"]
         source = (PACKAGE / "__init__.py").read_text("utf-8")
-    except (packages.ProjectError, KeyError, OSError):
+    except (KeyError, OSError):
         return
     named = re.search(r"^NAME = [\"'](.*)[\"']$", source, re.MULTILINE)
     if named and named[1] != name:
@@ -88,8 +88,8 @@ def read_route_tables(tree: ast.Module) -> dict[str, Options]:
     tables = {}
     for node in tree.body:
         match node:
-            case ast.Assign([ast.Name(name)], ast.Call(ast.Name("Routes")) as call):
-                tables[name] = read_options(call)
+            case ast.Assign([ast.Name(table)], ast.Call() as call):
+                tables[table] = read_options(call)
     return tables
 
 
@@ -99,8 +99,8 @@ def is_open_to_floods(function: ast.AsyncFunctionDef, tables: dict[str, Options]
         return False
     for decorator in function.decorator_list:
         match decorator:
-            case ast.Call(ast.Attribute(ast.Name(table))) if table in tables:
-                options = tables[table] | read_options(decorator)
+            case ast.Call(ast.Attribute(ast.Name(table))):
+                options = tables.get(table, {}) | read_options(decorator)
                 if options.get("access") == "PUBLIC" and options.get("limit", "None") == "None":
                     return True
     return False

@@ -44,7 +44,7 @@ def read_origin() -> Origin:
         )
         fix = (
             f"{RESTORE}, or add `_src_path: URL`, the template's git repository, and"
-            " `_commit: vX.Y.Z`, the release that it was rendered from: an archive has none."
+            " `_commit: vX.Y.Z`, the release that it was rendered from."
         )
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
@@ -94,14 +94,12 @@ def try_update(folder: Path, changed_answers: Sequence[str]) -> dict[str, str]:
     run_program(*COPIER, "update", "--quiet", "--defaults", *answers, str(folder))
 
     run_git(folder, "add", "--all", "--force")
-    options = ("--cached", "--name-status", "-z", "--find-renames", "--diff-filter=DR")
+    options = ("--cached", "--name-status", "--find-renames", "--diff-filter=DR")
     status = run_git(folder, "diff", *options)
-
     going = {}
-    fields = iter(status.split("\0")[:-1])
-    for kind in fields:
-        name = next(fields)
-        going[name] = next(fields) if kind.startswith("R") else ""
+    for line in status.splitlines():
+        _, name, *moved = line.split("\t")
+        going[name] = "".join(moved)
     return going
 
 

@@ -100,8 +100,7 @@ def describe_resource(wiring: Wiring, here: Project, order: Mapping[str, Any]) -
     """Return the resource that is ordered. Raises `CommandError`."""
     table = order["table"]
     resource.check_table(table)
-    one = order["singular"] or resource.find_singular(table)
-    resource.check_singular(one, table)
+    one = resource.name_one(table, order["singular"])
     columns = fields.parse_fields(order["specs"], table)
     guarded = credentials.find_auth_group(wiring.settings) is not None
     owned = guarded and not order["shared"]

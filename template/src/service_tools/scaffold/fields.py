@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.kit.edge import CommandError
-from service_tools.scaffold import types, words
-from service_tools.scaffold.types import TYPES, Type
+from service_tools.scaffold import words
+from service_tools.scaffold.types import CURRENCY, TYPES, Type
 
 FIELD = re.compile(r"([^:]*):([a-z]*(?:\[\])?)(?:\((.*)\))?(?::(\w+))?([?!@]*)", re.DOTALL)
 CHOICE = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -38,7 +38,7 @@ class Column:
     @property
     def optional(self) -> bool:
         """Whether a client may leave it out."""
-        return self.nullable or self.type is types.TEXTS
+        return self.nullable or self.type.sql == "text[]"
 
     @property
     def hint(self) -> str:
@@ -110,46 +110,38 @@ def parse_field(spec: str, table: str) -> list[Column]:
     for suffix in suffixes:
         if suffix in refused:
             raise CommandError(f"{spec}: {kind} does not take {suffix}: {reason}.")
-    column = Column(name, TYPES[kind], "?" in suffixes, "!" in suffixes, "@" in suffixes)
+    nullable = "?" in suffixes
     if kind == "money":
-        return split_money(column)
+        return split_money(name, nullable=nullable)
     if kind == "references":
-        return [refer(column, target, own=target == table)]
-    if kind == "enum":
-        return [replace(column, type=make_enum(spec, name, choices.split(",")))]
-    return [column]
+        return [make_reference(name, target, table, nullable=nullable)]
+    type_ = make_enum(spec, name, choices.split(",")) if kind == "enum" else TYPES[kind]
+    return [Column(name, type_, nullable, "!" in suffixes, "@" in suffixes)]
 
 
-def split_money(column: Column) -> list[Column]:
+def split_money(name: str, *, nullable: bool) -> list[Column]:
     """Return the columns of an amount: its minor units and its currency, both or neither."""
-    minor = f"{column.name}_minor"
-    currency = types.CURRENCY
-    if column.nullable:
+    minor = f"{name}_minor"
+    currency = CURRENCY
+    if nullable:
         rule, detail = currency.check
         together = f"({minor} is null) = ({{}} is null) and {rule}"
         currency = replace(currency, check=(together, f"{detail}, together with {minor}"))
     return [
-        replace(column, name=minor),
-        replace(column, name=f"{column.name}_currency", type=currency),
+        Column(minor, TYPES["money"], nullable),
+        Column(f"{name}_currency", currency, nullable),
     ]
 
 
-def refer(column: Column, table: str, *, own: bool) -> Column:
-    """Return a column with the keys of a table."""
-    name = column.name
-    if own and not column.nullable:
-        field = f"{name}:references:{table}"
+def make_reference(name: str, target: str, table: str, *, nullable: bool) -> Column:
+    """Return the column of a reference to a table, perhaps its own. Raises `CommandError`."""
+    own = target == table
+    if own and not nullable:
+        field = f"{name}:references:{target}"
         advice = "the first row would have none to refer to; add a question mark"
         raise CommandError(f"{field}: {advice}, as in '{field}?'.")
-    made = f"{name}_ids[number % len({name}_ids)]"
-    return replace(
-        column,
-        name=f"{name}_id",
-        type=replace(types.REFERENCE, made=made),
-        filtered=True,
-        references=table,
-        own=own,
-    )
+    type_ = replace(TYPES["references"], made=f"{name}_ids[number % len({name}_ids)]")
+    return Column(f"{name}_id", type_, nullable, filtered=True, references=target, own=own)
 
 
 def make_enum(spec: str, name: str, values: list[str]) -> Type:
@@ -162,7 +154,7 @@ def make_enum(spec: str, name: str, values: list[str]) -> Type:
         )
     listed = ", ".join(f"'{value}'" for value in values)  # in SQL, and in Python until formatted
     return replace(
-        types.ENUM,
+        TYPES["enum"],
         alias=name.title().replace("_", ""),
         definition=f"Literal[{listed}]",
         examples=(values[0], values[-1], "no such"),

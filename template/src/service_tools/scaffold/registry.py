@@ -5,7 +5,7 @@ import ast
 import re
 from pathlib import Path
 
-from service_tools.scaffold.render import tidy
+from service_tools.scaffold.render import list_names, tidy
 
 APP_FILE = Path("src/service/app.py")
 
@@ -15,13 +15,9 @@ SLICES = re.compile(r"^SLICES = \(\s*([\w.,\s]*?),?\s*\)$", re.MULTILINE)
 
 
 def is_used(root: Path, name: str) -> bool:
-    """Return whether app.py has something of this name."""
-    for node in ast.walk(ast.parse((root / APP_FILE).read_text("utf-8"))):
-        match node:
-            case ast.Name(id=known) | ast.alias(asname=str(known)) | ast.alias(name=known):
-                if known == name:
-                    return True
-    return False
+    """Return whether app.py defines or imports something of this name."""
+    source = (root / APP_FILE).read_text("utf-8")
+    return name in list_names(ast.parse(source))
 
 
 def add_slice(root: Path, table: str) -> bool:

@@ -3,6 +3,7 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def render_file(template: str, path: Path, resource: Resource) -> str:
     if path.suffix != ".py":
         return text
     text = tidy(path, text, "I,F401")
-    names = [*list_names(ast.parse(text))]
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(list_names(ast.parse(text)))
+    doubled = [name for name, count in counts.items() if count > 1]
     if doubled:
         raise CommandError(
             f"{path.name} would have two things called {', '.join(doubled)}; rename the field, or"
@@ -51,16 +52,12 @@ def tidy(path: Path, text: str, rules: str = "I") -> str:
 
 
 def list_names(module: ast.Module) -> Iterator[str]:
-    """Yield what a module defines or imports."""
+    """Yield the names that a module imports or defines."""
     for node in module.body:
         match node:
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
+            case ast.Import(names) | ast.ImportFrom(names=names):
                 yield from (alias.asname or alias.name for alias in names)
-            case (
-                ast.ClassDef(name=name)
-                | ast.FunctionDef(name=name)
-                | ast.AsyncFunctionDef(name=name)
-            ):
+            case ast.ClassDef(name) | ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
                 yield name
-            case ast.Assign(targets=[ast.Name(id=name)]):
+            case ast.Assign([ast.Name(name)]):
                 yield name

@@ -78,22 +78,20 @@ def check_table(name: str) -> None:
         raise CommandError(f"{name}: PostgreSQL has this name already; choose another.")
 
 
-def find_singular(plural: str) -> str:
-    """Return the singular of a regular plural. Raises `CommandError` for any other word."""
+def name_one(plural: str, given: str | None) -> str:
+    """Return what one row is called, by what is given or by grammar. Raises `CommandError`."""
+    if given == plural:
+        raise CommandError(
+            f"{plural}: the plural and the singular must differ, as in news and news_item."
+        )
+    if given:
+        words.check_form(given, "resource")
+        return given
     if UNCLEAR.fullmatch(plural.rpartition("_")[2]):
         advice = "name the resource in the plural, and what one is called by `--singular`"
         raise CommandError(f"{plural}: its singular is not clear; {advice}: news_item for news.")
     ending = next(ending for ending in SINGULAR_ENDINGS if plural.endswith(ending))
     return plural.removesuffix(ending) + SINGULAR_ENDINGS[ending]
-
-
-def check_singular(singular: str, plural: str) -> None:
-    """Raise `CommandError` if one row cannot be called so."""
-    words.check_form(singular, "resource")
-    if singular == plural:
-        raise CommandError(
-            f"{plural}: the plural and the singular must differ, as in news and news_item."
-        )
 
 
 def list_filters(columns: Sequence[Column], combined: Sequence[str]) -> tuple[tuple[str, ...], ...]:
