@@ -79,23 +79,44 @@ def test_a_slice_consists_of_its_code_its_tests_and_the_next_migration(folder: P
     assert '"/v1/line-items"' in (folder / "src/service/line_items/http.py").read_text()
 
 
-def test_the_slice_is_registered_where_app_py_is_as_expected(folder: Path):
-    (folder / "src/service/app.py").write_text(APP.replace('"""The map."""', "'Not as ruff would quote it.'"))
-    assert "added to src/service/app.py" in make("invoices", "name:text")
-    written = (folder / "src/service/app.py").read_text()
-    assert "from service import accounts, invoices, parcels\n" in written
-    assert "SLICES = (accounts.SLICE, parcels.SLICE, invoices.SLICE)\n" in written
-    assert "'Not as ruff would quote it.'" in written
-
-
-def test_the_first_slice_is_registered_with_an_import_of_its_own(folder: Path):
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from service import accounts, parcels\n",
+            "from service import accounts, invoices, parcels\n",
+        ),
+        (
+            "from service import (\n    accounts,\n    parcels,\n)\n\n",
+            "from service import accounts, invoices, parcels\n\n",
+        ),
+        ("", "from service import invoices\n"),
+    ],
+)
+def test_the_slice_is_imported_where_app_py_is_as_expected(folder: Path, before: str, after: str):
     app = folder / "src/service/app.py"
-    app.write_text(
-        APP.replace("from service import accounts, parcels\n", "").replace("accounts.SLICE, parcels.SLICE", "")
-    )
+    text = APP.replace('"""The map."""', "'Not as ruff would quote it.'")
+    app.write_text(text.replace("from service import accounts, parcels\n", before))
+    assert "added to src/service/app.py" in make("invoices", "name:text")
+    listed = "SLICES = (accounts.SLICE, parcels.SLICE, invoices.SLICE)"
+    text = text.replace("SLICES = (accounts.SLICE, parcels.SLICE)", listed)
+    assert app.read_text() == text.replace("from service import accounts, parcels\n", after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("()", "(invoices.SLICE,)"),
+        ("(parcels.SLICE,)", "(parcels.SLICE, invoices.SLICE)"),
+        ("(\n    accounts.SLICE,\n    parcels.SLICE,\n)", "(accounts.SLICE, parcels.SLICE, invoices.SLICE)"),
+    ],
+)
+def test_the_slice_is_added_to_those_that_are_there(folder: Path, before: str, after: str):
+    app = folder / "src/service/app.py"
+    app.write_text(APP.replace("(accounts.SLICE, parcels.SLICE)", before))
     make("invoices", "name:text")
-    assert "\nfrom service import invoices\nfrom service.kit.server import logs\n" in app.read_text()
-    assert "SLICES = (invoices.SLICE,)\n" in app.read_text()
+    text = APP.replace("accounts, parcels\n", "accounts, invoices, parcels\n")
+    assert app.read_text() == text.replace("(accounts.SLICE, parcels.SLICE)", after)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +325,7 @@ def test_its_help_has_an_example():
     ],
 )
 def test_the_singular_of_a_regular_plural_is_known(plural: str, singular: str):
-    assert resource.name_one(plural, None) == singular
+    assert resource.find_singular(plural, None) == singular
 
 
 @pytest.mark.parametrize(
@@ -312,7 +333,7 @@ def test_the_singular_of_a_regular_plural_is_known(plural: str, singular: str):
 )
 def test_a_singular_that_is_not_clear_is_asked_for(plural: str):
     with pytest.raises(CommandError, match="--singular"):
-        resource.name_one(plural, None)
+        resource.find_singular(plural, None)
 
 
 async def test_every_word_that_postgresql_would_quote_is_known(database_url: str):

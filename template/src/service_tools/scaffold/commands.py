@@ -100,17 +100,17 @@ def describe_resource(wiring: Wiring, here: Project, order: Mapping[str, Any]) -
     """Return the resource that is ordered. Raises `CommandError`."""
     table = order["table"]
     resource.check_table(table)
-    one = resource.name_one(table, order["singular"])
+    singular = resource.find_singular(table, order["singular"])
     columns = fields.parse_fields(order["specs"], table)
-    guarded = credentials.find_auth_group(wiring.settings) is not None
-    owned = guarded and not order["shared"]
+    needs_token = credentials.find_auth_group(wiring.settings) is not None
+    owned = needs_token and not order["shared"]
     return Resource(
         table,
-        one,
+        singular,
         tuple(columns),
         resource.list_filters(columns, order["filters"]),
         owned,
-        guarded,
+        needs_token,
         order["export"],
         project.find_owned_tables(here, columns, shared=not owned),
     )
@@ -131,15 +131,14 @@ def record_plans(table: str) -> bool:
 
 def print_files(paths: Sequence[Path]) -> None:
     for path in paths:
-        lines = path.read_text("utf-8").count("\n")
-        click.echo(f"{lines:5} lines  {os.path.relpath(path)}")
+        click.echo(f"  {os.path.relpath(path)}")
 
 
 def print_rules(made: Resource) -> None:
     """Print who can reach the rows, and which filters the list takes."""
-    who = "Everybody with a token" if made.guarded else "Everybody who can reach the service"
+    who = "Everybody with a token" if made.needs_token else "Everybody who can reach the service"
     rule = OWNED if made.owned else SHARED
-    click.echo(rule.format(who=who, many=made.many))
+    click.echo(rule.format(who=who, many=made.plural_text))
     filters = ["no filter", *(" and ".join(names) for names in made.filters)]
     click.echo(f"The list takes {', or '.join(filters)}.")
 

@@ -24,7 +24,7 @@ FORM = (
 class Column:
     """One column. If it names rows of another table, `references` is that table.
 
-    `own` says that this is the column's own table.
+    `self_reference` says that this is the column's own table.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Column:
     unique: bool = False
     filtered: bool = False
     references: str = ""
-    own: bool = False
+    self_reference: bool = False
 
     @property
     def optional(self) -> bool:
@@ -41,41 +41,45 @@ class Column:
         return self.nullable or self.type.sql == "text[]"
 
     @property
-    def hint(self) -> str:
+    def row_type(self) -> str:
         """Its type in the structs of rows."""
-        hint = self.type.stored or self.type.alias
-        return f"{hint} | None" if self.nullable else hint
+        return (self.type.stored or self.type.alias) + self.or_none
 
     @property
-    def taken(self) -> str:
-        """The type of an argument of a statement."""
-        return f"{self.type.python} | None" if self.nullable else self.type.python
+    def argument_type(self) -> str:
+        """Its type as an argument of a statement."""
+        return self.type.python + self.or_none
+
+    @property
+    def or_none(self) -> str:
+        return " | None" if self.nullable else ""
 
     @property
     def check(self) -> str:
         """The condition of its constraint in SQL."""
-        return self.type.check[0].replace("{}", self.name)
+        return self.type.check.replace("{}", self.name)
 
     @property
-    def made(self) -> str:
+    def sample(self) -> str:
         """Python that makes the value of a sample row."""
-        if self.own:
+        if self.self_reference:
             return "UUID(int=number // 2) if number > 1 else None"
         number = "number" if self.unique else "number % 10"
-        value = re.sub(r"\bN\b", number, self.type.made).replace("{}", self.name.replace("_", " "))
+        value = re.sub(r"\bN\b", number, self.type.sample)
+        value = value.replace("{}", self.name.replace("_", " "))
         return f"{value} if number % 5 else None" if self.nullable else value
 
     @property
-    def sent(self) -> str:
+    def scenario_json(self) -> str:
         """JSON that the load test sends."""
         if self.references:
             return f'"${{by_{self.name}}}"'
         if self.unique:
-            return self.type.fresh[1]
+            return self.type.unique_json
         return json.dumps(self.type.examples[0], ensure_ascii=False)
 
     @property
-    def referred(self) -> str:
+    def reference_name(self) -> str:
         """What it refers to, in the singular."""
         return self.name.removesuffix("_id")
 
@@ -124,9 +128,11 @@ def split_money(name: str, *, nullable: bool) -> list[Column]:
     minor = f"{name}_minor"
     currency = CURRENCY
     if nullable:
-        rule, detail = currency.check
-        together = f"({minor} is null) = ({{}} is null) and {rule}"
-        currency = replace(currency, check=(together, f"{detail}, together with {minor}"))
+        currency = replace(
+            CURRENCY,
+            check=f"({minor} is null) = ({{}} is null) and {CURRENCY.check}",
+            check_meaning=f"{CURRENCY.check_meaning}, together with {minor}",
+        )
     return [
         Column(minor, TYPES["money"], nullable),
         Column(f"{name}_currency", currency, nullable),
@@ -135,13 +141,18 @@ def split_money(name: str, *, nullable: bool) -> list[Column]:
 
 def make_reference(name: str, target: str, table: str, *, nullable: bool) -> Column:
     """Return the column of a reference to a table, perhaps its own. Raises `CommandError`."""
-    own = target == table
-    if own and not nullable:
+    if target == table and not nullable:
         field = f"{name}:references:{target}"
         advice = "the first row would have none to refer to; add a question mark"
         raise CommandError(f"{field}: {advice}, as in '{field}?'.")
-    type_ = replace(TYPES["references"], made=f"{name}_ids[number % len({name}_ids)]")
-    return Column(f"{name}_id", type_, nullable, filtered=True, references=target, own=own)
+    return Column(
+        f"{name}_id",
+        replace(TYPES["references"], sample=f"{name}_ids[number % len({name}_ids)]"),
+        nullable,
+        filtered=True,
+        references=target,
+        self_reference=target == table,
+    )
 
 
 def make_enum(spec: str, name: str, values: list[str]) -> Type:
@@ -158,8 +169,9 @@ def make_enum(spec: str, name: str, values: list[str]) -> Type:
         alias=name.title().replace("_", ""),
         definition=f"Literal[{listed}]",
         examples=(values[0], values[-1], "no such"),
-        made=f"{tuple(values)}[number % {len(values)}]",
-        check=(f"{name} in ({listed})", "it must be one of the known values"),
+        sample=f"{tuple(values)}[number % {len(values)}]",
+        check=f"{name} in ({listed})",
+        check_meaning="it must be one of the known values",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.kit.edge import CommandError
-from service.kit.migrate import MigrationOptions, read_files
+from service.kit.migrate import read_files
 from service_tools.scaffold import registry
 from service_tools.scaffold.fields import Column
 from service_tools.scaffold.render import render_file
@@ -62,7 +62,7 @@ def read_project() -> Project:
             f"{root / 'tests'} is not a folder; a slice can be added only in the project's own"
             " folder."
         )
-    migrations = read_files(root / MigrationOptions().folder)
+    migrations = read_files(root / "migrations")
     schema = "\n".join(migration.sql for migration in migrations)
     return Project(root, schema, migrations[-1].number + 1 if migrations else 1)
 
@@ -123,7 +123,7 @@ def find_owned_tables(
     owned = {}
     for column in columns:
         table = column.references
-        if column.own:
+        if column.self_reference:
             owned[table] = not shared
         elif table:
             owned[table] = is_owned(project, table)

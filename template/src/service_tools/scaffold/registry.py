@@ -9,9 +9,9 @@ from service_tools.scaffold.render import list_names, tidy
 
 APP_FILE = Path("src/service/app.py")
 
-SLICE_IMPORT = re.compile(r"^from service import \(?\s*(\w[\w,\s]*?),?\s*\)?$", re.MULTILINE)
+SLICE_IMPORT = re.compile(r"^from service import (\w[\w, ]*|\([\w,\s]+\))\n", re.MULTILINE)
 KIT_IMPORT = re.compile(r"^(?=from service\.)", re.MULTILINE)
-SLICES = re.compile(r"^SLICES = \(\s*([\w.,\s]*?),?\s*\)$", re.MULTILINE)
+SLICES = re.compile(r"^SLICES = (\([\w.,\s]*\))\n", re.MULTILINE)
 
 
 def is_used(root: Path, name: str) -> bool:
@@ -29,12 +29,17 @@ def add_slice(root: Path, table: str) -> bool:
     if len(imports) > 1 or len(slices) != 1 or not KIT_IMPORT.search(source):
         return False
 
-    listed = f"{slices[0]}, {table}.SLICE" if slices[0] else f"{table}.SLICE,"
+    listed = append_name(slices[0], f"{table}.SLICE")
     source = SLICES.sub(tidy(APP_FILE, f"SLICES = ({listed})\n"), source)
     if imports:
-        line = tidy(APP_FILE, f"from service import ({imports[0]}, {table})\n")
-        source = SLICE_IMPORT.sub(line, source)
+        names = append_name(imports[0], table)
+        source = SLICE_IMPORT.sub(tidy(APP_FILE, f"from service import ({names})\n"), source)
     else:
         source = KIT_IMPORT.sub(f"from service import {table}\n", source, count=1)
     path.write_text(source, "utf-8")
     return True
+
+
+def append_name(names: str, name: str) -> str:
+    known = names.strip("(), \n")
+    return f"{known}, {name}" if known else f"{name},"

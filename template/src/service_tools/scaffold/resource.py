@@ -22,49 +22,49 @@ VOWEL = re.compile(r"[aeio]|u(?!ni|[rst])")
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource. `table` names the folder and the package too, and `one` is its singular.
+    """A resource. `table` names the folder and the package too.
 
-    Rows are `owned` by the account that created them, or else everybody's. Without `guarded`,
-    callers need no token. `filters` are the sets of columns that the list can be filtered by.
-    `foreign` says of each table that is referred to whether its rows are owned.
+    Rows are `owned` by the account that created them, or else everybody's. `filters` are the sets
+    of columns that the list can be filtered by. `owned_tables` says of each table that is referred
+    to whether its rows are owned.
     """
 
     table: str
-    one: str
+    singular: str
     columns: tuple[Column, ...]
     filters: tuple[tuple[str, ...], ...]
     owned: bool
-    guarded: bool
+    needs_token: bool
     export: bool
-    foreign: Mapping[str, bool]
+    owned_tables: Mapping[str, bool]
 
     @property
     def struct(self) -> str:
-        return self.one.title().replace("_", "")
+        return self.singular.title().replace("_", "")
 
     @property
     def path(self) -> str:
         return f"/v1/{self.table.replace('_', '-')}"
 
     @property
-    def many(self) -> str:
+    def plural_text(self) -> str:
         return self.table.replace("_", " ")
 
     @property
-    def spoken(self) -> str:
-        return self.one.replace("_", " ")
+    def singular_text(self) -> str:
+        return self.singular.replace("_", " ")
 
     @property
-    def a_one(self) -> str:
-        article = "an" if VOWEL.match(self.one) else "a"
-        return f"{article} {self.spoken}"
+    def a_singular(self) -> str:
+        article = "an" if VOWEL.match(self.singular) else "a"
+        return f"{article} {self.singular_text}"
 
     @property
-    def checked(self) -> list[Column]:
+    def owned_references(self) -> list[Column]:
         """The references to rows that have to be the caller's own."""
-        return [it for it in self.columns if self.owned and self.foreign.get(it.references)]
+        return [it for it in self.columns if self.owned and self.owned_tables.get(it.references)]
 
-    def first(self, column: Column) -> Column:
+    def first_reference(self, column: Column) -> Column:
         """Return the first column that refers to the same table: its statement is written once."""
         return next(it for it in self.columns if it.references == column.references)
 
@@ -78,7 +78,7 @@ def check_table(name: str) -> None:
         raise CommandError(f"{name}: PostgreSQL has this name already; choose another.")
 
 
-def name_one(plural: str, given: str | None) -> str:
+def find_singular(plural: str, given: str | None) -> str:
     """Return what one row is called, by what is given or by grammar. Raises `CommandError`."""
     if given == plural:
         raise CommandError(

@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Type:
-    """One type of column. {} stands for the column's name.
+    """One type of column.
 
     - `alias` is its name in model.py, and `definition` what that stands for. `stored` is the name
       in rows, if that is another one. `python` is the type without its rules.
     - `examples` are two values that a client may send, and one that it may not.
-    - `made` is Python that makes a value of sample row `number`. N is that number, or one of ten if
-      values may repeat.
-    - `fresh` is for unique columns: a value that no row has in SQL, and one for each request of the
-      load test in JSON.
-    - `check` is a condition in SQL, and what it means.
+    - `sample` is Python that makes a value of sample row `number`. {} is the column's name. N is
+      the number, or one of ten if values may repeat.
+    - `unique_sql` is a value that no row has, and `unique_json` one for each request of the load
+      test. Both are for unique columns.
+    - `check` is a condition in SQL on the column {}, and `check_meaning` tells it to clients.
     - `refuses` has the suffixes that it does not take, and why.
     """
 
@@ -24,10 +24,12 @@ class Type:
     alias: str
     python: str
     examples: tuple[Any, Any, Any]
-    made: str
+    sample: str
     definition: str = ""
-    fresh: tuple[str, str] = ("", "")
-    check: tuple[str, str] = ("", "")
+    unique_sql: str = ""
+    unique_json: str = ""
+    check: str = ""
+    check_meaning: str = ""
     stored: str = ""
     refuses: tuple[str, str] = ("", "")
 
@@ -42,8 +44,9 @@ TYPES = {
         python="str",
         definition='Annotated[str, Meta(min_length=1, max_length=200, examples=["first"])]',
         examples=("first", "größe", ""),
-        made='f"{} {N}"',
-        fresh=("'first ' || uuidv7()", '"first ${number}"'),
+        sample='f"{} {N}"',
+        unique_sql="'first ' || uuidv7()",
+        unique_json='"first ${number}"',
     ),
     "int": Type(
         sql="bigint",
@@ -51,15 +54,16 @@ TYPES = {
         python="int",
         definition="Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1, examples=[3])]",
         examples=(3, -4, 2**53),
-        made="N",
-        fresh=("(random() * 1e15)::bigint", "${number}"),
+        sample="N",
+        unique_sql="(random() * 1e15)::bigint",
+        unique_json="${number}",
     ),
     "bool": Type(
         sql="boolean",
         alias="bool",
         python="bool",
         examples=(True, False, "yes"),
-        made="number % 2 == 0",
+        sample="number % 2 == 0",
         refuses=FEW_VALUES,
     ),
     "decimal": Type(
@@ -68,8 +72,9 @@ TYPES = {
         python="Decimal",
         definition='Annotated[Decimal, Meta(examples=["12.5"])]',
         examples=("12.500000", "-0.000001", "0.0000001"),
-        made="Decimal(N) / 100",
-        fresh=("(random() * 1e13)::numeric(20, 6)", '"${decimal}"'),
+        sample="Decimal(N) / 100",
+        unique_sql="(random() * 1e13)::numeric(20, 6)",
+        unique_json='"${decimal}"',
     ),
     "money": Type(  # an amount in minor units; its currency is another column
         sql="bigint",
@@ -80,8 +85,9 @@ TYPES = {
             ' description="1999 is 19.99 EUR", examples=[1999])]'
         ),
         examples=(1999, 0, -1),
-        made="N * 100",
-        check=("{} >= 0", "it must not be negative"),
+        sample="N * 100",
+        check="{} >= 0",
+        check_meaning="it must not be negative",
         refuses=("!@", "an amount and its currency are two columns"),
     ),
     "date": Type(
@@ -90,24 +96,27 @@ TYPES = {
         python="date",
         definition='Annotated[date, Meta(examples=["2026-01-31"])]',
         examples=("2026-01-31", "9999-12-31", "2026-02-30"),
-        made="(created - timedelta(days=N)).date()",
-        fresh=("date '9999-12-31' - (random() * 1e5)::int", '"${day}"'),
+        sample="(created - timedelta(days=N)).date()",
+        unique_sql="date '9999-12-31' - (random() * 1e5)::int",
+        unique_json='"${day}"',
     ),
     "timestamp": Type(
         sql="timestamptz",
         alias="Moment",
         python="datetime",
         examples=("2026-01-31T09:30:00Z", "0001-01-01T00:00:01Z", "2026-01-31T09:30:00"),
-        made="created + timedelta(hours=N)",
-        fresh=("now()", '"${moment}"'),
+        sample="created + timedelta(hours=N)",
+        unique_sql="now()",
+        unique_json='"${moment}"',
     ),
     "uuid": Type(
         sql="uuid",
         alias="UUID",
         python="UUID",
         examples=UUIDS,
-        made="UUID(int=N)",
-        fresh=("uuidv7()", '"${uuid}"'),
+        sample="UUID(int=N)",
+        unique_sql="uuidv7()",
+        unique_json='"${uuid}"',
     ),
     "text[]": Type(
         sql="text[]",
@@ -118,7 +127,7 @@ TYPES = {
             " Meta(max_length=20)]"
         ),
         examples=(["first", "größe"], ["second"], "first"),
-        made='["red", "green", "blue"][: number % 4]',
+        sample='["red", "green", "blue"][: number % 4]',
         refuses=("!@", "it would compare whole lists; give the entries a table of their own"),
     ),
     "json": Type(
@@ -128,7 +137,7 @@ TYPES = {
         definition="dict[str, Any]",
         stored="StoredJson",
         examples=({"größe": [{"a": None}, 1.5]}, {}, "text"),
-        made='{"number": number}',
+        sample='{"number": number}',
         refuses=("!@", "it would compare whole documents; give that part a field of its own"),
     ),
     "enum": Type(  # the rest comes from its field
@@ -136,7 +145,7 @@ TYPES = {
         alias="",
         python="str",
         examples=("", "", "no such"),
-        made="",
+        sample="",
         refuses=FEW_VALUES,
     ),
     "references": Type(  # the rest comes from its field
@@ -144,7 +153,7 @@ TYPES = {
         alias="UUID",
         python="UUID",
         examples=UUIDS,
-        made="",
+        sample="",
         refuses=("!", "for one to one, make the column unique in the migration"),
     ),
 }
@@ -159,7 +168,8 @@ CURRENCY = Type(
         ' description="ISO 4217", examples=["EUR"])]'
     ),
     examples=("EUR", "USD", "EUR\n"),
-    made='("EUR", "USD", "GBP")[number % 3]',
-    check=("{} ~ '^[A-Z]{3}$'", "it must be three capital letters"),
+    sample='("EUR", "USD", "GBP")[number % 3]',
+    check="{} ~ '^[A-Z]{3}$'",
+    check_meaning="it must be three capital letters",
 )
 """The type of the currency of an amount."""
