@@ -102,7 +102,7 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
         write("SERVER_PORT=x\n"),
         "settings",
         "SERVER_PORT: ",
-        "Correct it where it is set",
+        "Fix it where it is set",
     ),
     "src/service/__init__.py": (
         append('\nNAME = "another"\n'),

@@ -28,7 +28,7 @@ def test_a_new_project_is_well_and_on_which_release_is_said(shop):
         *((check, "ok") for check in CHECKS),
         ("database", "unknown"),
     }
-    newer = f"{NEWER.removeprefix('v')} is there, by `uvx copier update --defaults`"
+    newer = f"update to {NEWER.removeprefix('v')} with `uvx copier update --defaults`"
     assert find(reports, "template") == [("ok", f"This is {CURRENT}; {newer}.", "")]
 
 

@@ -37,19 +37,20 @@ def sign_token(settings: type[KitSettings], subject: str = DEVELOPER) -> str | N
     group = find_auth_group(settings)
     if group is None:
         return None
-    text = os.environ.get("AUTH_SIGNING_KEY")
-    foreign = os.environ.keys() & FOREIGN_KEYS
-    if text is None and foreign:
-        raise CommandError(
-            f"{min(foreign)} is set, so tokens come from elsewhere: get one there, or unset it."
-        )
     try:
-        key = keys.read_private(text or read_development_key())
+        accept_development_tokens(settings)
+        private = keys.read_private(os.environ["AUTH_SIGNING_KEY"])
+    except KeyError:
+        foreign = min(os.environ.keys() & FOREIGN_KEYS)
+        raise CommandError(
+            f"{foreign} is set, so tokens come from elsewhere: get one there, or unset it."
+        ) from None
     except ValueError as error:
         raise CommandError(f"AUTH_SIGNING_KEY, or {KEY_FILE}: {error}.") from None
-    issuer = read_option(group, "issuer")
-    audience = read_option(group, "audience")
-    return keys.sign(key, issuer, audience, subject, TOKEN_LIFETIME)
+    defaults = group.model_fields
+    issuer = os.environ.get("AUTH_ISSUER", defaults["issuer"].default)
+    audience = os.environ.get("AUTH_AUDIENCE", defaults["audience"].default)
+    return keys.sign(private, issuer, audience, subject, TOKEN_LIFETIME)
 
 
 def find_auth_group(settings: type[KitSettings]) -> AuthGroup | None:
@@ -59,12 +60,6 @@ def find_auth_group(settings: type[KitSettings]) -> AuthGroup | None:
     if isinstance(group, type) and issubclass(group, AuthOptions | IssuerOptions):
         return group
     return None
-
-
-def read_option(group: AuthGroup, option: str) -> str:
-    """Return the issuer or the audience that the service expects."""
-    default = group.model_fields[option].default if issubclass(group, IssuerOptions) else DEVELOPER
-    return os.environ.get(f"AUTH_{option.upper()}", default)
 
 
 def read_development_key() -> str:

@@ -98,10 +98,9 @@ def compare_files(origin: template.Origin, changed_answers: Sequence[str]) -> It
             yield from report_findings("pins", good, loosened)
     except ProgramError as error:
         says = f"The template cannot be rendered again: {error}"
-        fix = "Its copier.yml says what each answer may be."
-        yield CheckResult(
-            "kit", "finding", says, f"Fix the answers in {template.ANSWERS_FILE}. {fix}"
-        )
+        advice = "the template's copier.yml has the choices."
+        fix = f"Fix the answers in {template.ANSWERS_FILE}: {advice}"
+        yield CheckResult("kit", "finding", says, fix)
 
 
 def examine_service(wiring: "Wiring | Exception") -> Iterator[CheckResult]:

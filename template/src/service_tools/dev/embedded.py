@@ -95,4 +95,4 @@ def find_reason(errors: list[logging.LogRecord]) -> str:
     return " / ".join(dict.fromkeys(reasons))
 
 
-run = run_postgresql  # the kit calls it so
+run = run_postgresql  # the name by which the kit calls it

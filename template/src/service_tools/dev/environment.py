@@ -19,15 +19,15 @@ PLACEHOLDER_URL = "postgresql://localhost/postgres"
 
 
 def examine_environment(wiring: Wiring) -> Iterator[CheckResult]:
-    """Check the settings, and then the database that they name."""
+    """Check the settings, and the database that they name."""
     is_given = "DATABASE_URL" in os.environ
     is_missing = not is_given and not embedded.DATA_FOLDER.exists()
     with ExitStack() as stack:
         given = {}
-        if not is_given:
-            running = embedded.run_postgresql()
-            url = PLACEHOLDER_URL if is_missing else stack.enter_context(running)
-            given["database"] = {"url": url}
+        if is_missing:
+            given["database"] = {"url": PLACEHOLDER_URL}
+        elif not is_given:
+            given["database"] = {"url": stack.enter_context(embedded.run_postgresql())}
         if given or credentials.KEY_FILE.exists():
             credentials.accept_development_tokens(wiring.settings)
 
@@ -44,7 +44,7 @@ def examine_environment(wiring: Wiring) -> Iterator[CheckResult]:
 
 
 def describe_wrong_settings(error: SettingsError) -> Iterator[CheckResult]:
-    fix = "Correct it where it is set; `service settings` explains each."
+    fix = "Fix it where it is set; `service settings` explains each."
     for line in str(error).splitlines()[1:]:
         yield CheckResult("settings", "finding", line.strip(), fix)
 

@@ -31,4 +31,4 @@ def explain_missing_package(error: ImportError) -> str | None:
     return "\n".join(lines)
 
 
-explain = explain_missing_package  # the kit calls it so
+explain = explain_missing_package  # the name by which the kit calls it

@@ -72,7 +72,7 @@ def describe_release(origin: Origin) -> str:
     if not answer["update_available"]:
         return f"This is {origin.commit}; there is no newer release."
     latest = answer["latest_version"]
-    return f"This is {origin.commit}; {latest} is there, by `uvx copier update --defaults`."
+    return f"This is {origin.commit}; update to {latest} with `uvx copier update --defaults`."
 
 
 @contextmanager

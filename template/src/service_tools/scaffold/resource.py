@@ -11,10 +11,8 @@ from service.kit.edge import CommandError
 from service_tools.scaffold import words
 from service_tools.scaffold.fields import Column
 
-UNCLEAR = re.compile(r".*[^s]|.*(ss|us|is)|.*([^s]s|z|o|v|ch)es|movies|series|species|news")
+UNCLEAR = re.compile(r".*[^s]|.*(ss|us|is)|.*[hosvxz]es|movies|series|species|news")
 """Words whose singular has to be given: it is not clear, or they are not plurals."""
-
-SINGULAR_ENDINGS = {"ies": "y", "sses": "ss", "xes": "x", "shes": "sh", "s": ""}
 
 VOWEL = re.compile(r"[aeio]|u(?!ni|[rst])")
 """Begins a word after "an": an invoice and an upload, a user and a unit."""
@@ -90,8 +88,7 @@ def find_singular(plural: str, given: str | None) -> str:
     if UNCLEAR.fullmatch(plural.rpartition("_")[2]):
         advice = "name the resource in the plural, and what one is called by `--singular`"
         raise CommandError(f"{plural}: its singular is not clear; {advice}: news_item for news.")
-    ending = next(ending for ending in SINGULAR_ENDINGS if plural.endswith(ending))
-    return plural.removesuffix(ending) + SINGULAR_ENDINGS[ending]
+    return re.sub("ies$", "ys", plural).removesuffix("s")
 
 
 def list_filters(columns: Sequence[Column], combined: Sequence[str]) -> tuple[tuple[str, ...], ...]:
