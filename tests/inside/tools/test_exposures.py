@@ -19,7 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def change(path: Path, text: str, instead: str) -> None:
+def replace_text(path: Path, text: str, instead: str) -> None:
     content = path.read_text()
     assert content.count(text) == 1, text
     path.write_text(content.replace(text, instead))
@@ -42,7 +42,7 @@ def test_a_new_service_exposes_nothing():
 def test_what_an_earlier_release_made_is_found_with_its_line(
     project: Path, path: Path, text: str, instead: str, says: str, fix: str
 ):
-    change(project / path, text, instead)
+    replace_text(project / path, text, instead)
     [(said, advice)] = team_files.find_exposures()
     assert said.startswith(f"{path}:")
     assert says in said
@@ -50,8 +50,8 @@ def test_what_an_earlier_release_made_is_found_with_its_line(
 
 
 def test_a_rate_of_all_routes_counts(project: Path):
-    change(project / HTTP, ", limit=SIGN_UPS", "")
-    change(project / HTTP, 'Routes("/v1", tags', 'Routes("/v1", limit=SIGN_UPS, tags')
+    replace_text(project / HTTP, ", limit=SIGN_UPS", "")
+    replace_text(project / HTTP, 'Routes("/v1", tags', 'Routes("/v1", limit=SIGN_UPS, tags')
     assert list(team_files.find_exposures()) == []
 
 
