@@ -48,8 +48,8 @@ def sign_token(settings: type[KitSettings], subject: str = DEVELOPER) -> str | N
     except ValueError as error:
         raise CommandError(f"AUTH_SIGNING_KEY, or {KEY_FILE}: {error}.") from None
     defaults = group.model_fields
-    issuer = os.environ.get("AUTH_ISSUER", defaults["issuer"].default)
-    audience = os.environ.get("AUTH_AUDIENCE", defaults["audience"].default)
+    issuer = os.environ.get("AUTH_ISSUER") or defaults["issuer"].default
+    audience = os.environ.get("AUTH_AUDIENCE") or defaults["audience"].default
     return keys.sign(private, issuer, audience, subject, TOKEN_LIFETIME)
 
 

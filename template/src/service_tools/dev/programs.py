@@ -45,7 +45,7 @@ def run_program(*command: str, stdin: str = "", accepted: Container[int] = (0,))
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)  # and what it started
-    if process.returncode not in accepted:
+    if process.wait() not in accepted:
         reasons = re.findall(r"(?:fatal|[Ee]rror): (.*)", errors) or errors.splitlines()
         raise ExitError(f"{command[0]}: {reasons[-1] if reasons else 'it failed'}")
     return output

@@ -75,7 +75,8 @@ def plan_files(project: Project, resource: Resource) -> dict[Path, str]:
     for pattern, template in FILES.items():
         path = project.root / pattern.format(table=table, number=project.next_number)
         files[path] = render_file(template, path, resource)
-    check_names(project, table, files[path])
+    *_, migration = files.values()
+    check_names(project, table, migration)
     return files
 
 
