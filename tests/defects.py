@@ -45,7 +45,7 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
     "src/service/kit/db/query.py": (
         use_windows,
         "kit",
-        "src/service/kit/db/query.py has Windows line endings, so an update conflicts",
+        "Files with Windows line endings: 1, such as src/service/kit/db/query.py. An update conflicts",
         "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each",
     ),
     ".github/workflows/checks.yml": (

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import NamedTuple
 
 from service_tools.dev import template
@@ -16,6 +15,31 @@ MARK = b"kit: updated by the template"
 
 UNMARKED = (".json", ".tmpl", "py.typed")
 """Endings of the template's files that cannot have the mark in a comment."""
+
+
+DELETED = (
+    "{name} was deleted here, and no update brings it back.",
+    'Run `git checkout "$(git log -1 --diff-filter=AMR --format=%h -- {name})" -- {name}`.',
+)
+WINDOWS = (
+    "Files with Windows line endings: {count}, such as {name}. An update conflicts in each line.",
+    "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
+    " `git config core.autocrlf input`.",
+)
+EDITED = (
+    "{name} was edited here, so an update may conflict.",
+    "Take the edit out (`git log -p {name}`) and extend the kit from app.py, or bring the edit to"
+    " the template.",
+)
+REMOVED = (
+    "{name} was edited here, and the next update removes it: the edit is lost without a word.",
+    "Keep the edit (`git log -p {name}`), and move what you need of it to a file of your own.",
+)
+MOVED = (
+    "{name} was edited here, and the next update moves it to {moved}: the edit is lost without a"
+    " word.",
+    "Keep the edit (`git log -p {name}`), and repeat it in {moved} after the update.",
+)
 
 
 class Differences(NamedTuple):
@@ -34,12 +58,12 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
     found = compare_files(rendered)
     for name in found.deleted:
         if is_needed(name):
-            yield describe_deletion(name)
+            yield describe(DELETED, name=name)
     if found.windows:
-        yield describe_line_endings(found.windows)
+        yield describe(WINDOWS, count=len(found.windows), name=found.windows[0])
     if not found.edited:
         return
-    going = {}
+    going: dict[str, str] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="service-doctor-") as folder:
             copy = shutil.copytree(rendered, Path(folder, "copy"))
@@ -48,7 +72,12 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
         fix = f"Fix the answers in {template.ANSWERS_FILE}, or that of `--data`."
         yield f"An update cannot be tried: {error}", fix
     for name in found.edited:
-        yield describe_edit(name, going)
+        if name not in going:
+            yield describe(EDITED, name=name)
+        elif going[name]:
+            yield describe(MOVED, name=name, moved=going[name])
+        else:
+            yield describe(REMOVED, name=name)
 
 
 def compare_files(rendered: Path) -> Differences:
@@ -76,12 +105,6 @@ def is_templates(path: Path) -> bool:
     return path.name.endswith(UNMARKED) or any(MARK in line for line in first_lines)
 
 
-def describe_deletion(name: str) -> tuple[str, str]:
-    last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {quote(name)})"'
-    says = f"{name} was deleted here, and no update brings it back."
-    return says, f"Run `git checkout {last} -- {quote(name)}`."
-
-
 def is_needed(name: str) -> bool:
     """Return whether a file is code, a test, a check, or a setting of a tool.
 
@@ -92,28 +115,7 @@ def is_needed(name: str) -> bool:
     return name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
 
 
-def describe_line_endings(names: list[str]) -> tuple[str, str]:
-    """Return one finding for all files: git may have made all of these line endings."""
-    more = len(names) - 1
-    subject = f"{names[0]} and {more} more have" if more else f"{names[0]} has"
-    says = f"{subject} Windows line endings, so an update conflicts in every line."
-    fix = (
-        "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
-        " `git config core.autocrlf input`."
-    )
-    return says, fix
-
-
-def describe_edit(name: str, going: dict[str, str]) -> tuple[str, str]:
-    """Return what the next update does to an edited file, and what to do about it."""
-    log = f"`git log -p {name}`"
-    if name not in going:
-        says = f"{name} was edited here, so an update may conflict."
-        advice = "extend the kit from app.py, or bring the edit to the template"
-        return says, f"Take the edit out ({log}) and {advice}."
-    moved = going[name]
-    fate = f"moves it to {moved}" if moved else "removes it"
-    says = f"{name} was edited here, and the next update {fate}: the edit is lost without a word."
-    if moved:
-        return says, f"Keep the edit ({log}), and repeat it in {moved} after the update."
-    return says, f"Keep the edit ({log}), and move what you need of it to a file of your own."
+def describe(text: tuple[str, str], **values: object) -> tuple[str, str]:
+    """Return a finding and its fix, about these files."""
+    says, fix = text
+    return says.format(**values), fix.format(**values)

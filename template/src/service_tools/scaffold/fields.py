@@ -10,7 +10,11 @@ from service.kit.edge import CommandError
 from service_tools.scaffold import words
 from service_tools.scaffold.types import CURRENCY, TYPES, Type
 
-FIELD = re.compile(r"([^:]*):([a-z]*(?:\[\])?)(?:\((.*)\))?(?::(\w+))?([?!@]*)", re.DOTALL)
+PLAIN = "|".join(re.escape(kind) for kind in TYPES if kind not in ("enum", "references"))
+FIELD = re.compile(
+    rf"([^:]*):(?:({PLAIN})|enum\((.*)\)|references:(\w+))([?!@]*)",
+    re.DOTALL,
+)
 CHOICE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 FORM = (
@@ -102,14 +106,10 @@ def parse_fields(specs: Sequence[str], table: str) -> list[Column]:
 def parse_field(spec: str, table: str) -> list[Column]:
     """Return the columns of a field: two for an amount of money, otherwise one."""
     matched = FIELD.fullmatch(spec)
-    if not matched:
+    if not matched or has_repeated(matched[5]):
         raise CommandError(f"{spec}: {FORM}.")
-    name, kind, choices, target, suffixes = matched.groups()
-    has_choices = choices is not None
-    has_target = target is not None
-    is_complete = has_choices == (kind == "enum") and has_target == (kind == "references")
-    if kind not in TYPES or not is_complete or len(set(suffixes)) < len(suffixes):
-        raise CommandError(f"{spec}: {FORM}.")
+    name, plain, choices, target, suffixes = matched.groups()
+    kind = plain or ("references" if target else "enum")
     refused, reason = TYPES[kind].refuses
     for suffix in suffixes:
         if suffix in refused:
@@ -158,7 +158,7 @@ def make_reference(name: str, target: str, table: str, *, nullable: bool) -> Col
 def make_enum(spec: str, name: str, values: list[str]) -> Type:
     """Return the type of an enum, named like the field."""
     is_valid = all(CHOICE.fullmatch(value) for value in values)
-    if not is_valid or len(set(values)) < len(values):
+    if not is_valid or has_repeated(values):
         raise CommandError(
             f"{spec}: list the values of an enum, each once, of letters, digits, _ and - (40 at"
             " most), without spaces, as in status:enum(open,paid)."
@@ -184,3 +184,7 @@ def check_name(spec: str, column: Column) -> None:
         reasons.append("lists have this parameter; leave @ out, or rename the field")
     if reasons:
         raise CommandError(f"{spec}: no field can be called {name}: {reasons[0]}.")
+
+
+def has_repeated(values: Sequence[str]) -> bool:
+    return len(set(values)) < len(values)
