@@ -60,8 +60,8 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     credentials.accept_development_tokens(wiring.settings)
     try:
         with database.prepare_database(wiring, seed, DEFAULT_ROWS) as settings:
-            beside = settings.count_beside()
-            asyncio.run(check_capacity(settings.database, settings.server.workers, beside))
+            others = settings.count_beside()
+            asyncio.run(check_capacity(settings.database, settings.server.workers, others))
             run_service(wiring, settings)
     except KeyboardInterrupt:
         click.echo("Stopped.")

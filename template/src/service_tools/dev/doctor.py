@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service doctor`: what is wrong with the project as it is here, and how to fix it.
+"""`service doctor` finds the problems of a project, and says how to fix them.
 
 If the kit is so broken that no command starts: `uv run python -m service_tools.dev.doctor`.
 """
@@ -25,7 +25,7 @@ FILE_CHECKS = (
     ("git", "uv.lock is committed, and no secret is.", checkout.find_leaks),
     ("team", "Your own files fit the kit.", team_files.find_outdated_code),
 )
-"""The checks that need neither the template nor the service: name, what is good, and findings."""
+"""Checks that need neither the template nor the service: the name, the good news, the findings."""
 
 
 @click.command(name="doctor")

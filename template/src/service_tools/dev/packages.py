@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Check the packages of the project: the lock, what is installed, and pyproject.toml."""
+"""Check the lock, the installed packages, and the requirements in pyproject.toml."""
 
 import tomllib
 from pathlib import Path

@@ -28,7 +28,7 @@ OWNED = """
 The {many} belong to the account that creates them, the token's `sub`.
 No other account can reach them."""
 SHARED = """
-{who} can read, change and delete all {many}, whoever created them."""
+{who} can read, change and delete all {many}, including those of others."""
 
 ADDED = "The slice is added to src/service/app.py. Next:\n"
 ADD_BY_HAND = """\

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Where the files of a slice go in a project, and what is there already."""
+"""Plan the files of a new slice, and check that nothing is in their way."""
 
 import re
 from collections.abc import Mapping, Sequence

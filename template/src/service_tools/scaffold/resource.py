@@ -77,7 +77,7 @@ def check_table(name: str) -> None:
 
 
 def find_singular(plural: str, given: str | None) -> str:
-    """Return what one row is called, by what is given or by grammar. Raises `CommandError`."""
+    """Return the singular that is given, or that of a regular plural. Raises `CommandError`."""
     if given == plural:
         raise CommandError(
             f"{plural}: the plural and the singular must differ, as in news and news_item."
