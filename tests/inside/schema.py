@@ -4,8 +4,9 @@ from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr
-from service.kit.db import DatabaseOptions
-from service.kit.migrate import MigrationOptions, apply_pending
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.migrate.apply import apply_pending
+from service.kit.migrate.files import MigrationOptions
 
 
 async def apply(url: str, folder: Path, **options: float) -> list[str]:

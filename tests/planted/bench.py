@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import planted, shell, size, snapshot
+from tests import planted, size
+from tests.harness import shell, snapshot
 from tests.planted import Fault
 
 SECONDS = 180

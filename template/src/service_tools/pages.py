@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.dev import programs
 
 FOLDER = Path("perf/reports")

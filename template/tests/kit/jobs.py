@@ -7,8 +7,9 @@ from uuid import uuid4
 import asyncpg
 from pgqueuer.domain.types import QueueExecutionMode
 
-from service.kit.jobs import Worker
-from service.kit.jobs.consumer import Consumer, make_queries
+from service.kit.jobs.consumer import Consumer
+from service.kit.jobs.job import Worker
+from service.kit.jobs.statements import make_queries
 
 
 async def run_jobs(worker: Worker) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 import service
 from service.kit.db import query
-from service.kit.db.database import Connection
+from service.kit.db.connection import Connection
 from service.kit.db.query import Query
-from service.kit.edge import asgi
+from service.kit.work import asgi
 from service_tools.sql import budgets
 
 BUDGETS = budgets.read(Path(__file__).parents[2] / budgets.FILE)
@@ -54,7 +54,7 @@ def check(route: str, noted: list[Query]) -> None:
     allowed = BUDGETS.statements.get(route, budgets.DEFAULT_STATEMENTS)
     if len(noted) <= allowed:
         return
-    names = {id(query): name for name, query in query.find(service)}
+    names = {id(query): name for name, query in query.find_queries(service)}
     counts = Counter(names.get(id(query), query.sql) for query in noted)
     listed = ", ".join(f"{name} {times} times" for name, times in counts.most_common())
     raise AssertionError(

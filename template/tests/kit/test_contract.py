@@ -20,7 +20,7 @@ from tests.kit import source
 from tests.kit.source import PACKAGE
 from tests.kit.statements import BUDGETS
 
-STATEMENTS = dict(query.find(service))
+STATEMENTS = dict(query.find_queries(service))
 
 ROWS = 600
 """Sample rows of each table: the samples of lists skip some hundred."""

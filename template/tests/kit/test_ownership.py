@@ -17,9 +17,9 @@ import pytest
 
 import service
 from service import app
-from service.kit.db import Seed, query
-from service.kit.web import NEEDS_TOKEN, Slice
-from service.kit.web.routes import Route
+from service.kit.db import query
+from service.kit.db.query import Seed
+from service.kit.web.routes import NEEDS_TOKEN, Route, Slice
 from service.settings import Settings
 from tests.kit import statements
 from tests.kit.accounts import (
@@ -103,7 +103,7 @@ class Trial:
 
     def is_owed(self, places: Places) -> bool:
         """Return whether the route takes a key or lists rows, where rows belong to accounts."""
-        used = self.run or [it for name, it in query.find(service) if self.has(name)]
+        used = self.run or [it for name, it in query.find_queries(service) if self.has(name)]
         tables = [re.escape(table.rpartition(".")[2].strip('"')) for table in places.full.tables]
         pattern = re.compile(rf"\b({'|'.join(tables)})\b")
         if not tables or not any(pattern.search(it.sql) for it in used):

@@ -36,7 +36,7 @@ def test_every_step_of_every_scenario_gets_the_answer_that_it_expects(url: str):
 
 def try_out(url: str, path: Path) -> list[str]:
     """Send a few requests of each step, and return what is wrong with their answers."""
-    described, token = scenario.read(path), credentials.sign_token(Settings)
+    described, token = scenario.read(path), credentials.sign_development_token(Settings)
     writer = requests.Writer(described, requests.take(url, described, token), token)
     wrong = []
     for step in described.steps:

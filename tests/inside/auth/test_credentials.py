@@ -4,12 +4,13 @@ from pathlib import Path
 import jwt
 import pytest
 from click.testing import CliRunner, Result
-from service.kit.auth import AuthOptions, IssuerOptions, keys
+from service.kit.auth import keys
 from service.kit.auth.bearer import Keys
-from service.kit.auth.keys import print_key
-from service.kit.edge import CommandError
-from service.kit.server import KitSettings
-from service.kit.server.cli import Wiring
+from service.kit.auth.keys import AuthOptions, IssuerOptions
+from service.kit.commands.cli import Wiring
+from service.kit.commands.key import print_key
+from service.kit.server.settings import KitSettings
+from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials
 from service_tools.dev.commands import print_token
 from service_tools.dev.credentials import KEY_FILE
@@ -72,7 +73,7 @@ def test_a_service_with_keys_from_elsewhere_keeps_them_and_gives_no_tokens(monke
     credentials.accept_development_tokens(Trusting)
     assert "AUTH_SIGNING_KEY" not in os.environ
     with pytest.raises(CommandError, match="AUTH_JWKS_URL is set, so tokens come from elsewhere"):
-        credentials.sign_token(Trusting)
+        credentials.sign_development_token(Trusting)
 
 
 def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path):
@@ -86,7 +87,7 @@ def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path)
 def test_a_broken_key_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AUTH_SIGNING_KEY", "broken")
     with pytest.raises(CommandError, match=r"AUTH_SIGNING_KEY.*`uv run service key`"):
-        credentials.sign_token(Issuing)
+        credentials.sign_development_token(Issuing)
 
 
 def test_the_command_makes_a_new_key_each_time_and_prints_its_public_half():
@@ -94,4 +95,4 @@ def test_the_command_makes_a_new_key_each_time_and_prints_its_public_half():
     assert lines[0] != lines[1]
     variable, _, key = lines[0][0].partition("=")
     assert variable == "AUTH_SIGNING_KEY"
-    assert lines[0][1] == f"# public half: {keys.write_public(keys.read_private(key).public_key())}"
+    assert lines[0][1] == f"# public half: {keys.format_public_key(keys.read_private_key(key).public_key())}"

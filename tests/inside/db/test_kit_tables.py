@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 from inside.schema import apply, ask
 from pydantic import SecretStr
-from service.kit.db import DatabaseOptions
-from service.kit.migrate import MigrationError, MigrationOptions, files
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.migrate import files
+from service.kit.migrate.files import MigrationError, MigrationOptions
 
 from tests.kit import lint
 

@@ -9,9 +9,9 @@ import pytest
 from inside.jobs import queue
 from inside.jobs.working import WRITE, Settings, Task
 from service.kit.db.database import Database
-from service.kit.jobs import Job, JobOptions, Schedule, Worker, begin_once, enqueue, enqueue_all
-from service.kit.jobs.consumer import make_queries
-from service.kit.jobs.queue import put
+from service.kit.jobs.job import Job, JobOptions, Schedule, Worker
+from service.kit.jobs.queue import begin_once, enqueue, enqueue_all, put
+from service.kit.jobs.statements import make_queries
 
 ROW = (
     "select entrypoint, payload, priority, status::text, attempts, dedupe_key, headers, execute_after from kit.pgqueuer"

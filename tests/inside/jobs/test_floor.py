@@ -2,10 +2,10 @@
 
 import asyncio
 
-from service.kit.jobs.runner import Floor
+from service.kit.jobs.runner import RunningJobs
 
 
-async def begin(floor: Floor, log: list[str], job_id: int, name: str, *, alone: bool = False) -> None:
+async def begin(floor: RunningJobs, log: list[str], job_id: int, name: str, *, alone: bool = False) -> None:
     await floor.enter(job_id, alone=alone)
     log.append(f"{name} began")
 
@@ -17,7 +17,7 @@ async def settle() -> None:
 
 
 async def test_a_suspect_begins_when_all_others_are_recorded_and_nothing_begins_before_it_is():
-    floor, log = Floor(), []
+    floor, log = RunningJobs(), []
     async with asyncio.TaskGroup() as group:
         group.create_task(begin(floor, log, 1, "first"))
         group.create_task(begin(floor, log, 2, "second"))
@@ -40,7 +40,7 @@ async def test_a_suspect_begins_when_all_others_are_recorded_and_nothing_begins_
 
 
 async def test_who_is_cancelled_while_it_waits_keeps_no_other_waiting():
-    floor, log = Floor(), []
+    floor, log = RunningJobs(), []
     await begin(floor, log, 1, "first")
     suspect = asyncio.create_task(begin(floor, log, 2, "suspect", alone=True))
     last = asyncio.create_task(begin(floor, log, 3, "last"))

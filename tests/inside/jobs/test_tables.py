@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from pgqueuer.domain import models
 from service.kit.jobs import consumer
-from service.kit.jobs.consumer import NAMES, make_queries
+from service.kit.jobs.statements import NAMES, make_queries
 
 
 async def test_pgqueuer_would_add_nothing_but_its_trigger(database_url: str):

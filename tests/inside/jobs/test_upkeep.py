@@ -5,9 +5,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from inside.jobs.working import WRITE, Settings
-from service.kit.db import Database
-from service.kit.jobs import Worker, upkeep
-from service.kit.jobs.consumer import make_queries
+from service.kit.db.database import Database
+from service.kit.jobs import upkeep
+from service.kit.jobs.job import Worker
+from service.kit.jobs.statements import make_queries
 from service.kit.jobs.upkeep import Upkeep
 
 RECORDS = """

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from inside.schema import apply, ask
-from service.kit.migrate import MigrationError, files
+from service.kit.migrate import files
 from service.kit.migrate.apply import ADVISORY_LOCK
+from service.kit.migrate.files import MigrationError
 
 COMMAND = [sys.executable, "-m", "service", "migrate"]
 

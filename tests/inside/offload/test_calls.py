@@ -19,10 +19,13 @@ from inside import peers
 from inside.peers import Behaviour
 from prometheus_client import CollectorRegistry
 from service.kit import web
-from service.kit.edge import Edge, EdgeOptions, Problem, context, metrics
-from service.kit.edge.metrics import Meters
-from service.kit.offload import ClientOptions, make_client
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.calls.client import ClientOptions, make_client
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import context, metrics
+from service.kit.work.metrics import Meters
+from service.kit.work.problems import Problem
 from structlog.testing import capture_logs
 
 from tests.kit.fixtures import open_client
@@ -115,7 +118,7 @@ async def test_a_peer_that_does_not_accept_and_one_that_is_gone_cost_no_more_tha
 @pytest.mark.parametrize("behaviour", [peers.say_nothing, peers.send_headers_only, peers.trickle])
 async def test_no_call_outlasts_the_request_or_job_that_it_is_for(behaviour: Behaviour):
     async with peers.run(behaviour) as peer, make_client(ClientOptions(timeout=PATIENT)) as client:
-        context.begin(seconds=0.3)
+        context.begin_work(seconds=0.3)
         async with asyncio.timeout(PATIENT / 2):
             assert await ask(client, peer.url) == 504
             assert await ask(client, peer.url, timeout=None) == 504
@@ -281,7 +284,7 @@ async def test_what_was_never_sent_may_be_repeated_whatever_it_is(
 
 
 async def test_a_peer_is_told_the_request_id(client: httpx2.AsyncClient):
-    context.begin("request-7", 10)
+    context.begin_work("request-7", 10)
     async with peers.run(peers.answer()) as peer:
         await client.get(peer.url)
         await client.get(peer.url, headers={"X-Request-Id": "my own"})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from service.app import SLICES
-from service.kit.server import cli
+from service.kit.commands import cli
 from service.settings import Settings
 from service_tools.dev import checkout, environment, packages, programs, results
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from service.kit.server import cli
+from service.kit.commands import cli
 from service_tools.dev import leftovers
 
 FILES = {

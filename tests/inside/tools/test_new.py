@@ -6,8 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 from click.testing import CliRunner, Result
-from service.kit.edge import CommandError
-from service.kit.server.cli import Wiring
+from service.kit.commands.cli import Wiring
+from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.perf import scenario
 from service_tools.scaffold import project, resource, words

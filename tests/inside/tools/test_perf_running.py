@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from inside.tools.test_perf_faults import run
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.pages import Page
 from service_tools.perf import cpu
 

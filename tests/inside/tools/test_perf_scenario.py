@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.perf import requests, scenario
 from service_tools.perf.requests import write_escaped, write_quoted
 from service_tools.perf.scenario import FRESH, Scenario, Step

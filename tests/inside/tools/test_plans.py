@@ -16,7 +16,7 @@ from service_tools.sql.contract import Statement
 
 from tests.kit.processes import ROOT, run
 
-NAMES = sorted(name for name, _ in query.find(service))
+NAMES = sorted(name for name, _ in query.find_queries(service))
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@ import sys
 
 import asyncpg
 import pytest
-from service.kit.db import Database, Query, Seed, sample_time
-from service.kit.edge import CommandError
+from service.kit.db.database import Database
+from service.kit.db.query import Query, Seed, sample_time
+from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.dev import database, embedded
 

@@ -20,7 +20,7 @@ import asyncpg
 import msgspec
 import psutil
 from service import app
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
 from service_tools.perf import ramp, runs, scenario, target
@@ -63,7 +63,7 @@ def main(rows: int, rounds: int, seconds: float) -> None:
             settings = stack.enter_context(database.prepare_database(wiring, rows, rows, "capacity"))
             asyncio.run(vacuum(settings.database.url.get_secret_value()))
         os.sched_setaffinity(0, {SERVER_CORE})  # what this process starts inherits it
-        started = stack.enter_context(target.start(credentials.sign_token(Settings)))
+        started = stack.enter_context(target.start(credentials.sign_development_token(Settings)))
         os.sched_setaffinity(0, {OTHER_CORE})
         service = Observed(started.url, started.token, started.processes, started.metrics)
         all_steps = scenario.read(Path("perf/scenarios/orders.toml"))

@@ -12,9 +12,11 @@ from inside.jobs.working import NOTHING, WRITE, Task
 from pgqueuer.adapters.persistence import schema_ddl
 from pgqueuer.domain.schema.declaration import target
 from pydantic import SecretStr
-from service.kit.db import Database, DatabaseOptions, Query
-from service.kit.jobs import enqueue, enqueue_all
-from service.kit.jobs.consumer import NAMES
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.jobs.queue import enqueue, enqueue_all
+from service.kit.jobs.statements import NAMES
 from service_tools.dev import embedded
 
 BATCH = 100

@@ -9,7 +9,9 @@ import asyncpg
 import uvloop
 from msgspec import Struct
 from pydantic import SecretStr
-from service.kit.db import Database, DatabaseOptions, Query
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions
 from service_tools.dev import embedded
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import asyncpg
 from service import app
-from service.kit.migrate import apply_migrations
-from service.kit.server import read_settings
+from service.kit.commands.migrate import apply_migrations
+from service.kit.server.settings import read_settings
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
 

@@ -15,7 +15,7 @@ import asyncpg
 from inside import postgres_server, schema
 from inside.jobs.queue import execute
 from service.kit.auth import keys
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.dev import credentials
 from service_tools.perf import running

@@ -16,10 +16,16 @@ from pathlib import Path
 
 import click
 
-from service.kit.db import DEVELOPER, DatabaseError, check_capacity
-from service.kit.migrate import MigrationError, apply_migrations
-from service.kit.server import KitSettings, Wiring, configure_logs, serve
-from service.kit.web import Slice
+from service.kit.commands.cli import Wiring
+from service.kit.commands.migrate import apply_migrations
+from service.kit.db.database import check_capacity
+from service.kit.db.errors import DatabaseError
+from service.kit.db.query import DEVELOPER
+from service.kit.migrate.files import MigrationError
+from service.kit.server.http_server import serve
+from service.kit.server.logs import configure_logs
+from service.kit.server.settings import KitSettings
+from service.kit.web.routes import Slice
 from service_tools.dev import credentials, database
 
 PACKAGE = Path(__file__).parents[2] / "service"
@@ -140,7 +146,7 @@ def announce(wiring: Wiring, settings: KitSettings) -> None:
     base = f"http://{settings.server.host}:{settings.server.port}"
     while not is_ready(base):
         time.sleep(0.05)
-    token = credentials.sign_token(wiring.settings)
+    token = credentials.sign_development_token(wiring.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
     lines = {
         "Ready": base,
@@ -185,7 +191,7 @@ def print_token(wiring: Wiring, subject: str) -> None:
     It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev`
     uses. Sample rows belong to the default subject.
     """
-    token = credentials.sign_token(wiring.settings, subject)
+    token = credentials.sign_development_token(wiring.settings, subject)
     if token is None:
         raise click.ClickException(
             "This service takes no tokens: its settings have no group `auth`."

@@ -4,10 +4,11 @@
 import os
 from pathlib import Path
 
-from service.kit.auth import AuthOptions, IssuerOptions, keys
-from service.kit.db import DEVELOPER
-from service.kit.edge import CommandError
-from service.kit.server import KitSettings
+from service.kit.auth import keys
+from service.kit.auth.keys import AuthOptions, IssuerOptions
+from service.kit.db.query import DEVELOPER
+from service.kit.server.settings import KitSettings
+from service.kit.work.command_error import CommandError
 
 KEY_FILE = Path(".signing-key")
 TOKEN_LIFETIME = 3600.0
@@ -26,20 +27,20 @@ def accept_development_tokens(settings: type[KitSettings]) -> None:
     if "AUTH_SIGNING_KEY" not in os.environ:
         os.environ["AUTH_SIGNING_KEY"] = read_development_key()
     if issubclass(group, AuthOptions):
-        private = keys.read_private(os.environ["AUTH_SIGNING_KEY"])
-        os.environ["AUTH_PUBLIC_KEY"] = keys.write_public(private.public_key())
+        private = keys.read_private_key(os.environ["AUTH_SIGNING_KEY"])
+        os.environ["AUTH_PUBLIC_KEY"] = keys.format_public_key(private.public_key())
         os.environ["AUTH_ISSUER"] = DEVELOPER
         os.environ["AUTH_AUDIENCE"] = DEVELOPER
 
 
-def sign_token(settings: type[KitSettings], subject: str = DEVELOPER) -> str | None:
+def sign_development_token(settings: type[KitSettings], subject: str = DEVELOPER) -> str | None:
     """Return a token that the service accepts, or None if it takes none. Raises `CommandError`."""
     group = find_auth_group(settings)
     if group is None:
         return None
     try:
         accept_development_tokens(settings)
-        private = keys.read_private(os.environ["AUTH_SIGNING_KEY"])
+        private = keys.read_private_key(os.environ["AUTH_SIGNING_KEY"])
     except KeyError:
         foreign = min(os.environ.keys() & FOREIGN_KEYS)
         raise CommandError(
@@ -50,7 +51,7 @@ def sign_token(settings: type[KitSettings], subject: str = DEVELOPER) -> str | N
     defaults = group.model_fields
     issuer = os.environ.get("AUTH_ISSUER") or defaults["issuer"].default
     audience = os.environ.get("AUTH_AUDIENCE") or defaults["audience"].default
-    return keys.sign(private, issuer, audience, subject, TOKEN_LIFETIME)
+    return keys.sign_token(private, issuer, audience, subject, TOKEN_LIFETIME)
 
 
 def find_auth_group(settings: type[KitSettings]) -> AuthGroup | None:

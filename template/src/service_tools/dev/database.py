@@ -11,10 +11,13 @@ from uuid import uuid4
 
 import click
 
-from service.kit.db import EVERY, NEWEST, Database, Query, Seed, connect, read_url
-from service.kit.migrate import apply_migrations
-from service.kit.server import KitSettings, Wiring, read_settings
-from service.kit.web import Slice
+from service.kit.commands.cli import Wiring
+from service.kit.commands.migrate import apply_migrations
+from service.kit.db.database import Database
+from service.kit.db.query import NEWEST_SAMPLE, SAMPLE_INTERVAL, Query, Seed
+from service.kit.db.sessions import connect, read_database_url
+from service.kit.server.settings import KitSettings, read_settings
+from service.kit.web.routes import Slice
 from service_tools.dev import embedded
 
 BATCH_ROWS = 10_000
@@ -74,14 +77,14 @@ def temporary_database(server: str) -> Generator[str]:
 
 async def create_database(server: str, name: str) -> str:
     """Return the URL of a database. It is created if it does not exist."""
-    async with connect(read_url(server), "service dev") as connection:
+    async with connect(read_database_url(server), "service dev") as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await connection.execute(f"create database {name}")
     return urlsplit(server)._replace(path=f"/{name}").geturl()
 
 
 async def drop_database(server: str, name: str) -> None:
-    async with connect(read_url(server), "service dev") as connection:
+    async with connect(read_database_url(server), "service dev") as connection:
         await connection.execute(f"drop database if exists {name} with (force)")
 
 
@@ -97,7 +100,7 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
     """Add sample rows to a table until it has as many as wanted, and print the progress."""
     table = seed.table
     count = Query(COUNT_ROWS.format(table=table), int, tuple[datetime, timedelta])
-    present = await db.fetch_one(count, NEWEST, EVERY)
+    present = await db.fetch_one(count, NEWEST_SAMPLE, SAMPLE_INTERVAL)
     if present >= wanted:
         return
     related = [await db.fetch(query) for query in seed.references]

@@ -17,7 +17,7 @@ from service_tools.dev.programs import ProgramError
 from service_tools.dev.results import CheckResult, report_findings, run_checks
 
 if TYPE_CHECKING:
-    from service.kit.server import Wiring
+    from service.kit.commands.cli import Wiring
 
 FILE_CHECKS = (
     ("packages", "uv.lock fits pyproject.toml, and is installed.", packages.find_stale_packages),

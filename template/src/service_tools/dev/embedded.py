@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 
 DATA_FOLDER = Path(".postgres")
 

@@ -7,10 +7,11 @@ from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from service.kit.db import check_capacity
-from service.kit.edge import CommandError
-from service.kit.migrate import find_pending
-from service.kit.server import KitSettings, SettingsError, Wiring, read_settings
+from service.kit.commands.cli import Wiring
+from service.kit.db.database import check_capacity
+from service.kit.migrate.files import find_pending
+from service.kit.server.settings import KitSettings, SettingsError, read_settings
+from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, embedded
 from service_tools.dev.results import CheckResult
 

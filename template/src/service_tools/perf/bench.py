@@ -19,9 +19,10 @@ import click
 import msgspec
 
 from service.kit import PACKAGE, web
-from service.kit.db import connect, find_queries
-from service.kit.rows import Filter
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
+from service.kit.db.query import find_queries
+from service.kit.db.sessions import connect
+from service.kit.rows.listing import Filter
 from service_tools.dev import credentials, database
 from service_tools.pages import Page
 from service_tools.perf.commands import ROWS

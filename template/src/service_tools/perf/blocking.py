@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
 from service_tools.pages import Page
 from service_tools.perf import stacks
 from service_tools.perf.commands import WORKERS, apply, last

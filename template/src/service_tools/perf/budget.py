@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
 from service_tools.pages import Page
 from service_tools.perf import runs, scenario, target
 from service_tools.perf.commands import AS_JSON, WHERE, apply, last

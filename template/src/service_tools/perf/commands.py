@@ -10,7 +10,7 @@ from functools import reduce
 
 import click
 
-from service.kit.server import cli
+from service.kit.commands import cli
 
 COMMANDS = {
     name: f"service_tools.perf.{name}"

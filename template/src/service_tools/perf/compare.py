@@ -23,8 +23,9 @@ import click
 import msgspec
 
 from service.kit import PACKAGE
-from service.kit.edge import CommandError
-from service.kit.server import Wiring, read_settings
+from service.kit.commands.cli import Wiring
+from service.kit.server.settings import read_settings
+from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, programs
 from service_tools.pages import Page
 from service_tools.perf import load, requests, runs, scenario, target
@@ -113,7 +114,7 @@ def command(
         page.until_interrupted(done),
     ):
         run_rounds(
-            lambda left: run_round(credentials.sign_token(wiring.settings), trees, left, size),
+            lambda left: run_round(credentials.sign_development_token(wiring.settings), trees, left, size),
             chosen,
             rounds,
             done,

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
 from service_tools.pages import Page
 from service_tools.perf import charts, load, report, requests, runs, scenario, target
 from service_tools.perf.commands import AS_JSON, WHERE, apply, last

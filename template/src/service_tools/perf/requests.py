@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.perf.load import Call
 from service_tools.perf.scenario import FRESH, VALUE, Scenario, Source, Step
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import psutil
 
-from service.kit.edge import CommandError
-from service.kit.server import CONSOLE, HEARTBEAT, VARIABLE, Wiring
+from service.kit.commands.cli import Wiring
+from service.kit.server.supervision import CONSOLE_SOCKET, HEARTBEAT_FILE, RUNTIME_FOLDER_VARIABLE
+from service.kit.work.command_error import CommandError
 from service_tools.perf import load, requests, scenario, target
 from service_tools.perf.load import Sample
 
@@ -38,7 +39,7 @@ class Worker:
 
     def ask(self, question: str) -> Any:
         """Return the answer of its console. Raises `CommandError` where that is off."""
-        path = self.folder / CONSOLE.format(pid=self.process.pid)
+        path = self.folder / CONSOLE_SOCKET.format(pid=self.process.pid)
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(ANSWERING)
@@ -81,9 +82,11 @@ def find_workers(pid: int) -> list[Worker]:
 
 
 def identify(process: psutil.Process) -> Worker | None:
-    folder = Path(process.environ().get(VARIABLE, "/nowhere"))
+    folder = Path(process.environ().get(RUNTIME_FOLDER_VARIABLE, "/nowhere"))
     return (
-        Worker(process, folder) if (folder / HEARTBEAT.format(pid=process.pid)).exists() else None
+        Worker(process, folder)
+        if (folder / HEARTBEAT_FILE.format(pid=process.pid)).exists()
+        else None
     )
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Meta
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 
 FOLDER = Path("perf/scenarios")
 VALUE = re.compile(r"\$(?:\$|\{(\w+)\})")

@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 
 from service.kit import PACKAGE
-from service.kit.edge import CommandError
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
+from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
 from service_tools.perf.commands import DEFAULT_ROWS
@@ -80,7 +80,7 @@ def provide(
         yield Target(url.rstrip("/"), token)
         return
     credentials.accept_development_tokens(wiring.settings)
-    token = token or credentials.sign_token(wiring.settings)
+    token = token or credentials.sign_development_token(wiring.settings)
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
             stack.enter_context(database.prepare_database(wiring, rows, DEFAULT_ROWS, "perf"))

@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import click
 
-from service.kit.edge import CommandError
-from service.kit.server import Wiring
+from service.kit.commands.cli import Wiring
+from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, embedded
 from service_tools.scaffold import fields, project, registry, resource
 from service_tools.scaffold.project import Project

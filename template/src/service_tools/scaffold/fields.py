@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.scaffold import words
 from service_tools.scaffold.types import CURRENCY, TYPES, Type
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from service.kit.edge import CommandError
-from service.kit.migrate import read_files
+from service.kit.migrate.files import read_migration_files
+from service.kit.work.command_error import CommandError
 from service_tools.scaffold import registry
 from service_tools.scaffold.fields import Column
 from service_tools.scaffold.render import render_file
@@ -62,7 +62,7 @@ def read_project() -> Project:
             f"{root / 'tests'} is not a folder; a slice can be added only in the project's own"
             " folder."
         )
-    migrations = read_files(root / "migrations")
+    migrations = read_migration_files(root / "migrations")
     schema = "\n".join(migration.sql for migration in migrations)
     return Project(root, schema, migrations[-1].number + 1 if migrations else 1)
 

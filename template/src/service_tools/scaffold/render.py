@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.dev.programs import ProgramError, run_program
 from service_tools.scaffold.resource import Resource
 

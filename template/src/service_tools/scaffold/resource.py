@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.scaffold import words
 from service_tools.scaffold.fields import Column
 

@@ -4,8 +4,8 @@
 import re
 from keyword import kwlist
 
-from service.kit.edge import CommandError
-from service.kit.rows import Filter
+from service.kit.rows.listing import Filter
+from service.kit.work.command_error import CommandError
 
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 MAX_LETTERS = 28

@@ -11,7 +11,8 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
-from service.kit.db import connect, find_queries, read_url
+from service.kit.db.query import find_queries
+from service.kit.db.sessions import connect, read_database_url
 from service_tools.dev import database, embedded
 from service_tools.pages import Page
 from service_tools.sql import budgets, contract, plans, records, scratch
@@ -86,7 +87,7 @@ async def run(server: str, statements: Sequence[Statement]) -> Real:
     """Return what really happens, by name, for the statements that have a sample and rows to take
     it from.
     """
-    async with connect(read_url(server), "service plans") as connection:
+    async with connect(read_database_url(server), "service plans") as connection:
         try:
             ran = {
                 statement.name: await plans.run(connection, statement.query)

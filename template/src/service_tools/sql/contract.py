@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import asyncpg
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql import cost, ownership, plans, result, schema, siblings, text, tree
 from service_tools.sql.budgets import Budgets
 from service_tools.sql.finding import Finding

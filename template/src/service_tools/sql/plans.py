@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 
 type Node = dict[str, Any]
 """One step of a plan, as PostgreSQL writes it in JSON, with the steps that feed it in `Plans`."""

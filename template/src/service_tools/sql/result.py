@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql import nulls, plans, types
 from service_tools.sql.finding import Finding
 from service_tools.sql.nulls import Known

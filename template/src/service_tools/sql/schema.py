@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.sql import functions, tree
 from service_tools.sql.budgets import ACCOUNT, DEFAULT_ROWS, FILE, Budgets
 from service_tools.sql.nulls import Known

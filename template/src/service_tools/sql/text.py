@@ -6,7 +6,7 @@ outlasts the request.
 import re
 from collections.abc import Iterator
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql.finding import Finding
 
 # `count(*)` and a product are none: a star that follows a word, a comma or a dot, or that is

@@ -24,14 +24,17 @@ from pgqueuer import PgQueuer
 from pgqueuer.domain import models, types
 from pgqueuer.domain.errors import PgqException
 
-from service.kit.db import ERRORS, bypass_pooler, dial, time_limits
-from service.kit.edge import metrics
+from service.kit.db.errors import ERRORS
+from service.kit.db.sessions import bypass_pooler, get_session_limits, open_connection
 from service.kit.jobs.job import Schedule, Worker
 from service.kit.jobs.queue import meters
-from service.kit.jobs.runner import Cut, Floor, Runner
+from service.kit.jobs.runner import Interrupted, Runner, RunningJobs
 from service.kit.jobs.statements import NAMES, Statements, make_queries
 from service.kit.jobs.upkeep import Upkeep
-from service.kit.server import Watchdog, end_output, make
+from service.kit.server.output import end_output
+from service.kit.server.process import make_in_worker
+from service.kit.server.watchdog import Watchdog
+from service.kit.work import metrics
 
 log = structlog.get_logger()
 
@@ -50,7 +53,7 @@ class Consumer:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.options = worker.options
-        self.floor = Floor()
+        self.floor = RunningJobs()
         self.lost = False
 
     async def run(self, identity: UUID, *, died: bool) -> None:
@@ -62,8 +65,8 @@ class Consumer:
         """
         meters().show(self.worker.jobs)
         database = bypass_pooler(self.worker.settings.database)  # notifications come to a session
-        settings = {**time_limits(database), "application_name": "service worker"}
-        connection = await dial(database, settings, database.command_timeout)
+        settings = {**get_session_limits(database), "application_name": "service worker"}
+        connection = await open_connection(database, settings, database.command_timeout)
         try:
             queries = make_queries(connection)
             upkeep = Upkeep(queries.driver, identity, self.worker)
@@ -97,7 +100,7 @@ class Consumer:
         log.info(
             "worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency
         )
-        others = metrics.sample(), upkeep.run(), self.see_to_the_end(queue, queries, upkeep)
+        others = metrics.sample_gauges(), upkeep.run(), self.see_to_the_end(queue, queries, upkeep)
         beside = [asyncio.create_task(other) for other in others]
         try:
             await (queue.run if self.worker.schedules else queue.qm.run)(
@@ -179,9 +182,9 @@ def work(create: str, identity: UUID, died: bool) -> None:
     """Run jobs in this process until SIGTERM; its exit code tells the supervisor how it ended."""
     threading.Thread(target=follow, name="supervisor", daemon=True).start()
     logging.getLogger("pgqueuer").addFilter(
-        lambda line: not (line.exc_info and isinstance(line.exc_info[1], Cut))
+        lambda line: not (line.exc_info and isinstance(line.exc_info[1], Interrupted))
     )
-    consumer = Consumer(make(create))
+    consumer = Consumer(make_in_worker(create))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(consumer.run(identity, died=died))

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Self
 import msgspec
 from pydantic import BaseModel, Field, model_validator
 
-from service.kit.db import DatabaseOptions
-from service.kit.edge import Lifetime, Seconds, check_nesting
-from service.kit.server import KitSettings
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.server.settings import KitSettings
+from service.kit.work.options import Lifetime, Seconds, check_nesting
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 

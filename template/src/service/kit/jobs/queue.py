@@ -13,9 +13,12 @@ from functools import cache
 from msgspec import Struct, json
 from prometheus_client import Counter, Gauge, Histogram
 
-from service.kit.db import Connection, Query
-from service.kit.edge import metrics, request_id, trace_headers
+from service.kit.db.connection import Connection
+from service.kit.db.query import Query
 from service.kit.jobs.job import Job
+from service.kit.work import metrics
+from service.kit.work.context import request_id
+from service.kit.work.tracing import trace_headers
 
 STATUSES = "queued", "picked", "failed"
 """Those that a job in the queue has."""

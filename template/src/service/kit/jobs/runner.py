@@ -17,16 +17,16 @@ from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecut
 from pgqueuer.domain import models
 from pgqueuer.ports.driver import Driver
 
-from service.kit.edge import context
 from service.kit.jobs import upkeep
 from service.kit.jobs.job import Hold, Job, Worker
 from service.kit.jobs.queue import REQUEST_ID, meters
-from service.kit.server import shorten
+from service.kit.server.logs import shorten_text
+from service.kit.work import context, tracing
 
 log = structlog.get_logger()
 
 
-class Cut(BaseException):
+class Interrupted(BaseException):
     """The worker cut a run short. PgQueuer deletes a job that is cancelled, but leaves one that
     raises this alone.
 
@@ -34,7 +34,7 @@ class Cut(BaseException):
     """
 
 
-class Floor:
+class RunningJobs:
     """Where jobs run: side by side, or one that has the floor to itself.
 
     `tasks` holds them by their ids, `overdue` the ids of those that did not end when they were told
@@ -89,7 +89,7 @@ class Runner(AbstractEntrypointExecutor):
     what else raises.
     """
 
-    def __init__(self, job: Job[Any], worker: Worker, driver: Driver, floor: Floor) -> None:
+    def __init__(self, job: Job[Any], worker: Worker, driver: Driver, floor: RunningJobs) -> None:
         self.job = job
         self.handler = worker.handlers[job.name]
         super().__init__(
@@ -118,7 +118,7 @@ class Runner(AbstractEntrypointExecutor):
             await self.call(job)
             outcome = "succeeded"
         except asyncio.CancelledError:
-            raise Cut from None
+            raise Interrupted from None
         except Exception as error:
             if isinstance(error, Hold) or job.attempts + 1 >= self.attempts:
                 outcome = "held"
@@ -132,7 +132,7 @@ class Runner(AbstractEntrypointExecutor):
                 again_in=pause,
                 exc_info=error,
             )
-            raise RetryRequested(timedelta(seconds=pause), shorten(str(error))) from error
+            raise RetryRequested(timedelta(seconds=pause), shorten_text(str(error))) from error
         finally:
             del self.floor.tasks[job.id]
             self.floor.overdue.discard(job.id)
@@ -143,8 +143,9 @@ class Runner(AbstractEntrypointExecutor):
         waited = datetime.now(UTC) - max(job.created, job.execute_after)
         meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
         headers = {name: str(value) for name, value in (job.headers or {}).items()}
-        context.begin(headers.get(REQUEST_ID, ""), self.timeout)
-        with context.tracing.job(self.job.name, headers) if context.tracing else nullcontext():
+        context.begin_work(headers.get(REQUEST_ID, ""), self.timeout)
+        traces = tracing.active_traces.get()
+        with traces.job(self.job.name, headers) if traces else nullcontext():
             await self.handle(job)
 
     async def handle(self, job: models.Job) -> None:

@@ -20,9 +20,9 @@ from pgqueuer.domain import models, types
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.driver import NotifyCallback
 
-from service.kit.jobs.runner import Floor
+from service.kit.jobs.runner import RunningJobs
 from service.kit.jobs.upkeep import SURVIVED
-from service.kit.server import shorten
+from service.kit.server.logs import shorten_text
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class Statements(Queries):
     `floor` is where the jobs of this process run, and `asked_at` is when it last asked for some.
     """
 
-    floor: Floor
+    floor: RunningJobs
     asked_at: float
 
     async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
@@ -121,7 +121,7 @@ class Statements(Queries):
 def make_queries(connection: asyncpg.Connection) -> Statements:
     tables, jobs = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES)
     queries = Statements(Driver(connection), tables, jobs, QuerySchedulerBuilder(NAMES))
-    queries.floor, queries.asked_at = Floor(), time.monotonic()
+    queries.floor, queries.asked_at = RunningJobs(), time.monotonic()
     return queries
 
 
@@ -130,12 +130,12 @@ def clean(record: Record | None) -> Record | None:
     if record is None:
         return None
     texts = {
-        "exception_type": shorten(record.exception_type, MAX_MESSAGE),
-        "exception_message": shorten(record.exception_message, MAX_MESSAGE),
-        "traceback": shorten(record.traceback, MAX_TRACEBACK),
+        "exception_type": shorten_text(record.exception_type, MAX_MESSAGE),
+        "exception_message": shorten_text(record.exception_message, MAX_MESSAGE),
+        "traceback": shorten_text(record.traceback, MAX_TRACEBACK),
     }
     context = {
-        name: shorten(value, MAX_MESSAGE) if isinstance(value, str) else value
+        name: shorten_text(value, MAX_MESSAGE) if isinstance(value, str) else value
         for name, value in (record.additional_context or {}).items()
     }
     return record.model_copy(update={**texts, "additional_context": context})

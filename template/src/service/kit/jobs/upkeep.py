@@ -19,7 +19,7 @@ import structlog
 from pgqueuer.domain import models
 from pgqueuer.ports.driver import Driver
 
-from service.kit.db import ERRORS
+from service.kit.db.errors import ERRORS
 from service.kit.jobs.job import Worker
 from service.kit.jobs.queue import STATUSES, meters
 

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from service.kit.db import DatabaseOptions, bypass_pooler, connect
+from service.kit.db.sessions import DatabaseOptions, bypass_pooler, connect
 from service.kit.migrate.files import (
     STANDALONE,
     Migration,

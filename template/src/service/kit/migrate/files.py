@@ -14,8 +14,9 @@ from typing import Annotated
 import asyncpg
 from pydantic import BaseModel, Field
 
-from service.kit.db import DatabaseOptions, connect
-from service.kit.edge import CommandError, Seconds
+from service.kit.db.sessions import DatabaseOptions, connect
+from service.kit.work.command_error import CommandError
+from service.kit.work.options import Seconds
 
 FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -94,7 +95,7 @@ type State = list[tuple[Migration, datetime | None]]
 """Migrations in order, each with the time it was applied or None."""
 
 
-def read_files(folder: Path) -> list[Migration]:
+def read_migration_files(folder: Path) -> list[Migration]:
     """Return the migrations of a folder in order. Raises `MigrationError` for a file that cannot be
     one.
     """
@@ -129,8 +130,11 @@ def read_all(folder: Path) -> list[Migration]:
 
     The kit counts down from -1, so that its files and the team's share one table without colliding.
     """
-    kits = [replace(file, number=-file.number, name=f"kit/{file.name}") for file in read_files(KIT)]
-    return [*kits, *read_files(folder)]
+    kits = [
+        replace(file, number=-file.number, name=f"kit/{file.name}")
+        for file in read_migration_files(KIT)
+    ]
+    return [*kits, *read_migration_files(folder)]
 
 
 async def compare(connection: asyncpg.Connection, folder: Path) -> State:
@@ -221,7 +225,7 @@ def write_draft(folder: Path, name: str) -> Path:
     words = "_".join(re.findall("[a-z0-9]+", name.lower()))
     if not words:
         raise MigrationError(f"{name!r}: say in words what the migration does, like add_customers")
-    migrations = read_files(folder)
+    migrations = read_migration_files(folder)
     number = migrations[-1].number + 1 if migrations else 1
     path = folder / f"{number:04}_{words}.sql"
     path.write_text(DRAFT.format(name=words), "utf-8")

@@ -17,8 +17,13 @@ from typing import Annotated, Any, Self, cast
 import structlog
 from pydantic import BaseModel, Field
 
-from service.kit.edge import Limiter, Problem, Seconds, Span, count_cores, metrics, time_left
 from service.kit.offload.processes import Processes
+from service.kit.work import metrics
+from service.kit.work.context import Span, time_left
+from service.kit.work.cores import count_cores
+from service.kit.work.limiter import Limiter
+from service.kit.work.options import Seconds
+from service.kit.work.problems import Problem
 
 log = structlog.get_logger()
 
@@ -185,10 +190,10 @@ class Offload:
     async def __aenter__(self) -> Self:
         self.is_open = True
         for pool in self.pools:
-            metrics.watch(
+            metrics.watch_gauge(
                 metrics.meters().offloaded.labels(pool.name), partial(getattr, pool, "running")
             )
-            metrics.watch(
+            metrics.watch_gauge(
                 metrics.meters().offload_waiting.labels(pool.name),
                 partial(getattr, pool, "waiting"),
             )

@@ -19,7 +19,7 @@ from typing import IO, Any, cast
 
 import structlog
 
-from service.kit.edge import busy
+from service.kit.work.problems import busy
 
 log = structlog.get_logger()
 
