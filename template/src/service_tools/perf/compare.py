@@ -114,7 +114,9 @@ def command(
         page.until_interrupted(done),
     ):
         run_rounds(
-            lambda left: run_round(credentials.sign_development_token(wiring.settings), trees, left, size),
+            lambda left: run_round(
+                credentials.sign_development_token(wiring.settings), trees, left, size
+            ),
             chosen,
             rounds,
             done,
