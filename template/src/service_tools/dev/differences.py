@@ -58,9 +58,9 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
     found = compare_files(rendered)
     for name in found.deleted:
         if is_needed(name):
-            yield describe(DELETED, name=name)
+            yield format_finding(DELETED, name=name)
     if found.windows:
-        yield describe(WINDOWS, count=len(found.windows), name=found.windows[0])
+        yield format_finding(WINDOWS, count=len(found.windows), name=found.windows[0])
     if not found.edited:
         return
     going: dict[str, str] = {}
@@ -73,11 +73,11 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
         yield f"An update cannot be tried: {error}", fix
     for name in found.edited:
         if name not in going:
-            yield describe(EDITED, name=name)
+            yield format_finding(EDITED, name=name)
         elif going[name]:
-            yield describe(MOVED, name=name, moved=going[name])
+            yield format_finding(MOVED, name=name, moved=going[name])
         else:
-            yield describe(REMOVED, name=name)
+            yield format_finding(REMOVED, name=name)
 
 
 def compare_files(rendered: Path) -> Differences:
@@ -115,7 +115,7 @@ def is_needed(name: str) -> bool:
     return name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
 
 
-def describe(text: tuple[str, str], **values: object) -> tuple[str, str]:
+def format_finding(text: tuple[str, str], **values: object) -> tuple[str, str]:
     """Return a finding and its fix, about these files."""
     says, fix = text
     return says.format(**values), fix.format(**values)

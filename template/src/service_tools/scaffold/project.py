@@ -84,15 +84,15 @@ def check_free(root: Path, table: str) -> None:
     """Raise `CommandError` if a file, a folder or a name in app.py is in the way."""
     for pattern in TAKEN:
         path = root / pattern.format(table)
-        if is_there(path):
+        if is_occupied(path):
             raise CommandError(
                 f"{table}: {path} is there already; choose another name, or delete it first."
             )
-    if registry.is_used(root, table):
+    if registry.is_used_in_app(root, table):
         raise CommandError(f"{table}: app.py uses this name for something else; choose another.")
 
 
-def is_there(path: Path) -> bool:
+def is_occupied(path: Path) -> bool:
     """Return whether there is a file, or a folder with more than what Python left behind."""
     if not path.is_dir():
         return path.exists()

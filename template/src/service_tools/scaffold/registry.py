@@ -5,7 +5,7 @@ import ast
 import re
 from pathlib import Path
 
-from service_tools.scaffold.render import list_names, tidy
+from service_tools.scaffold.render import list_names, run_ruff
 
 APP_FILE = Path("src/service/app.py")
 
@@ -14,7 +14,7 @@ KIT_IMPORT = re.compile(r"^(?=from service\.)", re.MULTILINE)
 SLICES = re.compile(r"^SLICES = (\([\w.,\s]*\))\n", re.MULTILINE)
 
 
-def is_used(root: Path, name: str) -> bool:
+def is_used_in_app(root: Path, name: str) -> bool:
     """Return whether app.py defines or imports something of this name."""
     source = (root / APP_FILE).read_text("utf-8")
     return name in list_names(ast.parse(source))
@@ -30,10 +30,10 @@ def add_slice(root: Path, table: str) -> bool:
         return False
 
     listed = append_name(slices[0], f"{table}.SLICE")
-    source = SLICES.sub(tidy(APP_FILE, f"SLICES = ({listed})\n"), source)
+    source = SLICES.sub(run_ruff(APP_FILE, f"SLICES = ({listed})\n"), source)
     if imports:
         names = append_name(imports[0], table)
-        source = SLICE_IMPORT.sub(tidy(APP_FILE, f"from service import ({names})\n"), source)
+        source = SLICE_IMPORT.sub(run_ruff(APP_FILE, f"from service import ({names})\n"), source)
     else:
         source = KIT_IMPORT.sub(f"from service import {table}\n", source, count=1)
     path.write_text(source, "utf-8")

@@ -29,7 +29,7 @@ def render_file(template: str, path: Path, resource: Resource) -> str:
     text = environment.get_template(f"{template}.tmpl").render(known)
     if path.suffix != ".py":
         return text
-    text = tidy(path, text, "I,F401")
+    text = run_ruff(path, text, "I,F401")
     counts = Counter(list_names(ast.parse(text)))
     doubled = [name for name, count in counts.items() if count > 1]
     if doubled:
@@ -40,7 +40,7 @@ def render_file(template: str, path: Path, resource: Resource) -> str:
     return text
 
 
-def tidy(path: Path, text: str, rules: str = "I") -> str:
+def run_ruff(path: Path, text: str, rules: str = "I") -> str:
     """Return Python as ruff leaves it at a path: formatted, and with these rules applied."""
     ruff = (sys.executable, "-m", "ruff")
     file = (f"--stdin-filename={path}", "--quiet", "-")
