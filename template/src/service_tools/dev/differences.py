@@ -116,6 +116,6 @@ def is_needed(name: str) -> bool:
 
 
 def format_finding(text: tuple[str, str], **values: object) -> tuple[str, str]:
-    """Return a finding and its fix, about these files."""
+    """Return a finding and its fix, with these values."""
     says, fix = text
     return says.format(**values), fix.format(**values)
