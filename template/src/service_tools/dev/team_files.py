@@ -14,6 +14,7 @@ PACKAGE = Path("src/service")
 PERSONAL = re.compile(r".*\.(to|email|recipient|customer_email)")
 """Attributes that tell who somebody is."""
 
+THROTTLE_CALL = re.compile(r"(.*\.)?(throttle|guesses)\.begin")
 LOWERED = re.compile(r".*\.(lower|casefold)\(\)")
 LOG_CALL = re.compile(r"log(ger)?\.(debug|info|warning|error|exception|critical)")
 
@@ -71,11 +72,11 @@ def find_exposures_in(tree: ast.Module) -> Iterator[Exposure]:
 def examine_call(call: ast.Call) -> Iterator[Exposure]:
     """Yield whether a call counts guesses of a name in lower case, or logs who somebody is."""
     function = ast.unparse(call.func)
-    if function.endswith("guesses.begin"):
+    if THROTTLE_CALL.fullmatch(function):
         for argument in call.args:
             if LOWERED.fullmatch(ast.unparse(argument)):
                 says = "lowers a name in Python before its guesses are counted: PostgreSQL differs."
-                yield call.lineno, says, "Pass to `guesses.begin` what the client sent."
+                yield call.lineno, says, f"Pass to `{function}` what the client sent."
     if LOG_CALL.fullmatch(function):
         for value in read_options(call).values():
             if PERSONAL.fullmatch(value):
