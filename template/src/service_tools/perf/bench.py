@@ -65,8 +65,8 @@ def show_times(wiring: Wiring, names: Sequence[str], rows: int | None, save: boo
     is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run on
     a machine saves its times in .perf/bench.json.
     """
-    credentials.provide(wiring.settings)
-    with database.prepare(wiring, rows, 1000, "perf") as settings:
+    credentials.accept_development_tokens(wiring.settings)
+    with database.prepare_database(wiring, rows, 1000, "perf") as settings:
         pieces = asyncio.run(find_pieces(settings.database))
     chosen = {name: piece for name, piece in pieces.items() if has_part(name, names)}
     if not chosen:

@@ -46,7 +46,7 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
     """
     if name and (record or check):
         raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
-    with embedded.run() as server, database.lend(server) as url:
+    with embedded.run_postgresql() as server, database.temporary_database(server) as url:
         statements = select(asyncio.run(plan(url)), name)
         real = (
             asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
