@@ -13,9 +13,9 @@ from service.kit.db import query
 from service.kit.db.database import Connection
 from service.kit.db.query import Query
 from service.kit.edge import asgi
-from service_tools.sql import budgets
+from service_tools.sql.budgets import BUDGETS_FILE, DEFAULT_STATEMENTS, read_budgets
 
-BUDGETS = budgets.read(Path(__file__).parents[2] / budgets.FILE)
+BUDGETS = read_budgets(Path(__file__).parents[2] / BUDGETS_FILE)
 
 made: ContextVar[list[Query] | None] = ContextVar("made", default=None)
 """The statements of the request that is being answered, or None outside of one."""
@@ -51,7 +51,7 @@ def limit(application: asgi.App) -> asgi.App:
 
 def check(route: str, noted: list[Query]) -> None:
     """Raise when a request made more statements than its budget."""
-    allowed = BUDGETS.statements.get(route, budgets.DEFAULT_STATEMENTS)
+    allowed = BUDGETS.statements.get(route, DEFAULT_STATEMENTS)
     if len(noted) <= allowed:
         return
     names = {id(query): name for name, query in query.find(service)}
@@ -59,5 +59,5 @@ def check(route: str, noted: list[Query]) -> None:
     listed = ", ".join(f"{name} {times} times" for name, times in counts.most_common())
     raise AssertionError(
         f"{route} made {len(noted)} statements and may make {allowed}: {listed}. Fetch all rows with one statement, by "
-        f'a join or `= any($1)`, or raise its budget in {budgets.FILE}: [statements] "{route}" = {len(noted)}'
+        f'a join or `= any($1)`, or raise its budget in {BUDGETS_FILE}: [statements] "{route}" = {len(noted)}'
     )

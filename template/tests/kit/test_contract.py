@@ -14,8 +14,9 @@ from service import app
 from service.kit.db import query
 from service.settings import Settings
 from service_tools.dev import database
-from service_tools.sql import checks, contract, records, result, schema, scratch, tree
-from service_tools.sql.contract import Statement
+from service_tools.sql import constraints, contract, indexes, recorded_plans, samples, scratch
+from service_tools.sql.statement import Statement
+from service_tools.sql.tree import walk_nodes
 from tests.kit import source
 from tests.kit.source import PACKAGE
 from tests.kit.statements import BUDGETS
@@ -30,14 +31,14 @@ ROWS = 600
 async def connection(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
     """A connection to a database that PostgreSQL believes to be as large as production."""
     connection = await asyncpg.connect(database_url)
-    await scratch.pretend(connection, BUDGETS)
+    await scratch.restore_statistics(connection, BUDGETS)
     yield connection
     await connection.close()
 
 
 @pytest_asyncio.fixture
 async def statements(connection: asyncpg.Connection) -> list[Statement]:
-    return await contract.check_all(connection, STATEMENTS.items(), BUDGETS)
+    return await contract.check_statements(connection, STATEMENTS.items(), BUDGETS)
 
 
 def locate(made: query.Query) -> str:
@@ -64,42 +65,44 @@ async def test_no_sample_finds_a_null_where_the_row_type_has_none(database_url: 
     found = [
         f"{locate(it)} {name} [sample] {reason}"
         for name, it in STATEMENTS.items()
-        for reason in await result.run_sample(connection, it)
+        for reason in await samples.check_sample(connection, it)
     ]
     await connection.close()
     assert not found, tell(found)
 
 
 async def test_what_a_type_lets_through_its_table_lets_in(connection: asyncpg.Connection, statements: list[Statement]):
-    rules, found = await checks.read(connection), set()
-    for part in {it.part for it in statements}:
-        nodes = [node for it in statements if it.part == part for node in tree.walk(it.tree)]
-        written = [node for node in nodes if node.get("resultRelation")]
-        tables = {node["rtable"][node["resultRelation"] - 1]["relid"] for node in written}
+    rules, found = await constraints.read_constraints(connection), set()
+    for part in {it.slice_name for it in statements}:
+        nodes = [node for it in statements if it.slice_name == part for node in walk_nodes(it.tree)]
+        written = [node for node in nodes if node.tag == "QUERY" and node.resultRelation]
+        tables = {node.rtable[node.resultRelation - 1].relid for node in written}
         here = [rule for rule in rules if rule.table in tables]
         modules = [module for name, module in sys.modules.items() if name.startswith(f"{service.__name__}.{part}.")]
         structs = {it for module in modules for it in vars(module).values() if inspect.isclass(it)}
         for struct in (it for it in structs if issubclass(it, Struct) and it.__module__.startswith("service.")):
-            found |= set(checks.compare(struct, here))
+            found |= set(constraints.compare_struct(struct, here))
     assert not found, tell(sorted(found))
 
 
 async def test_every_foreign_key_has_an_index(connection: asyncpg.Connection):
-    findings = await schema.check_foreign_keys(connection)
+    findings = await indexes.check_foreign_keys(connection)
     assert not findings, tell(findings)
 
 
 async def test_every_index_is_used(connection: asyncpg.Connection, statements: list[Statement]):
     used = {index for statement in statements for index in statement.indexes}
-    findings = await schema.check_indexes(connection, used, BUDGETS.unused_indexes)
+    findings = await indexes.check_indexes(connection, used, BUDGETS.unused_indexes)
     assert not findings, tell(findings)
 
 
 async def test_every_plan_is_as_recorded(statements: list[Statement]):
     """A slice without a file in perf/plans/ has nothing to compare with; `service plans --record` makes one."""
-    folder = PACKAGE.parents[1] / records.FOLDER
+    folder = PACKAGE.parents[1] / recorded_plans.PLANS_FOLDER
     recorded = {path.stem for path in folder.glob("*.txt")}
-    difference = records.compare([statement for statement in statements if statement.part in recorded], folder)
+    difference = recorded_plans.compare_plans(
+        [statement for statement in statements if statement.slice_name in recorded], folder
+    )
     assert not difference, tell([*difference, "If this is meant: uv run service plans --record"])
 
 

@@ -26,7 +26,7 @@ from service_tools.dev import credentials, database
 from service_tools.pages import Page
 from service_tools.perf.commands import ROWS
 from service_tools.perf.compare import bound
-from service_tools.sql import plans
+from service_tools.sql.samples import fetch_arguments, rolled_back
 
 FILE = Path(".perf/bench.json")
 BATCH_SECONDS, BATCHES = 0.002, 60
@@ -103,8 +103,8 @@ async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
     found = {}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
-            async with plans.undone(connection):
-                arguments = await plans.fetch_arguments(connection, query) if query.params else ()
+            async with rolled_back(connection):
+                arguments = await fetch_arguments(connection, query) if query.params else ()
                 if not query.is_scalar and arguments is not None:
                     found[name] = query, await connection.fetch(query.sql, *arguments)
     return {name: (query, records) for name, (query, records) in found.items() if records}

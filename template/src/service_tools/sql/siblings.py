@@ -1,98 +1,100 @@
 # kit: updated by the template; extend it from app.py
-"""Statements beside each other: one that is there twice, and one that forgets what the others of
-its slice ask for.
+"""Statements of one slice, compared: one that is there twice, and one that forgets what the others
+ask for.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
-from service.kit.db import AnyQuery
-from service_tools.sql import conditions, nulls
-from service_tools.sql.finding import Finding
-from service_tools.sql.nulls import Column, Known
-from service_tools.sql.places import strip
-from service_tools.sql.tree import Tree, walk
+from service_tools.sql.catalog import Catalog, Column
+from service_tools.sql.conditions import list_conditions
+from service_tools.sql.scope import strip_casts
+from service_tools.sql.statement import Finding, Statement
+from service_tools.sql.tree import DELETE, SELECT, TABLE, UPDATE, Node, walk_nodes
 
-
-@dataclass(frozen=True)
-class Index:
-    """An index by the numbers of its columns; an expression has 0."""
-
-    table: int
-    is_unique: bool
-    columns: tuple[int, ...]
+type Asked = dict[str, set[int]]
+"""The columns of a table that have to equal an argument, by the name of the statement."""
 
 
-def check(
-    statements: Mapping[str, tuple[AnyQuery, Tree | None]], known: Known, indexes: Sequence[Index]
-) -> dict[str, list[Finding]]:
-    """Return what is found, by the name of the statement."""
-    found: dict[str, list[Finding]] = defaultdict(list)
-    first: dict[str, str] = {}
-    slices: dict[tuple[str, int], dict[str, set[int]]] = defaultdict(dict)
-    for name, (query, tree) in statements.items():
-        same = first.setdefault(f"{name.partition('.')[0]} {tree or query.sql} {query.row}", name)
-        if same != name:
-            found[name].append(Finding("twin", f"it is the same as {same}", "Use that one."))
-        for table, columns in find_equal(tree, known):
-            slices[name.partition(".")[0], table].setdefault(name, set()).update(columns)
-    for (_, table), uses in slices.items():
-        for name, column in find_unscoped(uses, [it for it in indexes if it.table == table]):
-            detail = f"it finds a row of anybody's: the others of its slice ask for {known.columns[table, column]}"
-            found[name].append(
-                Finding(
-                    "scope", detail, "Add this condition, or say why not: excused={'scope': '…'}."
-                )
+def check_siblings(
+    statements: Sequence[Statement], catalog: Catalog
+) -> Iterator[tuple[str, Finding]]:
+    """Yield findings, each with the name of the statement."""
+    for name, twin in find_twins(statements):
+        yield name, Finding("twin", f"it is the same as {twin}", "Use that one.")
+    for (_, table), asked in list_asked(statements, catalog).items():
+        for name, column in find_forgetful(asked, table, catalog):
+            detail = (
+                "it finds a row of anybody's: "
+                f"the others of its slice ask for {catalog.columns[table, column]}"
             )
+            fix = "Add this condition, or say why not: excused={'scope': '…'}."
+            yield name, Finding("scope", detail, fix)
+
+
+def find_twins(statements: Iterable[Statement]) -> Iterator[tuple[str, str]]:
+    """Yield each statement that is in its slice twice, with the first of its kind."""
+    first: dict[str, str] = {}
+    for statement in statements:
+        query = statement.query
+        text = f"{statement.slice_name} {statement.tree or query.sql} {query.row}"
+        twin = first.setdefault(text, statement.name)
+        if twin != statement.name:
+            yield statement.name, twin
+
+
+def list_asked(statements: Iterable[Statement], catalog: Catalog) -> dict[tuple[str, int], Asked]:
+    """Return what the statements of a slice ask of a table, by slice and table."""
+    found: dict[tuple[str, int], Asked] = defaultdict(lambda: defaultdict(set))
+    for statement in statements:
+        for node in walk_nodes(statement.tree):
+            if node.tag != "QUERY" or node.commandType not in (SELECT, UPDATE, DELETE):
+                continue
+            for table, columns in find_equal(node, catalog):
+                found[statement.slice_name, table][statement.name] |= columns
     return found
 
 
-def find_equal(tree: Tree | None, known: Known) -> Iterator[tuple[int, set[int]]]:
-    """Yield each table that a statement reads or changes, with its columns that have to equal an
-    argument.
-    """
-    for query in walk(tree):
-        if query["node"] != "QUERY" or query["commandType"] not in (
-            nulls.SELECT,
-            nulls.UPDATE,
-            nulls.DELETE,
-        ):
-            continue
-        columns = [
-            column
-            for test in conditions.list_conditions(query["jointree"])
-            for column in find_columns(test, known)
-        ]
-        for number, source in enumerate(query["rtable"] or (), 1):
-            if source["rtekind"] == nulls.TABLE:
-                yield source["relid"], {column for place, column in columns if place == number}
+def find_equal(query: Node, catalog: Catalog) -> Iterator[tuple[int, set[int]]]:
+    """Yield each table of a query, with its columns that have to equal an argument."""
+    columns: list[Column] = []
+    for test in list_conditions(query.jointree):
+        columns += find_equal_columns(test, catalog)
+    for number, source in enumerate(query.rtable, 1):
+        if source.rtekind == TABLE:
+            yield source.relid, {column for table, column in columns if table == number}
 
 
-def find_columns(test: Tree, known: Known) -> Iterator[Column]:
-    if test["node"] == "BOOLEXPR" and test["boolop"] == "and":
-        yield from (column for part in test["args"] for column in find_columns(part, known))
-    if test["node"] == "OPEXPR" and test["opno"] in known.equal:
-        left, right = (strip(part) for part in test["args"])
+def find_equal_columns(test: Node, catalog: Catalog) -> Iterator[Column]:
+    if test.tag == "BOOLEXPR" and test.boolop == "and":
+        for part in test.args:
+            yield from find_equal_columns(part, catalog)
+    if test.tag == "OPEXPR" and test.opno in catalog.equal:
+        left, right = (strip_casts(part) for part in test.args)
         for column, value in ((left, right), (right, left)):
-            if column["node"] == "VAR" and value["node"] == "PARAM":
-                yield column["varno"], column["varattno"]
+            if column.tag == "VAR" and value.tag == "PARAM":
+                yield column.varno, column.varattno
 
 
-def find_unscoped(
-    uses: Mapping[str, set[int]], indexes: Sequence[Index]
-) -> Iterator[tuple[str, int]]:
-    """Yield statements that find a row by its key alone, where most lists, or most that find one,
-    ask for more.
+def find_forgetful(asked: Asked, table: int, catalog: Catalog) -> Iterator[tuple[str, int]]:
+    """Yield statements that find a row by its key alone, each with a column that is usual.
+
+    That is what most lists ask for, or most statements that find a row.
     """
-    unique = [{*it.columns} for it in indexes if it.is_unique]
-    by_key = {name for name, columns in uses.items() if any(key <= columns for key in unique)}
-    leading = {next(iter(it.columns)) for it in indexes if len(it.columns) > 1 or not it.is_unique}
-    for group in (uses.keys() - by_key, by_key):
-        counted = Counter(
-            column for name in group for column in uses[name] & leading if {column} not in unique
-        )
-        usual = [column for column, times in counted.items() if 2 * times > len(group)]
-        yield from (
-            (name, column) for name in by_key for column in usual if column not in uses[name]
-        )
+    indexes = catalog.list_indexes(table)
+    unique = [{*index.columns} for index in indexes if index.is_unique]
+    by_key = {name for name, columns in asked.items() if any(key <= columns for key in unique)}
+    several = [it for it in indexes if len(it.columns) > 1 or not it.is_unique]
+    scoping = {index.columns[0] for index in several} - {*catalog.list_keys(table)}
+    for group in (asked.keys() - by_key, by_key):
+        for column in list_usual([asked[name] & scoping for name in group]):
+            for name in by_key:
+                if column not in asked[name]:
+                    yield name, column
+
+
+def list_usual(asked: Collection[set[int]]) -> list[int]:
+    """Return the columns that more than half ask for."""
+    counts = Counter(chain(*asked))
+    return [column for column, times in counts.items() if 2 * times > len(asked)]

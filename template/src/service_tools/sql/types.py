@@ -36,60 +36,71 @@ https://magicstack.github.io/asyncpg/current/usage.html#type-conversion"""
 JSON = ("json", "jsonb")
 ANYTHING = {Any, object}
 
-
-def unwrap(annotation: Any) -> tuple[set[type], bool]:
-    """Return the plain types that an annotation allows, and whether it allows None."""
-    kinds = {get_origin(part) or part for part in list_parts(annotation)}
-    return kinds - {NoneType, None}, bool(kinds & {NoneType, None, *ANYTHING})
+MODULE = re.compile(r"\b(?:\w+\.)+(?=\w)")
 
 
-def list_parts(annotation: Any) -> list[Any]:
+def list_alternatives(annotation: Any) -> list[Any]:
     """Return what an annotation allows, without names, `Annotated` and unions."""
     if isinstance(annotation, TypeAliasType):
-        return list_parts(annotation.__value__)
+        return list_alternatives(annotation.__value__)
     origin = get_origin(annotation)
+    arguments = get_args(annotation)
     if origin is Annotated:
-        return list_parts(get_args(annotation)[0])
+        return list_alternatives(arguments[0])
     if origin is Literal:
-        return [type(value) for value in get_args(annotation)]
-    if origin in (Union, UnionType):
-        return [kind for part in get_args(annotation) for kind in list_parts(part)]
-    return [annotation]
+        return [type(value) for value in arguments]
+    if origin not in (Union, UnionType):
+        return [annotation]
+    alternatives: list[Any] = []
+    for part in arguments:
+        alternatives += list_alternatives(part)
+    return alternatives
 
 
-def takes(postgres_type: str, annotation: Any) -> bool:
-    """Return whether an argument of a type may be passed. Anything goes for JSON, and for types
-    unknown here.
-    """
-    if not postgres_type.endswith("[]"):
-        wanted = TYPES.get(postgres_type)
-        return wanted is None or bool(unwrap(annotation)[0] & {wanted, *ANYTHING})
-    lists = [
-        part for part in list_parts(annotation) if (get_origin(part) or part) in (list, *ANYTHING)
-    ]
-    return any(
-        takes(postgres_type.removesuffix("[]"), item)
-        for part in lists
-        for item in get_args(part) or (Any,)
-    )
+def list_kinds(annotation: Any) -> set[Any]:
+    """Return the classes that an annotation allows: `list` for `list[str]`."""
+    return {get_origin(part) or part for part in list_alternatives(annotation)}
 
 
-def returns(postgres_type: str, annotation: Any) -> bool:
+def allows_none(annotation: Any) -> bool:
+    return bool(list_kinds(annotation) & {NoneType, *ANYTHING})
+
+
+def fits_argument(postgres_type: str, annotation: Any) -> bool:
+    """Return whether an argument may be passed. Anything goes for types unknown here, like JSON."""
+    if postgres_type.endswith("[]"):
+        return fits_array(postgres_type.removesuffix("[]"), annotation)
+    wanted = TYPES.get(postgres_type)
+    return wanted is None or bool(list_kinds(annotation) & {wanted, *ANYTHING})
+
+
+def fits_array(item_type: str, annotation: Any) -> bool:
+    for part in list_alternatives(annotation):
+        if part in ANYTHING:
+            return True
+        items = get_args(part) or (Any,)
+        if (get_origin(part) or part) is list and fits_argument(item_type, items[0]):
+            return True
+    return False
+
+
+def fits_column(postgres_type: str, annotation: Any) -> bool:
     """Return whether a column may fill a field. JSON comes as it was stored."""
     if postgres_type in JSON:
-        return bool(unwrap(annotation)[0] & {str, msgspec.Raw, *ANYTHING})
-    return takes(postgres_type, annotation)
+        return bool(list_kinds(annotation) & {str, msgspec.Raw, *ANYTHING})
+    return fits_argument(postgres_type, annotation)
 
 
-def show(annotation: Any) -> str:
+def format_annotation(annotation: Any) -> str:
     """Return an annotation as one writes it: by its name, and without modules."""
-    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", inspect.formatannotation(plain))
+    is_annotated = get_origin(annotation) is Annotated
+    plain = get_args(annotation)[0] if is_annotated else annotation
+    return MODULE.sub("", inspect.formatannotation(plain))
 
 
 def list_fields(row: Any) -> list[tuple[str, Any]] | None:
-    """Return the names and types that a row consists of, or None for a function, whose parts cannot
-    be known.
+    """Return the names and types that a row consists of, or None for a function, which may do
+    anything.
     """
     if isinstance(row, type) and issubclass(row, msgspec.Struct):
         return [(field.name, field.type) for field in msgspec.structs.fields(row)]

@@ -1,0 +1,115 @@
+# kit: updated by the template; extend it from app.py
+"""What the structs of a slice accept, against what its tables accept: choices, patterns and lengths
+of text.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import asyncpg
+from msgspec import Struct, inspect
+
+# A choice that is a type of its own, and the length of a varchar, are read as if they were checks.
+CONSTRAINTS = r"""
+select conrelid::int8, conname::text, pg_get_constraintdef(oid)
+  from pg_constraint where contype = 'c' and conrelid <> 0
+ union all
+select attrelid::int8, format_type(atttypid, null),
+       format(
+           '%s = ANY (ARRAY[%s])', attname,
+           (select string_agg(quote_literal(enumlabel) || '::', ',')
+              from pg_enum where enumtypid = atttypid)
+       )
+  from pg_attribute where attnum > 0 and atttypid in (select enumtypid from pg_enum)
+ union all
+select attrelid::int8, 'its type', format('length(%s) <= %s', attname, atttypmod - 4)
+  from pg_attribute where attnum > 0 and atttypid = 'varchar'::regtype and atttypmod > 4
+"""
+
+COLUMN = r'\(*"?(?P<column>\w+)"?\)?(?:::[a-z ]+)?'
+CHOICES = re.compile(COLUMN + r"\)? = ANY \(+ARRAY\[(?P<values>[^\]]*)\]")
+CHOICE = re.compile(r"'((?:[^']|'')*)'::")
+PATTERN = re.compile(COLUMN + r" ~ '(?P<pattern>(?:[^']|'')*)'")
+LENGTH = re.compile(
+    r"(?:char_|character_)?length\(" + COLUMN + r"\)+ (?P<sign><=|<|>=|>) (?P<length>\d+)"
+)
+ANCHORS = re.compile(r"^(?:\^|\\A)|(?:\$|\\[Zz])$")
+
+
+class Constraint(NamedTuple):
+    """A check of a table, as PostgreSQL writes it."""
+
+    table: int
+    name: str
+    text: str
+
+
+async def read_constraints(connection: asyncpg.Connection) -> list[Constraint]:
+    """Return the checks of all tables, but for those that leave a choice between conditions."""
+    constraints = [Constraint(*row) for row in await connection.fetch(CONSTRAINTS)]
+    return [constraint for constraint in constraints if " OR " not in constraint.text]
+
+
+def compare_struct(struct: type[Struct], constraints: Iterable[Constraint]) -> Iterator[str]:
+    """Yield where a struct differs from the constraints of columns that are named as its fields."""
+    info = inspect.type_info(struct)
+    fields = info.fields if isinstance(info, inspect.StructType) else ()
+    for constraint in constraints:
+        for field in fields:
+            for difference in compare_field(field, constraint):
+                yield f"{struct.__module__}.{struct.__name__}.{field.name} {difference}"
+
+
+def compare_field(field: inspect.Field, constraint: Constraint) -> Iterator[str]:
+    is_union = isinstance(field.type, inspect.UnionType)
+    for kind in field.type.types if is_union else (field.type,):
+        for pattern, compare in COMPARISONS.items():
+            for found in pattern.finditer(constraint.text):
+                if found["column"] == field.name:
+                    yield from compare(kind, found, constraint.name)
+
+
+def compare_choices(kind: inspect.Type, found: re.Match[str], name: str) -> Iterator[str]:
+    if not isinstance(kind, inspect.LiteralType):
+        return
+    known = {str(value) for value in kind.values}
+    allowed = {unquote(value) for value in CHOICE.findall(found["values"])}
+    if known - allowed:
+        yield f"lets {list_values(known - allowed)} through, which {name} refuses"
+    if allowed - known:
+        yield f"does not know {list_values(allowed - known)}, which {name} lets in"
+
+
+def compare_pattern(kind: inspect.Type, found: re.Match[str], name: str) -> Iterator[str]:
+    if not isinstance(kind, inspect.StrType) or not kind.pattern:
+        return
+    wanted = unquote(found["pattern"])
+    if ANCHORS.sub("", kind.pattern) != ANCHORS.sub("", wanted):
+        yield f"has the pattern {kind.pattern}, and {name} has {found['pattern']}"
+
+
+def compare_length(kind: inspect.Type, found: re.Match[str], name: str) -> Iterator[str]:
+    if not isinstance(kind, inspect.StrType) or kind.max_length is None:
+        return
+    sign, limit = found["sign"], int(found["length"])
+    longest, shortest = kind.max_length, kind.min_length or 0
+    if sign == "<":
+        limit -= 1
+    if sign == ">":
+        limit += 1
+    if "<" in sign and longest > limit:
+        yield f"may have {longest} characters, and {name} lets in {limit}"
+    if ">" in sign and shortest < limit:
+        yield f"may have {shortest} characters, and {name} asks for {limit}"
+
+
+def unquote(text: str) -> str:
+    return text.replace("''", "'")
+
+
+def list_values(values: set[str]) -> str:
+    return ", ".join(sorted(values))
+
+
+COMPARISONS = {CHOICES: compare_choices, PATTERN: compare_pattern, LENGTH: compare_length}

@@ -1,0 +1,70 @@
+# kit: updated by the template; extend it from app.py
+"""Statements are run with their samples, and whatever they do is rolled back."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from service.kit.db import AnyQuery
+from service_tools.sql import types
+
+
+@asynccontextmanager
+async def rolled_back(connection: asyncpg.Connection) -> AsyncGenerator[None]:
+    """Roll back whatever the block does."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Sequence[Any] | None:
+    """Return arguments to try a statement with, as its sample selects them.
+
+    Return None where it has no sample, or no row to take one from.
+    """
+    return await connection.fetchrow(query.sample) if query.sample else None
+
+
+async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str:
+    """Run a statement that has a plan with its sample, and return what PostgreSQL shows of it.
+
+    Return nothing where there are no arguments to run it with.
+    """
+    async with rolled_back(connection):
+        arguments = await fetch_arguments(connection, query)
+        if arguments is None:
+            return ""
+        lines = await connection.fetch(f"explain (analyze, buffers) {query.sql}", *arguments)
+    return "\n".join(line for (line,) in lines)
+
+
+async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
+    """Run a statement with its sample, and return what is null in spite of the row type.
+
+    Also return what went wrong. Its sample may be a row that others need, or one that is there
+    already: that is no fault of the statement.
+    """
+    try:
+        rows = await fetch_sample(connection, query)
+    except asyncpg.IntegrityConstraintViolationError:
+        return []
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return [f"its sample fails: {error}"]
+    fields = types.list_fields(query.row) or []
+    names: set[str] = set()
+    for row in rows:
+        for (name, value), (_, annotation) in zip(row.items(), fields, strict=False):
+            if value is None and not types.allows_none(annotation):
+                names.add(name)
+    return [f"{name} is null when it runs with its sample" for name in sorted(names)]
+
+
+async def fetch_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[asyncpg.Record]:
+    async with rolled_back(connection):
+        arguments = await fetch_arguments(connection, query)
+        return [] if arguments is None else await connection.fetch(query.sql, *arguments)
