@@ -111,9 +111,9 @@ def report_statements(statements: Sequence[Statement], analyzed: Analyzed, page:
     """Show all statements in a table, what is wrong with them, and on the page, their plans."""
     titles = ["statement", "cost", "rows", "indexes", "findings"]
     if analyzed:
-        titles.insert(3, "ran")
+        titles.append("ran")
     rows = [list_cells(statement, analyzed) for statement in statements]
-    page.tabulate(titles, rows, texts=[len(titles) - 2, len(titles) - 1])
+    page.tabulate(titles, rows, texts=[3, 4])
     for statement in statements:
         for finding in statement.findings:
             page.say(f"{statement.name}: {finding}")
@@ -124,13 +124,15 @@ def report_statements(statements: Sequence[Statement], analyzed: Analyzed, page:
 
 def list_cells(statement: Statement, analyzed: Analyzed) -> list[str]:
     plan = statement.plan
-    cells = [statement.name, "", ""]
-    if plan:
-        cells[1:] = f"{plan.total_cost:,.2f}", f"{plan.plan_rows:,}"
+    cost = f"{plan.total_cost:,.2f}" if plan else ""
+    rows = f"{plan.plan_rows:,}" if plan else ""
+    indexes = ", ".join(statement.indexes)
+    rules = ", ".join(finding.rule for finding in statement.findings)
+    cells = [statement.name, cost, rows, indexes, rules]
     if analyzed:
-        cells.append(analyzed.get(statement.name, "no sample").rpartition(": ")[2])
-    rules = [finding.rule for finding in statement.findings]
-    return [*cells, ", ".join(statement.indexes), ", ".join(rules)]
+        _, _, time = analyzed.get(statement.name, "no sample").rpartition(": ")
+        cells.append(time)
+    return cells
 
 
 def describe_statement(statement: Statement, analyzed: Analyzed) -> str:

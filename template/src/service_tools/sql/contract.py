@@ -7,6 +7,7 @@ addresses"})`.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 import asyncpg
 
@@ -35,7 +36,8 @@ async def check_statements(
     makes it.
     """
     catalog = await read_catalog(connection, budgets)
-    statements = {name: Statement(name, query) for name, query in sorted(queries, key=get_name)}
+    ordered = sorted(queries, key=itemgetter(0))
+    statements = {name: Statement(name, query) for name, query in ordered}
     for statement in statements.values():
         statement.add_findings(await check_statement(connection, statement, catalog))
     for name, finding in check_siblings([*statements.values()], catalog):
@@ -84,7 +86,3 @@ async def check_rules(
         *check_ownership(statement.tree, catalog),
         *check_whole_rows(statement.tree),
     ]
-
-
-def get_name(named: tuple[str, AnyQuery]) -> str:
-    return named[0]

@@ -4,11 +4,11 @@ locks, or returns.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from service_tools.sql.catalog import LARGE, Catalog
-from service_tools.sql.plans import Step, walk_plan
-from service_tools.sql.statement import Finding
+from service_tools.sql.plans import Step, Steps, walk_plan
+from service_tools.sql.statement import Finding, Findings
 from service_tools.sql.tree import Node, read_number, walk_nodes
 
 MAX_SORTED = 1_000
@@ -35,7 +35,7 @@ QUALIFIER = re.compile(r"\b\w+\.|::\w+")
 RANDOM_ADVICE = "Do not sort by chance: start at a random key, `where id >= $1 order by id limit 1`"
 
 
-def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Iterator[Finding]:
+def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Findings:
     for step, above in walk_plan(plan):
         yield from check_scan(step, above, catalog)
         yield from check_sort(step)
@@ -43,7 +43,7 @@ def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Iterator[Finding]
     yield from check_bound(plan, returns, catalog)
 
 
-def check_scan(step: Step, above: Sequence[Step], catalog: Catalog) -> Iterator[Finding]:
+def check_scan(step: Step, above: Steps, catalog: Catalog) -> Findings:
     """Refuse to read a large table whole, or to read rows that a filter then discards."""
     table, condition = step.relation_name, step.filter
     if not step.node_type.endswith("Scan") or not catalog.is_large(step):
@@ -56,7 +56,7 @@ def check_scan(step: Step, above: Sequence[Step], catalog: Catalog) -> Iterator[
         yield Finding("filter", detail, f"{find_advice(condition) or usual}.")
 
 
-def reads_all(step: Step, above: Sequence[Step]) -> bool:
+def reads_all(step: Step, above: Steps) -> bool:
     """Return whether a scan reads all rows. A limit ends one that follows an index."""
     if step.node_type == "Seq Scan":
         return True
@@ -64,7 +64,7 @@ def reads_all(step: Step, above: Sequence[Step]) -> bool:
     return step.node_type.startswith("Index") and not step.index_cond and not stops_early
 
 
-def advise(condition: str, above: Sequence[Step]) -> str:
+def advise(condition: str, above: Steps) -> str:
     """Return what would spare a statement from reading a whole table."""
     if condition:
         return find_advice(condition) or f"Add an index for: {condition}"
@@ -90,7 +90,7 @@ def is_random(step: Step) -> bool:
     return any("random()" in key for key in step.sort_key)
 
 
-def check_sort(step: Step) -> Iterator[Finding]:
+def check_sort(step: Step) -> Findings:
     """Refuse to sort more rows than some pages: an index has them in order already."""
     is_sort = step.node_type in ("Sort", "Incremental Sort")
     if is_sort and step.plan_rows > MAX_SORTED:
@@ -99,7 +99,7 @@ def check_sort(step: Step) -> Iterator[Finding]:
         yield Finding("sort", f"it sorts about {step.plan_rows:,} rows by {key}", f"{fix}.")
 
 
-def check_group(step: Step, catalog: Catalog) -> Iterator[Finding]:
+def check_group(step: Step, catalog: Catalog) -> Findings:
     """Refuse to read many rows for a count, a sum or the like."""
     rows = max((part.plan_rows for part in step.plans), default=0)
     if step.node_type in GROUPING and rows >= LARGE and not are_bound(step.plans, catalog):
@@ -107,7 +107,7 @@ def check_group(step: Step, catalog: Catalog) -> Iterator[Finding]:
         yield Finding("aggregate", f"it reads about {rows:,} rows to make one of many", fix)
 
 
-def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Iterator[Finding]:
+def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Findings:
     """Refuse a result, a change or a lock that grows with the table."""
     if returns and plan.plan_rows > 1 and not is_bound(plan, catalog):
         detail = f"nothing limits its result, about {plan.plan_rows:,} rows"
@@ -126,7 +126,7 @@ def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Iterator[Finding
             return
 
 
-def count_changed(step: Step, above: Sequence[Step], catalog: Catalog) -> int:
+def count_changed(step: Step, above: Steps, catalog: Catalog) -> int:
     """Return about how many rows a step changes or locks, when nothing limits them."""
     is_limited = any(it.node_type == "Limit" for it in above)
     if is_limited or not (step.node_type == "LockRows" or step.operation in CHANGING):
@@ -158,7 +158,7 @@ def are_bound(steps: Sequence[Step], catalog: Catalog) -> bool:
     return all(is_bound(step, catalog) for step in steps)
 
 
-def check_limits(tree: Node | None) -> Iterator[Finding]:
+def check_limits(tree: Node | None) -> Findings:
     """Refuse to skip rows, which are all read first, and a limit that is none."""
     for node in walk_nodes(tree):
         if node.tag != "QUERY":

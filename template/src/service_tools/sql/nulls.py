@@ -37,6 +37,7 @@ NEVER_NULL = (
 CURRENT_SCHEMA = 14
 JSON_OBJECT, JSON_ARRAY = 1, 2
 
+IS_NULL = "it is null, or a `case` without `else`"
 UNKNOWN_SOURCE = "it is not known whether what it selects from has nulls"
 
 CUTS = ("groupClause", "groupingSets", "havingQual", "limitOffset", "limitCount", "setOperations")
@@ -60,21 +61,13 @@ def explain_any(nodes: Iterable[Node], scope: Scope) -> str:
 
 def explain_expression(node: Node, scope: Scope) -> str:
     """Return why an expression can be null, or nothing."""
-    if node.tag in NEVER_NULL:
+    is_current = node.tag == "SQLVALUEFUNCTION" and node.op != CURRENT_SCHEMA
+    if is_current or node.tag in NEVER_NULL:
         return ""
     if node.tag in conditions.NULL_KEEPING:
         return explain_expression(conditions.get_argument(node), scope)
     explain = EXPLANATIONS.get(node.tag)
     return explain(node, scope) if explain else f"what is not known of {node.tag.lower()}"
-
-
-def explain_value(node: Node, scope: Scope) -> str:
-    """Of `current_user`, `current_schema` and the like."""
-    return "there may be no current schema" if node.op == CURRENT_SCHEMA else ""
-
-
-def explain_constant(node: Node, scope: Scope) -> str:
-    return "it is null, or a `case` without `else`" if node.constisnull else ""
 
 
 def explain_param(node: Node, scope: Scope) -> str:
@@ -250,7 +243,7 @@ EXPLANATIONS: Mapping[str, Callable[[Node, Scope], str]] = {
     "BOOLEXPR": lambda node, scope: explain_any(node.args, scope),
     "CASEEXPR": explain_case,
     "COALESCEEXPR": explain_alternatives,
-    "CONST": explain_constant,
+    "CONST": lambda node, scope: IS_NULL if node.constisnull else "",
     "FUNCEXPR": explain_call,
     "JSONCONSTRUCTOREXPR": explain_json,
     "MINMAXEXPR": explain_alternatives,
@@ -258,7 +251,6 @@ EXPLANATIONS: Mapping[str, Callable[[Node, Scope], str]] = {
     "OPEXPR": explain_call,
     "PARAM": explain_param,
     "SCALARARRAYOPEXPR": explain_member,
-    "SQLVALUEFUNCTION": explain_value,
     "SUBLINK": explain_subquery,
     "SUBSCRIPTINGREF": lambda node, scope: "a subscript may be outside",
     "VAR": explain_variable,

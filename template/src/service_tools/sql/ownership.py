@@ -8,9 +8,9 @@ from typing import Any
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.conditions import has_table
 from service_tools.sql.functions import OID_FIELDS
-from service_tools.sql.proofs import is_proven_owned
+from service_tools.sql.proofs import is_given, is_proven_owned
 from service_tools.sql.scope import Scope
-from service_tools.sql.statement import Finding
+from service_tools.sql.statement import Finding, Findings
 from service_tools.sql.tree import (
     DELETE,
     INNER_QUERIES,
@@ -45,9 +45,15 @@ class Use:
         return oid
 
     def is_unscoped(self) -> bool:
-        if self.table not in self.scope.catalog.account_columns:
-            return False
-        return not is_proven_owned(self.scope, self.number)
+        is_owned = self.table in self.scope.catalog.account_columns
+        return is_owned and not is_proven_owned(self.scope, self.number)
+
+    def list_asked(self) -> set[int]:
+        """Return the columns of indexes that are given."""
+        columns: set[int] = set()
+        for index in self.scope.catalog.list_indexes(self.table):
+            columns.update(index.columns)
+        return {column for column in columns if is_given(self.scope, self.number, column)}
 
     def describe(self) -> Finding:
         table, column = self.scope.catalog.name_account(self.table)
@@ -56,14 +62,14 @@ class Use:
         return Finding("scope", detail, f"{fix}, {EXCUSE}.")
 
 
-def check_ownership(tree: Node, catalog: Catalog) -> Iterator[Finding]:
+def check_ownership(tree: Node, catalog: Catalog) -> Findings:
     """Yield a finding for each table that a statement uses without asking for the account."""
     uses = list_uses(Scope(tree, catalog))
     yield from dict.fromkeys(use.describe() for use in uses if use.is_unscoped())
     yield from dict.fromkeys(check_functions(tree, catalog))
 
 
-def check_functions(tree: Node, catalog: Catalog) -> Iterator[Finding]:
+def check_functions(tree: Node, catalog: Catalog) -> Findings:
     """Yield a finding for each call that runs statements which are not seen here."""
     for node in walk_nodes(tree):
         for field in OID_FIELDS:

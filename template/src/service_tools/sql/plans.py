@@ -7,10 +7,6 @@ from typing import Any
 import asyncpg
 import msgspec
 
-COUNT_PARAMS = """
-select cardinality(parameter_types) from pg_prepared_statements where name = 'explained'
-"""
-
 
 class Step(msgspec.Struct, rename=lambda name: name.replace("_", " ").title()):
     """One step of a plan, as PostgreSQL writes it in JSON, with the steps that feed it."""
@@ -29,7 +25,10 @@ class Step(msgspec.Struct, rename=lambda name: name.replace("_", " ").title()):
     sort_key: list[str] = []
 
 
-def walk_plan(step: Step, above: tuple[Step, ...] = ()) -> Iterator[tuple[Step, tuple[Step, ...]]]:
+type Steps = tuple[Step, ...]
+
+
+def walk_plan(step: Step, above: Steps = ()) -> Iterator[tuple[Step, Steps]]:
     """Yield every step of a plan with those above it, the nearest last."""
     yield step, above
     for part in step.plans:
@@ -46,9 +45,9 @@ async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[S
     except asyncpg.PostgresSyntaxError:  # `prepare` takes what can be planned, and nothing else
         return None, ""
     try:
-        count = await connection.fetchval(COUNT_PARAMS)
-        arguments = f"({', '.join(['null'] * count)})" if count else ""
-        run = f"execute explained {arguments}"
+        prepared = await connection.prepare(sql)
+        nulls = ", ".join("null" for _ in prepared.get_parameters())
+        run = f"execute explained ({nulls})" if nulls else "execute explained"
         found: Any = await connection.fetchval(f"explain (verbose, format json) {run}")
         lines = await connection.fetch(f"explain {run}")
     finally:

@@ -7,7 +7,7 @@ equal and given, or by what a query in `from` makes of one. What is not proven c
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service_tools.sql.catalog import Column
 from service_tools.sql.conditions import list_conditions
@@ -77,10 +77,11 @@ class Proof:
 
     No proof rests on itself: what is being tried and not proven yet counts as unproven, until all
     is tried again. The rows that a recursive `with` takes from itself are assumed to be as the
-    others.
+    others. `subselect` is what an `in` compares with.
     """
 
     key: Column | None = None
+    subselect: Any = None
     assumed: frozenset[Fact] = frozenset()
     proven: set[Fact] = field(default_factory=set)
     tried: set[Fact] = field(default_factory=set)
@@ -117,6 +118,8 @@ class Proof:
             return is_value and self.holds_output(scope.enter(node.subselect), 0)
         if node.tag == "ARRAYEXPR":
             return all(self.holds(scope, part) for part in node.elements)
+        if node.tag == "PARAM" and node.paramkind == OF_SUBQUERY:
+            return self.holds_output(scope.enter(self.subselect), node.paramid - 1)
         return self.key is None and self.is_computed(scope, node)
 
     def is_computed(self, scope: Scope, node: Node) -> bool:
@@ -184,7 +187,7 @@ class Proof:
         fact = (self.key, (id(inner.query), index))
         if fact in self.assumed:
             return bool(source.self_reference)
-        proof = Proof(self.key, self.assumed | {fact})
+        proof = Proof(self.key, assumed=self.assumed | {fact})
         return proof.try_all(lambda: proof.holds_output(inner, index - 1))
 
     def holds_output(self, scope: Scope, index: int) -> bool:
@@ -210,8 +213,9 @@ class Proof:
         if test.tag == "SCALARARRAYOPEXPR" and test.useOr and test.opno in equal:
             value, array = test.args
             return column.matches(value) and self.holds(column.scope, array)
-        if test.tag == "SUBLINK" and test.subLinkType == ANY and test.testexpr:
-            return self.is_in(test, test.testexpr, column)
+        if test.tag == "SUBLINK" and test.subLinkType == ANY:
+            proof = replace(self, subselect=test.subselect)
+            return proof.follows(test.testexpr, column)
         return False
 
     def is_equal(self, test: Node, column: ScopedColumn) -> bool:
@@ -221,19 +225,6 @@ class Proof:
         if column.matches(left) and self.holds(column.scope, right):
             return True
         return column.matches(right) and self.holds(column.scope, left)
-
-    def is_in(self, link: Node, test: Node, column: ScopedColumn) -> bool:
-        """Return whether `column in (select …)` makes it so, also as one of several columns."""
-        scope = column.scope
-        if test.tag == "BOOLEXPR" and test.boolop == "and":
-            return any(self.is_in(link, part, column) for part in test.args)
-        if test.tag != "OPEXPR" or test.opno not in scope.catalog.equal:
-            return False
-        value, output = test.args[0], strip_casts(test.args[1])
-        is_output = output.tag == "PARAM" and output.paramkind == OF_SUBQUERY
-        if not is_output or not column.matches(value):
-            return False
-        return self.holds_output(scope.enter(link.subselect), output.paramid - 1)
 
     def is_asked_outside(self, column: ScopedColumn) -> bool:
         """Return whether the query around one in a `from` has the condition."""
@@ -264,6 +255,12 @@ def is_proven_owned(scope: Scope, number: int) -> bool:
     """Return whether a query takes only rows of a given account from a table."""
     proof = Proof()
     return proof.try_all(lambda: proof.is_owned(scope, number))
+
+
+def is_given(scope: Scope, number: int, column: int) -> bool:
+    """Return whether a column equals an argument in each row that a query takes from a table."""
+    proof = Proof()
+    return proof.try_all(lambda: proof.holds_column(ScopedColumn(scope, number, column)))
 
 
 def is_changed(node: Node, query: Node) -> bool:

@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Arguments and result of a statement, against the types that its `Query` declares."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import NoneType
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from service_tools.sql import types
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.nulls import explain_expression, explain_output
 from service_tools.sql.scope import Scope, list_targets
-from service_tools.sql.statement import Finding
+from service_tools.sql.statement import Finding, Findings
 from service_tools.sql.tree import MERGE, Node, walk_nodes
 
 RECORD = 2249
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     kind: str
 
 
-def check_params(query: AnyQuery, expected: Sequence[str]) -> Iterator[Finding]:
+def check_params(query: AnyQuery, expected: Sequence[str]) -> Findings:
     """Compare the declared arguments with those that PostgreSQL infers."""
     if len(query.params) != len(expected):
         detail = f"it declares {len(query.params)} arguments and takes {len(expected)}"
@@ -47,7 +47,7 @@ def list_nullable_params(query: AnyQuery) -> frozenset[int]:
     )
 
 
-def check_nullable_params(tree: Node, query: AnyQuery, catalog: Catalog) -> Iterator[Finding]:
+def check_nullable_params(tree: Node, query: AnyQuery, catalog: Catalog) -> Findings:
     """Refuse an argument that may be None where the column may not be null."""
     nullable = list_nullable_params(query)
     for part in walk_nodes(tree):
@@ -56,7 +56,7 @@ def check_nullable_params(tree: Node, query: AnyQuery, catalog: Catalog) -> Iter
             yield from check_sent(Scope(part, catalog, nullable_params=nullable))
 
 
-def check_sent(scope: Scope) -> Iterator[Finding]:
+def check_sent(scope: Scope) -> Findings:
     query = scope.query
     table = scope.get_source(query.resultRelation).relid
     targets = list(query.targetList)
@@ -72,7 +72,7 @@ def check_sent(scope: Scope) -> Iterator[Finding]:
             yield Finding("params", detail, "Leave `| None` out of `params`, or coalesce it.")
 
 
-def check_whole_rows(tree: Node | None) -> Iterator[Finding]:
+def check_whole_rows(tree: Node | None) -> Findings:
     """Refuse `to_jsonb(t)`, `select t` and the like, which show every column that the table will
     ever have.
     """
@@ -88,7 +88,7 @@ def is_whole_row(node: Node) -> bool:
 
 def check_columns(
     tree: Node, query: AnyQuery, columns: Sequence[Column], catalog: Catalog
-) -> Iterator[Finding]:
+) -> Findings:
     """Compare the result with the row type: count, names, types, and nulls."""
     fields = types.list_fields(query.row)
     if fields is None:
@@ -125,7 +125,7 @@ def list_sources(tree: Node, catalog: Catalog) -> list[str]:
     return [catalog.columns.get(column, "").rpartition(".")[2] for column in columns]
 
 
-def describe_null(field: str, column: str, reason: str) -> Iterator[Finding]:
+def describe_null(field: str, column: str, reason: str) -> Findings:
     if not reason:
         return
     fix = f"Let the field be `{field or 'row'}: … | None`, or coalesce it"

@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """A statement of a slice, and the rules of the contract that it breaks."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from service.kit.db import AnyQuery
@@ -18,6 +19,9 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.detail}. {self.fix}"
+
+
+type Findings = Iterator[Finding]
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Statement:
         steps = walk_plan(self.plan) if self.plan else ()
         return sorted({step.index_name for step, _ in steps if step.index_name})
 
-    def add_findings(self, findings: list[Finding]) -> None:
+    def add_findings(self, findings: Iterable[Finding]) -> None:
         """Add what is not excused.
 
         That nothing is null is believed only of a statement whose sample can be run.

@@ -4,10 +4,9 @@ session.
 """
 
 import re
-from collections.abc import Iterator
 
 from service.kit.db import AnyQuery
-from service_tools.sql.statement import Finding
+from service_tools.sql.statement import Finding, Findings
 
 # `count(*)` and a product are none: a star that follows a word, a comma or a dot, or that is
 # followed by no operand.
@@ -35,7 +34,7 @@ UNPLANNED = re.compile(r"(?:set\s+(?:local|transaction|constraints)|notify|show)
 """How statements begin that have no plan, and neither read nor change rows."""
 
 
-def check_text(query: AnyQuery) -> Iterator[Finding]:
+def check_text(query: AnyQuery) -> Findings:
     """Refuse `select *`, and what stays on the connection for other requests."""
     text = strip_literals(query)
     if STAR.search(text):
@@ -46,7 +45,7 @@ def check_text(query: AnyQuery) -> Iterator[Finding]:
         yield Finding("session", detail, advice)
 
 
-def check_unplanned(query: AnyQuery) -> Iterator[Finding]:
+def check_unplanned(query: AnyQuery) -> Findings:
     """Refuse what PostgreSQL makes no plan of, like `do`, `truncate`, `lock` and `refresh`."""
     text = strip_literals(query)
     if not list_session_advice(text) and not UNPLANNED.match(text):

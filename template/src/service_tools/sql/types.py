@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain
 from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
 from uuid import UUID
@@ -49,12 +50,9 @@ def list_alternatives(annotation: Any) -> list[Any]:
         return list_alternatives(arguments[0])
     if origin is Literal:
         return [type(value) for value in arguments]
-    if origin not in (Union, UnionType):
-        return [annotation]
-    alternatives: list[Any] = []
-    for part in arguments:
-        alternatives += list_alternatives(part)
-    return alternatives
+    if origin in (Union, UnionType):
+        return list(chain(*map(list_alternatives, arguments)))
+    return [annotation]
 
 
 def list_kinds(annotation: Any) -> set[Any]:
