@@ -40,21 +40,7 @@ select ev_class::int8, ev_action::text
 """
 
 UNIQUE = "select oid::int8, conkey from pg_constraint where contype in ('p', 'u')"
-EQUAL = "select oid::int8 from pg_operator where oprname = '='"
-
-# A function of the service's that names a table, and those of PostgreSQL that run the text that
-# they are given.
-HIDDEN = r"""
-select p.oid::int8, format('it calls %s, whose text names %s', p.proname, c.relname)
-  from pg_proc p join pg_class c on c.oid = any($1)
- where p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-   and p.prolang not in (select oid from pg_language where lanname in ('c', 'internal'))
-   and coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) ~* ('\m' || c.relname || '\M')
- union all
-select oid::int8, format('it calls %s, which runs statements from text', proname)
-  from pg_proc
- where proname ~ '^(query|table|schema|database|cursor)_to_xml|^ts_stat$|^dblink'
-"""
+EQUAL = "select array_agg(oid::int8) from pg_operator where oprname = '='"
 
 # As one writes them: `timestamptz`, not `timestamp with time zone`.
 TYPES = """
@@ -84,8 +70,7 @@ class Catalog:
 
     `rows` has the declared rows of tables by name, `types` how types are written, `views` their
     trees. `account_columns` has the column that says whose a row is, by table; `unique` the
-    columns of each unique constraint; `equal` the operators `=`; `hidden` the functions that run
-    statements of their own, with what to say of them.
+    columns of each unique constraint; `equal` the operators `=`.
     """
 
     rows: Mapping[str, int]
@@ -98,7 +83,6 @@ class Catalog:
     account_columns: Mapping[int, int]
     unique: Mapping[int, Sequence[int]]
     equal: Set[int]
-    hidden: Mapping[int, str]
 
     def is_large(self, step: Step) -> bool:
         """Return whether a step reads a table that may not be read as a whole."""
@@ -130,31 +114,31 @@ class Catalog:
 
 
 async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Catalog:
-    """Return what is known of a database. Raises `CommandError` for an account column that is not
-    there.
+    """Return what is known of a database.
+
+    Raises `CommandError` where the budgets name a column that is not there.
     """
     columns = await connection.fetch(COLUMNS)
     indexes = await connection.fetch(INDEXES)
     views = await connection.fetch(VIEWS)
-    equal = await connection.fetch(EQUAL)
     accounts = find_accounts(columns, budgets.accounts)
+    functions = await read_functions(connection, [*accounts])
     return Catalog(
         rows=budgets.rows,
         types=dict(await connection.fetch(TYPES)),
         columns={(table, number): name for table, number, name, *_ in columns},
         not_null={(table, number) for table, number, _, is_not_null, *_ in columns if is_not_null},
         indexes={name: Index(*row) for name, *row in indexes},
-        views={view: read_tree(text)[0] for view, text in views},
-        functions=await read_functions(connection),
+        views={view: read_tree(text, functions)[0] for view, text in views},
+        functions=functions,
         account_columns=accounts,
         unique=dict(await connection.fetch(UNIQUE)),
-        equal={operator for (operator,) in equal},
-        hidden=dict(await connection.fetch(HIDDEN, [*accounts])),
+        equal=frozenset(await connection.fetchval(EQUAL)),
     )
 
 
 def find_accounts(columns: Sequence[Any], declared: Mapping[str, str]) -> dict[int, int]:
-    """Return the column that says whose a row is, by table. Raises `CommandError`."""
+    """Return the column that says whose a row is, by table."""
     found: dict[int, int] = {}
     missing = {name: column for name, column in declared.items() if column}
     for table, number, _, _, column, name in columns:

@@ -7,7 +7,6 @@ In a row that `note like $1` kept, `note` is not null.
 from collections.abc import Iterator
 from itertools import chain
 
-from service_tools.sql.functions import Functions, find_function
 from service_tools.sql.tree import INNER, LEFT, RIGHT, Node
 
 NULL_KEEPING = (
@@ -57,50 +56,56 @@ def list_conditions(part: Node, number: int = 0) -> Iterator[Node]:
 def list_present_sides(join: Node, number: int) -> list[Node]:
     """Return the sides of a join that are there in every row that has a part of a table."""
     sides = []
-    if join.jointype in (INNER, LEFT) or has_table(join.larg, number):
+    kind = join.jointype
+    if kind in (INNER, LEFT) or has_table(join.larg, number):
         sides.append(join.larg)
-    if join.jointype in (INNER, RIGHT) or has_table(join.rarg, number):
+    if kind in (INNER, RIGHT) or has_table(join.rarg, number):
         sides.append(join.rarg)
     return sides
 
 
-def find_not_null(test: Node, functions: Functions, outcome: bool = True) -> list[Node]:
+def find_not_null(test: Node, outcome: bool = True) -> list[Node]:
     """Return the columns that cannot be null where a condition is true, or false."""
     if test.tag == "BOOLEXPR" and test.boolop == "not":
-        return find_not_null(test.args[0], functions, not outcome)
+        return find_not_null(test.args[0], not outcome)
     if test.tag == "BOOLEXPR":
-        return combine(test, functions, outcome)
+        return combine(test, outcome)
     if test.tag == "NULLTEST":
-        says_not_null = (test.nulltesttype == IS_NOT_NULL) == outcome
-        return find_strict(test.arg, functions) if says_not_null else []
-    return find_strict(test, functions)
+        says_not_null = test.nulltesttype == IS_NOT_NULL
+        return find_strict(test.arg) if says_not_null == outcome else []
+    return find_strict(test)
 
 
-def combine(test: Node, functions: Functions, outcome: bool) -> list[Node]:
+def combine(test: Node, outcome: bool) -> list[Node]:
     """Return the columns that cannot be null where an `and` or an `or` has an outcome."""
-    parts = [find_not_null(part, functions, outcome) for part in test.args]
-    if (test.boolop == "and") == outcome:
-        return list(chain(*parts))
-    return [column for column in parts[0] if all(column in part for part in parts)]
+    first, *others = [find_not_null(part, outcome) for part in test.args]
+    has_all = (test.boolop == "and") == outcome
+    for other in others:
+        if has_all:
+            first += other
+        else:
+            first = [column for column in first if column in other]
+    return first
 
 
-def find_strict(expression: Node, functions: Functions) -> list[Node]:
+def find_strict(expression: Node) -> list[Node]:
     """Return the columns that make an expression null by being null."""
     if expression.tag == "VAR":
         return [] if expression.varlevelsup else [expression]
     if expression.tag in NULL_KEEPING:
-        return find_strict(get_argument(expression), functions)
+        return find_strict(get_argument(expression))
     if expression.tag == "SCALARARRAYOPEXPR":
-        return find_strict(expression.args[0], functions)
+        return find_strict(expression.args[0])
     is_call = expression.tag in ("OPEXPR", "FUNCEXPR")
-    if is_call and find_function(expression, functions).is_strict:
-        return list(chain(*(find_strict(part, functions) for part in expression.args)))
+    if is_call and expression.function.is_strict:
+        return list(chain(*map(find_strict, expression.args)))
     return []
 
 
-def find_not_null_otherwise(test: Node, functions: Functions) -> list[Node]:
+def find_not_null_otherwise(test: Node) -> list[Node]:
     """Return the columns that cannot be null where a condition is not true: so false, or null."""
     if test.tag == "BOOLEXPR" and test.boolop == "or":
-        parts = [find_not_null_otherwise(part, functions) for part in test.args]
-        return list(chain(*parts))
-    return find_not_null(test, functions, outcome=False) if test.tag == "NULLTEST" else []
+        return list(chain(*map(find_not_null_otherwise, test.args)))
+    if test.tag == "NULLTEST":
+        return find_not_null(test, outcome=False)
+    return []

@@ -1,11 +1,12 @@
 # kit: updated by the template; extend it from app.py
-"""What the structs of a slice accept, against what its tables accept: choices, patterns and lengths
-of text.
+"""What the structs of a slice accept, against what its tables accept.
+
+Choices, patterns and lengths of text are compared.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 from msgspec import Struct, inspect
@@ -37,6 +38,9 @@ LENGTH = re.compile(
 ANCHORS = re.compile(r"^(?:\^|\\A)|(?:\$|\\[Zz])$")
 
 
+type Found = re.Match[str]
+
+
 class Constraint(NamedTuple):
     """A check of a table, as PostgreSQL writes it."""
 
@@ -53,26 +57,26 @@ async def read_constraints(connection: asyncpg.Connection) -> list[Constraint]:
 
 def compare_struct(struct: type[Struct], constraints: Iterable[Constraint]) -> Iterator[str]:
     """Yield where a struct differs from the constraints of columns that are named as its fields."""
-    info = inspect.type_info(struct)
-    fields = info.fields if isinstance(info, inspect.StructType) else ()
-    for constraint in constraints:
-        for field in fields:
+    info: Any = inspect.type_info(struct)
+    for field in info.fields:
+        name = f"{struct.__module__}.{struct.__name__}.{field.name}"
+        for constraint in constraints:
             for difference in compare_field(field, constraint):
-                yield f"{struct.__module__}.{struct.__name__}.{field.name} {difference}"
+                yield f"{name} {difference}"
 
 
 def compare_field(field: inspect.Field, constraint: Constraint) -> Iterator[str]:
-    is_union = isinstance(field.type, inspect.UnionType)
-    for kind in field.type.types if is_union else (field.type,):
-        for pattern, compare in COMPARISONS.items():
-            for found in pattern.finditer(constraint.text):
-                if found["column"] == field.name:
-                    yield from compare(kind, found, constraint.name)
+    alternatives = getattr(field.type, "types", [field.type])
+    for pattern, kind, compare in COMPARISONS:
+        for found in pattern.finditer(constraint.text):
+            if found["column"] != field.name:
+                continue
+            for alternative in alternatives:
+                if isinstance(alternative, kind):
+                    yield from compare(alternative, found, constraint.name)
 
 
-def compare_choices(kind: inspect.Type, found: re.Match[str], name: str) -> Iterator[str]:
-    if not isinstance(kind, inspect.LiteralType):
-        return
+def compare_choices(kind: Any, found: Found, name: str) -> Iterator[str]:
     known = {str(value) for value in kind.values}
     allowed = {unquote(value) for value in CHOICE.findall(found["values"])}
     if known - allowed:
@@ -81,23 +85,24 @@ def compare_choices(kind: inspect.Type, found: re.Match[str], name: str) -> Iter
         yield f"does not know {list_values(allowed - known)}, which {name} lets in"
 
 
-def compare_pattern(kind: inspect.Type, found: re.Match[str], name: str) -> Iterator[str]:
-    if not isinstance(kind, inspect.StrType) or not kind.pattern:
-        return
+def compare_pattern(kind: Any, found: Found, name: str) -> Iterator[str]:
+    pattern = kind.pattern or ""
     wanted = unquote(found["pattern"])
-    if ANCHORS.sub("", kind.pattern) != ANCHORS.sub("", wanted):
-        yield f"has the pattern {kind.pattern}, and {name} has {found['pattern']}"
+    if pattern and ANCHORS.sub("", pattern) != ANCHORS.sub("", wanted):
+        yield f"has the pattern {pattern}, and {name} has {found['pattern']}"
 
 
-def compare_length(kind: inspect.Type, found: re.Match[str], name: str) -> Iterator[str]:
-    if not isinstance(kind, inspect.StrType) or kind.max_length is None:
-        return
-    sign, limit = found["sign"], int(found["length"])
-    longest, shortest = kind.max_length, kind.min_length or 0
+def compare_length(kind: Any, found: Found, name: str) -> Iterator[str]:
+    shortest = kind.min_length or 0
+    longest = kind.max_length
+    sign = found["sign"]
+    limit = int(found["length"])
     if sign == "<":
         limit -= 1
     if sign == ">":
         limit += 1
+    if longest is None:
+        return
     if "<" in sign and longest > limit:
         yield f"may have {longest} characters, and {name} lets in {limit}"
     if ">" in sign and shortest < limit:
@@ -112,4 +117,8 @@ def list_values(values: set[str]) -> str:
     return ", ".join(sorted(values))
 
 
-COMPARISONS = {CHOICES: compare_choices, PATTERN: compare_pattern, LENGTH: compare_length}
+COMPARISONS = (
+    (CHOICES, inspect.LiteralType, compare_choices),
+    (PATTERN, inspect.StrType, compare_pattern),
+    (LENGTH, inspect.StrType, compare_length),
+)

@@ -1,6 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What every statement of a slice has to keep, checked against the migrated schema at the sizes of
-production.
+"""Each statement of a slice, checked against the migrated schema at the sizes of production.
 
 A statement that breaks a rule with reason says so: `Query(…, excused={"sort": "a customer has few
 addresses"})`.
@@ -32,8 +31,9 @@ from service_tools.sql.tree import parse_statement
 async def check_statements(
     connection: asyncpg.Connection, queries: Iterable[tuple[str, AnyQuery]], budgets: Budgets
 ) -> list[Statement]:
-    """Return all statements, in order of name. The connection is ready to plan on, as `scratch`
-    makes it.
+    """Return all statements with their findings, in order of name.
+
+    The connection is ready to plan on, as `scratch` opens it.
     """
     catalog = await read_catalog(connection, budgets)
     ordered = sorted(queries, key=itemgetter(0))
@@ -50,9 +50,7 @@ async def check_statements(
 async def check_statement(
     connection: asyncpg.Connection, statement: Statement, catalog: Catalog
 ) -> list[Finding]:
-    """Return what a statement breaks. Whatever is wrong with it, or with the check of it, is a
-    finding.
-    """
+    """Return what a statement breaks. An error in it, or in its check, is a finding as well."""
     try:
         return await check_rules(connection, statement, catalog)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -75,7 +73,7 @@ async def check_rules(
     findings = [*text.check_text(query), *check_params(query, params)]
     if plan is None:
         return [*findings, *text.check_unplanned(query)]
-    statement.tree = await parse_statement(connection, query.sql, params)
+    statement.tree = await parse_statement(connection, query.sql, params, catalog.functions)
     columns = [Column(it.name, catalog.types[it.type.oid]) for it in prepared.get_attributes()]
     return [
         *findings,

@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What a statement costs at the sizes of production: rows that it reads, sorts, counts, changes,
-locks, or returns.
+"""What a statement costs at the sizes of production.
+
+That is the rows that it reads, sorts, counts, changes, locks or returns.
 """
 
 import re
@@ -21,18 +22,20 @@ CHANGING = ("Update", "Delete", "Merge")
 # What PostgreSQL writes of a condition that a plain index does not serve, and what does.
 ADVICE = {
     r"~~\*? '[^%_]": (
-        "Add an index on its column with text_pattern_ops, for a pattern with a fixed beginning"
+        "Add an index on its column with text_pattern_ops, for a pattern with a fixed beginning."
     ),
-    r"~~|[^!]~": ("Add a trigram index (extension pg_trgm): using gin (the column gin_trgm_ops)"),
-    r" OR ": "Split it by `union`: a part for each side of `or`, each with its index",
+    r"~~|[^!]~": ("Add a trigram index (extension pg_trgm): using gin (the column gin_trgm_ops)."),
+    r" OR ": "Split it by `union`: a part for each side of `or`, each with its index.",
     r"= ANY \((?:\w+\.)?(?P<column>[a-z_]\w*)\)": (
-        "Write `{column} @> array[…]`, with an index: using gin ({column})"
+        "Write `{column} @> array[…]`, with an index: using gin ({column})."
     ),
-    r"(?:\w+\.)?(?P<column>\w+) (?:@>|&&|\?) ": "Add an index: using gin ({column})",
-    r"\((?P<column>[a-z]\w*\([^$]*?\)) [=<>]": "Add an index on the expression: ({column})",
+    r"(?:\w+\.)?(?P<column>\w+) (?:@>|&&|\?) ": "Add an index: using gin ({column}).",
+    r"\((?P<column>[a-z]\w*\([^$]*?\)) [=<>]": "Add an index on the expression: ({column}).",
 }
 QUALIFIER = re.compile(r"\b\w+\.|::\w+")
-RANDOM_ADVICE = "Do not sort by chance: start at a random key, `where id >= $1 order by id limit 1`"
+RANDOM_ADVICE = (
+    "Do not sort by chance: start at a random key, `where id >= $1 order by id limit 1`."
+)
 
 
 def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Findings:
@@ -45,36 +48,40 @@ def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Findings:
 
 def check_scan(step: Step, above: Steps, catalog: Catalog) -> Findings:
     """Refuse to read a large table whole, or to read rows that a filter then discards."""
-    table, condition = step.relation_name, step.filter
-    if not step.node_type.endswith("Scan") or not catalog.is_large(step):
+    table = step.relation_name
+    condition = step.filter
+    is_scan = step.node_type.endswith("Scan")
+    if not is_scan or not catalog.is_large(step):
         return
     if reads_all(step, above):
-        yield Finding("scan", f"it reads the whole table {table}", f"{advise(condition, above)}.")
+        detail = f"it reads the whole table {table}"
+        yield Finding("scan", detail, advise(condition, above))
     elif condition and not catalog.finds_one_row(step):
         detail = f"it reads rows of {table} and discards those that are not {condition}"
-        usual = "Add the column to the index, before the columns of the order"
-        yield Finding("filter", detail, f"{find_advice(condition) or usual}.")
+        fix = "Add the column to the index, before the columns of the order."
+        yield Finding("filter", detail, find_advice(condition) or fix)
 
 
 def reads_all(step: Step, above: Steps) -> bool:
     """Return whether a scan reads all rows. A limit ends one that follows an index."""
     if step.node_type == "Seq Scan":
         return True
+    is_index = step.node_type.startswith("Index")
     stops_early = above and above[-1].node_type == "Limit"
-    return step.node_type.startswith("Index") and not step.index_cond and not stops_early
+    return is_index and not step.index_cond and not stops_early
 
 
 def advise(condition: str, above: Steps) -> str:
     """Return what would spare a statement from reading a whole table."""
     if condition:
-        return find_advice(condition) or f"Add an index for: {condition}"
+        return find_advice(condition) or f"Add an index for: {condition}."
     if any(is_random(step) for step in above):
         return RANDOM_ADVICE
     if above and above[-1].node_type == "ModifyTable":
         return (
-            "Give it a `where`, with an index; all rows are changed in batches, or by a migration"
+            "Give it a `where`, with an index; all rows are changed in batches, or by a migration."
         )
-    return "Add an index for: the join, or the order and the limit of the statement"
+    return "Add an index for: the join, or the order and the limit of the statement."
 
 
 def find_advice(condition: str) -> str | None:
@@ -92,19 +99,26 @@ def is_random(step: Step) -> bool:
 
 def check_sort(step: Step) -> Findings:
     """Refuse to sort more rows than some pages: an index has them in order already."""
+    rows = step.plan_rows
     is_sort = step.node_type in ("Sort", "Incremental Sort")
-    if is_sort and step.plan_rows > MAX_SORTED:
-        key = ", ".join(step.sort_key)
-        fix = RANDOM_ADVICE if is_random(step) else f"Add an index on ({key})"
-        yield Finding("sort", f"it sorts about {step.plan_rows:,} rows by {key}", f"{fix}.")
+    if not is_sort or rows <= MAX_SORTED:
+        return
+    key = ", ".join(step.sort_key)
+    fix = f"Add an index on ({key})."
+    if is_random(step):
+        fix = RANDOM_ADVICE
+    yield Finding("sort", f"it sorts about {rows:,} rows by {key}", fix)
 
 
 def check_group(step: Step, catalog: Catalog) -> Findings:
     """Refuse to read many rows for a count, a sum or the like."""
-    rows = max((part.plan_rows for part in step.plans), default=0)
-    if step.node_type in GROUPING and rows >= LARGE and not are_bound(step.plans, catalog):
+    if step.node_type not in GROUPING or are_bound(step.plans, catalog):
+        return
+    rows = max(part.plan_rows for part in step.plans)
+    if rows >= LARGE:
+        detail = f"it reads about {rows:,} rows to make one of many"
         fix = "Keep the figure in a table of its own, or count in a subquery with a limit."
-        yield Finding("aggregate", f"it reads about {rows:,} rows to make one of many", fix)
+        yield Finding("aggregate", detail, fix)
 
 
 def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Findings:
@@ -129,7 +143,8 @@ def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Findings:
 def count_changed(step: Step, above: Steps, catalog: Catalog) -> int:
     """Return about how many rows a step changes or locks, when nothing limits them."""
     is_limited = any(it.node_type == "Limit" for it in above)
-    if is_limited or not (step.node_type == "LockRows" or step.operation in CHANGING):
+    is_changing = step.node_type == "LockRows" or step.operation in CHANGING
+    if is_limited or not is_changing:
         return 0
     large = [part for part in step.plans if reads_large(part, catalog)]
     if are_bound(large, catalog):
@@ -142,16 +157,16 @@ def reads_large(step: Step, catalog: Catalog) -> bool:
 
 
 def is_bound(step: Step, catalog: Catalog) -> bool:
-    """Return whether a step returns few rows, however large the tables are, or all that feed it
-    do.
-    """
-    kind, parts = step.node_type, step.plans
-    makes_one = kind == "Aggregate" and step.strategy == "Plain"
-    is_constant = kind == "Result" and not parts
-    if kind == "Limit" or makes_one or is_constant or catalog.finds_one_row(step):
+    """Return whether a step, or what feeds it, returns few rows however large the tables are."""
+    kind = step.node_type
+    count = len(step.plans)
+    is_one = kind == "Aggregate" and step.strategy == "Plain"
+    is_constant = kind == "Result" and count == 0
+    if kind == "Limit" or is_one or is_constant or catalog.finds_one_row(step):
         return True
-    combines = len(parts) == 1 or (kind in COMBINING and bool(parts))
-    return combines and are_bound(parts, catalog)
+    if count == 0 or (count > 1 and kind not in COMBINING):
+        return False
+    return are_bound(step.plans, catalog)
 
 
 def are_bound(steps: Sequence[Step], catalog: Catalog) -> bool:
@@ -163,7 +178,8 @@ def check_limits(tree: Node | None) -> Findings:
     for node in walk_nodes(tree):
         if node.tag != "QUERY":
             continue
-        skipped, limit = read_number(node.limitOffset), read_number(node.limitCount)
+        skipped = read_number(node.limitOffset)
+        limit = read_number(node.limitCount)
         if node.limitOffset and (skipped is None or skipped > MAX_SORTED):
             fix = "Page by a key, as `Listing` does: where (created_at, id) < ($1, $2)."
             yield Finding("offset", "each page reads all pages before it", fix)

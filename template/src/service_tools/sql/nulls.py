@@ -8,8 +8,9 @@ no null. What is not known, as of a function of the team's, is said to be so.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from service_tools.sql import conditions, functions
-from service_tools.sql.functions import Deciding
+from service_tools.sql import calls, conditions
+from service_tools.sql.calls import Deciding
+from service_tools.sql.catalog import Catalog, Column
 from service_tools.sql.scope import Origin, Scope, list_origins, list_outputs
 from service_tools.sql.tree import (
     ANY,
@@ -35,7 +36,8 @@ NEVER_NULL = (
     "CASETESTEXPR",
 )
 CURRENT_SCHEMA = 14
-JSON_OBJECT, JSON_ARRAY = 1, 2
+JSON_OBJECT = 1
+JSON_ARRAY = 2
 
 IS_NULL = "it is null, or a `case` without `else`"
 UNKNOWN_SOURCE = "it is not known whether what it selects from has nulls"
@@ -67,7 +69,9 @@ def explain_expression(node: Node, scope: Scope) -> str:
     if node.tag in conditions.NULL_KEEPING:
         return explain_expression(conditions.get_argument(node), scope)
     explain = EXPLANATIONS.get(node.tag)
-    return explain(node, scope) if explain else f"what is not known of {node.tag.lower()}"
+    if explain is None:
+        return f"what is not known of {node.tag.lower()}"
+    return explain(node, scope)
 
 
 def explain_param(node: Node, scope: Scope) -> str:
@@ -76,18 +80,13 @@ def explain_param(node: Node, scope: Scope) -> str:
 
 
 def explain_call(node: Node, scope: Scope) -> str:
-    name = get_name(node, scope)
-    return explain_deciding(functions.list_deciding(node, scope.catalog.functions), name, scope)
+    return explain_deciding(calls.list_deciding(node), node, scope)
 
 
-def explain_deciding(nodes: Deciding, name: str, scope: Scope) -> str:
-    if nodes is None:
-        return f"it is not known whether {name} returns null"
-    return explain_any(nodes, scope)
-
-
-def get_name(call: Node, scope: Scope) -> str:
-    return functions.find_function(call, scope.catalog.functions).name
+def explain_deciding(parts: Deciding, call: Node, scope: Scope) -> str:
+    if parts is None:
+        return f"it is not known whether {call.function.name} returns null"
+    return explain_any(parts, scope)
 
 
 def explain_member(node: Node, scope: Scope) -> str:
@@ -96,7 +95,9 @@ def explain_member(node: Node, scope: Scope) -> str:
     if array.tag == "ARRAYEXPR":
         return explain_any([value, *array.elements], scope)
     reason = explain_any(node.args, scope)
-    return reason or ("" if array.tag == "PARAM" else "a null may be in the array")
+    if reason or array.tag == "PARAM":
+        return reason
+    return "a null may be in the array"
 
 
 def explain_alternatives(node: Node, scope: Scope) -> str:
@@ -106,15 +107,15 @@ def explain_alternatives(node: Node, scope: Scope) -> str:
 
 
 def explain_case(node: Node, scope: Scope) -> str:
-    known = scope.catalog.functions
+    results = [branch.result for branch in node.args]
+    if node.arg:  # it has values, and no conditions
+        return explain_any([*results, node.defresult], scope)
     for branch in node.args:
-        test = branch.expr
-        met = scope if node.arg else assume(scope, conditions.find_not_null(test, known))
+        met = assume(scope, conditions.find_not_null(branch.expr))
         reason = explain_expression(branch.result, met)
         if reason:
             return reason
-        if not node.arg:
-            scope = assume(scope, conditions.find_not_null_otherwise(test, known))
+        scope = assume(scope, conditions.find_not_null_otherwise(branch.expr))
     return explain_expression(node.defresult, scope)
 
 
@@ -139,35 +140,33 @@ def has_one_row(query: Node) -> bool:
 
 
 def explain_aggregate(node: Node, scope: Scope) -> str:
-    name = get_name(node, scope)
+    name = node.function.name
     if name == "count":
         return ""
     has_rows = scope.query.groupClause and not scope.query.groupingSets
     if node.agglevelsup or node.aggfilter or not has_rows:
         return f"{name} of no rows is null"
-    return explain_deciding(functions.list_deciding_group(name, node), name, scope)
+    return explain_deciding(calls.list_deciding_group(node), node, scope)
 
 
 def explain_window(node: Node, scope: Scope) -> str:
-    name = get_name(node, scope)
-    if name in functions.RANKS:
+    name = node.function.name
+    if name in calls.RANKS:
         return ""
     if name in ("lag", "lead"):
-        has_default = len(node.args) == 3
-        if not has_default:
+        if len(node.args) < 3:
             return f"{name} finds no row at the end"
-        return explain_any([node.args[0], node.args[2]], scope)
-    frame = scope.query.windowClause[node.winref - 1].frameOptions
-    is_usual = not frame & functions.CHOSEN_FRAME and not node.aggfilter
-    # The row itself is in the usual frame.
-    is_known = is_usual and name in functions.FRAME_FUNCTIONS
-    return explain_deciding(node.args if is_known else None, name, scope)
+        value, _, default = node.args
+        return explain_any([value, default], scope)
+    window = scope.query.windowClause[node.winref - 1]
+    return explain_deciding(calls.list_deciding_frame(node, window.frameOptions), node, scope)
 
 
 def explain_json(node: Node, scope: Scope) -> str:
     if node.type in (JSON_OBJECT, JSON_ARRAY):
         return ""
-    return explain_any([node.func] if node.func else node.args, scope)
+    parts = [node.func] if node.func else node.args
+    return explain_any(parts, scope)
 
 
 def assume(scope: Scope, columns: Sequence[Node]) -> Scope:
@@ -176,56 +175,68 @@ def assume(scope: Scope, columns: Sequence[Node]) -> Scope:
 
 
 def list_not_null(scope: Scope) -> list[Node]:
-    """Return the columns that are not null in the rows that a query keeps, before it changes them."""
+    """Return the columns that are not null in the rows that a query keeps, as it finds them."""
     query = scope.query
-    changed = query.resultRelation if query.commandType in (UPDATE, MERGE) else 0
     columns: list[Node] = []
     for condition in conditions.list_conditions(query.jointree):
-        columns += conditions.find_not_null(condition, scope.catalog.functions)
-    return [*scope.not_null, *(column for column in columns if column.varno != changed)]
+        columns += conditions.find_not_null(condition)
+    if query.commandType in (UPDATE, MERGE):
+        columns = [column for column in columns if column.varno != query.resultRelation]
+    return [*columns, *scope.not_null]
 
 
 def explain_variable(node: Node, scope: Scope) -> str:
     """Of a column of a table, or of whatever else stands in a `from`."""
     scope = scope.up(node.varlevelsup)
     query = scope.query
-    number, column = node.varno, node.varattno
+    number = node.varno
+    column = node.varattno
     not_null = list_not_null(scope)
     if any(it.varno == number and it.varattno == column for it in not_null):
         return ""
     is_merged = query.commandType == MERGE and number != query.resultRelation
     if is_merged or node.varreturningtype:
         return "there may be no such row"
-    if {*node.varnullingrels[1:]} - find_matched(not_null, scope):
+    joins = set(node.varnullingrels[1:])
+    if joins - find_matched(not_null, scope):
         return "the outer join may find no row"
-    return explain_column(scope, number, column) if column > 0 else ""
+    if column <= 0:  # the row itself, or a column of PostgreSQL's own
+        return ""
+    return explain_column(scope, number, column)
 
 
 def find_matched(not_null: Iterable[Node], scope: Scope) -> set[int]:
     """Return the numbers of the outer joins that found a row, if some columns are not null."""
     matched: set[int] = set()
     for column in not_null:
-        matched.update(column.varnullingrels[1:])
-    # A full join may have found no row of the other side.
-    return {number for number in matched if scope.get_source(number).jointype != FULL}
+        for number in column.varnullingrels[1:]:
+            # A full join may have found no row of the other side.
+            if scope.get_source(number).jointype != FULL:
+                matched.add(number)
+    return matched
 
 
 def explain_column(scope: Scope, number: int, column: int) -> str:
     path = (*scope.path, number, column)
     if path in scope.explained:
         return ""
-    source = scope.get_source(number)
     origins = list_origins(scope, number, column)
     if origins is not None:
         explained = scope.explained | {path}
         return explain_origins((replace(inner, explained=explained), it) for inner, it in origins)
+    source = scope.get_source(number)
     if source.rtekind == TABLE:
-        place = (source.relid, column)
-        is_null = place not in scope.catalog.not_null
-        return f"{scope.catalog.columns.get(place, 'its column')} can be null" if is_null else ""
+        return explain_table((source.relid, column), scope.catalog)
     if source.rtekind == FUNCTION and len(source.functions) == 1:
         return explain_row_function(source.functions[0], column, scope)
     return UNKNOWN_SOURCE
+
+
+def explain_table(column: Column, catalog: Catalog) -> str:
+    if column in catalog.not_null:
+        return ""
+    name = catalog.columns.get(column, "its column")
+    return f"{name} can be null"
 
 
 def explain_row_function(function: Node, column: int, scope: Scope) -> str:
@@ -234,8 +245,10 @@ def explain_row_function(function: Node, column: int, scope: Scope) -> str:
         return UNKNOWN_SOURCE
     if column > function.funccolcount:  # with ordinality
         return ""
-    deciding = functions.list_deciding_rows(call, scope.catalog.functions)
-    return UNKNOWN_SOURCE if deciding is None else explain_any(deciding, scope)
+    deciding = calls.list_deciding_rows(call)
+    if deciding is None:
+        return UNKNOWN_SOURCE
+    return explain_any(deciding, scope)
 
 
 EXPLANATIONS: Mapping[str, Callable[[Node, Scope], str]] = {

@@ -7,7 +7,6 @@ from typing import Any
 
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.conditions import has_table
-from service_tools.sql.functions import OID_FIELDS
 from service_tools.sql.proofs import is_given, is_proven_owned
 from service_tools.sql.scope import Scope
 from service_tools.sql.statement import Finding, Findings
@@ -66,16 +65,16 @@ def check_ownership(tree: Node, catalog: Catalog) -> Findings:
     """Yield a finding for each table that a statement uses without asking for the account."""
     uses = list_uses(Scope(tree, catalog))
     yield from dict.fromkeys(use.describe() for use in uses if use.is_unscoped())
-    yield from dict.fromkeys(check_functions(tree, catalog))
+    yield from dict.fromkeys(check_functions(tree))
 
 
-def check_functions(tree: Node, catalog: Catalog) -> Findings:
+def check_functions(tree: Node) -> Findings:
     """Yield a finding for each call that runs statements which are not seen here."""
     for node in walk_nodes(tree):
-        for field in OID_FIELDS:
-            detail = catalog.hidden.get(getattr(node, field, 0))
-            if detail:
-                yield Finding("scope", detail, f"Write its statements out as queries, {EXCUSE}.")
+        function = getattr(node, "function", None)
+        if function and function.hidden:
+            fix = f"Write its statements out as queries, {EXCUSE}."
+            yield Finding("scope", function.hidden, fix)
 
 
 def list_uses(scope: Scope) -> Iterator[Use]:

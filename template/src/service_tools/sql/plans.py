@@ -8,7 +8,12 @@ import asyncpg
 import msgspec
 
 
-class Step(msgspec.Struct, rename=lambda name: name.replace("_", " ").title()):
+def write_key(name: str) -> str:
+    """Return how PostgreSQL writes the name of a field."""
+    return name.replace("_", " ").title()
+
+
+class Step(msgspec.Struct, rename=write_key):
     """One step of a plan, as PostgreSQL writes it in JSON, with the steps that feed it."""
 
     node_type: str
@@ -46,11 +51,14 @@ async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[S
         return None, ""
     try:
         prepared = await connection.prepare(sql)
-        nulls = ", ".join("null" for _ in prepared.get_parameters())
-        run = f"execute explained ({nulls})" if nulls else "execute explained"
+        arguments = ["null"] * len(prepared.get_parameters())
+        run = "execute explained"
+        if arguments:
+            run = f"execute explained ({', '.join(arguments)})"
         found: Any = await connection.fetchval(f"explain (verbose, format json) {run}")
         lines = await connection.fetch(f"explain {run}")
     finally:
         await connection.execute("deallocate explained")
     [explained] = msgspec.json.decode(found, type=list[dict[str, Step]])
-    return explained["Plan"], "\n".join(line for (line,) in lines)
+    text = "\n".join(line for (line,) in lines)
+    return explained["Plan"], text

@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Plans kept as text in perf/plans/, one file for each slice, so that a change of plan shows in
-review.
-"""
+"""Plans kept as text in perf/plans/, a file for each slice: a changed plan shows in review."""
 
 import re
 from collections.abc import Sequence

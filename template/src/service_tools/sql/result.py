@@ -29,22 +29,27 @@ class Column(NamedTuple):
 
 def check_params(query: AnyQuery, expected: Sequence[str]) -> Findings:
     """Compare the declared arguments with those that PostgreSQL infers."""
-    if len(query.params) != len(expected):
-        detail = f"it declares {len(query.params)} arguments and takes {len(expected)}"
-        yield Finding("params", detail, f"Declare them in order: {', '.join(expected)}.")
+    declared = query.params
+    if len(declared) != len(expected):
+        detail = f"it declares {len(declared)} arguments and takes {len(expected)}"
+        listed = ", ".join(expected)
+        yield Finding("params", detail, f"Declare them in order: {listed}.")
         return
-    for number, (declared, kind) in enumerate(zip(query.params, expected, strict=True), 1):
-        if not types.fits_argument(kind, declared):
-            detail = f"${number} is {kind}, and declared {types.format_annotation(declared)}"
+    for index, kind in enumerate(expected):
+        annotation = declared[index]
+        if not types.fits_argument(kind, annotation):
+            written = types.format_annotation(annotation)
+            detail = f"${index + 1} is {kind}, and declared {written}"
             yield Finding("params", detail, "Correct `params`, or cast it in SQL.")
 
 
-def list_nullable_params(query: AnyQuery) -> frozenset[int]:
+def list_nullable_params(query: AnyQuery) -> set[int]:
     """Return the numbers of the arguments that may be None."""
-    params = enumerate(query.params, 1)
-    return frozenset(
-        number for number, declared in params if NoneType in types.list_alternatives(declared)
-    )
+    nullable = set()
+    for number, annotation in enumerate(query.params, 1):
+        if NoneType in types.list_alternatives(annotation):
+            nullable.add(number)
+    return nullable
 
 
 def check_nullable_params(tree: Node, query: AnyQuery, catalog: Catalog) -> Findings:
@@ -68,14 +73,13 @@ def check_sent(scope: Scope) -> Findings:
             continue
         reason = explain_expression(target.expr, scope)
         if reason.startswith("$"):
-            detail = f"{reason}, and {scope.catalog.columns[column]} is never null"
+            name = scope.catalog.columns[column]
+            detail = f"{reason}, and {name} is never null"
             yield Finding("params", detail, "Leave `| None` out of `params`, or coalesce it.")
 
 
 def check_whole_rows(tree: Node | None) -> Findings:
-    """Refuse `to_jsonb(t)`, `select t` and the like, which show every column that the table will
-    ever have.
-    """
+    """Refuse `to_jsonb(t)`, `select t` and the like: they show all columns, also later ones."""
     if any(is_whole_row(node) for node in walk_nodes(tree, NOT_SHOWN)):
         advice = "List the columns, as in jsonb_build_object('id', t.id), or in a subquery."
         yield Finding("star", "it takes whole rows of a table, as * does", advice)
@@ -83,7 +87,8 @@ def check_whole_rows(tree: Node | None) -> Findings:
 
 def is_whole_row(node: Node) -> bool:
     """Return whether a node is a row of a table. Of one of a subquery, the columns are listed."""
-    return bool(node.tag == "VAR" and node.varattno == 0 and node.vartype != RECORD)
+    is_row = node.tag == "VAR" and node.varattno == 0
+    return bool(is_row and node.vartype != RECORD)
 
 
 def check_columns(
@@ -102,27 +107,32 @@ def check_columns(
         yield Finding("columns", detail, f"It returns {names}.")
         return
     sources = list_sources(tree, catalog)
-    filled = {field: source for (field, _), source in zip(fields, sources, strict=True)}
+    filled = {field.name: source for field, source in zip(fields, sources, strict=True)}
     scope = Scope(tree, catalog, nullable_params=list_nullable_params(query))
-    for index, (field, annotation) in enumerate(fields):
-        column, source = columns[index], sources[index]
+    for index, field in enumerate(fields):
+        column = columns[index]
+        source = sources[index]
         is_swapped = filled.get(source, source) != source
-        if field and (field != column.name or is_swapped):
-            detail = f"column {source or column.name} fills the field {field}"
+        if field.name and (field.name != column.name or is_swapped):
+            detail = f"column {source or column.name} fills the field {field.name}"
             yield Finding("columns", detail, "Put the columns in the fields' order.")
-        elif not types.fits_column(column.kind, annotation):
-            detail = f"{column.name} is {column.kind}, not {types.format_annotation(annotation)}"
+        elif not types.fits_column(column.kind, field.type):
+            written = types.format_annotation(field.type)
+            detail = f"{column.name} is {column.kind}, not {written}"
             yield Finding("types", detail, "Correct the field, or cast it in SQL.")
-        elif not types.allows_none(annotation):
-            yield from describe_null(field, column.name, explain_output(scope, index))
+        elif not types.allows_none(field.type):
+            reason = explain_output(scope, index)
+            yield from describe_null(field.name, column.name, reason)
 
 
 def list_sources(tree: Node, catalog: Catalog) -> list[str]:
-    """Return the column of a table that each column of a result is, or nothing for a computed
-    one.
-    """
-    columns = [(target.resorigtbl, target.resorigcol) for target in list_targets(tree)]
-    return [catalog.columns.get(column, "").rpartition(".")[2] for column in columns]
+    """Return the column of a table that each column of a result is; nothing for a computed one."""
+    sources = []
+    for target in list_targets(tree):
+        column = (target.resorigtbl, target.resorigcol)
+        _, _, name = catalog.columns.get(column, "").rpartition(".")
+        sources.append(name)
+    return sources
 
 
 def describe_null(field: str, column: str, reason: str) -> Findings:

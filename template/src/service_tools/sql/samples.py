@@ -27,7 +27,9 @@ async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Se
 
     Return None where it has no sample, or no row to take one from.
     """
-    return await connection.fetchrow(query.sample) if query.sample else None
+    if not query.sample:
+        return None
+    return await connection.fetchrow(query.sample)
 
 
 async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str:
@@ -39,7 +41,8 @@ async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str
         arguments = await fetch_arguments(connection, query)
         if arguments is None:
             return ""
-        lines = await connection.fetch(f"explain (analyze, buffers) {query.sql}", *arguments)
+        sql = f"explain (analyze, buffers) {query.sql}"
+        lines = await connection.fetch(sql, *arguments)
     return "\n".join(line for (line,) in lines)
 
 
@@ -56,15 +59,17 @@ async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return [f"its sample fails: {error}"]
     fields = types.list_fields(query.row) or []
+    never_null = [index for index, field in enumerate(fields) if not types.allows_none(field.type)]
     names: set[str] = set()
     for row in rows:
-        for (name, value), (_, annotation) in zip(row.items(), fields, strict=False):
-            if value is None and not types.allows_none(annotation):
-                names.add(name)
+        columns = list(row.keys())
+        names.update(columns[index] for index in never_null if row[index] is None)
     return [f"{name} is null when it runs with its sample" for name in sorted(names)]
 
 
 async def fetch_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[asyncpg.Record]:
     async with rolled_back(connection):
         arguments = await fetch_arguments(connection, query)
-        return [] if arguments is None else await connection.fetch(query.sql, *arguments)
+        if arguments is None:
+            return []
+        return await connection.fetch(query.sql, *arguments)

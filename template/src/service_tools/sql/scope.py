@@ -11,7 +11,10 @@ from service_tools.sql.tree import GROUP, JOIN, SELECT, SUBQUERY, TABLE, VALUES,
 UNION = 1
 """The `op` of a union; the others are `intersect` and `except`."""
 
-UUID, TEXT, VARCHAR = 2950, 25, 1043
+# The oids of types.
+UUID = 2950
+TEXT = 25
+VARCHAR = 1043
 
 VALUE_KEEPING = ("RELABELTYPE", "COLLATEEXPR", "COERCETODOMAIN")
 """Nodes that have the value of their argument."""
@@ -43,10 +46,18 @@ class Scope:
         return (id(self.query), self.number, *outer)
 
     def up(self, levels: int) -> "Scope":
-        return self.outer.up(levels - 1) if levels and self.outer else self
+        if self.outer is None or levels == 0:
+            return self
+        return self.outer.up(levels - 1)
 
     def enter(self, query: Node, number: int = 0) -> "Scope":
-        return replace(self, query=query, outer=self, number=number, not_null=())
+        return replace(
+            self,
+            query=query,
+            outer=self,
+            number=number,
+            not_null=(),
+        )
 
     def get_source(self, number: int) -> Any:
         """Return what stands in the `from` under a number."""
@@ -54,7 +65,9 @@ class Scope:
 
     def get_view(self, number: int) -> Node | None:
         source = self.get_source(number)
-        return self.catalog.views.get(source.relid) if source.rtekind == TABLE else None
+        if source.rtekind != TABLE:
+            return None
+        return self.catalog.views.get(source.relid)
 
 
 type Origin = tuple[Scope, Node]
@@ -86,7 +99,8 @@ def list_outputs(scope: Scope, index: int) -> list[Origin]:
     operation = scope.query.setOperations
     if operation:
         return list_arms(scope, operation, index)
-    return [(scope, list_targets(scope.query)[index].expr)]
+    target = list_targets(scope.query)[index]
+    return [(scope, target.expr)]
 
 
 def list_arms(scope: Scope, part: Node, index: int) -> list[Origin]:
@@ -109,7 +123,8 @@ def list_origins(scope: Scope, number: int, column: int) -> list[Origin] | None:
     view = scope.get_view(number)
     index = column - 1
     if kind == SUBQUERY or view:
-        return list_outputs(scope.enter(view or source.subquery, number), index)
+        inner = scope.enter(view or source.subquery, number)
+        return list_outputs(inner, index)
     if kind == WITH:
         return list_outputs(enter_with(scope, source), index)
     if kind == JOIN:

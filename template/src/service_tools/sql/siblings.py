@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Statements of one slice, compared: one that is there twice, and one that forgets what the others
-ask for.
+"""Statements of one slice, compared with each other.
+
+One may be there twice, or forget what the others ask for.
 """
 
 from collections import Counter, defaultdict

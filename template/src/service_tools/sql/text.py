@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What the text of a statement tells: `select *`, which a new column changes, and changes of the
-session.
-"""
+"""What the text of a statement tells: whether it selects `*`, or changes its session."""
 
 import re
 
@@ -24,7 +22,8 @@ SESSION = {
     r"\bpg_(?:try_)?advisory_lock(?:_shared)?\s*\(": (
         "Use pg_advisory_xact_lock, which ends with the transaction."
     ),
-    r"^create\s+(?:local\s+)?temp(?:orary)?\b|^(?:prepare|deallocate|discard|load)\b": "Do without.",
+    r"^create\s+(?:local\s+)?temp(?:orary)?\b": "Do without.",
+    r"^(?:prepare|deallocate|discard|load)\b": "Do without.",
     r"^declare\b.*\bwith\s+hold\b": "Leave `with hold` out.",
 }
 """How statements begin, or what they call, that outlasts the request on its connection; and what to

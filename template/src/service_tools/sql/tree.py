@@ -13,22 +13,41 @@ from typing import Any
 
 import asyncpg
 
+from service_tools.sql.functions import Function, Functions
 from service_tools.sql.samples import rolled_back
 
-SELECT, UPDATE, DELETE, MERGE = 1, 2, 4, 5
-"""The `commandType` of a query."""
+# The `commandType` of a query.
+SELECT = 1
+UPDATE = 2
+DELETE = 4
+MERGE = 5
 
-TABLE, SUBQUERY, JOIN, FUNCTION, VALUES, WITH, GROUP = 0, 1, 2, 3, 5, 6, 9
-"""The `rtekind` of what stands in a `from`."""
+# The `rtekind` of what stands in a `from`.
+TABLE = 0
+SUBQUERY = 1
+JOIN = 2
+FUNCTION = 3
+VALUES = 5
+WITH = 6
+GROUP = 9
 
-INNER, LEFT, FULL, RIGHT = 0, 1, 2, 3
-"""The `jointype` of a join."""
+# The `jointype` of a join.
+INNER = 0
+LEFT = 1
+FULL = 2
+RIGHT = 3
 
-EXISTS, ANY, EXPRESSION, ARRAY = 0, 2, 4, 6
-"""The `subLinkType` of a subquery in an expression."""
+# The `subLinkType` of a subquery in an expression.
+EXISTS = 0
+ANY = 2
+EXPRESSION = 4
+ARRAY = 6
 
 INNER_QUERIES = ("subselect", "subquery", "ctequery")
 """The fields of a node that hold a query of its own."""
+
+FUNCTION_FIELDS = ("opfuncid", "funcid", "aggfnoid", "winfnoid")
+UNKNOWN_FUNCTION = Function("it")
 
 TOKEN = re.compile(r"[(){}]|(?:[^\s(){}\\]|\\.)+", re.DOTALL)
 ESCAPED = re.compile(r"\\(.)")
@@ -41,14 +60,18 @@ FUNCTION_BODY = "select prosqlbody::text from pg_proc where proname = 'statement
 class Node(SimpleNamespace):
     """A node of the tree. `tag` is its type, like VAR; the other attributes are its fields.
 
-    An empty field is `()`, for PostgreSQL writes an empty list and a missing node alike.
+    An empty field is `()`, for PostgreSQL writes an empty list and a missing node alike. `function`
+    is what the node calls, if it calls one.
     """
 
     tag: str
+    args: list["Node"]
+    elements: list["Node"]
+    function: Function
 
 
 async def parse_statement(
-    connection: asyncpg.Connection, sql: str, param_types: Sequence[str]
+    connection: asyncpg.Connection, sql: str, param_types: Sequence[str], functions: Functions
 ) -> Node:
     """Return the tree of a statement. Raises `ValueError` for one that no function may have."""
     head = f"create function pg_temp.statement({', '.join(param_types)}) returns void"
@@ -58,14 +81,20 @@ async def parse_statement(
             body = await connection.fetchval(FUNCTION_BODY)
     except asyncpg.PostgresError as error:
         raise ValueError(f"PostgreSQL keeps no tree of it: {error}") from error
-    [[tree]] = read_tree(body)
+    tree: Node = read_tree(body, functions)[0][0]
     return tree
 
 
-def read_tree(text: str) -> Any:
+def read_tree(text: str, functions: Functions) -> Any:
     """Return what PostgreSQL wrote of a tree: nodes and lists."""
-    tokens = iter(TOKEN.findall(LOCATION.sub("", text)))
-    return read_value(tokens, next(tokens))
+    without_locations = LOCATION.sub("", text)
+    tokens = iter(TOKEN.findall(without_locations))
+    tree = read_value(tokens, next(tokens))
+    for node in walk_nodes(tree):
+        for field in FUNCTION_FIELDS:
+            if hasattr(node, field):
+                node.function = functions.get(getattr(node, field), UNKNOWN_FUNCTION)
+    return tree
 
 
 def read_value(tokens: Iterator[str], first: str) -> Any:
@@ -87,7 +116,8 @@ def read_node(tokens: Iterator[str]) -> Node:
         value = read_value(tokens, next(tokens))
         following = next(tokens)
         if following == "[":  # the bytes of a constant, after their number
-            value = bytes(int(byte) % 256 for byte in read_until(tokens, "]"))
+            numbers = read_until(tokens, "]")
+            value = bytes(int(number) % 256 for number in numbers)
             following = next(tokens)
         setattr(node, name.removeprefix(":"), value)
         name = following
@@ -112,10 +142,10 @@ def walk_nodes(value: Any, skipped: Collection[str] = ()) -> Iterator[Node]:
 
 def read_number(expression: Any) -> int | None:
     """Return the whole number that an expression is, whatever it is cast to; None for any other."""
-    while expression and expression.tag == "FUNCEXPR" and len(expression.args) == 1:
-        expression = expression.args[0]
-    if not expression or expression.tag != "CONST":
+    if not expression:
         return None
-    if expression.constisnull or expression.constlen < 1:
+    if expression.tag == "FUNCEXPR" and len(expression.args) == 1:
+        return read_number(expression.args[0])
+    if expression.tag != "CONST" or expression.constisnull or expression.constlen < 1:
         return None
     return int.from_bytes(expression.constvalue, "little", signed=True)

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
 from types import FunctionType, NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeAliasType, Union, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -55,13 +55,14 @@ def list_alternatives(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def list_kinds(annotation: Any) -> set[Any]:
-    """Return the classes that an annotation allows: `list` for `list[str]`."""
-    return {get_origin(part) or part for part in list_alternatives(annotation)}
+def allows_any_of(annotation: Any, wanted: set[Any]) -> bool:
+    """Return whether an annotation allows one of some classes: for `list[str]`, `list`."""
+    alternatives = list_alternatives(annotation)
+    return any((get_origin(part) or part) in wanted for part in alternatives)
 
 
 def allows_none(annotation: Any) -> bool:
-    return bool(list_kinds(annotation) & {NoneType, *ANYTHING})
+    return allows_any_of(annotation, {NoneType, *ANYTHING})
 
 
 def fits_argument(postgres_type: str, annotation: Any) -> bool:
@@ -69,15 +70,18 @@ def fits_argument(postgres_type: str, annotation: Any) -> bool:
     if postgres_type.endswith("[]"):
         return fits_array(postgres_type.removesuffix("[]"), annotation)
     wanted = TYPES.get(postgres_type)
-    return wanted is None or bool(list_kinds(annotation) & {wanted, *ANYTHING})
+    if wanted is None:
+        return True
+    return allows_any_of(annotation, {wanted, *ANYTHING})
 
 
 def fits_array(item_type: str, annotation: Any) -> bool:
     for part in list_alternatives(annotation):
         if part in ANYTHING:
             return True
-        items = get_args(part) or (Any,)
-        if (get_origin(part) or part) is list and fits_argument(item_type, items[0]):
+        if part is list:
+            return True
+        if get_origin(part) is list and fits_argument(item_type, get_args(part)[0]):
             return True
     return False
 
@@ -85,7 +89,7 @@ def fits_array(item_type: str, annotation: Any) -> bool:
 def fits_column(postgres_type: str, annotation: Any) -> bool:
     """Return whether a column may fill a field. JSON comes as it was stored."""
     if postgres_type in JSON:
-        return bool(list_kinds(annotation) & {str, msgspec.Raw, *ANYTHING})
+        return allows_any_of(annotation, {str, msgspec.Raw, *ANYTHING})
     return fits_argument(postgres_type, annotation)
 
 
@@ -96,10 +100,18 @@ def format_annotation(annotation: Any) -> str:
     return MODULE.sub("", inspect.formatannotation(plain))
 
 
-def list_fields(row: Any) -> list[tuple[str, Any]] | None:
-    """Return the names and types that a row consists of, or None for a function, which may do
-    anything.
-    """
+class Field(NamedTuple):
+    """A field of a row type, or a type without a name."""
+
+    name: str
+    type: Any
+
+
+def list_fields(row: Any) -> list[Field] | None:
+    """Return what a row consists of, or None for a function, which may do anything."""
+    if isinstance(row, FunctionType):
+        return None
     if isinstance(row, type) and issubclass(row, msgspec.Struct):
-        return [(field.name, field.type) for field in msgspec.structs.fields(row)]
-    return None if isinstance(row, FunctionType) else [("", row)]
+        fields = msgspec.structs.fields(row)
+        return [Field(field.name, field.type) for field in fields]
+    return [Field("", row)]
