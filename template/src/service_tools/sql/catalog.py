@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -101,16 +102,21 @@ class Catalog:
     def list_indexes(self, table: int) -> list[Index]:
         return [index for index in self.indexes.values() if index.table == table]
 
+    def list_indexed(self, table: int) -> set[int]:
+        """Return the columns of a table that are in an index."""
+        indexes = self.list_indexes(table)
+        return set(chain(*(index.columns for index in indexes)))
+
     def list_keys(self, table: int) -> list[int]:
         """Return the columns of a table that are unique by themselves."""
-        indexes = self.list_indexes(table)
-        keys = [index.columns for index in indexes if index.is_unique and len(index.columns) == 1]
-        return [column for (column,) in keys if column > 0]
+        keys = [index.columns for index in self.list_indexes(table) if index.is_unique]
+        return [key[0] for key in keys if len(key) == 1 and key[0] > 0]
 
     def name_account(self, table: int) -> tuple[str, str]:
         """Return the names of a table and of the column that says whose a row is."""
-        name, _, column = self.columns[table, self.account_columns[table]].rpartition(".")
-        return name, column
+        column = self.account_columns[table]
+        table_name, _, column_name = self.columns[table, column].rpartition(".")
+        return table_name, column_name
 
 
 async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Catalog:
@@ -119,6 +125,12 @@ async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Cata
     Raises `CommandError` where the budgets name a column that is not there.
     """
     columns = await connection.fetch(COLUMNS)
+    names = {}
+    not_null = set()
+    for table, number, name, is_not_null, *_ in columns:
+        names[table, number] = name
+        if is_not_null:
+            not_null.add((table, number))
     indexes = await connection.fetch(INDEXES)
     views = await connection.fetch(VIEWS)
     accounts = find_accounts(columns, budgets.accounts)
@@ -126,8 +138,8 @@ async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Cata
     return Catalog(
         rows=budgets.rows,
         types=dict(await connection.fetch(TYPES)),
-        columns={(table, number): name for table, number, name, *_ in columns},
-        not_null={(table, number) for table, number, _, is_not_null, *_ in columns if is_not_null},
+        columns=names,
+        not_null=not_null,
         indexes={name: Index(*row) for name, *row in indexes},
         views={view: read_tree(text, functions)[0] for view, text in views},
         functions=functions,
@@ -145,7 +157,7 @@ def find_accounts(columns: Sequence[Any], declared: Mapping[str, str]) -> dict[i
         if name and column == declared.get(name, DEFAULT_ACCOUNT_COLUMN):
             found[table] = number
             missing.pop(name, None)
-    if missing:
-        named = ", ".join(f"{name}.{column}" for name, column in missing.items())
-        raise CommandError(f"{BUDGETS_FILE} [accounts]: there is no {named}. Correct the file.")
+    for name, column in missing.items():
+        problem = f"there is no {name}.{column}. Correct the file."
+        raise CommandError(f"{BUDGETS_FILE} [accounts]: {problem}")
     return found

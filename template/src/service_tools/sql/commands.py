@@ -3,7 +3,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib import import_module
 
@@ -19,7 +19,7 @@ from service_tools.sql.contract import check_statements
 from service_tools.sql.recorded_plans import compare_plans, record_plans
 from service_tools.sql.samples import analyze_sample
 from service_tools.sql.scratch import open_scratch
-from service_tools.sql.statement import Statement
+from service_tools.sql.statement import Statement, Statements
 
 type Analyzed = Mapping[str, str]
 """How the statements ran that were run, by name, as PostgreSQL shows it."""
@@ -74,7 +74,7 @@ async def plan_statements(url: str, prefix: str = "") -> list[Statement]:
     return statements
 
 
-async def analyze_statements(server: str, statements: Sequence[Statement]) -> Analyzed:
+async def analyze_statements(server: str, statements: Statements) -> Analyzed:
     """Run the statements that have a plan, a sample, and rows to take the sample from."""
     analyzed = {}
     async with connect(read_url(server), "service plans") as connection:
@@ -99,7 +99,7 @@ def select_statements(statements: list[Statement], name: str | None) -> list[Sta
     return chosen
 
 
-def check_recorded(statements: Sequence[Statement]) -> None:
+def check_recorded(statements: Statements) -> None:
     """Exit with 1 when a plan differs from the recorded one."""
     difference = compare_plans(statements)
     for line in [*difference, ADVICE] if difference else ["Every plan is as recorded."]:
@@ -107,7 +107,7 @@ def check_recorded(statements: Sequence[Statement]) -> None:
     raise SystemExit(1 if difference else 0)
 
 
-def report_statements(statements: Sequence[Statement], analyzed: Analyzed, page: Page) -> None:
+def report_statements(statements: Statements, analyzed: Analyzed, page: Page) -> None:
     """Show all statements in a table, what is wrong with them, and on the page, their plans."""
     titles = ["statement", "cost", "rows", "indexes", "findings"]
     if analyzed:

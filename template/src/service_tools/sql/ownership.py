@@ -7,7 +7,7 @@ from typing import Any
 
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.conditions import has_table
-from service_tools.sql.proofs import is_given, is_proven_owned
+from service_tools.sql.proofs import WHOLE_ROW, ScopedColumn, is_given
 from service_tools.sql.scope import Scope
 from service_tools.sql.statement import Finding, Findings
 from service_tools.sql.tree import (
@@ -43,16 +43,12 @@ class Use:
         oid: int = self.scope.get_source(self.number).relid
         return oid
 
-    def is_unscoped(self) -> bool:
-        is_owned = self.table in self.scope.catalog.account_columns
-        return is_owned and not is_proven_owned(self.scope, self.number)
+    def asks_for(self, column: int) -> bool:
+        return is_given(ScopedColumn(self.scope, self.number, column))
 
-    def list_asked(self) -> set[int]:
-        """Return the columns of indexes that are given."""
-        columns: set[int] = set()
-        for index in self.scope.catalog.list_indexes(self.table):
-            columns.update(index.columns)
-        return {column for column in columns if is_given(self.scope, self.number, column)}
+    def is_unscoped(self) -> bool:
+        has_account = self.table in self.scope.catalog.account_columns
+        return has_account and not self.asks_for(WHOLE_ROW)
 
     def describe(self) -> Finding:
         table, column = self.scope.catalog.name_account(self.table)
@@ -64,8 +60,8 @@ class Use:
 def check_ownership(tree: Node, catalog: Catalog) -> Findings:
     """Yield a finding for each table that a statement uses without asking for the account."""
     uses = list_uses(Scope(tree, catalog))
-    yield from dict.fromkeys(use.describe() for use in uses if use.is_unscoped())
-    yield from dict.fromkeys(check_functions(tree))
+    unscoped = [use.describe() for use in uses if use.is_unscoped()]
+    yield from dict.fromkeys([*unscoped, *check_functions(tree)])
 
 
 def check_functions(tree: Node) -> Findings:
@@ -136,7 +132,8 @@ def read_action(scope: Scope, action: Node) -> Use:
         conditions.append(scope.query.mergeJoinCondition)
         clause = "`on`"
     fix = f"Add `and {{table}}.{{column}} = $…` to its {clause}"
-    return Use("changes", add_conditions(scope, conditions), scope.query.resultRelation, fix)
+    joined = add_conditions(scope, conditions)
+    return Use("changes", joined, scope.query.resultRelation, fix)
 
 
 def list_conflicting(scope: Scope) -> Iterator[Use]:
@@ -173,7 +170,8 @@ def make_equal(scope: Scope, column: int) -> Node:
         Node(tag="VAR", varno=number, varattno=column, varlevelsup=0)
         for number in (query.resultRelation, query.onConflict.exclRelIndex)
     ]
-    return Node(tag="OPEXPR", opno=next(iter(scope.catalog.equal)), args=sides)
+    equal, *_ = scope.catalog.equal
+    return Node(tag="OPEXPR", opno=equal, args=sides)
 
 
 def add_conditions(scope: Scope, conditions: list[Node]) -> Scope:
@@ -182,7 +180,7 @@ def add_conditions(scope: Scope, conditions: list[Node]) -> Scope:
     target = Node(tag="RANGETBLREF", rtindex=query.resultRelation)
     parts = [target, *query.jointree.fromlist]
     tests = [test for test in (query.jointree.quals, *conditions) if test]
-    quals = Node(tag="BOOLEXPR", boolop="and", args=tests) if tests else ()
+    quals = Node(tag="BOOLEXPR", boolop="and", args=tests)
     jointree = Node(tag="FROMEXPR", fromlist=parts, quals=quals)
     return replace(scope, query=amend(query, jointree=jointree))
 

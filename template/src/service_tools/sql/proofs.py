@@ -41,8 +41,9 @@ UNKNOWN = ("AGGREF", "WINDOWFUNC", "SUBLINK", "SETTODEFAULT", "CASETESTEXPR", "C
 CUTS = ("limitCount", "limitOffset", "hasDistinctOn", "hasWindowFuncs", "groupingSets", "rowMarks")
 """What makes rows depend on others, so that a condition outside is not as good as one inside."""
 
-EXTERNAL, OF_SUBQUERY = 0, 2
-"""The `paramkind` of an argument of the statement, and of a column that a subquery returns."""
+# The `paramkind` of an argument of the statement, and of a column that a subquery returns.
+EXTERNAL = 0
+OF_SUBQUERY = 2
 
 WHOLE_ROW = -1
 """Stands for a column where it is the row itself that has to be of the account."""
@@ -64,7 +65,7 @@ class ScopedColumn(NamedTuple):
         node = strip_casts(node)
         if node.tag != "VAR" or node.varlevelsup:
             return False
-        return (node.varno, node.varattno) == (self.number, self.column)
+        return bool(node.varno == self.number and node.varattno == self.column)
 
 
 type Fact = tuple[Column | None, tuple[int, ...]]
@@ -86,7 +87,7 @@ class Proof:
     proven: set[Fact] = field(default_factory=set)
     tried: set[Fact] = field(default_factory=set)
 
-    def try_all(self, attempt: Callable[[], bool]) -> bool:
+    def repeat(self, attempt: Callable[[], bool]) -> bool:
         """Return whether an attempt succeeds, and repeat it while it proves something more."""
         while True:
             count = len(self.proven)
@@ -95,17 +96,6 @@ class Proof:
                 return True
             if len(self.proven) == count:
                 return False
-
-    def try_once(self, fact: Fact, attempt: Callable[[], bool]) -> bool:
-        if fact in self.proven:
-            return True
-        if fact in self.tried:
-            return False
-        self.tried.add(fact)
-        if not attempt():
-            return False
-        self.proven.add(fact)
-        return True
 
     def holds(self, scope: Scope, node: Node) -> bool:
         """Return whether an expression is what is to be proven, in each row."""
@@ -125,45 +115,52 @@ class Proof:
     def is_computed(self, scope: Scope, node: Node) -> bool:
         """Return whether an expression depends on arguments, constants and given columns only."""
         for part in walk_nodes(node, INNER_QUERIES):
-            if part.tag in UNKNOWN or (part.tag == "PARAM" and part.paramkind != EXTERNAL):
+            is_internal = part.tag == "PARAM" and part.paramkind != EXTERNAL
+            if is_internal or part.tag in UNKNOWN:
                 return False
             if part.tag == "VAR" and not self.holds(scope, part):
                 return False
         return True
 
     def holds_column(self, column: ScopedColumn) -> bool:
-        return self.try_once((self.key, column.path), lambda: self.finds_column(column))
+        fact = (self.key, column.path)
+        if fact in self.proven:
+            return True
+        if fact in self.tried:
+            return False
+        self.tried.add(fact)
+        is_row = column.column == WHOLE_ROW
+        found = self.finds_row(column) if is_row else self.finds_column(column)
+        if found:
+            self.proven.add(fact)
+        return found
 
     def finds_column(self, column: ScopedColumn) -> bool:
-        scope, number, index = column
-        source = scope.get_source(number)
-        is_key = source.rtekind == TABLE and self.key == (source.relid, index)
-        if is_key and self.is_owned(scope, number):
-            return True
+        scope = column.scope
+        source = scope.get_source(column.number)
+        if source.rtekind == TABLE and self.key == (source.relid, column.column):
+            proof = replace(self, key=None)
+            if proof.holds_column(column._replace(column=WHOLE_ROW)):
+                return True
         if self.comes_from_source(column):
             return True
-        tests = list_conditions(scope.query.jointree, number)
-        if any(self.follows(test, column) for test in tests):
-            return True
+        for test in list_conditions(scope.query.jointree, column.number):
+            if self.follows(test, column):
+                return True
         return self.is_asked_outside(column)
 
-    def is_owned(self, scope: Scope, number: int) -> bool:
+    def finds_row(self, row: ScopedColumn) -> bool:
         """Return whether the rows of a table are those of a given account."""
-        if scope.get_source(number).relid not in scope.catalog.account_columns:
+        catalog = row.scope.catalog
+        table = row.scope.get_source(row.number).relid
+        account = catalog.account_columns.get(table)
+        if account is None:
             return False
-        row = ScopedColumn(scope, number, WHOLE_ROW)
-        proof = replace(self, key=None)
-        return self.try_once((None, row.path), lambda: proof.finds_owned(scope, number))
-
-    def finds_owned(self, scope: Scope, number: int) -> bool:
-        catalog = scope.catalog
-        table = scope.get_source(number).relid
-        account = ScopedColumn(scope, number, catalog.account_columns[table])
-        if self.holds_column(account):
+        if self.holds_column(row._replace(column=account)):
             return True
         for key in catalog.list_keys(table):
             proof = replace(self, key=(table, key))
-            if proof.holds_column(ScopedColumn(scope, number, key)):
+            if proof.holds_column(row._replace(column=key)):
                 return True
         return False
 
@@ -175,7 +172,8 @@ class Proof:
             return False
         if source.rtekind == FUNCTION:
             calls = [function.funcexpr for function in source.functions]
-            return self.key is None and all(self.is_computed(scope, call) for call in calls)
+            is_computed = all(self.is_computed(scope, call) for call in calls)
+            return is_computed and self.key is None
         if source.rtekind == WITH:
             return self.comes_from_with(scope, source, index)
         origins = list_origins(scope, number, index)
@@ -188,7 +186,7 @@ class Proof:
         if fact in self.assumed:
             return bool(source.self_reference)
         proof = Proof(self.key, assumed=self.assumed | {fact})
-        return proof.try_all(lambda: proof.holds_output(inner, index - 1))
+        return proof.repeat(lambda: proof.holds_output(inner, index - 1))
 
     def holds_output(self, scope: Scope, index: int) -> bool:
         """Return whether a column of what a query returns is so."""
@@ -222,9 +220,10 @@ class Proof:
         if test.opno not in column.scope.catalog.equal:
             return False
         left, right = test.args
-        if column.matches(left) and self.holds(column.scope, right):
-            return True
-        return column.matches(right) and self.holds(column.scope, left)
+        for one, other in ((left, right), (right, left)):
+            if column.matches(one) and self.holds(column.scope, other):
+                return True
+        return False
 
     def is_asked_outside(self, column: ScopedColumn) -> bool:
         """Return whether the query around one in a `from` has the condition."""
@@ -235,10 +234,11 @@ class Proof:
         is_grouped = query.groupClause or query.hasAggs
         for index, target in enumerate(list_targets(query)):
             shown = strip_casts(target.expr)
-            grouped = resolve_group(query, shown)
-            is_lost = is_grouped and grouped is shown
-            is_output = column.matches(grouped) and not is_lost
-            if is_output and self.is_output_asked(scope, index):
+            meant = resolve_group(query, shown)
+            is_lost = is_grouped and meant is shown
+            if is_lost or not column.matches(meant):
+                continue
+            if self.is_output_asked(scope, index):
                 return True
         return False
 
@@ -246,21 +246,15 @@ class Proof:
         outer = scope.outer
         if outer is None or not scope.number:
             return False
-        if outer.query.setOperations:
-            return is_transparent(outer.query) and self.is_output_asked(outer, index)
-        return self.holds_column(ScopedColumn(outer, scope.number, index + 1))
+        if not outer.query.setOperations:
+            return self.holds_column(ScopedColumn(outer, scope.number, index + 1))
+        return is_transparent(outer.query) and self.is_output_asked(outer, index)
 
 
-def is_proven_owned(scope: Scope, number: int) -> bool:
-    """Return whether a query takes only rows of a given account from a table."""
+def is_given(column: ScopedColumn) -> bool:
+    """Return whether a column, or the row, is given in each row that a query takes."""
     proof = Proof()
-    return proof.try_all(lambda: proof.is_owned(scope, number))
-
-
-def is_given(scope: Scope, number: int, column: int) -> bool:
-    """Return whether a column equals an argument in each row that a query takes from a table."""
-    proof = Proof()
-    return proof.try_all(lambda: proof.holds_column(ScopedColumn(scope, number, column)))
+    return proof.repeat(lambda: proof.holds_column(column))
 
 
 def is_changed(node: Node, query: Node) -> bool:
@@ -277,7 +271,8 @@ def is_changed(node: Node, query: Node) -> bool:
 
 def is_transparent(query: Node) -> bool:
     """Return whether a condition on what a query returns is as good as one within it."""
-    return query.commandType == SELECT and not any(getattr(query, cut) for cut in CUTS)
+    is_cut = any(getattr(query, cut) for cut in CUTS)
+    return query.commandType == SELECT and not is_cut
 
 
 def resolve_group(query: Node, node: Node) -> Node:

@@ -2,20 +2,19 @@
 """Plans kept as text in perf/plans/, a file for each slice: a changed plan shows in review."""
 
 import re
-from collections.abc import Sequence
 from difflib import unified_diff
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from textwrap import indent
 
-from service_tools.sql.statement import Statement
+from service_tools.sql.statement import Statement, Statements
 
 PLANS_FOLDER = Path("perf/plans")
 COSTS = re.compile(r"  \(cost=.*\)$", re.MULTILINE)
 
 
-def record_plans(statements: Sequence[Statement], folder: Path = PLANS_FOLDER) -> list[Path]:
+def record_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[Path]:
     """Write the plans of all slices, and return the files that changed.
 
     A slice that is gone takes its file along.
@@ -25,7 +24,7 @@ def record_plans(statements: Sequence[Statement], folder: Path = PLANS_FOLDER) -
     return add_plans(statements, folder)
 
 
-def add_plans(statements: Sequence[Statement], folder: Path = PLANS_FOLDER) -> list[Path]:
+def add_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[Path]:
     """Write the plans of some slices, and return the files that changed."""
     folder.mkdir(parents=True, exist_ok=True)
     changed = []
@@ -36,7 +35,7 @@ def add_plans(statements: Sequence[Statement], folder: Path = PLANS_FOLDER) -> l
     return changed
 
 
-def compare_plans(statements: Sequence[Statement], folder: Path = PLANS_FOLDER) -> list[str]:
+def compare_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[str]:
     """Return the lines of a diff from the recorded plans to those of today, or nothing."""
     texts = render_plans(statements, folder)
     lines: list[str] = []
@@ -51,7 +50,7 @@ def read_recorded(path: Path) -> str:
     return path.read_text("utf-8") if path.is_file() else ""
 
 
-def render_plans(statements: Sequence[Statement], folder: Path) -> dict[Path, str]:
+def render_plans(statements: Statements, folder: Path) -> dict[Path, str]:
     """Return the text of each slice's file."""
     ordered = sorted(statements, key=attrgetter("slice_name", "name"))
     texts = {}

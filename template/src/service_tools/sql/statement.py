@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """A statement of a slice, and the rules of the contract that it breaks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from service.kit.db import AnyQuery
@@ -53,7 +53,10 @@ class Statement:
 
         That nothing is null is believed only of a statement whose sample can be run.
         """
-        for finding in findings:
-            is_excused = self.query.excused.get(finding.rule)
-            if not is_excused or (finding.rule == "nulls" and not self.query.sample):
-                self.findings.append(finding)
+        excused = {rule for rule, reason in self.query.excused.items() if reason}
+        if not self.query.sample:
+            excused.discard("nulls")
+        self.findings += [finding for finding in findings if finding.rule not in excused]
+
+
+type Statements = Sequence[Statement]
