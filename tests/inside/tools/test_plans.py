@@ -113,7 +113,7 @@ async def test_the_report_shows_every_statement_and_escapes_what_it_shows(databa
     entry = Statement("notes.read_note", query, plan, [], shown)
     await connection.close()
     page = Page("plans", "Plans")
-    commands.report_statements([entry], {}, page)
+    commands.report_statements([entry], page)
     written = "".join(page.parts)
     assert "notes.read_note" in written
     assert "<script>" not in written

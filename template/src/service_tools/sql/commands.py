@@ -3,7 +3,6 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
 from html import escape
 from importlib import import_module
 
@@ -20,9 +19,6 @@ from service_tools.sql.recorded_plans import compare_plans, record_plans
 from service_tools.sql.samples import analyze_sample
 from service_tools.sql.scratch import open_scratch
 from service_tools.sql.statement import Statement, Statements
-
-type Analyzed = Mapping[str, str]
-"""How the statements ran that were run, by name, as PostgreSQL shows it."""
 
 ADVICE = "If this is meant, record it: service plans --record"
 
@@ -44,22 +40,21 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
     """
     if name and (record or check):
         raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
-    analyzed: Analyzed = {}
     with embedded.run() as server, database.lend(server) as url:
         statements = select_statements(asyncio.run(plan_statements(url)), name)
         if analyze:
             target = os.environ.get("DATABASE_URL", server)
-            analyzed = asyncio.run(analyze_statements(target, statements))
+            asyncio.run(analyze_statements(target, statements))
     if record:
         for path in record_plans(statements):
             click.echo(f"Recorded {path}")
     elif check:
         check_recorded(statements)
     elif name:
-        click.echo(describe_statement(statements[0], analyzed))
+        click.echo(describe_statement(statements[0]))
     else:
         page = Page("plans", "Plans at the sizes in perf/budgets.toml")
-        report_statements(statements, analyzed, page)
+        report_statements(statements, page)
         page.finish()
 
 
@@ -74,21 +69,17 @@ async def plan_statements(url: str, prefix: str = "") -> list[Statement]:
     return statements
 
 
-async def analyze_statements(server: str, statements: Statements) -> Analyzed:
+async def analyze_statements(server: str, statements: Statements) -> None:
     """Run the statements that have a plan, a sample, and rows to take the sample from."""
-    analyzed = {}
     async with connect(read_url(server), "service plans") as connection:
         for statement in statements:
             if statement.plan is None:
                 continue
             try:
-                text = await analyze_sample(connection, statement.query)
+                statement.ran = await analyze_sample(connection, statement.query)
             except asyncpg.PostgresError as error:
                 advice = "Start `service dev` once, or run `service migrate`."
                 raise click.ClickException(f"{error}. {advice}") from None
-            if text:
-                analyzed[statement.name] = text
-    return analyzed
 
 
 def select_statements(statements: list[Statement], name: str | None) -> list[Statement]:
@@ -102,43 +93,46 @@ def select_statements(statements: list[Statement], name: str | None) -> list[Sta
 def check_recorded(statements: Statements) -> None:
     """Exit with 1 when a plan differs from the recorded one."""
     difference = compare_plans(statements)
-    for line in [*difference, ADVICE] if difference else ["Every plan is as recorded."]:
+    if not difference:
+        click.echo("Every plan is as recorded.")
+        return
+    for line in [*difference, ADVICE]:
         click.echo(line)
-    raise SystemExit(1 if difference else 0)
+    raise SystemExit(1)
 
 
-def report_statements(statements: Statements, analyzed: Analyzed, page: Page) -> None:
+def report_statements(statements: Statements, page: Page) -> None:
     """Show all statements in a table, what is wrong with them, and on the page, their plans."""
     titles = ["statement", "cost", "rows", "indexes", "findings"]
-    if analyzed:
+    rows = [list_cells(statement) for statement in statements]
+    if any(statement.ran for statement in statements):
         titles.append("ran")
-    rows = [list_cells(statement, analyzed) for statement in statements]
+        for row, statement in zip(rows, statements, strict=True):
+            _, _, time = statement.ran.rpartition("Execution Time: ")
+            row.append(time or "no sample")
     page.tabulate(titles, rows, texts=[3, 4])
     for statement in statements:
         for finding in statement.findings:
             page.say(f"{statement.name}: {finding}")
     for statement in statements:
-        text = describe_statement(statement, analyzed)
-        page.show(statement.name, f"<pre>{escape(text)}</pre>")
+        text = escape(describe_statement(statement))
+        page.show(statement.name, f"<pre>{text}</pre>")
 
 
-def list_cells(statement: Statement, analyzed: Analyzed) -> list[str]:
+def list_cells(statement: Statement) -> list[str]:
     plan = statement.plan
     cost = f"{plan.total_cost:,.2f}" if plan else ""
     rows = f"{plan.plan_rows:,}" if plan else ""
     indexes = ", ".join(statement.indexes)
     rules = ", ".join(finding.rule for finding in statement.findings)
-    cells = [statement.name, cost, rows, indexes, rules]
-    if analyzed:
-        _, _, time = analyzed.get(statement.name, "no sample").rpartition(": ")
-        cells.append(time)
-    return cells
+    return [statement.name, cost, rows, indexes, rules]
 
 
-def describe_statement(statement: Statement, analyzed: Analyzed) -> str:
+def describe_statement(statement: Statement) -> str:
     """Return the SQL of a statement, its plan, what is wrong, and how it ran."""
     plan = statement.plan_text or "It has no plan."
-    lines = [statement.query.sql, "", plan, "", *map(str, statement.findings)]
-    if statement.name in analyzed:
-        lines += ["", "On the development database:", analyzed[statement.name]]
+    lines = [statement.query.sql, "", plan, ""]
+    lines += map(str, statement.findings)
+    if statement.ran:
+        lines += ["", "On the development database:", statement.ran]
     return "\n".join(lines)

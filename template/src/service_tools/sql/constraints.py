@@ -51,7 +51,8 @@ class Constraint(NamedTuple):
 
 async def read_constraints(connection: asyncpg.Connection) -> list[Constraint]:
     """Return the checks of all tables, but for those that leave a choice between conditions."""
-    constraints = [Constraint(*row) for row in await connection.fetch(CONSTRAINTS)]
+    rows = await connection.fetch(CONSTRAINTS)
+    constraints = [Constraint(*row) for row in rows]
     return [constraint for constraint in constraints if " OR " not in constraint.text]
 
 
@@ -77,12 +78,14 @@ def compare_field(field: inspect.Field, constraint: Constraint) -> Iterator[str]
 
 
 def compare_choices(kind: Any, found: Found, name: str) -> Iterator[str]:
-    known = {str(value) for value in kind.values}
-    allowed = {unquote(value) for value in CHOICE.findall(found["values"])}
-    if known - allowed:
-        yield f"lets {list_values(known - allowed)} through, which {name} refuses"
-    if allowed - known:
-        yield f"does not know {list_values(allowed - known)}, which {name} lets in"
+    known = set(map(str, kind.values))
+    allowed = set(map(unquote, CHOICE.findall(found["values"])))
+    more = ", ".join(sorted(known - allowed))
+    fewer = ", ".join(sorted(allowed - known))
+    if more:
+        yield f"lets {more} through, which {name} refuses"
+    if fewer:
+        yield f"does not know {fewer}, which {name} lets in"
 
 
 def compare_pattern(kind: Any, found: Found, name: str) -> Iterator[str]:
@@ -111,10 +114,6 @@ def compare_length(kind: Any, found: Found, name: str) -> Iterator[str]:
 
 def unquote(text: str) -> str:
     return text.replace("''", "'")
-
-
-def list_values(values: set[str]) -> str:
-    return ", ".join(sorted(values))
 
 
 COMPARISONS = (

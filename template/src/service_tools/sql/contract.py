@@ -66,21 +66,25 @@ async def check_rules(
 ) -> list[Finding]:
     """Return what a statement breaks, and note its plan and its tree."""
     query = statement.query
-    prepared = await connection.prepare(query.sql)
-    statement.plan, statement.plan_text = await explain_statement(connection, query.sql)
-    plan = statement.plan
-    params = [catalog.types[it.oid] for it in prepared.get_parameters()]
+    sql = query.sql
+    prepared = await connection.prepare(sql)
+    plan, plan_text = await explain_statement(connection, sql)
+    statement.plan = plan
+    statement.plan_text = plan_text
+    params = [catalog.types[param.oid] for param in prepared.get_parameters()]
     findings = [*text.check_text(query), *check_params(query, params)]
     if plan is None:
         return [*findings, *text.check_unplanned(query)]
-    statement.tree = await parse_statement(connection, query.sql, params, catalog.functions)
-    columns = [Column(it.name, catalog.types[it.type.oid]) for it in prepared.get_attributes()]
+    tree = await parse_statement(connection, sql, params, catalog.functions)
+    statement.tree = tree
+    attributes = prepared.get_attributes()
+    columns = [Column(it.name, catalog.types[it.type.oid]) for it in attributes]
     return [
         *findings,
-        *check_columns(statement.tree, query, columns, catalog),
-        *check_nullable_params(statement.tree, query, catalog),
+        *check_columns(tree, query, columns, catalog),
+        *check_nullable_params(tree, query, catalog),
         *cost.check_plan(plan, bool(columns), catalog),
-        *cost.check_limits(statement.tree),
-        *check_ownership(statement.tree, catalog),
-        *check_whole_rows(statement.tree),
+        *cost.check_limits(tree),
+        *check_ownership(tree, catalog),
+        *check_whole_rows(tree),
     ]

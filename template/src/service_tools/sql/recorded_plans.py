@@ -2,8 +2,8 @@
 """Plans kept as text in perf/plans/, a file for each slice: a changed plan shows in review."""
 
 import re
+from collections import defaultdict
 from difflib import unified_diff
-from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from textwrap import indent
@@ -19,8 +19,10 @@ def record_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[Pa
 
     A slice that is gone takes its file along.
     """
-    for path in set(folder.glob("*.txt")) - render_plans(statements, folder).keys():
-        path.unlink()
+    texts = render_plans(statements, folder)
+    for path in folder.glob("*.txt"):
+        if path not in texts:
+            path.unlink()
     return add_plans(statements, folder)
 
 
@@ -38,29 +40,37 @@ def add_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[Path]
 def compare_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[str]:
     """Return the lines of a diff from the recorded plans to those of today, or nothing."""
     texts = render_plans(statements, folder)
+    paths = {*texts, *folder.glob("*.txt")}
     lines: list[str] = []
-    for path in sorted(texts.keys() | set(folder.glob("*.txt"))):
-        old = read_recorded(path).splitlines()
-        new = texts.get(path, "").splitlines()
-        lines += unified_diff(old, new, f"{path}, recorded", f"{path}, now", n=2, lineterm="")
+    for path in sorted(paths):
+        lines += unified_diff(
+            read_recorded(path).splitlines(),
+            texts.get(path, "").splitlines(),
+            fromfile=f"{path}, recorded",
+            tofile=f"{path}, now",
+            n=2,
+            lineterm="",
+        )
     return lines
 
 
 def read_recorded(path: Path) -> str:
-    return path.read_text("utf-8") if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    return path.read_text("utf-8")
 
 
 def render_plans(statements: Statements, folder: Path) -> dict[Path, str]:
     """Return the text of each slice's file."""
-    ordered = sorted(statements, key=attrgetter("slice_name", "name"))
-    texts = {}
-    for slice_name, members in groupby(ordered, attrgetter("slice_name")):
-        plans = [render_plan(statement) for statement in members]
-        texts[folder / f"{slice_name}.txt"] = "\n\n".join(plans) + "\n"
-    return texts
+    plans: dict[Path, list[str]] = defaultdict(list)
+    for statement in sorted(statements, key=attrgetter("name")):
+        path = folder / f"{statement.slice_name}.txt"
+        plans[path].append(render_plan(statement))
+    return {path: "\n".join(texts) for path, texts in plans.items()}
 
 
 def render_plan(statement: Statement) -> str:
     """Return a plan without its costs: they change with every release of PostgreSQL."""
     text = COSTS.sub("", statement.plan_text) or "has no plan"
-    return f"{statement.name}\n{indent(text, '  ')}"
+    plan = indent(text, "  ")
+    return f"{statement.name}\n{plan}\n"

@@ -28,7 +28,7 @@ type Findings = Iterator[Finding]
 class Statement:
     """One `Query` by its name, with its plan, if it has one, and what it does not excuse.
 
-    `plan_text` is the plan as PostgreSQL shows it.
+    `plan_text` is the plan as PostgreSQL shows it, `ran` how it ran with its sample, if it did.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Statement:
     findings: list[Finding] = field(default_factory=list)
     plan_text: str = ""
     tree: Node | None = field(default=None, repr=False)
+    ran: str = ""
 
     @property
     def slice_name(self) -> str:
