@@ -24,8 +24,8 @@ async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
                 await db.fetch_one(ONE)
             await asgi.respond(send, 200, b"", b"text/plain", [])
 
-        statements.watch(monkeypatch)
-        transport = httpx2.ASGITransport(statements.limit(answer))
+        statements.note_statements(monkeypatch)
+        transport = httpx2.ASGITransport(statements.limit_statements(answer))
         async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
             yield client
 
