@@ -31,6 +31,7 @@ def project() -> Generator[Path]:
 def test_the_plans_of_all_statements_are_listed_recorded_and_compared(project: Path):
     listed = run("plans", cwd=project)
     assert listed.returncode == 0, listed.stderr
+    assert "unread" not in listed.stdout
     assert [name for line in listed.stdout.splitlines() if (name := line.split()[0]) in NAMES] == NAMES
     assert run("plans", "--record", cwd=project).returncode == 0
     assert run("plans", "--check", cwd=project).returncode == 0

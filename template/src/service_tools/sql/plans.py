@@ -30,6 +30,12 @@ class Step(msgspec.Struct, rename=write_key):
     sort_key: list[str] = []
 
 
+class Explained(msgspec.Struct, rename=write_key):
+    """What `explain` returns: a plan, and more where PostgreSQL counts statements."""
+
+    plan: Step
+
+
 type Steps = tuple[Step, ...]
 
 
@@ -59,6 +65,6 @@ async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[S
         lines = await connection.fetch(f"explain {run}")
     finally:
         await connection.execute("deallocate explained")
-    [explained] = msgspec.json.decode(found, type=list[dict[str, Step]])
+    [explained] = msgspec.json.decode(found, type=list[Explained])
     text = "\n".join(line for (line,) in lines)
-    return explained["Plan"], text
+    return explained.plan, text
