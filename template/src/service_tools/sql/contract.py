@@ -17,7 +17,6 @@ from service_tools.sql.catalog import Catalog, read_catalog
 from service_tools.sql.ownership import check_ownership
 from service_tools.sql.plans import explain_statement
 from service_tools.sql.result import (
-    Column,
     check_columns,
     check_nullable_params,
     check_params,
@@ -77,8 +76,7 @@ async def check_rules(
         return [*findings, *text.check_unplanned(query)]
     tree = await parse_statement(connection, sql, params, catalog.functions)
     statement.tree = tree
-    attributes = prepared.get_attributes()
-    columns = [Column(it.name, catalog.types[it.type.oid]) for it in attributes]
+    columns = prepared.get_attributes()
     return [
         *findings,
         *check_columns(tree, query, columns, catalog),

@@ -8,13 +8,11 @@ from typing import Any
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.conditions import has_table
 from service_tools.sql.proofs import WHOLE_ROW, ScopedColumn, is_given
-from service_tools.sql.scope import Scope
+from service_tools.sql.scope import Scope, walk_scopes
 from service_tools.sql.statement import Finding, Findings
 from service_tools.sql.tree import (
     DELETE,
-    INNER_QUERIES,
     MERGE,
-    SUBQUERY,
     TABLE,
     UPDATE,
     VALUES,
@@ -75,18 +73,11 @@ def check_functions(tree: Node) -> Findings:
 
 def list_uses(scope: Scope) -> Iterator[Use]:
     """Yield every table that a query and those within it read or change."""
-    query = scope.query
-    yield from list_merged(scope) if query.commandType == MERGE else list_plain(scope)
-    if query.onConflict and query.onConflict.action == DO_UPDATE:
-        yield from list_conflicting(scope)
-    for number, source in enumerate(query.rtable, 1):
-        if source.rtekind == SUBQUERY and source.subquery:
-            yield from list_uses(scope.enter(source.subquery, number))
-    for part in query.cteList:
-        yield from list_uses(scope.enter(part.ctequery))
-    for node in walk_nodes(query, INNER_QUERIES):
-        if node.tag == "SUBLINK":
-            yield from list_uses(scope.enter(node.subselect))
+    for inner in walk_scopes(scope):
+        query = inner.query
+        yield from list_merged(inner) if query.commandType == MERGE else list_plain(inner)
+        if query.onConflict and query.onConflict.action == DO_UPDATE:
+            yield from list_conflicting(inner)
 
 
 def list_plain(scope: Scope) -> Iterator[Use]:

@@ -3,13 +3,14 @@
 
 from collections.abc import Sequence
 from types import NoneType
-from typing import NamedTuple
+
+import asyncpg
 
 from service.kit.db import AnyQuery
 from service_tools.sql import types
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.nulls import explain_expression, explain_output
-from service_tools.sql.scope import Scope, list_targets
+from service_tools.sql.scope import Scope, list_targets, walk_scopes
 from service_tools.sql.statement import Finding, Findings
 from service_tools.sql.tree import MERGE, Node, walk_nodes
 
@@ -18,13 +19,6 @@ RECORD = 2249
 
 NOT_SHOWN = ("NULLTEST", "exclRelTlist", "joinaliasvars")
 """Parts of a tree that show no value: whether one is null is all that a test asks."""
-
-
-class Column(NamedTuple):
-    """A column of a result, with its type in PostgreSQL."""
-
-    name: str
-    kind: str
 
 
 def check_params(query: AnyQuery, expected: Sequence[str]) -> Findings:
@@ -55,10 +49,9 @@ def list_nullable_params(query: AnyQuery) -> set[int]:
 def check_nullable_params(tree: Node, query: AnyQuery, catalog: Catalog) -> Findings:
     """Refuse an argument that may be None where the column may not be null."""
     nullable = list_nullable_params(query)
-    for part in walk_nodes(tree):
-        is_query = part.tag == "QUERY"
-        if is_query and part.resultRelation and part.commandType != MERGE:
-            yield from check_sent(Scope(part, catalog, nullable_params=nullable))
+    for scope in walk_scopes(Scope(tree, catalog, nullable_params=nullable)):
+        if scope.query.resultRelation and scope.query.commandType != MERGE:
+            yield from check_sent(scope)
 
 
 def check_sent(scope: Scope) -> Findings:
@@ -78,7 +71,7 @@ def check_sent(scope: Scope) -> Findings:
             yield Finding("params", detail, "Leave `| None` out of `params`, or coalesce it.")
 
 
-def check_whole_rows(tree: Node | None) -> Findings:
+def check_whole_rows(tree: Node) -> Findings:
     """Refuse `to_jsonb(t)`, `select t` and the like: they show all columns, also later ones."""
     if any(is_whole_row(node) for node in walk_nodes(tree, NOT_SHOWN)):
         advice = "List the columns, as in jsonb_build_object('id', t.id), or in a subquery."
@@ -92,7 +85,7 @@ def is_whole_row(node: Node) -> bool:
 
 
 def check_columns(
-    tree: Node, query: AnyQuery, columns: Sequence[Column], catalog: Catalog
+    tree: Node, query: AnyQuery, columns: Sequence[asyncpg.Attribute], catalog: Catalog
 ) -> Findings:
     """Compare the result with the row type: count, names, types, and nulls."""
     fields = types.list_fields(query.row)
@@ -106,19 +99,28 @@ def check_columns(
         names = ", ".join(column.name for column in columns)
         yield Finding("columns", detail, f"It returns {names}.")
         return
+    yield from check_fields(tree, query, columns, catalog)
+
+
+def check_fields(
+    tree: Node, query: AnyQuery, columns: Sequence[asyncpg.Attribute], catalog: Catalog
+) -> Findings:
+    """Compare each column with the field that it fills."""
+    fields = types.list_fields(query.row) or []
     sources = list_sources(tree, catalog)
     filled = {field.name: source for field, source in zip(fields, sources, strict=True)}
     scope = Scope(tree, catalog, nullable_params=list_nullable_params(query))
     for index, field in enumerate(fields):
         column = columns[index]
+        kind = catalog.types[column.type.oid]
         source = sources[index]
         is_swapped = filled.get(source, source) != source
         if field.name and (field.name != column.name or is_swapped):
             detail = f"column {source or column.name} fills the field {field.name}"
             yield Finding("columns", detail, "Put the columns in the fields' order.")
-        elif not types.fits_column(column.kind, field.type):
+        elif not types.fits_column(kind, field.type):
             written = types.format_annotation(field.type)
-            detail = f"{column.name} is {column.kind}, not {written}"
+            detail = f"{column.name} is {kind}, not {written}"
             yield Finding("types", detail, "Correct the field, or cast it in SQL.")
         elif not types.allows_none(field.type):
             reason = explain_output(scope, index)

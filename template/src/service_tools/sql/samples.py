@@ -32,17 +32,20 @@ async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Se
     return await connection.fetchrow(query.sample)
 
 
-async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str:
-    """Run a statement that has a plan with its sample, and return what PostgreSQL shows of it.
-
-    Return nothing where there are no arguments to run it with.
-    """
+async def run_sample(connection: asyncpg.Connection, query: AnyQuery, sql: str) -> list[Any]:
+    """Return the rows of some SQL with the sample of a statement, none without a sample."""
     async with rolled_back(connection):
         arguments = await fetch_arguments(connection, query)
         if arguments is None:
-            return ""
-        sql = f"explain (analyze, buffers) {query.sql}"
-        lines = await connection.fetch(sql, *arguments)
+            return []
+        rows: list[Any] = await connection.fetch(sql, *arguments)
+        return rows
+
+
+async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str:
+    """Run a statement that has a plan with its sample, and return what PostgreSQL shows of it."""
+    sql = f"explain (analyze, buffers) {query.sql}"
+    lines = await run_sample(connection, query, sql)
     return "\n".join(line for (line,) in lines)
 
 
@@ -53,23 +56,16 @@ async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[
     already: that is no fault of the statement.
     """
     try:
-        rows = await fetch_sample(connection, query)
+        rows = await run_sample(connection, query, query.sql)
     except asyncpg.IntegrityConstraintViolationError:
         return []
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return [f"its sample fails: {error}"]
-    fields = types.list_fields(query.row) or []
-    never_null = [index for index, field in enumerate(fields) if not types.allows_none(field.type)]
     names: set[str] = set()
-    for row in rows:
-        columns = list(row.keys())
-        names.update(columns[index] for index in never_null if row[index] is None)
+    for index, field in enumerate(types.list_fields(query.row) or ()):
+        if types.allows_none(field.type):
+            continue
+        for row in rows:
+            if row[index] is None:
+                names.add([*row.keys()][index])
     return [f"{name} is null when it runs with its sample" for name in sorted(names)]
-
-
-async def fetch_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[asyncpg.Record]:
-    async with rolled_back(connection):
-        arguments = await fetch_arguments(connection, query)
-        if arguments is None:
-            return []
-        return await connection.fetch(query.sql, *arguments)

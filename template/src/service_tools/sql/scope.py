@@ -1,12 +1,23 @@
 # kit: updated by the template; extend it from app.py
 """The queries of a statement, each with those around it, and where its columns come from."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from service_tools.sql.catalog import Catalog
-from service_tools.sql.tree import GROUP, JOIN, SELECT, SUBQUERY, TABLE, VALUES, WITH, Node
+from service_tools.sql.tree import (
+    GROUP,
+    INNER_QUERIES,
+    JOIN,
+    SELECT,
+    SUBQUERY,
+    TABLE,
+    VALUES,
+    WITH,
+    Node,
+    walk_nodes,
+)
 
 UNION = 1
 """The `op` of a union; the others are `intersect` and `except`."""
@@ -68,6 +79,19 @@ class Scope:
         if source.rtekind != TABLE:
             return None
         return self.catalog.views.get(source.relid)
+
+
+def walk_scopes(scope: Scope) -> Iterator[Scope]:
+    """Yield a query and all those within it."""
+    yield scope
+    for number, source in enumerate(scope.query.rtable, 1):
+        if source.rtekind == SUBQUERY and source.subquery:
+            yield from walk_scopes(scope.enter(source.subquery, number))
+    for part in scope.query.cteList:
+        yield from walk_scopes(scope.enter(part.ctequery))
+    for node in walk_nodes(scope.query, INNER_QUERIES):
+        if node.tag == "SUBLINK":
+            yield from walk_scopes(scope.enter(node.subselect))
 
 
 type Origin = tuple[Scope, Node]
