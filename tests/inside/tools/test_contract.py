@@ -81,6 +81,12 @@ STATEMENTS: dict[str, tuple[str, Any, str | None]] = {
     "notes.two": ("select body from notes where id = $1; select 1", tuple[UUID], "prepare"),
     "notes.open": ("select body from notes where id = $1 --", tuple[UUID], None),
     "notes.event": ("select id::text as body from events where at = $1 and id = $2", tuple[date, int], None),
+    "notes.sent": (
+        "with sent as (select $1::text as body), made as (insert into notes (id, body) select uuidv7(), body from sent "
+        "returning body) select body from made",
+        tuple[str],
+        None,
+    ),
     "notes.thing": ("select name from other.things where id = $1", tuple[int], None),
 }
 

@@ -107,15 +107,20 @@ class Catalog:
         indexes = self.list_indexes(table)
         return set(chain(*(index.columns for index in indexes)))
 
-    def list_keys(self, table: int) -> list[int]:
+    def list_keys(self, table: int) -> set[int]:
         """Return the columns of a table that are unique by themselves."""
-        keys = [index.columns for index in self.list_indexes(table) if index.is_unique]
-        return [key[0] for key in keys if len(key) == 1 and key[0] > 0]
+        keys = set()
+        for index in self.list_indexes(table):
+            first, *others = index.columns
+            if index.is_unique and first > 0 and not others:
+                keys.add(first)
+        return keys
 
     def name_account(self, table: int) -> tuple[str, str]:
         """Return the names of a table and of the column that says whose a row is."""
         column = self.account_columns[table]
-        table_name, _, column_name = self.columns[table, column].rpartition(".")
+        name = self.columns[table, column]
+        table_name, _, column_name = name.rpartition(".")
         return table_name, column_name
 
 

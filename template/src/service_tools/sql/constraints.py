@@ -79,7 +79,8 @@ def compare_field(field: inspect.Field, constraint: Constraint) -> Iterator[str]
 
 def compare_choices(kind: Any, found: Found, name: str) -> Iterator[str]:
     known = set(map(str, kind.values))
-    allowed = set(map(unquote, CHOICE.findall(found["values"])))
+    choices = CHOICE.findall(found["values"])
+    allowed = set(map(unquote, choices))
     more = ", ".join(sorted(known - allowed))
     fewer = ", ".join(sorted(allowed - known))
     if more:
@@ -90,8 +91,8 @@ def compare_choices(kind: Any, found: Found, name: str) -> Iterator[str]:
 
 def compare_pattern(kind: Any, found: Found, name: str) -> Iterator[str]:
     pattern = kind.pattern or ""
-    wanted = unquote(found["pattern"])
-    if pattern and ANCHORS.sub("", pattern) != ANCHORS.sub("", wanted):
+    wanted = ANCHORS.sub("", unquote(found["pattern"]))
+    if pattern and ANCHORS.sub("", pattern) != wanted:
         yield f"has the pattern {pattern}, and {name} has {found['pattern']}"
 
 

@@ -21,7 +21,9 @@ from service_tools.sql.result import (
     check_nullable_params,
     check_params,
     check_whole_rows,
+    list_nullable_params,
 )
+from service_tools.sql.scope import Scope
 from service_tools.sql.siblings import check_siblings
 from service_tools.sql.statement import Finding, Statement
 from service_tools.sql.tree import parse_statement
@@ -77,12 +79,13 @@ async def check_rules(
     tree = await parse_statement(connection, sql, params, catalog.functions)
     statement.tree = tree
     columns = prepared.get_attributes()
+    scope = Scope(tree, catalog, nullable_params=list_nullable_params(query))
     return [
         *findings,
-        *check_columns(tree, query, columns, catalog),
-        *check_nullable_params(tree, query, catalog),
+        *check_columns(scope, query.row, columns),
+        *check_nullable_params(scope),
         *cost.check_plan(plan, bool(columns), catalog),
         *cost.check_limits(tree),
-        *check_ownership(tree, catalog),
+        *check_ownership(scope),
         *check_whole_rows(tree),
     ]

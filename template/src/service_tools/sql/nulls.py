@@ -223,7 +223,8 @@ def explain_column(scope: Scope, number: int, column: int) -> str:
     origins = list_origins(scope, number, column)
     if origins is not None:
         explained = scope.explained | {path}
-        return explain_origins((replace(inner, explained=explained), it) for inner, it in origins)
+        within = [(replace(inner, explained=explained), node) for inner, node in origins]
+        return explain_origins(within)
     source = scope.get_source(number)
     if source.rtekind == TABLE:
         return explain_table((source.relid, column), scope.catalog)

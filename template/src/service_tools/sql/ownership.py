@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service_tools.sql.catalog import Catalog
 from service_tools.sql.conditions import has_table
 from service_tools.sql.proofs import WHOLE_ROW, ScopedColumn, is_given
 from service_tools.sql.scope import Scope, walk_scopes
@@ -55,11 +54,12 @@ class Use:
         return Finding("scope", detail, f"{fix}, {EXCUSE}.")
 
 
-def check_ownership(tree: Node, catalog: Catalog) -> Findings:
+def check_ownership(scope: Scope) -> Findings:
     """Yield a finding for each table that a statement uses without asking for the account."""
-    uses = list_uses(Scope(tree, catalog))
-    unscoped = [use.describe() for use in uses if use.is_unscoped()]
-    yield from dict.fromkeys([*unscoped, *check_functions(tree)])
+    unscoped = filter(Use.is_unscoped, list_uses(scope))
+    findings = [use.describe() for use in unscoped]
+    findings += check_functions(scope.query)
+    yield from dict.fromkeys(findings)
 
 
 def check_functions(tree: Node) -> Findings:
@@ -134,7 +134,8 @@ def list_conflicting(scope: Scope) -> Iterator[Use]:
     """
     query = scope.query
     conflict = query.onConflict
-    columns = list(scope.catalog.unique.get(conflict.constraint, ()))
+    unique = scope.catalog.unique
+    columns = list(unique.get(conflict.constraint, ()))
     elements = [element.expr for element in conflict.arbiterElems]
     columns += [expression.varattno for expression in elements if expression.tag == "VAR"]
     equal = [make_equal(scope, column) for column in columns]
@@ -170,7 +171,8 @@ def add_conditions(scope: Scope, conditions: list[Node]) -> Scope:
     query = scope.query
     target = Node(tag="RANGETBLREF", rtindex=query.resultRelation)
     parts = [target, *query.jointree.fromlist]
-    tests = [test for test in (query.jointree.quals, *conditions) if test]
+    tests = [query.jointree.quals, *conditions]
+    tests = [test for test in tests if test]
     quals = Node(tag="BOOLEXPR", boolop="and", args=tests)
     jointree = Node(tag="FROMEXPR", fromlist=parts, quals=quals)
     return replace(scope, query=amend(query, jointree=jointree))

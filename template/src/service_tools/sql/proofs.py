@@ -109,7 +109,8 @@ class Proof:
         if node.tag == "ARRAYEXPR":
             return all(self.holds(scope, part) for part in node.elements)
         if node.tag == "PARAM" and node.paramkind == OF_SUBQUERY:
-            return self.holds_output(scope.enter(self.subselect), node.paramid - 1)
+            inner = scope.enter(self.subselect)
+            return self.holds_output(inner, node.paramid - 1)
         return self.key is None and self.is_computed(scope, node)
 
     def is_computed(self, scope: Scope, node: Node) -> bool:
@@ -138,7 +139,8 @@ class Proof:
     def finds_column(self, column: ScopedColumn) -> bool:
         scope = column.scope
         source = scope.get_source(column.number)
-        if source.rtekind == TABLE and self.key == (source.relid, column.column):
+        is_table = source.rtekind == TABLE
+        if is_table and self.key == (source.relid, column.column):
             proof = replace(self, key=None)
             if proof.holds_column(column._replace(column=WHOLE_ROW)):
                 return True
@@ -220,10 +222,9 @@ class Proof:
         if test.opno not in column.scope.catalog.equal:
             return False
         left, right = test.args
-        for one, other in ((left, right), (right, left)):
-            if column.matches(one) and self.holds(column.scope, other):
-                return True
-        return False
+        if column.matches(left) and self.holds(column.scope, right):
+            return True
+        return column.matches(right) and self.holds(column.scope, left)
 
     def is_asked_outside(self, column: ScopedColumn) -> bool:
         """Return whether the query around one in a `from` has the condition."""

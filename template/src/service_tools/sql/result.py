@@ -3,12 +3,12 @@
 
 from collections.abc import Sequence
 from types import NoneType
+from typing import Any
 
 import asyncpg
 
 from service.kit.db import AnyQuery
 from service_tools.sql import types
-from service_tools.sql.catalog import Catalog
 from service_tools.sql.nulls import explain_expression, explain_output
 from service_tools.sql.scope import Scope, list_targets, walk_scopes
 from service_tools.sql.statement import Finding, Findings
@@ -46,12 +46,12 @@ def list_nullable_params(query: AnyQuery) -> set[int]:
     return nullable
 
 
-def check_nullable_params(tree: Node, query: AnyQuery, catalog: Catalog) -> Findings:
+def check_nullable_params(scope: Scope) -> Findings:
     """Refuse an argument that may be None where the column may not be null."""
-    nullable = list_nullable_params(query)
-    for scope in walk_scopes(Scope(tree, catalog, nullable_params=nullable)):
-        if scope.query.resultRelation and scope.query.commandType != MERGE:
-            yield from check_sent(scope)
+    for inner in walk_scopes(scope):
+        query = inner.query
+        if query.resultRelation and query.commandType != MERGE:
+            yield from check_sent(inner)
 
 
 def check_sent(scope: Scope) -> Findings:
@@ -84,11 +84,9 @@ def is_whole_row(node: Node) -> bool:
     return bool(is_row and node.vartype != RECORD)
 
 
-def check_columns(
-    tree: Node, query: AnyQuery, columns: Sequence[asyncpg.Attribute], catalog: Catalog
-) -> Findings:
+def check_columns(scope: Scope, row: Any, columns: Sequence[asyncpg.Attribute]) -> Findings:
     """Compare the result with the row type: count, names, types, and nulls."""
-    fields = types.list_fields(query.row)
+    fields = types.list_fields(row)
     if fields is None:
         detail = "its row is a function, so nothing is known of it"
         yield Finding("columns", detail, "Use a struct, or a plain type.")
@@ -99,20 +97,11 @@ def check_columns(
         names = ", ".join(column.name for column in columns)
         yield Finding("columns", detail, f"It returns {names}.")
         return
-    yield from check_fields(tree, query, columns, catalog)
-
-
-def check_fields(
-    tree: Node, query: AnyQuery, columns: Sequence[asyncpg.Attribute], catalog: Catalog
-) -> Findings:
-    """Compare each column with the field that it fills."""
-    fields = types.list_fields(query.row) or []
-    sources = list_sources(tree, catalog)
+    sources = list_sources(scope)
     filled = {field.name: source for field, source in zip(fields, sources, strict=True)}
-    scope = Scope(tree, catalog, nullable_params=list_nullable_params(query))
     for index, field in enumerate(fields):
         column = columns[index]
-        kind = catalog.types[column.type.oid]
+        kind = scope.catalog.types[column.type.oid]
         source = sources[index]
         is_swapped = filled.get(source, source) != source
         if field.name and (field.name != column.name or is_swapped):
@@ -127,13 +116,13 @@ def check_fields(
             yield from describe_null(field.name, column.name, reason)
 
 
-def list_sources(tree: Node, catalog: Catalog) -> list[str]:
+def list_sources(scope: Scope) -> list[str]:
     """Return the column of a table that each column of a result is; nothing for a computed one."""
     sources = []
-    for target in list_targets(tree):
+    for target in list_targets(scope.query):
         column = (target.resorigtbl, target.resorigcol)
-        _, _, name = catalog.columns.get(column, "").rpartition(".")
-        sources.append(name)
+        name = scope.catalog.columns.get(column, "")
+        sources.append(name.rpartition(".")[2])
     return sources
 
 

@@ -62,7 +62,8 @@ async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return [f"its sample fails: {error}"]
     names: set[str] = set()
-    for index, field in enumerate(types.list_fields(query.row) or ()):
+    fields = types.list_fields(query.row) or ()
+    for index, field in enumerate(fields):
         if types.allows_none(field.type):
             continue
         for row in rows:
