@@ -124,7 +124,7 @@ async def test_the_report_shows_every_statement_and_escapes_what_it_shows(databa
 def test_recorded_plans_leave_out_what_changes_from_machine_to_machine(tmp_path: Path):
     shown = "Limit  (cost=0.1..2.3 rows=1 width=4)\n  ->  Index Scan using i on t  (cost=0.1..2.3 rows=9 width=4)"
     written = recorded_plans.record_plans(
-        [Statement("notes.read_note", Query("select 1", int), {}, [], shown)], tmp_path
+        [Statement("notes.read_note", Query("select 1", int), None, [], shown)], tmp_path
     )
     assert [path.read_text() for path in written] == ["notes.read_note\n  Limit\n    ->  Index Scan using i on t\n"]
 

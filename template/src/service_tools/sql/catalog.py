@@ -41,7 +41,7 @@ select ev_class::int8, ev_action::text
 """
 
 UNIQUE = "select oid::int8, conkey from pg_constraint where contype in ('p', 'u')"
-EQUAL = "select array_agg(oid::int8) from pg_operator where oprname = '='"
+EQUAL = "select oid::int8 from pg_operator where oprname = '='"
 
 # As one writes them: `timestamptz`, not `timestamp with time zone`.
 TYPES = """
@@ -138,6 +138,7 @@ async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Cata
             not_null.add((table, number))
     indexes = await connection.fetch(INDEXES)
     views = await connection.fetch(VIEWS)
+    equal = await connection.fetch(EQUAL)
     accounts = find_accounts(columns, budgets.accounts)
     functions = await read_functions(connection, [*accounts])
     return Catalog(
@@ -150,7 +151,7 @@ async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Cata
         functions=functions,
         account_columns=accounts,
         unique=dict(await connection.fetch(UNIQUE)),
-        equal=frozenset(await connection.fetchval(EQUAL)),
+        equal={operator for (operator,) in equal},
     )
 
 

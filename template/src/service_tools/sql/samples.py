@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Statements are run with their samples, and whatever they do is rolled back."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ async def rolled_back(connection: asyncpg.Connection) -> AsyncGenerator[None]:
         await transaction.rollback()
 
 
-async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Sequence[Any] | None:
+async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Any:
     """Return arguments to try a statement with, as its sample selects them.
 
     Return None where it has no sample, or no row to take one from.

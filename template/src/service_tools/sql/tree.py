@@ -78,7 +78,7 @@ async def parse_statement(
     try:
         async with rolled_back(connection):
             await connection.execute(f"{head} begin atomic {sql}\n; end")
-            body = await connection.fetchval(FUNCTION_BODY)
+            body: Any = await connection.fetchval(FUNCTION_BODY)
     except asyncpg.PostgresError as error:
         raise ValueError(f"PostgreSQL keeps no tree of it: {error}") from error
     tree: Node = read_tree(body, functions)[0][0]
