@@ -6,7 +6,8 @@ addresses"})`.
 """
 
 from collections.abc import Iterable
-from operator import itemgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
 import asyncpg
 
@@ -41,10 +42,11 @@ async def check_statements(
     statements = {name: Statement(name, query) for name, query in ordered}
     for statement in statements.values():
         statement.add_findings(await check_statement(connection, statement, catalog))
-    for name, finding in check_siblings([*statements.values()], catalog):
-        statement = statements[name]
-        if finding.rule not in {it.rule for it in statement.findings}:
-            statement.add_findings([finding])
+    for _, slice_ in groupby(statements.values(), attrgetter("slice_name")):
+        for name, finding in check_siblings([*slice_], catalog):
+            statement = statements[name]
+            if finding.rule not in {it.rule for it in statement.findings}:
+                statement.add_findings([finding])
     return [*statements.values()]
 
 

@@ -75,15 +75,19 @@ def list_uses(scope: Scope) -> Iterator[Use]:
     """Yield every table that a query and those within it read or change."""
     for inner in walk_scopes(scope):
         query = inner.query
-        yield from list_merged(inner) if query.commandType == MERGE else list_plain(inner)
+        if query.commandType == MERGE:
+            yield from list_merged(inner)
+        else:
+            yield from list_plain(inner)
         if query.onConflict and query.onConflict.action == DO_UPDATE:
             yield from list_conflicting(inner)
 
 
 def list_plain(scope: Scope) -> Iterator[Use]:
     """Yield the tables in the `from` of a query, with its target."""
+    target = scope.query.resultRelation
     for number in list_tables(scope.query):
-        verb = "changes" if number == scope.query.resultRelation else "reads"
+        verb = "changes" if number == target else "reads"
         yield from resolve_view(Use(verb, scope, number))
 
 
@@ -105,11 +109,13 @@ def resolve_view(use: Use) -> Iterator[Use]:
 def list_merged(scope: Scope) -> Iterator[Use]:
     """Yield the target of a `merge` for each of its actions, and the tables that it merges."""
     query = scope.query
+    conditions = [query.mergeJoinCondition]
     for action in query.mergeActionList:
         if action.commandType in (UPDATE, DELETE):
             yield from resolve_view(read_action(scope, action))
-    is_inner = all(action.matchKind == MATCHED for action in query.mergeActionList)
-    joined = add_conditions(scope, [query.mergeJoinCondition] if is_inner else [])
+        if action.matchKind != MATCHED:
+            conditions = []
+    joined = add_conditions(scope, conditions)
     for number in list_tables(query):
         if number != query.resultRelation:
             yield from resolve_view(Use("reads", joined, number))
@@ -141,7 +147,8 @@ def list_conflicting(scope: Scope) -> Iterator[Use]:
     equal = [make_equal(scope, column) for column in columns]
     tables = list(query.rtable)
     tables[conflict.exclRelIndex - 1] = read_inserted(query)
-    inner = replace(scope, query=amend(query, rtable=tables))
+    amended = amend(query, rtable=tables)
+    inner = replace(scope, query=amended)
     joined = add_conditions(inner, [*equal, conflict.onConflictWhere])
     fix = "Add `where {table}.{column} = excluded.{column}` to its `do update`"
     yield from resolve_view(Use("changes", joined, query.resultRelation, fix))
@@ -158,12 +165,10 @@ def read_inserted(query: Node) -> Node:
 def make_equal(scope: Scope, column: int) -> Node:
     """Return the condition that a row has a column in common with the one to be inserted."""
     query = scope.query
-    sides = [
-        Node(tag="VAR", varno=number, varattno=column, varlevelsup=0)
-        for number in (query.resultRelation, query.onConflict.exclRelIndex)
-    ]
+    there = Node(tag="VAR", varno=query.resultRelation, varattno=column, varlevelsup=0)
+    sent = amend(there, varno=query.onConflict.exclRelIndex)
     equal, *_ = scope.catalog.equal
-    return Node(tag="OPEXPR", opno=equal, args=sides)
+    return Node(tag="OPEXPR", opno=equal, args=[there, sent])
 
 
 def add_conditions(scope: Scope, conditions: list[Node]) -> Scope:
@@ -175,8 +180,10 @@ def add_conditions(scope: Scope, conditions: list[Node]) -> Scope:
     tests = [test for test in tests if test]
     quals = Node(tag="BOOLEXPR", boolop="and", args=tests)
     jointree = Node(tag="FROMEXPR", fromlist=parts, quals=quals)
-    return replace(scope, query=amend(query, jointree=jointree))
+    amended = amend(query, jointree=jointree)
+    return replace(scope, query=amended)
 
 
 def amend(node: Node, **fields: Any) -> Node:
-    return Node(**{**vars(node), **fields})
+    fields = vars(node) | fields
+    return Node(**fields)

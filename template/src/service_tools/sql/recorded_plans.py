@@ -66,7 +66,7 @@ def render_plans(statements: Statements, folder: Path) -> dict[Path, str]:
     for statement in sorted(statements, key=attrgetter("name")):
         path = folder / f"{statement.slice_name}.txt"
         plans[path].append(render_plan(statement))
-    return {path: "\n".join(texts) for path, texts in plans.items()}
+    return {path: "\n".join(plans[path]) for path in plans}
 
 
 def render_plan(statement: Statement) -> str:

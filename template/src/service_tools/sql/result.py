@@ -24,8 +24,9 @@ NOT_SHOWN = ("NULLTEST", "exclRelTlist", "joinaliasvars")
 def check_params(query: AnyQuery, expected: Sequence[str]) -> Findings:
     """Compare the declared arguments with those that PostgreSQL infers."""
     declared = query.params
-    if len(declared) != len(expected):
-        detail = f"it declares {len(declared)} arguments and takes {len(expected)}"
+    count = len(expected)
+    if len(declared) != count:
+        detail = f"it declares {len(declared)} arguments and takes {count}"
         listed = ", ".join(expected)
         yield Finding("params", detail, f"Declare them in order: {listed}.")
         return
@@ -105,7 +106,8 @@ def check_columns(scope: Scope, row: Any, columns: Sequence[asyncpg.Attribute]) 
         source = sources[index]
         is_swapped = filled.get(source, source) != source
         if field.name and (field.name != column.name or is_swapped):
-            detail = f"column {source or column.name} fills the field {field.name}"
+            filling = source or column.name
+            detail = f"column {filling} fills the field {field.name}"
             yield Finding("columns", detail, "Put the columns in the fields' order.")
         elif not types.fits_column(kind, field.type):
             written = types.format_annotation(field.type)
@@ -129,7 +131,8 @@ def list_sources(scope: Scope) -> list[str]:
 def describe_null(field: str, column: str, reason: str) -> Findings:
     if not reason:
         return
-    fix = f"Let the field be `{field or 'row'}: … | None`, or coalesce it"
+    name = field or "row"
+    fix = f"Let the field be `{name}: … | None`, or coalesce it"
     detail = f"{column} can be null: {reason}"
     if "not known" in reason:
         detail = f"{column}: {reason}"

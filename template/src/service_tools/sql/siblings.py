@@ -18,10 +18,10 @@ type Asked = dict[str, set[int]]
 
 
 def check_siblings(statements: Statements, catalog: Catalog) -> Iterator[tuple[str, Finding]]:
-    """Yield findings, each with the name of the statement."""
+    """Yield findings about the statements of a slice, each with the name of the statement."""
     for name, twin in find_twins(statements):
         yield name, Finding("twin", f"it is the same as {twin}", "Use that one.")
-    for (_, table), asked in list_asked(statements, catalog).items():
+    for table, asked in list_asked(statements, catalog).items():
         for name, column in find_forgetful(asked, table, catalog):
             asked_for = catalog.columns[table, column]
             detail = f"it finds a row of anybody's: the others of its slice ask for {asked_for}"
@@ -30,30 +30,28 @@ def check_siblings(statements: Statements, catalog: Catalog) -> Iterator[tuple[s
 
 
 def find_twins(statements: Statements) -> Iterator[tuple[str, str]]:
-    """Yield each statement that is in its slice twice, with the first of its kind."""
-    first: dict[tuple[str, ...], str] = {}
+    """Yield each statement that is there twice, with the first of its kind."""
+    first: dict[str, str] = {}
     for statement in statements:
         query = statement.query
-        meaning = repr(statement.tree or query.sql)
-        twin = first.setdefault(
-            (statement.slice_name, meaning, repr(query.row)),
-            statement.name,
-        )
-        if twin != statement.name:
-            yield statement.name, twin
+        meaning = statement.tree or query.sql
+        name = statement.name
+        twin = first.setdefault(f"{meaning} {query.row}", name)
+        if twin != name:
+            yield name, twin
 
 
-def list_asked(statements: Statements, catalog: Catalog) -> Mapping[tuple[str, int], Asked]:
-    """Return what the statements of a slice ask of a table, by slice and table."""
-    found: dict[tuple[str, int], Asked] = defaultdict(lambda: defaultdict(set))
+def list_asked(statements: Statements, catalog: Catalog) -> Mapping[int, Asked]:
+    """Return what the statements of a slice ask of each table."""
+    found: dict[int, Asked] = defaultdict(lambda: defaultdict(set))
     for statement in statements:
         if statement.tree is None:
             continue
         for use in list_uses(Scope(statement.tree, catalog)):
             if use.scope.query.commandType in (SELECT, UPDATE, DELETE):
-                asked = found[statement.slice_name, use.table]
                 columns = catalog.list_indexed(use.table)
-                asked[statement.name].update(filter(use.asks_for, columns))
+                asked = found[use.table][statement.name]
+                asked.update(filter(use.asks_for, columns))
     return found
 
 

@@ -62,5 +62,8 @@ def strip_literals(query: AnyQuery) -> str:
 
 
 def list_session_advice(text: str) -> list[str]:
-    flags = re.IGNORECASE | re.DOTALL
-    return [advice for pattern, advice in SESSION.items() if re.search(pattern, text, flags)]
+    found = []
+    for pattern, advice in SESSION.items():
+        if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
+            found.append(advice)
+    return found
