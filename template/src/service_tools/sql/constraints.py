@@ -11,76 +11,88 @@ from typing import Any, NamedTuple
 import asyncpg
 from msgspec import Struct, inspect
 
-# A choice that is a type of its own, and the length of a varchar, are read as if they were checks.
+# Checks that leave a choice between conditions are left out. A choice that is a type of its own, and
+# the length of a varchar, are constraints as well.
 CONSTRAINTS = r"""
-select conrelid::int8, conname::text, pg_get_constraintdef(oid)
-  from pg_constraint where contype = 'c' and conrelid <> 0
+with checks as (
+    select conrelid::int8 as relation, conname::text as name, pg_get_constraintdef(oid) as text
+      from pg_constraint
+     where contype = 'c' and conrelid <> 0 and pg_get_constraintdef(oid) !~ ' OR '
+)
+select relation, found[1], name,
+       array(
+           select replace(choice[1], $$''$$, $$'$$)
+             from regexp_matches(found[2], $$'((?:[^']|'')*)'::$$, 'g') as choice
+       ),
+       null::text, null::int, null::int
+  from checks,
+       regexp_matches(
+           text, $$(\w+)"?\)?(?:::[a-z ]+)?\)? = ANY \(+ARRAY\[([^]]*)\]$$, 'g'
+       ) as found
  union all
-select attrelid::int8, format_type(atttypid, null),
-       format(
-           '%s = ANY (ARRAY[%s])', attname,
-           (select string_agg(quote_literal(enumlabel) || '::', ',')
-              from pg_enum where enumtypid = atttypid)
-       )
+select relation, found[1], name, null, replace(found[2], $$''$$, $$'$$), null, null
+  from checks,
+       regexp_matches(text, $$(\w+)"?\)?(?:::[a-z ]+)? ~ '((?:[^']|'')*)'$$, 'g') as found
+ union all
+select relation, found[1], name, null, null,
+       case found[2] when '>' then found[3]::int + 1 when '>=' then found[3]::int end,
+       case found[2] when '<' then found[3]::int - 1 when '<=' then found[3]::int end
+  from checks,
+       regexp_matches(
+           text, $$length\(\(*"?(\w+)"?\)?(?:::[a-z ]+)?\)+ (<=|<|>=|>) (\d+)$$, 'g'
+       ) as found
+ union all
+select attrelid::int8, attname::text, format_type(atttypid, null),
+       array(select enumlabel::text from pg_enum where enumtypid = atttypid), null, null, null
   from pg_attribute where attnum > 0 and atttypid in (select enumtypid from pg_enum)
  union all
-select attrelid::int8, 'its type', format('length(%s) <= %s', attname, atttypmod - 4)
+select attrelid::int8, attname::text, 'its type', null, null, null, atttypmod - 4
   from pg_attribute where attnum > 0 and atttypid = 'varchar'::regtype and atttypmod > 4
 """
 
-COLUMN = r'\(*"?(?P<column>\w+)"?\)?(?:::[a-z ]+)?'
-CHOICES = re.compile(COLUMN + r"\)? = ANY \(+ARRAY\[(?P<values>[^\]]*)\]")
-CHOICE = re.compile(r"'((?:[^']|'')*)'::")
-PATTERN = re.compile(COLUMN + r" ~ '(?P<pattern>(?:[^']|'')*)'")
-LENGTH = re.compile(
-    r"(?:char_|character_)?length\(" + COLUMN + r"\)+ (?P<sign><=|<|>=|>) (?P<length>\d+)"
-)
 ANCHORS = re.compile(r"^(?:\^|\\A)|(?:\$|\\[Zz])$")
 
 
-type Found = re.Match[str]
-
-
 class Constraint(NamedTuple):
-    """A check of a table, as PostgreSQL writes it."""
+    """What a table, or the type of a column, asks of a column."""
 
     table: int
+    column: str
     name: str
-    text: str
+    choices: list[str] | None
+    pattern: str | None
+    min_length: int | None
+    max_length: int | None
 
 
 async def read_constraints(connection: asyncpg.Connection) -> list[Constraint]:
-    """Return the checks of all tables, but for those that leave a choice between conditions."""
+    """Return the constraints of all tables."""
     rows = await connection.fetch(CONSTRAINTS)
-    constraints = [Constraint(*row) for row in rows]
-    return [constraint for constraint in constraints if " OR " not in constraint.text]
+    return [Constraint(*row) for row in rows]
 
 
 def compare_struct(struct: type[Struct], constraints: Iterable[Constraint]) -> Iterator[str]:
     """Yield where a struct differs from the constraints of columns that are named as its fields."""
     info: Any = inspect.type_info(struct)
-    for field in info.fields:
-        name = f"{struct.__module__}.{struct.__name__}.{field.name}"
-        for constraint in constraints:
-            for difference in compare_field(field, constraint):
-                yield f"{name} {difference}"
+    fields = {field.name: field.type for field in info.fields}
+    for constraint in constraints:
+        column = constraint.column
+        kind = fields.get(column)
+        for alternative in getattr(kind, "types", [kind]):
+            for difference in compare_type(alternative, constraint):
+                yield f"{struct.__module__}.{struct.__name__}.{column} {difference}"
 
 
-def compare_field(field: inspect.Field, constraint: Constraint) -> Iterator[str]:
-    alternatives = getattr(field.type, "types", [field.type])
-    for pattern, kind, compare in COMPARISONS:
-        for found in pattern.finditer(constraint.text):
-            if found["column"] != field.name:
-                continue
-            for alternative in alternatives:
-                if isinstance(alternative, kind):
-                    yield from compare(alternative, found, constraint.name)
+def compare_type(kind: Any, constraint: Constraint) -> Iterator[str]:
+    if isinstance(kind, inspect.LiteralType) and constraint.choices is not None:
+        yield from compare_choices(kind, constraint.choices, constraint.name)
+    if isinstance(kind, inspect.StrType):
+        yield from compare_text(kind, constraint)
 
 
-def compare_choices(kind: Any, found: Found, name: str) -> Iterator[str]:
+def compare_choices(kind: inspect.LiteralType, choices: Iterable[str], name: str) -> Iterator[str]:
     known = set(map(str, kind.values))
-    choices = CHOICE.findall(found["values"])
-    allowed = set(map(unquote, choices))
+    allowed = set(choices)
     more = ", ".join(sorted(known - allowed))
     fewer = ", ".join(sorted(allowed - known))
     if more:
@@ -89,36 +101,19 @@ def compare_choices(kind: Any, found: Found, name: str) -> Iterator[str]:
         yield f"does not know {fewer}, which {name} lets in"
 
 
-def compare_pattern(kind: Any, found: Found, name: str) -> Iterator[str]:
-    pattern = kind.pattern or ""
-    wanted = ANCHORS.sub("", unquote(found["pattern"]))
-    if pattern and ANCHORS.sub("", pattern) != wanted:
-        yield f"has the pattern {pattern}, and {name} has {found['pattern']}"
-
-
-def compare_length(kind: Any, found: Found, name: str) -> Iterator[str]:
-    shortest = kind.min_length or 0
-    longest = kind.max_length
-    sign = found["sign"]
-    limit = int(found["length"])
-    if sign == "<":
-        limit -= 1
-    if sign == ">":
-        limit += 1
-    if longest is None:
+def compare_text(kind: inspect.StrType, constraint: Constraint) -> Iterator[str]:
+    _, _, name, _, pattern, min_length, max_length = constraint
+    if kind.pattern and pattern and not is_same_pattern(kind.pattern, pattern):
+        yield f"has the pattern {kind.pattern}, and {name} has {pattern}"
+    if kind.max_length is None:
         return
-    if "<" in sign and longest > limit:
-        yield f"may have {longest} characters, and {name} lets in {limit}"
-    if ">" in sign and shortest < limit:
-        yield f"may have {shortest} characters, and {name} asks for {limit}"
+    shortest = kind.min_length or 0
+    if max_length is not None and kind.max_length > max_length:
+        yield f"may have {kind.max_length} characters, and {name} lets in {max_length}"
+    if min_length is not None and shortest < min_length:
+        yield f"may have {shortest} characters, and {name} asks for {min_length}"
 
 
-def unquote(text: str) -> str:
-    return text.replace("''", "'")
-
-
-COMPARISONS = (
-    (CHOICES, inspect.LiteralType, compare_choices),
-    (PATTERN, inspect.StrType, compare_pattern),
-    (LENGTH, inspect.StrType, compare_length),
-)
+def is_same_pattern(one: str, other: str) -> bool:
+    """Return whether two patterns are the same, however they begin and end."""
+    return ANCHORS.sub("", one) == ANCHORS.sub("", other)
