@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import asyncpg
 from msgspec import Struct, inspect
 
-# Checks that leave a choice between conditions are left out. A choice that is a type of its own, and
-# the length of a varchar, are constraints as well.
+# Checks that leave a choice between conditions are left out. A choice that is a type of its own and
+# the length of a varchar are constraints as well.
 CONSTRAINTS = r"""
 with checks as (
     select conrelid::int8 as relation, conname::text as name, pg_get_constraintdef(oid) as text
