@@ -78,9 +78,7 @@ class Statements(Queries):
 
     async def log_jobs(self, job_status: list[Outcome]) -> None:
         """Record what became of jobs, and look for others at once."""
-        outcomes: list[Outcome] = [
-            (job, status, clean(record)) for job, status, record in job_status
-        ]
+        outcomes: list[Outcome] = [(job, status, clean(record)) for job, status, record in job_status]
         ids = [job.id for job, _, _ in job_status]
         await self.forget_deaths(ids)
         try:
