@@ -146,7 +146,7 @@ async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Cata
         types=dict(await connection.fetch(TYPES)),
         columns=names,
         not_null=not_null,
-        indexes={name: Index(*row) for name, *row in indexes},
+        indexes={name: Index(*columns) for name, *columns in indexes},
         views={view: read_tree(text, functions)[0] for view, text in views},
         functions=functions,
         account_columns=accounts,

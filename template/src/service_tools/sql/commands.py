@@ -41,7 +41,8 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
     if name and (record or check):
         raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
     with embedded.run() as server, database.lend(server) as url:
-        statements = select_statements(asyncio.run(plan_statements(url)), name)
+        planned = asyncio.run(plan_statements(url))
+        statements = select_statements(planned, name)
         if analyze:
             target = os.environ.get("DATABASE_URL", server)
             asyncio.run(analyze_statements(target, statements))

@@ -74,13 +74,14 @@ async def read_constraints(connection: asyncpg.Connection) -> list[Constraint]:
 def compare_struct(struct: type[Struct], constraints: Iterable[Constraint]) -> Iterator[str]:
     """Yield where a struct differs from the constraints of columns that are named as its fields."""
     info: Any = inspect.type_info(struct)
+    where = f"{struct.__module__}.{struct.__name__}"
     fields = {field.name: field.type for field in info.fields}
     for constraint in constraints:
         column = constraint.column
         kind = fields.get(column)
         for alternative in getattr(kind, "types", [kind]):
             for difference in compare_type(alternative, constraint):
-                yield f"{struct.__module__}.{struct.__name__}.{column} {difference}"
+                yield f"{where}.{column} {difference}"
 
 
 def compare_type(kind: Any, constraint: Constraint) -> Iterator[str]:
@@ -102,16 +103,19 @@ def compare_choices(kind: inspect.LiteralType, choices: Iterable[str], name: str
 
 
 def compare_text(kind: inspect.StrType, constraint: Constraint) -> Iterator[str]:
-    _, _, name, _, pattern, min_length, max_length = constraint
+    name = constraint.name
+    pattern = constraint.pattern
     if kind.pattern and pattern and not is_same_pattern(kind.pattern, pattern):
         yield f"has the pattern {kind.pattern}, and {name} has {pattern}"
     if kind.max_length is None:
         return
-    shortest = kind.min_length or 0
-    if max_length is not None and kind.max_length > max_length:
-        yield f"may have {kind.max_length} characters, and {name} lets in {max_length}"
-    if min_length is not None and shortest < min_length:
-        yield f"may have {shortest} characters, and {name} asks for {min_length}"
+    longest = constraint.max_length
+    if longest is not None and kind.max_length > longest:
+        yield f"may have {kind.max_length} characters, and {name} lets in {longest}"
+    length = kind.min_length or 0
+    shortest = constraint.min_length or 0
+    if length < shortest:
+        yield f"may have {length} characters, and {name} asks for {shortest}"
 
 
 def is_same_pattern(one: str, other: str) -> bool:

@@ -23,8 +23,8 @@ def check_siblings(statements: Statements, catalog: Catalog) -> Iterator[tuple[s
         yield name, Finding("twin", f"it is the same as {twin}", "Use that one.")
     for table, asked in list_asked(statements, catalog).items():
         for name, column in find_forgetful(asked, table, catalog):
-            asked_for = catalog.columns[table, column]
-            detail = f"it finds a row of anybody's: the others of its slice ask for {asked_for}"
+            others = f"the others of its slice ask for {catalog.columns[table, column]}"
+            detail = f"it finds a row of anybody's: {others}"
             fix = "Add this condition, or say why not: excused={'scope': '…'}."
             yield name, Finding("scope", detail, fix)
 
