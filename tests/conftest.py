@@ -13,7 +13,7 @@ from uuid import uuid4
 import plumbum
 import pytest
 
-from tests import service, shell, snapshot
+from tests.harness import service, shell, snapshot
 
 type Render = Callable[..., Path]
 

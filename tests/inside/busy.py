@@ -11,13 +11,16 @@ from pathlib import Path
 import msgspec
 from inside import offloaded
 from pydantic import SecretStr
-from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import asgi
-from service.kit.edge.edge import Edge, EdgeOptions
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
 from service.kit.offload.offload import Offload, OffloadOptions
-from service.kit.server import LogOptions, ServerOptions, WatchdogOptions, configure_logs, serve
+from service.kit.server.http_server import ServerOptions, serve
+from service.kit.server.logs import LogOptions, configure_logs
+from service.kit.server.watchdog import WatchdogOptions
+from service.kit.work import asgi, responses
 
 LIMITS = OffloadOptions(threads=8, thread_waiters=4, thread_wait=2, processes=1, drain_timeout=1)
 WATCH = WatchdogOptions(stuck=float(os.environ.get("STUCK", "1.5")))
@@ -36,7 +39,7 @@ class Application:
             return await self.live(receive, send)
         scope["path_template"] = scope["path"]
         result = await self.run(scope["path"], float(scope["query_string"] or 0))
-        await asgi.respond(send, 200, msgspec.json.encode(result), b"application/json", [])
+        await responses.respond(send, 200, msgspec.json.encode(result), b"application/json", [])
 
     async def live(self, receive: asgi.Receive, send: asgi.Send) -> None:
         await receive()

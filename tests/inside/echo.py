@@ -4,9 +4,10 @@ import asyncio
 import sys
 
 import msgspec
-from service.kit.edge import asgi
-from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.server import ServerOptions, serve
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.server.http_server import ServerOptions, serve
+from service.kit.work import asgi, responses
 
 LIMITS = EdgeOptions(body_bytes=100_000, body_grace=1, body_rate=1_000, stall_timeout=1, concurrency=2_000)
 
@@ -20,14 +21,14 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             await stream(send)
         case "/state":
             state = {"streams": streams, "tasks": len(asyncio.all_tasks())}
-            await asgi.respond(send, 200, msgspec.json.encode(state), b"application/json", [])
+            await responses.respond(send, 200, msgspec.json.encode(state), b"application/json", [])
         case _:
             length = 0
             while (message := await receive())["type"] == "http.request":
                 length += len(message["body"])
                 if not message["more_body"]:
                     break
-            await asgi.respond(send, 200, str(length).encode(), b"text/plain", [])
+            await responses.respond(send, 200, str(length).encode(), b"text/plain", [])
 
 
 async def stream(send: asgi.Send) -> None:

@@ -3,11 +3,13 @@
 from service.kit import web
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.rows import Export, Exports, FormatName
-from service.kit.server import KitSettings, configure_logs, read_settings, serve
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.rows.export import Export, Exports, FormatName
+from service.kit.server.http_server import serve
+from service.kit.server.logs import configure_logs
+from service.kit.server.settings import KitSettings, read_settings
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi
 
 PAUSE = "case when id = 50000 then pg_sleep({})::text end"
 MANY = "(select generate_series(1, 60000) as id) as many"

@@ -1,13 +1,13 @@
 """Guesses of passwords: few are allowed, so that tests reach the limits."""
 
-from service.kit.auth import Guesses, GuessOptions
-from service.kit.edge import Problem
+from service.kit.auth.login_throttle import LoginThrottle, LoginThrottleOptions
+from service.kit.work.problems import Problem
 
-OPTIONS = GuessOptions(allowed=3, total=9)
+OPTIONS = LoginThrottleOptions(allowed=3, total=9)
 HOME, CAFE = "198.51.100.7", "203.0.113.9"
 
 
-async def guess(guesses: Guesses, address: str, account: str = "ada", *, right: bool = False) -> int:
+async def guess(guesses: LoginThrottle, address: str, account: str = "ada", *, right: bool = False) -> int:
     """Return the seconds to wait, 0 when the guess was taken."""
     try:
         taken = await guesses.begin({"client": (address, 1)}, account)
@@ -16,5 +16,5 @@ async def guess(guesses: Guesses, address: str, account: str = "ada", *, right: 
             raise
         return int(problem.headers["retry-after"])
     if right:
-        await taken.take_back()
+        await taken.forgive()
     return 0

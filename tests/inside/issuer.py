@@ -11,14 +11,16 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
-from service.kit.auth import Auth, AuthOptions, keys
+from service.kit.auth import keys
+from service.kit.auth.bearer import Auth
+from service.kit.auth.keys import AuthOptions
 
 NAME, AUDIENCE = "https://issuer.test", "service"
 
 
 def make_options(key: Ed25519PrivateKey, **changes: Any) -> AuthOptions:
     """Return options of a service that takes the tokens of one key."""
-    public = keys.write_public(key.public_key())
+    public = keys.format_public_key(key.public_key())
     return AuthOptions.model_validate({"issuer": NAME, "audience": AUDIENCE, "public_key": public, **changes})
 
 

@@ -4,12 +4,14 @@ It has production's server, edge, health, pool and errors, and no table but `ent
 """
 
 from service.kit import web
-from service.kit.db.database import Connection, Database
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.server import KitSettings, read_settings, serve
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.server.http_server import serve
+from service.kit.server.settings import KitSettings, read_settings
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi
 
 TABLE = "create table entries (number integer not null)"
 

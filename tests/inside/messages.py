@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import brotli
-from service.kit.edge import asgi
 from service.kit.edge.response import PROTECTION
+from service.kit.work import asgi
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -10,13 +10,17 @@ from typing import Annotated
 import asyncpg
 from msgspec import Meta, Struct
 from service.kit import web
-from service.kit.db.database import Connection, Database
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.edge.problems import conflict
-from service.kit.server import KitSettings, read_settings, serve
-from service.kit.web import PUBLIC, IdempotencyKey, Reply, Routes, Slice, created, once, require
+from service.kit.server.http_server import serve
+from service.kit.server.settings import KitSettings, read_settings
+from service.kit.web.binder import Reply, created
+from service.kit.web.idempotency import IdempotencyKey, once, require
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi, headers
+from service.kit.work.problems import conflict
 
 TABLE = """
 create table notes (
@@ -78,7 +82,7 @@ def build(settings: KitSettings) -> asgi.App:
         async def never(_: asgi.Message) -> None:
             await asyncio.Event().wait()
 
-        stalled = scope["type"] == "http" and asgi.merge(scope["headers"]).get(STALL)
+        stalled = scope["type"] == "http" and headers.merge_headers(scope["headers"]).get(STALL)
         await app(scope, receive, never if stalled else send)
 
     return Edge(stall)

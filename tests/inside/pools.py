@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from service.kit.db import Database, DatabaseOptions, Query
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions
 
 PID = Query("select pg_backend_pid()", int)
 SLEEP = Query("select 1 from pg_sleep($1)", int, tuple[float])

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr
-from service.kit.db import DatabaseOptions
-from service.kit.migrate import MigrationOptions, apply_pending
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.migrate.apply import apply_pending
+from service.kit.migrate.files import MigrationOptions
 
 
 async def apply(url: str, folder: Path, **options: float) -> list[str]:
@@ -13,7 +14,7 @@ async def apply(url: str, folder: Path, **options: float) -> list[str]:
     patience = MigrationOptions.model_validate({"folder": folder, "lock_timeout": 0.1, "lock_tries": 2} | options)
     database = DatabaseOptions(url=SecretStr(url))
     applied = [migration async for migration, _ in apply_pending(database, patience)]
-    return [migration.name for migration in applied if not migration.is_kits]
+    return [migration.name for migration in applied if not migration.is_of_kit]
 
 
 async def ask(url: str, question: str) -> object:

@@ -14,9 +14,12 @@ from subprocess import Popen
 
 import httpx2
 import psutil
-from service.kit.edge import asgi, context
 from service.kit.edge.edge import Edge
-from service.kit.server import LogOptions, MetricsOptions, ServerOptions, WatchdogOptions, configure_logs, serve
+from service.kit.server.http_server import ServerOptions, serve
+from service.kit.server.logs import LogOptions, configure_logs
+from service.kit.server.metrics_endpoint import MetricsOptions
+from service.kit.server.watchdog import WatchdogOptions
+from service.kit.work import asgi, context, responses
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
@@ -51,13 +54,13 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
             while True:
                 await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
         case "/large":
-            return await asgi.respond(send, 200, LARGE, b"text/plain", [])
+            return await responses.respond(send, 200, LARGE, b"text/plain", [])
         case "/upload":
             while (await receive()).get("more_body"):
                 pass
         case "/block":
             time.sleep(60)  # noqa: ASYNC251 - the fault
-    await asgi.respond(send, 200, b"done", b"text/plain", [])
+    await responses.respond(send, 200, b"done", b"text/plain", [])
 
 
 def create() -> asgi.App:

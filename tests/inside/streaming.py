@@ -6,10 +6,13 @@ from collections.abc import AsyncGenerator
 from service.kit import web
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import asgi
 from service.kit.edge.edge import Edge
-from service.kit.server import KitSettings, configure_logs, read_settings, serve
-from service.kit.web import PUBLIC, Event, EventStream, LastEventId, Routes, Slice
+from service.kit.edge.events import Event, EventStream, LastEventId
+from service.kit.server.http_server import serve
+from service.kit.server.logs import configure_logs
+from service.kit.server.settings import KitSettings, read_settings
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi
 
 NAP = Query("select 1 as id from pg_sleep(60)", int)
 

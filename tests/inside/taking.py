@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from service.kit import web
-from service.kit.edge import Edge, EdgeOptions, asgi
-from service.kit.server import ServerOptions, serve
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.server.http_server import ServerOptions, serve
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi
 from starlette.requests import Request
 
 

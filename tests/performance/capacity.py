@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests import shell, snapshot
+from tests.harness import shell, snapshot
 from tests.performance import rendered, report
 from tests.performance.compare import find_processor
 

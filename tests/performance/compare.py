@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests import snapshot
+from tests.harness import snapshot
 from tests.performance import rendered, report, servers
 from tests.performance.servers import Server
 

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
-from tests import shell
+from tests.harness import shell
 from tests.performance import rendered
 
 INSIDE = Path(__file__).with_name("inside") / "compression.py"

@@ -15,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import shell
+from tests.harness import shell
 from tests.performance import rendered
 
 FORMATS = ("csv", "ndjson")

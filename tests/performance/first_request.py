@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests import shell, snapshot
+from tests.harness import shell, snapshot
 from tests.performance import rendered
 
 PORT = "8766"

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests import shell
+from tests.harness import shell
 from tests.performance import rendered
 
 INSIDE = Path(__file__).with_name("inside") / "jobs.py"

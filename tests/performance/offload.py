@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests import service
+from tests.harness import service
 from tests.performance import rendered, servers
 from tests.performance.servers import Server
 

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from tests import snapshot
+from tests.harness import snapshot
 from tests.performance import rendered, report, servers
 from tests.performance.compare import Measurement, find_processor
 from tests.performance.report import KEY, PAGE

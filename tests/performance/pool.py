@@ -8,7 +8,7 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from tests import shell
+from tests.harness import shell
 from tests.performance import rendered
 
 INSIDE = Path(__file__).with_name("inside") / "pool.py"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests import service, shell, snapshot
+from tests.harness import service, shell, snapshot
 
 
 @contextmanager

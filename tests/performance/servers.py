@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import shell
+from tests.harness import shell
 from tests.performance import rendered
 
 PROGRAMS = Path(__file__).parent / "programs"

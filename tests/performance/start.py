@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests import shell
+from tests.harness import shell
 from tests.performance import rendered
 
 PAGE = "/v1/orders"

@@ -6,7 +6,7 @@ one; and what the framework's own guards would cost.
 
 from pathlib import Path
 
-from tests import shell
+from tests.harness import shell
 from tests.performance import rendered
 
 INSIDE = Path(__file__).parent / "inside" / "tokens.py"

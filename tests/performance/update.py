@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import service, shell, snapshot
+from tests.harness import service, shell, snapshot
 
 FIRST, SECOND = "v1.0.0", "v2.0.0"
 CHANGED = ("ruff.toml", "src/service/kit/db/pool.py")

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests import service, shell, snapshot
+from tests.harness import service, shell, snapshot
 from tests.performance import rendered, servers
 from tests.performance.compare import Measurement, find_processor
 from tests.performance.report import KEY, PAGE, show, sum_up

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import snapshot
+from tests.harness import snapshot
 
 PAGE = snapshot.ROOT / "docs/planted-faults.md"
 BEGIN, END = "<!-- faults -->\n", "<!-- end of faults -->"

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import planted, shell, size, snapshot
+from tests import planted, size
+from tests.harness import shell, snapshot
 from tests.planted import Fault
 
 SECONDS = 180
@@ -19,7 +20,7 @@ import asyncio, sys
 from pathlib import Path
 from service_tools.dev import embedded
 from tests.kit import fixtures
-with embedded.run(Path(sys.argv[1])) as url:
+with embedded.run_postgresql(Path(sys.argv[1])) as url:
     fixtures.os.environ[fixtures.SERVER] = url
     asyncio.run(fixtures.trade_durability_for_speed())
     print(url, flush=True)

@@ -14,8 +14,8 @@ import sentry_sdk
 from pydantic import SecretStr
 from service import app
 from service.errors import SentryOptions, configure_errors
-from service.kit.edge import not_found
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work.problems import not_found
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client

@@ -9,7 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 from service.files import FileOptions, Files
-from service.kit.edge import Problem
+from service.kit.work.problems import Problem
 
 
 @pytest.fixture(scope="module")

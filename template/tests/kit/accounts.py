@@ -13,7 +13,7 @@ import httpx2
 from pydantic import SecretStr
 
 from service import app
-from service.kit.db import DEVELOPER
+from service.kit.db.query import DEVELOPER
 from service.settings import Settings
 from service_tools.dev import database
 from service_tools.sql.catalog import read_catalog

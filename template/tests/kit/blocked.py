@@ -4,7 +4,7 @@
 import time
 
 from service import app
-from service.kit.edge import asgi
+from service.kit.work import asgi
 
 PATH = "/livez/blocked"
 
@@ -23,7 +23,8 @@ def create() -> asgi.App:
 
 def main() -> None:
     """Serve it with the settings of the environment."""
-    from service.kit.server import read_settings, serve
+    from service.kit.server.http_server import serve
+    from service.kit.server.settings import read_settings
     from service.settings import Settings
 
     settings = read_settings(Settings)

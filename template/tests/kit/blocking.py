@@ -23,8 +23,8 @@ import pytest
 from blockbuster import BlockBuster, BlockingError
 
 import service
+from service.kit import cache
 from service.kit.edge import edge
-from service.kit.web import cache
 
 BUDGET = 0.1
 """Seconds of processor time for one step of a request between two awaits: a hundred times what most requests need."""
@@ -38,7 +38,7 @@ ALLOWED = (
     ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),  # looks for ~/.pgpass before each connection
     ("structlog/_base.py", "_proxy_to_logger"),  # writes to a pipe, and draws an exception with the lines it passed
     ("logging/__init__.py", "emit"),  # the same, for libraries
-    ("service/kit/offload/client.py", "make_client"),  # reads the certificates at the start
+    ("service/kit/calls/client.py", "make_client"),  # reads the certificates at the start
     ("service/kit/web/openapi.py", "make_pages"),  # the documentation is made at the start, in development
 )
 """Where blocking is let pass: the end of a file name, and a function."""

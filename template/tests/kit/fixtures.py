@@ -26,10 +26,13 @@ from pydantic import SecretStr
 
 from service import app
 from service.kit.auth import keys
-from service.kit.db import DEVELOPER, DatabaseOptions
-from service.kit.edge import asgi
-from service.kit.migrate import MigrationOptions, apply_pending
-from service.kit.server import load_env_files, logs
+from service.kit.db.query import DEVELOPER
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.migrate.apply import apply_pending
+from service.kit.migrate.files import MigrationOptions
+from service.kit.server import logs
+from service.kit.server.settings import load_env_files
+from service.kit.work import asgi
 from service.settings import Settings
 from service_tools.dev import credentials, embedded
 from tests.kit import statements
@@ -53,11 +56,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     load_env_files(Path(".env.development"))
     os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
-    credentials.provide(Settings)
+    credentials.accept_development_tokens(Settings)
     if SERVER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="service-test-", dir=find_memory()))
         resources.callback(shutil.rmtree, folder, ignore_errors=True)
-        os.environ[SERVER] = resources.enter_context(embedded.run(folder / "data", count_statements=False))
+        os.environ[SERVER] = resources.enter_context(embedded.run_postgresql(folder / "data", count_statements=False))
         resources.callback(os.environ.pop, SERVER)
         asyncio.run(trade_durability_for_speed())
     asyncio.run(prepare_template(f"service_template_{uuid4().hex}"))
@@ -146,7 +149,7 @@ def settings(database_url: str) -> Settings:
 
 def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
     """Return what a client sends along to be known as `subject`: nothing, where the service takes no tokens."""
-    token = credentials.sign(Settings, subject)
+    token = credentials.sign_development_token(Settings, subject)
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.kit.migrate.files import COMMENT, Migration, read_files
+from service.kit.migrate.files import COMMENT, Migration, read_migration_files
 
 ROOT = Path(__file__).parents[2]
 IGNORE = re.compile(r"squawk-(?:ignore|disable|enable)")
@@ -139,14 +139,14 @@ def choose(folder: Path) -> list[Migration]:
     path = folder / "linted-from"
     first = re.match(r"\d{1,4}\b", path.read_text("utf-8") if path.exists() else "0")
     assert first, f"{path}: begin it with the number of a file, like 0001"
-    return [migration for migration in read_files(folder) if migration.number >= int(first[0])]
+    return [migration for migration in read_migration_files(folder) if migration.number >= int(first[0])]
 
 
 def check(folder: Path) -> list[Finding]:
     """Return what is wrong with the migrations of a folder."""
     files = choose(folder)
-    standalone = [file for file in files if file.standalone]
-    within = [file for file in files if not file.standalone]
+    standalone = [file for file in files if file.is_standalone]
+    within = [file for file in files if not file.is_standalone]
     found = [*run_squawk(folder, within), *run_squawk(folder, standalone, "--no-assume-in-transaction")]
     return sorted({*found, *(finding for file in files for finding in [*find_ours(file), *find_unexplained(file)])})
 

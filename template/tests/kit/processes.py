@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx2
 from dotenv import dotenv_values
 
-from service.kit.edge import metrics
-from service.kit.server import list_variables
+from service.kit.server.settings import list_variables
+from service.kit.work import metrics
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ COMMAND = [sys.executable, "-m", "service"]
 # What would change what a command does, but for the keys that the tests sign tokens with; and what some CI images set,
 # by which each start compiles every module anew.
 FOREIGN = {name for name, *_ in list_variables(Settings) if not name.startswith("AUTH_")}
-FOREIGN |= {"PYTHONDONTWRITEBYTECODE", metrics.SHARED}
+FOREIGN |= {"PYTHONDONTWRITEBYTECODE", metrics.MULTIPROC_DIR}
 
 
 def find_port() -> int:

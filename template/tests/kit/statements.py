@@ -10,9 +10,9 @@ import pytest
 
 import service
 from service.kit.db import query
-from service.kit.db.database import Connection
+from service.kit.db.connection import Connection
 from service.kit.db.query import Query
-from service.kit.edge import asgi
+from service.kit.work import asgi
 from service_tools.sql.budgets import BUDGETS_FILE, DEFAULT_STATEMENTS, read_budgets
 
 type Run = Callable[..., Awaitable[object]]
@@ -59,7 +59,7 @@ def check_budget(route: str, statements: list[Query]) -> None:
     allowed = BUDGETS.statements.get(route, DEFAULT_STATEMENTS)
     if count <= allowed:
         return
-    names = {id(found): name for name, found in query.find(service)}
+    names = {id(found): name for name, found in query.find_queries(service)}
     counts = Counter(names.get(id(made), made.sql) for made in statements)
     listed = ", ".join(f"{name} {times} times" for name, times in counts.most_common())
     raise AssertionError(

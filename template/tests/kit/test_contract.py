@@ -21,7 +21,7 @@ from tests.kit import source
 from tests.kit.source import PACKAGE
 from tests.kit.statements import BUDGETS
 
-STATEMENTS = dict(query.find(service))
+STATEMENTS = dict(query.find_queries(service))
 
 ROOT = PACKAGE.parents[1]
 

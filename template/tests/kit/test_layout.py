@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""The laws of the layout: they let an update replace the kit, and let a slice be deleted or moved whole."""
+"""The architecture rules: they let an update replace the kit, and let a slice be deleted or moved whole."""
 
 import ast
 import inspect
@@ -12,15 +12,35 @@ from pathlib import Path
 
 import pytest
 
+from service.kit.renamed import RENAMED as RENAMED_NAMES
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "service"
 KIT = PACKAGE / "kit"
 TOOLS = ROOT / "src" / "service_tools"
-ROOMS = ("edge", "db", "migrate", "rows", "offload", "auth", "web", "server", "jobs")
-"""The rooms of the kit. Each may import those before it."""
-GROUND = {"PACKAGE", "find_distribution"}
-"""What every room may import of the kit itself."""
-PRESENT = [room for room in ROOMS if (KIT / room / "__init__.py").exists()]
+PACKAGES = (
+    "work",
+    "edge",
+    "db",
+    "migrate",
+    "rows",
+    "offload",
+    "calls",
+    "cache",
+    "auth",
+    "web",
+    "server",
+    "jobs",
+    "commands",
+)
+"""The packages of the kit, and its one module. Each may import those before it, and itself."""
+EVERYWHERE = {"PACKAGE", "find_distribution", "renamed"}
+"""What every package may import of the kit itself."""
+RENAMED = KIT / "renamed.py"
+"""Old names by strings: whoever imports one gets a warning, and the package that has it now."""
+TOOLS_ENTRY = KIT / "commands" / "cli.py"
+"""The one module that looks for the tools for development, which production does not have."""
+PRESENT = [name for name in PACKAGES if (KIT / name / "__init__.py").exists()]
 
 SLICES = [path.parent for path in PACKAGE.glob("*/__init__.py") if path.parent != KIT]
 SQL = re.compile(
@@ -34,19 +54,24 @@ def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), str(path))
 
 
+MODULE = re.compile(r"service(\.kit|_tools)(\.[a-z_]\w*)*")
+"""A string that names a module, for `import_module`."""
+
+
 def find_imports(path: Path) -> set[str]:
-    """Return the dotted names that a module imports, with `from a import b` as a.b."""
+    """Return the dotted names that a module imports, with `from a import b` as a.b.
+
+    Those for types only and those by string count as well: a reader has to follow them all the same.
+    """
     names: set[str] = set()
-    tree = parse(path)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            node.body = []  # a type is no dependency
-    for node in ast.walk(tree):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: import by the full name"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    if path != RENAMED:
+        names |= {text for _, text in find_strings(path) if MODULE.fullmatch(text)}
     return names
 
 
@@ -91,7 +116,7 @@ def test_sql_stands_in_queries_and_in_the_kit():
             assert not SQL.match(text), f"{path}:{line}: move this SQL into a queries.py"
 
 
-def test_the_web_framework_is_imported_in_app_in_http_and_in_the_room_web():
+def test_the_web_framework_is_imported_in_app_in_http_and_in_the_package_web():
     allowed = {
         PACKAGE / "app.py",
         *KIT.glob("web/*.py"),
@@ -102,50 +127,51 @@ def test_the_web_framework_is_imported_in_app_in_http_and_in_the_room_web():
         assert not strays, f"{path} imports {strays}; that belongs in an http.py"
 
 
-def test_a_room_imports_only_rooms_that_stand_before_it():
-    assert {path.name for path in KIT.iterdir() if (path / "__init__.py").exists()} <= set(ROOMS)
-    for path in KIT.glob("*/**/*.py"):
-        room = path.relative_to(KIT).parts[0]
-        imported = {name.split(".")[2] for name in find_imports(path) if is_within(name, "service.kit")} - GROUND
-        strays = imported - set(ROOMS[: ROOMS.index(room) + 1])
-        assert not strays, f"{path} imports {strays}: arrows between rooms go one way"
+def test_a_package_imports_only_packages_that_stand_before_it():
+    assert {path.name for path in KIT.iterdir() if (path / "__init__.py").exists()} <= set(PACKAGES)
+    for path in set(KIT.glob("*/**/*.py")) | {KIT / "cache.py"}:
+        package = path.relative_to(KIT).with_suffix("").parts[0]
+        ours = {name.split(".")[2] for name in find_imports(path) if name.startswith("service.kit.")}
+        strays = ours - EVERYWHERE - set(PACKAGES[: PACKAGES.index(package) + 1])
+        assert not strays, f"{path} imports {strays}: arrows between packages go one way"
 
 
-def find_public_names(room: str) -> set[str]:
-    """Return what the face of a room exports."""
+def find_public_names(package: str) -> set[str]:
+    """Return the public API of a package: its `__all__`."""
     (exported,) = [
         node.value
-        for node in parse(KIT / room / "__init__.py").body
+        for node in parse(KIT / package / "__init__.py").body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
     ]
     return set(ast.literal_eval(exported))
 
 
-def test_rooms_are_imported_by_their_faces_from_everywhere_but_within():
-    public = {room: find_public_names(room) for room in PRESENT}
+def test_the_teams_files_import_only_the_public_api_of_the_kit():
+    public = {f"service.kit.{package}.{name}" for package in PRESENT for name in find_public_names(package)}
+    public |= {f"service.kit.{package}" for package in PACKAGES} | {"service.kit.find_distribution"}
     tests = [path for path in (ROOT / "tests").rglob("*.py") if "kit" not in path.relative_to(ROOT).parts]
-    for path in [*PACKAGE.glob("**/*.py"), *TOOLS.glob("**/*.py"), *tests]:
-        inside = path.relative_to(KIT).parts[0] if path.is_relative_to(KIT) else ""
+    ours = [path for path in PACKAGE.glob("**/*.py") if not path.is_relative_to(KIT)]
+    for path in [*ours, *tests]:
         for name in find_imports(path):
-            room, _, rest = name.removeprefix("service.kit.").partition(".")
-            if is_within(name, "service.kit") and rest and room != inside:
-                assert rest in public[room], f"{path} imports {name}, which is no part of the face of `{room}`"
+            if is_within(name, "service.kit") and not is_within(name, "service.kit.cache"):
+                is_old = name in RENAMED_NAMES
+                assert name in public or is_old, f"{path} imports {name}, which no package of the kit exports"
 
 
 def test_the_kit_never_imports_the_tools_for_development():
-    for path in PACKAGE.glob("**/*.py"):
+    for path in set(PACKAGE.glob("**/*.py")) - {TOOLS_ENTRY}:
         strays = [name for name in find_imports(path) if is_within(name, "service_tools")]
         assert not strays, f"{path} imports {strays}: production does not have them"
 
 
-@pytest.mark.parametrize("room", PRESENT)
-def test_whatever_a_face_exports_is_explained(room: str):
-    face = import_module(f"service.kit.{room}")
-    assert face.__doc__
-    for name in find_public_names(room):
-        value = getattr(face, name)
+@pytest.mark.parametrize("package", PRESENT)
+def test_the_public_api_of_a_package_is_documented(package: str):
+    module = import_module(f"service.kit.{package}")
+    assert module.__doc__
+    for name in find_public_names(package):
+        value = getattr(module, name)
         if inspect.isfunction(value) or inspect.isclass(value) or inspect.ismodule(value):
-            assert inspect.getdoc(value), f"service.kit.{room}.{name}: say what it is for"
+            assert inspect.getdoc(value), f"service.kit.{package}.{name}: say what it is for"
 
 
 def test_settings_are_passed_and_not_imported():

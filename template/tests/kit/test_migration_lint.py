@@ -3,7 +3,7 @@
 
 import pytest
 
-from service.kit.migrate import MigrationOptions
+from service.kit.migrate.files import MigrationOptions
 from tests.kit import lint
 
 HELP = (

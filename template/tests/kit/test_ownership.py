@@ -17,9 +17,9 @@ import pytest
 
 import service
 from service import app
-from service.kit.db import Seed, query
-from service.kit.web import NEEDS_TOKEN, Slice
-from service.kit.web.routes import Route
+from service.kit.db import query
+from service.kit.db.query import Seed
+from service.kit.web.routes import NEEDS_TOKEN, Route, Slice
 from service.settings import Settings
 from tests.kit import statements
 from tests.kit.accounts import (
@@ -117,7 +117,7 @@ class Trial:
 
     def uses_tables(self, tables: Iterable[str]) -> bool:
         """Return whether a statement of the route names one of some tables."""
-        used = self.made or [made for name, made in query.find(service) if self.has(name)]
+        used = self.made or [made for name, made in query.find_queries(service) if self.has(name)]
         names = [table.rpartition(".")[2].strip('"') for table in tables]
         text = "\n".join(made.sql for made in used)
         return any(re.search(rf"\b{re.escape(name)}\b", text) for name in names)

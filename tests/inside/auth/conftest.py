@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator
 import pytest_asyncio
 from inside.guessing import OPTIONS
 from inside.pools import Make
-from service.kit.auth import Guesses
+from service.kit.auth.login_throttle import LoginThrottle
 
 
 @pytest_asyncio.fixture
-async def guesses(make: Make) -> AsyncGenerator[Guesses]:
+async def guesses(make: Make) -> AsyncGenerator[LoginThrottle]:
     async with make() as db:
-        yield Guesses(db, OPTIONS)
+        yield LoginThrottle(db, OPTIONS)

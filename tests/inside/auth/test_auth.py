@@ -9,14 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from inside.issuer import AUDIENCE, NAME, ask, issue, make_options, publish
 from prometheus_client import REGISTRY
 from pydantic import SecretStr, ValidationError
-from service.kit.auth import Auth, AuthOptions, IssuerOptions, bearer, keys
-from service.kit.edge.problems import Problem
-from service.kit.server import KitSettings, SettingsError, read_settings
+from service.kit.auth import bearer, keys
+from service.kit.auth.bearer import Auth
+from service.kit.auth.keys import AuthOptions, IssuerOptions
+from service.kit.server.settings import KitSettings, SettingsError, read_settings
+from service.kit.work.problems import Problem
 
 KEY = Ed25519PrivateKey.generate()
 OTHER = Ed25519PrivateKey.generate()
 HOUR = 3600
-PUBLIC = keys.write_public(KEY.public_key())
+PUBLIC = keys.format_public_key(KEY.public_key())
 
 
 def write_part(text: str) -> str:
@@ -146,7 +148,7 @@ async def test_a_known_token_costs_a_small_part_of_a_new_one():
 
 async def test_the_tokens_of_the_previous_key_count_until_it_is_taken_out():
     old, new = keys.make_key(), keys.make_key()
-    previous = keys.write_public(keys.read_private(old).public_key())
+    previous = keys.format_public_key(keys.read_private_key(old).public_key())
     token = IssuerOptions(signing_key=SecretStr(old)).sign("ada")
     after = IssuerOptions(signing_key=SecretStr(new), previous_key=previous)
     assert await ask(Auth(after), f"Bearer {token}") == "ada"
@@ -266,6 +268,8 @@ def test_without_a_signing_key_the_service_does_not_start_and_says_what_makes_on
 def test_a_key_is_read_from_one_line_and_from_pem():
     text = keys.make_key()
     pem = f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
-    assert keys.name_key(keys.read_private(pem).public_key()) == keys.name_key(keys.read_private(text).public_key())
+    assert keys.get_key_id(keys.read_private_key(pem).public_key()) == keys.get_key_id(
+        keys.read_private_key(text).public_key()
+    )
     with pytest.raises(ValueError, match="make one with `uv run service key`"):
-        keys.read_private("bm9uc2Vuc2U=")
+        keys.read_private_key("bm9uc2Vuc2U=")

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 from inside.guessing import CAFE, HOME, OPTIONS, guess
 from inside.schema import ask
-from service.kit.auth import Guesses
+from service.kit.auth.login_throttle import LoginThrottle
 
 from tests.kit.processes import find_port, start, wait_until_live
 
 
-async def test_so_many_are_taken_and_then_none_until_the_window_ends(guesses: Guesses, database_url: str):
+async def test_so_many_are_taken_and_then_none_until_the_window_ends(guesses: LoginThrottle, database_url: str):
     waits = [await guess(guesses, HOME) for _ in range(5)]
     assert waits[:3] == [0, 0, 0]
     assert all(0 < wait <= OPTIONS.window for wait in waits[3:])
@@ -21,31 +21,31 @@ async def test_so_many_are_taken_and_then_none_until_the_window_ends(guesses: Gu
     assert await guess(guesses, HOME) == 0
 
 
-async def test_many_at_once_are_no_way_around(guesses: Guesses):
+async def test_many_at_once_are_no_way_around(guesses: LoginThrottle):
     waits = await asyncio.gather(*(guess(guesses, HOME) for _ in range(30)))
     assert waits.count(0) == 3
 
 
-async def test_right_passwords_are_not_counted(guesses: Guesses):
+async def test_right_passwords_are_not_counted(guesses: LoginThrottle):
     assert not any([await guess(guesses, HOME, right=True) for _ in range(20)])
 
 
-async def test_an_address_may_not_try_one_account_after_the_other(guesses: Guesses):
+async def test_an_address_may_not_try_one_account_after_the_other(guesses: LoginThrottle):
     waits = [await guess(guesses, CAFE, f"account {number}") for number in range(12)]
     assert [wait > 0 for wait in waits] == [False] * 9 + [True] * 3
 
 
-async def test_an_account_may_not_be_tried_from_one_address_after_the_other(guesses: Guesses):
+async def test_an_account_may_not_be_tried_from_one_address_after_the_other(guesses: LoginThrottle):
     waits = [await guess(guesses, f"203.0.113.{number}") for number in range(12)]
     assert [wait > 0 for wait in waits] == [False] * 9 + [True] * 3
 
 
-async def test_one_stranger_does_not_lock_the_owner_out_anywhere(guesses: Guesses):
+async def test_one_stranger_does_not_lock_the_owner_out_anywhere(guesses: LoginThrottle):
     await asyncio.gather(*(guess(guesses, CAFE) for _ in range(30)))
     assert await guess(guesses, HOME) == 0
 
 
-async def test_many_strangers_do_not_lock_the_owner_out_where_the_account_is_known(guesses: Guesses):
+async def test_many_strangers_do_not_lock_the_owner_out_where_the_account_is_known(guesses: LoginThrottle):
     await guess(guesses, HOME, right=True)
     for number in range(12):
         await guess(guesses, f"203.0.113.{number}")
@@ -53,7 +53,7 @@ async def test_many_strangers_do_not_lock_the_owner_out_where_the_account_is_kno
     assert await guess(guesses, HOME), "and there, its own wrong passwords still count"
 
 
-async def test_neighbours_behind_one_address_do_not_lock_out_who_is_known_there(guesses: Guesses):
+async def test_neighbours_behind_one_address_do_not_lock_out_who_is_known_there(guesses: LoginThrottle):
     await guess(guesses, CAFE, right=True)
     for number in range(12):
         await guess(guesses, CAFE, f"account {number}")
@@ -61,7 +61,9 @@ async def test_neighbours_behind_one_address_do_not_lock_out_who_is_known_there(
     assert await guess(guesses, CAFE, "somebody else")
 
 
-async def test_what_is_refused_stores_nothing_and_what_has_expired_is_deleted(guesses: Guesses, database_url: str):
+async def test_what_is_refused_stores_nothing_and_what_has_expired_is_deleted(
+    guesses: LoginThrottle, database_url: str
+):
     count = "select count(*) from kit.guesses"
     for number in range(30):
         await guess(guesses, CAFE, f"account {number}")
@@ -72,7 +74,7 @@ async def test_what_is_refused_stores_nothing_and_what_has_expired_is_deleted(gu
     assert await ask(database_url, count) == 1 + 2 * 3
 
 
-async def test_a_client_without_an_address_is_counted_too(guesses: Guesses):
+async def test_a_client_without_an_address_is_counted_too(guesses: LoginThrottle):
     waits = [await guess(guesses, "") for _ in range(5)]
     assert [wait > 0 for wait in waits] == [False] * 3 + [True] * 2
 

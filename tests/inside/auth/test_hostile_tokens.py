@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from inside.issuer import AUDIENCE, NAME, ask, issue, make_options
-from service.kit.auth import Auth, keys
-from service.kit.edge import Problem
+from service.kit.auth import keys
+from service.kit.auth.bearer import Auth
+from service.kit.work.problems import Problem
 
 KEY = Ed25519PrivateKey.generate()
-ID = keys.name_key(KEY.public_key())
+ID = keys.get_key_id(KEY.public_key())
 VALUES: list[object] = [
     None,
     True,

@@ -10,8 +10,11 @@ from inside import offloaded, peers
 from inside.issuer import AUDIENCE, NAME, ask, issue
 from inside.peers import Behaviour
 from jwt.algorithms import OKPAlgorithm
-from service.kit.auth import Auth, AuthOptions, bearer
-from service.kit.edge import Problem, context
+from service.kit.auth import bearer
+from service.kit.auth.bearer import Auth
+from service.kit.auth.keys import AuthOptions
+from service.kit.work import context
+from service.kit.work.problems import Problem
 from structlog.testing import capture_logs
 
 KEY = Ed25519PrivateKey.generate()
@@ -144,7 +147,7 @@ async def test_a_fetch_is_for_all_requests_and_has_more_time_than_the_one_that_b
 
     async with peers.run(answer_late) as peer:
         auth = make_auth(peer.url, jwks_timeout=10)
-        context.begin(seconds=0)
+        context.begin_work(seconds=0)
         first = asyncio.create_task(try_token(auth))
         await offloaded.until(lambda: len(peer.requests) == 1)
         first.cancel()

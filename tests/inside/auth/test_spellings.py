@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 from inside.guessing import CAFE, HOME, OPTIONS, guess
-from service.kit.auth import Guesses
-from service.kit.db import Query
+from service.kit.auth.login_throttle import LoginThrottle
+from service.kit.db.query import Query
 
 LOOKED_UP = Query("select lower($1) = lower($2)", bool, tuple[str, str])
 SPELLINGS = [
@@ -25,7 +25,7 @@ SPELLINGS = [
 
 @pytest.mark.parametrize(("account", "spelling"), SPELLINGS)
 async def test_all_spellings_that_the_lookup_takes_for_one_account_have_one_counter(
-    guesses: Guesses, account: str, spelling: str
+    guesses: LoginThrottle, account: str, spelling: str
 ):
     assert await guesses.db.fetch_one(LOOKED_UP, account, spelling)
     waits = [await guess(guesses, HOME, name) for name in (account, spelling) * 3]
@@ -47,7 +47,7 @@ OTHERS = [
 
 @pytest.mark.parametrize(("account", "other"), OTHERS)
 async def test_what_the_lookup_takes_for_another_account_has_another_counter(
-    guesses: Guesses, account: str, other: str
+    guesses: LoginThrottle, account: str, other: str
 ):
     """Or a right password for the one would make room for more guesses at the other."""
     assert not await guesses.db.fetch_one(LOOKED_UP, account, other)
@@ -56,7 +56,7 @@ async def test_what_the_lookup_takes_for_another_account_has_another_counter(
     assert await guess(guesses, HOME, account) == 0
 
 
-async def test_a_handler_that_lowers_the_name_first_makes_no_more_counters(guesses: Guesses):
+async def test_a_handler_that_lowers_the_name_first_makes_no_more_counters(guesses: LoginThrottle):
     """Python makes two letters of `İ`. They have one more counter at each address, and none for the account."""
     names = {"".join(letters).lower() for letters in itertools.product("iİ", repeat=6)}
     assert len(names) == 64
@@ -71,7 +71,9 @@ DOTTED = "i\u0307da"
 
 
 @pytest.mark.parametrize(("own", "other"), [("ida", DOTTED), (DOTTED, "ida"), (DOTTED, DOTTED)])
-async def test_a_right_password_for_a_similar_name_makes_no_room_for_guesses(guesses: Guesses, own: str, other: str):
+async def test_a_right_password_for_a_similar_name_makes_no_room_for_guesses(
+    guesses: LoginThrottle, own: str, other: str
+):
     """Once lowered by Python, the dotted name may be that of either account."""
     for _ in range(4):
         assert await guess(guesses, CAFE, own, right=True) == 0 or own == other

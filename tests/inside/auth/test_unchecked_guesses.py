@@ -11,9 +11,10 @@ from inside import offloaded
 from inside.guessing import HOME, OPTIONS
 from inside.pools import Make
 from inside.schema import ask
-from service.kit.auth import Guesses, passwords
-from service.kit.edge import Problem
+from service.kit.auth import passwords
+from service.kit.auth.login_throttle import LoginThrottle
 from service.kit.offload.offload import Offload, OffloadOptions, ThreadPool
+from service.kit.work.problems import Problem
 
 from tests.kit.processes import find_port, start, wait_until_live
 
@@ -29,16 +30,18 @@ async def hold(places: ThreadPool, release: threading.Event) -> asyncio.Task[boo
     return call
 
 
-async def try_password(guesses: Guesses, offload: Offload, password: str, stored: str, address: str = HOME) -> bool:
+async def try_password(
+    guesses: LoginThrottle, offload: Offload, password: str, stored: str, address: str = HOME
+) -> bool:
     """Sign in as ada, as a handler does."""
     taken = await guesses.begin({"client": (address, 1)}, "ada")
     is_right = await passwords.is_correct(offload, password, stored)
     if is_right:
-        await taken.take_back()
+        await taken.forgive()
     return is_right
 
 
-async def sign_in(guesses: Guesses, offload: Offload, password: str, stored: str) -> int | bool:
+async def sign_in(guesses: LoginThrottle, offload: Offload, password: str, stored: str) -> int | bool:
     """Return whether the password is right, or the status of the refusal."""
     try:
         return await try_password(guesses, offload, password, stored)
@@ -47,7 +50,7 @@ async def sign_in(guesses: Guesses, offload: Offload, password: str, stored: str
 
 
 @pytest.mark.parametrize("waiters", [0, 1], ids=["no room to wait", "waited in vain"])
-async def test_a_password_that_was_never_checked_is_no_guess(guesses: Guesses, database_url: str, waiters: int):
+async def test_a_password_that_was_never_checked_is_no_guess(guesses: LoginThrottle, database_url: str, waiters: int):
     options = OffloadOptions(hashes=1, thread_waiters=waiters, thread_wait=0.01)
     async with Offload(options) as offload:
         release = threading.Event()
@@ -60,7 +63,7 @@ async def test_a_password_that_was_never_checked_is_no_guess(guesses: Guesses, d
         assert await sign_in(guesses, offload, PASSWORD, HASH) is True
 
 
-async def test_a_sign_in_that_is_cancelled_while_it_waits_is_no_guess(guesses: Guesses, database_url: str):
+async def test_a_sign_in_that_is_cancelled_while_it_waits_is_no_guess(guesses: LoginThrottle, database_url: str):
     async with Offload(OffloadOptions(hashes=1, thread_wait=60)) as offload:
         release = threading.Event()
         holding = await hold(offload.hashes, release)
@@ -75,7 +78,9 @@ async def test_a_sign_in_that_is_cancelled_while_it_waits_is_no_guess(guesses: G
         await holding
 
 
-async def test_a_sign_in_that_is_cancelled_while_its_password_is_checked_counts(guesses: Guesses, database_url: str):
+async def test_a_sign_in_that_is_cancelled_while_its_password_is_checked_counts(
+    guesses: LoginThrottle, database_url: str
+):
     async with Offload(OffloadOptions(hashes=1)) as offload:
         checking = asyncio.create_task(try_password(guesses, offload, WRONG, HASH))
         await offloaded.until(lambda: offload.hashes.running == 1)
@@ -87,7 +92,7 @@ async def test_a_sign_in_that_is_cancelled_while_its_password_is_checked_counts(
 
 
 async def test_no_more_passwords_are_checked_than_are_allowed_however_many_are_given_back(
-    guesses: Guesses,
+    guesses: LoginThrottle,
 ):
     async with Offload(OffloadOptions(hashes=1, thread_waiters=1, thread_wait=60)) as offload:
         answers: list[int | bool] = []
@@ -98,7 +103,7 @@ async def test_no_more_passwords_are_checked_than_are_allowed_however_many_are_g
     assert set(answers) == {False, 429, 503}
 
 
-async def test_a_second_check_of_one_guess_gives_nothing_back(guesses: Guesses, database_url: str):
+async def test_a_second_check_of_one_guess_gives_nothing_back(guesses: LoginThrottle, database_url: str):
     options = OffloadOptions(hashes=1, thread_waiters=0)
     async with Offload(options) as offload:
         await guesses.begin({"client": (HOME, 1)}, "ada")
@@ -114,17 +119,17 @@ async def test_a_second_check_of_one_guess_gives_nothing_back(guesses: Guesses, 
 
 async def test_a_right_password_is_no_guess_even_if_the_database_is_too_busy_to_note_it(make: Make, database_url: str):
     async with make(acquire_timeout=0.05) as db, Offload() as offload:
-        guesses = Guesses(db, OPTIONS)
+        guesses = LoginThrottle(db, OPTIONS)
         taken = await guesses.begin({"client": (HOME, 1)}, "ada")
         assert await passwords.is_correct(offload, PASSWORD, HASH)
         async with db.connection(), db.connection():
             with pytest.raises(Problem, match="503 busy"):
-                await taken.take_back()
+                await taken.forgive()
         await asyncio.gather(*guesses.tasks)
         assert await ask(database_url, COUNTED) == 0
 
 
-async def test_new_passwords_take_no_place_of_those_to_check(guesses: Guesses):
+async def test_new_passwords_take_no_place_of_those_to_check(guesses: LoginThrottle):
     options = OffloadOptions(hashes=1, new_hashes=1, thread_waiters=0)
     async with Offload(options) as offload:
         release = threading.Event()

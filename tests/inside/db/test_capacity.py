@@ -1,10 +1,13 @@
 from pathlib import Path
 
 import pytest
-from service.kit.db import DatabaseError, DatabaseOptions, check_capacity, choose_pool_size
-from service.kit.db.pool import FEWEST
-from service.kit.edge import limits
-from service.kit.server import KitSettings, ServerOptions
+from service.kit.db.database import check_capacity
+from service.kit.db.errors import DatabaseError
+from service.kit.db.pool import MIN_POOL_SIZE, choose_pool_size
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.server.http_server import ServerOptions
+from service.kit.server.settings import KitSettings
+from service.kit.work import cores
 from service.settings import Settings
 
 from tests.kit.processes import run
@@ -20,19 +23,19 @@ def test_the_workers_share_four_connections_for_each_core(
     assert choose_pool_size(workers) == size
 
 
-@pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("max 100000", 64), ("50000 100000", 1), ("", 64)])
-def test_the_quota_of_a_container_counts(quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(limits.os, "sched_getaffinity", lambda _: range(64), raising=False)
+@pytest.mark.parametrize(("quota", "number"), [("100000 100000", 1), ("max 100000", 64), ("50000 100000", 1), ("", 64)])
+def test_the_quota_of_a_container_counts(quota: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: range(64), raising=False)
     (tmp_path / "cpu.max").write_text(quota)
-    assert limits.count_cores(tmp_path / "cpu.max") == cores
-    assert limits.count_cores(tmp_path / "missing") == 64
+    assert cores.count_cores(tmp_path / "cpu.max") == number
+    assert cores.count_cores(tmp_path / "missing") == 64
 
 
 def test_the_settings_hold_the_size_for_their_number_of_workers(settings: Settings):
     one, many = (KitSettings(database=settings.database, server=ServerOptions(workers=count)) for count in (1, 64))
     unset = DatabaseOptions(url=settings.database.url)
     assert KitSettings(database=unset).database.pool_size == choose_pool_size(1)
-    assert KitSettings(database=unset, server=ServerOptions(workers=64)).database.pool_size == FEWEST
+    assert KitSettings(database=unset, server=ServerOptions(workers=64)).database.pool_size == MIN_POOL_SIZE
     assert one.database.pool_size == many.database.pool_size, "what is set stays"
 
 

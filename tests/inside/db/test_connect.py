@@ -4,7 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr, ValidationError
-from service.kit.db import DatabaseError, DatabaseOptions, UnreachableError, connect
+from service.kit.db.errors import DatabaseError, UnreachableError
+from service.kit.db.sessions import DatabaseOptions, connect
 
 
 @asynccontextmanager

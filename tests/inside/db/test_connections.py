@@ -6,7 +6,7 @@ from inside.db.test_connect import listen
 from inside.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
 from pydantic import SecretStr
 from service.kit.db.database import Database
-from service.kit.edge.problems import Problem
+from service.kit.work.problems import Problem
 
 
 async def test_idle_connections_that_died_are_replaced_before_anybody_notices(db: Database, database_url: str):

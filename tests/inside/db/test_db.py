@@ -8,8 +8,11 @@ import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
-from service.kit.db import Connection, Database, Query, explain
-from service.kit.edge import Problem, conflict
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
+from service.kit.db.errors import to_problem
+from service.kit.db.query import Query
+from service.kit.work.problems import Problem, conflict
 from service.settings import Settings
 
 
@@ -88,7 +91,7 @@ async def test_no_row_is_none_or_an_error_as_the_caller_asks(db: Database):
 async def test_a_slow_statement_is_ended_by_the_server_and_is_a_504(db: Database):
     with pytest.raises(asyncpg.QueryCanceledError) as caught:
         await db.fetch(SLEEP)
-    problem = explain(caught.value, {})
+    problem = to_problem(caught.value, {})
     assert problem is not None
     assert problem.status == 504
 
@@ -98,7 +101,7 @@ async def test_waiting_for_a_lock_ends_with_a_503(db: Database):
         await connection.raw.execute("lock table notes")
         with pytest.raises(asyncpg.LockNotAvailableError) as caught:
             await db.fetch_one(INSERT, 1)
-    problem = explain(caught.value, {})
+    problem = to_problem(caught.value, {})
     assert problem is not None
     assert problem.status == 503
 
@@ -107,17 +110,17 @@ async def test_a_violated_constraint_is_the_problem_that_the_slice_gives_for_it(
     await db.fetch_one(INSERT, 1)
     with pytest.raises(asyncpg.UniqueViolationError) as caught:
         await db.fetch_one(INSERT, 1)
-    problem = explain(caught.value, {"notes_pkey": lambda: conflict("id", "it is taken")})
+    problem = to_problem(caught.value, {"notes_pkey": lambda: conflict("id", "it is taken")})
     assert problem is not None
     assert (problem.status, problem.errors[0].field) == (409, "id")
-    assert explain(caught.value, {}) is None, "an unknown constraint is a fault of ours: 500"
+    assert to_problem(caught.value, {}) is None, "an unknown constraint is a fault of ours: 500"
 
 
 @pytest.mark.parametrize("value", [2**31, "one"])
 async def test_a_value_that_does_not_fit_its_column_is_a_422(db: Database, value: object):
     with pytest.raises(asyncpg.DataError) as caught:
         await db.fetch_one(INSERT, value)
-    problem = explain(caught.value, {})
+    problem = to_problem(caught.value, {})
     assert problem is not None
     assert problem.status == 422
 
@@ -134,7 +137,7 @@ async def test_a_connection_that_ended_while_it_was_borrowed_is_a_503(db: Databa
 async def test_a_misused_statement_is_a_fault_of_ours_and_not_a_lost_connection(db: Database):
     with pytest.raises(asyncpg.InterfaceError) as caught:
         await cast("Any", db).fetch(ONE, "too much")
-    assert explain(caught.value, {}) is None
+    assert to_problem(caught.value, {}) is None
 
 
 async def test_killed_connections_are_503_and_then_replaced(db: Database):
@@ -169,7 +172,7 @@ async def test_an_error_of_the_block_itself_is_not_the_database_s(db: Database, 
 
     with pytest.raises(type(error)) as caught:
         await db.in_transaction(work)
-    assert explain(caught.value, {}) is None
+    assert to_problem(caught.value, {}) is None
     assert await db.fetch_one(COUNT) == 0
 
 

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 from inside.pools import PID, SIZE, SLEEP, borrow_all, settle
-from service.kit.db import Connection, Database
-from service.kit.edge import Problem, context
-from service.kit.edge.context import TICK
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
+from service.kit.work import context
+from service.kit.work.deadlines import TICK_INTERVAL
+from service.kit.work.problems import Problem
 
 LONG = 60.0
 RUNNING = """
@@ -31,12 +33,12 @@ async def test_a_statement_ends_with_the_time_of_its_request_and_postgresql_drop
     db: Database, database_url: str, wait: Callable[[Connection], Awaitable[object]]
 ):
     await borrow_all(db)  # so that none has to be opened in that time
-    context.begin(seconds=0.1)
+    context.begin_work(seconds=0.1)
     with pytest.raises(Problem, match="did not answer in time") as caught:
         async with db.connection() as connection:
             await wait(connection)
     assert (caught.value.status, caught.value.kind) == (504, "timeout")
-    context.begin()
+    context.begin_work()
     await settle(db)
     assert len(await borrow_all(db)) == SIZE
     watcher = await asyncpg.connect(database_url)
@@ -46,7 +48,7 @@ async def test_a_statement_ends_with_the_time_of_its_request_and_postgresql_drop
 
 async def test_whoever_else_cancels_a_statement_that_is_late_has_his_way(db: Database):
     await borrow_all(db)
-    context.begin(seconds=0.05)
+    context.begin_work(seconds=0.05)
     task = asyncio.create_task(db.find(SLEEP, LONG))
     while not db.pool.deadlines.under_way:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
@@ -55,7 +57,7 @@ async def test_whoever_else_cancels_a_statement_that_is_late_has_his_way(db: Dat
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    context.begin()
+    context.begin_work()
     await settle(db)
 
 
@@ -64,7 +66,7 @@ async def test_a_statement_of_cancelled_work_that_cleans_up_can_be_late_as_well(
         try:
             await asyncio.sleep(LONG)
         except asyncio.CancelledError:
-            context.begin(seconds=0.05)
+            context.begin_work(seconds=0.05)
             await db.find(SLEEP, LONG)
 
     await borrow_all(db)
@@ -79,5 +81,5 @@ async def test_a_statement_of_cancelled_work_that_cleans_up_can_be_late_as_well(
 async def test_nothing_is_looked_at_while_nothing_is_under_way(db: Database):
     await db.fetch_one(PID)
     assert db.pool.deadlines.loop is not None
-    await asyncio.sleep(3 * TICK)
+    await asyncio.sleep(3 * TICK_INTERVAL)
     assert (db.pool.deadlines.loop, db.pool.deadlines.under_way) == (None, set())

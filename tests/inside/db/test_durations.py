@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from inside.pools import SLEEP, Make
 from prometheus_client import REGISTRY
-from service.kit.db import Query
+from service.kit.db.query import Query
 from service.orders import queries
 
 

@@ -5,17 +5,18 @@ import pytest
 from inside.pools import PID, SIZE, SLEEP, Make, borrow_all
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import Problem, context
+from service.kit.work import context
+from service.kit.work.problems import Problem
 
 
 async def test_a_statement_ends_with_the_request(db: Database):
     await borrow_all(db)
-    context.begin(seconds=0.1)
+    context.begin_work(seconds=0.1)
     with pytest.raises(Problem, match="did not answer in time"):
         async with asyncio.timeout(1) as outer:
             await db.fetch_one(SLEEP, 3)
     assert not outer.expired()
-    context.begin(seconds=5)
+    context.begin_work(seconds=5)
     assert len(await borrow_all(db)) == SIZE
 
 

@@ -8,7 +8,11 @@ import asyncpg
 import pytest
 from inside import pgbouncer
 from pydantic import SecretStr
-from service.kit.db import Connection, Database, DatabaseError, DatabaseOptions, Query, check_capacity
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database, check_capacity
+from service.kit.db.errors import DatabaseError
+from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions
 
 from tests.kit.processes import run
 

@@ -7,8 +7,8 @@ from inside.db.test_connect import listen
 from inside.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
 from pydantic import SecretStr
 from service.kit.db.database import Database
-from service.kit.edge import context
-from service.kit.edge.problems import Problem
+from service.kit.work import context
+from service.kit.work.problems import Problem
 
 
 async def find_problem(work: Awaitable[object]) -> Problem:
@@ -64,7 +64,7 @@ async def test_who_waits_too_long_is_refused(db: Database):
 
 async def test_the_wait_ends_with_the_request(make: Make):
     async with make(acquire_timeout=5) as db, db.connection(), db.connection():
-        context.begin(seconds=0.1)
+        context.begin_work(seconds=0.1)
         await find_problem(asyncio.wait_for(db.fetch_one(PID), 1))
 
 

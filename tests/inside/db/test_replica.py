@@ -1,6 +1,8 @@
 import pytest
 from pydantic import SecretStr, ValidationError
-from service.kit.db import Database, DatabaseOptions, Query
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions
 from service.settings import Settings
 
 WHERE = Query("select current_database()", str)

@@ -5,9 +5,12 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from inside import pools
-from service.kit.db import Connection, Database, Query, database, errors
-from service.kit.edge import context
-from service.kit.edge.problems import Problem
+from service.kit.db import database, errors
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.work import context
+from service.kit.work.problems import Problem
 from service.settings import Settings
 
 READ = Query("select balance from balances where id = $1", int, tuple[int])
@@ -81,7 +84,7 @@ async def test_a_request_without_time_is_not_tried_again(db: Database):
     async def work(_: Connection) -> None:
         nonlocal tries
         tries += 1
-        context.begin(seconds=0)
+        context.begin_work(seconds=0)
         raise asyncpg.SerializationError("could not serialize access")
 
     with pytest.raises(Problem):
@@ -128,7 +131,7 @@ async def test_a_connection_that_ends_at_the_commit_is_not_tried_again_and_leave
 
 @pytest.mark.parametrize("error", [asyncpg.SerializationError("x"), asyncpg.DeadlockDetectedError("x")])
 def test_a_conflict_outside_of_such_work_is_a_503(error: Exception):
-    problem = errors.explain(error, {})
+    problem = errors.to_problem(error, {})
     assert problem is not None
     assert (problem.status, problem.kind) == (503, "busy")
 

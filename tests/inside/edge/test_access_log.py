@@ -8,11 +8,13 @@ import httpx2
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
-from service.kit.edge import access_log, asgi, context, metrics
-from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.metrics import Meters
-from service.kit.edge.problems import busy
+from service.kit.edge import access_log
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
 from service.kit.server import logs
+from service.kit.work import asgi, batch, context, metrics, responses
+from service.kit.work.metrics import Meters
+from service.kit.work.problems import busy
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -35,7 +37,7 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             raise busy("The database is away.") from OSError("connection reset by test")
         case "/full":
             raise busy("Too many.")
-    await asgi.respond(send, 200, b"fine", b"text/plain", [])
+    await responses.respond(send, 200, b"fine", b"text/plain", [])
 
 
 async def ask(edge: Edge, path: str) -> httpx2.Response:
@@ -114,9 +116,9 @@ async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):
 
 def test_where_no_loop_runs_nothing_waits():
     written: list[list[int]] = []
-    batch = access_log.Batch(written.append, pause=60, most=100)
-    batch.add(1)
-    batch.add(2)
+    batches = batch.Batch(written.append, pause=60, most=100)
+    batches.add(1)
+    batches.add(2)
     assert written == [[1], [2]]
 
 
@@ -204,7 +206,7 @@ async def test_what_waits_holds_no_request():
 
 
 async def test_requests_are_counted_by_their_route_and_times_by_their_layers(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv(metrics.SHARED, raising=False)
+    monkeypatch.delenv(metrics.MULTIPROC_DIR, raising=False)
     registry = CollectorRegistry()
     meters = Meters(registry)
     monkeypatch.setattr(metrics, "meters", lambda: meters)

@@ -2,7 +2,9 @@
 
 import pytest
 from pydantic import ValidationError
-from service.kit.edge import Edge, EdgeOptions, asgi
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.work import addresses, asgi
 
 HOME, CAFE = "198.51.100.7", "203.0.113.9"
 
@@ -12,7 +14,7 @@ async def locate(client: str, *forwarded: str, kind: str = "http", **options: st
     seen: list[tuple[str, str]] = []
 
     async def note(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        seen.append((scope["client"][0], asgi.name_client(scope)))
+        seen.append((scope["client"][0], addresses.identify_client(scope)))
 
     async def receive() -> asgi.Message:
         return {"type": "http.disconnect"}

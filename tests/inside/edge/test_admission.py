@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from inside.messages import Answer, ask, make_scope, receive
-from service.kit.edge import Edge, EdgeOptions, asgi, problems
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.work import asgi, problems, responses
 
 BODY = (("content-length", "9"),)
 
@@ -15,7 +17,7 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
     """Read the body and send it back."""
     message = await receive()
     assert not message["more_body"], "a body is handed over whole"
-    await asgi.respond(send, 200, message["body"], b"text/plain", [])
+    await responses.respond(send, 200, message["body"], b"text/plain", [])
 
 
 def send_slowly(first: bytes, go_on: asyncio.Event) -> asgi.Receive:
@@ -118,7 +120,7 @@ async def test_several_cookies_stay_several():
     cookies = [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
 
     async def app(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        await asgi.respond(send, 200, b"", b"text/plain", cookies)
+        await responses.respond(send, 200, b"", b"text/plain", cookies)
 
     sent = Answer()
     await Edge(app)(make_scope(()), receive, sent.take)

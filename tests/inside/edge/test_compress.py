@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 from inside.messages import Answer, ask, receive, reply
 from service import app
-from service.kit.edge import CompressionOptions, Edge, asgi, context
+from service.kit.edge.compression import CompressionOptions
+from service.kit.edge.edge import Edge
+from service.kit.work import asgi, context
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client

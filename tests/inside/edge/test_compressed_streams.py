@@ -3,8 +3,9 @@ import asyncio
 import psutil
 import pytest
 from inside.messages import Answer, ask, make_scope, receive, reply
-from service.kit.edge import Edge, asgi
+from service.kit.edge.edge import Edge
 from service.kit.edge.response import PIECE
+from service.kit.work import asgi
 
 TEXT = b'{"note": "leave it with the neighbours"}' * 100
 ALL = ("accept-encoding", "gzip, deflate, br, zstd")

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 from inside.messages import Answer, ask, make_scope, receive, reply
-from service.kit.edge import Edge, asgi
+from service.kit.edge.edge import Edge
 from service.kit.edge.response import MOST_HASHED
+from service.kit.work import asgi
 
 JSON: dict[str, Any] = {"content_type": "application/json", "content_length": "2"}
 

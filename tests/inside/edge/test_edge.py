@@ -3,17 +3,18 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from service.kit.edge import asgi, context
 from service.kit.edge import edge as edge_module
-from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.problems import busy, invalid
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.work import asgi, context, responses
+from service.kit.work.problems import busy, invalid
 from structlog.testing import capture_logs
 
 
 async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
     match scope["path"]:
         case "/fine" | "/livez":
-            await asgi.respond(send, 200, b"fine", b"text/plain", [])
+            await responses.respond(send, 200, b"fine", b"text/plain", [])
         case "/problem":
             raise invalid("colour", "it must be red")
         case "/bug":
@@ -29,13 +30,13 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
         case "/measured":
             with context.Span("database"):
                 await asyncio.sleep(0.002)
-            await asgi.respond(
+            await responses.respond(
                 send, 200, str(context.time_left(60)).encode(), b"text/plain", [(b"cache-control", b"private")]
             )
         case "/body":
             while (await receive()).get("more_body"):
                 pass
-            await asgi.respond(send, 200, b"read", b"text/plain", [])
+            await responses.respond(send, 200, b"read", b"text/plain", [])
 
 
 def ask(path: str, request_id: bytes = b"") -> httpx2.Request:

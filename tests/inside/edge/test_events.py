@@ -9,9 +9,13 @@ import msgspec
 import pytest
 from inside.messages import Answer, make_scope
 from prometheus_client import REGISTRY
-from service.kit.auth import Caller
-from service.kit.edge import Edge, EdgeOptions, asgi
-from service.kit.web import PUBLIC, Event, EventStream, LastEventId, Routes, Slice, build
+from service.kit.auth.bearer import Caller
+from service.kit.edge.edge import Edge
+from service.kit.edge.events import Event, EventStream, LastEventId
+from service.kit.edge.options import EdgeOptions
+from service.kit.web.app import build
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi
 from structlog.testing import capture_logs
 
 routes = Routes("/", access=PUBLIC)

@@ -6,10 +6,11 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 from service import app
-from service.kit.db import DatabaseOptions
-from service.kit.edge import asgi, health
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.edge import health
 from service.kit.edge.edge import Edge
-from service.kit.migrate import MigrationOptions
+from service.kit.migrate.files import MigrationOptions
+from service.kit.work import asgi
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client

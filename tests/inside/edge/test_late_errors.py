@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from inside.messages import Answer, ask, make_scope, receive
 from prometheus_client import CollectorRegistry
-from service.kit.edge import Edge, asgi, busy, metrics
+from service.kit.edge.edge import Edge
+from service.kit.work import asgi, metrics
+from service.kit.work.problems import busy
 from structlog.testing import capture_logs
 
 type GoOn = Callable[[asgi.Send], Awaitable[None]]

@@ -4,17 +4,18 @@ import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
-from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.edge import asgi, metrics
-from service.kit.edge.edge import Edge, EdgeOptions
-from service.kit.edge.metrics import Meters
-from service.kit.edge.problems import Problem
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.work import asgi, metrics, responses
+from service.kit.work.metrics import Meters
+from service.kit.work.problems import Problem
 
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
-    monkeypatch.delenv(metrics.SHARED, raising=False)
+    monkeypatch.delenv(metrics.MULTIPROC_DIR, raising=False)
     made = CollectorRegistry()
     meters = Meters(made)
     monkeypatch.setattr(metrics, "meters", lambda: meters)
@@ -63,7 +64,7 @@ def test_a_refusal_is_counted_by_its_reason(registry: CollectorRegistry):
 
 def test_a_watched_gauge_is_read_at_the_scrape(registry: CollectorRegistry):
     lent = [1, 2, 3]
-    metrics.watch(metrics.meters().pool_in_use.labels("primary"), lambda: len(lent))
+    metrics.watch_gauge(metrics.meters().pool_in_use.labels("primary"), lambda: len(lent))
     lent.pop()
     assert registry.get_sample_value("db_pool_connections_in_use", {"pool": "primary"}) == 2
 
@@ -72,7 +73,7 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
     async def rest(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         scope["path_template"] = "/rest"
         await asyncio.sleep(0.05)
-        await asgi.respond(send, 200, b"", b"text/plain", [])
+        await responses.respond(send, 200, b"", b"text/plain", [])
 
     edge = Edge(rest, EdgeOptions(concurrency=1))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(edge), base_url="http://service.test") as client:

@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 from prometheus_client import CollectorRegistry
-from service.kit.edge import asgi, context, metrics
-from service.kit.edge.edge import Edge, EdgeOptions
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.work import asgi, context, metrics
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "http_version": "1.1", "headers": [(b"host", b"service.test")]}
 

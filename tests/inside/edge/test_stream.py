@@ -2,8 +2,8 @@ import asyncio
 from math import inf
 
 import pytest
-from service.kit.edge import asgi
-from service.kit.edge.asgi import PIECE, Stream
+from service.kit.work import asgi
+from service.kit.work.responses import CHUNK_BYTES, Stream
 
 
 class Client:
@@ -24,7 +24,7 @@ class Client:
 
 
 async def test_the_first_portion_goes_out_at_once_and_the_others_in_pieces(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("service.kit.edge.asgi.PATIENCE", inf)
+    monkeypatch.setattr("service.kit.work.responses.MAX_DELAY", inf)
     client = Client()
     stream = Stream(client.send, [(b"x", b"y")])
     for _ in range(20):
@@ -32,7 +32,7 @@ async def test_the_first_portion_goes_out_at_once_and_the_others_in_pieces(monke
     await stream.finish()
     assert client.taken[0] == {"type": "http.response.start", "status": 200, "headers": [(b"x", b"y")]}
     assert client.sizes[0] == 8_000
-    assert all(PIECE <= size < PIECE + 8_000 for size in client.sizes[1:-1])
+    assert all(CHUNK_BYTES <= size < CHUNK_BYTES + 8_000 for size in client.sizes[1:-1])
     assert len(client.sizes) == 4
     assert sum(client.sizes) == 160_000
     assert [message["more_body"] for message in client.taken[1:]] == [True] * (len(client.sizes) - 1) + [False]
@@ -42,7 +42,7 @@ async def test_a_portion_that_comes_late_does_not_wait_for_a_whole_piece(monkeyp
     client = Client()
     stream = Stream(client.send, [])
     await stream.write(b"a")
-    monkeypatch.setattr("service.kit.edge.asgi.PATIENCE", 0.0)
+    monkeypatch.setattr("service.kit.work.responses.MAX_DELAY", 0.0)
     await stream.write(b"b")
     assert client.sizes == [1, 1]
 

@@ -10,9 +10,9 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from inside.messages import DECODERS
 from service.kit import web
-from service.kit.edge import Edge
+from service.kit.edge.edge import Edge
 from service.kit.edge.response import Exchange
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.web.routes import PUBLIC, Routes, Slice
 from starlette.responses import StreamingResponse
 
 from tests.kit.processes import find_port

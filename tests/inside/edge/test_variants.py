@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 from inside.messages import ask, reply
-from service.kit.edge import Edge, asgi
+from service.kit.edge.edge import Edge
+from service.kit.work import asgi
 
 TEXT = b'{"note": "leave it with the neighbours"}' * 100
 ALL = ("accept-encoding", "gzip, deflate, br, zstd")

@@ -16,9 +16,10 @@ from inside import schema
 from inside.jobs import working
 from inside.jobs.working import Task
 from pydantic import SecretStr
-from service.kit.db import DatabaseOptions
 from service.kit.db.database import Database
-from service.kit.jobs import Job, enqueue_all
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.jobs.job import Job
+from service.kit.jobs.queue import enqueue_all
 
 from tests.kit import processes
 from tests.kit.processes import ROOT

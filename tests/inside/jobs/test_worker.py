@@ -22,7 +22,8 @@ from inside.jobs.working import (
     Task,
     write,
 )
-from service.kit.jobs import Job, enqueue
+from service.kit.jobs.job import Job
+from service.kit.jobs.queue import enqueue
 
 from tests.kit import processes
 

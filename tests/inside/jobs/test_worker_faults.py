@@ -27,7 +27,7 @@ from inside.jobs.queue import (
 from inside.jobs.working import BLOCK, DIE, DOOMED, EXIT, WRITE, Task
 from inside.postgres_server import Server
 from service.kit.db.database import Database
-from service.kit.jobs import enqueue
+from service.kit.jobs.queue import enqueue
 
 pytestmark = pytest.mark.faults
 

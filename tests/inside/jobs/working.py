@@ -8,10 +8,13 @@ import time
 from contextlib import suppress
 
 import msgspec
+from service.kit.commands import cli
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.jobs import Hold, Job, JobOptions, Schedule, Worker, begin_once
-from service.kit.server import KitSettings, cli, configure_logs, read_settings
+from service.kit.jobs.job import Hold, Job, JobOptions, Schedule, Worker
+from service.kit.jobs.queue import begin_once
+from service.kit.server.logs import configure_logs
+from service.kit.server.settings import KitSettings, read_settings
 
 TABLES = """
 create table runs (

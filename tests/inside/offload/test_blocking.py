@@ -9,7 +9,7 @@ import asyncio, gc, hashlib, socket, time, urllib.request
 import httpx2
 import pytest
 
-from service.kit.edge import asgi
+from service.kit.work import asgi
 from service.kit.edge.edge import Edge
 
 

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 from inside import offloaded
 from prometheus_client import REGISTRY
-from service.kit.edge import context
-from service.kit.edge.problems import Problem
 from service.kit.offload.offload import Offload, OffloadOptions
+from service.kit.work import context
+from service.kit.work.problems import Problem
 
 number = contextvars.ContextVar("number", default=0)
 
@@ -82,12 +82,12 @@ async def test_a_call_waits_for_its_place_no_longer_than_it_may():
 async def test_a_request_is_released_at_its_deadline_and_the_place_when_the_call_has_ended():
     async with Offload(OffloadOptions(threads=1, thread_wait=0.05)) as offload:
         release = threading.Event()
-        context.begin(seconds=0.05)
+        context.begin_work(seconds=0.05)
         before = count_abandoned()
         with pytest.raises(Problem, match="504 timeout"):
             await offload.in_thread(release.wait, 5)
         assert (offload.threads.running, count_abandoned() - before) == (1, 1)
-        context.begin()
+        context.begin_work()
         with pytest.raises(Problem, match="503 busy"):
             await offload.in_thread(int)
         release.set()

@@ -11,9 +11,9 @@ import psutil
 import pytest
 import pytest_asyncio
 from inside import offloaded
-from service.kit.edge.problems import Problem
 from service.kit.offload.offload import Offload, OffloadOptions
 from service.kit.offload.processes import ProcessError
+from service.kit.work.problems import Problem
 
 DIED = "computing process died"
 

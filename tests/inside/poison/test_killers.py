@@ -18,7 +18,7 @@ from inside.jobs.queue import (
     work,
 )
 from inside.jobs.working import CRASH, WRITE, Task
-from service.kit.jobs import JobOptions
+from service.kit.jobs.job import JobOptions
 
 pytestmark = pytest.mark.faults
 

@@ -9,9 +9,9 @@ from inside import exporting
 from prometheus_client import REGISTRY
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge.problems import Problem
 from service.kit.rows.export import Export, ExportOptions, Exports
-from service.kit.server import KitSettings
+from service.kit.server.settings import KitSettings
+from service.kit.work.problems import Problem
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client

@@ -11,9 +11,11 @@ import asyncpg
 import httpx2
 import pytest
 import pytest_asyncio
-from service.kit.db import Database, Query, explain
-from service.kit.edge.problems import Problem
+from service.kit.db.database import Database
+from service.kit.db.errors import to_problem
+from service.kit.db.query import Query
 from service.kit.rows.export import ExportOptions, Exports, FormatName, choose_format
+from service.kit.work.problems import Problem
 from service.settings import Settings
 
 HOSTILE = [
@@ -129,7 +131,7 @@ async def test_any_other_text_is_exact(exports: Exports, text: str):
 async def test_a_character_that_cannot_be_stored_is_a_422(exports: Exports):
     with pytest.raises(asyncpg.DataError) as caught:
         await fetch(exports, "csv", ECHO, "a\x00b", [], "")
-    problem = explain(caught.value, {})
+    problem = to_problem(caught.value, {})
     assert problem is not None
     assert problem.status == 422
 

@@ -8,9 +8,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 from msgspec import Struct
-from service.kit.db import Database, find_queries
-from service.kit.edge import Problem
-from service.kit.rows import Exports, Filter, Listing, Page
+from service.kit.db.database import Database
+from service.kit.db.query import find_queries
+from service.kit.rows.export import Exports
+from service.kit.rows.listing import Filter, Listing, Page
+from service.kit.work.problems import Problem
 from service.settings import Settings
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

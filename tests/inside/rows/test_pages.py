@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from msgspec import msgpack
-from service.kit.edge.problems import Problem
-from service.kit.rows.listing import Keyset, link
+from service.kit.rows.listing import Keyset, make_link_header
+from service.kit.work.problems import Problem
 
 KEY = (datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), uuid4())
 
@@ -68,9 +68,9 @@ def test_a_key_that_nobody_sealed_is_refused(time: object):
 
 
 def test_the_link_keeps_the_query_and_replaces_the_cursor():
-    header = link("status=paid+%26+sent&c%75rsor=old&&limit=5", "new")
+    header = make_link_header("status=paid+%26+sent&c%75rsor=old&&limit=5", "new")
     target, relation = header.removeprefix("<?").split(">; ")
     assert relation == 'rel="next"'
     assert parse_qsl(target) == [("status", "paid & sent"), ("limit", "5"), ("cursor", "new")]
-    assert link("", "new") == '<?cursor=new>; rel="next"'
-    assert link('a=">,<b>', "new") == '<?a=%22%3E,%3Cb%3E&cursor=new>; rel="next"'
+    assert make_link_header("", "new") == '<?cursor=new>; rel="next"'
+    assert make_link_header('a=">,<b>', "new") == '<?a=%22%3E,%3Cb%3E&cursor=new>; rel="next"'

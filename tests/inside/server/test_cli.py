@@ -8,10 +8,9 @@ from types import SimpleNamespace
 import click
 import pytest
 from click.testing import CliRunner
-from service.kit.db import commands
-from service.kit.server import cli
-from service.kit.web import PUBLIC, Rate, Routes, Slice
-from service.kit.web.routes import list_routes
+from service.kit.commands import cli, psql
+from service.kit.commands.routes import list_routes
+from service.kit.web.routes import PUBLIC, Rate, Routes, Slice
 
 from tests.kit.processes import run
 
@@ -87,9 +86,9 @@ def test_psql_opens_the_database_and_shows_no_password(database_url: str):
 
 def test_where_there_is_no_psql_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(commands, "find_spec", lambda _: None)
+    monkeypatch.setattr(psql, "find_spec", lambda _: None)
     with pytest.raises(click.ClickException, match="uv sync"):
-        commands.find_psql()
+        psql.find_psql()
 
 
 def test_a_command_whose_packages_are_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

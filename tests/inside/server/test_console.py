@@ -10,9 +10,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from service.kit.edge import context
-from service.kit.server import WatchdogOptions
 from service.kit.server.console import Console
+from service.kit.server.watchdog import WatchdogOptions
+from service.kit.work import context
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def open_console(path: Path, blocked: tuple[object, ...] = ()) -> Console:
 
 
 async def wait_for_ever() -> None:
-    context.begin("r-1")
+    context.begin_work("r-1")
     await asyncio.Event().wait()
 
 

@@ -10,9 +10,10 @@ from service.kit import find_distribution
 ROOT = Path(__file__).parents[2]
 
 TRACES = """
-from service.kit.edge import TracesOptions, configure_traces, context
+from service.kit.work import tracing
+from service.kit.work.tracing import TracesOptions, configure_traces
 configure_traces(TracesOptions(endpoint="http://127.0.0.1:1"))
-print(context.tracing.tracer.resource.attributes["service.name"])
+print(tracing.active_traces.get().tracer.resource.attributes["service.name"])
 """
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 import structlog
-from service.kit.server import LogOptions, configure_logs, logs
+from service.kit.server import logs
+from service.kit.server.logs import LogOptions, configure_logs
 
 from tests.kit.processes import ROOT
 
@@ -103,7 +104,7 @@ async def test_no_more_lines_wait_than_the_most(capsys: pytest.CaptureFixture[st
 def test_what_waits_is_written_at_the_end():
     program = """
 import asyncio, structlog
-from service.kit.server import LogOptions, configure_logs
+from service.kit.server.logs import LogOptions, configure_logs
 configure_logs(LogOptions())
 async def main():
     structlog.get_logger().info("last")

@@ -15,7 +15,7 @@ from tests.kit.processes import ROOT
 
 COUNT = """
 import sys
-from service.kit.edge import metrics
+from service.kit.work import metrics
 from service.kit.server.metrics_endpoint import take_slot
 take_slot()
 for _ in range(int(sys.argv[1])):

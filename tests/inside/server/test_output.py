@@ -17,14 +17,14 @@ from inside.jobs.queue import COMMAND, QUICK, began, make_tables, put, wait_unti
 from inside.jobs.working import WRITE, Task
 from inside.stand_in import Server, wait_for
 from inside.unread import Log
-from service.kit.server import ServerOptions
+from service.kit.server.http_server import ServerOptions
 
 from tests.kit.processes import ROOT, find_port, make_environment, wait_until_live
 
 DROPPED = 'log_lines_dropped_total{stream="stdout"}'
 CONFIGURED = """
 import os, resource, signal, sys, time, structlog
-from service.kit.server import LogOptions, configure_logs
+from service.kit.server.logs import LogOptions, configure_logs
 configure_logs(LogOptions(buffer_bytes=65_536))
 log = structlog.get_logger()
 """

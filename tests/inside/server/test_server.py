@@ -9,9 +9,8 @@ import psutil
 import pytest
 from inside import stand_in
 from inside.stand_in import LARGE, Server, wait_for
-from service.kit.edge.metrics import SHARED
-from service.kit.server import MetricsOptions
-from service.kit.server.metrics_endpoint import serve_metrics
+from service.kit.server.metrics_endpoint import MetricsOptions, serve_metrics
+from service.kit.work.metrics import MULTIPROC_DIR
 
 pytestmark = pytest.mark.faults
 
@@ -100,5 +99,5 @@ def test_a_port_for_metrics_that_is_taken_and_that_nobody_chose_does_not_stop_th
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = MetricsOptions.model_construct(set(), host="127.0.0.1", port=taken.getsockname()[1])
         with serve_metrics(options, tmp_path):
-            assert SHARED not in os.environ
+            assert MULTIPROC_DIR not in os.environ
     assert "Set METRICS_PORT" in capsys.readouterr().out

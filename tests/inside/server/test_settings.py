@@ -2,12 +2,18 @@ import os
 from pathlib import Path
 
 import pytest
-from service.kit.auth import IssuerOptions
-from service.kit.db import choose_pool_size
-from service.kit.migrate import MigrationOptions
-from service.kit.offload import share_cores
-from service.kit.server import KitSettings, SettingsError, list_variables, load_env_files, read_settings
-from service.kit.server.settings import narrow
+from service.kit.auth.keys import IssuerOptions
+from service.kit.db.pool import choose_pool_size
+from service.kit.migrate.files import MigrationOptions
+from service.kit.offload.offload import share_cores
+from service.kit.server.settings import (
+    KitSettings,
+    SettingsError,
+    list_variables,
+    load_env_files,
+    narrow_settings,
+    read_settings,
+)
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -122,5 +128,5 @@ def test_a_command_can_do_without_the_groups_of_the_service_and_still_has_its_de
     monkeypatch.delenv("AUTH_SIGNING_KEY", raising=False)
     with pytest.raises(SettingsError, match="AUTH_SIGNING_KEY"):
         read_settings(Own)
-    settings = read_settings(narrow(Own))
+    settings = read_settings(narrow_settings(Own))
     assert (settings.migrations.folder, settings.database.url.get_secret_value()) == (Path("elsewhere"), URL)

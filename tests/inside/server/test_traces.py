@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Generator
 
 import httpx2
 import msgspec
@@ -17,23 +18,18 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 from service import app
 from service.kit import web
-from service.kit.db import Database
-from service.kit.edge import (
-    CommandError,
-    Edge,
-    TracesOptions,
-    asgi,
-    busy,
-    configure_traces,
-    context,
-    not_found,
-    trace_headers,
-)
-from service.kit.edge.traces import Traces
-from service.kit.jobs import Job, JobOptions, Worker, enqueue
-from service.kit.offload import ClientOptions, make_client
+from service.kit.calls.client import ClientOptions, make_client
+from service.kit.db.database import Database
+from service.kit.edge.edge import Edge
+from service.kit.jobs.job import Job, JobOptions, Worker
+from service.kit.jobs.queue import enqueue
 from service.kit.server import logs
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi, responses, tracing
+from service.kit.work.command_error import CommandError
+from service.kit.work.problems import busy, not_found
+from service.kit.work.traces import Traces
+from service.kit.work.tracing import TracesOptions, configure_traces, trace_headers
 from service.settings import Settings
 from structlog.testing import capture_logs
 
@@ -58,10 +54,11 @@ def traces(exporter: InMemorySpanExporter) -> Traces:
 
 
 @pytest.fixture
-def spans(traces: Traces, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+def spans(traces: Traces, exporter: InMemorySpanExporter) -> Generator[InMemorySpanExporter]:
     exporter.clear()
-    monkeypatch.setattr(context, "tracing", traces)
-    return exporter
+    token = tracing.active_traces.set(traces)
+    yield exporter
+    tracing.active_traces.reset(token)
 
 
 def id_of(span: ReadableSpan) -> int:
@@ -163,9 +160,9 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
         case "/absent":
             raise not_found("It")
     headers = [(name.encode(), value.encode()) for name, value in trace_headers().items()]
-    if span := context.tracing.begin_statement("select 'a secret'"):
-        context.tracing.end(span)
-    await asgi.respond(send, 200, b"fine", b"text/plain", headers)
+    if span := tracing.active_traces.get().begin_statement("select 'a secret'"):
+        tracing.active_traces.get().end(span)
+    await responses.respond(send, 200, b"fine", b"text/plain", headers)
 
 
 async def ask(edge: Edge, path: str, traceparent: str = "") -> httpx2.Response:
@@ -197,7 +194,7 @@ async def test_a_fault_of_ours_is_an_error_and_probes_have_no_span(spans: InMemo
 
 def test_off_there_are_no_headers_and_nothing_is_imported(database_url: str):
     configure_traces(TracesOptions(), "tested")
-    assert context.tracing is None
+    assert tracing.active_traces.get() is None
     assert trace_headers() == {}
     code = "import sys; from service import app; app.create(); print([n for n in sys.modules if 'opentelemetry' in n])"
     variables = os.environ | {"DATABASE_URL": database_url}
@@ -207,6 +204,6 @@ def test_off_there_are_no_headers_and_nothing_is_imported(database_url: str):
 
 def test_without_the_extra_an_endpoint_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    monkeypatch.delitem(sys.modules, "service.kit.edge.traces")
+    monkeypatch.delitem(sys.modules, "service.kit.work.traces")
     with pytest.raises(CommandError, match="uv sync --extra traces"):
         configure_traces(TracesOptions(endpoint="http://127.0.0.1:1"), "tested")

@@ -2,8 +2,8 @@ import asyncio
 import time
 
 import pytest
-from service.kit.edge import metrics
-from service.kit.server import Watchdog, WatchdogOptions
+from service.kit.server.watchdog import Watchdog, WatchdogOptions
+from service.kit.work import metrics
 
 OPTIONS = WatchdogOptions(lag=0.04, stuck=0)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from msgspec import Meta, Struct
-from service.kit.db import Query
+from service.kit.db.query import Query
 from service_tools.sql import constraints, contract, cost, samples, scratch, text, types
 from service_tools.sql.budgets import Budgets
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest_asyncio
-from service.kit.db import Query
+from service.kit.db.query import Query
 from service_tools.sql import contract, scratch
 from service_tools.sql.budgets import Budgets
 from service_tools.sql.statement import Statement

@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 import pytest_asyncio
-from service.kit.db import Query
-from service.kit.edge import CommandError
+from service.kit.db.query import Query
+from service.kit.work.command_error import CommandError
 from service_tools.sql import contract, scratch, text
 from service_tools.sql.budgets import Budgets
 

@@ -17,13 +17,16 @@ from service_tools.sql.statement import Statement
 
 from tests.kit.processes import ROOT, run
 
-NAMES = sorted(name for name, _ in query.find(service))
+NAMES = sorted(name for name, _ in query.find_queries(service))
 
 
 @pytest.fixture(scope="module")
 def project() -> Generator[Path]:
     """A folder with migrations and a running database, to run tools in: not pytest's, see test_development."""
-    with tempfile.TemporaryDirectory(prefix="service-plans-") as folder, embedded.run(Path(folder, ".postgres")):
+    with (
+        tempfile.TemporaryDirectory(prefix="service-plans-") as folder,
+        embedded.run_postgresql(Path(folder, ".postgres")),
+    ):
         shutil.copytree(ROOT / "migrations", Path(folder, "migrations"))
         yield Path(folder)
 

@@ -6,7 +6,10 @@ from typing import Any
 import asyncpg
 import pytest
 from inside import postgres_server
-from service.kit.db import Query, commands, query, read_url
+from service.kit.commands import queries
+from service.kit.db import query
+from service.kit.db.query import Query
+from service.kit.db.sessions import read_database_url
 
 STATEMENTS: dict[str, Any] = {
     "notes.commented": Query("-- why\nselect length($1)", int, tuple[str]),
@@ -34,12 +37,12 @@ async def ask(url: str) -> None:
 def test_statements_are_named_however_they_begin_and_with_their_place(
     url_that_counts: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(query, "find", lambda package: iter(STATEMENTS.items()))
+    monkeypatch.setattr(query, "find_queries", lambda package: iter(STATEMENTS.items()))
     monkeypatch.chdir(Path(__file__).parents[1])
     asyncio.run(ask(url_that_counts))
     for _ in range(2):  # the second time it sees the first
-        found = asyncio.run(commands.read(read_url(url_that_counts), 100, create=True))
-    rows = [commands.describe(*it) for it in found]
+        found = asyncio.run(queries.read_slowest(read_database_url(url_that_counts), 100, create=True))
+    rows = [queries.describe_slowest(*it) for it in found]
     named = {row["name"]: row["place"] for row in rows if row["name"]}
     assert named.keys() == STATEMENTS.keys()
     assert all(place.startswith("tools/test_queries.py:") for place in named.values()), named

@@ -5,7 +5,7 @@ import pytest
 import pytest_asyncio
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge import asgi
+from service.kit.work import asgi, responses
 from service.settings import Settings
 from service_tools.sql.budgets import DEFAULT_STATEMENTS
 
@@ -22,7 +22,7 @@ async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
         async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
             for _ in range(int(scope["path"].strip("/"))):
                 await db.fetch_one(ONE)
-            await asgi.respond(send, 200, b"", b"text/plain", [])
+            await responses.respond(send, 200, b"", b"text/plain", [])
 
         statements.note_statements(monkeypatch)
         transport = httpx2.ASGITransport(statements.limit_statements(answer))

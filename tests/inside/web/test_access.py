@@ -5,11 +5,13 @@ import pytest
 from pydantic import SecretStr
 from service import app
 from service.kit import web
-from service.kit.auth import Auth, IssuerOptions, keys
-from service.kit.edge import Edge, asgi
-from service.kit.web import NEEDS_TOKEN, PUBLIC, AccessError, Caller, Routes, Slice
+from service.kit.auth import keys
+from service.kit.auth.bearer import Auth, Caller
+from service.kit.auth.keys import IssuerOptions
+from service.kit.edge.edge import Edge
 from service.kit.web.app import Endpoint
-from service.kit.web.routes import Access
+from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Access, AccessError, Routes, Slice
+from service.kit.work import asgi
 from service.settings import Settings
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket

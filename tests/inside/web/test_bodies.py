@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 import pytest
-from service.kit.edge.problems import Problem
 from service.kit.web.body import Body
+from service.kit.work.problems import Problem
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):

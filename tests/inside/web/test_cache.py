@@ -4,8 +4,10 @@ from itertools import count
 
 import pytest
 from prometheus_client import REGISTRY
-from service.kit.edge import Problem, context, time_left
-from service.kit.web import Cache, CacheOptions
+from service.kit.cache import Cache, CacheOptions
+from service.kit.work import context
+from service.kit.work.context import time_left
+from service.kit.work.problems import Problem
 
 calls: list[str] = []
 gate = asyncio.Event()

@@ -6,7 +6,9 @@ from uuid import UUID
 import httpx2
 import pytest
 from msgspec import Struct
-from service.kit.web import PUBLIC, Caller, Routes, Slice, build
+from service.kit.auth.bearer import Caller
+from service.kit.web.app import build
+from service.kit.web.routes import PUBLIC, Routes, Slice
 
 
 class Shop:

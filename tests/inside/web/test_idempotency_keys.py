@@ -6,8 +6,8 @@ import pytest
 from inside import notes
 from inside.keyed import KEY, client, count, post, raw, tell
 from service.kit import web
-from service.kit.db import Database
-from service.kit.web import Slice
+from service.kit.db.database import Database
+from service.kit.web.routes import Slice
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client

@@ -69,10 +69,10 @@ async def test_a_client_that_half_closes_gets_the_reply_by_its_retry(url: str, r
         await raw.execute("lock table notes")  # so that the end is noticed before there is a reply
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write("\r\n".join(request).encode())
+        await wait_for_lock(raw)  # sooner, and the server would drop the request unseen
         writer.write_eof()
         assert await reader.read() == b""
         writer.close()
-        await wait_for_lock(raw)
     async with httpx2.AsyncClient(timeout=20) as client:
         while (again := await client.post(f"{url}/1", json=NOTE, headers=KEY)).status_code == 409:
             await raw.execute("select pg_sleep(0.01)")

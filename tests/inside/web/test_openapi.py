@@ -6,7 +6,8 @@ import pytest
 import pytest_asyncio
 from msgspec import Struct
 from service import app
-from service.kit.web import PUBLIC, Routes, Slice, build
+from service.kit.web.app import build
+from service.kit.web.routes import PUBLIC, Routes, Slice
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client

@@ -6,7 +6,7 @@ import pytest
 from msgspec import Meta, Struct
 from service.kit import web
 from service.kit.edge.edge import Edge
-from service.kit.web import PUBLIC, Routes, Slice
+from service.kit.web.routes import PUBLIC, Routes, Slice
 
 from tests.kit.fixtures import open_client
 

@@ -5,11 +5,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from service.kit import web
-from service.kit.auth import Auth, IssuerOptions, keys
-from service.kit.edge import Edge, Problem, metrics
-from service.kit.edge.metrics import Meters
-from service.kit.web import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice, app
+from service.kit.auth import keys
+from service.kit.auth.bearer import Auth
+from service.kit.auth.keys import IssuerOptions
+from service.kit.edge.edge import Edge
+from service.kit.web import app
 from service.kit.web.app import Counts
+from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
+from service.kit.work import metrics
+from service.kit.work.metrics import Meters
+from service.kit.work.problems import Problem
 from starlette.responses import PlainTextResponse
 
 from tests.kit.fixtures import open_client

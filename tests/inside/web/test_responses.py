@@ -4,9 +4,13 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from msgspec import Struct
-from service.kit.edge import Edge, asgi, not_found
-from service.kit.rows import Page
-from service.kit.web import PUBLIC, Reply, Routes, Slice, build, created
+from service.kit.edge.edge import Edge
+from service.kit.rows.listing import Page
+from service.kit.web.app import build
+from service.kit.web.binder import Reply, created
+from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.work import asgi
+from service.kit.work.problems import not_found
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request

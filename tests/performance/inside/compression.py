@@ -10,7 +10,10 @@ from pathlib import Path
 
 import coders
 from coders import Coding
-from service.kit.edge import CompressionOptions, Edge, EdgeOptions, asgi
+from service.kit.edge.compression import CompressionOptions
+from service.kit.edge.edge import Edge
+from service.kit.edge.options import EdgeOptions
+from service.kit.work import asgi
 from xxhash import xxh3_128_hexdigest
 
 SIZES = (1_024, 8_192, 65_536)

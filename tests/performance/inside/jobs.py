@@ -12,9 +12,11 @@ from inside.jobs.working import NOTHING, WRITE, Task
 from pgqueuer.adapters.persistence import schema_ddl
 from pgqueuer.domain.schema.declaration import target
 from pydantic import SecretStr
-from service.kit.db import Database, DatabaseOptions, Query
-from service.kit.jobs import enqueue, enqueue_all
-from service.kit.jobs.consumer import NAMES
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.jobs.queue import enqueue, enqueue_all
+from service.kit.jobs.statements import NAMES
 from service_tools.dev import embedded
 
 BATCH = 100
@@ -137,6 +139,6 @@ async def measure(url, folder, rounds, seconds, count, held):
 
 if __name__ == "__main__":
     data = Path(sys.argv[1])
-    with embedded.run(data) as url:
+    with embedded.run_postgresql(data) as url:
         numbers = int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
         uvloop.run(measure(url, data.parent / "worker", *numbers))

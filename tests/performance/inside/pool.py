@@ -9,7 +9,9 @@ import asyncpg
 import uvloop
 from msgspec import Struct
 from pydantic import SecretStr
-from service.kit.db import Database, DatabaseOptions, Query
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.db.sessions import DatabaseOptions
 from service_tools.dev import embedded
 
 
@@ -65,5 +67,5 @@ async def measure(url, rounds, statements):
 
 
 if __name__ == "__main__":
-    with embedded.run(Path(sys.argv[1])) as url:
+    with embedded.run_postgresql(Path(sys.argv[1])) as url:
         uvloop.run(measure(url, int(sys.argv[2]), int(sys.argv[3])))

@@ -8,7 +8,9 @@ from copy import copy
 from typing import Any
 
 from pydantic import SecretStr
-from service.kit.auth import Auth, IssuerOptions, keys
+from service.kit.auth import keys
+from service.kit.auth.bearer import Auth
+from service.kit.auth.keys import IssuerOptions
 from service.orders.http import read_order
 
 ROUNDS = 9

@@ -6,8 +6,8 @@ The difference to the service is what the edge costs. It runs in the environment
 import sys
 
 from service import app
-from service.kit.edge import asgi
-from service.kit.server import ServerOptions, serve
+from service.kit.server.http_server import ServerOptions, serve
+from service.kit.work import asgi
 
 
 def create() -> asgi.App:

@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable
 
 from service import app
-from service.kit.auth import Auth, Caller
-from service.kit.edge import Deadlines, Span, asgi, edge, response
+from service.kit.auth.bearer import Auth, Caller
+from service.kit.edge import edge, response
 from service.kit.edge.access_log import AccessLog
 from service.kit.edge.compression import Compression
-from service.kit.server import ServerOptions, serve
+from service.kit.server.http_server import ServerOptions, serve
+from service.kit.work import asgi
+from service.kit.work.context import Span
+from service.kit.work.deadlines import Deadlines
 
 BATCH_THREADS = "batch threads"
 OWNER = Caller("development", {}, time.time() + 86_400)

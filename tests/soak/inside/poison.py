@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 from inside.jobs import queue
-from service.kit.db import Database, Query
-from service.kit.jobs import Job, begin_once, enqueue
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.jobs.job import Job
+from service.kit.jobs.queue import begin_once, enqueue
 from soak.load import Load
 from soak.site import Site
 

@@ -15,10 +15,10 @@ import asyncpg
 from inside import postgres_server, schema
 from inside.jobs.queue import execute
 from service.kit.auth import keys
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.dev import credentials
-from service_tools.perf import running
+from service_tools.perf import workers
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
@@ -76,11 +76,11 @@ class Site:
         stack.close()
         return code
 
-    async def find_workers(self, name: str = "service") -> list[running.Worker]:
+    async def find_workers(self, name: str = "service") -> list[workers.WorkerProcess]:
         """Return the worker processes of the service, or the process that runs the jobs, once all of them run."""
         while True:
             with suppress(CommandError):  # the only one has ended, and the next one starts
-                found = running.find_workers(self.parts[name][1].pid)
+                found = workers.find_workers(self.parts[name][1].pid)
                 if len(found) == (WORKERS if name == "service" else 1):
                     return found
             await asyncio.sleep(0.1)
@@ -101,7 +101,7 @@ class Site:
 def build(folder: Path, tables: str) -> Generator[Site]:
     """Yield the site while it runs. `tables` makes those that it has beside the service's own."""
     os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
-    credentials.provide(Settings)
+    credentials.accept_development_tokens(Settings)
     with postgres_server.run("fsync = on\nsynchronous_commit = on\n") as server, ExitStack() as stack:
         asyncio.run(schema.apply(server.url, ROOT / "migrations"))
         asyncio.run(execute(server.url, tables))

@@ -1,9 +1,9 @@
 """The worker as `service worker` runs it, with jobs that do harm beside its own: `python -m soak.worked worker`."""
 
 from service import app
-from service.kit.db import Database
-from service.kit.jobs import Worker
-from service.kit.server import cli
+from service.kit.commands import cli
+from service.kit.db.database import Database
+from service.kit.jobs.job import Worker
 from service.settings import Settings
 from soak import poison
 

@@ -7,11 +7,10 @@ from starlette.requests import Request
 
 from service.accounts import queries
 from service.accounts.model import Account, Credentials, Session
-from service.kit.auth import Guesses, IssuerOptions, passwords
+from service.kit.auth import IssuerOptions, LoginThrottle, passwords
 from service.kit.db import Database
-from service.kit.edge import Problem, conflict, not_found
 from service.kit.offload import Offload
-from service.kit.web import NEEDS_TOKEN, PUBLIC, Caller, Rate, Reply, Routes, created
+from service.kit.web import NEEDS_TOKEN, PUBLIC, Caller, Problem, Rate, Reply, Routes, conflict, created, not_found
 
 CONSTRAINTS = {"accounts_email_key": partial(conflict, "email", "another account has it")}
 
@@ -47,13 +46,13 @@ async def read_account(db: Database, caller: Caller) -> Account:
 
 @routes.post("/sessions", summary="Log in", access=PUBLIC)
 async def create_session(
-    request: Request, db: Database, offload: Offload, guesses: Guesses, issuer: IssuerOptions, data: Credentials
+    request: Request, db: Database, offload: Offload, throttle: LoginThrottle, issuer: IssuerOptions, data: Credentials
 ) -> Session:
     """Return a token for the account that has this e-mail address and this password."""
     secret = await db.find(queries.find_secret, data.email)
-    guess = await guesses.begin(request.scope, data.email)
+    guess = await throttle.begin(request.scope, data.email)
     stored = secret.password_hash if secret else None
     if not await passwords.is_correct(offload, data.password, stored) or secret is None:
         raise Problem(401, "wrong-credentials", REFUSED)
-    await guess.take_back()
+    await guess.forgive()
     return Session(issuer.sign(str(secret.id)), int(issuer.token_lifetime))

@@ -3,7 +3,7 @@
 import random
 from datetime import timedelta
 
-from service.kit.db import DEVELOPER, EVERY, Seed, sample_time
+from service.kit.db import DEVELOPER, SAMPLE_INTERVAL, Seed, sample_time
 
 NAMES = ("ada", "grace", "alan", "edsger", "barbara", "donald", "margaret", "tony", "frances", "leslie")
 TAGS = ("priority", "fragile", "wholesale", "returned", "loyalty", "preorder")
@@ -13,7 +13,7 @@ NOTES = ("Leave it with the neighbours", "Ring twice", "Call before delivery", "
 def make_order(number: int) -> dict[str, object]:
     """Return one order: most are shipped, few are gifts, and totals have a long tail."""
     draw = random.Random(number)
-    created = sample_time(number) + EVERY * draw.random()
+    created = sample_time(number) + SAMPLE_INTERVAL * draw.random()
     items = min(1 + int(draw.expovariate(0.5)), 50)
     return {
         "account": DEVELOPER,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 
 BUDGETS_FILE = Path("perf/budgets.toml")
 DEFAULT_ROWS = 1_000_000

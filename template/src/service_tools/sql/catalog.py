@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from service.kit.edge import CommandError
+from service.kit.work.command_error import CommandError
 from service_tools.sql.budgets import BUDGETS_FILE, DEFAULT_ACCOUNT_COLUMN, DEFAULT_ROWS, Budgets
 from service_tools.sql.functions import Functions, read_functions
 from service_tools.sql.plans import Step

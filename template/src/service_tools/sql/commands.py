@@ -10,7 +10,8 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
-from service.kit.db import connect, find_queries, read_url
+from service.kit.db.query import find_queries
+from service.kit.db.sessions import connect, read_database_url
 from service_tools.dev import database, embedded
 from service_tools.pages import Page
 from service_tools.sql.budgets import read_budgets
@@ -19,6 +20,7 @@ from service_tools.sql.recorded_plans import compare_plans, record_plans
 from service_tools.sql.samples import analyze_sample
 from service_tools.sql.scratch import open_scratch
 from service_tools.sql.statement import Statement, Statements
+from service_tools.tables import TEXT
 
 ADVICE = "If this is meant, record it: service plans --record"
 
@@ -40,7 +42,7 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
     """
     if name and (record or check):
         raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
-    with embedded.run() as server, database.lend(server) as url:
+    with embedded.run_postgresql() as server, database.temporary_database(server) as url:
         planned = asyncio.run(plan_statements(url))
         statements = select_statements(planned, name)
         if analyze:
@@ -72,7 +74,7 @@ async def plan_statements(url: str, prefix: str = "") -> list[Statement]:
 
 async def analyze_statements(server: str, statements: Statements) -> None:
     """Run the statements that have a plan, a sample, and rows to take the sample from."""
-    async with connect(read_url(server), "service plans") as connection:
+    async with connect(read_database_url(server), "service plans") as connection:
         for statement in statements:
             if statement.plan is None:
                 continue
@@ -104,14 +106,15 @@ def check_recorded(statements: Statements) -> None:
 
 def report_statements(statements: Statements, page: Page) -> None:
     """Show all statements in a table, what is wrong with them, and on the page, their plans."""
-    titles = ["statement", "cost", "rows", "indexes", "findings"]
+    titles = dict.fromkeys(["statement", "cost", "rows"], "")
+    titles |= {"indexes": TEXT, "findings": TEXT}
     rows = [list_cells(statement) for statement in statements]
     if any(statement.ran for statement in statements):
-        titles.append("ran")
+        titles["ran"] = ""
         for row, statement in zip(rows, statements, strict=True):
             _, _, time = statement.ran.rpartition("Execution Time: ")
             row.append(time or "no sample")
-    page.tabulate(titles, rows, texts=[3, 4])
+    page.tabulate(titles, rows)
     for statement in statements:
         for finding in statement.findings:
             page.say(f"{statement.name}: {finding}")

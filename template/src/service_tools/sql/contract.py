@@ -11,7 +11,7 @@ from operator import attrgetter, itemgetter
 
 import asyncpg
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql import cost, text
 from service_tools.sql.budgets import Budgets
 from service_tools.sql.catalog import Catalog, read_catalog

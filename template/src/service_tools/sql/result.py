@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql import types
 from service_tools.sql.nulls import explain_expression, explain_output
 from service_tools.sql.scope import Scope, list_targets, walk_scopes

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql import types
 
 

@@ -7,9 +7,10 @@ https://www.postgresql.org/docs/18/functions-admin.html
 
 import asyncpg
 
-from service.kit.db import read_url
-from service.kit.edge import CommandError
-from service.kit.migrate import MigrationOptions, apply_pending
+from service.kit.db.sessions import read_database_url
+from service.kit.migrate.apply import apply_pending
+from service.kit.migrate.files import MigrationOptions
+from service.kit.work.command_error import CommandError
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
 from service_tools.sql.samples import rolled_back
 
@@ -62,7 +63,7 @@ select 'alter column ' || quote_ident(attname) || ' drop not null'
 
 async def open_scratch(url: str, budgets: Budgets) -> asyncpg.Connection:
     """Migrate a new database, and return a connection that is ready to plan on."""
-    async for _ in apply_pending(read_url(url), MigrationOptions()):
+    async for _ in apply_pending(read_database_url(url), MigrationOptions()):
         pass
     connection = await asyncpg.connect(url)
     await restore_statistics(connection, budgets)

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql.plans import Step, walk_plan
 from service_tools.sql.tree import Node
 

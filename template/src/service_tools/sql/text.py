@@ -3,7 +3,7 @@
 
 import re
 
-from service.kit.db import AnyQuery
+from service.kit.db.query import AnyQuery
 from service_tools.sql.statement import Finding, Findings
 
 # `count(*)` and a product are none: a star that follows a word, a comma or a dot, or that is

@@ -22,9 +22,16 @@ import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from service.kit.auth.keys import AuthOptions, IssuerOptions, name_key, read_private, read_public
-from service.kit.edge import Problem, busy, metrics
-from service.kit.offload import ClientOptions, make_client
+from service.kit.auth.keys import (
+    AuthOptions,
+    IssuerOptions,
+    get_key_id,
+    read_private_key,
+    read_public_key,
+)
+from service.kit.calls.client import ClientOptions, make_client
+from service.kit.work import metrics
+from service.kit.work.problems import Problem, busy
 
 if TYPE_CHECKING:
     import httpx2
@@ -90,12 +97,12 @@ class Keys:
         self.fetching: asyncio.Task[None] | None = None
         if isinstance(options, IssuerOptions):
             own: list[PublicKeyTypes] = [
-                read_private(options.signing_key.get_secret_value()).public_key()
+                read_private_key(options.signing_key.get_secret_value()).public_key()
             ]
-            own += [read_public(options.previous_key)] if options.previous_key else []
-            self.known = {name_key(key): key for key in own}
+            own += [read_public_key(options.previous_key)] if options.previous_key else []
+            self.known = {get_key_id(key): key for key in own}
         elif options.public_key is not None:
-            self.known, self.any_name = {"": read_public(options.public_key)}, True
+            self.known, self.any_name = {"": read_public_key(options.public_key)}, True
         else:
             self.source, self.max_age = options, options.jwks_max_age
 

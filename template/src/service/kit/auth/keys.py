@@ -11,7 +11,6 @@ import time
 from hashlib import sha256
 from typing import Annotated, Literal, Self
 
-import click
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -30,7 +29,7 @@ def make_key() -> str:
     return base64.b64encode(Ed25519PrivateKey.generate().private_bytes(*form)).decode()
 
 
-def read_private(text: str) -> Ed25519PrivateKey:
+def read_private_key(text: str) -> Ed25519PrivateKey:
     """Return a private key from PEM or one line. Raises `ValueError` for anything but an Ed25519
     key.
     """
@@ -43,7 +42,7 @@ def read_private(text: str) -> Ed25519PrivateKey:
     return key
 
 
-def read_public(text: str) -> PublicKeyTypes:
+def read_public_key(text: str) -> PublicKeyTypes:
     """Return a public key from PEM or one line. Raises `ValueError`."""
     try:
         return serialization.load_pem_public_key(write_pem("PUBLIC KEY", text))
@@ -64,18 +63,20 @@ def write_pem(kind: str, text: str) -> bytes:
     ).encode()
 
 
-def write_public(key: PublicKeyTypes) -> str:
+def format_public_key(key: PublicKeyTypes) -> str:
     """Return a public key in one line."""
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return base64.b64encode(key.public_bytes(*form)).decode()
 
 
-def name_key(key: PublicKeyTypes) -> str:
+def get_key_id(key: PublicKeyTypes) -> str:
     """Return the key id (`kid`) that our tokens carry."""
-    return sha256(write_public(key).encode()).hexdigest()[:16]
+    return sha256(format_public_key(key).encode()).hexdigest()[:16]
 
 
-def sign(key: Ed25519PrivateKey, issuer: str, audience: str, subject: str, lifetime: float) -> str:
+def sign_token(
+    key: Ed25519PrivateKey, issuer: str, audience: str, subject: str, lifetime: float
+) -> str:
     """Return a token for `subject`, valid for `lifetime` seconds. Costs about 0.1 ms."""
     now = int(time.time())
     claims = {
@@ -86,20 +87,22 @@ def sign(key: Ed25519PrivateKey, issuer: str, audience: str, subject: str, lifet
         "nbf": now,
         "exp": now + int(lifetime),
     }
-    return jwt.encode(claims, key, "EdDSA", {"kid": name_key(key.public_key())})
+    return jwt.encode(claims, key, "EdDSA", {"kid": get_key_id(key.public_key())})
 
 
 def check_public(text: str) -> str:
-    read_public(text)
+    read_public_key(text)
     return text
 
 
 def check_private(text: SecretStr) -> SecretStr:
-    read_private(text.get_secret_value())
+    read_private_key(text.get_secret_value())
     return text
 
 
 PublicKey = Annotated[str, AfterValidator(check_public)]
+
+
 PrivateKey = Annotated[SecretStr, AfterValidator(check_private)]
 
 
@@ -170,17 +173,5 @@ class IssuerOptions(CheckOptions, frozen=True):
 
     def sign(self, subject: str) -> str:
         """Return a token whose bearer is `subject`. Costs about 0.2 ms."""
-        key = read_private(self.signing_key.get_secret_value())
-        return sign(key, self.issuer, self.audience, subject, self.token_lifetime)
-
-
-@click.command(name="key")
-def print_key() -> None:
-    """Print a new key for signing tokens, and its public half.
-
-    Keep the first line secret: anyone holding it can impersonate any user. Give every replica the
-    same key.
-    """
-    key = make_key()
-    click.echo(f"AUTH_SIGNING_KEY={key}")
-    click.echo(f"# public half: {write_public(read_private(key).public_key())}")
+        key = read_private_key(self.signing_key.get_secret_value())
+        return sign_token(key, self.issuer, self.audience, subject, self.token_lifetime)

@@ -7,9 +7,9 @@ from functools import partial
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from service.kit.auth.guesses import pending
-from service.kit.edge import FullError
-from service.kit.offload import Offload
+from service.kit.auth.login_throttle import pending
+from service.kit.offload.offload import Offload
+from service.kit.work.limiter import FullError
 
 # OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. OFFLOAD_HASHES bounds how many
 # run at once.

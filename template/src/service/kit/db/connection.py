@@ -15,9 +15,12 @@ from asyncpg.transaction import Transaction
 from service.kit import PACKAGE
 from service.kit.db import errors
 from service.kit.db.pool import Pool
-from service.kit.db.query import Query
-from service.kit.db.query import find as find_queries
-from service.kit.edge import Batch, Limited, Problem, charge, context, metrics, time_left
+from service.kit.db.query import Query, find_queries
+from service.kit.work import metrics, tracing
+from service.kit.work.batch import Batch
+from service.kit.work.context import charge, time_left
+from service.kit.work.deadlines import Limited
+from service.kit.work.problems import Problem
 
 ANSWERS = (Problem, asyncpg.PostgresError)
 
@@ -36,7 +39,8 @@ class Statement(Limited):
         self.raw = connection.raw
         self.sql = sql
         self.layer = layer
-        self.span = context.tracing.begin_statement(sql) if context.tracing and sql else None
+        self.traces = tracing.active_traces.get()
+        self.span = self.traces.begin_statement(sql) if self.traces and sql else None
         self.deadlines = connection.pool.deadlines
         self.expires_at = time.monotonic() + (seconds or time_left(connection.timeout))
         self.is_late = False
@@ -55,7 +59,7 @@ class Statement(Limited):
         if self.is_late and self.was_cut_off() and kind is asyncio.CancelledError:
             kind, error = TimeoutError, TimeoutError()
         if self.span is not None:
-            context.tracing.end(self.span, kind.__name__ if kind else "")
+            self.traces.end(self.span, kind.__name__ if kind else "")
         charge(self.layer, self.started)
         durations().add((self.sql, time.perf_counter() - self.started))
         if error is not None and isinstance(error, errors.ERRORS):

@@ -17,8 +17,16 @@ from service.kit.db import errors
 from service.kit.db.connection import Connection, durations, read_names
 from service.kit.db.pool import Pool, choose_pool_size
 from service.kit.db.query import Query
-from service.kit.db.sessions import DatabaseOptions, connect, locate, session_settings, time_limits
-from service.kit.edge import busy, metrics, time_left
+from service.kit.db.sessions import (
+    DatabaseOptions,
+    connect,
+    describe_database,
+    get_session_limits,
+    session_settings,
+)
+from service.kit.work import metrics
+from service.kit.work.context import time_left
+from service.kit.work.problems import busy
 
 type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -66,8 +74,10 @@ class Database:
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
             pool.is_open, meters = True, metrics.meters()
             meters.pool_size.labels(name).set(pool.places.limit)
-            metrics.watch(meters.pool_in_use.labels(name), partial(getattr, pool.places, "running"))
-            metrics.watch(
+            metrics.watch_gauge(
+                meters.pool_in_use.labels(name), partial(getattr, pool.places, "running")
+            )
+            metrics.watch_gauge(
                 meters.pool_waiting.labels(name), partial(getattr, pool.places, "waiting")
             )
         return self
@@ -164,7 +174,7 @@ async def check_slots(
         raise errors.DatabaseError(
             f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE)"
             f"{f', {beside} of other processes of the service' if beside else ''}, and {options.reserve} for others "
-            f"(DATABASE_RESERVE), make {wanted}. PostgreSQL at {locate(options)} admits {most - reserved}: {most} "
+            f"(DATABASE_RESERVE), make {wanted}. PostgreSQL at {describe_database(options)} admits {most - reserved}: {most} "
             f"(max_connections) less {reserved} (reserved for superusers and roles). Lower one of the former, raise "
             "max_connections, or put a PgBouncer in between and set DATABASE_DIRECT_URL."
         )
@@ -174,7 +184,7 @@ async def check_limits(connection: asyncpg.Connection, options: DatabaseOptions)
     """Refuse a pooler before a server that limits nothing: a pooler does not take the limits from
     us.
     """
-    limits = time_limits(options)
+    limits = get_session_limits(options)
     [(missing, database)] = await connection.fetch(UNLIMITED, list(limits))
     if missing:
         role = f"alter role current_user in database {database} set"

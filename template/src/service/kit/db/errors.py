@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 
 import asyncpg
 
-from service.kit.edge import RETRY_AFTER, CommandError, Problem, busy
+from service.kit.work.command_error import CommandError
+from service.kit.work.problems import RETRY_AFTER, Problem, busy
 
 type Constraints = Mapping[str, Callable[[], Problem]]
 """Makes the problem of each constraint, by its name in the schema."""
@@ -73,7 +74,7 @@ def examine(error: Exception, connection: asyncpg.Connection) -> None:
         vars(error).update(detail=None)
 
 
-def explain(error: Exception, constraints: Constraints) -> Problem | None:
+def to_problem(error: Exception, constraints: Constraints) -> Problem | None:
     """Return what to answer for an error of PostgreSQL, or None when it is our fault, or not
     PostgreSQL's error.
     """

@@ -21,7 +21,11 @@ import asyncpg
 
 from service.kit.db.errors import ERRORS
 from service.kit.db.sessions import DatabaseOptions, open_session
-from service.kit.edge import Deadlines, Limiter, busy, count_cores, time_left
+from service.kit.work.context import time_left
+from service.kit.work.cores import count_cores
+from service.kit.work.deadlines import Deadlines
+from service.kit.work.limiter import Limiter
+from service.kit.work.problems import busy
 
 FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
@@ -30,7 +34,7 @@ PER_CORE = 4
 """Connections per core over all workers: while some wait for locks and disks, the others keep the
 core busy."""
 
-FEWEST, MOST = 2, 16
+MIN_POOL_SIZE, MOST = 2, 16
 """Connections of one worker: a slow statement must not stop it, and one event loop cannot make use
 of more."""
 
@@ -41,7 +45,7 @@ replaced together."""
 
 def choose_pool_size(workers: int) -> int:
     """Return how many connections each worker may open when no setting says so."""
-    return max(FEWEST, min(MOST, round(count_cores() * PER_CORE / workers)))
+    return max(MIN_POOL_SIZE, min(MOST, round(count_cores() * PER_CORE / workers)))
 
 
 class Pool:

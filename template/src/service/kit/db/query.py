@@ -17,8 +17,8 @@ from weakref import WeakSet
 DEVELOPER = "development"
 """The account that sample rows belong to. `service token` makes a token for it."""
 
-NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
-EVERY = timedelta(minutes=5)
+NEWEST_SAMPLE = datetime(2026, 1, 1, tzinfo=UTC)
+SAMPLE_INTERVAL = timedelta(minutes=5)
 
 
 class Query[Row, *Args]:
@@ -79,7 +79,7 @@ made: WeakSet[AnyQuery] = WeakSet()
 unchecked."""
 
 
-def find(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
+def find_queries(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
     """Yield every statement of a package's `queries.py` files with its name, like
     `orders.read_order`.
 
@@ -130,4 +130,4 @@ class Seed:
 
 def sample_time(number: int) -> datetime:
     """Return when a sample row was created: one every five minutes, back from 2026."""
-    return NEWEST - number * EVERY
+    return NEWEST_SAMPLE - number * SAMPLE_INTERVAL

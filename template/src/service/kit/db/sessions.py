@@ -13,7 +13,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 
 from service.kit.db.errors import ERRORS, DatabaseError, diagnose
-from service.kit.edge import Lifetime, Seconds, check_nesting
+from service.kit.work.options import Lifetime, Seconds, check_nesting
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
@@ -87,7 +87,7 @@ class DatabaseOptions(BaseModel, frozen=True):
         return self
 
 
-def read_url(url: str) -> DatabaseOptions:
+def read_database_url(url: str) -> DatabaseOptions:
     """Return options with nothing but a URL. Raises `DatabaseError` when it is not the URL of a
     PostgreSQL database.
     """
@@ -104,13 +104,13 @@ def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
     return options.model_copy(update={"url": options.direct_url or options.url})
 
 
-def locate(options: DatabaseOptions) -> str:
+def describe_database(options: DatabaseOptions) -> str:
     """Return where the database is, for messages: without user and password."""
     parts = urlsplit(options.url.get_secret_value())
     return f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
-def time_limits(options: DatabaseOptions) -> dict[str, str]:
+def get_session_limits(options: DatabaseOptions) -> dict[str, str]:
     """Return the settings of a session by which PostgreSQL itself enforces the limits, in its
     units.
     """
@@ -122,7 +122,7 @@ def time_limits(options: DatabaseOptions) -> dict[str, str]:
     return {name: f"{seconds * 1000:.0f}ms" for name, seconds in limits.items()}
 
 
-async def dial(
+async def open_connection(
     options: DatabaseOptions, settings: Mapping[str, str], command_timeout: float | None = None
 ) -> asyncpg.Connection:
     """Open a connection. `settings` are those of its session."""
@@ -142,9 +142,11 @@ async def connect(
 
     `application` is its name in pg_stat_activity. Raises `DatabaseError`.
     """
-    where = locate(options)
+    where = describe_database(options)
     try:
-        connection = await dial(options, {**(settings or {}), "application_name": application})
+        connection = await open_connection(
+            options, {**(settings or {}), "application_name": application}
+        )
     except (*ERRORS, ValueError) as error:
         raise diagnose(error, where) from error
     try:
@@ -162,7 +164,7 @@ async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
     """Open a session for the pool: PostgreSQL enforces its limits, and JSON columns are encoded
     here, once.
     """
-    connection = await dial(options, session_settings(options))
+    connection = await open_connection(options, session_settings(options))
     for name, prefix in JSON_PREFIXES.items():  # this sends nothing: asyncpg knows these types
         await connection.set_type_codec(
             name,
@@ -178,4 +180,6 @@ def session_settings(options: DatabaseOptions) -> dict[str, str]:
     """Return the settings of a pooled session. A pooler would refuse limits: there, the role has
     them.
     """
-    return {"application_name": "service"} | ({} if options.direct_url else time_limits(options))
+    return {"application_name": "service"} | (
+        {} if options.direct_url else get_session_limits(options)
+    )

@@ -5,62 +5,33 @@ Both are written for many requests at once. One by one they would cost twice as 
 system calls of a request, little of their code stays in the processor's caches.
 """
 
-import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextvars import Context, copy_context
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
 
-from service.kit.edge import asgi, metrics
-from service.kit.edge import context as tracing
-from service.kit.edge.problems import Problem
 from service.kit.edge.response import Exchange
+from service.kit.work import asgi, metrics, tracing
+from service.kit.work.batch import Batch
+from service.kit.work.problems import Problem
 
 log = structlog.get_logger()
 
+
 PAUSE = 0.1
+
+
 MOST_WAITING = 64
 """Records written at once. It takes less than a millisecond, in which no other request proceeds."""
+
+
 LONGEST = 500
 """Characters of a path that a line shows."""
-
-
-class Batch[Item]:
-    """Collects items and writes them together: `pause` seconds after the first, or when there are
-    `most`.
-
-    A process that is killed loses what waits. Where no event loop runs, items are written at once.
-    """
-
-    def __init__(self, write: Callable[[list[Item]], object], pause: float, most: int) -> None:
-        self.write = write
-        self.pause = pause
-        self.most = most
-        self.waiting: list[Item] = []
-        self.loop: asyncio.AbstractEventLoop | None = None
-
-    def add(self, item: Item) -> None:
-        self.waiting.append(item)
-        loop = asyncio._get_running_loop()
-        if loop is None or len(self.waiting) >= self.most:
-            self.flush()
-        elif loop is not self.loop:
-            self.loop = loop
-            loop.call_later(self.pause, self.expire)
-
-    def expire(self) -> None:
-        self.loop = None
-        self.flush()
-
-    def flush(self) -> None:
-        if self.waiting:
-            waiting, self.waiting = self.waiting, []
-            self.write(waiting)
 
 
 class Record(NamedTuple):
@@ -101,7 +72,7 @@ class AccessLog(Batch[Record]):
             line |= {"detail": problem.detail}
             line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
         if exchange.span is not None:
-            tracing.tracing.end_request(exchange.span, line)
+            tracing.active_traces.get().end_request(exchange.span, line)
         now = time.perf_counter()
         seconds = (exchange.opened_at or now) - exchange.began_at
         if exchange.opened_at:

@@ -18,7 +18,7 @@ from typing import Annotated, NamedTuple
 import brotli
 from pydantic import BaseModel, Field
 
-from service.kit.edge import asgi
+from service.kit.work import asgi, headers
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -145,7 +145,7 @@ def choose(accepted: bytes) -> tuple[bytes | None, bool]:
     """
     weights = {
         name.removeprefix("x-"): weight
-        for name, weight in asgi.weigh(accepted.decode("latin-1")).items()
+        for name, weight in headers.parse_qvalues(accepted.decode("latin-1")).items()
     }
     others = weights.get("*", 0.0)
     offers = {name: weights.get(name, others) for name in ("zstd", "br", "gzip")}

@@ -10,14 +10,18 @@ from math import inf
 
 import structlog
 
-from service.kit.edge import asgi, context, health, metrics, problems
-from service.kit.edge.access_log import LONGEST, AccessLog, Batch
+from service.kit.edge import health
+from service.kit.edge.access_log import LONGEST, AccessLog
+from service.kit.edge.bodies import Bodies
 from service.kit.edge.compression import Compression, CompressionOptions
-from service.kit.edge.context import Deadlines, Limiter
 from service.kit.edge.events import Streams
-from service.kit.edge.limits import Bodies, EdgeOptions
-from service.kit.edge.problems import Problem
+from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import PROTECTION, Exchange, identify, is_head_done
+from service.kit.work import addresses, asgi, headers, metrics, problems, tracing
+from service.kit.work.batch import Batch
+from service.kit.work.deadlines import Deadlines
+from service.kit.work.limiter import Limiter
+from service.kit.work.problems import Problem
 
 log = structlog.get_logger()
 
@@ -73,7 +77,7 @@ class Edge:
         is_probe = is_request and scope["path"] in health.PATHS
         if is_request and self.admission.running >= self.admission.limit and not is_probe:
             return await self.refuse(scope["headers"], send)
-        fields = asgi.merge(scope.get("headers", []))
+        fields = headers.merge_headers(scope.get("headers", []))
         if not is_request:
             self.locate(scope, fields)
             return await self.live(scope, receive, send)
@@ -82,8 +86,9 @@ class Edge:
             scope, fields, send, self.compression, options.stall_timeout, options.timing
         )
         problem = None
-        if context.tracing and not is_probe:
-            exchange.span = context.tracing.begin_request(exchange.method, exchange.request)
+        traces = tracing.active_traces.get()
+        if traces and not is_probe:
+            exchange.span = traces.begin_request(exchange.method, exchange.request)
         try:
             await (
                 self.health.answer(scope, exchange)
@@ -115,9 +120,9 @@ class Edge:
             self.access_log.record(exchange, scope, problem, logged=options.log and not is_probe)
 
     async def live(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        metrics.watch(metrics.meters().in_flight, lambda: self.admission.running)
-        metrics.watch(metrics.meters().receiving, lambda: len(self.bodies.arriving))
-        metrics.watch(metrics.meters().streams, lambda: self.streams.running)
+        metrics.watch_gauge(metrics.meters().in_flight, lambda: self.admission.running)
+        metrics.watch_gauge(metrics.meters().receiving, lambda: len(self.bodies.arriving))
+        metrics.watch_gauge(metrics.meters().streams, lambda: self.streams.running)
         try:
             await self.app(scope, receive, send)
         finally:
@@ -174,7 +179,10 @@ class Edge:
             if len(forwarded) > LONGEST:  # proxies add to the end; the first one left may be cut
                 forwarded = forwarded[-LONGEST:].partition(b",")[2]
             hops = forwarded.decode("latin-1")
-            scope["client"] = asgi.find_address(peer[0], hops, self.options.proxies), peer[1]
+            scope["client"] = (
+                addresses.find_client_address(peer[0], hops, self.options.proxies),
+                peer[1],
+            )
 
     def check_host(self, fields: asgi.Fields, version: str) -> None:
         """Raise a 400 problem when the request is for no host, for several, or for one that is not

@@ -15,10 +15,11 @@ from typing import Any, cast
 
 import msgspec
 
-from service.kit.edge import asgi
-from service.kit.edge.context import Limiter, Work, current, request_id
-from service.kit.edge.limits import EdgeOptions
+from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import Exchange
+from service.kit.work import asgi, headers, responses
+from service.kit.work.context import Work, current, request_id
+from service.kit.work.limiter import Limiter
 
 type Write = Callable[[bytes], Awaitable[None]]
 
@@ -31,7 +32,7 @@ HEARTBEAT = b":\n\n"
 UNSENDABLE = re.compile("[\0\r\n]")
 ENCODER = msgspec.json.Encoder()
 
-LAST_ID = {
+LAST_EVENT_ID_PARAMETER = {
     "name": "Last-Event-ID",
     "in": "header",
     "description": "The id of the last event received. Browsers send it by themselves when they connect again.",
@@ -48,10 +49,12 @@ class LastEventId(str):
     __slots__ = ()
 
 
-def read_last_id(scope: asgi.Scope, _: asgi.Receive, __: asgi.Send) -> LastEventId:
+def read_last_event_id(scope: asgi.Scope, _: asgi.Receive, __: asgi.Send) -> LastEventId:
     """Return the id in the header of a request."""
     return LastEventId(
-        asgi.merge(scope["headers"]).get(b"last-event-id", b"").decode("utf-8", "replace")
+        headers.merge_headers(scope["headers"])
+        .get(b"last-event-id", b"")
+        .decode("utf-8", "replace")
     )
 
 
@@ -140,14 +143,14 @@ class EventStream[Data]:
 
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         leaving, stopping = (
-            asgi.wait_for_disconnect(receive),
+            responses.wait_for_disconnect(receive),
             scope.get("stopping", asyncio.Event()).wait(),
         )
         work, seconds = (
             (self.send_events(scope, write), streams.beat(write)),
             streams.count_seconds(scope.get("auth")),
         )
-        async with asgi.race(leaving, stopping, *work, seconds=seconds) as has_left:
+        async with responses.run_until_first(leaving, stopping, *work, seconds=seconds) as has_left:
             if not has_left:
                 async with lock:  # an event that is half sent comes first
                     await send({"type": "http.response.body", "body": b""})

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from service.kit.edge import asgi
-from service.kit.edge.problems import RETRY_AFTER, Problem
+from service.kit.work import asgi, responses
+from service.kit.work.problems import RETRY_AFTER, Problem
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class Health:
             raise Problem(503, "draining", "The service is about to stop.", headers=retry)
         if path == "/readyz" and (fault := scope.get("fault") or await self.find_fault()):
             raise Problem(503, "not-ready", fault, headers=retry)
-        await asgi.respond(
+        await responses.respond(
             send, 200, b'{"status":"ok"}', b"application/json", [(b"cache-control", b"no-store")]
         )
 

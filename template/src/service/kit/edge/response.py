@@ -12,9 +12,11 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
-from service.kit.edge import asgi
 from service.kit.edge.compression import Coder, Compression, make_coder
-from service.kit.edge.context import Limited, Limiter, Span, Work, current
+from service.kit.work import asgi, headers
+from service.kit.work.context import Span, Work, current
+from service.kit.work.deadlines import Limited
+from service.kit.work.limiter import Limiter
 
 ACCEPTED_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 """The request ids that callers may send. Anything else could forge log lines, so it is replaced."""
@@ -109,11 +111,15 @@ class Exchange(Work, Limited):
         elif self.status or self.start is None:
             await self.send(message)
         elif kind != "http.response.body":
-            await self.send(self.begin(self.start["status"], *asgi.part(self.start["headers"])))
+            await self.send(
+                self.begin(self.start["status"], *headers.split_cookies(self.start["headers"]))
+            )
             await self.send(message)
         else:
             body, more = message.get("body", b""), message.get("more_body", False)
-            await self.respond(self.start["status"], body, *asgi.part(self.start["headers"]), more)
+            await self.respond(
+                self.start["status"], body, *headers.split_cookies(self.start["headers"]), more
+            )
 
     async def respond(
         self,

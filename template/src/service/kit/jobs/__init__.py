@@ -1,16 +1,16 @@
 # kit: updated by the template; extend it from app.py
-"""Work that outlives the process that asked for it: a slice declares jobs, and enqueues them in its
-transactions.
+"""Work that outlives the process that asked for it: jobs, enqueued in a slice's transactions.
 
 A committed job runs at least once, on whichever worker is free; a rolled-back one never. PgQueuer
-keeps the queue, in the same PostgreSQL. `service worker` keeps a process of `consumer.py` running;
-`runner.py` runs a job, and retries or holds it; `statements.py` records what became of it;
-`upkeep.py` recovers those of dead workers. Only commands import PgQueuer. May import server, db and
-edge.
+keeps the queue, in the same PostgreSQL. `supervisor.py` keeps a process of `consumer.py` running;
+`runner.py` runs a job, and decides on its retry; `statements.py` records what became of it;
+`upkeep.py` recovers those of dead workers. Only the worker and its commands import PgQueuer.
+Imports server, db and work.
 """
 
 from service.kit.jobs.job import Hold, Job, JobOptions, Schedule, Worker
 from service.kit.jobs.queue import begin_once, enqueue, enqueue_all
+from service.kit.renamed import find_renamed
 
 __all__ = [
     "Hold",
@@ -22,3 +22,7 @@ __all__ = [
     "enqueue",
     "enqueue_all",
 ]
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

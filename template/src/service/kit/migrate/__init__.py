@@ -2,25 +2,14 @@
 """Migrations: the SQL files of the service and of the kit, applied in order.
 
 `files.py` reads them and finds what is pending, `apply.py` applies it, in a transaction or, where a
-file asks for that, outside. `commands.py` is `service migrate`. May import db and edge.
+file asks for that, outside. Imports db and work.
 """
 
-from service.kit.migrate.apply import apply_pending
-from service.kit.migrate.commands import apply_migrations
-from service.kit.migrate.files import (
-    STANDALONE,
-    MigrationError,
-    MigrationOptions,
-    find_pending,
-    read_files,
-)
+from service.kit.migrate.files import find_pending
+from service.kit.renamed import find_renamed
 
-__all__ = [
-    "STANDALONE",
-    "MigrationError",
-    "MigrationOptions",
-    "apply_migrations",
-    "apply_pending",
-    "find_pending",
-    "read_files",
-]
+__all__ = ["find_pending"]
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

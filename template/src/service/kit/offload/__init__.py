@@ -1,14 +1,15 @@
 # kit: updated by the template; extend it from app.py
-"""What others do while the event loop goes on: threads, computing processes, and other services.
-All of it is bounded.
+"""What would block the event loop, run alongside it: in threads and in processes, both bounded.
 
-`offload.py` bounds and runs what would block the event loop, with its settings OFFLOAD_*;
-`processes.py` keeps the computing processes and holds their program. `client.py` makes the client
-that calls other services, with its settings CLIENT_*, and `calls.py` makes its calls. May import
-edge only.
+`offload.py` bounds and runs it, with the settings OFFLOAD_*; `processes.py` keeps the processes and
+holds their program. Imports work.
 """
 
-from service.kit.offload.client import ClientOptions, make_client
-from service.kit.offload.offload import Offload, OffloadOptions, share_cores
+from service.kit.offload.offload import Offload
+from service.kit.renamed import find_renamed
 
-__all__ = ["ClientOptions", "Offload", "OffloadOptions", "make_client", "share_cores"]
+__all__ = ["Offload"]
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -13,9 +13,15 @@ from asyncpg.prepared_stmt import PreparedStatement
 from asyncpg.types import Attribute
 from pydantic import BaseModel, Field
 
-from service.kit.db import AnyQuery, Connection, Database
-from service.kit.edge import Limiter, Problem, Seconds, Stream, asgi
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
+from service.kit.db.query import AnyQuery
 from service.kit.rows.listing import Listing
+from service.kit.work import asgi, headers, responses
+from service.kit.work.limiter import Limiter
+from service.kit.work.options import Seconds
+from service.kit.work.problems import Problem
+from service.kit.work.responses import Stream
 
 type FormatName = Literal["csv", "ndjson"]
 
@@ -198,7 +204,7 @@ class Export:
             raise self.exports.places.refuse()
         rows = self.copy(form, Stream(send, describe_file(form, self.name)))
         try:
-            async with asgi.race(rows, asgi.wait_for_disconnect(receive)):
+            async with responses.run_until_first(rows, responses.wait_for_disconnect(receive)):
                 pass
         finally:
             self.exports.places.leave()
@@ -257,7 +263,7 @@ def choose_format(
 
 def negotiate(scope: asgi.Scope) -> Format:
     accepted = [value.decode("latin-1") for key, value in scope["headers"] if key == b"accept"]
-    weights = asgi.weigh(",".join(accepted) or "*/*")
+    weights = headers.parse_qvalues(",".join(accepted) or "*/*")
     best = max(FORMATS.values(), key=lambda form: weigh(form, weights))
     if not weigh(best, weights):
         raise Problem(

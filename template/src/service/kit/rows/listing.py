@@ -24,8 +24,10 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, inspect, json, msgpack, structs
 
-from service.kit.db import Connection, Database, Query
-from service.kit.edge import Problem, invalid
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
+from service.kit.db.query import Query
+from service.kit.work.problems import Problem, invalid
 
 DIGEST_BYTES = 8
 DEFAULT_LIMIT = 20
@@ -90,7 +92,7 @@ class Keyset:
         )
 
 
-def link(query_string: str, cursor: str) -> str:
+def make_link_header(query_string: str, cursor: str) -> str:
     """Return the header `Link` (RFC 8288) to the next page of a list that was asked for with this
     query string.
 

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 import structlog
 
-from service.kit.edge import current
+from service.kit.work.context import current
 
 log = structlog.get_logger()
 

@@ -17,11 +17,12 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 from pydantic import BaseModel, Field
 
-from service.kit.edge import CommandError, Seconds
 from service.kit.server.metrics_endpoint import MetricsOptions
 from service.kit.server.process import Worker
-from service.kit.server.supervision import DRAINING, LOOK_SECONDS, STARTED, Supervision, supervise
+from service.kit.server.supervision import DRAINING, POLL_SECONDS, STARTED, Supervision, supervise
 from service.kit.server.watchdog import WatchdogOptions
+from service.kit.work.command_error import CommandError
+from service.kit.work.options import Seconds
 
 log = structlog.get_logger()
 
@@ -129,7 +130,7 @@ class Server(MPServer):
         self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
     ) -> None:
         while not self.interrupt_signal:
-            self.main_loop_interrupt.wait(LOOK_SECONDS)
+            self.main_loop_interrupt.wait(POLL_SECONDS)
             self.main_loop_interrupt.clear()
             if self.interrupt_children and not (self.supervision.folder / STARTED).exists():
                 log.error("no worker can start: ending")

@@ -15,8 +15,10 @@ import structlog
 from pydantic import BaseModel, Field
 from structlog.typing import EventDict, WrappedLogger
 
-from service.kit.edge import Batch, context, request_id
 from service.kit.server.output import BUFFER_BYTES, unblock_output
+from service.kit.work import tracing
+from service.kit.work.batch import Batch
+from service.kit.work.context import request_id
 
 PAUSE = 0.1
 """Seconds that a line may wait for others.
@@ -90,8 +92,8 @@ def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
         line["timestamp"] = datetime.now(UTC)
     if identity := request_id():
         line["request_id"] = identity
-    if context.tracing:
-        line |= context.tracing.ids()
+    if traces := tracing.active_traces.get():
+        line |= traces.ids()
     return line
 
 
@@ -113,7 +115,7 @@ def dump(value: object) -> str:
         return json.dumps(value, default=str)
 
 
-def shorten(text: str, most: int = MAX_TEXT) -> str:
+def shorten_text(text: str, most: int = MAX_TEXT) -> str:
     """Return a text that any log and PostgreSQL can take, without its middle if it is too long.
 
     Neither takes half of a surrogate pair, and PostgreSQL no NUL: they are written as Python would.
@@ -128,7 +130,7 @@ def shorten_texts(value: Any) -> Any:
     """Return a value with each text in it shortened."""
     match value:
         case str():
-            return shorten(value)
+            return shorten_text(value)
         case dict():
             return {name: shorten_texts(item) for name, item in value.items()}
         case list():
@@ -141,7 +143,7 @@ def shorten_field(value: object) -> object:
     shortened = shorten_texts(value)
     if len(encoded := dump(shortened)) <= MAX_LINE:
         return shortened
-    return shorten(encoded)
+    return shorten_text(encoded)
 
 
 def shorten_error(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:
@@ -150,12 +152,12 @@ def shorten_error(logger: WrappedLogger, name: str, line: EventDict) -> EventDic
     text = plain.get("exception", "")
     if len(text) <= MAX_TEXT and "Exception Group Traceback" not in text:
         return line
-    return {**plain, "exception": shorten(text, MAX_LINE)}
+    return {**plain, "exception": shorten_text(text, MAX_LINE)}
 
 
 def fit(_: WrappedLogger, __: str, line: Any) -> str:
     """Shorten a line for people."""
-    return shorten(line, MAX_LINE)
+    return shorten_text(line, MAX_LINE)
 
 
 def condense(_: WrappedLogger, __: str, line: EventDict) -> EventDict:

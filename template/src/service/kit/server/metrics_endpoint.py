@@ -29,7 +29,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from pydantic import BaseModel, Field
 
 from service.kit import find_distribution
-from service.kit.edge import CommandError, metrics
+from service.kit.work import metrics
+from service.kit.work.command_error import CommandError
 
 log = structlog.get_logger()
 
@@ -61,7 +62,7 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
             start_http_server(
                 options.port, options.host, registry
             )  # in a thread, which ends with the process
-            os.environ[metrics.SHARED] = str(folder)
+            os.environ[metrics.MULTIPROC_DIR] = str(folder)
             take_slot()
     except OSError as error:
         problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
@@ -76,7 +77,7 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
     try:
         yield
     finally:
-        os.environ.pop(metrics.SHARED, None)
+        os.environ.pop(metrics.MULTIPROC_DIR, None)
 
 
 def describe() -> dict[str, str]:
@@ -89,9 +90,9 @@ def take_slot() -> None:
     """Let this process count in a slot of its own, until it ends. Call it before any metric is
     made.
     """
-    if metrics.SHARED not in os.environ:
+    if metrics.MULTIPROC_DIR not in os.environ:
         return
-    folder = Path(os.environ[metrics.SHARED])
+    folder = Path(os.environ[metrics.MULTIPROC_DIR])
     slots = ((name, lock(folder / f"{name}.lock")) for name in map("slot{}".format, count()))
     slot, held = next((name, held) for name, held in slots if held is not None)
     os.pwrite(held, f"{os.getpid():<20}".encode(), 0)

@@ -23,7 +23,7 @@ from typing import Any
 
 import structlog
 
-from service.kit.edge import metrics
+from service.kit.work import metrics
 
 log = structlog.get_logger()
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import structlog
 
-from service.kit.edge import asgi, current, metrics
 from service.kit.server.metrics_endpoint import take_slot
 from service.kit.server.output import end_output, unblock_output
-from service.kit.server.supervision import DRAINING, FAULT, STARTED, VARIABLE
+from service.kit.server.supervision import DRAINING, FAULT, RUNTIME_FOLDER_VARIABLE, STARTED
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
+from service.kit.work import asgi, metrics
+from service.kit.work.context import current
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ THREADS_SECONDS = 0.1
 stands still."""
 
 
-def make(target: str) -> Any:
+def make_in_worker(target: str) -> Any:
     """Return what the factory `target` makes, as `module:function`, in a process that was started
     for it.
     """
@@ -58,8 +59,8 @@ class Worker:
     def __init__(
         self, drain_timeout: float, watch: WatchdogOptions, target: str, *, batch_threads: bool
     ) -> None:
-        self.app: asgi.App = make(target)
-        self.folder = Path(os.environ[VARIABLE])
+        self.app: asgi.App = make_in_worker(target)
+        self.folder = Path(os.environ[RUNTIME_FOLDER_VARIABLE])
         self.drain_timeout = drain_timeout
         self.batch_threads = batch_threads
         self.watch = watch
@@ -83,7 +84,7 @@ class Worker:
         long.
         """
         self.learn_of_sigterm()
-        endless = self.forward(receive), self.end_in_time(), metrics.sample()
+        endless = self.forward(receive), self.end_in_time(), metrics.sample_gauges()
         beside = [asyncio.create_task(work) for work in endless]
 
         async def note(message: asgi.Message) -> None:

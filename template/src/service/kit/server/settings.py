@@ -20,23 +20,23 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
-from service.kit.auth import GuessOptions
-from service.kit.db import DatabaseOptions, choose_pool_size
-from service.kit.edge import (
-    CommandError,
-    CompressionOptions,
-    EdgeOptions,
-    TracesOptions,
-    check_nesting,
-)
-from service.kit.migrate import MigrationOptions
-from service.kit.offload import OffloadOptions, share_cores
-from service.kit.rows import ExportOptions
+from service.kit.auth.login_throttle import LoginThrottleOptions
+from service.kit.cache import CacheOptions
+from service.kit.db.pool import choose_pool_size
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.edge.compression import CompressionOptions
+from service.kit.edge.options import EdgeOptions
+from service.kit.migrate.files import MigrationOptions
+from service.kit.offload.offload import OffloadOptions, share_cores
+from service.kit.rows.export import ExportOptions
 from service.kit.server.http_server import ServerOptions
 from service.kit.server.logs import LogOptions
 from service.kit.server.metrics_endpoint import MetricsOptions
 from service.kit.server.watchdog import WatchdogOptions
-from service.kit.web import CacheOptions, IdempotencyOptions
+from service.kit.web.idempotency import IdempotencyOptions
+from service.kit.work.command_error import CommandError
+from service.kit.work.options import check_nesting
+from service.kit.work.tracing import TracesOptions
 
 SIZES = {
     ("database", "pool_size"): choose_pool_size,
@@ -69,7 +69,7 @@ class KitSettings(BaseSettings):
     idempotency: IdempotencyOptions = IdempotencyOptions()
     cache: CacheOptions = CacheOptions()
     compression: CompressionOptions = CompressionOptions()
-    guesses: GuessOptions = GuessOptions()
+    guesses: LoginThrottleOptions = LoginThrottleOptions()
     export: ExportOptions = ExportOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()
@@ -150,7 +150,7 @@ def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
     return settings
 
 
-def narrow(kind: type[KitSettings]) -> type[KitSettings]:
+def narrow_settings(kind: type[KitSettings]) -> type[KitSettings]:
     """Return settings without the service's own groups, for commands that must not need its
     secrets.
     """

@@ -20,20 +20,20 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
-from service.kit.edge import metrics as kit_metrics
 from service.kit.server.metrics_endpoint import MetricsOptions, lock, serve_metrics
+from service.kit.work import metrics
 
 log = structlog.get_logger()
 
-VARIABLE = "SERVICE_RUNTIME_FOLDER"
+RUNTIME_FOLDER_VARIABLE = "SERVICE_RUNTIME_FOLDER"
 STARTED = "started"  # exists once a worker has started
 DRAINING = "draining"  # exists once the service has been told to stop
 FAULT = "fault"  # says why the main process wants no requests for now
-HEARTBEAT = "heartbeat-{pid}"  # touched by the event loop of a worker
-CONSOLE = "console-{pid}"  # the socket on which a worker tells what it does
+HEARTBEAT_FILE = "heartbeat-{pid}"  # touched by the event loop of a worker
+CONSOLE_SOCKET = "console-{pid}"  # the socket on which a worker tells what it does
 STACK = "stack-{pid}"  # takes the stack of a worker that is asked for it; touched when it has logged one itself
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 """The seconds between two calls of `Supervision.find_due`."""
 
 LONGEST_LOOK = 1.0
@@ -78,11 +78,11 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
                 if (left := lock(path)) is not None:
                     shutil.rmtree(path.parent, ignore_errors=True)
                     os.close(left)
-        os.environ[VARIABLE] = name
+        os.environ[RUNTIME_FOLDER_VARIABLE] = name
         try:
             yield Path(name)
         finally:
-            del os.environ[VARIABLE]
+            del os.environ[RUNTIME_FOLDER_VARIABLE]
             os.close(held)
 
 
@@ -143,7 +143,7 @@ class Supervision:
         if now - place.began > WELL_SECONDS or place.stuck:  # to be stuck takes time enough
             place.pause = SHORTEST_PAUSE
         place.due = now + place.pause
-        for name in (HEARTBEAT, STACK, CONSOLE):
+        for name in (HEARTBEAT_FILE, STACK, CONSOLE_SOCKET):
             (self.folder / name.format(pid=process.pid)).unlink(missing_ok=True)
         self.deaths.labels("stuck" if place.stuck else "ended").inc()
         log.error(
@@ -156,7 +156,7 @@ class Supervision:
     def look(self, index: int, place: Place, process: BaseProcess, passed: float) -> None:
         """Log the stack of a worker whose heartbeat is away, and in the end kill it."""
         try:
-            beat = (self.folder / HEARTBEAT.format(pid=process.pid)).stat().st_mtime_ns
+            beat = (self.folder / HEARTBEAT_FILE.format(pid=process.pid)).stat().st_mtime_ns
         except FileNotFoundError:
             return  # it is starting, or stopping
         place.silent = place.silent + passed if beat == place.beat else 0.0
@@ -180,7 +180,7 @@ class Supervision:
             log.error("worker stuck: replacing it", **report)
         else:
             place.named = True
-            kit_metrics.meters().blocked.inc()
+            metrics.meters().blocked.inc()
             log.error("event loop blocked: a call holds the GIL", **report)
 
     def ask(self, place: Place, process: BaseProcess, stack: Path) -> str:

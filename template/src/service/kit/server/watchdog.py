@@ -25,9 +25,16 @@ from typing import Annotated, Self
 import structlog
 from pydantic import BaseModel, Field
 
-from service.kit.edge import Seconds, current, metrics
 from service.kit.server.console import Console
-from service.kit.server.supervision import CONSOLE, HEARTBEAT, STACK, VARIABLE
+from service.kit.server.supervision import (
+    CONSOLE_SOCKET,
+    HEARTBEAT_FILE,
+    RUNTIME_FOLDER_VARIABLE,
+    STACK,
+)
+from service.kit.work import metrics
+from service.kit.work.context import current
+from service.kit.work.options import Seconds
 
 log = structlog.get_logger()
 
@@ -80,7 +87,7 @@ class Watchdog:
         self.stack: int | None = None
 
     def __enter__(self) -> Self:
-        if folder := os.environ.get(VARIABLE):
+        if folder := os.environ.get(RUNTIME_FOLDER_VARIABLE):
             self.answer_main_process(Path(folder))
         self.due = time.monotonic()
         self.tick()
@@ -100,11 +107,11 @@ class Watchdog:
         self.stack = stack.fileno()
         faulthandler.register(signal.SIGVTALRM, stack, all_threads=True)
         self.files.callback(faulthandler.unregister, signal.SIGVTALRM)
-        path = folder / HEARTBEAT.format(pid=os.getpid())
+        path = folder / HEARTBEAT_FILE.format(pid=os.getpid())
         self.heartbeat = self.files.enter_context(path.open("w")).fileno()
         self.files.callback(path.unlink, missing_ok=True)
         if self.options.console:
-            place = folder / CONSOLE.format(pid=os.getpid())
+            place = folder / CONSOLE_SOCKET.format(pid=os.getpid())
             self.files.enter_context(Console(self.loop, place, self.reports))
 
     def tick(self) -> None:

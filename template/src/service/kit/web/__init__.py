@@ -1,41 +1,46 @@
 # kit: updated by the template; extend it from app.py
-"""Routes: who may call them, what their functions are given, and how their results and errors are
-sent.
+"""Routes: who may call them, what their functions are given, and how results and errors are sent.
 
-To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see
-`routes.py`. `app.py` finds the route of a request, has its token checked and bounds how often it is
-called; `binder.py` calls its function, with what `query_string.py` and `body.py` read, and
-`values.py` lets pass. `request.py` is for functions that read a body. `idempotency.py` has `once`,
-`cache.py` what is kept for some seconds; `openapi.py` describes all routes. May import all rooms
-before it.
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see `routes.py`.
+`app.py` finds the route of a request, has its token checked and bounds how often it is called;
+`binder.py` calls its function, with what `query_string.py` and `body.py` read, and `values.py` lets
+pass. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
+`openapi.py` describes all routes. Imports all packages named so far.
 """
 
-from service.kit.auth import Caller
-from service.kit.edge import Event, EventStream, LastEventId
+from service.kit.auth.bearer import Caller
+from service.kit.edge.events import Event, EventStream, LastEventId
+from service.kit.renamed import find_renamed
 from service.kit.web.app import build
 from service.kit.web.binder import Reply, created
-from service.kit.web.cache import Cache, CacheOptions
-from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions, once, require
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, AccessError, Rate, Routes, Slice
+from service.kit.web.idempotency import IdempotencyKey, once, require
+from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
+from service.kit.work.problems import InvalidField, Problem, busy, conflict, invalid, not_found
 
 __all__ = [
     "NEEDS_TOKEN",
     "PUBLIC",
-    "AccessError",
-    "Cache",
-    "CacheOptions",
     "Caller",
     "Event",
     "EventStream",
     "IdempotencyKey",
-    "IdempotencyOptions",
+    "InvalidField",
     "LastEventId",
+    "Problem",
     "Rate",
     "Reply",
     "Routes",
     "Slice",
     "build",
+    "busy",
+    "conflict",
     "created",
+    "invalid",
+    "not_found",
     "once",
     "require",
 ]
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -17,9 +17,8 @@ from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Lifespan
 
-from service.kit.auth import Auth
-from service.kit.db import Constraints, explain
-from service.kit.edge import Problem, asgi, metrics
+from service.kit.auth.bearer import Auth
+from service.kit.db.errors import Constraints, to_problem
 from service.kit.web import idempotency as keys
 from service.kit.web import openapi
 from service.kit.web.binder import READERS, Binding, Reader
@@ -34,6 +33,8 @@ from service.kit.web.routes import (
     Slice,
     check_access,
 )
+from service.kit.work import addresses, asgi, metrics
+from service.kit.work.problems import Problem
 
 type Kind = Callable[[str, asgi.App], BaseRoute]
 type Place = tuple[Kind, str]
@@ -59,7 +60,7 @@ class Counts:
 
     def take(self, scope: asgi.Scope) -> None:
         """Count a request. Raises a 429 problem when it is one too many."""
-        key = scope["auth"].id if "auth" in scope else asgi.name_client(scope)
+        key = scope["auth"].id if "auth" in scope else addresses.identify_client(scope)
         now, share = time.monotonic(), self.rate.per / self.rate.requests
         whole_at = max(now, self.whole_at.pop(key, now))
         wait = round(whole_at + share - now - self.rate.per, 6)
@@ -173,7 +174,7 @@ class Application:
         if isinstance(error, HTTPException):
             kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
             return Problem(error.status_code, kind, error.detail, headers=dict(error.headers or {}))
-        return error if isinstance(error, Problem) else explain(error, self.constraints)
+        return error if isinstance(error, Problem) else to_problem(error, self.constraints)
 
     async def find_nothing(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Answer what no route matches. A slash at the end makes no difference."""

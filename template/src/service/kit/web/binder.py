@@ -17,19 +17,21 @@ import msgspec
 from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from service.kit.auth import Caller
-from service.kit.edge import LastEventId, asgi, charge, read_last_id
-from service.kit.rows import Page, link
+from service.kit.auth.bearer import Caller
+from service.kit.edge.events import LastEventId, read_last_event_id
+from service.kit.rows.listing import Page, make_link_header
 from service.kit.web.body import Body, is_struct, unwrap
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
+from service.kit.work import asgi, responses
+from service.kit.work.context import charge
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
 
 READERS: Mapping[Any, Reader] = {
     Caller: lambda scope, _, __: scope["auth"],
-    LastEventId: read_last_id,
+    LastEventId: read_last_event_id,
     Request: CheckedRequest,
     WebSocket: WebSocket,
 }
@@ -170,9 +172,11 @@ async def send_result(
         await send({"type": "http.response.start", "status": status, "headers": [*fields.items()]})
         return await send({"type": "http.response.body", "body": b""})
     if isinstance(result, Page) and result.next:
-        fields[b"link"] = link(scope["query_string"].decode("latin-1"), result.next).encode()
+        fields[b"link"] = make_link_header(
+            scope["query_string"].decode("latin-1"), result.next
+        ).encode()
     media_type = fields.pop(b"content-type", b"application/json")
-    await asgi.respond(send, status, encode(result), media_type, fields)
+    await responses.respond(send, status, encode(result), media_type, fields)
 
 
 def is_described(hint: Any) -> bool:

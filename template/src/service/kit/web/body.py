@@ -15,8 +15,9 @@ from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
 
 import msgspec
 
-from service.kit.edge import InvalidField, Problem, asgi
 from service.kit.web.values import MOST_FAULTS, find_fault, find_unstorable
+from service.kit.work import asgi, headers
+from service.kit.work.problems import InvalidField, Problem
 
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
@@ -39,7 +40,7 @@ class Body[Kind]:
 
     async def read(self, scope: asgi.Scope, receive: asgi.Receive) -> Kind:
         body = (await receive()).get("body", b"")  # all of it: the edge has read it
-        media_type = asgi.merge(scope["headers"]).get(b"content-type", b"")
+        media_type = headers.merge_headers(scope["headers"]).get(b"content-type", b"")
         return self.decode(body, media_type.decode("latin-1"))
 
     def decode(self, body: bytes, media_type: str) -> Kind:

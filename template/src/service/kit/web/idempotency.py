@@ -18,9 +18,12 @@ from typing import Annotated, NamedTuple, cast
 import msgspec
 from pydantic import BaseModel, Field
 
-from service.kit.db import Connection, Database, Query
-from service.kit.edge import RETRY_AFTER, InvalidField, Problem, asgi
+from service.kit.db.connection import Connection
+from service.kit.db.database import Database
+from service.kit.db.query import Query
 from service.kit.web.binder import Reply, encode
+from service.kit.work import asgi
+from service.kit.work.problems import RETRY_AFTER, InvalidField, Problem
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"

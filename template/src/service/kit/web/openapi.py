@@ -17,10 +17,12 @@ import msgspec
 from starlette.responses import Response
 
 from service.kit import find_distribution
-from service.kit.edge import LAST_ID, MEDIA_TYPE, EventStream, ProblemDetails, asgi, read_last_id
+from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
 from service.kit.web.binder import Binding, choose_status, is_described
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
+from service.kit.work import asgi
+from service.kit.work.problems import MEDIA_TYPE, ProblemDetails
 
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
@@ -48,7 +50,7 @@ PROBLEM = {
     "content": {MEDIA_TYPE.decode(): {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}},
 }
 
-HEADERS = {idempotency.read: idempotency.DESCRIPTION, read_last_id: LAST_ID}
+HEADERS = {idempotency.read: idempotency.DESCRIPTION, read_last_event_id: LAST_EVENT_ID_PARAMETER}
 
 type Description = dict[str, Any]
 type Known = dict[int, Description]

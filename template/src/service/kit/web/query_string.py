@@ -10,9 +10,9 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from service.kit.edge import InvalidField
 from service.kit.web.body import cut, refuse
 from service.kit.web.values import MOST_FAULTS, find_fault
+from service.kit.work.problems import InvalidField
 
 
 class Parameter(NamedTuple):

@@ -3,26 +3,21 @@
 often.
 """
 
-import json
 import re
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
-import click
-
-from service.kit.db import Constraints, Seed
-from service.kit.edge import asgi
-
-if TYPE_CHECKING:
-    from service.kit.server.cli import Wiring
+from service.kit.db.errors import Constraints
+from service.kit.db.query import Seed
+from service.kit.work import asgi
 
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """Part of a path: `{order_id:uuid}`, or `{name}` for a string
 (https://www.starlette.io/routing/#path-parameters)."""
+
 
 MOUNT, WEBSOCKET = "MOUNT", "WEBSOCKET"
 
@@ -207,42 +202,3 @@ def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
     found = sorted(f"{route}: {faults[route.access]}" for route in routes if route.access in faults)
     if found:
         raise AccessError("\n".join(["Who may call these routes?", *found]))
-
-
-@click.command(name="routes")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-@click.pass_obj
-def list_routes(wiring: "Wiring", as_json: bool) -> None:
-    """List every route, who may call it and how often, and the function that answers.
-
-    `token` stands for the bearer of a valid token; the function decides what that caller may see.
-    `100/60s` stands for 100 requests in 60 seconds by each of them, in each worker; `together`, for
-    all routes of one `Routes` that have no limit of their own.
-    """
-    rows = []
-    routes = [route for part in wiring.slices for route in part.routes]
-    sharing = Counter(id(route.limit) for route in routes)
-    for route in sorted(routes, key=lambda it: (it.path, it.method)):
-        function = route.endpoint
-        name = f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', type(function).__name__)}"
-        who = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}[route.access]
-        rate = f"{route.limit.requests}/{route.limit.per:g}s" if route.limit else "-"
-        if route.limit and sharing[id(route.limit)] > 1:
-            rate = f"{rate} together"
-        rows.append(
-            {
-                "method": route.method,
-                "path": route.path,
-                "access": who,
-                "limit": rate,
-                "function": name,
-            }
-        )
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    width = max((len(row["path"]) for row in rows), default=0)
-    wide = max((len(row["limit"]) for row in rows), default=0)
-    for row in rows:
-        where = f"{row['method']:9} {row['path']:{width}}"
-        click.echo(f"{where}  {row['access']:6}  {row['limit']:{wide}}  {row['function']}")

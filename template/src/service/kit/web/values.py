@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.kit.edge import InvalidField
+from service.kit.work.problems import InvalidField
 
 MOST_FAULTS = 20
 """Fields that a refusal names."""

@@ -1,0 +1,267 @@
+# kit: updated by the template; extend it from app.py
+"""How many passwords an account and an address may guess, counted over all replicas.
+
+An address where the account has signed in before is bound by its own guesses alone, so nobody
+locks the owner out there. From elsewhere, all guesses of the address and all for the account count
+as well. A guess counts before it is checked, so many at once are no way around; a right one is
+taken back, and so is one that was never checked because there was no room for it.
+"""
+
+import asyncio
+import warnings
+from contextvars import Context, ContextVar
+from datetime import timedelta
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+import structlog
+from pydantic import BaseModel, Field
+
+from service.kit.db.database import Database
+from service.kit.db.errors import ERRORS
+from service.kit.db.query import Query
+from service.kit.work import addresses, asgi, metrics
+from service.kit.work.options import Seconds
+from service.kit.work.problems import Problem
+
+log = structlog.get_logger(__name__)
+
+
+PAUSES = (0.0, 0.1, 1.0)
+"""Seconds before each attempt to give a guess back: the database may be busy."""
+
+
+DOT = "\u0307"
+"""Python's `lower()` makes "i" and this dot of "İ", and PostgreSQL's makes "i"."""
+
+
+pending: ContextVar["Guess | None"] = ContextVar("pending", default=None)
+"""The guess that this request began last."""
+
+
+class LoginThrottleOptions(BaseModel, frozen=True):
+    """GUESSES_*: how many wrong passwords are taken before more are refused for a while."""
+
+    allowed: Annotated[
+        int, Field(ge=1, description="wrong passwords for an account from one address")
+    ] = 10
+    total: Annotated[
+        int, Field(ge=1, description="wrong passwords from an address, or for an account elsewhere")
+    ] = 100
+    window: Annotated[
+        Seconds, Field(description="seconds from the first wrong password until all are forgotten")
+    ] = 900
+    remember_days: Annotated[
+        int,
+        Field(ge=1, le=400, description="days that an address is known where an account signed in"),
+    ] = 30
+
+
+class Count(msgspec.Struct, frozen=True):
+    """What a guess found: whether the account is known at the address, and the seconds to wait, 0
+    for none.
+    """
+
+    is_known: bool
+    count: int
+    wait: int
+
+
+# The guesses of the account from the address ($1) count first: only those allowed count for the
+# address ($2) and for the account ($3), so that no address alone spends what others may. Every new
+# row deletes up to ten expired ones.
+count_guess = Query(
+    """
+    with expired as (
+        delete from kit.guesses
+         where digest = any(array(
+               select digest
+                 from kit.guesses
+                where expires_at <= now() and digest not in ($1, $2, $3)
+                order by expires_at
+                limit 10
+                  for update skip locked
+         ))
+    ), known as (
+        select exists (select from kit.guesses where digest = $1 and known_until > now()) as is_known
+    ), own as (
+        insert into kit.guesses as kept (digest, count, ends_at)
+        select $1, 1, now() + $6::interval
+          from known
+         where is_known
+            or not exists (select from kit.guesses where digest in ($2, $3) and count >= $5 and ends_at > now())
+            on conflict (digest) do update
+           set count = case when kept.ends_at > now() then kept.count + 1 else 1 end,
+               ends_at = case when kept.ends_at > now() then kept.ends_at else excluded.ends_at end
+        returning kept.count, kept.ends_at
+    ), shared as (
+        insert into kit.guesses as kept (digest, count, ends_at)
+        select digest, 1, now() + $6::interval
+          from own, known, unnest(array[$2, $3]) as digest
+         where own.count <= $4 and not is_known
+         order by digest
+            on conflict (digest) do update
+           set count = case when kept.ends_at > now() then kept.count + 1 else 1 end,
+               ends_at = case when kept.ends_at > now() then kept.ends_at else excluded.ends_at end
+        returning kept.count, kept.ends_at
+    ), spent as (
+        select ends_at from own where count > $4
+         union all
+        select ends_at from shared where count > $5
+         union all
+        select ends_at
+          from kit.guesses
+         where digest in ($2, $3) and count >= $5 and ends_at > now() and not exists (select from own)
+    )
+    select is_known, coalesce((select count from own), 0) as count,
+           coalesce((select ceil(extract(epoch from max(ends_at) - now()))::int from spent), 0) as wait
+      from known
+    """,
+    Count,
+    tuple[bytes, bytes, bytes, int, int, timedelta],
+)
+
+
+lower = Query("select lower($1)", str, tuple[str])
+
+
+# More than the limit were refused, and so were never to be checked.
+return_guess = Query(
+    """
+    with shared as (
+        update kit.guesses
+           set count = greatest(least(count, $4) - 1, 0)
+         where digest in (select digest from kit.guesses where digest = any($2) order by digest for update)
+    )
+    update kit.guesses
+       set count = greatest(least(count, $3) - 1, 0)
+     where digest = $1
+    returning true
+    """,
+    bool,
+    tuple[bytes, list[bytes], int, int],
+)
+
+
+forget_guess = Query(
+    """
+    with shared as (
+        update kit.guesses
+           set count = greatest(count - 1, 0)
+         where digest in (select digest from kit.guesses where digest = any($2) order by digest for update)
+    )
+    insert into kit.guesses (digest, count, ends_at, known_until)
+    values ($1, 0, now(), now() + $3::interval)
+        on conflict (digest) do update
+       set count = 0, known_until = excluded.known_until
+    returning true
+    """,
+    bool,
+    tuple[bytes, list[bytes], timedelta],
+)
+
+
+class Guess:
+    """One guess that was allowed. It counts until `forgive` says that the password was right."""
+
+    def __init__(
+        self,
+        guesses: "LoginThrottle",
+        digests: tuple[bytes, bytes, bytes],
+        found: Count,
+        *,
+        is_exact: bool,
+    ) -> None:
+        self.guesses = guesses
+        self.own, *shared = digests
+        self.shared = [] if found.is_known else shared
+        self.found = found
+        self.is_exact = is_exact
+        self.may_return = True
+
+    def keep(self) -> None:
+        """Let it count: its password is being checked."""
+        self.may_return = False
+
+    async def forgive(self) -> None:
+        """Note that the password was right. Where the account is known, this mostly costs no
+        statement.
+        """
+        metrics.meters().guesses.labels("right").inc()
+        options = self.guesses.options
+        if not self.is_exact:  # it may be another account's that is spelled like this one
+            await asyncio.shield(self.give_back())
+            return
+        if self.found.is_known and self.found.count <= options.allowed // 2:
+            return
+        days = timedelta(days=options.remember_days)
+        try:
+            await self.guesses.db.fetch_one(forget_guess, self.own, self.shared, days)
+        except BaseException:
+            self.give_back()
+            raise
+
+    async def take_back(self) -> None:
+        """`forgive`, as it was called before version 3."""
+        warnings.warn("take_back is now forgive", DeprecationWarning, stacklevel=2)
+        await self.forgive()
+
+    def give_back(self) -> asyncio.Task[None]:
+        """Begin to count the guess no more: a task that may outlast the request."""
+        self.may_return = False
+        task = asyncio.create_task(self.uncount(), context=Context())
+        self.guesses.tasks.add(task)
+        task.add_done_callback(self.guesses.tasks.discard)
+        return task
+
+    async def uncount(self) -> None:
+        db, options = self.guesses.db, self.guesses.options
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                await db.find(return_guess, self.own, self.shared, options.allowed, options.total)
+            except (Problem, *ERRORS) as error:
+                log.info("guess not given back yet", error=repr(error))
+            else:
+                metrics.meters().guesses.labels("returned").inc()
+                return
+        log.warning("guess not given back", attempts=len(PAUSES))
+
+
+class LoginThrottle:
+    """The guesses of passwords that the service has taken; `app.py` makes one."""
+
+    def __init__(self, db: Database, options: LoginThrottleOptions | None = None) -> None:
+        self.db = db
+        self.options = options or LoginThrottleOptions()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self, scope: asgi.Scope, account: str) -> Guess:
+        """Count a guess for an account, right before its password is checked.
+
+        Raises a 429 problem when there are too many. `account` is whatever the client named, as it
+        named it, whether there is such an account or not. All that the database's `lower()` makes
+        the same counts as one; where the lookup takes more for the same, pass the id that it found.
+        """
+        address = addresses.identify_client(scope) or "unknown"
+        lowered = await self.db.fetch_one(lower, account)
+        # The handler may have lowered the name by Python, so it may be that of either account.
+        name, is_exact = lowered.replace(DOT, ""), DOT not in lowered
+        own = digest(name, address) if is_exact else digest(name, address, "similar")
+        digests = own, digest(address), digest(name, "")
+        options, window = self.options, timedelta(seconds=self.options.window)
+        limits = options.allowed, options.total, window
+        found = await self.db.fetch_one(count_guess, *digests, *limits)
+        if found.wait:
+            metrics.meters().guesses.labels("refused").inc()
+            detail = f"Too many wrong passwords. Try again in {found.wait} seconds, or from where you signed in before."
+            raise Problem(429, "too-many-guesses", detail, headers={"retry-after": str(found.wait)})
+        metrics.meters().guesses.labels("taken").inc()
+        guess = Guess(self, digests, found, is_exact=is_exact)
+        pending.set(guess)
+        return guess
+
+
+def digest(*parts: str) -> bytes:
+    return sha256(msgspec.json.encode(parts)).digest()

@@ -1,0 +1,15 @@
+# kit: updated by the template; extend it from app.py
+"""The `service` command. Each subcommand has a module of its name.
+
+`cli.py` finds and runs them. A team adds its own with `@service.command()`, in `__main__.py`.
+Imports all other packages.
+"""
+
+from service.kit.commands.cli import main, service
+from service.kit.renamed import find_renamed
+
+__all__ = ["main", "service"]
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

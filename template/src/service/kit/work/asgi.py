@@ -1,0 +1,25 @@
+# kit: updated by the template; extend it from app.py
+"""ASGI: the types of applications, messages and headers."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+type Scope = MutableMapping[str, Any]
+
+
+type Message = MutableMapping[str, Any]
+
+
+type Receive = Callable[[], Awaitable[Message]]
+
+
+type Send = Callable[[Message], Awaitable[None]]
+
+
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+type Headers = list[tuple[bytes, bytes]]
+
+
+type Fields = dict[bytes, bytes]

@@ -1,0 +1,94 @@
+# kit: updated by the template; extend it from app.py
+"""Responses below the web framework: whole, or in pieces as fast as the client reads."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import asynccontextmanager
+from math import inf
+
+from service.kit.work.asgi import Fields, Headers, Receive, Send
+from service.kit.work.headers import split_cookies
+
+CHUNK_BYTES = 65_536
+"""Bytes that a `Stream` sends at once: each send has a price of its own."""
+
+
+MAX_DELAY = 0.1
+"""Seconds after the last piece from which a `Stream` sends what it has, however little."""
+
+
+async def respond(
+    send: Send, status: int, body: bytes, media_type: bytes, headers: Headers | Fields
+) -> None:
+    """Send a whole response. The edge takes it in one call, which costs less than two messages."""
+    if whole := getattr(send, "respond", None):
+        fields, cookies = split_cookies(headers) if isinstance(headers, list) else (headers, [])
+        await whole(status, body, {b"content-type": media_type} | fields, cookies)
+        return
+    listed = headers if isinstance(headers, list) else headers.items()
+    pairs = [(b"content-type", media_type), *listed, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Stream:
+    """A response sent in pieces, as fast as the client reads. Until the first one, an error can
+    still be a problem.
+    """
+
+    def __init__(self, send: Send, headers: Headers) -> None:
+        self.send = send
+        self.headers = headers
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.sent_at = -inf
+
+    async def write(self, chunk: bytes) -> None:
+        """Take a chunk, and return when there is room for more."""
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        if (
+            self.size >= CHUNK_BYTES
+            or asyncio.get_running_loop().time() - self.sent_at >= MAX_DELAY
+        ):
+            await self.flush()
+
+    async def finish(self) -> None:
+        await self.flush(more=False)
+
+    async def flush(self, more: bool = True) -> None:
+        if self.sent_at == -inf:
+            await self.send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        await self.send(
+            {"type": "http.response.body", "body": b"".join(self.chunks), "more_body": more}
+        )
+        self.chunks.clear()
+        self.size = 0
+        self.sent_at = asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def run_until_first(
+    *work: Awaitable[object], seconds: float | None = None
+) -> AsyncGenerator[bool]:
+    """Run work until some of it ends or its time is over, and cancel what is left when the block
+    ends.
+
+    Yields whether the first work has ended. Raises what the work raised.
+    """
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+        yield tasks[0] in done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client has gone, which shows even while nothing is sent to it."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

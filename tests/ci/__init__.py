@@ -1,0 +1,1 @@
+"""CI: the files of a service and of the template, and the weekly update."""

@@ -1,0 +1,68 @@
+"""What the files of CI run, by file: the commands of GitHub's workflows and of GitLab's pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.harness import shell
+from tests.harness.snapshot import ROOT
+
+HOSTED = {
+    "pip install uv==0.13.9": "makes a new machine ready",
+    "sudo apt-get update && sudo apt-get install --yes postgresql-common": "makes a new machine ready",
+    "sudo /usr/share/postgresql-common/pgdg/apt.*.sh -y": "makes a new machine ready",
+    "sudo .ci/install": "makes a new machine ready",
+    "docker build --file deploy/Dockerfile .": "needs a container engine; test_image.py follows the Dockerfile itself",
+    "uv audit --preview-features audit-command": "asks a database of vulnerabilities on the internet",
+    'gh release create "$GITHUB_REF_NAME" --verify-tag --notes-file notes.md --latest="$NEWEST"': "publishes",
+}
+"""The commands that no test runs, and why."""
+
+COVERED = {
+    'python3 run.py test -m "$MARKS"': "commands/test_readme.py::test_the_test_command_runs_pytest",
+    'python3 run.py test tests/generated/test_generated.py tests/generated/test_inside.py -k "default or room"': (
+        "commands/test_readme.py::test_the_test_command_runs_pytest"
+    ),
+    'uv run service perf compare "$BASE"': (
+        "inside/tools/test_perf_compare.py::test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check"
+    ),
+    "uv run python -m tests.performance.compare": "documents/test_documents.py::test_a_measurement_runs",
+    "uv run sphinx-build --fail-on-warning docs site": (
+        "documents/test_site.py::test_every_page_is_built_and_stands_in_the_navigation"
+    ),
+    "python3 run.py test tests/update/test_releases.py tests/update/test_compatibility.py": (
+        "commands/test_readme.py::test_the_test_command_runs_pytest"
+    ),
+}
+"""The commands that other tests run."""
+
+SLOW = {"uv run pytest", "uv run pytest tests/kit/test_migration_lint.py tests/kit/test_contract.py"}
+"""The commands that take longer than an ordinary test may."""
+
+
+def list_commands(file: Path) -> list[str]:
+    """Return the scripts that a file of CI runs, in its order."""
+    content = yaml.safe_load(file.read_text())
+    if file.name == ".gitlab-ci.yml":
+        parts: list[dict[str, Any]] = [part for part in content.values() if isinstance(part, dict)]
+        scripts = [script for part in parts for key in ("before_script", "script") for script in part.get(key, ())]
+    else:
+        steps = [step for job in content["jobs"].values() for step in job["steps"]]
+        scripts = [step["run"] for step in steps if "run" in step]
+    return [script.strip() for script in scripts]
+
+
+def list_workflows(folder: Path = ROOT) -> list[Path]:
+    """Return the workflows of a repository."""
+    return sorted(folder.glob(".github/workflows/*"))
+
+
+def is_update(command: str) -> bool:
+    """Tell whether it is the script that asks for a review of an update."""
+    return "copier@" in command
+
+
+def type_script(command: str, cwd: Path, **environment: str) -> tuple[int, str]:
+    """Run a script the way both hosts do, and return its exit code and output."""
+    return shell.attempt("bash", "-e", "-o", "pipefail", "-c", command, cwd=cwd, **environment)

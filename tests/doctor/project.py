@@ -1,0 +1,54 @@
+"""A project as a team keeps it, and what `service doctor` says of it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.harness import service, shell
+
+
+class Said(NamedTuple):
+    """What a check of the doctor says."""
+
+    check: str
+    state: str
+    says: str
+    fix: str
+
+
+def keep(rendered: Path, folder: Path) -> Path:
+    """Copy a render to a folder, with its lock and its packages, in git."""
+    service.adopt(rendered, folder)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    service.save(folder)
+    shell.run("git", "tag", "good", cwd=folder)
+    return folder
+
+
+def restore(folder: Path) -> None:
+    """Take out whatever was planted."""
+    shell.run("git", "reset", "--quiet", "--hard", "good", cwd=folder)
+    shell.run("git", "clean", "--quiet", "-d", "--force", cwd=folder)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+
+
+def examine(folder: Path, *options: str) -> tuple[int, list[Said]]:
+    """Return the exit code of the command, and what each check says."""
+    code, output = shell.attempt(".venv/bin/service", "doctor", "--json", *options, cwd=folder)
+    return code, [Said(**it | {"fix": it["fix"] or ""}) for it in json.loads(output)]
+
+
+def find(said: list[Said], check: str) -> list[tuple[str, str, str]]:
+    """Return the state, the text and the fix of all that a check says."""
+    return [it[1:] for it in said if it.check == check]
+
+
+def list_findings(said: list[Said]) -> set[tuple[str, str, str]]:
+    """Return the check, the text and the fix of each finding."""
+    return {(it.check, it.says, it.fix) for it in said if it.state == "finding"}
+
+
+def begins(found: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Return whether each text begins as it is wanted."""
+    return all(text.startswith(start) for text, start in zip(found, wanted, strict=True))

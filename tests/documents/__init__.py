@@ -1,0 +1,1 @@
+"""The documents: their links, names, commands, figures and promises."""

@@ -1,0 +1,100 @@
+"""Examples in the documents are parts of programs that run, or run in a service."""
+
+import re
+
+import pytest
+
+from tests.harness import service, shell
+from tests.harness.snapshot import ROOT
+
+BLOCK = re.compile(r"```python\n# ([^\n]+)\n(.*?)```", re.DOTALL)
+PROGRAM = ROOT / "tests/performance/programs/conventional.py"
+
+LOAD = f"""
+import sys
+
+sys.path.insert(0, "{PROGRAM.parent}")
+from conventional import *  # noqa
+from conventional import BaseModel, Annotated
+from fastapi import BackgroundTasks
+from sqlalchemy import insert
+from uuid import uuid4
+
+exec(sys.argv[1])
+created = app.openapi()["paths"]["/v1/orders"]["post"]
+print(created["responses"]["201"]["content"]["application/json"]["schema"]["$ref"])
+"""
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return BLOCK.findall((ROOT / "docs/fastapi.md").read_text())
+
+
+def find_foreign(parts, text):
+    """Return the parts, each up to two empty lines, that do not stand in a text letter for letter."""
+    return [part for part in parts.strip().split("\n\n\n") if part not in text]
+
+
+def test_what_stands_here_is_the_example_slice(examples, render):
+    slice_ = render() / "src/service"
+    ours = [(name, code) for name, code in examples if name != "FastAPI"]
+    assert len(ours) == 6
+    for name, code in ours:
+        assert find_foreign(code, (slice_ / name).read_text()) == [], name
+    assert find_foreign("orders = Listing()\n", (slice_ / "orders/queries.py").read_text())
+
+
+def test_what_stood_there_is_the_program_of_the_comparison_and_a_route_that_fastapi_takes(examples):
+    read, listed, created = [code for name, code in examples if name == "FastAPI"]
+    assert find_foreign(f"{read}\n\n{listed}", PROGRAM.read_text()) == []
+    requirements = re.findall(r'^#     "(.+)",$', PROGRAM.read_text(), re.MULTILINE)
+    command = [
+        "uv",
+        "run",
+        "--quiet",
+        "--no-project",
+        *(f"--with={it}" for it in requirements),
+        "python",
+        "-c",
+        LOAD,
+        created,
+    ]
+    url = {"DATABASE_URL": "postgresql://nowhere/none", "DATABASE_POOL_SIZE": "1"}
+    assert shell.run(*command, cwd=ROOT, **url).strip() == "#/components/schemas/OrderOut"
+
+
+def test_the_event_stream_and_the_cached_read_are_those_of_the_example_slice(render):
+    page = (ROOT / "docs/service.md").read_text()
+    shown = [code for name, code in BLOCK.findall(page) if "EventStream(" in code or "cache.get(" in code]
+    assert len(shown) == 2
+    for code in shown:
+        assert find_foreign(code, (render() / "src/service/orders/http.py").read_text()) == []
+
+
+ASKED = """
+import httpx2
+
+
+async def test_they_answer(client: httpx2.AsyncClient):
+    response = await client.get("/v1/orders/currencies", headers={"authorization": ""})
+    assert (response.status_code, response.json()) == (200, ["EUR", "USD"]), response.text
+    response = await client.get("/v1/orders/countdown?seconds=2")
+    assert (response.status_code, response.text) == (200, "2\\n1\\n"), response.text
+"""
+
+
+@pytest.mark.slow
+def test_the_public_route_and_the_streamed_answer_work_in_a_service(render, workshop):
+    folder = service.adopt(render(), workshop / "examples")
+    page = (ROOT / "docs/service.md").read_text()
+    shown = [code for name, code in BLOCK.findall(page) if "list_currencies" in code or "count_down" in code]
+    assert len(shown) == 2
+    for code in shown:
+        imports, routes = code.split("\n\n\n", 1)
+        text = (folder / "src/service/orders/http.py").read_text()
+        (folder / "src/service/orders/http.py").write_text(f"{imports}\n{text}\n\n{routes}")
+    (folder / "tests/orders/test_examples.py").write_text(ASKED)
+    shell.run("uv", "sync", "--quiet", cwd=folder)
+    shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
+    shell.run("uv", "run", "--quiet", "pytest", "-q", "-n0", "tests/orders/test_examples.py", cwd=folder)

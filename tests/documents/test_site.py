@@ -1,0 +1,82 @@
+"""The site is built from the documents without a warning, leads to all of them, and is searched."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from tests.harness import shell
+from tests.harness.snapshot import ROOT
+
+BUILD = ("uv", "run", "--quiet", "--project", ROOT, "sphinx-build", "--fail-on-warning")
+
+FORGE = {
+    "GITHUB_SERVER_URL": "https://forge.test",
+    "GITHUB_REPOSITORY": "team/template",
+    "GITHUB_REF_NAME": "v1.2.3",
+}
+"""What the workflow that publishes the site knows of the repository."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    shell.run(*BUILD, "docs", "site", cwd=folder, **FORGE)
+    return folder / "site"
+
+
+def test_every_page_is_built_and_stands_in_the_navigation(site):
+    pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in ROOT.glob("docs/**/*.md")}
+    navigation = re.findall(
+        r'<a class="(?:current )?reference internal" href="([^"#]+)"', (site / "promises.html").read_text()
+    )
+    assert {str(page) for page in pages} - {"index.html", "promises.html"} <= set(navigation)
+    assert all((site / page).is_file() for page in pages)
+
+
+def test_a_published_page_leads_to_its_source(site):
+    assert 'href="https://forge.test/team/template/blob/v1.2.3/docs/update.md"' in (site / "update.html").read_text()
+
+
+def test_every_page_is_found_by_a_word_of_its_text(site):
+    index = json.loads((site / "searchindex.js").read_text().removeprefix("Search.setIndex(").removesuffix(")"))
+    assert set(index["docnames"]) == {str(path.relative_to(site).with_suffix("")) for path in list_pages(site)}
+    found = {index["docnames"][page] for page in as_list(index["terms"]["keyset"])}
+    assert "lists" in found
+
+
+def list_pages(site):
+    return [
+        path for path in site.rglob("*.html") if path.stem not in ("search", "genindex") and "_static" not in path.parts
+    ]
+
+
+def as_list(pages):
+    return pages if isinstance(pages, list) else [pages]
+
+
+FAULTS = {
+    "[a](gone.md)": "cross-reference target not found: 'gone.md'",
+    "[a](page.md#gone)": "local id not found in doc 'page': 'gone'",
+    "![a](gone.png)": "image file not readable: gone.png",
+    "- [a](lost.md)": "toctree contains reference to nonexisting document 'lost'",
+}
+"""What a document may get wrong, and the words that the build finds for it."""
+
+
+def test_a_broken_page_is_refused_with_its_place(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    shutil.copy(ROOT / "docs/conf.py", docs)
+    shutil.copytree(ROOT / "docs/_static", docs / "_static")
+    (docs / "page.md").write_text("# Page\n")
+    (docs / "index.md").write_text("# Start\n\n- [page](page.md)\n")
+    shell.run(*BUILD, "docs", "site", cwd=tmp_path)
+    (docs / "index.md").write_text("\n\n".join(["# Start", "- [page](page.md)", *FAULTS]))
+    (docs / "alone.md").write_text("# Nobody leads here\n")
+    code, output = shell.attempt(*BUILD, "docs", "site", cwd=tmp_path)
+    assert code == 1
+    for words in (*FAULTS.values(), "alone.md: WARNING: document isn't included in any toctree"):
+        assert words in output

@@ -1,0 +1,1 @@
+"""What the tests stand on: commands, the template's repository, its releases and its renders."""

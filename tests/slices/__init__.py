@@ -1,0 +1,1 @@
+"""What a team does with slices: adds one, adds a field, deletes one."""

@@ -1,0 +1,79 @@
+"""The promise that the example slices can be deleted: that of accounts, where tokens come from elsewhere, and both."""
+
+import sys
+
+import pytest
+
+from tests.harness import service, shell
+from tests.harness.service import PASSED
+
+# What to edit, and what to delete.
+ACCOUNTS = (
+    {
+        "src/service/app.py": (
+            ("from service import accounts, orders\n", "from service import orders\n"),
+            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
+            ("from service.kit.auth import Auth, LoginThrottle\n", "from service.kit.auth import Auth\n"),
+            ("    throttle = LoginThrottle(db, settings.guesses)\n", ""),
+            ("provide=[db, offload, exports, throttle, cache, settings.auth]", "provide=[db, offload, exports, cache]"),
+        ),
+        "src/service/settings.py": (
+            ("import IssuerOptions", "import AuthOptions"),
+            (
+                "    # Where another service issues the tokens, this is `AuthOptions`.\n    auth: Issuer",
+                "    auth: Auth",
+            ),
+        ),
+    },
+    (
+        "src/service/accounts",
+        "tests/accounts",
+        "migrations/0002_accounts.sql",
+        "perf/plans/accounts.txt",
+    ),
+)
+EXAMPLES = (
+    {
+        "src/service/app.py": (
+            ("from service import accounts, orders\n", ""),
+            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = ()\n"),
+            ("from service.orders import confirm\n", ""),
+            (" = (confirm.confirm_order,)\n", " = ()\n"),
+        )
+    },
+    (
+        *ACCOUNTS[1],
+        "src/service/orders",
+        "tests/orders",
+        "migrations/0001_orders.sql",
+        "perf/plans/orders.txt",
+        "perf/scenarios/orders.toml",
+    ),
+)
+
+
+SUITES = {
+    # Most faults are planted on applications of the tests' own, which are the same: these two are asked for tokens.
+    "without-accounts": (["-m", "not faults"], ["tests/kit/test_fuzz.py", "tests/kit/test_faults.py"]),
+    "without-examples": ([],),
+}
+
+
+@pytest.fixture(params=[ACCOUNTS, EXAMPLES], ids=["accounts", "examples"])
+def folder(request, render, workshop):
+    """A service without some of its slices, as git keeps it: without folders that became empty."""
+    edits, paths = request.param
+    folder = service.adopt(render(), workshop / f"without-{request.node.callspec.id}")
+    shell.run("git", "rm", "-r", "--quiet", *paths, cwd=folder)
+    for name, pairs in edits.items():
+        service.replace(folder / name, *pairs)
+    return folder
+
+
+@pytest.mark.slow
+def test_without_an_example_everything_still_passes(folder):
+    shell.run(sys.executable, "-m", "ruff", "check", "--no-cache", ".", cwd=folder)
+    shell.run(sys.executable, "-m", "ruff", "format", "--no-cache", "--diff", ".", cwd=folder)
+    shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
+    for chosen in SUITES[folder.name]:
+        assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", *chosen, cwd=folder))

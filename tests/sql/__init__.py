@@ -1,0 +1,1 @@
+"""Faults in SQL that the suite of a service finds."""

@@ -1,0 +1,1 @@
+"""Updates, releases, and what both keep."""
