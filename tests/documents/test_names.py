@@ -78,11 +78,19 @@ def find_unknown_names(documents, known):
 def find_unknown_imports(documents, sources):
     unknown = []
     for name, text in documents.items():
-        for room, imported in IMPORT.findall(text):
-            face = ast.parse(sources[f"src/{room.replace('.', '/')}/__init__.py"])
-            exported = next(ast.literal_eval(node.value) for node in face.body if isinstance(node, ast.Assign))
-            unknown += [f"{name}: {room}.{it}" for it in imported.split(", ") if it not in exported]
+        for package, imported in IMPORT.findall(text):
+            exported = list_exports(package, sources)
+            unknown += [f"{name}: {package}.{it}" for it in imported.split(", ") if it not in exported]
     return unknown
+
+
+def list_exports(package, sources):
+    """The public names of a package, or those that a module defines."""
+    path = f"src/{package.replace('.', '/')}"
+    if f"{path}/__init__.py" in sources:
+        public = ast.parse(sources[f"{path}/__init__.py"])
+        return next(ast.literal_eval(node.value) for node in public.body if isinstance(node, ast.Assign))
+    return {node.name for node in ast.parse(sources[f"{path}.py"]).body if isinstance(node, ast.ClassDef)}
 
 
 def test_every_file_that_a_document_names_is_there(documents, files):

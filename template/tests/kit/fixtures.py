@@ -188,8 +188,8 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx2.AsyncClien
 @pytest_asyncio.fixture
 async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of the whole application, with an empty database and a budget of statements for each request."""
-    statements.watch(monkeypatch)
-    async with open_client(statements.limit(app.build(settings))) as client:
+    statements.note_statements(monkeypatch)
+    async with open_client(statements.limit_statements(app.build(settings))) as client:
         yield client
 
 

@@ -26,7 +26,7 @@ def read(name: str) -> list[str]:
 async def connection(empty_database_url: str) -> AsyncGenerator[asyncpg.Connection]:
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute((FOLDER / "schema.sql").read_text("utf-8"))
-    await scratch.pretend(connection, BUDGETS)
+    await scratch.restore_statistics(connection, BUDGETS)
     yield connection
     await connection.close()
 
@@ -35,7 +35,7 @@ async def find(connection: asyncpg.Connection, name: str, rule: str) -> dict[str
     """Return what the contract says of a file's statements by one rule. All have to be valid."""
     sqls = read(name)
     queries = [(f"slice_{number}.it", Query(sql, int)) for number, sql in enumerate(sqls)]
-    checked = await contract.check_all(connection, queries, BUDGETS)
+    checked = await contract.check_statements(connection, queries, BUDGETS)
     assert len(checked) == len(sqls) > 4
     found: dict[str, list[str]] = {}
     for it in checked:
@@ -71,12 +71,12 @@ async def test_columns_that_are_listed_do_not(connection: asyncpg.Connection):
 
 @pytest.mark.parametrize("sql", read("unplanned"))
 def test_what_cannot_be_planned_is_refused(sql: str):
-    assert [found.rule for found in text.check_planned(Query(sql, int))] == ["plan"]
+    assert [found.rule for found in text.check_unplanned(Query(sql, int))] == ["plan"]
 
 
 @pytest.mark.parametrize("sql", read("planless"))
 def test_what_needs_no_plan_is_not(sql: str):
-    assert not list(text.check_planned(Query(sql, int)))
+    assert not list(text.check_unplanned(Query(sql, int)))
 
 
 TENANTS = """
@@ -99,7 +99,7 @@ async def test_where_the_column_has_another_name_the_others_of_a_slice_tell(
         ("rooms.rename", Query(f"update rooms set name = 'a' {asked}", int, tuple[UUID, str])),
         ("rooms.remove", Query(f"delete from rooms {bare}", int, tuple[UUID])),
     ]
-    checked = await contract.check_all(connection, queries, Budgets())
+    checked = await contract.check_statements(connection, queries, Budgets())
     found = {it.name: [str(said) for said in it.findings if said.rule == "scope"] for it in checked}
     said = "it finds a row of anybody's: the others of its slice ask for rooms.tenant"
     assert [text.partition(". ")[0] for text in found.pop("rooms.remove")] == [said]
@@ -109,11 +109,11 @@ async def test_where_the_column_has_another_name_the_others_of_a_slice_tell(
 async def test_a_column_of_accounts_that_is_not_there_is_named(connection: asyncpg.Connection):
     budgets = Budgets(accounts={"sites": "owner_id", "transfers": ""})
     with pytest.raises(CommandError, match=r"\[accounts\]: there is no sites.owner_id. Correct"):
-        await contract.check_all(connection, [], budgets)
+        await contract.check_statements(connection, [], budgets)
 
 
 async def test_an_excuse_is_believed(connection: asyncpg.Connection):
     excused = {"scope": "a figure of all accounts"}
     count = Query("select count(*) from branches", int, excused=excused)
-    checked = await contract.check_all(connection, [("branches.count", count)], BUDGETS)
+    checked = await contract.check_statements(connection, [("branches.count", count)], BUDGETS)
     assert [found.rule for it in checked for found in it.findings] == ["aggregate", "scan"]

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from msgspec import Meta, Struct
 from service.kit.db.query import Query
-from service_tools.sql import checks, contract, cost, result, scratch, text, types
+from service_tools.sql import constraints, contract, cost, samples, scratch, text, types
 from service_tools.sql.budgets import Budgets
 
 
@@ -32,7 +32,7 @@ from service_tools.sql.budgets import Budgets
     ],
 )
 def test_a_statement_that_changes_its_session_breaks_the_contract(sql: str):
-    findings = [finding for finding in text.check(Query(sql, int)) if finding.rule == "session"]
+    findings = [finding for finding in text.check_text(Query(sql, int)) if finding.rule == "session"]
     assert findings
     assert all(finding.fix for finding in findings)
 
@@ -50,7 +50,7 @@ def test_a_statement_that_changes_its_session_breaks_the_contract(sql: str):
     ],
 )
 def test_what_ends_with_its_transaction_does_not(sql: str):
-    assert not list(text.check(Query(sql, int)))
+    assert not list(text.check_text(Query(sql, int)))
 
 
 SCHEMA = """
@@ -81,6 +81,12 @@ STATEMENTS: dict[str, tuple[str, Any, str | None]] = {
     "notes.two": ("select body from notes where id = $1; select 1", tuple[UUID], "prepare"),
     "notes.open": ("select body from notes where id = $1 --", tuple[UUID], None),
     "notes.event": ("select id::text as body from events where at = $1 and id = $2", tuple[date, int], None),
+    "notes.sent": (
+        "with sent as (select $1::text as body), made as (insert into notes (id, body) select uuidv7(), body from sent "
+        "returning body) select body from made",
+        tuple[str],
+        None,
+    ),
     "notes.thing": ("select name from other.things where id = $1", tuple[int], None),
 }
 
@@ -90,14 +96,14 @@ async def test_every_statement_that_postgresql_plans_is_checked_and_none_stops_t
 ):
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(SCHEMA)
-    await scratch.pretend(connection, Budgets())
+    await scratch.restore_statistics(connection, Budgets())
     queries = [(name, Query(sql, str, params)) for name, (sql, params, _) in STATEMENTS.items()]
-    checked = await contract.check_all(connection, queries, Budgets())
+    checked = await contract.check_statements(connection, queries, Budgets())
     rules = {it.name: " ".join(sorted({found.rule for found in it.findings})) or None for it in checked}
     assert rules == {name: rule for name, (_, _, rule) in STATEMENTS.items()}
     assert [it.name for it in checked if it.plan is None] == ["notes.no_plan", "notes.refused", "notes.two"]
     monkeypatch.setattr(cost, "check_plan", lambda *_: 1 / 0)
-    unread = await contract.check_all(connection, queries[-2:], Budgets())
+    unread = await contract.check_statements(connection, queries[-2:], Budgets())
     await connection.close()
     assert [found.rule for it in unread for found in it.findings] == ["unread", "unread"]
 
@@ -106,7 +112,7 @@ async def test_a_null_is_excused_by_a_sample_that_finds_none(empty_database_url:
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(SCHEMA)
     await connection.execute("insert into notes values (uuidv7(), 'a', 'a'), (uuidv7(), 'b', null)")
-    await scratch.pretend(connection, Budgets())
+    await scratch.restore_statistics(connection, Budgets())
     excused = {"nulls": "its author is always there"}
     sql, sample = "select author from notes where id = $1", "select id from notes where body = '{}'"
     queries = [
@@ -117,18 +123,18 @@ async def test_a_null_is_excused_by_a_sample_that_finds_none(empty_database_url:
     ]
     checked = {
         it.name: [found.rule for found in it.findings]
-        for it in await contract.check_all(connection, queries, Budgets())
+        for it in await contract.check_statements(connection, queries, Budgets())
     }
     assert "nulls" in checked["notes.silent"]
     assert "nulls" not in checked["notes.right"] + checked["notes.wrong"]
     said = ["author is null when it runs with its sample"]
-    assert [await result.run_sample(connection, it) for _, it in queries] == [[], [], said, []]
+    assert [await samples.check_sample(connection, it) for _, it in queries] == [[], [], said, []]
     twice = Query(
         "insert into notes (id, body) values ($1, 'c')", int, tuple[UUID], sample="select id from notes limit 1"
     )
-    assert await result.run_sample(connection, twice) == []
+    assert await samples.check_sample(connection, twice) == []
     broken = Query("select 1 where $1::bool", int, tuple[bool], sample="select nothing")
-    assert await result.run_sample(connection, broken) == ['its sample fails: column "nothing" does not exist']
+    assert await samples.check_sample(connection, broken) == ['its sample fails: column "nothing" does not exist']
     await connection.close()
 
 
@@ -144,7 +150,7 @@ async def test_a_null_is_excused_by_a_sample_that_finds_none(empty_database_url:
     ],
 )
 def test_a_type_is_shown_as_one_writes_it(annotation: object, written: str):
-    assert types.show(annotation) == written
+    assert types.format_annotation(annotation) == written
 
 
 @pytest.mark.parametrize(
@@ -160,7 +166,7 @@ def test_a_type_is_shown_as_one_writes_it(annotation: object, written: str):
     ],
 )
 def test_arguments_fit_their_types_and_so_do_the_items_of_lists(kind: str, annotation: object, fits: bool):
-    assert types.takes(kind, annotation) is fits
+    assert types.fits_argument(kind, annotation) is fits
 
 
 def test_arguments_are_declared_as_a_tuple():
@@ -207,7 +213,11 @@ async def test_types_are_compared_with_the_checks_of_their_table(
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(PARCELS.format(**RIGHT | wrong))
     table = await connection.fetchval("select 'parcels'::regclass::oid::int8")
-    found = [*checks.compare(Parcel, [it for it in await checks.read(connection) if it.table == table])]
+    found = [
+        *constraints.compare_struct(
+            Parcel, [it for it in await constraints.read_constraints(connection) if it.table == table]
+        )
+    ]
     await connection.close()
     assert len(found) == len(said), found
     assert all(part in line for part, line in zip(said, found, strict=True)), found

@@ -17,8 +17,8 @@ from service_tools.dev import credentials, database, embedded
 from service_tools.scaffold import fields, project, registry, resource
 from service_tools.scaffold.project import Project
 from service_tools.scaffold.resource import Resource
-from service_tools.sql import commands as plans
-from service_tools.sql import records
+from service_tools.sql.commands import plan_statements
+from service_tools.sql.recorded_plans import add_plans
 
 EXAMPLE = (
     "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date?"
@@ -122,7 +122,7 @@ def record_plans(table: str) -> bool:
     importlib.invalidate_caches()  # its modules are new
     try:
         with embedded.run_postgresql() as server, database.temporary_database(server) as url:
-            records.add(asyncio.run(plans.plan(url, f"{table}.")))
+            add_plans(asyncio.run(plan_statements(url, f"{table}.")))
     except (asyncpg.PostgresError, CommandError, OSError) as error:
         click.echo(f"The plans of its statements are not recorded: {error}", err=True)
         return False
