@@ -12,12 +12,14 @@ from tests.harness.snapshot import CURRENT, ROOT
 
 
 def list_promises(tree, questions):
-    """Return what a service relies on: kit files, names that the rooms export, questions and the answers offered."""
+    """Return what a service relies on: kit files, public names of the kit, questions and the answers offered."""
     promises = {f"file {path}" for path in tree if owner(path) == "kit"}
     for path, (content, _) in tree.items():
         if path.startswith("src/service/kit/") and path.endswith("/__init__.py"):
-            room = path.removeprefix("src/").removesuffix("/__init__.py").replace("/", ".")
-            promises |= {f"name {room}.{name}" for name in list_exports(content.decode())}
+            package = path.removeprefix("src/").removesuffix("/__init__.py").replace("/", ".")
+            promises |= {f"name {package}.{name}" for name in list_exports(content.decode())}
+        if path == "src/service/kit/renamed.py":  # they work on, with a warning
+            promises |= {f"name {name}" for name in list_renamed(content.decode())}
     for name, question in questions.items():
         if not name.startswith("_"):
             promises |= {f"question {name}", *(f"answer {name}={choice}" for choice in question.get("choices", []))}
@@ -27,6 +29,12 @@ def list_promises(tree, questions):
 def list_exports(source):
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            yield from ast.literal_eval(node.value)
+
+
+def list_renamed(source):
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "RENAMED":
             yield from ast.literal_eval(node.value)
 
 
