@@ -5,11 +5,8 @@ losing a job.
 
 import asyncio
 import logging
-import multiprocessing
 import os
-import signal
 import sys
-import threading
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import partial
@@ -33,6 +30,7 @@ from service.kit.jobs.statements import NAMES, Statements, make_queries
 from service.kit.jobs.upkeep import Upkeep
 from service.kit.server.output import end_output
 from service.kit.server.process import make_in_worker
+from service.kit.server.signals import call_on_sigterm, exit_with_parent
 from service.kit.server.watchdog import Watchdog
 from service.kit.work import metrics
 
@@ -126,7 +124,7 @@ class Consumer:
             queue.shutdown.set()
             self.floor.cut("connection lost")
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
+        call_on_sigterm(queue.shutdown.set)
         connection.add_termination_listener(lose)
 
     async def see_to_the_end(self, queue: PgQueuer, queries: Statements, upkeep: Upkeep) -> None:
@@ -180,7 +178,7 @@ async def start(schedule: Schedule[Any], queries: Statements, _: models.Schedule
 
 def work(create: str, identity: UUID, died: bool) -> None:
     """Run jobs in this process until SIGTERM; its exit code tells the supervisor how it ended."""
-    threading.Thread(target=follow, name="supervisor", daemon=True).start()
+    exit_with_parent()
     logging.getLogger("pgqueuer").addFilter(
         lambda line: not (line.exc_info and isinstance(line.exc_info[1], Interrupted))
     )
@@ -196,10 +194,3 @@ def work(create: str, identity: UUID, died: bool) -> None:
     except (*ERRORS, PgqException) as error:
         log.error("worker ends", error=str(error) or repr(error))
         sys.exit(AGAIN)
-
-
-def follow() -> None:
-    """Stop when the supervisor has ended without a word."""
-    if supervisor := multiprocessing.parent_process():
-        supervisor.join()
-        os.kill(os.getpid(), signal.SIGTERM)

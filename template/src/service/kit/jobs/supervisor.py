@@ -2,13 +2,14 @@
 """The supervisor of the process that runs jobs: it replaces one that ends."""
 
 import multiprocessing
-import signal
+import threading
 import time
 from multiprocessing.context import SpawnProcess
 from uuid import uuid4
 
 import structlog
 
+from service.kit.server.signals import install_signal_handlers
 from service.kit.server.supervision import POLL_SECONDS, Supervision
 
 log = structlog.get_logger()
@@ -24,9 +25,9 @@ def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> 
     """
     from service.kit.jobs.consumer import AGAIN, work
 
-    told: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: told.append(number))
+    stop_requested = threading.Event()
+    kill_requested = threading.Event()
+    install_signal_handlers(lambda _: stop_requested.set(), kill_requested.set)
     spawn, identity = multiprocessing.get_context("spawn"), uuid4()
 
     def start(*, died: bool) -> SpawnProcess:
@@ -35,17 +36,14 @@ def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> 
         return process
 
     process = start(died=False)
-    while not told:
+    while not stop_requested.is_set():
         time.sleep(POLL_SECONDS)
         if supervision.find_due([process]):
             process = start(died=process.exitcode != AGAIN)
     process.terminate()
-    log.info("told to stop", signal=signal.Signals(told[0]).name)
     kill_at = time.monotonic() + kill_timeout
-    while process.is_alive() and len(told) == 1 and time.monotonic() < kill_at:
+    while process.is_alive() and not kill_requested.is_set() and time.monotonic() < kill_at:
         process.join(POLL_SECONDS)
     process.kill()
-    if len(told) > 1:
-        log.warning("told to stop twice: ending at once")
     process.join()
     log.info("worker stopped")

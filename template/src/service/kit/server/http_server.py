@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import structlog
@@ -19,6 +18,7 @@ from pydantic import BaseModel, Field
 
 from service.kit.server.metrics_endpoint import MetricsOptions
 from service.kit.server.process import Worker
+from service.kit.server.signals import ignore_signals, install_signal_handlers
 from service.kit.server.supervision import DRAINING, POLL_SECONDS, STARTED, Supervision, supervise
 from service.kit.server.watchdog import WatchdogOptions
 from service.kit.work.command_error import CommandError
@@ -93,16 +93,22 @@ def serve(
     with supervise(metrics or MetricsOptions(port=0), watch.stuck, watch.lag) as supervision:
         server = make(create, options, watched)
         server.supervision = supervision
-        server.on_startup(partial(take_signals, server, options.drain_delay))
+        # At its start, granian installs handlers of its own. These replace them.
+        server.on_startup(
+            partial(
+                install_signal_handlers,
+                partial(stop_in_order, server, options.drain_delay),
+                partial(stop_at_once, server),
+            )
+        )
         server.on_reload(on_reload)
         try:
             load = partial(
                 Worker, options.drain_timeout, watch, batch_threads=options.batch_threads
             )
             server.serve(partial(begin_worker, options.send_timeout), target_loader=load)
-        finally:  # what is left ends by itself, and would be left behind if a further signal interrupted this process
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+        finally:
+            ignore_signals()
 
 
 def check_port(options: ServerOptions) -> None:
@@ -189,29 +195,19 @@ def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server
     )
 
 
-def take_signals(server: Server, delay: float) -> None:
-    """Take SIGTERM and SIGINT over from the server, which has just set its own handler.
+def stop_in_order(server: Server, drain_delay: float, received: signal.Signals) -> None:
+    """Turn `/readyz` to 503, and let the server stop `drain_delay` seconds later.
 
-    The first one turns `/readyz` to 503, and `delay` seconds later lets the server stop accepting.
-    SIGINT comes from a person at a terminal, and does not wait. The second kills the workers.
+    Ctrl-C comes from a person at a terminal, who does not wait.
     """
-    draining = server.supervision.folder / DRAINING
-    stop = signal.getsignal(signal.SIGTERM)
-    assert callable(stop)  # noqa: S101 - the server's handler
+    (server.supervision.folder / DRAINING).touch()
+    delay = drain_delay if received == signal.SIGTERM else 0
+    timer = threading.Timer(delay, server.signal_handler_interrupt)
+    timer.daemon = True
+    timer.start()
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if draining.exists():
-            stop(number, frame)
-            for worker in server.wrks:
-                worker.kill()
-            log.warning("told to stop twice: ending at once")
-            return
-        draining.touch()
-        wait = delay if number == signal.SIGTERM else 0
-        timer = threading.Timer(wait, stop, (number, frame))
-        timer.daemon = True
-        timer.start()
-        log.info("told to stop", signal=signal.Signals(number).name, seconds_to_accept=wait)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+def stop_at_once(server: Server) -> None:
+    server.signal_handler_interrupt()
+    for worker in server.wrks:
+        worker.kill()

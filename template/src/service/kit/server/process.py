@@ -3,18 +3,17 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Awaitable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import structlog
 
 from service.kit.server.metrics_endpoint import take_slot
 from service.kit.server.output import end_output, unblock_output
+from service.kit.server.signals import call_on_sigterm, ignore_ctrl_c
 from service.kit.server.supervision import DRAINING, FAULT, RUNTIME_FOLDER_VARIABLE, STARTED
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 from service.kit.work import asgi, metrics
@@ -36,9 +35,7 @@ def make_in_worker(target: str) -> Any:
     """Return what the factory `target` makes, as `module:function`, in a process that was started
     for it.
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes of a terminal; the main one decides
+    ignore_ctrl_c()
     take_slot()
     unblock_output()  # before the application is imported: it may fail, and must then be able to say so
     module, _, name = target.partition(":")
@@ -65,7 +62,7 @@ class Worker:
         self.batch_threads = batch_threads
         self.watch = watch
         self.messages: asyncio.Queue[asgi.Message] = asyncio.Queue()
-        self.told = asyncio.Event()
+        self.stop_requested = asyncio.Event()
         self.is_late = False
 
     def __call__(
@@ -73,7 +70,7 @@ class Worker:
     ) -> Awaitable[None]:
         if scope["type"] == "lifespan":
             return self.live(scope, receive, send)
-        scope["stopping"] = self.told
+        scope["stopping"] = self.stop_requested
         if scope["path"] == "/readyz":
             scope["draining"] = (self.folder / DRAINING).exists()
             scope["fault"] = (fault := self.folder / FAULT).exists() and fault.read_text()
@@ -83,7 +80,8 @@ class Worker:
         """Pass the server's messages on to the application, or our own when the server waits too
         long.
         """
-        self.learn_of_sigterm()
+        ignore_ctrl_c()  # granian has just installed a handler
+        call_on_sigterm(self.stop_requested.set)
         endless = self.forward(receive), self.end_in_time(), metrics.sample_gauges()
         beside = [asyncio.create_task(work) for work in endless]
 
@@ -108,26 +106,13 @@ class Worker:
             for task in beside:
                 task.cancel()
 
-    def learn_of_sigterm(self) -> None:
-        """Let SIGTERM say so to `told`, beside the server's own handler."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server has just taken it
-        loop = asyncio.get_running_loop()
-        servers = signal.getsignal(signal.SIGTERM)
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self.told.set)
-            if callable(servers):
-                servers(number, frame)
-
-        signal.signal(signal.SIGTERM, handle)
-
     async def forward(self, receive: asgi.Receive) -> None:
         while True:
             self.messages.put_nowait(await receive())
 
     async def end_in_time(self) -> None:
         """Cancel what still runs at the deadline, and close the application."""
-        await self.told.wait()
+        await self.stop_requested.wait()
         await asyncio.sleep(self.drain_timeout)
         unfinished = [task for task in asyncio.all_tasks() if is_request(task)]
         log.warning("drain deadline passed", seconds=self.drain_timeout, requests=len(unfinished))
