@@ -9,7 +9,7 @@ import pytest
 from inside import stand_in
 from inside.stand_in import wait_for
 from prometheus_client import CollectorRegistry
-from service.kit.server.metrics_endpoint import Slots
+from service.kit.server.metrics_endpoint import SummedMetrics
 
 from tests.kit.processes import ROOT
 
@@ -39,7 +39,7 @@ def share(folder: Path) -> dict[str, str]:
 def read(folder: Path) -> dict[str, float]:
     """Return the values that matter here, by short names."""
     registry = CollectorRegistry()
-    registry.register(Slots(folder))
+    registry.register(SummedMetrics(folder))
     get = registry.get_sample_value
     labels = {"method": "GET", "route": "/a"}
     values = {
@@ -101,7 +101,7 @@ def test_a_gauge_is_the_sum_over_the_living(tmp_path: Path):
 def test_what_each_living_process_takes_is_shown(tmp_path: Path):
     count(tmp_path, 1, "/a")
     registry = CollectorRegistry()
-    registry.register(Slots(tmp_path))
+    registry.register(SummedMetrics(tmp_path))
     with start(tmp_path, 1) as living:
         process = {"process": "slot0"}
         seen = psutil.Process(living.pid)

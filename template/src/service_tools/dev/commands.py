@@ -72,7 +72,9 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     try:
         with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:
             asyncio.run(
-                check_capacity(settings.database, settings.server.workers, settings.count_beside())
+                check_capacity(
+                    settings.database, settings.server.workers, settings.count_worker_connections()
+                )
             )
             run(wiring, settings)
     except KeyboardInterrupt:

@@ -39,7 +39,7 @@ def examine(wiring: Wiring) -> Iterator[Report]:
         if given and is_new:
             yield Report("database", "unknown", "There is none yet; `service dev` makes it.")
             return
-        beside = settings.count_beside()
+        beside = settings.count_worker_connections()
         capacity = check_capacity(settings.database, settings.server.workers, beside)
         yield judge("connections", "PostgreSQL admits all that the service may open.", capacity)
         pending = find_pending(settings.database, settings.migrations)

@@ -19,7 +19,11 @@ from typing import Any
 import psutil
 
 from service.kit.commands.cli import Wiring
-from service.kit.server.supervision import CONSOLE_SOCKET, HEARTBEAT_FILE, RUNTIME_FOLDER_VARIABLE
+from service.kit.server.runtime_folder import (
+    CONSOLE_SOCKET,
+    HEARTBEAT_FILE,
+    RUNTIME_FOLDER_VARIABLE,
+)
 from service.kit.work.command_error import CommandError
 from service_tools.perf import load, requests, scenario, target
 from service_tools.perf.load import Sample

@@ -18,7 +18,7 @@ from service.kit.db.database import check_capacity as check_database
 from service.kit.db.errors import UnreachableError
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
-from service.kit.server.metrics_endpoint import describe
+from service.kit.server.metrics_endpoint import describe_build
 from service.kit.server.settings import (
     KitSettings,
     list_variables,
@@ -162,7 +162,7 @@ def show_whole_summaries(command: click.Command) -> None:
 
 def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        click.echo("{name} {version}, Python {python}".format(**describe()))
+        click.echo("{name} {version}, Python {python}".format(**describe_build()))
         ctx.exit()
 
 
@@ -220,7 +220,9 @@ def check_capacity(settings: KitSettings, meanwhile: str) -> None:
     """
     try:
         asyncio.run(
-            check_database(settings.database, settings.server.workers, settings.count_beside())
+            check_database(
+                settings.database, settings.server.workers, settings.count_worker_connections()
+            )
         )
     except UnreachableError as error:
         click.echo(f"Warning: {error}\nStarting anyway: {meanwhile}.", err=True)

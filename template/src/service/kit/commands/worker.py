@@ -38,6 +38,5 @@ def run_worker(wiring: cli.Wiring) -> None:
     configure_logs(settings.log)
     cli.check_capacity(settings, "jobs run as soon as the database is there")
     options = getattr(settings, "jobs", JobOptions())
-    watch = settings.watchdog
-    with supervise(settings.metrics, watch.stuck, watch.lag) as supervision:
+    with supervise(settings.metrics, settings.watchdog) as supervision:
         keep_working(wiring.worker, options.kill_timeout, supervision)

@@ -38,7 +38,7 @@ def keep_working(create: str, kill_timeout: float, supervision: Supervision) -> 
     process = start(died=False)
     while not stop_requested.is_set():
         time.sleep(POLL_SECONDS)
-        if supervision.find_due([process]):
+        if supervision.check_workers([process]):
             process = start(died=process.exitcode != AGAIN)
     process.terminate()
     kill_at = time.monotonic() + kill_timeout

@@ -3,18 +3,19 @@
 
 `service serve`, in this order:
 
-1. Main process (`http_server.py`, `stop_in_order`): `/readyz` answers 503 at once. After
-   SERVER_DRAIN_DELAY the server closes its listener and sends each worker SIGTERM.
-2. Worker (`process.py`, `Worker`): event streams end, and requests in flight are answered. After
-   SERVER_DRAIN_TIMEOUT the rest is cancelled. Then the application closes what it opened.
-3. Main process (granian): kills the workers that still run after SERVER_KILL_TIMEOUT.
+1. The main process (`handle_signals` in http_server.py) lets `/readyz` answer 503 at once. After
+   SERVER_DRAIN_DELAY, granian sends each worker SIGTERM, and the worker stops accepting.
+2. A worker (`WorkerApplication` in process.py) ends event streams and answers the requests in
+   flight. After SERVER_DRAIN_TIMEOUT it cancels the rest. Then the application closes what it
+   opened.
+3. The main process (granian) kills the workers that still run after SERVER_KILL_TIMEOUT.
 
 `service worker`, in this order:
 
-1. Main process (`jobs/supervisor.py`): sends the process that runs jobs SIGTERM.
-2. That process (`jobs/consumer.py`): takes no more jobs, and lets the running ones finish. After
+1. The main process (jobs/supervisor.py) sends the process that runs jobs SIGTERM.
+2. That process (jobs/consumer.py) takes no more jobs, and lets the running ones finish. After
    JOBS_DRAIN_TIMEOUT it cancels the rest, and returns them to the queue.
-3. Main process: kills it if it still runs after JOBS_KILL_TIMEOUT.
+3. The main process kills it if it still runs after JOBS_KILL_TIMEOUT.
 
 A second signal to a main process ends everything at once.
 """
@@ -38,7 +39,7 @@ def install_signal_handlers(
     stop: Callable[[signal.Signals], object],
     stop_at_once: Callable[[], object],
 ) -> None:
-    """Let a main process call `stop` at the first signal, and `stop_at_once` at each further one."""
+    """Let a main process call `stop` at the first signal, `stop_at_once` at each further one."""
     is_stopping = False
 
     def handle(number: int, _: FrameType | None) -> None:
@@ -63,12 +64,12 @@ def ignore_signals() -> None:
 
 
 def ignore_ctrl_c() -> None:
-    """Let a worker go on at Ctrl-C, which reaches all processes of a terminal: the main one decides."""
+    """Let a worker go on at Ctrl-C: that reaches all processes, and the main one decides."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def call_on_sigterm(callback: Callable[[], object]) -> None:
-    """Let a worker call `callback` in its event loop at SIGTERM, before the handler that is there."""
+    """Let a worker call `callback` in its event loop at SIGTERM, and then the present handler."""
     loop = asyncio.get_running_loop()
     earlier = signal.getsignal(signal.SIGTERM)
 
@@ -81,7 +82,7 @@ def call_on_sigterm(callback: Callable[[], object]) -> None:
 
 
 def exit_with_parent() -> None:
-    """Send this process SIGTERM once its parent has ended, by a thread: a killed one tells nobody."""
+    """Send this process SIGTERM once its parent has ended: one that was killed cannot do so."""
 
     def wait_for_parent() -> None:
         parent = multiprocessing.parent_process()
