@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from service.app import SLICES
-from service.kit.commands import cli
+from service.kit.commands.definition import ServiceDefinition
 from service.settings import Settings
 from service_tools.dev import checkout, environment, packages, programs, report
 
@@ -18,8 +18,8 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def find(check: str) -> list[report.Report]:
-    wiring = cli.Wiring(Settings, SLICES, create="service.app:create")
-    return [it for it in environment.examine(wiring) if it.check == check]
+    definition = ServiceDefinition(Settings, SLICES, create="service.app:create")
+    return [it for it in environment.examine(definition) if it.check == check]
 
 
 @pytest.fixture

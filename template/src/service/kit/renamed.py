@@ -90,7 +90,7 @@ RENAMED = {
     "service.kit.server.VARIABLE": "service.kit.server.runtime_folder.RUNTIME_FOLDER_VARIABLE",
     "service.kit.server.Watchdog": "service.kit.server.watchdog.Watchdog",
     "service.kit.server.WatchdogOptions": "service.kit.server.watchdog.WatchdogOptions",
-    "service.kit.server.Wiring": "service.kit.commands.cli.Wiring",
+    "service.kit.server.Wiring": "service.kit.commands.definition.ServiceDefinition",
     "service.kit.server.cli": "service.kit.commands",
     "service.kit.server.cli.main": "service.kit.commands.main",
     "service.kit.server.cli.service": "service.kit.commands.service",

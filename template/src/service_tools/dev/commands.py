@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.migrate import apply_migrations
 from service.kit.db.database import check_capacity
 from service.kit.db.errors import DatabaseError
@@ -51,7 +51,7 @@ longer."""
     help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
 )
 @click.pass_obj
-def dev(wiring: Wiring, port: int, seed: int | None) -> None:
+def dev(definition: ServiceDefinition, port: int, seed: int | None) -> None:
     """Run for development, and restart at every change.
 
     Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds sample rows, and
@@ -68,30 +68,35 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     os.environ.setdefault("LOG_FORMAT", "console")
     os.environ.setdefault("METRICS_PORT", "0")
     os.environ.setdefault("WATCHDOG_CONSOLE", "true")
-    credentials.provide(wiring.settings)
+    credentials.provide(definition.settings)
     try:
-        with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:
+        with database.prepare(definition, seed, DEFAULT_ROWS) as settings:
             asyncio.run(
                 check_capacity(
                     settings.database, settings.server.workers, settings.count_worker_connections()
                 )
             )
-            run(wiring, settings)
+            run(definition, settings)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
 
-def run(wiring: Wiring, settings: KitSettings) -> None:
+def run(definition: ServiceDefinition, settings: KitSettings) -> None:
     """Serve, with the other commands of the service beside the server, and take up each change of a
     file.
     """
     configure_logs(settings.log)
-    threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
+    threading.Thread(target=announce, args=(definition, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
-    with run_beside(["worker"] if wiring.worker else []) as restart:
+    with run_beside(["worker"] if definition.worker else []) as restart:
         on_reload = partial(take_up_change, settings, restart)
         serve(
-            wiring.create, settings.server, settings.metrics, settings.watchdog, watched, on_reload
+            definition.create,
+            settings.server,
+            settings.metrics,
+            settings.watchdog,
+            watched,
+            on_reload,
         )
 
 
@@ -136,17 +141,17 @@ def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
     restart()
 
 
-def announce(wiring: Wiring, settings: KitSettings) -> None:
+def announce(definition: ServiceDefinition, settings: KitSettings) -> None:
     """Wait until the service answers, then say where it is and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
     while not is_ready(base):
         time.sleep(0.05)
-    token = credentials.sign(wiring.settings)
+    token = credentials.sign(definition.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
     url = settings.database.url.get_secret_value()
     lines = {
         "Ready": base,
-        "Try it": f"curl -s {header}{base}{find_read(wiring.slices)}",
+        "Try it": f"curl -s {header}{base}{find_read(definition.slices)}",
         "API docs": f"{base}/docs",
         "Database": describe_database(settings.database)
         if urlsplit(url).password
@@ -181,13 +186,13 @@ def is_ready(url: str) -> bool:
     "--subject", default=DEVELOPER, show_default=True, help="Whose token it is: the claim `sub`."
 )
 @click.pass_obj
-def print_token(wiring: Wiring, subject: str) -> None:
+def print_token(definition: ServiceDefinition, subject: str) -> None:
     """Print a token for the API in development, valid for an hour.
 
     It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev`
     uses. Sample rows belong to the default subject.
     """
-    if (token := credentials.sign(wiring.settings, subject)) is None:
+    if (token := credentials.sign(definition.settings, subject)) is None:
         raise click.ClickException(
             "This service takes no tokens: its settings have no group `auth`."
         )

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.migrate import apply_migrations
 from service.kit.db.database import Database
 from service.kit.db.query import NEWEST_SAMPLE, SAMPLE_INTERVAL, Query, Seed
@@ -42,7 +42,7 @@ PATIENCE = {"statement_timeout": 120, "command_timeout": 125}
 
 @contextmanager
 def prepare(
-    wiring: Wiring, rows: int | None, default: int, name: str = "postgres"
+    definition: ServiceDefinition, rows: int | None, default: int, name: str = "postgres"
 ) -> Generator[KitSettings]:
     """Yield settings for a database that is up to date and has sample rows.
 
@@ -52,9 +52,9 @@ def prepare(
     wanted = rows if rows is not None else 0 if "DATABASE_URL" in os.environ else default
     with provide(name) as url:
         os.environ["DATABASE_URL"] = url
-        settings = read_settings(wiring.settings)
+        settings = read_settings(definition.settings)
         asyncio.run(apply_migrations(settings))
-        asyncio.run(fill_all(settings, wiring.slices, wanted))
+        asyncio.run(fill_all(settings, definition.slices, wanted))
         yield settings
 
 

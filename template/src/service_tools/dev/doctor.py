@@ -17,7 +17,7 @@ from service_tools.dev import checkout
 from service_tools.dev.report import Report, guard
 
 if TYPE_CHECKING:
-    from service.kit.commands.cli import Wiring
+    from service.kit.commands.definition import ServiceDefinition
 
 
 @click.command(name="doctor")
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     help="An answer that the next update is to change: say which edits that drops.",
 )
 @click.pass_obj
-def examine(wiring: "Wiring | Exception", as_json: bool, changed: tuple[str, ...]) -> None:
+def examine(
+    definition: "ServiceDefinition | Exception", as_json: bool, changed: tuple[str, ...]
+) -> None:
     """Check this project, and say how to fix what is wrong.
 
     Looks at the template's release; at those of its files that were edited or deleted here, and
@@ -39,7 +41,7 @@ def examine(wiring: "Wiring | Exception", as_json: bool, changed: tuple[str, ...
     is a finding. A newer release of the template is none, nor is what cannot be checked, as without
     a network.
     """
-    reports = [*checkout.examine(changed), *guard("service", examine_service(wiring))]
+    reports = [*checkout.examine(changed), *guard("service", examine_service(definition))]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reports), indent=2))
     for it in [] if as_json else reports:
@@ -49,15 +51,19 @@ def examine(wiring: "Wiring | Exception", as_json: bool, changed: tuple[str, ...
     raise SystemExit(any(it.fix for it in reports))
 
 
-def examine_service(wiring: "Wiring | Exception") -> Iterator[Report]:
+def examine_service(definition: "ServiceDefinition | Exception") -> Iterator[Report]:
     """Check what takes the service itself; it may be why app.py could not be imported."""
-    if isinstance(wiring, Exception):
-        place = f" ({wiring.filename}:{wiring.lineno})" if isinstance(wiring, SyntaxError) else ""
-        says = f"The service cannot be imported: {type(wiring).__name__}: {wiring}{place}"
+    if isinstance(definition, Exception):
+        place = (
+            f" ({definition.filename}:{definition.lineno})"
+            if isinstance(definition, SyntaxError)
+            else ""
+        )
+        says = f"The service cannot be imported: {type(definition).__name__}: {definition}{place}"
         advice = "Correct it; `uv run ruff check` and `uv run ty check` say more."
         yield Report("service", "finding", says, advice)
         return
-    yield from import_module("service_tools.dev.environment").examine(wiring)
+    yield from import_module("service_tools.dev.environment").examine(definition)
 
 
 def main() -> None:

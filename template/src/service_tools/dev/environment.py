@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.database import check_capacity
 from service.kit.migrate.files import find_pending
 from service.kit.server.settings import SettingsError, read_settings
@@ -19,7 +19,7 @@ SOMEWHERE = "postgresql://localhost/postgres"
 """Stands for the database of development before there is one."""
 
 
-def examine(wiring: Wiring) -> Iterator[Report]:
+def examine(definition: ServiceDefinition) -> Iterator[Report]:
     """Check the settings, and then the database that they name."""
     given, is_new = {}, not embedded.DATA.exists()
     with ExitStack() as stack:
@@ -27,9 +27,9 @@ def examine(wiring: Wiring) -> Iterator[Report]:
             url = SOMEWHERE if is_new else stack.enter_context(embedded.run())
             given["database"] = {"url": url}
         if given or credentials.FILE.exists():
-            credentials.provide(wiring.settings)
+            credentials.provide(definition.settings)
         try:
-            settings = read_settings(wiring.settings, **given)
+            settings = read_settings(definition.settings, **given)
         except SettingsError as error:
             advice = "Correct it where it is set; `service settings` says what each means."
             for line in str(error).splitlines()[1:]:

@@ -19,7 +19,7 @@ import click
 import msgspec
 
 from service.kit import PACKAGE, web
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.query import find_queries
 from service.kit.db.sessions import connect
 from service.kit.rows.listing import Filter
@@ -56,7 +56,9 @@ class Time(msgspec.Struct, frozen=True):
 @ROWS
 @click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
 @click.pass_obj
-def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool) -> None:
+def command(
+    definition: ServiceDefinition, names: tuple[str, ...], rows: int | None, save: bool
+) -> None:
     """Time small pieces of the kit and of the slices, and compare with the times saved on this
     machine.
 
@@ -64,8 +66,8 @@ def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool
     is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run
     saves its times in .perf/bench.json.
     """
-    credentials.provide(wiring.settings)
-    with database.prepare(wiring, rows, 1000, "perf") as settings:
+    credentials.provide(definition.settings)
+    with database.prepare(definition, rows, 1000, "perf") as settings:
         records = asyncio.run(fetch(settings.database))
     pieces = {"kit: route, bind and answer a request": make_request()} | dict(
         list_statements(records)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf import stacks
 from service_tools.perf.commands import WORKERS, apply, last
@@ -27,7 +27,7 @@ from service_tools.perf.running import observe
     help="Seconds to tolerate.",
 )
 @click.pass_obj
-def command(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> None:
+def command(definition: ServiceDefinition, /, seconds: float, lag: float, **subject: Any) -> None:
     """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on
     which line.
 
@@ -35,7 +35,7 @@ def command(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> No
     and sends nothing: that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
     page = Page("blocking", "What blocks the event loop")
-    with observe(wiring, **subject, WATCHDOG_LAG=str(lag)) as running:
+    with observe(definition, **subject, WATCHDOG_LAG=str(lag)) as running:
         if running.sending:
             with page.until_interrupted():
                 time.sleep(seconds)

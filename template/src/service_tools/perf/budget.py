@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf import runs, scenario, target
 from service_tools.perf.commands import AS_JSON, WHERE, apply, last
@@ -41,7 +41,7 @@ type Split = dict[str, float]
 @AS_JSON
 @click.pass_obj
 def command(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     /,
     names: Sequence[str],
     seconds: float,
@@ -57,7 +57,7 @@ def command(
     """
     page = Page("budget", "Where the time goes", as_json)
     found: dict[str, dict[str, Split]] = {}
-    with target.provide(wiring, **where) as service, page.until_interrupted(found):
+    with target.provide(definition, **where) as service, page.until_interrupted(found):
         for name, described in scenario.find(names).items():
             report = runs.run(name, described, service, seconds, rate)
             found[name] = split(report)

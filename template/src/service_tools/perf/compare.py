@@ -23,7 +23,7 @@ import click
 import msgspec
 
 from service.kit import PACKAGE
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.server.settings import read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, programs
@@ -89,7 +89,7 @@ class Ratio(msgspec.Struct, frozen=True):
 @click.option("--check", is_flag=True, help="Exit with 1 when this tree is slower.")
 @click.pass_obj
 def command(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     ref: str,
     names: Sequence[str],
     rows: int | None,
@@ -110,11 +110,11 @@ def command(
     page = Page("compare", f"Compared with {ref}", as_json)
     with (
         check_out(ref) as other,
-        prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees,
+        prepare(definition, {"A": other, "B": Path.cwd()}, rows) as trees,
         page.until_interrupted(done),
     ):
         run_rounds(
-            lambda left: run_round(credentials.sign(wiring.settings), trees, left, size),
+            lambda left: run_round(credentials.sign(definition.settings), trees, left, size),
             chosen,
             rounds,
             done,
@@ -155,14 +155,14 @@ def check_out(ref: str) -> Generator[Path]:
 
 @contextmanager
 def prepare(
-    wiring: Wiring, trees: Mapping[str, Path], rows: int | None
+    definition: ServiceDefinition, trees: Mapping[str, Path], rows: int | None
 ) -> Generator[dict[str, dict[str, Any]]]:
     """Yield how each tree's service is started, on a new database with its own migrations and the
     same sample rows.
 
     PYTHONPATH lets Python find the service of a tree before the one that is installed.
     """
-    credentials.provide(wiring.settings)
+    credentials.provide(definition.settings)
     starts = {}
     with ExitStack() as stack, redirect_stdout(sys.stderr):
         server = stack.enter_context(database.provide("perf"))
@@ -178,9 +178,9 @@ def prepare(
                 raise CommandError(
                     f"`service migrate` failed in {tree}: {done.stderr.strip()[-1000:]}"
                 )
-            own = read_settings(wiring.settings, database={"url": url})
+            own = read_settings(definition.settings, database={"url": url})
             asyncio.run(
-                database.fill_all(own, wiring.slices, DEFAULT_ROWS if rows is None else rows)
+                database.fill_all(own, definition.slices, DEFAULT_ROWS if rows is None else rows)
             )
         yield starts
 

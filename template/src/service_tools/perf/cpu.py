@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service_tools.pages import Page
 from service_tools.perf import stacks
@@ -30,7 +30,7 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 @click.command(name="cpu")
 @apply(WORKERS, last(10.0))
 @click.pass_obj
-def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
+def command(definition: ServiceDefinition, /, seconds: float, **subject: Any) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a
@@ -38,7 +38,7 @@ def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     processes.
     """
     spy, page = find_spy(), Page("cpu", "Where the CPU time goes")
-    with observe(wiring, **subject) as running, tempfile.TemporaryDirectory() as folder:
+    with observe(definition, **subject) as running, tempfile.TemporaryDirectory() as folder:
         worker, output = running.workers[0].process.pid, Path(folder, "stacks")
         running.note()
         running.note(seconds / 2)

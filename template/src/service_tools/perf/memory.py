@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf import stacks
 from service_tools.perf.commands import WORKERS, apply, last
@@ -31,7 +31,7 @@ batch does not."""
 @click.command(name="memory")
 @apply(WORKERS, last(20.0))
 @click.pass_obj
-def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
+def command(definition: ServiceDefinition, /, seconds: float, **subject: Any) -> None:
     """Show which lines allocated what a worker still holds, and which hold more and more.
 
     What is held is noted six times: what grew each time may be a leak. Tracing makes the worker
@@ -39,7 +39,7 @@ def command(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     few seconds. With `--pid`, the service needs WATCHDOG_CONSOLE=true.
     """
     page = Page("memory", "What a worker holds")
-    with observe(wiring, **subject) as running:
+    with observe(definition, **subject) as running:
         worker = running.workers[0]
         running.note()
         running.note(seconds / 4)

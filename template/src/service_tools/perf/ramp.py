@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf import charts, load, report, requests, runs, scenario, target
 from service_tools.perf.commands import AS_JSON, WHERE, apply, last
@@ -71,7 +71,7 @@ class Ramp(msgspec.Struct, frozen=True):
 @AS_JSON
 @click.pass_obj
 def command(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     /,
     names: Sequence[str],
     seconds: float,
@@ -91,7 +91,7 @@ def command(
     """
     chosen, page = scenario.find(names), Page("load", "Load", as_json)
     measured: defaultdict[str, list[Report]] = defaultdict(list)
-    with target.provide(wiring, **where) as service, page.until_interrupted(measured):
+    with target.provide(definition, **where) as service, page.until_interrupted(measured):
         for name, described in chosen.items():
             send = partial(runs.run, name, described, service, seconds)
             for stage in [send(rate)] if rate else climb(send, probe(name, described, service)):

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.server.runtime_folder import (
     CONSOLE_SOCKET,
     HEARTBEAT_FILE,
@@ -137,7 +137,7 @@ class Running:
 
 @contextmanager
 def observe(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     *,
     names: Sequence[str],
     pid: int | None,
@@ -152,7 +152,7 @@ def observe(
         yield Running(find_workers(pid))
         return
     chosen, over = scenario.find(names), threading.Event()
-    with target.provide(wiring, rows=rows, WATCHDOG_CONSOLE="true", **settings) as service:
+    with target.provide(definition, rows=rows, WATCHDOG_CONSOLE="true", **settings) as service:
         running = Running(
             find_workers(service.processes[0].pid),
             f"{rate:g} requests a second of {', '.join(chosen)}",

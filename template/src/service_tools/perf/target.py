@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from service.kit import PACKAGE
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
@@ -68,7 +68,7 @@ def read_cpu(process: psutil.Process) -> float:
 
 @contextmanager
 def provide(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     *,
     url: str | None = None,
     token: str | None = None,
@@ -79,11 +79,11 @@ def provide(
     if url:
         yield Target(url.rstrip("/"), token)
         return
-    credentials.provide(wiring.settings)
-    token = token or credentials.sign(wiring.settings)
+    credentials.provide(definition.settings)
+    token = token or credentials.sign(definition.settings)
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
-            stack.enter_context(database.prepare(wiring, rows, DEFAULT_ROWS, "perf"))
+            stack.enter_context(database.prepare(definition, rows, DEFAULT_ROWS, "perf"))
         yield stack.enter_context(start(token, None, **settings))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.perf import stacks
 from service_tools.perf.commands import WORKERS, apply, last
 from service_tools.perf.running import Running, observe
@@ -29,7 +29,9 @@ CLEAR = "\033[H\033[J"
     help="Refresh a table until Ctrl-C, or print one. [default: by terminal]",
 )
 @click.pass_obj
-def command(wiring: Wiring, /, seconds: float, live: bool | None, **subject: Any) -> None:
+def command(
+    definition: ServiceDefinition, /, seconds: float, live: bool | None, **subject: Any
+) -> None:
     """Show which tasks run and which wait, where, for how long, and for which request they were
     started.
 
@@ -38,7 +40,7 @@ def command(wiring: Wiring, /, seconds: float, live: bool | None, **subject: Any
     sets it. Without, tasks are shown when the load has run for `--seconds`.
     """
     shows_live = sys.stdout.isatty() if live is None else live
-    with observe(wiring, **subject) as running:
+    with observe(definition, **subject) as running:
         if running.sending and not shows_live:
             time.sleep(seconds)
         with suppress(KeyboardInterrupt):

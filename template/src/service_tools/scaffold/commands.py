@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, embedded
 from service_tools.scaffold import fields, project, registry, resource
@@ -69,7 +69,7 @@ If the migration was applied, as `service dev` does at once, delete the table fr
     help="Do not record the plans of its statements, which takes a PostgreSQL.",
 )
 @click.pass_obj
-def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
+def new(definition: ServiceDefinition, /, undo: bool, no_plans: bool, **order: Any) -> None:
     """Add a slice: create, read, change, delete and list a resource.
 
     RESOURCE is its plural. Rows belong to the account that creates them, and no other account can
@@ -87,19 +87,19 @@ def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
     """
     root = project.find()
     if undo:
-        take_back(wiring, root, order["table"])
+        take_back(definition, root, order["table"])
         return
-    made = describe(wiring, root, order)
+    made = describe(definition, root, order)
     files = project.plan_new(root, made)
     project.write(files)
     report(root, files, made, is_recorded=not no_plans and record_plans(made.table))
 
 
-def describe(wiring: Wiring, root: Path, order: Mapping[str, Any]) -> Resource:
+def describe(definition: ServiceDefinition, root: Path, order: Mapping[str, Any]) -> Resource:
     """Return the resource that is ordered. Raises `CommandError`."""
     table = order["table"]
     columns = fields.parse_all(order["specs"], table)
-    guarded = credentials.find_group(wiring.settings) is not None
+    guarded = credentials.find_group(definition.settings) is not None
     owned = guarded and not order["shared"]
     flags = [f"--{name}" for name in ("shared", "export") if order[name]]
     values = [f"--singular={order['singular']}"] * bool(order["singular"])
@@ -155,11 +155,11 @@ def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded
         )
 
 
-def take_back(wiring: Wiring, root: Path, table: str) -> None:
+def take_back(definition: ServiceDefinition, root: Path, table: str) -> None:
     """Delete a slice that nobody has changed."""
     number, command = project.find_command(root, table)
-    order = new.make_context("new", shlex.split(command)[2:], obj=wiring).params
-    project.remove(root, project.plan(root, describe(wiring, root, order), number))
+    order = new.make_context("new", shlex.split(command)[2:], obj=definition).params
+    project.remove(root, project.plan(root, describe(definition, root, order), number))
     (root / f"perf/plans/{table}.txt").unlink(missing_ok=True)
     click.echo(f"Deleted {table}: its code, tests, migration, load test and plans.")
     if not registry.change(root, table, remove=True):

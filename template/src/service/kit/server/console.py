@@ -14,7 +14,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -34,15 +34,6 @@ MAX_STACKS = 2000
 CLIENT_TIMEOUT = 5.0
 """Seconds that a client may take to ask, and to read."""
 
-type Stack = tuple[str, ...]
-
-
-class Held(NamedTuple):
-    """What was allocated at one stack and is still held."""
-
-    size: int
-    count: int
-
 
 class Console:
     """Answers while its block runs. Until it is asked, it costs a look at the tasks each second."""
@@ -53,7 +44,7 @@ class Console:
         self.loop = loop
         self.path = path
         self.first_seen: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
-        self.marks: list[dict[Stack, Held]] = []
+        self.marks: list[dict[tuple[str, ...], tracemalloc.Statistic]] = []
         self.is_over = threading.Event()
         self.answers: dict[str, Callable[[], object]] = {
             "tasks": self.list_tasks,
@@ -132,13 +123,12 @@ class Console:
     def mark_memory(self) -> None:
         """Note what was allocated since the start and is still held, by stack."""
         gc.collect()
+        ours = tracemalloc.Filter(False, __file__, all_frames=True)
+        snapshot = tracemalloc.take_snapshot().filter_traces([ours])
         mark = {}
-        for statistic in tracemalloc.take_snapshot().statistics("traceback"):
-            frames = statistic.traceback
-            if any(frame.filename == __file__ for frame in frames):
-                continue
-            stack = tuple(f"{frame.filename}:{frame.lineno}" for frame in frames)
-            mark[stack] = Held(statistic.size, statistic.count)
+        for statistic in snapshot.statistics("traceback"):
+            stack = tuple(f"{frame.filename}:{frame.lineno}" for frame in statistic.traceback)
+            mark[stack] = statistic
         self.marks.append(mark)
 
     def stop_tracing(self) -> list[dict[str, object]]:
@@ -148,13 +138,11 @@ class Console:
         self.marks = []
         if not marks:
             return []
-        last = marks[-1]
-        largest = sorted(last, key=lambda stack: last[stack].size, reverse=True)
         found: list[dict[str, object]] = []
-        for stack in largest[:MAX_STACKS]:
-            held = [mark.get(stack, Held(0, 0)) for mark in marks]
-            sizes = [it.size for it in held]
-            counts = [it.count for it in held]
+        for stack in [*marks[-1]][:MAX_STACKS]:  # in order: tracemalloc sorts by size
+            held = [mark.get(stack) for mark in marks]
+            sizes = [it.size if it else 0 for it in held]
+            counts = [it.count if it else 0 for it in held]
             found.append({"stack": stack, "bytes": sizes, "objects": counts})
         return found
 
@@ -176,18 +164,15 @@ def find_request(task: asyncio.Task[Any]) -> str:
 def list_awaits(work: Any) -> Iterator[str]:
     """Yield the lines on which a coroutine and those that it awaits stand, the outermost first."""
     while work is not None:
-        kind = find_kind(work)
-        if kind is None:
-            return
-        frame = getattr(work, f"{kind}_frame")
+        frame = get_first(work, "cr_frame", "gi_frame", "ag_frame")
         if frame:
             yield f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
-        work = getattr(work, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+        work = get_first(work, "cr_await", "gi_yieldfrom", "ag_await")
 
 
-def find_kind(work: object) -> str | None:
-    """Return how the attributes of a coroutine or generator begin, synchronous or not."""
-    for kind in ("cr", "gi", "ag"):
-        if hasattr(work, f"{kind}_frame"):
-            return kind
+def get_first(value: object, *names: str) -> Any:
+    """Return the first of some attributes that a value has."""
+    for name in names:
+        if hasattr(value, name):
+            return getattr(value, name)
     return None

@@ -104,19 +104,17 @@ class Output(io.TextIOBase):
         if self.pieces:
             with self.lock:
                 self.send_pieces()
-        if self.deadline is not None and self.reporting_thread != threading.get_ident():
-            self.wait_for_reader(self.deadline)
+        if self.deadline is None or self.reporting_thread == threading.get_ident():
+            return
+        if self.thread:
+            self.thread.join(max(0.0, self.deadline - time.monotonic()))
+        elif self.waiting:
+            self.write_waiting()
 
     def end(self) -> None:
         """From now on, wait for a reader, in all for `END_SECONDS`."""
         self.deadline = self.deadline or time.monotonic() + END_SECONDS
         self.flush()
-
-    def wait_for_reader(self, deadline: float) -> None:
-        if self.thread:
-            self.thread.join(max(0.0, deadline - time.monotonic()))
-        elif self.waiting:
-            self.write_waiting()
 
     def send_pieces(self) -> None:
         text = "".join(self.pieces)
@@ -130,13 +128,12 @@ class Output(io.TextIOBase):
             written = self.try_write(self.write_now, data)
         if written == len(data):
             return
-        is_begun = written > 0  # a line that was begun is always finished
-        if not is_begun and not self.has_room(len(data)):
-            lines = data.count(b"\n")
-            self.dropped += lines
-            self.uncounted += lines
-            return
-        if not is_begun:
+        if not written:  # a line that was begun is always finished
+            if not self.has_room(len(data)):
+                lines = data.count(b"\n")
+                self.dropped += lines
+                self.uncounted += lines
+                return
             self.report_dropped()
         self.waiting.append(data[written:])
         self.size += len(data) - written

@@ -148,12 +148,11 @@ def batch_new_threads() -> None:
     when they wake. Else they would interrupt the event loop for each request, only to wait for it:
     that costs a tenth of the CPU.
     """
-    if hasattr(os, "SCHED_BATCH"):
-        set_policy(os.SCHED_BATCH)
-        loop = asyncio.get_running_loop()
-        loop.call_later(THREADS_SECONDS, set_policy, os.SCHED_OTHER)
+    set_policy("SCHED_BATCH")
+    loop = asyncio.get_running_loop()
+    loop.call_later(THREADS_SECONDS, set_policy, "SCHED_OTHER")
 
 
-def set_policy(policy: int) -> None:
-    with suppress(OSError):  # where a sandbox forbids it
-        os.sched_setscheduler(0, policy, os.sched_param(0))
+def set_policy(name: str) -> None:
+    with suppress(AttributeError, OSError):  # this is not Linux, or a sandbox forbids it
+        os.sched_setscheduler(0, getattr(os, name), os.sched_param(0))

@@ -196,15 +196,14 @@ class Supervision:
 
     def report_fault(self) -> None:
         """Let `/readyz` answer 503 while half of the workers or more keep ending."""
-        ending = [
-            worker
-            for worker in self.workers.values()
-            if worker.replace_at is not None and worker.pause > MIN_PAUSE
-        ]
+        count = len(self.workers)
+        ending = 0
+        for worker in self.workers.values():
+            ending += worker.replace_at is not None and worker.pause > MIN_PAUSE
         fault_file = self.folder / FAULT_FILE
-        if len(ending) * 2 >= len(self.workers):
-            text = f"{len(ending)} of {len(self.workers)} worker processes keep ending"
-            fault_file.write_text(f"{text}; the log says why.")
+        if ending * 2 >= count:
+            text = f"{ending} of {count} worker processes keep ending; the log says why."
+            fault_file.write_text(text)
         else:
             fault_file.unlink(missing_ok=True)
 
