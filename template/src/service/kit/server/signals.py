@@ -69,7 +69,7 @@ def ignore_ctrl_c() -> None:
 
 
 def call_on_sigterm(callback: Callable[[], object]) -> None:
-    """Let a worker call `callback` in its event loop at SIGTERM, and then the present handler."""
+    """Let a worker call `callback` in its event loop at SIGTERM, before the installed handler."""
     loop = asyncio.get_running_loop()
     earlier = signal.getsignal(signal.SIGTERM)
 
