@@ -133,7 +133,7 @@ def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     is_eager=True,
     expose_value=False,
     callback=show_version,
-    help="Show versions.",
+    help="Show the version of the service, and of Python.",
 )
 @click.pass_context
 def service(ctx: click.Context, env_files: tuple[Path, ...]) -> None:

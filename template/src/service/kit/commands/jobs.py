@@ -113,7 +113,7 @@ def list_jobs(definition: ServiceDefinition, limit: int, as_json: bool) -> None:
 def retry_jobs(
     definition: ServiceDefinition, ids: tuple[int, ...], every: bool, as_json: bool
 ) -> None:
-    """Requeue held jobs, with all their attempts before them."""
+    """Run held jobs again, with all their attempts."""
     if bool(ids) == every:
         raise click.UsageError("Name the jobs, or say --all.")
 

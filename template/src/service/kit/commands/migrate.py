@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service migrate`: apply migrations, list them, begin a new one, or rebuild the database."""
+"""`service migrate`: apply migrations, list them, create a new one, or rebuild the database."""
 
 import asyncio
 import os
@@ -61,8 +61,8 @@ async def apply_migrations(settings: KitSettings) -> None:
 @migrate_schema.command(name="new")
 @click.argument("name", nargs=-1, required=True)
 @click.pass_obj
-def begin_migration(definition: ServiceDefinition, name: tuple[str, ...]) -> None:
-    """Begin a migration, with the next number.
+def create_migration(definition: ServiceDefinition, name: tuple[str, ...]) -> None:
+    """Create the file of a new migration, with the next number.
 
     NAME says what it does, like add customers. Needs no database and no settings, but
     MIGRATIONS_FOLDER if the files are not in migrations/.
@@ -73,7 +73,7 @@ def begin_migration(definition: ServiceDefinition, name: tuple[str, ...]) -> Non
 
 
 @migrate_schema.command(name="redo")
-@click.option("--force", is_flag=True, help="Do it to the database of DATABASE_URL.")
+@click.option("--force", is_flag=True, help="Allow it on the database of DATABASE_URL.")
 @click.pass_obj
 def rebuild_database(definition: ServiceDefinition, force: bool) -> None:
     """Drop everything in the development database and migrate anew.

@@ -106,8 +106,9 @@ class Output(io.TextIOBase):
                 self.send_pieces()
         if self.deadline is None or self.reporting_thread == threading.get_ident():
             return
-        if self.thread:
-            self.thread.join(max(0.0, self.deadline - time.monotonic()))
+        thread = self.thread  # which sets this to None when it is over
+        if thread:
+            thread.join(max(0.0, self.deadline - time.monotonic()))
         elif self.waiting:
             self.write_waiting()
 
