@@ -110,7 +110,7 @@ async def read_query_id(connection: asyncpg.Connection, known: query.AnyQuery) -
     """Return the id under which PostgreSQL counts a query, whatever its parameters."""
     explain = f"explain (verbose, generic_plan, format json) {known.sql}"
     parameters = [None] * len(known.params)
-    plan = await connection.fetchval(explain, *parameters)
+    [(plan,)] = await connection.fetch(explain, *parameters)
     identity: int = json.loads(plan)[0]["Query Identifier"]
     return identity
 

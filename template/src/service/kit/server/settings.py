@@ -154,9 +154,9 @@ def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
 def narrow_settings(kind: type[KitSettings]) -> type[KitSettings]:
     """Return settings without the service's own groups, for commands that must not need secrets."""
     fields: Any = {}
-    for name, field in kind.model_fields.items():
-        if name in KitSettings.model_fields:
-            fields[name] = (field.annotation, field)
+    for name in KitSettings.model_fields:
+        field = kind.model_fields[name]
+        fields[name] = (field.annotation, field)
     return create_model(kind.__name__, __base__=KitSettings, **fields)
 
 
