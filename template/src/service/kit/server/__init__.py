@@ -3,8 +3,8 @@
 
 `settings.py` reads the settings, and says how to add one. `http_server.py` (granian) starts the
 workers of `process.py`; `supervision.py` replaces one that ends, or whose event loop is stuck, as
-`watchdog.py` tells. `signals.py` says what SIGTERM does. `metrics_endpoint.py` sums what all workers
-count; `logs.py` says how lines look, and `output.py` waits for no reader. Imports all but jobs.
+`watchdog.py` tells. `signals.py` says what SIGTERM does. `metrics_endpoint.py` sums the counts of
+all workers; `logs.py` forms lines, and `output.py` waits for no reader. Imports all but jobs.
 """
 
 from service.kit.renamed import find_renamed
