@@ -92,4 +92,4 @@ class Output:
 if __name__ == "__main__":
     configure_logs(LogOptions())
     options = ServerOptions(port=int(sys.argv[1]), drain_timeout=2, kill_timeout=6)
-    serve("inside.busy:create", options, watch=WATCH)
+    serve("inside.busy:create", options, watchdog=WATCH)

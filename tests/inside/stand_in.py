@@ -132,5 +132,8 @@ if __name__ == "__main__":
     serving, at = ServerOptions.model_validate_json(sys.argv[1]), MetricsOptions(port=int(sys.argv[2]))
     configure_logs(LOGS)
     serve(
-        "inside.stand_in:create", serving, metrics=at, watch=WatchdogOptions(stuck=float(os.environ.get("STUCK", 10)))
+        "inside.stand_in:create",
+        serving,
+        metrics=at,
+        watchdog=WatchdogOptions(stuck=float(os.environ.get("STUCK", 10))),
     )

@@ -28,7 +28,7 @@ def main() -> None:
     from service.settings import Settings
 
     settings = read_settings(Settings)
-    serve("tests.kit.blocked:create", settings.server, watch=settings.watchdog)
+    serve("tests.kit.blocked:create", settings.server, watchdog=settings.watchdog)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def find_memory() -> Path | None:
 def show_plain_tracebacks() -> None:
     """Let errors be logged as they are. Drawn with the variables of each frame, one takes 100 ms of the event loop."""
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, logs.stamp, plain])
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, logs.add_context, plain])
 
 
 def name_database(name: str) -> str:

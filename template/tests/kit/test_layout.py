@@ -38,7 +38,7 @@ EVERYWHERE = {"PACKAGE", "find_distribution", "renamed"}
 """What every package may import of the kit itself."""
 RENAMED = KIT / "renamed.py"
 """Old names by strings: whoever imports one gets a warning, and the package that has it now."""
-TOOLS_ENTRY = KIT / "commands" / "cli.py"
+TOOLS_ENTRY = KIT / "commands" / "development.py"
 """The one module that looks for the tools for development, which production does not have."""
 PRESENT = [name for name in PACKAGES if (KIT / name / "__init__.py").exists()]
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from service.kit.auth import keys
 from service.kit.auth.bearer import Keys
 from service.kit.auth.keys import AuthOptions, IssuerOptions
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.key import print_key
 from service.kit.server.settings import KitSettings
 from service.kit.work.command_error import CommandError
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(kind: type[KitSettings], *arguments: str) -> Result:
-    return CliRunner().invoke(print_token, arguments, obj=Wiring(kind, (), ""))
+    return CliRunner().invoke(print_token, arguments, obj=ServiceDefinition(kind, (), ""))
 
 
 def read_options(kind: type[KitSettings]) -> AuthOptions | IssuerOptions:

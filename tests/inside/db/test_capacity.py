@@ -51,5 +51,5 @@ async def test_more_connections_than_the_server_has_places_for_are_refused_with_
 def test_the_service_does_not_start_with_more_connections_than_there_are_places(database_url: str, settings: Settings):
     result = run("serve", DATABASE_URL=database_url, DATABASE_POOL_SIZE="60", SERVER_WORKERS="2")
     assert result.returncode == 1
-    assert f"make {130 + settings.count_beside()}" in result.stderr
+    assert f"make {130 + settings.count_worker_connections()}" in result.stderr
     assert "Traceback" not in result.stderr

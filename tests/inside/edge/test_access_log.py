@@ -22,7 +22,7 @@ from structlog.typing import EventDict
 @pytest.fixture
 def lines() -> Iterator[list[EventDict]]:
     """What was logged, with all that lines get in production but their form."""
-    with capture_logs([structlog.contextvars.merge_contextvars, logs.stamp]) as logged:
+    with capture_logs([structlog.contextvars.merge_contextvars, logs.add_context]) as logged:
         yield logged
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import msgspec
 from service.kit.commands import cli
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.jobs.job import Hold, Job, JobOptions, Schedule, Worker
@@ -215,4 +216,4 @@ def create_clock() -> Worker:
 
 if __name__ == "__main__":
     factory = os.environ.get("FACTORY", "create_worker")
-    cli.service(obj=cli.Wiring(Settings, (), "", f"inside.jobs.working:{factory}" if factory else None))
+    cli.service(obj=ServiceDefinition(Settings, (), "", f"inside.jobs.working:{factory}" if factory else None))

@@ -90,15 +90,15 @@ async def test_lines_wait_for_others_and_errors_do_not(capsys: pytest.CaptureFix
     log.error("third")
     assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["first", "second", "third"]
     log.info("fourth")
-    await asyncio.sleep(logs.PAUSE + 0.1)
+    await asyncio.sleep(logs.BATCH_SECONDS + 0.1)
     assert "fourth" in capsys.readouterr().out
 
 
 async def test_no_more_lines_wait_than_the_most(capsys: pytest.CaptureFixture[str]):
     configure_logs(LogOptions())
-    for _ in range(logs.MOST_WAITING):
+    for _ in range(logs.MAX_BATCH):
         structlog.get_logger().info("many")
-    assert len(capsys.readouterr().out.splitlines()) == logs.MOST_WAITING
+    assert len(capsys.readouterr().out.splitlines()) == logs.MAX_BATCH
 
 
 def test_what_waits_is_written_at_the_end():

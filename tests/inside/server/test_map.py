@@ -1,4 +1,4 @@
-"""The map in app.py and the faces of the rooms name files that are there, and a request passes them in that order."""
+"""The map in app.py and the docstrings of the packages name files that exist, in the order of a request."""
 
 import re
 import subprocess
@@ -12,11 +12,11 @@ from tests.kit.processes import ROOT
 
 SERVICE = ROOT / "src/service"
 KIT = SERVICE / "kit"
-ROOMS = sorted(path.parent for path in KIT.glob("*/__init__.py"))
+PACKAGES = sorted(path.parent for path in KIT.glob("*/__init__.py"))
 LAYER = re.compile(r"^ {4}(\S+\.py) ", re.MULTILINE)
 
 
-def find(name: str) -> Path:
+def find_file(name: str) -> Path:
     """Return the file that the map calls so."""
     return SERVICE / name.replace("<slice>", "orders") if name.startswith("<slice>") else KIT / name
 
@@ -24,22 +24,22 @@ def find(name: str) -> Path:
 def test_the_map_names_no_file_that_is_not_there():
     names = re.findall(r"[<>\w]+/\w+\.py", str(app.__doc__))
     assert len(names) > 10
-    assert [name for name in names if not find(name).exists()] == []
+    assert [name for name in names if not find_file(name).exists()] == []
 
 
 def test_a_request_passes_the_layers_in_the_order_of_the_map():
     command = [sys.executable, "-m", "inside.path", "--list"]
     passed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stderr.split()
-    layers = [str(find(name).relative_to(SERVICE)) for name in LAYER.findall(str(app.__doc__))]
+    layers = [str(find_file(name).relative_to(SERVICE)) for name in LAYER.findall(str(app.__doc__))]
     assert layers[:2] == ["kit/server/http_server.py", "kit/server/process.py"], "they are outside of the application"
     assert sorted(layers[2:], key=passed.index) == layers[2:]
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
-def test_a_face_names_files_of_its_room_or_of_the_team(room: Path):
-    text = re.split('"""', (room / "__init__.py").read_text())[1]
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_package_names_files_of_its_own_or_of_the_team(package: Path):
+    text = re.split('"""', (package / "__init__.py").read_text())[1]
     names = re.findall(r"`(\w+\.py)`", text)
     assert len(names) >= 2
     assert len(text.strip().splitlines()) <= 7
-    places = (room, SERVICE, SERVICE / "orders")
+    places = (package, SERVICE, SERVICE / "orders")
     assert [name for name in names if not any((place / name).exists() for place in places)] == []

@@ -9,7 +9,7 @@ import pytest
 from inside import stand_in
 from inside.stand_in import wait_for
 from prometheus_client import CollectorRegistry
-from service.kit.server.metrics_endpoint import Slots
+from service.kit.server.metrics_endpoint import SummedMetrics
 
 from tests.kit.processes import ROOT
 
@@ -27,19 +27,21 @@ if len(sys.argv) > 3:
 """
 
 
-def count(folder: Path, times: int, route: str) -> None:
+def count_requests(folder: Path, times: int, route: str) -> None:
     """Count some requests in a process, which then ends."""
-    subprocess.run([sys.executable, "-c", COUNT, str(times), route], env=share(folder), check=True, timeout=30)
+    subprocess.run(
+        [sys.executable, "-c", COUNT, str(times), route], env=make_environment(folder), check=True, timeout=30
+    )
 
 
-def share(folder: Path) -> dict[str, str]:
+def make_environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder), "PYTHONPATH": str(ROOT / "src")}
 
 
-def read(folder: Path) -> dict[str, float]:
+def read_metrics(folder: Path) -> dict[str, float]:
     """Return the values that matter here, by short names."""
     registry = CollectorRegistry()
-    registry.register(Slots(folder))
+    registry.register(SummedMetrics(folder))
     get = registry.get_sample_value
     labels = {"method": "GET", "route": "/a"}
     values = {
@@ -55,54 +57,60 @@ def read(folder: Path) -> dict[str, float]:
 
 def test_what_dead_workers_counted_stays_and_takes_no_more_room_for_each(tmp_path: Path):
     for _ in range(3):
-        count(tmp_path, 5, "/a")
+        count_requests(tmp_path, 5, "/a")
     expected = {"requests": 15, "timed": 15, "seconds": pytest.approx(0.3), "quick": 0, "slow": 15}
-    assert read(tmp_path) == expected
+    assert read_metrics(tmp_path) == expected
     files = ["counter_slot0.db", "histogram_slot0.db", "slot0.lock"]
     assert sorted(path.name for path in tmp_path.iterdir()) == files
-    count(tmp_path, 1, "/b")
-    assert read(tmp_path) == expected
-    count(tmp_path, 5, "/a")
-    assert read(tmp_path) == {"requests": 20, "timed": 20, "seconds": pytest.approx(0.4), "quick": 0, "slow": 20}
+    count_requests(tmp_path, 1, "/b")
+    assert read_metrics(tmp_path) == expected
+    count_requests(tmp_path, 5, "/a")
+    assert read_metrics(tmp_path) == {
+        "requests": 20,
+        "timed": 20,
+        "seconds": pytest.approx(0.4),
+        "quick": 0,
+        "slow": 20,
+    }
     assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 
 def test_nothing_is_lost_when_processes_are_killed_and_others_take_their_slots(tmp_path: Path):
     for _ in range(3):
-        running = [start(tmp_path, 5), start(tmp_path, 5)]
-        assert read(tmp_path)["in flight"] == 6
+        running = [start_counting(tmp_path, 5), start_counting(tmp_path, 5)]
+        assert read_metrics(tmp_path)["in flight"] == 6
         for process in running:
             process.kill()
             process.communicate()
-    assert read(tmp_path)["requests"] == read(tmp_path)["timed"] == 30
-    assert "in flight" not in read(tmp_path)
+    assert read_metrics(tmp_path)["requests"] == read_metrics(tmp_path)["timed"] == 30
+    assert "in flight" not in read_metrics(tmp_path)
     assert len(list(tmp_path.glob("*.lock"))) == 2
 
 
-def start(folder: Path, times: int) -> subprocess.Popen[bytes]:
+def start_counting(folder: Path, times: int) -> subprocess.Popen[bytes]:
     """Start a process that has counted some requests, and stays."""
     command = [sys.executable, "-c", COUNT, str(times), "/a", "stay"]
-    process = subprocess.Popen(command, env=share(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, env=make_environment(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
     return process
 
 
 def test_a_gauge_is_the_sum_over_the_living(tmp_path: Path):
-    count(tmp_path, 1, "/a")
-    with start(tmp_path, 1) as living:
-        assert read(tmp_path)["in flight"] == 3
-        assert read(tmp_path)["requests"] == 2
+    count_requests(tmp_path, 1, "/a")
+    with start_counting(tmp_path, 1) as living:
+        assert read_metrics(tmp_path)["in flight"] == 3
+        assert read_metrics(tmp_path)["requests"] == 2
         living.communicate(timeout=30)
-    assert "in flight" not in read(tmp_path)
-    assert read(tmp_path)["requests"] == 2
+    assert "in flight" not in read_metrics(tmp_path)
+    assert read_metrics(tmp_path)["requests"] == 2
 
 
 def test_what_each_living_process_takes_is_shown(tmp_path: Path):
-    count(tmp_path, 1, "/a")
+    count_requests(tmp_path, 1, "/a")
     registry = CollectorRegistry()
-    registry.register(Slots(tmp_path))
-    with start(tmp_path, 1) as living:
+    registry.register(SummedMetrics(tmp_path))
+    with start_counting(tmp_path, 1) as living:
         process = {"process": "slot0"}
         seen = psutil.Process(living.pid)
         assert registry.get_sample_value("process_cpu_seconds_total", process) == pytest.approx(

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def serve(folder: Path, **settings: str) -> Generator[tuple[Server, Log]]:
+def serve_unread(folder: Path, **settings: str) -> Generator[tuple[Server, Log]]:
     """Serve the stand-in, whose log nobody reads."""
     port, metrics_port = find_port(), find_port()
     options = ServerOptions(port=port, drain_timeout=1, kill_timeout=5).model_dump_json()
@@ -43,7 +43,7 @@ def serve(folder: Path, **settings: str) -> Generator[tuple[Server, Log]]:
         yield server, log
 
 
-def send(server: Server, count: int) -> None:
+def send_requests(server: Server, count: int) -> None:
     with httpx2.Client(base_url=server.url) as client:
         for _ in range(count):
             assert client.get("/upload").status_code == 200
@@ -51,27 +51,27 @@ def send(server: Server, count: int) -> None:
 
 @pytest.mark.faults
 def test_a_log_that_nobody_reads_stops_no_answer_no_replacement_and_no_end(tmp_path: Path):
-    with serve(tmp_path, STUCK="1.5") as (server, _):
-        send(server, 400)
+    with serve_unread(tmp_path, STUCK="1.5") as (server, _):
+        send_requests(server, 400)
         assert httpx2.get(f"{server.url}/livez").status_code == 200
         wait_for(lambda: server.read_metric(DROPPED) > 0)
         with pytest.raises(httpx2.TransportError):
             httpx2.get(f"{server.url}/block", timeout=30)
         wait_for(lambda: server.read_metric('service_worker_deaths_total{cause="stuck"}') == 1)
         wait_until_live(server.process, server.url)
-        send(server, 1)
+        send_requests(server, 1)
         server.stop()
         assert server.process.wait(60) == 0
 
 
 @pytest.mark.faults
 def test_a_log_that_is_read_again_goes_on_and_says_what_is_missing(tmp_path: Path):
-    with serve(tmp_path) as (server, log):
-        send(server, 1000)
+    with serve_unread(tmp_path) as (server, log):
+        send_requests(server, 1000)
         wait_for(lambda: server.read_metric(DROPPED) > 0)
         log.read_on()
         wait_for(lambda: bool(log.find("log lines dropped")))
-        send(server, 1)
+        send_requests(server, 1)
         wait_for(lambda: count_requests(log) == 1001)
         (told,) = log.find("log lines dropped")
         assert told["lines"] == server.read_metric(DROPPED)
@@ -85,9 +85,9 @@ def count_requests(log: Log) -> int:
 
 @pytest.mark.faults
 def test_a_log_whose_reader_is_gone_stops_neither_answers_nor_the_end(tmp_path: Path):
-    with serve(tmp_path) as (server, log):
+    with serve_unread(tmp_path) as (server, log):
         os.close(log.reader)
-        send(server, 10)
+        send_requests(server, 10)
         server.stop()
         assert server.process.wait(60) == 0
 
@@ -110,21 +110,21 @@ async def test_a_worker_whose_log_nobody_reads_runs_jobs_and_ends_in_time(databa
         assert process.wait(60) == 0
 
 
-PATIENT = """
+SLOW_READER = """
 from service.kit.server import output
 output.END_SECONDS = 60.0
 """
 """For a reader that may be slow on a busy machine, and is there."""
 
 
-def run(program: str, before: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
+def run_program(program: str, before: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a program that logs, with its output where the options say."""
     command = [sys.executable, "-c", before + CONFIGURED + program]
     return subprocess.run(command, cwd=ROOT, env=make_environment({}), check=False, timeout=30, **options)
 
 
 def test_what_a_program_says_of_its_streams_is_taken():
-    result = run("sys.stdout.reconfigure(line_buffering=True)\nprint('said')", capture_output=True)
+    result = run_program("sys.stdout.reconfigure(line_buffering=True)\nprint('said')", capture_output=True)
     assert (result.stdout, result.stderr) == (b"said\n", b"")
 
 
@@ -132,7 +132,7 @@ def test_what_a_program_says_of_its_streams_is_taken():
 def test_a_full_disk_raises_nothing(stream: str):
     with Path("/dev/full").open("w") as full:
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
-        result = run("log.error('lost')\nprint('lost', file=sys.stderr)", **options)
+        result = run_program("log.error('lost')\nprint('lost', file=sys.stderr)", **options)
     assert result.returncode == 0
     assert b"Traceback" not in (result.stdout or b"") + (result.stderr or b"")
 
@@ -149,7 +149,7 @@ while sys.stdout.thread:
 log.error("last")
 """
     with (tmp_path / "log").open("wb") as file:
-        assert run(program, stdout=file).returncode == 0
+        assert run_program(program, stdout=file).returncode == 0
     lines = (tmp_path / "log").read_text().splitlines()
     assert [f'"number":{number}' in line for number, line in enumerate(lines[:-1])] == [True] * 100
     assert '"event":"last"' in lines[-1]
@@ -162,7 +162,7 @@ for number in range(1000):
     log.error("line", number=number, text="x" * 50)
 raise RuntimeError("the last word")
 """
-    result = run(program, before=PATIENT, capture_output=True)
+    result = run_program(program, before=SLOW_READER, capture_output=True)
     lines = result.stdout.splitlines()
     assert len(lines) == 1000
     assert b'"number":999' in lines[-1]
@@ -170,20 +170,22 @@ raise RuntimeError("the last word")
 
 
 def test_what_was_logged_survives_a_kill():
-    result = run("log.error('last')\nos.kill(os.getpid(), signal.SIGKILL)", capture_output=True)
+    result = run_program("log.error('last')\nos.kill(os.getpid(), signal.SIGKILL)", capture_output=True)
     assert result.returncode == -signal.SIGKILL
     assert b'"event":"last"' in result.stdout
 
 
 def test_click_writes_to_it():
     program = "import click\nclick.echo('text', err=True)\nclick.echo(b'bytes')\nlog.error('logged')"
-    result = run(program, capture_output=True)
+    result = run_program(program, capture_output=True)
     assert (result.returncode, result.stderr) == (0, b"text\n")
     assert result.stdout.startswith(b"bytes\n{")
 
 
 def test_what_is_printed_keeps_its_order_with_what_is_logged():
-    result = run("print('one')\nlog.error('two')\nprint('three', end='')\nlog.error('four')", capture_output=True)
+    result = run_program(
+        "print('one')\nlog.error('two')\nprint('three', end='')\nlog.error('four')", capture_output=True
+    )
     found = [word for word in (b"one", b"two", b"three", b"four") if word in result.stdout]
     assert sorted(found, key=result.stdout.index) == [b"one", b"two", b"three", b"four"]
 
@@ -196,13 +198,13 @@ def test_a_socket_that_nobody_reads_does_not_wait_either():
             while True:
                 theirs.send(unread.FILLER)
         theirs.setblocking(True)
-        assert run("log.error('kept')", stdout=theirs.fileno()).returncode == 0
+        assert run_program("log.error('kept')", stdout=theirs.fileno()).returncode == 0
         received = bytearray()
         reader = threading.Thread(
             target=lambda: [received.extend(part) for part in iter(lambda: ours.recv(65_536), b"")]
         )
         reader.start()
-        assert run("log.error('read')", stdout=theirs.fileno()).returncode == 0
+        assert run_program("log.error('read')", stdout=theirs.fileno()).returncode == 0
         theirs.close()
         reader.join(10)
     assert b'"event":"read"' in received
@@ -219,7 +221,7 @@ if os.fork() == 0:
 os.wait()
 """
     refused = "from service.kit.server import output\noutput.find_writer = lambda _: None\n"
-    output = run(program, before="" if can_reopen else refused, stdout=subprocess.PIPE).stdout
+    output = run_program(program, before="" if can_reopen else refused, stdout=subprocess.PIPE).stdout
     assert (output.count(b"x" * 1000 + b'"'), output.count(b"child")) == (1, 1)
 
 
@@ -229,7 +231,7 @@ print("x" * 1_000_000)
 for number in range(1000):
     log.error("line", number=number)
 """
-    output = run(program, before=PATIENT, stdout=subprocess.PIPE).stdout
+    output = run_program(program, before=SLOW_READER, stdout=subprocess.PIPE).stdout
     (told,) = [json.loads(line) for line in output.splitlines() if b"log lines dropped" in line]
     assert told["lines"] > 0
     assert output.count(b'"event":"line"') == 1000 - told["lines"]

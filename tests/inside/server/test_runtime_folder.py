@@ -2,14 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.kit.server.supervision import open_runtime_folder
+from service.kit.server.runtime_folder import open_runtime_folder
 
 from tests.kit.processes import ROOT
 
 HOLD = """
 import sys
 from pathlib import Path
-from service.kit.server.supervision import open_runtime_folder
+from service.kit.server.runtime_folder import open_runtime_folder
 with open_runtime_folder(Path(sys.argv[1])) as folder:
     print(folder, flush=True)
     sys.stdin.read()

@@ -26,19 +26,19 @@ class Client:
         self.answered: set[str] = set()
         self.failed: set[str] = set()
 
-    async def run(self, keep: bool) -> None:
+    async def send_until_refused(self, keep_alive: bool) -> None:
         """Send some fifteen requests a second, on one connection as long as it lasts, or each on its own."""
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             except ConnectionError:
                 return
-            while await self.ask(reader, writer) and keep:  # noqa: ASYNC110 - a pace, and no condition
+            while await self.send_one(reader, writer) and keep_alive:  # noqa: ASYNC110 - a pace, and no condition
                 await asyncio.sleep(0.04)
             writer.close()
             await asyncio.sleep(0.04)
 
-    async def ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def send_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Send one request; return whether the connection can take another."""
         number = str(next(self.numbers))
         try:
@@ -57,7 +57,9 @@ async def test_no_accepted_request_fails_when_it_is_told_to_stop_under_load(tmp_
     with stand_in.run(tmp_path, workers=2) as server:
         numbers = count()
         clients = [Client(server.port, numbers) for _ in range(14)]
-        loads = [asyncio.create_task(client.run(keep=at % 2 == 0)) for at, client in enumerate(clients)]
+        loads = [
+            asyncio.create_task(client.send_until_refused(keep_alive=at % 2 == 0)) for at, client in enumerate(clients)
+        ]
         await asyncio.sleep(1.5)
         assert not [client.failed for client in clients if client.failed]
         server.stop()

@@ -20,7 +20,7 @@ DEATHS = 'service_worker_deaths_total{cause="ended"}'
 def test_a_killed_worker_is_replaced_while_the_other_serves_and_what_it_counted_stays(tmp_path: Path):
     with stand_in.run(tmp_path, workers=2) as server:
         wait_for(lambda: server.read_metric("service_workers") == 2)
-        sent = sum(serve_one(server) for _ in range(40))
+        sent = sum(send_request(server) for _ in range(40))
         assert sent == 40
         wait_for(lambda: count_requests(server) == 40)  # they are counted some moments after they are answered
         killed = server.find_workers()[0]
@@ -28,10 +28,10 @@ def test_a_killed_worker_is_replaced_while_the_other_serves_and_what_it_counted_
         deadline = time.monotonic() + 30
         while server.read_metric("service_worker_starts_total") < 3:
             assert time.monotonic() < deadline, "nobody replaced the worker"
-            sent += serve_one(server)
+            sent += send_request(server)
         assert '"seconds_to_next":0.25' in server.output, "what else it takes is the start of a process"
         wait_for(lambda: server.read_metric("service_workers") == 2)
-        sent += sum(serve_one(server) for _ in range(40))
+        sent += sum(send_request(server) for _ in range(40))
         wait_for(lambda: count_requests(server) == sent)
         assert sent >= 80
         assert killed not in server.find_workers()
@@ -41,7 +41,7 @@ def count_requests(server: Server) -> float:
     return server.read_metric('http_requests_total{method="GET",route="/work",status="200"}')
 
 
-def serve_one(server: Server) -> bool:
+def send_request(server: Server) -> bool:
     """Return whether a request on a new connection is answered. One that the dead worker had taken is lost."""
     try:
         return httpx2.get(f"{server.url}/work").status_code == 200
@@ -61,11 +61,11 @@ def test_a_service_whose_workers_keep_ending_goes_on_and_says_so(tmp_path: Path)
                 wait_for(lambda: is_unready(server), 3)
             before = set(server.find_workers())
             while not (new := set(server.find_workers()) - before):
-                served += serve_one(server)
+                served += send_request(server)
             (victim,) = new
         assert served
         wait_for(lambda: server.read_metric("service_workers") == 2, 15)
-        wait_for(lambda: serve_one(server))
+        wait_for(lambda: send_request(server))
         wait_for(lambda: httpx2.get(f"{server.url}/readyz").status_code == 200)
         assert server.process.poll() is None
         pauses = re.findall(r'"seconds_to_next":([0-9.]+)', server.output)

@@ -174,7 +174,7 @@ async def ask(edge: Edge, path: str, traceparent: str = "") -> httpx2.Response:
 
 async def test_an_outgoing_call_joins_the_trace_and_lines_carry_its_ids(spans: InMemorySpanExporter):
     edge = Edge(answer)
-    with capture_logs([structlog.contextvars.merge_contextvars, logs.stamp]) as lines:
+    with capture_logs([structlog.contextvars.merge_contextvars, logs.add_context]) as lines:
         for traceparent in (RECORDED, UNRECORDED, "nonsense"):
             sent = (await ask(edge, "/", traceparent)).headers["traceparent"].split("-")
             edge.access_log.flush()

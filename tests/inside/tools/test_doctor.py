@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from service.app import SLICES
-from service.kit.commands import cli
 from service.settings import Settings
 from service_tools.dev import checkout, environment, packages, programs, results
 
@@ -19,8 +18,8 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def run_check(check: str) -> list[results.CheckResult]:
-    wiring = cli.Wiring(Settings, SLICES, create="service.app:create")
-    return [result for result in environment.examine_environment(wiring) if result.check == check]
+    definition = ServiceDefinition(Settings, SLICES, create="service.app:create")
+    return [result for result in environment.examine_environment(definition) if result.check == check]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from click.testing import CliRunner, Result
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.perf import scenario
@@ -54,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_new(*arguments: str, options: tuple[str, ...] = ("--no-plans",)) -> Result:
-    return CliRunner().invoke(new_slice, [*arguments, *options], obj=Wiring(Settings, (), ""))
+    return CliRunner().invoke(new_slice, [*arguments, *options], obj=ServiceDefinition(Settings, (), ""))
 
 
 def make_slice(*arguments: str) -> str:

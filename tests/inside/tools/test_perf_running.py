@@ -25,7 +25,7 @@ def test_a_running_service_is_looked_at_and_sent_nothing(tmp_path: Path, databas
         blocking = run_perf(tmp_path, "blocking", *pid)
         memory = run_perf(tmp_path, "memory", "--seconds", "1", *pid)
     assert tasks.returncode == 0, tasks.stderr
-    assert "Worker.forward" in tasks.stdout
+    assert "WorkerApplication.forward_messages" in tasks.stdout
     assert blocking.returncode == 0, blocking.stderr
     assert "the loop stood still, under whatever load it has" in blocking.stdout
     assert memory.returncode == 0, memory.stderr

@@ -20,7 +20,7 @@ import asyncpg
 import msgspec
 import psutil
 from service import app
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
 from service_tools.perf import load, runs, scenario, target
@@ -56,11 +56,11 @@ class Observed(target.Target):
 def main(rows: int, rounds: int, seconds: float) -> None:
     """Start everything, put load on it, and print the figures."""
     os.sched_setaffinity(0, {OTHER_CORE})
-    wiring = Wiring(Settings, app.SLICES, "service.app:create")
+    definition = ServiceDefinition(Settings, app.SLICES, "service.app:create")
     credentials.accept_development_tokens(Settings)
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
-            settings = stack.enter_context(database.prepare_database(wiring, rows, rows, "capacity"))
+            settings = stack.enter_context(database.prepare_database(definition, rows, rows, "capacity"))
             asyncio.run(vacuum(settings.database.url.get_secret_value()))
         os.sched_setaffinity(0, {SERVER_CORE})  # what this process starts inherits it
         started = stack.enter_context(target.start_service(credentials.sign_development_token(Settings)))

@@ -2,6 +2,7 @@
 
 from service import app
 from service.kit.commands import cli
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.database import Database
 from service.kit.jobs.job import Worker
 from service.settings import Settings
@@ -19,4 +20,4 @@ def create_worker() -> Worker:
 
 
 if __name__ == "__main__":
-    cli.service(obj=cli.Wiring(Settings, (), "", f"{__spec__.name}:create_worker"))
+    cli.service(obj=ServiceDefinition(Settings, (), "", f"{__spec__.name}:create_worker"))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.migrate import apply_migrations
 from service.kit.db.database import check_capacity
 from service.kit.db.errors import DatabaseError
@@ -48,7 +48,7 @@ STOP_TIMEOUT = 5.0
     help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
 )
 @click.pass_obj
-def dev(wiring: Wiring, port: int, seed: int | None) -> None:
+def dev(definition: ServiceDefinition, port: int, seed: int | None) -> None:
     """Run for development, and restart at every change.
 
     Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds sample rows, and
@@ -63,24 +63,24 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
     defaults = {"LOG_FORMAT": "console", "METRICS_PORT": "0", "WATCHDOG_CONSOLE": "true"}
     os.environ |= defaults | os.environ
-    credentials.accept_development_tokens(wiring.settings)
+    credentials.accept_development_tokens(definition.settings)
     try:
-        with database.prepare_database(wiring, seed, DEFAULT_ROWS) as settings:
+        with database.prepare_database(definition, seed, DEFAULT_ROWS) as settings:
             others = settings.count_beside()
             asyncio.run(check_capacity(settings.database, settings.server.workers, others))
-            run_service(wiring, settings)
+            run_service(definition, settings)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
 
-def run_service(wiring: Wiring, settings: KitSettings) -> None:
+def run_service(definition: ServiceDefinition, settings: KitSettings) -> None:
     """Run the server and the job worker, and reload both at each change of a file."""
     configure_logs(settings.log)
-    threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
+    threading.Thread(target=announce, args=(definition, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
-    with run_alongside(["worker"] if wiring.worker else []) as restart:
+    with run_alongside(["worker"] if definition.worker else []) as restart:
         serve(
-            wiring.create,
+            definition.create,
             settings.server,
             settings.metrics,
             settings.watchdog,
@@ -141,16 +141,16 @@ def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
     restart()
 
 
-def announce(wiring: Wiring, settings: KitSettings) -> None:
+def announce(definition: ServiceDefinition, settings: KitSettings) -> None:
     """Wait until the service answers, then print where it is and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
     while not is_ready(base):
         time.sleep(0.05)
-    token = credentials.sign_development_token(wiring.settings)
+    token = credentials.sign_development_token(definition.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
     lines = {
         "Ready": base,
-        "Try it": f"curl -s {header}{base}{find_readable_path(wiring.slices)}",
+        "Try it": f"curl -s {header}{base}{find_readable_path(definition.slices)}",
         "API docs": f"{base}/docs",
         "Database": "uv run service psql",
         "Stop": "Ctrl-C",
@@ -185,13 +185,13 @@ def is_ready(url: str) -> bool:
     "--subject", default=DEVELOPER, show_default=True, help="Whose token it is: the claim `sub`."
 )
 @click.pass_obj
-def print_token(wiring: Wiring, subject: str) -> None:
+def print_token(definition: ServiceDefinition, subject: str) -> None:
     """Print a token for the API in development, valid for an hour.
 
     It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev`
     uses. Sample rows belong to the default subject.
     """
-    token = credentials.sign_development_token(wiring.settings, subject)
+    token = credentials.sign_development_token(definition.settings, subject)
     if token is None:
         raise click.ClickException(
             "This service takes no tokens: its settings have no group `auth`."

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.migrate import apply_migrations
 from service.kit.db.database import Database
 from service.kit.db.query import NEWEST_SAMPLE, SAMPLE_INTERVAL, Query, Seed
@@ -38,7 +38,7 @@ TIMEOUTS = {"statement_timeout": 120, "command_timeout": 125}
 
 @contextmanager
 def prepare_database(
-    wiring: Wiring, rows: int | None, default_rows: int, name: str = "postgres"
+    definition: ServiceDefinition, rows: int | None, default_rows: int, name: str = "postgres"
 ) -> Generator[KitSettings]:
     """Yield settings for a development database that is migrated and has sample rows.
 
@@ -48,9 +48,9 @@ def prepare_database(
         rows = 0 if "DATABASE_URL" in os.environ else default_rows
     with open_database(name) as url:
         os.environ["DATABASE_URL"] = url
-        settings = read_settings(wiring.settings)
+        settings = read_settings(definition.settings)
         asyncio.run(apply_migrations(settings))
-        asyncio.run(fill_all(settings, wiring.slices, rows))
+        asyncio.run(fill_all(settings, definition.slices, rows))
         yield settings
 
 

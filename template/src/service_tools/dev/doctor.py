@@ -17,7 +17,7 @@ from service_tools.dev.programs import ProgramError
 from service_tools.dev.results import CheckResult, report_findings, run_checks
 
 if TYPE_CHECKING:
-    from service.kit.commands.cli import Wiring
+    from service.kit.commands.definition import ServiceDefinition
 
 FILE_CHECKS = (
     ("packages", "uv.lock fits pyproject.toml, and is installed.", packages.find_stale_packages),
@@ -39,7 +39,7 @@ FILE_CHECKS = (
 )
 @click.pass_obj
 def examine_project(
-    wiring: "Wiring | Exception", as_json: bool, changed_answers: tuple[str, ...]
+    definition: "ServiceDefinition | Exception", as_json: bool, changed_answers: tuple[str, ...]
 ) -> None:
     """Check this project, and say how to fix what is wrong.
 
@@ -52,7 +52,7 @@ def examine_project(
     checks = {"template": examine_template(changed_answers)}
     for check, good, find in FILE_CHECKS:
         checks[check] = report_findings(check, good, find())
-    checks["service"] = examine_service(wiring)
+    checks["service"] = examine_service(definition)
     results = run_checks(checks)
 
     if as_json:
@@ -103,14 +103,14 @@ def compare_files(origin: template.Origin, changed_answers: Sequence[str]) -> It
         yield CheckResult("kit", "finding", says, fix)
 
 
-def examine_service(wiring: "Wiring | Exception") -> Iterator[CheckResult]:
+def examine_service(definition: "ServiceDefinition | Exception") -> Iterator[CheckResult]:
     """Check what needs the service itself, or say why it cannot be imported."""
-    if not isinstance(wiring, Exception):
-        yield from import_module("service_tools.dev.environment").examine_environment(wiring)
+    if not isinstance(definition, Exception):
+        yield from import_module("service_tools.dev.environment").examine_environment(definition)
         return
-    says = f"The service cannot be imported: {type(wiring).__name__}: {wiring}"
-    if isinstance(wiring, SyntaxError):
-        says += f" ({wiring.filename}:{wiring.lineno})"
+    says = f"The service cannot be imported: {type(definition).__name__}: {definition}"
+    if isinstance(definition, SyntaxError):
+        says += f" ({definition.filename}:{definition.lineno})"
     fix = "Fix it; `uv run ruff check` and `uv run ty check` say more."
     yield CheckResult("service", "finding", says, fix)
 

@@ -93,6 +93,3 @@ def find_reason(errors: list[logging.LogRecord]) -> str:
     log = "\n".join(record.getMessage() for record in errors)
     reasons = REASON.findall(log)[-3:]
     return " / ".join(dict.fromkeys(reasons))
-
-
-run = run_postgresql  # the name by which the kit calls it

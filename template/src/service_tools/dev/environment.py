@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.database import check_capacity
 from service.kit.migrate.files import find_pending
 from service.kit.server.settings import KitSettings, SettingsError, read_settings
@@ -19,7 +19,7 @@ PLACEHOLDER_URL = "postgresql://localhost/postgres"
 """Stands for the development database as long as there is none."""
 
 
-def examine_environment(wiring: Wiring) -> Iterator[CheckResult]:
+def examine_environment(definition: ServiceDefinition) -> Iterator[CheckResult]:
     """Check the settings, and the database that they name."""
     is_given = "DATABASE_URL" in os.environ
     is_missing = not is_given and not embedded.DATA_FOLDER.exists()
@@ -30,10 +30,10 @@ def examine_environment(wiring: Wiring) -> Iterator[CheckResult]:
         elif not is_given:
             given["database"] = {"url": stack.enter_context(embedded.run_postgresql())}
         if given or credentials.KEY_FILE.exists():
-            credentials.accept_development_tokens(wiring.settings)
+            credentials.accept_development_tokens(definition.settings)
 
         try:
-            settings = read_settings(wiring.settings, **given)
+            settings = read_settings(definition.settings, **given)
         except SettingsError as error:
             yield from describe_wrong_settings(error)
             return

@@ -29,6 +29,3 @@ def explain_missing_package(error: ImportError) -> str | None:
             if imported.match(line):
                 lines.append(f"  {path.relative_to(project)}:{number}: {line.strip()}")
     return "\n".join(lines)
-
-
-explain = explain_missing_package  # the name by which the kit calls it

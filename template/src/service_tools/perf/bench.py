@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from service.kit import PACKAGE, web
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.query import find_queries
 from service.kit.db.sessions import connect
 from service.kit.rows.listing import Filter
@@ -58,15 +58,17 @@ class Time(msgspec.Struct, frozen=True):
 @ROWS
 @click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
 @click.pass_obj
-def show_times(wiring: Wiring, names: Sequence[str], rows: int | None, save: bool) -> None:
+def show_times(
+    definition: ServiceDefinition, names: Sequence[str], rows: int | None, save: bool
+) -> None:
     """Time small pieces of the kit and of the slices, and compare with saved times.
 
     For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME
     is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run on
     a machine saves its times in .perf/bench.json.
     """
-    credentials.accept_development_tokens(wiring.settings)
-    with database.prepare_database(wiring, rows, 1000, "perf") as settings:
+    credentials.accept_development_tokens(definition.settings)
+    with database.prepare_database(definition, rows, 1000, "perf") as settings:
         pieces = asyncio.run(find_pieces(settings.database))
     chosen = {name: piece for name, piece in pieces.items() if has_part(name, names)}
     if not chosen:

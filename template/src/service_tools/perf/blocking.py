@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf.commands import WORKERS, add_options, add_seconds
 from service_tools.perf.stacks import find_line, read_source, shorten
@@ -38,7 +38,9 @@ type Stall = dict[str, Any]
     help="Seconds to tolerate.",
 )
 @click.pass_obj
-def show_blocking(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> None:
+def show_blocking(
+    definition: ServiceDefinition, /, seconds: float, lag: float, **subject: Any
+) -> None:
     """Show what blocks the event loop: the lines on which it stood still for `--lag` or longer.
 
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG,
@@ -46,7 +48,7 @@ def show_blocking(wiring: Wiring, /, seconds: float, lag: float, **subject: Any)
     """
     page = Page("blocking", "What blocks the event loop")
     stalls: list[Stall] = []
-    with observe_workers(wiring, **subject, WATCHDOG_LAG=str(lag)) as observed:
+    with observe_workers(definition, **subject, WATCHDOG_LAG=str(lag)) as observed:
         with page.until_interrupted():
             observed.note(seconds)
         for worker in observed.workers:

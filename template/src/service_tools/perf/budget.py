@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf.commands import AS_JSON, TARGET, add_options, add_seconds
 from service_tools.perf.report import Report, list_layers
@@ -43,7 +43,7 @@ type Times = dict[str, float]
 @AS_JSON
 @click.pass_obj
 def show_budget(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     /,
     names: Sequence[str],
     seconds: float,
@@ -58,7 +58,7 @@ def show_budget(
     """
     page = Page("budget", "Where the time goes", as_json)
     found: dict[str, dict[str, Times]] = {}
-    with provide_target(wiring, **target) as service, page.until_interrupted(found):
+    with provide_target(definition, **target) as service, page.until_interrupted(found):
         for name, scenario in find_scenarios(names).items():
             report = run_scenario(name, scenario, service, seconds, rate)
             found[name] = split_times(report)

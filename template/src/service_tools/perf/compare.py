@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from service.kit import PACKAGE
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.server.settings import read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, programs
@@ -92,7 +92,7 @@ type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
 @click.option("--check", is_flag=True, help="Exit with 1 when this tree is slower.")
 @click.pass_obj
 def show_comparison(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     ref: str,
     names: Sequence[str],
     rows: int | None,
@@ -113,10 +113,10 @@ def show_comparison(
     page = Page("compare", f"Compared with {ref}", as_json)
     with (
         check_out(ref) as other,
-        prepare_trees(wiring, [other, Path.cwd()], rows) as starts,
+        prepare_trees(definition, [other, Path.cwd()], rows) as starts,
         page.until_interrupted(done),
     ):
-        token = credentials.sign_development_token(wiring.settings)
+        token = credentials.sign_development_token(definition.settings)
         run_rounds(lambda left: run_round(token, starts, left, size), scenarios, max_rounds, done)
 
     ratios = [judge_rounds(name, rounds) for name, rounds in done.items()]
@@ -148,14 +148,14 @@ def check_out(ref: str) -> Generator[Path]:
 
 @contextmanager
 def prepare_trees(
-    wiring: Wiring, trees: Sequence[Path], rows: int | None
+    definition: ServiceDefinition, trees: Sequence[Path], rows: int | None
 ) -> Generator[list[Start]]:
     """Yield how each tree's service is started, on a new database with its own migrations.
 
     All have the same sample rows. PYTHONPATH lets Python find the service of a tree before the one
     that is installed.
     """
-    credentials.accept_development_tokens(wiring.settings)
+    credentials.accept_development_tokens(definition.settings)
     starts: list[Start] = []
     with ExitStack() as stack, redirect_stdout(sys.stderr):
         server = stack.enter_context(database.open_database("perf"))
@@ -163,9 +163,9 @@ def prepare_trees(
             url = stack.enter_context(database.temporary_database(server))
             settings = {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
             migrate_tree(tree, settings)
-            own = read_settings(wiring.settings, database={"url": url})
+            own = read_settings(definition.settings, database={"url": url})
             wanted = DEFAULT_ROWS if rows is None else rows
-            asyncio.run(database.fill_all(own, wiring.slices, wanted))
+            asyncio.run(database.fill_all(own, definition.slices, wanted))
             starts.append({"cwd": tree, **settings})
         yield starts
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service_tools.pages import Page
 from service_tools.perf import stacks
@@ -34,7 +34,7 @@ TRACE_ADVICE = (
 @click.command(name="cpu")
 @add_options(WORKERS, add_seconds(10.0))
 @click.pass_obj
-def show_cpu(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
+def show_cpu(definition: ServiceDefinition, /, seconds: float, **subject: Any) -> None:
     """Show which lines the CPU time goes to, as a flame graph.
 
     Safe on a service in production with `--pid`: the worker is paused for a moment 100 times a
@@ -43,7 +43,10 @@ def show_cpu(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     """
     spy = find_spy()
     page = Page("cpu", "Where the CPU time goes")
-    with observe_workers(wiring, **subject) as observed, tempfile.TemporaryDirectory() as folder:
+    with (
+        observe_workers(definition, **subject) as observed,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         pid = observed.workers[0].process.pid
         output = Path(folder, "stacks")
         observed.note()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf import generator, report
 from service_tools.perf.charts import plot_lines
@@ -103,7 +103,7 @@ class Ramp(msgspec.Struct, frozen=True):
 @AS_JSON
 @click.pass_obj
 def show_load(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     /,
     names: Sequence[str],
     seconds: float,
@@ -124,7 +124,7 @@ def show_load(
     scenarios = find_scenarios(names)
     page = Page("load", "Load", as_json)
     stages: defaultdict[str, list[Report]] = defaultdict(list)
-    with provide_target(wiring, **target) as service, page.until_interrupted(stages):
+    with provide_target(definition, **target) as service, page.until_interrupted(stages):
         for name, scenario in scenarios.items():
             send = partial(run_scenario, name, scenario, service, seconds)
             if rate:

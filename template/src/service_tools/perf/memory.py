@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
 from service_tools.perf import stacks
 from service_tools.perf.commands import WORKERS, add_options, add_seconds
@@ -36,7 +36,7 @@ class Growth(NamedTuple):
 @click.command(name="memory")
 @add_options(WORKERS, add_seconds(20.0))
 @click.pass_obj
-def show_memory(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
+def show_memory(definition: ServiceDefinition, /, seconds: float, **subject: Any) -> None:
     """Show which lines allocated what a worker still holds, and which hold more and more.
 
     What is held is noted six times: what grew each time may be a leak. Tracing makes the worker
@@ -44,7 +44,7 @@ def show_memory(wiring: Wiring, /, seconds: float, **subject: Any) -> None:
     few seconds. With `--pid`, the service needs WATCHDOG_CONSOLE=true.
     """
     page = Page("memory", "What a worker holds")
-    with observe_workers(wiring, **subject) as observed:
+    with observe_workers(definition, **subject) as observed:
         worker = observed.workers[0]
         observed.note()
         observed.note(seconds / 4)

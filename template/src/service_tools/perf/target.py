@@ -16,7 +16,7 @@ from typing import IO
 import psutil
 
 from service.kit import PACKAGE
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
@@ -65,7 +65,7 @@ def read_cpu(process: psutil.Process) -> float:
 
 @contextmanager
 def provide_target(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     *,
     url: str | None = None,
     token: str | None = None,
@@ -76,11 +76,11 @@ def provide_target(
     if url:
         yield Target(url.rstrip("/"), token)
         return
-    credentials.accept_development_tokens(wiring.settings)
-    token = token or credentials.sign_development_token(wiring.settings)
+    credentials.accept_development_tokens(definition.settings)
+    token = token or credentials.sign_development_token(definition.settings)
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
-            stack.enter_context(database.prepare_database(wiring, rows, DEFAULT_ROWS, "perf"))
+            stack.enter_context(database.prepare_database(definition, rows, DEFAULT_ROWS, "perf"))
         yield stack.enter_context(start_service(token, None, **settings))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service_tools.perf.commands import WORKERS, add_options, add_seconds
 from service_tools.perf.stacks import find_line, quote, shorten
 from service_tools.perf.workers import WorkerProcess, observe_workers
@@ -36,7 +36,9 @@ COLUMNS = {
     help="Refresh a table until Ctrl-C, or print one. [default: by terminal]",
 )
 @click.pass_obj
-def show_tasks(wiring: Wiring, /, seconds: float, live: bool | None, **subject: Any) -> None:
+def show_tasks(
+    definition: ServiceDefinition, /, seconds: float, live: bool | None, **subject: Any
+) -> None:
     """Show which tasks run and which wait, where, for how long, and for which request.
 
     Workers answer while their loops are blocked. Asking takes less than a millisecond of a worker:
@@ -45,7 +47,7 @@ def show_tasks(wiring: Wiring, /, seconds: float, live: bool | None, **subject: 
     """
     if live is None:
         live = sys.stdout.isatty()
-    with observe_workers(wiring, **subject) as observed, suppress(KeyboardInterrupt):
+    with observe_workers(definition, **subject) as observed, suppress(KeyboardInterrupt):
         observed.note(0 if live else seconds)
         while True:
             tables = map(draw_tasks, observed.workers)

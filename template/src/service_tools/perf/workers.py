@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.server.supervision import CONSOLE_SOCKET, HEARTBEAT_FILE, RUNTIME_FOLDER_VARIABLE
 from service.kit.work.command_error import CommandError
 from service_tools.perf.generator import Call, Sample, run_load, send_at_rate
@@ -131,7 +131,7 @@ class Observed:
 
 @contextmanager
 def observe_workers(
-    wiring: Wiring,
+    definition: ServiceDefinition,
     *,
     names: Sequence[str],
     pid: int | None,
@@ -146,7 +146,7 @@ def observe_workers(
     scenarios = find_scenarios(names)
     over = threading.Event()
     with (
-        provide_target(wiring, rows=rows, WATCHDOG_CONSOLE="true", **settings) as target,
+        provide_target(definition, rows=rows, WATCHDOG_CONSOLE="true", **settings) as target,
         ThreadPoolExecutor(1) as thread,
     ):
         load = f"{rate:g} requests a second of {', '.join(scenarios)}"

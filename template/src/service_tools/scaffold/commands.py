@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, embedded
 from service_tools.scaffold import fields, project, registry, resource
@@ -66,7 +66,7 @@ RECORD = "  uv run service plans --record   # keeps the plans of its statements 
     help="Do not record the plans of its statements, which takes a PostgreSQL.",
 )
 @click.pass_obj
-def new_slice(wiring: Wiring, /, no_plans: bool, **order: Any) -> None:
+def new_slice(definition: ServiceDefinition, /, no_plans: bool, **order: Any) -> None:
     """Add a slice: create, read, change, delete and list a resource.
 
     RESOURCE is its plural. Rows belong to the account that creates them, and no other account can
@@ -83,7 +83,7 @@ def new_slice(wiring: Wiring, /, no_plans: bool, **order: Any) -> None:
     The files are yours: read them, and change them as you like.
     """
     here = project.read_project()
-    made = describe_resource(wiring, here, order)
+    made = describe_resource(definition, here, order)
     files = project.plan_files(here, made)
     project.write_files(files)
     paths = list(files)
@@ -96,13 +96,15 @@ def new_slice(wiring: Wiring, /, no_plans: bool, **order: Any) -> None:
     print_next_steps(made.table, is_added=is_added, is_recorded=is_recorded)
 
 
-def describe_resource(wiring: Wiring, here: Project, order: Mapping[str, Any]) -> Resource:
+def describe_resource(
+    definition: ServiceDefinition, here: Project, order: Mapping[str, Any]
+) -> Resource:
     """Return the resource that is ordered. Raises `CommandError`."""
     table = order["table"]
     resource.check_table(table)
     singular = resource.find_singular(table, order["singular"])
     columns = fields.parse_fields(order["specs"], table)
-    needs_token = credentials.find_auth_group(wiring.settings) is not None
+    needs_token = credentials.find_auth_group(definition.settings) is not None
     owned = needs_token and not order["shared"]
     return Resource(
         table,

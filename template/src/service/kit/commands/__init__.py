@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """The `service` command. Each subcommand has a module of its name.
 
-`cli.py` finds and runs them. A team adds its own with `@service.command()`, in `__main__.py`.
+`cli.py` finds and runs them, and `definition.py` has what they are given. `development.py` finds
+those that only development has. A team adds its own in `__main__.py`, with `@service.command()`.
 Imports all other packages.
 """
 

@@ -1,26 +1,22 @@
 # kit: updated by the template; extend it from app.py
-"""`service worker` keeps a process running jobs; `service jobs` shows the queue, and retries or
-drops held jobs.
-"""
+"""`service jobs`: show the queue, and retry or drop held jobs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
 import click
-import msgspec
 
-from service.kit.commands import cli
+from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.printing import json_option, print_json, print_table
 from service.kit.db.errors import DatabaseError
 from service.kit.db.sessions import DatabaseOptions, connect
-from service.kit.jobs.statements import Statements
+from service.kit.jobs.statements import make_statements
+from service.kit.jobs.upkeep import FORGET_DEATHS
 from service.kit.work.command_error import CommandError
 
-type Change = Callable[["Statements", list[Any]], Awaitable[None]]
-
-
-COUNT = """
+COUNT_JOBS = """
 select entrypoint as name,
        count(*) filter (where status = 'queued') as queued,
        count(*) filter (where status = 'picked') as running,
@@ -31,11 +27,11 @@ select entrypoint as name,
  order by entrypoint
 """
 
-
-LIST_HELD = """
+LIST_HELD_JOBS = """
 select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated as held_at,
        left(encode(job.payload, 'escape'), 200) as payload,
-       record.traceback ->> 'exception_type' as error, record.traceback ->> 'exception_message' as message
+       record.traceback ->> 'exception_type' as error,
+       record.traceback ->> 'exception_message' as message
   from kit.pgqueuer as job
   left join lateral (
        select traceback from kit.pgqueuer_log
@@ -48,18 +44,20 @@ select job.id, job.entrypoint as name, job.attempts + 1 as attempts, job.updated
  limit $1
 """
 
+LOCK_HELD_JOBS = """
+select id from kit.pgqueuer
+ where status = 'failed' and ($1::bigint[] is null or id = any($1))
+ order by id
+   for update
+"""
 
-FIND = "select id from kit.pgqueuer where status = 'failed' and ($2 or id = any($1)) order by id for update"
-
-
-FORGET_DEATHS = "update kit.pgqueuer set headers = headers - 'deaths' where id = any($1)"
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+type Rows = list[asyncpg.Record]
+type Change = Callable[[asyncpg.Connection, list[Any]], Awaitable[object]]
+"""Changes the held jobs of some ids."""
 
 
 @click.group(name="jobs")
-def look_after_jobs() -> None:
+def manage_jobs() -> None:
     """Show the queue, and retry or drop jobs that are held.
 
     A job is held after JOBS_ATTEMPTS failed runs, or at once when a retry would not help. It stays
@@ -67,7 +65,7 @@ def look_after_jobs() -> None:
     """
 
 
-@look_after_jobs.command(name="list")
+@manage_jobs.command(name="list")
 @click.option(
     "--limit",
     default=20,
@@ -75,105 +73,114 @@ def look_after_jobs() -> None:
     type=click.IntRange(0, 10_000),
     help="Held jobs to show.",
 )
-@as_json
+@json_option
 @click.pass_obj
-def list_jobs(wiring: cli.Wiring, limit: int, as_json: bool) -> None:
+def list_jobs(definition: ServiceDefinition, limit: int, as_json: bool) -> None:
     """Count the jobs by name, and show those that are held, with their errors."""
 
-    async def ask(
-        connection: asyncpg.Connection,
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        counts, held = await connection.fetch(COUNT), await connection.fetch(LIST_HELD, limit)
-        return [dict(record) for record in counts], [dict(record) for record in held]
+    async def read_queue(connection: asyncpg.Connection) -> tuple[Rows, Rows]:
+        counts = await connection.fetch(COUNT_JOBS)
+        held = await connection.fetch(LIST_HELD_JOBS, limit)
+        return counts, held
 
-    counts, held = run_on_database(wiring, ask)
+    counts, held = run_on_database(definition, read_queue)
     if as_json:
-        click.echo(msgspec.json.encode({"counts": counts, "held": held}))
+        print_json({"counts": counts, "held": held})
         return
-    click.echo(f"{'NAME':40} {'QUEUED':>10} {'RUNNING':>10} {'HELD':>10}")
-    for count in counts:
-        click.echo("{name:40} {queued:>10,} {running:>10,} {held:>10,}".format(**count))
+
+    rows = []
+    for row in counts:
+        numbers = [f"{row[status]:,}" for status in ("queued", "running", "held")]
+        rows.append([row["name"], *numbers])
+    statuses = ("QUEUED", "RUNNING", "HELD")
+    print_table(("NAME", *statuses), rows, right=statuses)
     for job in held:
-        click.echo(
-            "\n{id}  {name}  held {held_at:%Y-%m-%d %H:%M:%S %Z} at attempt {attempts}".format(
-                **job
-            )
-        )
-        click.echo("    {error}: {message}\n    {payload}".format(**job))
+        held_at = f"{job['held_at']:%Y-%m-%d %H:%M:%S %Z}"
+        click.echo(f"\n{job['id']}  {job['name']}  held {held_at} at attempt {job['attempts']}")
+        click.echo(f"    {job['error']}: {job['message']}\n    {job['payload']}")
     if held:
         click.echo(
             "\n`service jobs retry ID…` runs them again, `service jobs drop ID…` deletes them."
         )
 
 
-@look_after_jobs.command()
+@manage_jobs.command(name="retry")
 @click.argument("ids", nargs=-1, type=click.IntRange(1))
 @click.option("--all", "every", is_flag=True, help="Retry every held job.")
-@as_json
+@json_option
 @click.pass_obj
-def retry(wiring: cli.Wiring, ids: tuple[int, ...], every: bool, as_json: bool) -> None:
-    """Requeue held jobs, with all their attempts before them."""
+def retry_jobs(
+    definition: ServiceDefinition, ids: tuple[int, ...], every: bool, as_json: bool
+) -> None:
+    """Run held jobs again, with all their attempts."""
     if bool(ids) == every:
         raise click.UsageError("Name the jobs, or say --all.")
-    change_held_jobs(wiring, requeue, ids, every, "Retried", as_json)
+
+    async def requeue(connection: asyncpg.Connection, held: list[Any]) -> None:
+        await connection.execute(FORGET_DEATHS, held)  # those that the jobs shared
+        await make_statements(connection).requeue_jobs(held)
+
+    retried = change_held_jobs(definition, requeue, None if every else ids)
+    print_changed_jobs("Retried", retried, as_json=as_json)
 
 
-async def requeue(queue: "Statements", ids: list[Any]) -> None:
-    """Let held jobs run again, and forget the deaths that they shared."""
-    await queue.driver.execute(FORGET_DEATHS, ids)
-    await queue.requeue_jobs(ids)
-
-
-@look_after_jobs.command()
+@manage_jobs.command(name="drop")
 @click.argument("ids", nargs=-1, required=True, type=click.IntRange(1))
-@as_json
+@json_option
 @click.pass_obj
-def drop(wiring: cli.Wiring, ids: tuple[int, ...], as_json: bool) -> None:
+def drop_jobs(definition: ServiceDefinition, ids: tuple[int, ...], as_json: bool) -> None:
     """Delete held jobs. They do not run again."""
-    change_held_jobs(
-        wiring,
-        lambda queue, held: queue.mark_job_as_cancelled(held),
-        ids,
-        False,
-        "Dropped",
-        as_json,
-    )
+
+    async def drop(connection: asyncpg.Connection, held: list[Any]) -> None:
+        await make_statements(connection).mark_job_as_cancelled(held)
+
+    dropped = change_held_jobs(definition, drop, ids)
+    print_changed_jobs("Dropped", dropped, as_json=as_json)
 
 
 def change_held_jobs(
-    wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, done: str, as_json: bool
-) -> None:
-    """Change held jobs, and print their ids. When one of `ids` is not held, nothing is changed."""
-    from service.kit.jobs.statements import make_statements
+    definition: ServiceDefinition, change: Change, ids: Sequence[int] | None
+) -> list[int]:
+    """Change held jobs, all if `ids` is None, and return their ids.
 
-    async def work(connection: asyncpg.Connection) -> list[int]:
+    Raises `CommandError`, and changes nothing, when one of `ids` is not held.
+    """
+
+    async def lock_and_change(connection: asyncpg.Connection) -> list[int]:
         async with connection.transaction():
-            found = [record["id"] for record in await connection.fetch(FIND, ids, every)]
-            if unknown := ", ".join(str(identity) for identity in sorted(set(ids) - set(found))):
+            rows = await connection.fetch(LOCK_HELD_JOBS, ids)
+            held = [row["id"] for row in rows]
+            unknown = sorted({*(ids or ())}.difference(held))
+            if unknown:
+                names = ", ".join(str(identity) for identity in unknown)
                 advice = "`service jobs list` shows the ids; nothing was changed."
-                raise CommandError(f"No job is held under {unknown}. {advice}")
-            await how(make_statements(connection), found)
-            return found
+                raise CommandError(f"No job is held under {names}. {advice}")
+            await change(connection, held)
+            return held
 
-    found = run_on_database(wiring, work)
-    click.echo(
-        msgspec.json.encode({"ids": found})
-        if as_json
-        else f"{done} {len(found)}: {', '.join(map(str, found))}"
-    )
+    return run_on_database(definition, lock_and_change)
+
+
+def print_changed_jobs(what: str, ids: list[int], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"ids": ids})
+    else:
+        names = ", ".join(str(identity) for identity in ids)
+        click.echo(f"{what} {len(ids)}: {names}")
 
 
 def run_on_database[Result](
-    wiring: cli.Wiring, work: Callable[[asyncpg.Connection], Awaitable[Result]]
+    definition: ServiceDefinition,
+    function: Callable[[asyncpg.Connection], Awaitable[Result]],
 ) -> Result:
-    """Return what `work` returns on a connection to the service's database."""
+    """Return what a function returns on a connection to the service's database."""
 
-    async def on_connection(database: DatabaseOptions) -> Result:
+    async def connect_and_run(database: DatabaseOptions) -> Result:
         async with connect(database, "service jobs") as connection:
             try:
-                return await work(connection)
+                return await function(connection)
             except asyncpg.UndefinedTableError as error:
                 raise DatabaseError(f"{error}: run `service migrate`.") from None
 
-    with wiring.open_settings() as settings:
-        return asyncio.run(on_connection(settings.database))
+    with definition.open_settings() as settings:
+        return asyncio.run(connect_and_run(settings.database))

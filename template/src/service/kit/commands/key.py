@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service key`: a key for signing tokens."""
+"""`service key`: make a key for signing tokens."""
 
 import click
 
@@ -14,5 +14,6 @@ def print_key() -> None:
     same key.
     """
     key = make_key()
+    public_key = read_private_key(key).public_key()
     click.echo(f"AUTH_SIGNING_KEY={key}")
-    click.echo(f"# public half: {format_public_key(read_private_key(key).public_key())}")
+    click.echo(f"# public half: {format_public_key(public_key)}")

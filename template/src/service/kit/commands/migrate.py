@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service migrate`: apply migrations, show which are, begin a new file, or rebuild the database of
-development.
-"""
+"""`service migrate`: apply migrations, list them, create a new one, or rebuild the database."""
 
 import asyncio
 import os
@@ -9,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
 from service.kit.migrate import apply, files
 from service.kit.migrate.files import MigrationError
 from service.kit.server.settings import KitSettings
@@ -23,12 +21,12 @@ from service.kit.server.settings import KitSettings
 )
 @click.option(
     "--list",
-    "show",
+    "show_all",
     is_flag=True,
     help="Change nothing; show every migration and when it was applied.",
 )
 @click.pass_context
-def migrate_schema(context: click.Context, check: bool, show: bool) -> None:
+def migrate_schema(context: click.Context, check: bool, show_all: bool) -> None:
     """Apply the pending migrations.
 
     The files of migrations/ are applied in order, each in a transaction. Any number of processes
@@ -38,48 +36,46 @@ def migrate_schema(context: click.Context, check: bool, show: bool) -> None:
     if context.invoked_subcommand:
         return
     with context.obj.open_settings() as settings:
-        if not check and not show:
+        if not check and not show_all:
             asyncio.run(apply_migrations(settings))
             return
         state = asyncio.run(files.read_state(settings.database, settings.migrations))
-    unequal = [migration for migration, applied_at in state if migration.missing or not applied_at]
+    is_current = True
     for migration, applied_at in state:
-        when = f"{applied_at:%Y-%m-%d %H:%M:%S %Z}" if applied_at else "pending"
-        if show or migration in unequal:
-            click.echo(
-                f"{migration.name:40} {when}{', but there is no such file' if migration.missing else ''}"
-            )
-    if check and unequal:
+        is_applied = applied_at is not None and not migration.missing
+        is_current = is_current and is_applied
+        if show_all or not is_applied:
+            when = f"{applied_at:%Y-%m-%d %H:%M:%S %Z}" if applied_at else "pending"
+            note = ", but there is no such file" if migration.missing else ""
+            click.echo(f"{migration.name:40} {when}{note}")
+    if check and not is_current:
         raise SystemExit(1)
 
 
-async def apply_migrations(settings: "KitSettings") -> None:
+async def apply_migrations(settings: KitSettings) -> None:
     """Apply the pending migrations, and print each."""
     async for migration, seconds in apply.apply_pending(settings.database, settings.migrations):
         click.echo(f"Applied {migration.name} in {seconds * 1000:.0f} ms")
 
 
-@migrate_schema.command()
+@migrate_schema.command(name="new")
 @click.argument("name", nargs=-1, required=True)
 @click.pass_obj
-def new(wiring: "Wiring", name: tuple[str, ...]) -> None:
-    """Begin a migration, with the next number.
+def create_migration(definition: ServiceDefinition, name: tuple[str, ...]) -> None:
+    """Create the file of a new migration, with the next number.
 
     NAME says what it does, like add customers. Needs no database and no settings, but
     MIGRATIONS_FOLDER if the files are not in migrations/.
     """
-    default = wiring.settings.model_fields["migrations"].default
-    click.echo(
-        files.write_draft(
-            Path(os.environ.get("MIGRATIONS_FOLDER") or default.folder), " ".join(name)
-        )
-    )
+    default = definition.settings.model_fields["migrations"].default
+    folder = Path(os.environ.get("MIGRATIONS_FOLDER") or default.folder)
+    click.echo(files.write_draft(folder, " ".join(name)))
 
 
-@migrate_schema.command()
-@click.option("--force", is_flag=True, help="Do it to the database of DATABASE_URL.")
+@migrate_schema.command(name="redo")
+@click.option("--force", is_flag=True, help="Allow it on the database of DATABASE_URL.")
 @click.pass_obj
-def redo(wiring: "Wiring", force: bool) -> None:
+def rebuild_database(definition: ServiceDefinition, force: bool) -> None:
     """Drop everything in the development database and migrate anew.
 
     For a migration that is still being written and has been applied already. All rows are lost;
@@ -89,6 +85,6 @@ def redo(wiring: "Wiring", force: bool) -> None:
         raise MigrationError(
             "DATABASE_URL is set, and `redo` deletes all rows there. Unset it, or say --force."
         )
-    with wiring.open_settings() as settings:
+    with definition.open_settings() as settings:
         asyncio.run(apply.drop_everything(settings.database, settings.migrations))
         asyncio.run(apply_migrations(settings))

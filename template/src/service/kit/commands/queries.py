@@ -1,12 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""`service queries`: which statements a running database spends its time on. `service psql`: a look
-by hand.
-"""
+"""`service queries`: show which statements a running database spends its time on."""
 
 import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -16,12 +15,12 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
-from service.kit.commands.cli import Wiring
+from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.printing import json_option, print_json, print_table
 from service.kit.db import query
 from service.kit.db.sessions import DatabaseOptions, connect
 
-type Named = tuple[str, query.AnyQuery]
-
+type NamedQuery = tuple[str, query.AnyQuery]
 
 SLOWEST = """
 select queryid, query, calls, mean_exec_time as mean, rows::float / calls as rows,
@@ -33,14 +32,13 @@ select queryid, query, calls, mean_exec_time as mean, rows::float / calls as row
  limit $1
 """
 
-
-WIDTH = 80
+MAX_WIDTH = 80
 """Characters that are shown of a statement without a name."""
 
-
 ADVICE = (
-    "This database does not count its statements. Set shared_preload_libraries = 'pg_stat_statements' in its "
-    "configuration, restart it, and run: create extension pg_stat_statements."
+    "This database does not count its statements. Set "
+    "shared_preload_libraries = 'pg_stat_statements' in its configuration, restart it, and run: "
+    "create extension pg_stat_statements."
 )
 
 
@@ -48,70 +46,88 @@ ADVICE = (
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many to show."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@json_option
 @click.pass_obj
-def show_queries(wiring: "Wiring", limit: int, as_json: bool) -> None:
+def show_queries(definition: ServiceDefinition, limit: int, as_json: bool) -> None:
     """Show the statements that the database spends most time on, with their names.
 
     Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call,
     share of the total time, and rows per call. Statements of the service are shown by name, with
     file and line, and others as text.
     """
-    with wiring.open_settings() as settings:
-        found = asyncio.run(
-            read_slowest(settings.database, limit, create="DATABASE_URL" not in os.environ)
-        )
-    slowest = [describe_slowest(row, known) for row, known in found]
+    is_development = "DATABASE_URL" not in os.environ
+    with definition.open_settings() as settings:
+        read = read_slowest_statements(settings.database, limit, create=is_development)
+        statements, queries = asyncio.run(read)
+    slowest = [describe_statement(statement, queries) for statement in statements]
     if as_json:
-        click.echo(json.dumps(slowest, indent=2))
+        print_json(slowest)
         return
-    click.echo(f"{'calls':>10} {'ms each':>10} {'share':>7} {'rows':>10}  statement")
-    for row in slowest:
-        numbers = (
-            f"{row['calls']:>10,} {row['mean']:>10.3f} {row['share']:>6.1f}% {row['rows']:>10.1f}"
-        )
-        click.echo(
-            f"{numbers}  {f'{row["name"]}  {row["place"]}' if row['name'] else squeeze(row['query'])[:WIDTH]}"
-        )
+    numbers = ("CALLS", "MS EACH", "SHARE", "ROWS")
+    rows = [format_statement(found) for found in slowest]
+    print_table((*numbers, "STATEMENT"), rows, right=numbers)
 
 
-def squeeze(sql: str) -> str:
+def format_statement(found: Mapping[str, Any]) -> list[str]:
+    text = normalize(found["query"])[:MAX_WIDTH]
+    return [
+        f"{found['calls']:,}",
+        f"{found['mean']:,.3f}",
+        f"{found['share']:.1f}%",
+        f"{found['rows']:.1f}",
+        f"{found['name']}  {found['place']}" if found["name"] else text,
+    ]
+
+
+def normalize(sql: str) -> str:
     return " ".join(sql.split())
 
 
-async def read_slowest(
+async def read_slowest_statements(
     database: DatabaseOptions, limit: int, *, create: bool
-) -> list[tuple[asyncpg.Record, Named | None]]:
-    """Return the slowest statements of a database, each with the one of the service that it is, or
-    None.
+) -> tuple[list[asyncpg.Record], dict[int | str, NamedQuery]]:
+    """Return the slowest statements of a database, and the service's queries by id and by text.
+
+    With `create`, the extension that counts them is created first.
     """
     async with connect(database, "service queries") as connection:
         try:
             if create:
                 await connection.execute("create extension if not exists pg_stat_statements")
-            rows = await connection.fetch(SLOWEST, limit)
+            statements = await connection.fetch(SLOWEST, limit)
         except asyncpg.PostgresError as error:
             raise click.ClickException(f"{ADVICE} PostgreSQL says: {error}.") from None
-        known: dict[int | str, Named] = {}
-        for name, statement in query.find_queries(import_module(PACKAGE)):
-            known[squeeze(statement.sql)] = name, statement
-            with suppress(
-                asyncpg.PostgresError
-            ):  # it has no plan, or no table yet, and then it was not asked either
-                explain = f"explain (verbose, generic_plan, format json) {statement.sql}"
-                [(plan,)] = await connection.fetch(explain, *(None for _ in statement.params))
-                known[json.loads(plan)[0]["Query Identifier"]] = name, statement
-    return [(row, known.get(row["queryid"]) or known.get(squeeze(row["query"]))) for row in rows]
+        queries: dict[int | str, NamedQuery] = {}
+        for name, known in query.find_queries(import_module(PACKAGE)):
+            queries[normalize(known.sql)] = name, known
+            # It may have no plan, or no table yet, and then it was not run either.
+            with suppress(asyncpg.PostgresError):
+                queries[await read_query_id(connection, known)] = name, known
+    return statements, queries
 
 
-def describe_slowest(row: asyncpg.Record, found: Named | None) -> dict[str, Any]:
-    name, statement = found or (None, None)
-    return {"name": name, "place": locate_query(statement) if statement else None} | dict(row)
+async def read_query_id(connection: asyncpg.Connection, known: query.AnyQuery) -> int:
+    """Return the id under which PostgreSQL counts a query, whatever its parameters."""
+    explain = f"explain (verbose, generic_plan, format json) {known.sql}"
+    parameters = [None] * len(known.params)
+    [(plan,)] = await connection.fetch(explain, *parameters)
+    identity: int = json.loads(plan)[0]["Query Identifier"]
+    return identity
 
 
-def locate_query(statement: query.AnyQuery) -> str:
-    """Return the file and line of a statement, from the folder that the command runs in."""
-    path = Path(sys.modules[statement.module].__file__ or "")
+def describe_statement(
+    statement: asyncpg.Record, queries: Mapping[int | str, NamedQuery]
+) -> dict[str, Any]:
+    """Return a statement with its name and place in the service, or None for both."""
+    text = normalize(statement["query"])
+    name, known = queries.get(statement["queryid"]) or queries.get(text) or (None, None)
+    place = locate_query(known) if known else None
+    return {"name": name, "place": place, **statement}
+
+
+def locate_query(known: query.AnyQuery) -> str:
+    """Return the file and line of a query, from the folder that the command runs in."""
+    path = Path(sys.modules[known.module].__file__ or "")
     with suppress(ValueError):
         path = path.relative_to(Path.cwd())
-    return f"{path}:{statement.line}"
+    return f"{path}:{known.line}"

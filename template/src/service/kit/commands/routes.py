@@ -1,49 +1,59 @@
 # kit: updated by the template; extend it from app.py
-"""`service routes`: every route, and who may call it how often."""
+"""`service routes`: list every route, who may call it and how often."""
 
-import json
 from collections import Counter
+from itertools import chain
 
 import click
 
-from service.kit.commands.cli import Wiring
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC
+from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.printing import json_option, print_json, print_table
+from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Route
+
+CALLERS = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}
 
 
 @click.command(name="routes")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@json_option
 @click.pass_obj
-def list_routes(wiring: "Wiring", as_json: bool) -> None:
+def list_routes(definition: ServiceDefinition, as_json: bool) -> None:
     """List every route, who may call it and how often, and the function that answers.
 
     `token` stands for the bearer of a valid token; the function decides what that caller may see.
     `100/60s` stands for 100 requests in 60 seconds by each of them, in each worker; `together`, for
     all routes of one `Routes` that have no limit of their own.
     """
-    rows = []
-    routes = [route for part in wiring.slices for route in part.routes]
+    routes = list(chain.from_iterable(part.routes for part in definition.slices))
     sharing = Counter(id(route.limit) for route in routes)
-    for route in sorted(routes, key=lambda it: (it.path, it.method)):
-        function = route.endpoint
-        name = f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', type(function).__name__)}"
-        who = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}[route.access]
-        rate = f"{route.limit.requests}/{route.limit.per:g}s" if route.limit else "-"
-        if route.limit and sharing[id(route.limit)] > 1:
-            rate = f"{rate} together"
-        rows.append(
-            {
-                "method": route.method,
-                "path": route.path,
-                "access": who,
-                "limit": rate,
-                "function": name,
-            }
-        )
+    rows = []
+    for route in sorted(routes, key=lambda route: (route.path, route.method)):
+        is_shared = sharing[id(route.limit)] > 1
+        row = {
+            "method": route.method,
+            "path": route.path,
+            "access": CALLERS[route.access],
+            "limit": describe_limit(route, is_shared=is_shared),
+            "function": describe_function(route),
+        }
+        rows.append(row)
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
-    width = max((len(row["path"]) for row in rows), default=0)
-    wide = max((len(row["limit"]) for row in rows), default=0)
-    for row in rows:
-        where = f"{row['method']:9} {row['path']:{width}}"
-        click.echo(f"{where}  {row['access']:6}  {row['limit']:{wide}}  {row['function']}")
+    headers = ("METHOD", "PATH", "ACCESS", "LIMIT", "FUNCTION")
+    print_table(headers, [[*row.values()] for row in rows])
+
+
+def describe_limit(route: Route, *, is_shared: bool) -> str:
+    """Return a limit as "100/60s"."""
+    if not route.limit:
+        return "-"
+    rate = f"{route.limit.requests}/{route.limit.per:g}s"
+    return f"{rate} together" if is_shared else rate
+
+
+def describe_function(route: Route) -> str:
+    """Return the full name of the function that answers, or the type of a callable object."""
+    function = route.endpoint
+    module = getattr(function, "__module__", "")
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"{module}.{name}"

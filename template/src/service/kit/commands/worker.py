@@ -3,16 +3,15 @@
 
 import click
 
-from service.kit.commands import cli
+from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.startup import prepare_process
 from service.kit.jobs.job import JobOptions
 from service.kit.jobs.supervisor import keep_consumer_running
-from service.kit.server.logs import configure_logs
-from service.kit.server.settings import read_settings
 from service.kit.server.supervision import supervise
 
-MISSING = """\
-This service does not say yet how its worker is made. Import JobOptions and Worker from service.kit.jobs, add the field
-`jobs: JobOptions = JobOptions()` to Settings, and to app.py:
+NO_WORKER = """\
+This service does not say yet how its worker is made. Import JobOptions and Worker from
+service.kit.jobs, add the field `jobs: JobOptions = JobOptions()` to Settings, and to app.py:
 
 JOBS = ()
 
@@ -25,19 +24,16 @@ def create_worker() -> Worker:
 
 @click.command(name="worker")
 @click.pass_obj
-def run_worker(wiring: cli.Wiring) -> None:
+def run_worker(definition: ServiceDefinition) -> None:
     """Run jobs, JOBS_CONCURRENCY at once, until told to stop.
 
     Start any number, on any number of machines: each job is taken by one of them. A worker process
     that dies, or loses PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished
     after JOBS_DRAIN_TIMEOUT are requeued.
     """
-    if wiring.worker is None:
-        raise click.ClickException(MISSING)
-    settings = read_settings(wiring.settings)
-    configure_logs(settings.log)
-    cli.check_capacity(settings, "jobs run as soon as the database is there")
+    if definition.worker is None:
+        raise click.ClickException(NO_WORKER)
+    settings = prepare_process(definition, "jobs run as soon as the database is there")
     options = getattr(settings, "jobs", JobOptions())
-    watch = settings.watchdog
-    with supervise(settings.metrics, watch.stuck, watch.lag) as supervision:
-        keep_consumer_running(wiring.worker, options.kill_timeout, supervision)
+    with supervise(settings.metrics, settings.watchdog) as supervision:
+        keep_consumer_running(definition.worker, options.kill_timeout, supervision)

@@ -3,11 +3,8 @@
 
 import asyncio
 import logging
-import multiprocessing
 import os
-import signal
 import sys
-import threading
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import partial
@@ -32,6 +29,7 @@ from service.kit.jobs.statements import NAMES, Statements, make_statements
 from service.kit.jobs.upkeep import Upkeep
 from service.kit.server.output import end_output
 from service.kit.server.process import make_in_worker
+from service.kit.server.signals import call_on_sigterm, exit_with_parent
 from service.kit.server.watchdog import Watchdog
 from service.kit.work import metrics
 
@@ -137,7 +135,7 @@ class Consumer:
             queue.shutdown.set()
             self.running.interrupt_all("connection lost")
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
+        call_on_sigterm(queue.shutdown.set)
         connection.add_termination_listener(stop_after_loss)
 
     async def watch_until_end(
@@ -200,7 +198,7 @@ async def enqueue_scheduled(
 
 def run_consumer(create: str, identity: UUID, died: bool) -> None:
     """Run jobs in this process until SIGTERM. Its exit code tells the supervisor how it ended."""
-    threading.Thread(target=exit_with_parent, name="supervisor", daemon=True).start()
+    exit_with_parent()
     logging.getLogger("pgqueuer").addFilter(is_no_interruption)
     consumer = Consumer(make_in_worker(create))
     try:
@@ -219,10 +217,3 @@ def is_no_interruption(record: logging.LogRecord) -> bool:
     """Return whether PgQueuer may log a record: interrupted runs are no errors."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, Interrupted)
-
-
-def exit_with_parent() -> None:
-    """Stop when the supervisor is gone, however it ended."""
-    if supervisor := multiprocessing.parent_process():
-        supervisor.join()
-        os.kill(os.getpid(), signal.SIGTERM)

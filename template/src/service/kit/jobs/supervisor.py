@@ -2,7 +2,7 @@
 """The supervisor of the process that runs jobs: it replaces one that ends, until told to stop."""
 
 import multiprocessing
-import signal
+import threading
 import time
 from multiprocessing.context import SpawnProcess
 from uuid import UUID, uuid4
@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from service.kit.jobs.consumer import EXIT_IN_ORDER, run_consumer
+from service.kit.server.signals import install_signal_handlers
 from service.kit.server.supervision import POLL_SECONDS, Supervision
 
 log = structlog.get_logger()
@@ -22,24 +23,21 @@ def keep_consumer_running(create: str, kill_timeout: float, supervision: Supervi
     connection of its queue, or when the watchdog or the system ends it. The next one returns its
     unfinished jobs to the queue at once: all of them share an identity.
     """
-    signals: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: signals.append(number))
+    stop_requested = threading.Event()
+    kill_requested = threading.Event()
+    install_signal_handlers(lambda _: stop_requested.set(), kill_requested.set)
     identity = uuid4()
     process = start_consumer(create, identity, died=False)
-    while not signals:
+    while not stop_requested.is_set():
         time.sleep(POLL_SECONDS)
-        if supervision.find_due([process]):
+        if supervision.check_workers([process]):
             died = process.exitcode != EXIT_IN_ORDER
             process = start_consumer(create, identity, died=died)
     process.terminate()
-    log.info("told to stop", signal=signal.Signals(signals[0]).name)
     kill_at = time.monotonic() + kill_timeout
-    while process.is_alive() and len(signals) == 1 and time.monotonic() < kill_at:
+    while process.is_alive() and not kill_requested.is_set() and time.monotonic() < kill_at:
         process.join(POLL_SECONDS)
     process.kill()
-    if len(signals) > 1:
-        log.warning("told to stop twice: ending at once")
     process.join()
     log.info("worker stopped")
 

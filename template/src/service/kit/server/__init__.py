@@ -1,11 +1,10 @@
 # kit: updated by the template; extend it from app.py
 """The processes: settings, the HTTP server and its workers, logs and metrics.
 
-To add a setting, give a group in the team's `settings.py` a field; `settings.py` here reads and
-checks them. Requests come in by `http_server.py` (granian) and `process.py`, which ends in time;
-`supervision.py` replaces workers that end, or whose loop `watchdog.py` sees stuck; `console.py`
-tells what a worker is doing. `logs.py` says how lines look, and `output.py` writes them without
-waiting for a reader. Imports all packages named so far.
+`settings.py` reads the settings, and says how to add one. `http_server.py` (granian) starts the
+workers of `process.py`; `supervision.py` replaces one that ends, or whose event loop is stuck, as
+`watchdog.py` tells. `signals.py` says what SIGTERM does. `metrics_endpoint.py` sums the counts of
+all workers; `logs.py` forms lines, and `output.py` waits for no reader. Imports all but jobs.
 """
 
 from service.kit.renamed import find_renamed

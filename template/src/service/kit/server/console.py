@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""What a worker is doing, told over a Unix socket by a thread, and so even while its event loop is
-blocked.
+"""The console of a worker: a thread that tells what the worker does, over a Unix socket.
 
-A request is one line: `tasks`, `blocked`, or `memory start`, `memory mark` and `memory stop`; the
-answer is JSON. Only the user of the service may connect. `service perf` is the client.
+It answers even while the event loop is blocked. A request is one line: `tasks`, `blocked`,
+`memory start`, `memory mark` or `memory stop`; the answer is JSON. Only the user of the service
+may connect. `service perf` is the client.
 """
 
 import asyncio
@@ -24,35 +24,33 @@ from service.kit.work.context import current
 
 log = structlog.get_logger()
 
-SWEEP_SECONDS = 1.0
+SCAN_SECONDS = 1.0
 """How often tasks are looked at: their ages are known to so much."""
 
-FRAMES = 16
+MAX_FRAMES = 16
 """How much of the stack of an allocation is kept. Each frame costs memory and time."""
 
-MOST_PLACES = 2000
-PATIENCE = 5.0
+MAX_STACKS = 2000
+CLIENT_TIMEOUT = 5.0
 """Seconds that a client may take to ask, and to read."""
 
 
 class Console:
-    """Answers while its block runs. Listening costs a look at the tasks each second, and nothing
-    per request.
-    """
+    """Answers while its block runs. Until it is asked, it costs a look at the tasks each second."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, path: Path, blocked: Collection[object]
     ) -> None:
         self.loop = loop
         self.path = path
-        self.seen: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
-        self.marks: list[dict[tuple[str, ...], tuple[int, int]]] = []
-        self.over = threading.Event()
+        self.first_seen: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
+        self.marks: list[dict[tuple[str, ...], tracemalloc.Statistic]] = []
+        self.is_over = threading.Event()
         self.answers: dict[str, Callable[[], object]] = {
-            "tasks": lambda: [self.describe(task) for task in asyncio.all_tasks(loop)],
+            "tasks": self.list_tasks,
             "blocked": lambda: [*blocked],
             "memory start": self.start_tracing,
-            "memory mark": self.mark,
+            "memory mark": self.mark_memory,
             "memory stop": self.stop_tracing,
         }
 
@@ -61,121 +59,120 @@ class Console:
         self.listener.bind(str(self.path))  # in a folder that is closed to other users already
         self.path.chmod(0o600)
         self.listener.listen()
-        self.listener.settimeout(SWEEP_SECONDS)
+        self.listener.settimeout(SCAN_SECONDS)
         threading.Thread(target=self.serve, name="console", daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
-        self.over.set()
+        self.is_over.set()
 
     def serve(self) -> None:
         with self.listener:
-            while not self.over.is_set():
+            while not self.is_over.is_set():
                 try:
                     client, _ = self.listener.accept()
                 except TimeoutError:
-                    self.sweep()
+                    self.scan_tasks()
                     continue
                 try:
                     with client:
-                        client.settimeout(PATIENCE)
+                        client.settimeout(CLIENT_TIMEOUT)
                         self.answer(client)
                 except OSError as error:
                     log.warning("console: a client went away", error=str(error))
         self.path.unlink(missing_ok=True)
 
     def answer(self, client: socket.socket) -> None:
-        asked = client.makefile("rb").readline(100).decode(errors="replace").strip()
-        self.sweep()
-        try:
-            told = (
-                self.answers[asked]()
-                if asked in self.answers
-                else {"error": f"ask one of {[*self.answers]}"}
-            )
-        except RuntimeError as error:  # tasks kept coming while they were listed
-            told = {"error": f"{error}: ask again"}
-        client.sendall(msgspec.json.encode(told))
+        question = client.makefile("rb").readline(100).decode(errors="replace").strip()
+        self.scan_tasks()
+        find_answer = self.answers.get(question)
+        answer: object = {"error": f"ask one of {[*self.answers]}"}
+        if find_answer:
+            try:
+                answer = find_answer()
+            except RuntimeError as error:  # tasks kept coming while they were listed
+                answer = {"error": f"{error}: ask again"}
+        client.sendall(msgspec.json.encode(answer))
 
-    def sweep(self) -> None:
+    def scan_tasks(self) -> None:
         """Note when each task was first seen."""
         now = time.monotonic()
         for task in asyncio.all_tasks(self.loop):
-            self.seen.setdefault(task, now)
+            self.first_seen.setdefault(task, now)
 
-    def describe(self, task: asyncio.Task[Any]) -> dict[str, object]:
-        """Return a task's name, the request that it began in, its age, its state, and its stack of
-        awaits.
-        """
+    def list_tasks(self) -> list[dict[str, object]]:
+        return [self.describe_task(task) for task in asyncio.all_tasks(self.loop)]
+
+    def describe_task(self, task: asyncio.Task[Any]) -> dict[str, object]:
+        """Return what is known of a task: its age in seconds, the lines that it waits on."""
+        now = time.monotonic()
+        is_running = task is asyncio.current_task(self.loop)
         return {
             "name": task.get_name(),
             "coroutine": getattr(task.get_coro(), "__qualname__", ""),
             "request": find_request(task),
-            "age": round(time.monotonic() - self.seen.get(task, time.monotonic()), 1),
-            "state": "running" if task is asyncio.current_task(self.loop) else "waiting",
+            "age": round(now - self.first_seen.get(task, now), 1),
+            "state": "running" if is_running else "waiting",
             "stack": [*list_awaits(task.get_coro())],
         }
 
     def start_tracing(self) -> None:
         """Trace allocations from now on. It makes all that allocates several times slower."""
         self.marks = []
-        tracemalloc.start(FRAMES)
+        tracemalloc.start(MAX_FRAMES)
 
-    def mark(self) -> None:
-        """Note what has been allocated since the start and is still held, by stack: its bytes and
-        its objects.
-        """
+    def mark_memory(self) -> None:
+        """Note what was allocated since the start and is still held, by stack."""
         gc.collect()
-        found = tracemalloc.take_snapshot().statistics("traceback")
-        self.marks.append(
-            {
-                tuple(f"{frame.filename}:{frame.lineno}" for frame in place.traceback): (
-                    place.size,
-                    place.count,
-                )
-                for place in found
-                if all(frame.filename != __file__ for frame in place.traceback)
-            }
-        )
+        ours = tracemalloc.Filter(False, __file__, all_frames=True)
+        snapshot = tracemalloc.take_snapshot().filter_traces([ours])
+        mark = {}
+        for statistic in snapshot.statistics("traceback"):
+            stack = tuple(f"{frame.filename}:{frame.lineno}" for frame in statistic.traceback)
+            mark[stack] = statistic
+        self.marks.append(mark)
 
     def stop_tracing(self) -> list[dict[str, object]]:
-        """Return what is held, by stack, at each mark."""
+        """Return what is held at each mark, by stack, the largest at the last mark first."""
         tracemalloc.stop()
-        marks, self.marks = self.marks, []
-        stacks = (
-            sorted(marks[-1], key=lambda stack: -marks[-1][stack][0])[:MOST_PLACES] if marks else []
-        )
-        held = [[mark.get(stack, (0, 0)) for mark in marks] for stack in stacks]
-        return [
-            {
-                "stack": stack,
-                "bytes": [size for size, _ in them],
-                "objects": [count for _, count in them],
-            }
-            for stack, them in zip(stacks, held, strict=True)
-        ]
+        marks = self.marks
+        self.marks = []
+        if not marks:
+            return []
+        found: list[dict[str, object]] = []
+        for stack in [*marks[-1]][:MAX_STACKS]:  # in order: tracemalloc sorts by size
+            held = [mark.get(stack) for mark in marks]
+            sizes = [it.size if it else 0 for it in held]
+            counts = [it.count if it else 0 for it in held]
+            found.append({"stack": stack, "bytes": sizes, "objects": counts})
+        return found
 
 
 def find_request(task: asyncio.Task[Any]) -> str:
-    """Return the request in which a task began; of one that was answered and logged, no more is
-    kept than its id.
+    """Return the request in which a task began, as "GET /v1/orders/{id}".
+
+    Of a request that was answered and logged, only its id is kept.
     """
     work = task.get_context().get(current)
     if work is None:
         return ""
     scope = work.scope
-    return (
-        f"{scope['method']} {scope.get('path_template') or scope['path']}"
-        if scope
-        else "an answered request"
-    )
+    if not scope:
+        return "an answered request"
+    return f"{scope['method']} {scope.get('path_template') or scope['path']}"
 
 
 def list_awaits(work: Any) -> Iterator[str]:
     """Yield the lines on which a coroutine and those that it awaits stand, the outermost first."""
     while work is not None:
-        kind = next((kind for kind in ("cr", "gi", "ag") if hasattr(work, f"{kind}_frame")), None)
-        if kind is None:
-            return
-        if frame := getattr(work, f"{kind}_frame"):
+        frame = get_first(work, "cr_frame", "gi_frame", "ag_frame")
+        if frame:
             yield f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
-        work = getattr(work, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+        work = get_first(work, "cr_await", "gi_yieldfrom", "ag_await")
+
+
+def get_first(value: object, *names: str) -> Any:
+    """Return the first of some attributes that a value has."""
+    for name in names:
+        if hasattr(value, name):
+            return getattr(value, name)
+    return None

@@ -1,5 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""The HTTP server: granian over ASGI, one event loop in each worker process."""
+"""The HTTP server: granian over ASGI, one event loop in each worker process.
+
+It cuts off clients that are slow at the level of the connection: `make_server` those that do not
+send their headers (SERVER_IDLE_TIMEOUT), `limit_sending` those that do not take what they are sent
+(SERVER_SEND_TIMEOUT). What takes HTTP to see is the edge's: a body that arrives slowly
+(`edge/bodies.py`), and a stream that is not read (`edge/response.py`).
+"""
 
 import multiprocessing
 import signal
@@ -8,7 +14,6 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import structlog
@@ -18,19 +23,24 @@ from granian.server.mp import MPServer
 from pydantic import BaseModel, Field
 
 from service.kit.server.metrics_endpoint import MetricsOptions
-from service.kit.server.process import Worker
-from service.kit.server.supervision import DRAINING, POLL_SECONDS, STARTED, Supervision, supervise
+from service.kit.server.process import WorkerApplication
+from service.kit.server.runtime_folder import DRAINING_FILE, STARTED_FILE
+from service.kit.server.signals import ignore_signals, install_signal_handlers
+from service.kit.server.supervision import POLL_SECONDS, Supervision, supervise
 from service.kit.server.watchdog import WatchdogOptions
 from service.kit.work.command_error import CommandError
 from service.kit.work.options import Seconds
 
 log = structlog.get_logger()
 
+MAX_HEADER_BYTES = 65_536
+
+RESPAWN_SECONDS = 3
+"""At SIGHUP, a new worker has so long to start before the one that it replaces is stopped."""
+
 
 class ServerOptions(BaseModel, frozen=True):
-    """SERVER_*: where the service listens, with how many processes, what a connection may hold, and
-    how it stops.
-    """
+    """SERVER_*: where the service listens, its processes and connections, and how it stops."""
 
     host: Annotated[str, Field(description="address to listen on; 0.0.0.0 listens on all")] = (
         "127.0.0.1"
@@ -54,7 +64,7 @@ class ServerOptions(BaseModel, frozen=True):
     batch_threads: Annotated[
         bool,
         Field(
-            description="the server's own threads interrupt nothing; off where neighbours keep all cores busy"
+            description="server threads preempt nothing; turn off where neighbours use all cores"
         ),
     ] = True
     drain_delay: Annotated[
@@ -73,12 +83,11 @@ def serve(
     create: str,
     options: ServerOptions,
     metrics: MetricsOptions | None = None,
-    watch: WatchdogOptions | None = None,
+    watchdog: WatchdogOptions | None = None,
     watched: Sequence[Path] = (),
     on_reload: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `create` names the factory of the application, as
-    `module:function`.
+    """Serve until SIGTERM or SIGINT. `create` names the application's factory: `module:function`.
 
     With `watched` folders, restart the workers whenever a file in them changes, after calling
     `on_reload`, and survive a change that does not even import: that is for development.
@@ -86,23 +95,23 @@ def serve(
     check_port(options)
     if watched:
         options = options.model_copy(update={"drain_timeout": 1, "kill_timeout": 5})
-    watch = watch or WatchdogOptions()
+    watchdog = watchdog or WatchdogOptions()
+    metrics = metrics or MetricsOptions(port=0)
     # A forked worker would keep the modules of this process, and not take up a change. From 3.14
     # on, granian spawns.
     multiprocessing.set_start_method("spawn", force=True)
-    with supervise(metrics or MetricsOptions(port=0), watch.stuck, watch.lag) as supervision:
-        server = make(create, options, watched)
+    with supervise(metrics, watchdog) as supervision:
+        server = make_server(create, options, watched)
         server.supervision = supervision
-        server.on_startup(partial(take_signals, server, options.drain_delay))
+        server.on_startup(partial(handle_signals, server, options.drain_delay))
         server.on_reload(on_reload)
+        load = partial(
+            WorkerApplication, options.drain_timeout, watchdog, batch_threads=options.batch_threads
+        )
         try:
-            load = partial(
-                Worker, options.drain_timeout, watch, batch_threads=options.batch_threads
-            )
-            server.serve(partial(begin_worker, options.send_timeout), target_loader=load)
-        finally:  # what is left ends by itself, and would be left behind if a further signal interrupted this process
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+            server.serve(partial(serve_in_worker, options.send_timeout), target_loader=load)
+        finally:
+            ignore_signals()
 
 
 def check_port(options: ServerOptions) -> None:
@@ -114,14 +123,14 @@ def check_port(options: ServerOptions) -> None:
             probe.bind((options.host, options.port))
         except OSError as error:
             problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
-            raise CommandError(
-                f"{problem} Choose another port, or stop what listens there."
-            ) from None
+            advice = "Choose another port, or stop what listens there."
+            raise CommandError(f"{problem} {advice}") from None
 
 
 class Server(MPServer):
-    """granian's server, but for how workers are replaced: granian ends the service when one dies
-    twice within 5.5 s.
+    """granian's server, whose dead workers are replaced by `Supervision`.
+
+    granian itself ends the service when a worker dies twice within 5.5 s.
     """
 
     supervision: Supervision
@@ -129,40 +138,24 @@ class Server(MPServer):
     def _serve_loop(
         self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
     ) -> None:
+        started = self.supervision.folder / STARTED_FILE
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait(POLL_SECONDS)
             self.main_loop_interrupt.clear()
-            if self.interrupt_children and not (self.supervision.folder / STARTED).exists():
+            if self.interrupt_children and not started.exists():
                 log.error("no worker can start: ending")
                 return  # granian then exits with 1, because `interrupt_children` is not empty
             self.interrupt_children.clear()
             if self.reload_signal:
                 self._reload(spawn_target, target_loader)
-            for index in self.supervision.find_due([worker.inner for worker in self.wrks]):
-                self.wrks[index] = worker = self._spawn_worker(index, spawn_target, target_loader)
+            processes = [worker.inner for worker in self.wrks]
+            for index in self.supervision.check_workers(processes):
+                worker = self._spawn_worker(index, spawn_target, target_loader)
+                self.wrks[index] = worker
                 worker.start()
 
 
-def begin_worker(
-    patience: float, index: int, name: str, load: Callable[..., Any], given: Any, *rest: Any
-) -> None:
-    """Serve in the process of a worker. Connections inherit from the listener for how long a client
-    may take nothing.
-
-    Linux would wait some 15 minutes for one whose network is gone, and for ever for one that does
-    not read.
-    """
-    if hasattr(
-        socket, "TCP_USER_TIMEOUT"
-    ):  # on Linux, where each worker makes a listener of its own
-        bound = given[0][0].build()
-        with socket.fromfd(bound.get_fd(), socket.AF_INET, socket.SOCK_STREAM) as listener:
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(patience * 1000))
-        given = (None, bound), None
-    MPServer._spawn_asgi_lifespan_worker(index, name, load, given, *rest)
-
-
-def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server:
+def make_server(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server:
     """Return the server, set up and not started. Its own log lines take the form of ours."""
     ours = {"handlers": [], "level": "INFO", "propagate": True}
     return Server(
@@ -178,9 +171,10 @@ def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server
         websockets=False,
         backpressure=options.connections,
         http1_settings=HTTP1Settings(
-            header_read_timeout=round(options.idle_timeout * 1000), max_buffer_size=65_536
+            header_read_timeout=round(options.idle_timeout * 1000),
+            max_buffer_size=MAX_HEADER_BYTES,
         ),
-        respawn_interval=3,  # at SIGHUP, a worker is told to stop when its successor has had time to start
+        respawn_interval=RESPAWN_SECONDS,
         workers_kill_timeout=options.kill_timeout,
         log_dictconfig={"loggers": {"_granian": ours, "granian.access": ours}},
         reload=bool(watched),
@@ -189,29 +183,46 @@ def make(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server
     )
 
 
-def take_signals(server: Server, delay: float) -> None:
-    """Take SIGTERM and SIGINT over from the server, which has just set its own handler.
+def serve_in_worker(
+    send_timeout: float, index: int, name: str, load: Callable[..., Any], sockets: Any, *rest: Any
+) -> None:
+    """Serve in the process of a worker."""
+    # Only on Linux, where each worker makes a listener of its own.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener = sockets[0][0].build()
+        limit_sending(listener.get_fd(), send_timeout)
+        sockets = (None, listener), None
+    MPServer._spawn_asgi_lifespan_worker(index, name, load, sockets, *rest)
 
-    The first one turns `/readyz` to 503, and `delay` seconds later lets the server stop accepting.
-    SIGINT comes from a person at a terminal, and does not wait. The second kills the workers.
+
+def limit_sending(descriptor: int, send_timeout: float) -> None:
+    """Cut off clients that take nothing for so many seconds: connections inherit from the listener.
+
+    Linux would wait some 15 minutes for one whose network is gone, and forever for one that does
+    not read.
     """
-    draining = server.supervision.folder / DRAINING
-    stop = signal.getsignal(signal.SIGTERM)
-    assert callable(stop)  # noqa: S101 - the server's handler
+    with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as listener:
+        milliseconds = round(send_timeout * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if draining.exists():
-            stop(number, frame)
-            for worker in server.wrks:
-                worker.kill()
-            log.warning("told to stop twice: ending at once")
-            return
-        draining.touch()
-        wait = delay if number == signal.SIGTERM else 0
-        timer = threading.Timer(wait, stop, (number, frame))
+
+def handle_signals(server: Server, drain_delay: float) -> None:
+    """Replace the handlers that granian installs when it starts (signals.py)."""
+
+    def stop(received: signal.Signals) -> None:
+        """Turn `/readyz` to 503, and let the server stop after the delay.
+
+        Ctrl-C comes from a person at a terminal, who does not wait.
+        """
+        (server.supervision.folder / DRAINING_FILE).touch()
+        delay = drain_delay if received == signal.SIGTERM else 0
+        timer = threading.Timer(delay, server.signal_handler_interrupt)
         timer.daemon = True
         timer.start()
-        log.info("told to stop", signal=signal.Signals(number).name, seconds_to_accept=wait)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+    def stop_at_once() -> None:
+        server.signal_handler_interrupt()
+        for worker in server.wrks:
+            worker.kill()
+
+    install_signal_handlers(stop, stop_at_once)

@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Logs: one JSON object a line in production, readable lines in development, the request id in
-each.
-"""
+"""Logs: one JSON object a line in production, readable lines in development, with request ids."""
 
 import json
 import logging
@@ -13,24 +11,27 @@ from typing import Annotated, Any, Literal
 import msgspec
 import structlog
 from pydantic import BaseModel, Field
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from service.kit.server.output import BUFFER_BYTES, unblock_output
 from service.kit.work import tracing
 from service.kit.work.batch import Batch
 from service.kit.work.context import request_id
 
-PAUSE = 0.1
+BATCH_SECONDS = 0.1
 """Seconds that a line may wait for others.
 
-A write hands the GIL to the server's own thread, which costs more than the write itself: in
-batches, a request takes a seventh less CPU.
+A write hands the GIL to granian's own thread, which costs more than the write itself: in batches, a
+request takes a seventh less CPU.
 """
 
-MOST_WAITING = 1000
+MAX_BATCH = 1000
 
-MAX_TEXT, MAX_LINE = 10_000, 100_000
-"""Characters of a text that is logged, and of a line: a message of 50 MB would be a line of 150."""
+MAX_TEXT = 10_000
+"""Characters of a text that is logged."""
+
+MAX_LINE = 100_000
+"""Characters of a line: a message of 50 MB would be a line of 150."""
 
 
 class LogOptions(BaseModel, frozen=True):
@@ -54,60 +55,68 @@ class LogOptions(BaseModel, frozen=True):
 def configure_logs(options: LogOptions) -> None:
     """Set up logging for this process. Lines of libraries take the same form, from WARNING on."""
     unblock_output(options.buffer_bytes)
-    shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, stamp]
-    # Not structlog's own `dict_tracebacks`: it writes local variables, and secrets with them.
-    transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    trace = structlog.processors.ExceptionRenderer(
-        lambda exc_info: shorten_texts(transform(exc_info)),
-    )
-    if options.format == "json":
-        last: list[structlog.typing.Processor] = [trace, encode]
-    else:
-        people = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
-        last = [condense, shorten_error, people, fit]
-    writer = Writer()
+    first: list[Processor] = [structlog.contextvars.merge_contextvars, add_context]
+    last = make_renderers(options)
     level = logging.getLevelNamesMapping()[options.level.upper()]
+
+    writer = Writer()
     structlog.configure(
-        processors=[*shared, *last],
+        processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
-    Finalize(
-        None, writer.flush, exitpriority=1
-    )  # unlike atexit, it runs in worker processes as well
+    Finalize(None, writer.flush, exitpriority=1)  # unlike atexit, it runs in workers as well
+
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[remove_meta, *last], foreign_pre_chain=first
+    )
     handler = logging.StreamHandler()
-    formatter = structlog.stdlib.ProcessorFormatter
-    processors = [formatter.remove_processors_meta, *last]
-    handler.setFormatter(formatter(foreign_pre_chain=shared, processors=processors))
+    handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
 
 
-def stamp(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
-    """Add the level, the time unless the line has one, and the ids of the current request and
-    trace, if there are.
-    """
+def make_renderers(options: LogOptions) -> list[Processor]:
+    """Return what turns the fields of a line into text, for machines or for people."""
+    if options.format == "console":
+        console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        return [shorten_request, shorten_error, console, shorten_line]
+
+    # Not structlog's own `dict_tracebacks`: it writes local variables, and secrets with them.
+    transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    trace = structlog.processors.ExceptionRenderer(
+        lambda exc_info: shorten_texts(transform(exc_info))
+    )
+    return [trace, render_json]
+
+
+def add_context(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
+    """Add the level, the time unless it is set, and the ids of the current request and trace."""
     line["level"] = level
     if "timestamp" not in line:
         line["timestamp"] = datetime.now(UTC)
-    if identity := request_id():
+    identity = request_id()
+    if identity:
         line["request_id"] = identity
-    if traces := tracing.active_traces.get():
+    traces = tracing.active_traces.get()
+    if traces:
         line |= traces.ids()
     return line
 
 
-def encode(_: WrappedLogger, __: str, line: EventDict) -> str:
+def render_json(_: WrappedLogger, __: str, line: EventDict) -> str:
     """Return a line as JSON. What is too long in it is shortened."""
-    encoded = dump(line)
+    encoded = encode_json(line)
     if len(encoded) <= MAX_LINE:
         return encoded
-    return dump({name: shorten_field(value) for name, value in line.items()})
+    return encode_json({name: shorten_field(value) for name, value in line.items()})
 
 
-def dump(value: object) -> str:
-    """Return a value as JSON. msgspec takes a third of the time of `json`, but refuses lone
-    surrogates.
+def encode_json(value: object) -> str:
+    """Return a value as JSON.
+
+    msgspec takes a third of the time of `json`, but refuses lone surrogates.
     """
     try:
         return msgspec.json.encode(value, enc_hook=repr).decode()
@@ -115,14 +124,15 @@ def dump(value: object) -> str:
         return json.dumps(value, default=str)
 
 
-def shorten_text(text: str, most: int = MAX_TEXT) -> str:
+def shorten_text(text: str, max_length: int = MAX_TEXT) -> str:
     """Return a text that any log and PostgreSQL can take, without its middle if it is too long.
 
     Neither takes half of a surrogate pair, and PostgreSQL no NUL: they are written as Python would.
     """
-    if len(text) > most:
-        left_out = f" … {len(text) - most // 2 * 2:,} characters left out … "
-        text = text[: most // 2] + left_out + text[-(most // 2) :]
+    if len(text) > max_length:
+        half = max_length // 2
+        left_out = len(text) - 2 * half
+        text = f"{text[:half]} … {left_out:,} characters left out … {text[-half:]}"
     return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
 
 
@@ -141,9 +151,17 @@ def shorten_texts(value: Any) -> Any:
 def shorten_field(value: object) -> object:
     """Return a field of a line that is too long: its texts shortened, or all of it as one text."""
     shortened = shorten_texts(value)
-    if len(encoded := dump(shortened)) <= MAX_LINE:
-        return shortened
-    return shorten_text(encoded)
+    encoded = encode_json(shortened)
+    return shortened if len(encoded) <= MAX_LINE else shorten_text(encoded)
+
+
+def shorten_request(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    """Shorten the line of a request for people: method, path, status and time."""
+    if "total_ms" not in line:
+        return line
+    shown = f"{line['method']} {line['path']} {line['status']} in {line['total_ms']:.1f} ms"
+    kept = ("timestamp", "level", "detail", "cause")
+    return {"event": shown, **{name: line[name] for name in kept if line.get(name)}}
 
 
 def shorten_error(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:
@@ -155,27 +173,15 @@ def shorten_error(logger: WrappedLogger, name: str, line: EventDict) -> EventDic
     return {**plain, "exception": shorten_text(text, MAX_LINE)}
 
 
-def fit(_: WrappedLogger, __: str, line: Any) -> str:
-    """Shorten a line for people."""
+def shorten_line(_: WrappedLogger, __: str, line: Any) -> str:
     return shorten_text(line, MAX_LINE)
 
 
-def condense(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
-    """Shorten the line of a request for people: method, path, status and time."""
-    if "total_ms" not in line:
-        return line
-    shown = f"{line['method']} {line['path']} {line['status']} in {line['total_ms']:.1f} ms"
-    kept = ("timestamp", "level", "detail", "cause")
-    return {"event": shown, **{name: line[name] for name in kept if line.get(name)}}
-
-
 class Writer(Batch[str]):
-    """Writes lines to the standard output: warnings and errors at once, with all before them,
-    others in batches.
-    """
+    """Writes lines to standard output in batches; a warning or an error at once, with its batch."""
 
     def __init__(self) -> None:
-        super().__init__(print_lines, PAUSE, MOST_WAITING)
+        super().__init__(print_lines, BATCH_SECONDS, MAX_BATCH)
 
     def add_now(self, line: str) -> None:
         self.add(line)

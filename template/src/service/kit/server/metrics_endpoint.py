@@ -6,12 +6,10 @@ The main process serves it. Each process counts in files of a slot, which it hol
 lost and no file is left over.
 """
 
-import fcntl
 import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import count
 from pathlib import Path
 from platform import python_version
 from typing import Annotated
@@ -29,6 +27,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from pydantic import BaseModel, Field
 
 from service.kit import find_distribution
+from service.kit.server.runtime_folder import lock_file
 from service.kit.work import metrics
 from service.kit.work.command_error import CommandError
 
@@ -55,92 +54,89 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
     """
     folder.mkdir(exist_ok=True)
     registry = CollectorRegistry()
-    registry.register(Slots(folder))
-    Info("service_build", "What runs.", registry=registry).info(describe())
+    registry.register(SummedMetrics(folder))
+    Info("service_build", "What runs.", registry=registry).info(describe_build())
     try:
         if options.port:
-            start_http_server(
-                options.port, options.host, registry
-            )  # in a thread, which ends with the process
+            # In a thread, which ends with the process.
+            start_http_server(options.port, options.host, registry)
             os.environ[metrics.MULTIPROC_DIR] = str(folder)
             take_slot()
     except OSError as error:
         problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
         if "port" in options.model_fields_set:
-            raise CommandError(
-                f"{problem} Choose another METRICS_PORT; METRICS_PORT=0 turns metrics off."
-            ) from None
-        log.warning(
-            "no metrics",
-            error=f"{problem} Set METRICS_PORT; 0 turns metrics off, without this warning.",
-        )
+            advice = "Choose another METRICS_PORT; METRICS_PORT=0 turns metrics off."
+            raise CommandError(f"{problem} {advice}") from None
+        advice = "Set METRICS_PORT; 0 turns metrics off, without this warning."
+        log.warning("no metrics", error=f"{problem} {advice}")
     try:
         yield
     finally:
         os.environ.pop(metrics.MULTIPROC_DIR, None)
 
 
-def describe() -> dict[str, str]:
+def describe_build() -> dict[str, str]:
     """Return the name and version of the service, and the version of Python."""
     found = find_distribution()
     return {"name": found.name, "version": found.version, "python": python_version()}
 
 
 def take_slot() -> None:
-    """Let this process count in a slot of its own, until it ends. Call it before any metric is
-    made.
-    """
-    if metrics.MULTIPROC_DIR not in os.environ:
+    """Let this process count in a slot of its own. Call it before a metric is made."""
+    folder_name = os.environ.get(metrics.MULTIPROC_DIR)
+    if folder_name is None:
         return
-    folder = Path(os.environ[metrics.MULTIPROC_DIR])
-    slots = ((name, lock(folder / f"{name}.lock")) for name in map("slot{}".format, count()))
-    slot, held = next((name, held) for name, held in slots if held is not None)
-    os.pwrite(held, f"{os.getpid():<20}".encode(), 0)
-    mark_process_dead(slot, str(folder))
+    slot, lock = lock_free_slot(Path(folder_name))
+    os.pwrite(lock, f"{os.getpid():<20}".encode(), 0)
+    mark_process_dead(slot, folder_name)
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)
 
 
-class Slots:
-    """Collects what all processes have counted."""
+def lock_free_slot(folder: Path) -> tuple[str, int]:
+    """Return the first slot that no process holds, and the descriptor of its lock."""
+    number = 0
+    while True:
+        slot = f"slot{number}"
+        lock = lock_file(folder / f"{slot}.lock")
+        if lock is not None:
+            return slot, lock
+        number += 1
+
+
+class SummedMetrics:
+    """Collects what all processes have counted, summed over them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def collect(self) -> Iterable[Metric]:
+        processes = self.find_processes()
+        counted = MultiProcessCollector(None, str(self.folder)).collect()
+        return [*counted, *measure_processes(processes)]
+
+    def find_processes(self) -> dict[str, int]:
+        """Return the ids of the living processes, by slot; clear the gauges of the dead ones."""
         processes = {}
         for path in self.folder.glob("*.lock"):
-            if (held := lock(path)) is not None:  # its process is dead, and so are its live gauges
+            lock = lock_file(path)
+            if lock is not None:  # its process is dead
                 mark_process_dead(path.stem, str(self.folder))
-                os.close(held)
-            elif pid := path.read_text().strip():
-                processes["main" if int(pid) == os.getpid() else path.stem] = int(pid)
-        return [*MultiProcessCollector(None, str(self.folder)).collect(), *measure(processes)]
+                os.close(lock)
+                continue
+            pid = path.read_text().strip()
+            if pid:
+                is_main = int(pid) == os.getpid()
+                processes["main" if is_main else path.stem] = int(pid)
+        return processes
 
 
-def lock(path: Path) -> int | None:
-    """Lock a file, and return the descriptor whose closing unlocks it; None while another process
-    holds the lock.
-    """
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def measure(processes: Mapping[str, int]) -> Iterable[Metric]:
-    """Return what processes take of the machine, as Linux tells it, by the value of their label
-    `process`.
-    """
+def measure_processes(processes: Mapping[str, int]) -> Iterable[Metric]:
+    """Return what processes use, as Linux tells it, with their names as the label `process`."""
     families: dict[str, Metric] = {}
     for name, pid in processes.items():
         for found in ProcessCollector(pid=partial(int, pid), registry=None).collect():
-            family = families.setdefault(
-                found.name, Metric(found.name, found.documentation, found.type)
-            )
-            family.samples += [
-                sample._replace(labels={"process": name}) for sample in found.samples
-            ]
+            empty = Metric(found.name, found.documentation, found.type)
+            family = families.setdefault(found.name, empty)
+            for sample in found.samples:
+                family.samples.append(sample._replace(labels={"process": name}))
     return families.values()

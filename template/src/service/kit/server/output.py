@@ -1,6 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The standard output and error of a process that never wait: what nobody reads is kept for a
-while, then dropped.
+"""Standard output and error that never wait: what nobody reads is kept for a while, then dropped.
 
 Otherwise a log pipe whose reader has stopped would stop the event loop, probes included, and the
 main process before it replaces a worker.
@@ -31,24 +30,26 @@ BUFFER_BYTES = 8_000_000
 """What is kept until the settings are read."""
 
 RETRY_SECONDS = 1.0
-"""How often a full disk, or a pipe that was closed, is tried again, and how late the metric may
-be."""
+"""How often a full disk or a closed pipe is tried again, and how late the metric may be."""
 
 END_SECONDS = 0.5
 """How long a process that ends waits for a reader."""
 
-ENCODING, ERRORS = "utf-8", "backslashreplace"
+ENCODING = "utf-8"
+ERRORS = "backslashreplace"
 
-MOST_PIECES = 1000
+MAX_PIECES = 1000
 """How many texts without a newline are collected into one write."""
+
+type Write = Callable[[bytes], int]
+"""Writes some of the data and returns how much, or raises `BlockingIOError`."""
 
 
 class Output(io.TextIOBase):
     """A text stream in place of `stream`. A write goes out at once where that takes no waiting.
 
     Else it waits, with all that come after it, and a thread writes them as they can be written.
-    More than `limit` bytes do not wait: later lines are dropped, counted, and told of once there is
-    room again.
+    At most `limit` bytes wait: later lines are dropped, counted, and reported once there is room.
     """
 
     encoding = ENCODING
@@ -57,14 +58,14 @@ class Output(io.TextIOBase):
     def __init__(self, stream: Any, name: str) -> None:
         self.name = name
         self.buffer = stream.buffer  # for those who write bytes, and may then have to wait
-        self.number: int = stream.fileno()
-        self.write_some = find_writer(self.number)
+        self.descriptor: int = stream.fileno()
+        self.write_now = find_writer(self.descriptor)
         self.limit = BUFFER_BYTES
         self.deadline: float | None = None
-        self.begin()
-        os.register_at_fork(after_in_child=self.begin)
+        self.reset()
+        os.register_at_fork(after_in_child=self.reset)
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Start empty. A fork has no thread, and leaves to its parent what waits there."""
         self.lock = threading.RLock()  # a signal handler may write while this thread does
         self.pieces: list[str] = []
@@ -74,7 +75,7 @@ class Output(io.TextIOBase):
         self.is_broken = False
         self.dropped = 0
         self.uncounted = 0
-        self.teller: int | None = None
+        self.reporting_thread: int | None = None
 
     def writable(self) -> bool:
         return True
@@ -83,70 +84,71 @@ class Output(io.TextIOBase):
         """Change nothing: how lines are written is decided here."""
 
     def fileno(self) -> int:
-        return self.number
+        return self.descriptor
 
     def isatty(self) -> bool:
-        return os.isatty(self.number)
+        return os.isatty(self.descriptor)
 
     def write(self, text: str, /) -> int:
-        """Take a text. Whole lines leave at once, so that those of other processes do not cut
-        them.
-        """
+        """Take a text. A line leaves at once and whole: other processes may write between lines."""
         if not isinstance(text, str):  # by this, click finds out what it writes to
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         with self.lock:
             self.pieces.append(text)
-            if "\n" in text or len(self.pieces) >= MOST_PIECES:
-                self.pass_pieces_on()
+            if "\n" in text or len(self.pieces) >= MAX_PIECES:
+                self.send_pieces()
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was taken. This waits only in a process that ends, and no longer than it
-        may.
-        """
+        """Send what was taken. This waits only in a process that ends, and then not for long."""
         if self.pieces:
             with self.lock:
-                self.pass_pieces_on()
-        if self.deadline is not None and self.teller != threading.get_ident():
-            self.finish(self.deadline)
+                self.send_pieces()
+        if self.deadline is None or self.reporting_thread == threading.get_ident():
+            return
+        thread = self.thread  # which sets this to None when it is over
+        if thread:
+            thread.join(max(0.0, self.deadline - time.monotonic()))
+        elif self.waiting:
+            self.write_waiting()
 
     def end(self) -> None:
         """From now on, wait for a reader, in all for `END_SECONDS`."""
         self.deadline = self.deadline or time.monotonic() + END_SECONDS
         self.flush()
 
-    def finish(self, deadline: float) -> None:
-        if self.thread:
-            self.thread.join(max(0.0, deadline - time.monotonic()))
-        elif self.waiting:
-            self.work()
+    def send_pieces(self) -> None:
+        text = "".join(self.pieces)
+        self.pieces = []
+        self.send(text.encode(ENCODING, ERRORS))
 
-    def pass_pieces_on(self) -> None:
-        text, self.pieces = "".join(self.pieces), []
-        self.pass_on(text.encode(ENCODING, ERRORS))
-
-    def pass_on(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Write data, or keep what cannot be written now. The lock is held."""
         written = 0
-        if self.write_some and not self.waiting and not self.thread:
-            written = self.attempt(self.write_some, data)
+        if self.write_now and not self.waiting and not self.thread:
+            written = self.try_write(self.write_now, data)
         if written == len(data):
             return
         if not written:  # a line that was begun is always finished
-            room = self.limit // 2 if self.dropped else self.limit
-            if self.size and self.size + len(data) > room:
+            if not self.has_room(len(data)):
                 lines = data.count(b"\n")
                 self.dropped += lines
                 self.uncounted += lines
                 return
-            self.tell_dropped()
+            self.report_dropped()
         self.waiting.append(data[written:])
         self.size += len(data) - written
         if self.thread is None and self.deadline is None:
-            self.thread = threading.Thread(target=self.work, name=f"log {self.name}", daemon=True)
+            name = f"log {self.name}"
+            self.thread = threading.Thread(target=self.write_waiting, name=name, daemon=True)
             self.thread.start()
 
-    def attempt(self, write: Callable[[bytes], int], data: bytes) -> int:
+    def has_room(self, size: int) -> bool:
+        """Return whether so many bytes may wait. After a drop, half must be free again."""
+        limit = self.limit // 2 if self.dropped else self.limit
+        return not self.size or self.size + size <= limit
+
+    def try_write(self, write: Write, data: bytes) -> int:
         """Return how much could be written."""
         try:
             written = write(data)
@@ -158,30 +160,35 @@ class Output(io.TextIOBase):
         self.is_broken = False
         return written
 
-    def work(self) -> None:
+    def write_waiting(self) -> None:
         """Write what waits, until nothing does, or the time to end is over."""
-        write = self.write_some or partial(write_little, self.number)
+        write = self.write_now or partial(write_little, self.descriptor)
         poll = select.poll()
-        poll.register(self.number, select.POLLOUT)
-        while (data := self.take_first()) and (seconds := self.find_patience()) > 0:
+        poll.register(self.descriptor, select.POLLOUT)
+        while True:
+            data = self.get_first()
+            timeout = self.get_timeout()
+            if data is None or timeout <= 0:
+                return
             self.count_dropped()
-            if not poll.poll(seconds * 1000):
+            if not poll.poll(timeout * 1000):
                 continue
-            written = self.attempt(write, data)
+            written = self.try_write(write, data)
             with self.lock:
                 self.size -= written
                 self.waiting[0] = data[written:]
             if self.is_broken and self.deadline is not None:
                 return
             if self.is_broken:
-                time.sleep(seconds)
+                time.sleep(timeout)
 
-    def find_patience(self) -> float:
+    def get_timeout(self) -> float:
+        """Return how long to wait for a reader before looking again."""
         if self.deadline is None:
             return RETRY_SECONDS
         return min(RETRY_SECONDS, self.deadline - time.monotonic())
 
-    def take_first(self) -> bytes | None:
+    def get_first(self) -> bytes | None:
         """Return what to write next. When there is nothing, the thread is over."""
         with self.lock:
             while True:
@@ -192,32 +199,31 @@ class Output(io.TextIOBase):
                 if not self.dropped:
                     self.thread = None
                     return None
-                self.tell_dropped()
+                self.report_dropped()
 
-    def tell_dropped(self) -> None:
+    def report_dropped(self) -> None:
         """Log how many lines are missing here."""
-        lines, self.dropped = self.dropped, 0
+        lines = self.dropped
         if not lines:
             return
-        self.teller = threading.get_ident()
+        self.dropped = 0
+        self.reporting_thread = threading.get_ident()
         # In a context of its own: it is not about the request that happens to be served.
         Context().run(log.error, "log lines dropped", stream=self.name, lines=lines)
-        self.teller = None
+        self.reporting_thread = None
         if self.dropped:  # there was no room for that either
             self.dropped += lines
 
     def count_dropped(self) -> None:
-        """Count for Prometheus, in the thread: a signal handler must not wait for the lock of a
-        metric.
-        """
-        if self.uncounted:
-            lines, self.uncounted = self.uncounted, 0
+        """Count for Prometheus. In the thread: a signal handler must not wait for a metric."""
+        lines = self.uncounted
+        if lines:
+            self.uncounted = 0
             metrics.meters().log_dropped.labels(self.name).inc(lines)
 
 
 def unblock_output(limit: int = BUFFER_BYTES) -> None:
-    """Let nothing that this process prints or logs wait for a reader. At most `limit` bytes are
-    kept for one.
+    """Let what this process prints and logs wait for no reader. At most `limit` bytes are kept.
 
     Streams that are not the process's own, such as those of a test, stay as they are.
     """
@@ -227,38 +233,37 @@ def unblock_output(limit: int = BUFFER_BYTES) -> None:
             stream.flush()
             stream = Output(stream, name)
             setattr(sys, name, stream)
-            Finalize(None, stream.end, exitpriority=0)  # after logs.py has passed its last lines on
+            Finalize(None, stream.end, exitpriority=0)  # after logs.py has sent its last lines
         if isinstance(stream, Output):
             stream.limit = limit
 
 
 def end_output() -> None:
-    """Wait until what was printed is written, but not for long: for a process that ends by
-    `os._exit`.
-    """
+    """Wait, but not for long, until what was printed is written: before `os._exit`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, Output):
             stream.end()
 
 
-def find_writer(number: int) -> Callable[[bytes], int] | None:
-    """Return what writes to a descriptor as much as it can without waiting; None if nothing does.
+def find_writer(descriptor: int) -> Write | None:
+    """Return what writes as much as it can without waiting; None where nothing does.
 
     O_NONBLOCK on the descriptor itself would also be set for all processes that share it.
     """
-    kind = os.fstat(number).st_mode
+    kind = os.fstat(descriptor).st_mode
     if stat.S_ISREG(kind):
-        return partial(os.write, number)
+        return partial(os.write, descriptor)
     if stat.S_ISSOCK(kind):
-        shared = socket.socket(fileno=os.dup(number))
+        shared = socket.socket(fileno=os.dup(descriptor))
         return lambda data: shared.send(data, socket.MSG_DONTWAIT)
     try:
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
-        return partial(os.write, os.open(f"/proc/self/fd/{number}", flags))
+        reopened = os.open(f"/proc/self/fd/{descriptor}", flags)
     except OSError:  # another user's, one that nobody reads, or this is not Linux
         return None
+    return partial(os.write, reopened)
 
 
-def write_little(number: int, data: bytes) -> int:
+def write_little(descriptor: int, data: bytes) -> int:
     """Write no more than what fits where `poll` says that there is room."""
-    return os.write(number, data[: select.PIPE_BUF])
+    return os.write(descriptor, data[: select.PIPE_BUF])

@@ -1,6 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Settings from environment variables: typed, frozen, and checked as a whole before anything
-starts.
+"""Settings from environment variables: typed, frozen, and checked before anything starts.
+
+To add one, give a group (a frozen model such as `OrderOptions`) a field with a default and a
+`Field(description=…)`, and the team's `Settings` a field for the group: `orders.page_size` is the
+variable ORDERS_PAGE_SIZE, and `service settings` lists it.
 
 In development, the commands also read `.env` (yours alone, ignored by git) and `.env.development`
 (the team's, committed, without secrets); tests read `.env.development`. A variable that is set wins
@@ -45,14 +48,12 @@ SIZES = {
 }
 """The options whose default depends on the cores and on the number of workers."""
 
-CLOSE = 0.7
+MIN_SIMILARITY = 0.7
 """How alike a misspelt option and a real one must be, as difflib measures it."""
 
 
 class KitSettings(BaseSettings):
-    """The kit's settings: the option `pool_size` of the group `database` is the variable
-    DATABASE_POOL_SIZE.
-    """
+    """The kit's settings, one field for each group of variables."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -78,7 +79,7 @@ class KitSettings(BaseSettings):
     metrics: MetricsOptions = MetricsOptions()
 
     @model_validator(mode="after")
-    def nest_deadlines(self) -> Self:
+    def check_deadlines(self) -> Self:
         check_nesting(
             DATABASE_COMMAND_TIMEOUT=self.database.command_timeout,
             EDGE_REQUEST_TIMEOUT=self.edge.request_timeout,
@@ -88,40 +89,38 @@ class KitSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def leave_connections(self) -> Self:
-        """Leave room for requests, and for probes, when all event streams are open."""
-        if self.edge.streams >= self.server.connections:
-            most = self.server.connections
+    def check_streams(self) -> Self:
+        """Leave connections for requests, and for probes, when all event streams are open."""
+        streams = self.edge.streams
+        connections = self.server.connections
+        if streams >= connections:
             raise ValueError(
-                f"EDGE_STREAMS ({self.edge.streams}) must be less than SERVER_CONNECTIONS ({most})"
+                f"EDGE_STREAMS ({streams}) must be less than SERVER_CONNECTIONS ({connections})"
             )
         return self
 
     @model_validator(mode="after")
     def choose_sizes(self) -> Self:
-        for (group, option), choose in SIZES.items():
-            given = getattr(self, group)
-            if getattr(given, option) is None:
-                sized = given.model_copy(update={option: choose(self.server.workers)})
-                object.__setattr__(self, group, sized)
+        for (name, option), choose_size in SIZES.items():
+            group = getattr(self, name)
+            if getattr(group, option) is None:
+                size = choose_size(self.server.workers)
+                sized = group.model_copy(update={option: size})
+                object.__setattr__(self, name, sized)
         return self
 
-    def count_beside(self) -> int:
-        """Return how many connections processes beside the server open, as the groups of settings
-        say.
-        """
+    def count_worker_connections(self) -> int:
+        """Return how many connections one process of `service worker` opens; 0 without jobs."""
         groups = (getattr(self, name) for name in type(self).model_fields)
         return sum(getattr(group, "connections_beside", 0) for group in groups)
 
 
 class SettingsError(CommandError):
-    """The environment does not describe a service that can start. The message names every
-    problem.
-    """
+    """The environment does not describe a service that can start. The message has every problem."""
 
 
 def load_env_files(*paths: Path) -> None:
-    """Set the variables of these files that are not set yet. A file that does not exist is skipped.
+    """Set the variables of these files that are not set yet. A file that is not there is skipped.
 
     Raises `CommandError` for one that cannot be read.
     """
@@ -129,20 +128,22 @@ def load_env_files(*paths: Path) -> None:
         try:
             load_dotenv(path)
         except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(
-                f"{path} cannot be read: {error}. Write it again, in UTF-8."
-            ) from None
+            advice = "Write it again, in UTF-8."
+            raise CommandError(f"{path} cannot be read: {error}. {advice}") from None
 
 
 def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
-    """Return the settings from the environment, or raise `SettingsError`. `given` options win over
-    variables.
+    """Return the settings from the environment. `given` groups win over variables.
+
+    Raises `SettingsError`.
     """
-    problems, settings = set(find_misspelt(kind)), None
+    problems = set(find_misspelt_variables(kind))
+    settings = None
     try:
         settings = kind(**given)
     except ValidationError as error:
-        problems |= {problem for detail in error.errors() for problem in explain(kind, detail)}
+        for detail in error.errors():
+            problems.update(describe_problem(kind, detail))
     except UnreadableError as error:
         problems = problems or {f"  {error}"}
     if problems or settings is None:
@@ -151,53 +152,57 @@ def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
 
 
 def narrow_settings(kind: type[KitSettings]) -> type[KitSettings]:
-    """Return settings without the service's own groups, for commands that must not need its
-    secrets.
-    """
-    fields = kind.model_fields.items()
-    kept: Any = {
-        name: (field.annotation, field)
-        for name, field in fields
-        if name in KitSettings.model_fields
-    }
-    return create_model(kind.__name__, __base__=KitSettings, **kept)
+    """Return settings without the service's own groups, for commands that must not need secrets."""
+    fields: Any = {}
+    for name in KitSettings.model_fields:
+        field = kind.model_fields[name]
+        fields[name] = (field.annotation, field)
+    return create_model(kind.__name__, __base__=KitSettings, **fields)
 
 
 def list_variables(kind: type[KitSettings]) -> Iterator[tuple[str, object, str]]:
     """Yield the name, default (`...` if it is required) and description of every variable."""
     for group, field in kind.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            for option, detail in field.annotation.model_fields.items():
-                default = ... if detail.is_required() else detail.default
-                if choose := SIZES.get((group, option)):
-                    default = choose(ServerOptions().workers)
-                yield f"{group}_{option}".upper(), default, detail.description or ""
+        options = field.annotation
+        if not (isinstance(options, type) and issubclass(options, BaseModel)):
+            continue
+        for option, detail in options.model_fields.items():
+            default = ... if detail.is_required() else detail.default
+            choose_size = SIZES.get((group, option))
+            if choose_size:
+                default = choose_size(ServerOptions().workers)
+            yield f"{group}_{option}".upper(), default, detail.description or ""
 
 
-def find_misspelt(kind: type[KitSettings]) -> Iterator[str]:
+def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
     """Yield a problem for each variable that is nearly one of ours, or named like a group.
 
     Variables that only begin like ours are let alone: LOG_DIR or SERVER_SOFTWARE may be somebody
     else's.
     """
     known = [name for name, *_ in list_variables(kind)]
-    for group in map(str.upper, kind.model_fields):
-        options = [name.removeprefix(f"{group}_") for name in known if name.startswith(f"{group}_")]
+    for field in kind.model_fields:
+        group = field.upper()
+        prefix = f"{group}_"
+        options = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
         for name in os.environ:
-            option = name.upper().removeprefix(f"{group}_")
             if name.upper() == group:
                 yield f"  {group}: unset it; settings are named {group}_SOMETHING"
-            elif option not in (name.upper(), *options) and (
-                near := get_close_matches(option, options, 1, CLOSE)
-            ):
-                yield f"  {name}: there is no such setting; did you mean {group}_{near[0]}?"
+            if not name.upper().startswith(prefix):
+                continue
+            option = name.upper().removeprefix(prefix)
+            similar = get_close_matches(option, options, 1, MIN_SIMILARITY)
+            if similar and option not in options:
+                yield f"  {name}: there is no such setting; did you mean {prefix}{similar[0]}?"
 
 
-def explain(kind: type[KitSettings], detail: ErrorDetails) -> Iterator[str]:
+def describe_problem(kind: type[KitSettings], detail: ErrorDetails) -> Iterator[str]:
+    """Yield a line for each variable that pydantic complains about."""
     location = "_".join(str(part) for part in detail["loc"]).upper()
-    if detail["type"] == "missing":
-        for name, default, description in list_variables(kind):
-            if default is ... and name.startswith(location):
-                yield f"  {name}: it is required ({description})"
-    else:
-        yield f"  {f'{location}: ' if location else ''}{detail['msg'].removeprefix('Value error, ')}"
+    if detail["type"] != "missing":
+        message = detail["msg"].removeprefix("Value error, ")
+        yield f"  {location}: {message}" if location else f"  {message}"
+        return
+    for name, default, description in list_variables(kind):
+        if default is ... and name.startswith(location):
+            yield f"  {name}: it is required ({description})"

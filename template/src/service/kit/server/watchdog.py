@@ -1,6 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Whether the event loop of a worker is blocked: a thread beside it names what blocks it, and it
-leaves a heartbeat.
+"""The watchdog of a worker: a thread that logs what blocks the event loop, and a heartbeat.
 
 The loop ticks four times within the lag it may have, and the thread checks as often whether it did.
 By the heartbeat the main process sees a worker that is stuck, and replaces it (supervision.py). A
@@ -26,11 +25,11 @@ import structlog
 from pydantic import BaseModel, Field
 
 from service.kit.server.console import Console
-from service.kit.server.supervision import (
+from service.kit.server.runtime_folder import (
     CONSOLE_SOCKET,
     HEARTBEAT_FILE,
     RUNTIME_FOLDER_VARIABLE,
-    STACK,
+    STACK_FILE,
 )
 from service.kit.work import metrics
 from service.kit.work.context import current
@@ -38,14 +37,14 @@ from service.kit.work.options import Seconds
 
 log = structlog.get_logger()
 
-LONGEST = 4.0
-"""Four times the longest beat, in seconds, however much lag is allowed."""
+MAX_TICK_INTERVAL = 1.0
+"""In seconds, however much lag is allowed: the heartbeat depends on it."""
 
-SHOWN = 12
+MAX_FRAMES = 12
 """The innermost frames of a stack that are logged."""
 
-KEPT = 500
-"""The latest reports that the console tells."""
+MAX_REPORTS = 500
+"""The latest reports that the console shows."""
 
 
 class WatchdogOptions(BaseModel, frozen=True):
@@ -69,112 +68,119 @@ class WatchdogOptions(BaseModel, frozen=True):
 
 
 class Watchdog:
-    """Watches a loop while its block runs. `stood` is how long the loop stands still."""
+    """Watches a loop while its block runs. `stalled_for` is how long the loop has not ticked."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, options: WatchdogOptions) -> None:
         self.loop = loop
         self.options = options
-        self.beat = min(options.lag, options.stuck or options.lag, LONGEST) / 4
-        self.thread_id = threading.get_ident()
-        self.reports: deque[dict[str, object]] = deque(maxlen=KEPT)
+        shortest = min(options.lag, options.stuck or options.lag)
+        self.tick_interval = min(shortest / 4, MAX_TICK_INTERVAL)
+        self.loop_thread = threading.get_ident()
+        self.reports: deque[dict[str, object]] = deque(maxlen=MAX_REPORTS)
         self.ticks = 0
-        self.seen = 0
-        self.stood = 0.0
-        self.due = 0.0
-        self.over = threading.Event()
-        self.files = ExitStack()
+        self.seen_ticks = 0
+        self.stalled_for = 0.0
+        self.next_tick_at = 0.0
+        self.is_over = threading.Event()
+        self.resources = ExitStack()
         self.heartbeat: int | None = None
         self.stack: int | None = None
+        """The descriptors of files in the runtime folder, where there is one."""
 
     def __enter__(self) -> Self:
-        if folder := os.environ.get(RUNTIME_FOLDER_VARIABLE):
-            self.answer_main_process(Path(folder))
-        self.due = time.monotonic()
+        folder = os.environ.get(RUNTIME_FOLDER_VARIABLE)
+        if folder:
+            self.open_files(Path(folder))
+        self.next_tick_at = time.monotonic()
         self.tick()
         threading.Thread(target=self.watch, name="watchdog", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.over.set()
+        self.is_over.set()
         self.timer.cancel()
-        self.files.close()
+        self.resources.close()
 
-    def answer_main_process(self, folder: Path) -> None:
-        """Leave a heartbeat, and write the stack when asked by SIGVTALRM: in C, which needs no
-        GIL.
-        """
-        stack = self.files.enter_context((folder / STACK.format(pid=os.getpid())).open("w"))
-        self.stack = stack.fileno()
-        faulthandler.register(signal.SIGVTALRM, stack, all_threads=True)
-        self.files.callback(faulthandler.unregister, signal.SIGVTALRM)
-        path = folder / HEARTBEAT_FILE.format(pid=os.getpid())
-        self.heartbeat = self.files.enter_context(path.open("w")).fileno()
-        self.files.callback(path.unlink, missing_ok=True)
+    def open_files(self, folder: Path) -> None:
+        """Begin a heartbeat, and write the stack at SIGVTALRM: in C, which needs no GIL."""
+        pid = os.getpid()
+        stack_path = folder / STACK_FILE.format(pid=pid)
+        stack_file = self.resources.enter_context(stack_path.open("w"))
+        self.stack = stack_file.fileno()
+        faulthandler.register(signal.SIGVTALRM, stack_file, all_threads=True)
+        self.resources.callback(faulthandler.unregister, signal.SIGVTALRM)
+
+        heartbeat_path = folder / HEARTBEAT_FILE.format(pid=pid)
+        self.heartbeat = self.resources.enter_context(heartbeat_path.open("w")).fileno()
+        self.resources.callback(heartbeat_path.unlink, missing_ok=True)
+
         if self.options.console:
-            place = folder / CONSOLE_SOCKET.format(pid=os.getpid())
-            self.files.enter_context(Console(self.loop, place, self.reports))
+            socket_path = folder / CONSOLE_SOCKET.format(pid=pid)
+            self.resources.enter_context(Console(self.loop, socket_path, self.reports))
 
     def tick(self) -> None:
         """Note, in the loop, how late it is."""
         now = time.monotonic()
-        metrics.meters().lag.observe(max(0.0, now - self.due))
+        metrics.meters().lag.observe(max(0.0, now - self.next_tick_at))
         self.ticks += 1
         if self.heartbeat is not None:
             os.utime(self.heartbeat)
-        self.due = now + self.beat
-        self.timer = self.loop.call_later(self.beat, self.tick)
+        self.next_tick_at = now + self.tick_interval
+        self.timer = self.loop.call_later(self.tick_interval, self.tick)
 
     def watch(self) -> None:
-        looked, worked = time.monotonic(), time.process_time()
-        while not self.over.wait(self.beat):
-            passed, computed = time.monotonic() - looked, time.process_time() - worked
-            looked, worked = looked + passed, worked + computed
-            self.look(passed, computed)
+        """Check the loop, in a thread, until the block is over."""
+        checked_at = time.monotonic()
+        cpu_then = time.process_time()
+        while not self.is_over.wait(self.tick_interval):
+            now = time.monotonic()
+            cpu_now = time.process_time()
+            self.check_loop(now - checked_at, cpu_now - cpu_then)
+            checked_at = now
+            cpu_then = cpu_now
 
-    def look(self, passed: float, computed: float) -> None:
-        """Judge the loop, given the seconds since the last look and the CPU time of the process in
-        them.
+    def check_loop(self, passed: float, cpu_time: float) -> None:
+        """Report the loop if it stands still. Takes the seconds, and of CPU, since the last check.
 
-        The thread may have been kept from looking by a call that holds the GIL, which takes CPU
-        time. Suspension takes none, so no more than two beats of it count.
+        A call that holds the GIL may have kept the thread from checking, and takes CPU time.
+        Suspension takes none, so no more than two intervals of it count.
         """
-        if self.ticks != self.seen:
-            self.seen, self.stood = self.ticks, 0.0
+        if self.ticks != self.seen_ticks:
+            self.seen_ticks = self.ticks
+            self.stalled_for = 0.0
             return
-        before = self.stood
-        self.stood += min(passed, max(computed, 2 * self.beat))
-        if before < self.options.lag <= self.stood:
-            self.report()
+        before = self.stalled_for
+        self.stalled_for += min(passed, max(cpu_time, 2 * self.tick_interval))
+        if before < self.options.lag <= self.stalled_for:
+            self.report_blocked_loop()
 
-    def report(self) -> None:
+    def report_blocked_loop(self) -> None:
         """Log what the loop is busy with, and for which request."""
         metrics.meters().blocked.inc()
         if self.stack is not None:
             os.utime(self.stack)  # so that the main process need not ask
-        frame = sys._current_frames().get(self.thread_id)
-        stack = traceback.extract_stack(frame)[-SHOWN:] if frame else []
-        lines = "\n".join(
-            f"{line.filename}:{line.lineno} {line.name}: {line.line}" for line in stack
-        )
+        frame = sys._current_frames().get(self.loop_thread)
+        frames = traceback.extract_stack(frame)[-MAX_FRAMES:] if frame else []
+        lines = [f"{it.filename}:{it.lineno} {it.name}: {it.line}" for it in frames]
         report: dict[str, object] = {
-            "seconds": round(self.stood, 3),
-            **self.find_request(),
-            "stack": lines,
+            "seconds": round(self.stalled_for, 3),
+            **self.describe_current_work(),
+            "stack": "\n".join(lines),
         }
         self.reports.append(report)
         log.error("event loop blocked", **report)
 
-    def find_request(self) -> dict[str, str]:
-        """Return what is known of the request that the loop works on, if it does."""
+    def describe_current_work(self) -> dict[str, str]:
+        """Return the request that the loop works on, or else the name of its task."""
         task = asyncio.current_task(self.loop)
-        work = task.get_context().get(current) if task else None
-        scope = work.scope if work else None
-        if not task or not work or not scope:
-            return {"task": task.get_name() if task else ""}
-        route = scope.get("path_template", "")
+        if task is None:
+            return {"task": ""}
+        work = task.get_context().get(current)
+        if work is None or not work.scope:
+            return {"task": task.get_name()}
         return {
-            "method": scope["method"],
-            "route": route,
-            "path": scope["path"],
+            "method": work.scope["method"],
+            "route": work.scope.get("path_template", ""),
+            "path": work.scope["path"],
             "request_id": work.id,
         }

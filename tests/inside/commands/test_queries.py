@@ -41,11 +41,12 @@ def test_statements_are_named_however_they_begin_and_with_their_place(
     monkeypatch.chdir(Path(__file__).parents[1])
     asyncio.run(ask(url_that_counts))
     for _ in range(2):  # the second time it sees the first
-        found = asyncio.run(queries.read_slowest(read_database_url(url_that_counts), 100, create=True))
-    rows = [queries.describe_slowest(*it) for it in found]
+        read = queries.read_slowest_statements(read_database_url(url_that_counts), 100, create=True)
+        statements, known = asyncio.run(read)
+    rows = [queries.describe_statement(it, known) for it in statements]
     named = {row["name"]: row["place"] for row in rows if row["name"]}
     assert named.keys() == STATEMENTS.keys()
-    assert all(place.startswith("tools/test_queries.py:") for place in named.values()), named
+    assert all(place.startswith("commands/test_queries.py:") for place in named.values()), named
     others = [row["query"] for row in rows if not row["name"]]
     assert "select $1" in others
     assert not [text for text in others if "explain" in text or "pg_stat_statements" in text]

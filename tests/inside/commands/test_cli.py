@@ -1,4 +1,4 @@
-"""The commands are found by the names of their modules."""
+"""Each command is found, explains itself, and says what it lacks."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import click
 import pytest
 from click.testing import CliRunner
-from service.kit.commands import cli, psql
+from service.kit.commands import cli, development, psql
 from service.kit.commands.routes import list_routes
 from service.kit.web.routes import PUBLIC, Rate, Routes, Slice
 
@@ -35,7 +35,9 @@ def test_no_summary_is_cut(arguments: list[str]):
 
 
 def test_the_routes_are_listed_with_who_may_call_them():
-    assert "POST      /v1/sessions" in run("routes").stdout
+    listed = [line.split() for line in run("routes").stdout.splitlines()]
+    assert listed[0] == ["METHOD", "PATH", "ACCESS", "LIMIT", "FUNCTION"]
+    assert ["POST", "/v1/sessions", "anyone"] in [line[:3] for line in listed]
     rows = {(row["method"], row["path"]): row for row in json.loads(run("routes", "--json").stdout)}
     assert rows["POST", "/v1/sessions"]["access"] == "anyone"
     assert rows["GET", "/v1/accounts/me"] == {
@@ -53,9 +55,9 @@ def test_a_route_is_listed_with_its_rate():
     @routes.get("")
     async def read() -> None: ...
 
-    wiring = SimpleNamespace(slices=[Slice(routes)])
-    assert "anyone  100/60s" in CliRunner().invoke(list_routes, obj=wiring).output
-    (row,) = json.loads(CliRunner().invoke(list_routes, ["--json"], obj=wiring).output)
+    definition = SimpleNamespace(slices=[Slice(routes)])
+    assert "anyone  100/60s  " in CliRunner().invoke(list_routes, obj=definition).output
+    (row,) = json.loads(CliRunner().invoke(list_routes, ["--json"], obj=definition).output)
     assert row["limit"] == "100/60s"
 
 
@@ -68,8 +70,8 @@ def test_routes_that_share_a_rate_are_listed_as_such():
     routes.get("")(read)
     routes.post("")(read)
     routes.get("/own", limit=rate)(read)
-    wiring = SimpleNamespace(slices=[Slice(routes)])
-    listed = json.loads(CliRunner().invoke(list_routes, ["--json"], obj=wiring).output)
+    definition = SimpleNamespace(slices=[Slice(routes)])
+    listed = json.loads(CliRunner().invoke(list_routes, ["--json"], obj=definition).output)
     assert [row["limit"] for row in listed] == ["100/60s together", "100/60s together", "100/60s"]
 
 
@@ -86,7 +88,7 @@ def test_psql_opens_the_database_and_shows_no_password(database_url: str):
 
 def test_where_there_is_no_psql_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(psql, "find_spec", lambda _: None)
+    monkeypatch.setattr(development, "find_spec", lambda _: None)
     with pytest.raises(click.ClickException, match="uv sync"):
         psql.find_psql()
 

@@ -1,0 +1,28 @@
+# kit: updated by the template; extend it from app.py
+"""What `service serve` and `service worker` do first: read settings, check the database."""
+
+import asyncio
+
+import click
+
+from service.kit.commands.definition import ServiceDefinition
+from service.kit.db.database import check_capacity
+from service.kit.db.errors import UnreachableError
+from service.kit.server.logs import configure_logs
+from service.kit.server.settings import KitSettings, read_settings
+
+
+def prepare_process(definition: ServiceDefinition, meanwhile: str) -> KitSettings:
+    """Return all settings. Raises `CommandError` if one is wrong, or too many connections.
+
+    A database that is away is a warning: `meanwhile` says what the process does until it is back.
+    """
+    settings = read_settings(definition.settings)
+    configure_logs(settings.log)
+    workers = settings.server.workers
+    others = settings.count_worker_connections()
+    try:
+        asyncio.run(check_capacity(settings.database, workers, others))
+    except UnreachableError as error:
+        click.echo(f"Warning: {error}\nStarting anyway: {meanwhile}.", err=True)
+    return settings

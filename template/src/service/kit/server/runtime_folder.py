@@ -1,0 +1,79 @@
+# kit: updated by the template; extend it from app.py
+"""The folder through which the main process and its workers know how the others are."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+RUNTIME_FOLDER_VARIABLE = "SERVICE_RUNTIME_FOLDER"
+
+STARTED_FILE = "started"
+"""Exists once a worker has started."""
+
+DRAINING_FILE = "draining"
+"""Exists once the service has been told to stop."""
+
+FAULT_FILE = "fault"
+"""Says why the main process wants no requests for now."""
+
+HEARTBEAT_FILE = "heartbeat-{pid}"
+"""Touched by the event loop of a worker."""
+
+CONSOLE_SOCKET = "console-{pid}"
+"""The socket on which a worker answers questions about itself (console.py)."""
+
+STACK_FILE = "stack-{pid}"
+"""Takes the stack of a worker that is asked for it. A worker that has logged one touches it."""
+
+
+@contextmanager
+def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
+    """Yield a new folder, in memory where possible: nothing must wait for a disk.
+
+    Removes it afterwards, and first those that killed main processes left behind.
+    """
+    parent = parent or find_memory()
+    with tempfile.TemporaryDirectory(prefix="service-", dir=parent) as name:
+        lock = lock_file(Path(name, "lock"))
+        assert lock is not None  # noqa: S101 - the folder is new
+        remove_abandoned_folders(parent)
+        os.environ[RUNTIME_FOLDER_VARIABLE] = name
+        try:
+            yield Path(name)
+        finally:
+            del os.environ[RUNTIME_FOLDER_VARIABLE]
+            os.close(lock)
+
+
+def find_memory() -> Path:
+    """Return a folder whose files are in memory, or else the one for temporary files."""
+    memory = Path("/dev/shm")  # noqa: S108 - folders in it get random names
+    return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def remove_abandoned_folders(parent: Path) -> None:
+    """Remove the folders whose main process has ended, and its lock with it.
+
+    A process id would not tell: containers that share their memory have equal ones.
+    """
+    for path in parent.glob("service-*/lock"):
+        with suppress(OSError):  # another user's, or just gone
+            lock = lock_file(path)
+            if lock is not None:
+                shutil.rmtree(path.parent, ignore_errors=True)
+                os.close(lock)
+
+
+def lock_file(path: Path) -> int | None:
+    """Lock a file, until the returned descriptor is closed. None if another process holds it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
