@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from service.app import SLICES
+from service.kit.commands.definition import ServiceDefinition
 from service.settings import Settings
 from service_tools.dev import checkout, environment, packages, programs, results
 

@@ -66,7 +66,7 @@ def dev(definition: ServiceDefinition, port: int, seed: int | None) -> None:
     credentials.accept_development_tokens(definition.settings)
     try:
         with database.prepare_database(definition, seed, DEFAULT_ROWS) as settings:
-            others = settings.count_beside()
+            others = settings.count_worker_connections()
             asyncio.run(check_capacity(settings.database, settings.server.workers, others))
             run_service(definition, settings)
     except KeyboardInterrupt:

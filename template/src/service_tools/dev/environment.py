@@ -51,7 +51,7 @@ def describe_wrong_settings(error: SettingsError) -> Iterator[CheckResult]:
 
 
 def examine_database(settings: KitSettings) -> Iterator[CheckResult]:
-    others = settings.count_beside()
+    others = settings.count_worker_connections()
     capacity = check_capacity(settings.database, settings.server.workers, others)
     good = "PostgreSQL allows all connections that the service may open."
     yield run_kit_check("connections", good, capacity)

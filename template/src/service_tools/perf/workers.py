@@ -16,7 +16,11 @@ from typing import Any
 import psutil
 
 from service.kit.commands.definition import ServiceDefinition
-from service.kit.server.supervision import CONSOLE_SOCKET, HEARTBEAT_FILE, RUNTIME_FOLDER_VARIABLE
+from service.kit.server.runtime_folder import (
+    CONSOLE_SOCKET,
+    HEARTBEAT_FILE,
+    RUNTIME_FOLDER_VARIABLE,
+)
 from service.kit.work.command_error import CommandError
 from service_tools.perf.generator import Call, Sample, run_load, send_at_rate
 from service_tools.perf.requests import prepare_calls
