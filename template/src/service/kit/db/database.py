@@ -84,7 +84,8 @@ class Connection:
         records = await self.run(self.raw.fetch(query.sql, *args), query.sql)
         if query.is_scalar:
             return [record[0] for record in records]
-        return [query.row(*record) for record in records]
+        make_row = query.row
+        return [make_row(*record) for record in records]
 
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
         """Return the first row of a statement, or None."""
@@ -133,7 +134,8 @@ class Connection:
                 errors.examine(error, self.raw)
             raise
         finally:
-            self.durations.append((sql, time.perf_counter() - limit.started))
+            seconds = time.perf_counter() - limit.started
+            self.durations.append((sql, seconds))
             if span is not None:
                 traces.end(span, failure)
 
@@ -205,7 +207,8 @@ class Database:
                     return await work(connection)
             except errors.CONFLICTS as error:
                 pause = random.uniform(0, RETRY_PAUSE * attempt)
-                if attempt == MAX_ATTEMPTS or time_left(pause) < pause:
+                is_last = attempt == MAX_ATTEMPTS or time_left(pause) < pause
+                if is_last:
                     raise busy("Other requests kept changing the same at the same time.") from error
                 await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
