@@ -60,7 +60,7 @@ def diagnose(error: Exception, where: str) -> DatabaseError:
 
 
 def is_answer(error: BaseException) -> bool:
-    """Return whether an error was an answer, of PostgreSQL or of ours, so that nothing still runs."""
+    """Return whether an error was an answer, PostgreSQL's or ours, so that nothing still runs."""
     if isinstance(error, NoAnswer):
         return False
     return isinstance(error, Problem | asyncpg.PostgresError)

@@ -68,8 +68,10 @@ class Pool:
         self.is_open = True
         meters = metrics.meters()
         meters.pool_size.labels(name).set(self.slots.limit)
-        metrics.watch_gauge(meters.pool_in_use.labels(name), lambda: self.slots.running)
-        metrics.watch_gauge(meters.pool_waiting.labels(name), lambda: self.slots.waiting)
+        in_use = meters.pool_in_use.labels(name)
+        metrics.watch_gauge(in_use, lambda: self.slots.running)
+        waiting = meters.pool_waiting.labels(name)
+        metrics.watch_gauge(waiting, lambda: self.slots.waiting)
 
     async def acquire(self) -> asyncpg.Connection:
         """Take a connection.
@@ -103,12 +105,13 @@ class Pool:
 
         If the request leaves before it is there, it becomes free, and only then its slot.
         """
+        timeout = time_left(seconds)
         opening = self.start_task(self.open_in_slot())
         done: set[asyncio.Task[Any]] = set()
         try:
-            done, _ = await asyncio.wait([opening], timeout=time_left(seconds))
+            done, _ = await asyncio.wait([opening], timeout=timeout)
         finally:
-            if not done:
+            if not done:  # late, or cancelled, perhaps just when the connection came
                 opening.add_done_callback(self.keep_opened)
         if not done:
             raise busy(POOL_FULL)
