@@ -19,7 +19,8 @@ from starlette.websockets import WebSocket
 from service.kit.auth.bearer import Caller
 from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.rows.listing import Page, make_link_header
-from service.kit.web.body import Body, is_struct, unwrap
+from service.kit.web.body import Body
+from service.kit.web.mismatches import is_struct, unwrap
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
