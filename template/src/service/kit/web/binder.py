@@ -159,6 +159,7 @@ class Binding:
             for name, value in result.headers.items():
                 fields[name.lower().encode()] = value.encode("latin-1")
             result = result.body
+        status = status or choose_status(self.route, has_body=result is not None)
         body = b""
         if result is not None:
             fields.setdefault(b"content-type", b"application/json")
@@ -166,7 +167,6 @@ class Binding:
         if isinstance(result, Page) and result.next:
             query = scope["query_string"].decode("latin-1")
             fields[b"link"] = make_link_header(query, result.next).encode()
-        status = status or choose_status(self.route, has_body=result is not None)
         respond = getattr(send, "respond", None)
         if respond:  # the edge takes all of it in one call
             await respond(status, body, fields, [])
