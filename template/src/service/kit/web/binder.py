@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -24,7 +24,7 @@ from service.kit.web.mismatches import is_struct, unwrap
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
-from service.kit.work.asgi import Receive, Scope, Send
+from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.limits import charge
 from service.kit.work.resources import find_provided
 
@@ -146,7 +146,8 @@ class Binding:
         if scope["type"] != "http":
             return
         if callable(result):  # an ASGI application, like a response of Starlette, sends itself
-            await result(scope, receive, send)
+            app = cast("App", result)
+            await app(scope, receive, send)
         else:
             await self.send_result(result, scope, send)
 
