@@ -111,6 +111,10 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
         last = min(before + BATCH_ROWS, wanted)
         rows = [seed.make_row(number, *related) for number in range(before + 1, last + 1)]
         async with db.connection() as connection:
-            await connection.copy(table, list(rows[0]), (tuple(row.values()) for row in rows))
+            records = [tuple(row.values()) for row in rows]
+            copying = connection.raw.copy_records_to_table(
+                table, columns=list(rows[0]), records=records
+            )
+            await connection.run(copying, f"copy {table}")
         click.echo(f"{table}: {last:,} of {wanted:,} sample rows")
     await db.fetch(Query(f"analyze {table}", int))  # so that plans fit the number of rows

@@ -6,7 +6,7 @@ import asyncio
 import click
 
 from service.kit.commands.definition import ServiceDefinition
-from service.kit.db.database import check_capacity
+from service.kit.db.capacity import check_capacity
 from service.kit.db.errors import UnreachableError
 from service.kit.server.logs import configure_logs
 from service.kit.server.settings import KitSettings, read_settings

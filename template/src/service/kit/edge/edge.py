@@ -19,8 +19,7 @@ from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import PROTECTION, Exchange, identify, is_head_done
 from service.kit.work import addresses, asgi, headers, metrics, problems, tracing
 from service.kit.work.batch import Batch
-from service.kit.work.deadlines import Deadlines
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import DeadlineError, Deadlines, Limiter
 from service.kit.work.problems import Problem
 
 log = structlog.get_logger()
@@ -77,7 +76,10 @@ class Edge:
         is_probe = is_request and scope["path"] in health.PATHS
         if is_request and self.admission.running >= self.admission.limit and not is_probe:
             return await self.refuse(scope["headers"], send)
-        fields = headers.merge_headers(scope.get("headers", []))
+        given = scope.get("headers", [])
+        fields = dict(given)
+        if len(fields) < len(given):  # some are repeated, which is rare
+            fields = headers.merge_headers(given)
         if not is_request:
             self.locate(scope, fields)
             return await self.live(scope, receive, send)
@@ -147,27 +149,26 @@ class Edge:
         if b"x-forwarded-for" in exchange.request:
             self.locate(scope, exchange.request)
         self.check_host(exchange.request, scope["http_version"])
-        self.deadlines.add(exchange)
+        exchange.deadlines = self.deadlines
         scope["streams"] = self.streams
         try:
-            if exchange.has_body:
-                receive = await self.bodies.read(exchange, receive)
-            if not self.admission.try_enter():
-                self.refusals.add(None)
-                raise problems.busy(BUSY.detail)
-            exchange.place = self.admission
-            exchange.ends_at = exchange.expires_at = time.monotonic() + self.options.request_timeout
-            if exchange.method == "HEAD":
-                scope["method"] = "GET"  # whose body is left out
-            await self.app(scope, receive, exchange)
-        except asyncio.CancelledError:
-            if exchange.was_cut_off():
-                raise late(exchange) from None
-            raise
+            with exchange:
+                if exchange.has_body:
+                    receive = await self.bodies.read(exchange, receive)
+                if not self.admission.try_enter():
+                    self.refusals.add(None)
+                    raise problems.busy(BUSY.detail)
+                exchange.place = self.admission
+                exchange.ends_at = time.monotonic() + self.options.request_timeout
+                exchange.expires_at = exchange.ends_at
+                if exchange.method == "HEAD":
+                    scope["method"] = "GET"  # whose body is left out
+                await self.app(scope, receive, exchange)
+        except DeadlineError:
+            raise late(exchange) from None
         finally:
             exchange.ends_at = inf
             scope["method"] = exchange.method
-            self.deadlines.under_way.discard(exchange)
             if exchange.place:
                 exchange.place.leave()
 

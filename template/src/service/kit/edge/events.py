@@ -19,7 +19,7 @@ from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import Exchange
 from service.kit.work import asgi, headers, responses
 from service.kit.work.context import Work, current, request_id
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import Limiter
 
 type Write = Callable[[bytes], Awaitable[None]]
 

@@ -14,9 +14,8 @@ from xxhash import xxh3_128_hexdigest
 
 from service.kit.edge.compression import Coder, Compression, make_coder
 from service.kit.work import asgi, headers
-from service.kit.work.context import Span, Work, current
-from service.kit.work.deadlines import Limited
-from service.kit.work.limiter import Limiter
+from service.kit.work.context import Work, current
+from service.kit.work.limits import Limiter, Span, TimeLimit
 
 ACCEPTED_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 """The request ids that callers may send. Anything else could forge log lines, so it is replaced."""
@@ -57,7 +56,7 @@ def is_head_done(error: BaseException | None) -> bool:
     return isinstance(error, HeadDoneError) or (error is not None and is_head_done(error.__cause__))
 
 
-class Exchange(Work, Limited):
+class Exchange(Work, TimeLimit):
     """One request and its response. It is the application's `send`, and `respond` is its short
     cut.
     """
@@ -65,9 +64,7 @@ class Exchange(Work, Limited):
     start: asgi.Message | None = None
     coder: Coder | None = None
     span: Any = None
-    status = sent = cancels = 0
-    is_late = False
-    expires_at = inf
+    status = sent = 0
     place: Limiter | None = None
     opened_at = 0.0
     """When it became an event stream, if it is one."""
@@ -94,7 +91,6 @@ class Exchange(Work, Limited):
         self.compression = compression
         self.stall_timeout = stall_timeout
         self.show_timing = show_timing
-        self.task: Any = asyncio.current_task()
         current.set(self)
 
     async def __call__(self, message: asgi.Message) -> None:

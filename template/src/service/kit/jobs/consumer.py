@@ -32,6 +32,7 @@ from service.kit.server.process import make_in_worker
 from service.kit.server.signals import call_on_sigterm, exit_with_parent
 from service.kit.server.watchdog import Watchdog
 from service.kit.work import metrics
+from service.kit.work.resources import open_resources
 
 log = structlog.get_logger()
 
@@ -81,8 +82,7 @@ class Consumer:
                 await upkeep.recover(own=True)
             else:
                 await upkeep.requeue_own()
-            for resource in self.worker.resources:
-                await stack.enter_async_context(resource)
+            await stack.enter_async_context(open_resources(self.worker.resources))
             queue = self.make_queue(statements, identity)
             self.stop_on_signal_or_loss(queue, connection)
             await self.consume(queue, statements, upkeep)

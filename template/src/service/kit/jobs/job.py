@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, model_validator
 from service.kit.db.sessions import DatabaseOptions
 from service.kit.server.settings import KitSettings
 from service.kit.work.options import Lifetime, Seconds, check_nesting
+from service.kit.work.resources import find_provided
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
@@ -177,7 +178,7 @@ def bind_handler(job: Job[Any], provide: Sequence[object]) -> Handler:
         if parameter.name in ("job_id", "attempt"):
             named.append(parameter.name)
         else:
-            filled[parameter.name] = find_provided(job, parameter, provide)
+            filled[parameter.name] = provide_argument(job, parameter, provide)
 
     def handle(argument: msgspec.Struct, **values: int) -> Awaitable[None]:
         asked = {name: values[name] for name in named}
@@ -186,13 +187,14 @@ def bind_handler(job: Job[Any], provide: Sequence[object]) -> Handler:
     return handle
 
 
-def find_provided(job: Job[Any], parameter: inspect.Parameter, provide: Sequence[object]) -> object:
+def provide_argument(
+    job: Job[Any], parameter: inspect.Parameter, provide: Sequence[object]
+) -> object:
     """Return the one provided object of the type of a parameter. Raises `TypeError`."""
-    wanted = parameter.annotation
-    found = [value for value in provide if isinstance(wanted, type) and isinstance(value, wanted)]
+    found = find_provided(parameter.annotation, provide)
     if len(found) == 1:
         return found[0]
-    asked = f"{parameter.name}: {inspect.formatannotation(wanted)}"
+    asked = f"{parameter.name}: {inspect.formatannotation(parameter.annotation)}"
     provided = ", ".join(sorted(type(value).__name__ for value in provide)) or "nothing"
     raise TypeError(
         f"the handler of {job.name} asks for {asked}; provided are {provided}, job_id and attempt"

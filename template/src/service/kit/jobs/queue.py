@@ -12,12 +12,12 @@ from functools import cache
 from msgspec import Struct, json
 from prometheus_client import Counter, Gauge, Histogram
 
-from service.kit.db.connection import Connection
+from service.kit.db.database import Connection
 from service.kit.db.query import Query
 from service.kit.jobs.job import Job
 from service.kit.work import metrics
-from service.kit.work.context import request_id
-from service.kit.work.tracing import trace_headers
+from service.kit.work.context import current
+from service.kit.work.tracing import active_traces
 
 STATUSES = "queued", "picked", "failed"
 """The statuses of jobs in the queue."""
@@ -29,7 +29,7 @@ insert_jobs = Query(
     """
     with queued as (
         insert into kit.pgqueuer (priority, entrypoint, payload, execute_after, headers, status)
-        select 0, $1, payload, now() + $3::interval, $4::jsonb, 'queued'
+        select 0, $1, payload, now() + $3::interval, $4::text::jsonb, 'queued'
           from unnest($2::bytea[]) with ordinality as given (payload, place)
          order by place
         returning id, entrypoint, priority
@@ -40,7 +40,7 @@ insert_jobs = Query(
     select id from queued order by id
     """,
     int,
-    params=tuple[str, list[bytes], timedelta, dict[str, str]],
+    params=tuple[str, list[bytes], timedelta, str],
 )
 
 insert_done = Query(
@@ -70,9 +70,14 @@ async def enqueue_all[A: Struct](
             wrong = type(argument).__name__
             raise TypeError(f"{job.name} takes {job.argument.__name__}, not {wrong}")
     payloads = [json.encode(argument) for argument in arguments]
-    headers = {REQUEST_ID: request_id(), **trace_headers()}
+    work = current.get()
+    headers = {REQUEST_ID: work.id if work else ""}
+    traces = active_traces.get()
+    if traces:
+        headers |= traces.headers()
+    encoded = json.encode(headers).decode()
     after = timedelta(seconds=delay)
-    ids = await connection.fetch(insert_jobs, job.name, payloads, after, headers)
+    ids = await connection.fetch(insert_jobs, job.name, payloads, after, encoded)
     meters().enqueued.labels(job.name).inc(len(payloads))
     return ids
 

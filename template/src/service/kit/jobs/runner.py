@@ -20,6 +20,7 @@ from service.kit.jobs.queue import REQUEST_ID, meters
 from service.kit.jobs.running import Interrupted, RunningJobs
 from service.kit.server.logs import shorten_text
 from service.kit.work import context, tracing
+from service.kit.work.limits import DeadlineError, TimeLimit
 
 log = structlog.get_logger()
 
@@ -99,17 +100,16 @@ class Runner(AbstractEntrypointExecutor):
 
     async def call_handler(self, job: models.Job, argument: msgspec.Struct) -> None:
         """Call the handler within its timeout, and raise only what PgQueuer can record."""
-        limit = asyncio.timeout(self.timeout)
         latest_end = self.timeout + self.options.grace
         loop = asyncio.get_running_loop()
         overdue = loop.call_later(latest_end, self.running.overdue.add, job.id)
         try:
-            async with limit:
-                with meters().running.labels(self.job.name).track_inprogress():
-                    await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
+            with (
+                TimeLimit(self.running.deadlines, self.timeout),
+                meters().running.labels(self.job.name).track_inprogress(),
+            ):
+                await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
+        except DeadlineError as error:
             text = f"It took longer than {self.timeout:g} s, the timeout of this job."
             raise TimeoutError(text) from error
         except asyncio.CancelledError as error:

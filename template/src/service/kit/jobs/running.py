@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import structlog
 
+from service.kit.work.limits import Deadlines
+
 log = structlog.get_logger()
 
 
@@ -28,6 +30,7 @@ class RunningJobs:
         self.tasks: dict[int, asyncio.Task[object]] = {}
         self.overdue: set[int] = set()
         self.is_interrupted = False
+        self.deadlines = Deadlines()
         self.unrecorded: set[int] = set()  # begun, and their outcome is not in the database yet
         self.alone: int | None = None
         self.entry = asyncio.Lock()  # first come, first served

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from service.kit.offload.processes import Processes
 from service.kit.offload.thread_pool import ThreadPool
 from service.kit.work import metrics
-from service.kit.work.context import Span
 from service.kit.work.cores import count_cores
+from service.kit.work.limits import Span
 from service.kit.work.options import Seconds
 
 Limit = Annotated[int, Field(ge=1, le=1000)]

@@ -15,8 +15,7 @@ from typing import Any
 import structlog
 
 from service.kit.work import metrics
-from service.kit.work.context import time_left
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import Limiter, time_left
 from service.kit.work.problems import Problem
 
 log = structlog.get_logger()

@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """What everything else builds on: the request or job being worked on, its limits, and its problems.
 
-`context.py` knows the request or job, and where its time goes; `deadlines.py` ends what takes too
-long, `limiter.py` bounds how many run and wait at once. `problems.py` has the errors that clients
+`context.py` knows the request or job; `limits.py` ends what takes too long, charges its time, and
+bounds how many run and wait at once. `problems.py` has the errors that clients
 see, `command_error.py` the one of commands. `asgi.py`, `headers.py`, `addresses.py` and
 `responses.py` are what all packages know of HTTP. `metrics.py`, `tracing.py` and `batch.py` say
 what happened; `options.py` and `cores.py` serve the settings. It imports no other package.
@@ -11,7 +11,8 @@ what happened; `options.py` and `cores.py` serve the settings. It imports no oth
 from service.kit.renamed import find_renamed
 from service.kit.work import asgi
 from service.kit.work.command_error import CommandError
-from service.kit.work.context import Span, request_id, time_left
+from service.kit.work.context import request_id
+from service.kit.work.limits import Span, time_left
 from service.kit.work.options import Seconds
 from service.kit.work.tracing import configure_traces, trace_headers
 
