@@ -13,7 +13,7 @@ from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
 from service.kit.server import logs
 from service.kit.work import asgi, batch, context, metrics, responses
-from service.kit.work.metrics import Meters
+from service.kit.work.metrics import Metrics
 from service.kit.work.problems import busy
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -37,7 +37,7 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             raise busy("The database is away.") from OSError("connection reset by test")
         case "/full":
             raise busy("Too many.")
-    await responses.respond(send, 200, b"fine", b"text/plain", [])
+    await responses.respond(send, 200, b"fine", b"text/plain")
 
 
 async def ask(edge: Edge, path: str) -> httpx2.Response:
@@ -111,12 +111,12 @@ async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):
     edge = Edge(answer)
     await ask(edge, "/" + "x" * 60_000)
     edge.access_log.flush()
-    assert len(lines[0]["path"]) == access_log.LONGEST
+    assert len(lines[0]["path"]) == access_log.MAX_PATH_LENGTH
 
 
 def test_where_no_loop_runs_nothing_waits():
     written: list[list[int]] = []
-    batches = batch.Batch(written.append, pause=60, most=100)
+    batches = batch.Batch(written.append, delay=60, max_items=100)
     batches.add(1)
     batches.add(2)
     assert written == [[1], [2]]
@@ -134,15 +134,15 @@ async def test_records_wait_for_others_for_a_moment(lines: list[EventDict]):
     for _ in range(2):
         await ask(edge, "/fine")
         assert not lines
-    await asyncio.sleep(access_log.PAUSE + 0.1)
+    await asyncio.sleep(access_log.WRITE_DELAY + 0.1)
     assert len(lines) == 2
     await ask(edge, "/fine")
-    await asyncio.sleep(access_log.PAUSE + 0.1)
+    await asyncio.sleep(access_log.WRITE_DELAY + 0.1)
     assert len(lines) == 3
 
 
 async def test_no_more_records_wait_than_the_most(lines: list[EventDict], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(access_log, "MOST_WAITING", 3)
+    monkeypatch.setattr(access_log, "MAX_WAITING", 3)
     edge = Edge(answer)
     await asyncio.gather(*(ask(edge, "/fine") for _ in range(4)))
     assert (len(lines), len(edge.access_log.waiting)) == (3, 1)
@@ -188,11 +188,11 @@ async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[E
 
     edge = Edge(leave)
     await ask(edge, "/fine")
-    spans = dict(edge.access_log.waiting[0].spans)
+    layers = dict(edge.access_log.waiting[0].layers)
     await left[0]
-    assert edge.access_log.waiting[0].spans == spans
+    assert edge.access_log.waiting[0].layers == layers
     edge.access_log.flush()
-    assert lines[0]["total_ms"] > spans["total"] * 1000, "a span may have that name, but the total is the total"
+    assert lines[0]["total_ms"] > layers["total"] * 1000, "a span may have that name, but the total is the total"
 
 
 async def test_what_waits_holds_no_request():
@@ -208,8 +208,8 @@ async def test_what_waits_holds_no_request():
 async def test_requests_are_counted_by_their_route_and_times_by_their_layers(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv(metrics.MULTIPROC_DIR, raising=False)
     registry = CollectorRegistry()
-    meters = Meters(registry)
-    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    meters = Metrics(registry)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: meters)
     edge = Edge(answer)
     for path in ("/fine", "/fine", "/full"):
         await ask(edge, path)

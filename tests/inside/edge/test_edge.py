@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
     match scope["path"]:
         case "/fine" | "/livez":
-            await responses.respond(send, 200, b"fine", b"text/plain", [])
+            await responses.respond(send, 200, b"fine", b"text/plain")
         case "/problem":
             raise invalid("colour", "it must be red")
         case "/bug":
@@ -31,12 +31,12 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             with context.Span("database"):
                 await asyncio.sleep(0.002)
             await responses.respond(
-                send, 200, str(context.time_left(60)).encode(), b"text/plain", [(b"cache-control", b"private")]
+                send, 200, str(context.time_left(60)).encode(), b"text/plain", {b"cache-control": b"private"}
             )
         case "/body":
             while (await receive()).get("more_body"):
                 pass
-            await responses.respond(send, 200, b"read", b"text/plain", [])
+            await responses.respond(send, 200, b"read", b"text/plain")
 
 
 def ask(path: str, request_id: bytes = b"") -> httpx2.Request:

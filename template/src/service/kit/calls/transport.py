@@ -186,7 +186,7 @@ class Call(httpx2.AsyncByteStream):
         self.ends_at = self.began_at + time_left(inf if whole is None else whole)
 
     def count(self) -> None:
-        metrics.meters().calls.labels(self.host, self.outcome).observe(
+        metrics.get_metrics().call_seconds.labels(self.host, self.outcome).observe(
             time.monotonic() - self.began_at
         )
 
@@ -208,7 +208,7 @@ class Call(httpx2.AsyncByteStream):
                     may_repeat or isinstance(error, UNSENT)
                 ):
                     raise
-            metrics.meters().call_retries.labels(self.host).inc()
+            metrics.get_metrics().call_retries.labels(self.host).inc()
             await asyncio.sleep(wait)
         return await self.attempt(retries)
 

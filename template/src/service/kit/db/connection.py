@@ -71,7 +71,7 @@ def durations() -> Batch[tuple[str, float]]:
     """Return how long statements of this process took, noted one by one and counted many at
     once.
     """
-    return Batch(count_durations, pause=1.0, most=1000)
+    return Batch(count_durations, delay=1.0, max_items=1000)
 
 
 @cache
@@ -85,7 +85,7 @@ def count_durations(noted: list[tuple[str, float]]) -> None:
     for sql, seconds in noted:
         times[names.get(sql, OTHER)].append(seconds)
     for name, spent in times.items():
-        metrics.meters().statements.labels(name).observe_all(spent)
+        metrics.get_metrics().statement_seconds.labels(name).observe_all(spent)
 
 
 class Connection:

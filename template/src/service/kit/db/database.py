@@ -72,7 +72,7 @@ class Database:
         """
         await asyncio.to_thread(read_names)
         for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
-            pool.is_open, meters = True, metrics.meters()
+            pool.is_open, meters = True, metrics.get_metrics()
             meters.pool_size.labels(name).set(pool.places.limit)
             metrics.watch_gauge(
                 meters.pool_in_use.labels(name), partial(getattr, pool.places, "running")

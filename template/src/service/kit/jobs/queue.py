@@ -104,7 +104,7 @@ class Meters:
     """
 
     def __init__(self) -> None:
-        metrics.meters()  # it sets how values are shared
+        metrics.get_metrics()  # it sets how values are shared
         buckets = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
         self.enqueued = Counter(
             "jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["name"]

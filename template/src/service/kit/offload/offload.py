@@ -90,7 +90,9 @@ class ThreadPool(Limiter):
         await self.enter()
         if begins:
             begins()
-        metrics.meters().offload_wait.labels(self.name, name).observe(time.perf_counter() - began)
+        metrics.get_metrics().offload_wait_seconds.labels(self.name, name).observe(
+            time.perf_counter() - began
+        )
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if self.running > self.threads:
             self.threads += 1
@@ -112,7 +114,7 @@ class ThreadPool(Limiter):
             raise Problem(504, "timeout", detail) from error
         finally:
             if future.cancelled():
-                metrics.meters().abandoned.labels(self.name).inc()
+                metrics.get_metrics().offload_abandoned.labels(self.name).inc()
                 log.warning(
                     "call abandoned",
                     pool=self.name,
@@ -144,7 +146,7 @@ class ThreadPool(Limiter):
     ) -> None:
         """Free the place of a call, and answer if anybody still waits."""
         self.leave()
-        metrics.meters().offload_run.labels(self.name, name).observe(seconds)
+        metrics.get_metrics().offload_run_seconds.labels(self.name, name).observe(seconds)
         if future.done():
             log.info("abandoned call ended", pool=self.name, call=name, seconds=round(seconds, 3))
         else:
@@ -191,10 +193,11 @@ class Offload:
         self.is_open = True
         for pool in self.pools:
             metrics.watch_gauge(
-                metrics.meters().offloaded.labels(pool.name), partial(getattr, pool, "running")
+                metrics.get_metrics().offload_running.labels(pool.name),
+                partial(getattr, pool, "running"),
             )
             metrics.watch_gauge(
-                metrics.meters().offload_waiting.labels(pool.name),
+                metrics.get_metrics().offload_waiting.labels(pool.name),
                 partial(getattr, pool, "waiting"),
             )
         return self

@@ -212,7 +212,7 @@ class Output(io.TextIOBase):
         """
         if self.uncounted:
             lines, self.uncounted = self.uncounted, 0
-            metrics.meters().log_dropped.labels(self.name).inc(lines)
+            metrics.get_metrics().log_dropped.labels(self.name).inc(lines)
 
 
 def unblock_output(limit: int = BUFFER_BYTES) -> None:

@@ -43,8 +43,8 @@ def make_in_worker(target: str) -> Any:
     unblock_output()  # before the application is imported: it may fail, and must then be able to say so
     module, _, name = target.partition(":")
     made = getattr(import_module(module), name)()
-    metrics.meters().workers.set(1)
-    metrics.meters().starts.inc()
+    metrics.get_metrics().workers.set(1)
+    metrics.get_metrics().worker_starts.inc()
     return made
 
 

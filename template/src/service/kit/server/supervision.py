@@ -180,7 +180,7 @@ class Supervision:
             log.error("worker stuck: replacing it", **report)
         else:
             place.named = True
-            metrics.meters().blocked.inc()
+            metrics.get_metrics().loop_blocked.inc()
             log.error("event loop blocked: a call holds the GIL", **report)
 
     def ask(self, place: Place, process: BaseProcess, stack: Path) -> str:

@@ -117,7 +117,7 @@ class Watchdog:
     def tick(self) -> None:
         """Note, in the loop, how late it is."""
         now = time.monotonic()
-        metrics.meters().lag.observe(max(0.0, now - self.due))
+        metrics.get_metrics().loop_lag_seconds.observe(max(0.0, now - self.due))
         self.ticks += 1
         if self.heartbeat is not None:
             os.utime(self.heartbeat)
@@ -148,7 +148,7 @@ class Watchdog:
 
     def report(self) -> None:
         """Log what the loop is busy with, and for which request."""
-        metrics.meters().blocked.inc()
+        metrics.get_metrics().loop_blocked.inc()
         if self.stack is not None:
             os.utime(self.stack)  # so that the main process need not ask
         frame = sys._current_frames().get(self.thread_id)

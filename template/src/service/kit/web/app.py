@@ -68,7 +68,7 @@ class Counts:
         if len(self.whole_at) > MOST_CALLERS:
             del self.whole_at[next(iter(self.whole_at))]
         if wait > 0:
-            metrics.meters().limited.labels(scope["path_template"]).inc()
+            metrics.get_metrics().rate_limited.labels(scope["path_template"]).inc()
             allowed = (
                 f"{self.rate.requests:,} requests in {self.rate.per:g} seconds are allowed here"
             )

@@ -1,11 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""What everything else builds on: the request or job being worked on, its limits, and its problems.
+"""What everything else builds on: the request or job being worked on, its limits, its problems.
 
 `context.py` knows the request or job, and where its time goes; `deadlines.py` ends what takes too
 long, `limiter.py` bounds how many run and wait at once. `problems.py` has the errors that clients
-see, `command_error.py` the one of commands. `asgi.py`, `headers.py`, `addresses.py` and
-`responses.py` are what all packages know of HTTP. `metrics.py`, `tracing.py` and `batch.py` say
-what happened; `options.py` and `cores.py` serve the settings. It imports no other package.
+see, `command_error.py` that of commands. `asgi.py`, `headers.py`, `addresses.py` and `responses.py`
+are what all packages know of HTTP. `metrics.py`, `tracing.py` and `batch.py` report what happened;
+`options.py` and `cores.py` serve the settings. It imports no other package.
 """
 
 from service.kit.renamed import find_renamed

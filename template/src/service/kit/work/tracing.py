@@ -11,7 +11,7 @@ from service.kit import find_distribution
 from service.kit.work.command_error import CommandError
 
 active_traces: ContextVar[Any] = ContextVar("active_traces", default=None)
-"""The `Traces` of this process (traces.py), which every task inherits; None while traces are off."""
+"""The `Traces` of this process (traces.py), which every task inherits; None when they are off."""
 
 
 class TracesOptions(BaseModel, frozen=True):
@@ -20,7 +20,8 @@ class TracesOptions(BaseModel, frozen=True):
     endpoint: Annotated[
         str,
         Field(
-            description="where to send traces by OTLP over HTTP, like http://localhost:4318; empty: nowhere"
+            description="where to send traces by OTLP over HTTP, like http://localhost:4318;"
+            " empty: nowhere"
         ),
     ] = ""
     ratio: Annotated[
@@ -52,8 +53,9 @@ def configure_traces(options: TracesOptions, name: str = "") -> None:
 
 
 def trace_headers(span: Any = None) -> dict[str, str]:
-    """Return the headers by which whoever is called joins the trace: `client.get(url,
-    headers=trace_headers())`.
+    """Return the headers that let the service called join the trace.
+
+    `client.get(url, headers=trace_headers())`. By default it becomes a child of the current span.
     """
     traces = active_traces.get()
     return traces.headers(span) if traces else {}
