@@ -145,10 +145,11 @@ class Edge:
         request = exchange.request
         self.locate_client(scope, request)
         self.check_host(request, scope["http_version"])
+        expects_body = has_body(request)
         self.deadlines.add(exchange)
         scope["streams"] = self.streams
         try:
-            if has_body(request):
+            if expects_body:
                 receive = await self.bodies.read_body(exchange, receive)
             if not self.admission.try_enter():
                 self.refusals.add(None)

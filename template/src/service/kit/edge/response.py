@@ -234,7 +234,8 @@ class Exchange(Work, Limited):
         """
         self.bytes_sent += len(body)
         if more:
-            self.ends_at, self.expires_at = inf, time.monotonic() + self.options.stall_timeout
+            self.ends_at = inf
+            self.expires_at = time.monotonic() + self.options.stall_timeout
         await self.send({"type": "http.response.body", "body": body, "more_body": more})
         if more:
             self.expires_at = inf
