@@ -14,18 +14,15 @@ from service.kit.work.options import Seconds
 from service.kit.work.problems import Problem
 
 
-class CacheOptions(BaseModel, frozen=True):
+class CacheOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """CACHE_*: how much a worker keeps of what was expensive to read, and for how long."""
 
-    entries: Annotated[
-        int, Field(ge=1, le=1_000_000, description="values kept per worker; the least used go")
-    ] = 1000
-    seconds: Annotated[
-        float, Field(ge=0, le=86_400, description="seconds a value is kept; 0: until it is there")
-    ] = 10
-    timeout: Annotated[
-        Seconds, Field(description="seconds a value may take to compute, then 504")
-    ] = 10
+    entries: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """values kept per worker; the least used go"""
+    seconds: Annotated[float, Field(ge=0, le=86_400)] = 10
+    """seconds a value is kept; 0: until it is there"""
+    timeout: Seconds = 10
+    """seconds a value may take to compute, then 504"""
 
 
 class Cache:

@@ -56,22 +56,15 @@ UNENCODED = frozenset({204, 205, 206})
 """Statuses without a body, or with a part of one."""
 
 
-class CompressionOptions(BaseModel, frozen=True):
+class CompressionOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """COMPRESSION_*: what is compressed."""
 
-    enabled: Annotated[
-        bool, Field(description="compress responses; off where a proxy in front does it")
-    ] = True
-    minimum_bytes: Annotated[
-        int, Field(ge=0, description="shorter bodies fit into one packet as they are")
-    ] = 1000
-    cookies: Annotated[
-        bool,
-        Field(
-            description="compress even with cookies:"
-            " no response may hold both secrets and foreign text"
-        ),
-    ] = False
+    enabled: bool = True
+    """compress responses; off where a proxy in front does it"""
+    minimum_bytes: Annotated[int, Field(ge=0)] = 1000
+    """shorter bodies fit into one packet as they are"""
+    cookies: bool = False
+    """compress even with cookies: no response may hold both secrets and foreign text"""
 
 
 class Coder(NamedTuple):

@@ -14,24 +14,13 @@ active_traces: ContextVar[Any] = ContextVar("active_traces", default=None)
 """The `Traces` of this process (traces.py), which every task inherits; None when they are off."""
 
 
-class TracesOptions(BaseModel, frozen=True):
+class TracesOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """TRACES_*: where traces are sent, and how many."""
 
-    endpoint: Annotated[
-        str,
-        Field(
-            description="where to send traces by OTLP over HTTP, like http://localhost:4318;"
-            " empty: nowhere"
-        ),
-    ] = ""
-    ratio: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="share of the traces begun here to record; callers decide on theirs",
-        ),
-    ] = 0.01
+    endpoint: str = ""
+    """where to send traces by OTLP over HTTP, like http://localhost:4318; empty: nowhere"""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """share of the traces begun here to record; callers decide on theirs"""
 
 
 def configure_traces(options: TracesOptions, name: str = "") -> None:
