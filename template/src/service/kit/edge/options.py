@@ -15,11 +15,11 @@ class EdgeOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     request_timeout: Seconds = 10
     """seconds to answer a complete request, then 504"""
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 100
-    """requests answered at once, then 503"""
+    """maximum requests answered at once, then 503"""
     receiving: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """bodies received at once; one more ends the oldest"""
     body_bytes: Annotated[int, Field(ge=1, le=2**40)] = 1_000_000
-    """the largest request body, then 413"""
+    """maximum size of a request body in bytes, then 413"""
     body_grace: Seconds = 3
     """seconds for which a request body may be slow"""
     body_rate: Annotated[int, Field(ge=1)] = 10_000
@@ -27,9 +27,9 @@ class EdgeOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     stall_timeout: Seconds = 30
     """seconds a client may not read a stream, then it ends"""
     streams: Annotated[int, Field(ge=1, le=65_000)] = 200
-    """event streams open at once, then 503"""
+    """maximum event streams open at once, then 503"""
     stream_lifetime: Lifetime = 3600
-    """seconds until a client must open its stream anew"""
+    """seconds until a client has to reopen its stream"""
     heartbeat: Seconds = 15
     """seconds between the heartbeats of an event stream"""
     hosts: str = ""

@@ -147,24 +147,24 @@ class Exchange(Work, Limited):
             status, body, coding = 304, b"", None
             fields = {name: value for name, value in fields.items() if name not in BODY_HEADERS}
 
-        if self.method == "HEAD":
-            if not (more or coding or status in BODILESS):
-                fields[b"content-length"] = b"%d" % length
-            await self.send(self.begin(status, fields))
-            await self.send_bytes(b"", more=False)
-            if more:
-                raise HeadDoneError
-            return
+        is_head = self.method == "HEAD"
+        if coding and not is_head:
+            if more or length > PIECE_BYTES:
+                self.coder = make_coder(coding)
+            else:
+                with Span("compression"):
+                    body = self.compression.compress(coding, body)
 
-        if coding and (more or length > PIECE_BYTES):
-            self.coder = make_coder(coding)
-        elif coding:
-            with Span("compression"):
-                body = self.compression.compress(coding, body)
-        if not (more or self.coder or status in BODILESS):
+        is_unmeasured = more or self.coder or (coding and is_head)
+        if not is_unmeasured and status not in BODILESS:
             fields[b"content-length"] = b"%d" % len(body)
         await self.send(self.begin(status, fields))
-        await self.send_piece(body, more)
+        if not is_head:
+            await self.send_piece(body, more)
+            return
+        await self.send_bytes(b"", more=False)
+        if more:
+            raise HeadDoneError
 
     def is_not_modified(self, body: bytes, fields: Fields) -> bool:
         """Return whether the client has this very body, by RFC 9110 §8.8.3.2.

@@ -2,6 +2,7 @@
 """Responses below the web framework: whole, or in pieces as fast as the client reads."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from math import inf
@@ -49,7 +50,7 @@ class Stream:
         """Take a chunk, and return when there is room for more."""
         self.chunks.append(chunk)
         self.size += len(chunk)
-        delay = asyncio.get_running_loop().time() - self.sent_at
+        delay = time.monotonic() - self.sent_at
         if self.size >= CHUNK_BYTES or delay >= MAX_DELAY:
             await self.flush()
 
@@ -63,7 +64,7 @@ class Stream:
         await self.send({"type": "http.response.body", "body": body, "more_body": more})
         self.chunks.clear()
         self.size = 0
-        self.sent_at = asyncio.get_running_loop().time()
+        self.sent_at = time.monotonic()
 
 
 @asynccontextmanager
