@@ -4,8 +4,7 @@ It has production's server, edge, health, pool and errors, and no table but `ent
 """
 
 from service.kit import web
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.edge.edge import Edge
 from service.kit.server.http_server import serve

@@ -1,6 +1,7 @@
-"""What a GET by key passes on its way: `python -m inside.path` prints how many files, and how many hops between them.
+"""What a request passes on its way: `python -m inside.path` prints how many files, and how many hops between them.
 
-A hop is a call from one file of the service into another. Code of libraries does not count.
+Two are walked: a GET by key, and a POST with an idempotency key that enqueues a job. A hop is a call from one file of
+the service into another. Code of libraries does not count.
 """
 
 import asyncio
@@ -8,10 +9,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 import service
 from service.app import build
@@ -47,46 +50,80 @@ class Trail:
                 self.files.append(name)
 
 
-async def follow(settings: Settings) -> list[str]:
-    """Return the files that a GET of an order by its key passes, once the connections are open."""
+class Client:
+    """Sends requests to the application as the server would."""
+
+    def __init__(self, app: asgi.App) -> None:
+        self.app = app
+        self.token = credentials.sign(Settings)
+
+    async def get(self, path: str) -> Any:
+        """Return the answer to a GET."""
+        return await self.ask("GET", path, b"", [])
+
+    async def create_order(self) -> Any:
+        """Return the answer to a POST that was never sent before."""
+        order = {"reference": uuid4().hex, "customer_email": "ada@example.com", "currency": "EUR", "total_minor": 1999}
+        body = json.dumps(order | {"item_count": 1}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"idempotency-key", uuid4().hex.encode()),
+        ]
+        return await self.ask("POST", "/v1/orders", body, headers)
+
+    async def ask(self, method: str, path: str, body: bytes, headers: asgi.Headers) -> Any:
+        """Return what the body of an answer holds."""
+        headers = [(b"host", b"here"), (b"authorization", f"Bearer {self.token}".encode()), *headers]
+        scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": method, "path": path}
+        scope |= {"headers": headers, "query_string": b"", "client": ("127.0.0.1", 1), "scheme": "http"}
+        scope |= {"root_path": "", "raw_path": b""}
+        sent: list[Any] = []
+
+        async def send(message: asgi.Message) -> None:
+            sent.append(message)
+
+        async def receive() -> asgi.Message:
+            return {"type": "http.request", "body": body}
+
+        await self.app(scope, receive, send)
+        assert sent[0]["status"] in (200, 201), sent
+        return json.loads(b"".join(message["body"] for message in sent[1:]))
+
+
+@asynccontextmanager
+async def open_client(settings: Settings) -> AsyncGenerator[Client]:
+    """Run the application on a database with one sample order."""
     async for _ in apply_pending(settings.database, settings.migrations):
         pass
     async with Database(settings.database) as db:
         await database.fill(db, SEED, 1)
-    app, trail = build(settings), Trail()
+    app = build(settings)
     events: asyncio.Queue[Any] = asyncio.Queue()
     told: asyncio.Queue[Any] = asyncio.Queue()
     events.put_nowait({"type": "lifespan.startup"})
     living = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, events.get, told.put))
     assert (await told.get())["type"] == "lifespan.startup.complete"
-    token = credentials.sign(Settings)
-    listed = json.loads(await ask(app, token, "/v1/orders"))
-    path = f"/v1/orders/{listed['data'][0]['id']}"
-    await ask(app, token, path)
-    sys.setprofile(trail.note)
-    await ask(app, token, path)
-    sys.setprofile(None)
+    yield Client(app)
     events.put_nowait({"type": "lifespan.shutdown"})
     await living
-    return trail.files
 
 
-async def ask(app: asgi.App, token: str, path: str) -> bytes:
-    """Return the body of the answer to a GET, as the server would ask for it."""
-    headers = [(b"host", b"here"), (b"authorization", f"Bearer {token}".encode())]
-    scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "headers": headers}
-    scope |= {"query_string": b"", "client": ("127.0.0.1", 1), "scheme": "http", "root_path": "", "raw_path": b""}
-    sent: list[Any] = []
-
-    async def send(message: asgi.Message) -> None:
-        sent.append(message)
-
-    async def receive() -> asgi.Message:
-        return {"type": "http.disconnect"}
-
-    await app(scope, receive, send)
-    assert sent[0]["status"] == 200, sent
-    return b"".join(message["body"] for message in sent[1:])
+async def walk(settings: Settings) -> dict[str, list[str]]:
+    """Return the files that each request passes, once the connections are open, by its method."""
+    trails = {"GET": Trail(), "POST": Trail()}
+    async with open_client(settings) as client:
+        listed = await client.get("/v1/orders")
+        path = f"/v1/orders/{listed['data'][0]['id']}"
+        await client.get(path)
+        sys.setprofile(trails["GET"].note)
+        await client.get(path)
+        sys.setprofile(None)
+        await client.create_order()
+        sys.setprofile(trails["POST"].note)
+        await client.create_order()
+        sys.setprofile(None)
+    return {method: shorten(trail.files) for method, trail in trails.items()}
 
 
 def shorten(files: Iterable[str]) -> list[str]:
@@ -95,14 +132,14 @@ def shorten(files: Iterable[str]) -> list[str]:
 
 
 def main() -> None:
-    """Print the number of files and of hops; with `--list` also which."""
+    """Print the number of files and of hops of each request as JSON, after the files themselves with `--list`."""
     with tempfile.TemporaryDirectory(prefix="path-") as folder, embedded.run(Path(folder, ".postgres")) as url:
         os.environ["DATABASE_URL"] = url
         credentials.provide(Settings)
-        files = asyncio.run(follow(read_settings(Settings)))
+        passed = asyncio.run(walk(read_settings(Settings)))
     if "--list" in sys.argv:
-        print("\n".join(shorten(files)), file=sys.stderr)
-    print(json.dumps([len(set(files)), len(files) - 1]))
+        print(json.dumps(passed))
+    print(json.dumps({method: [len(set(files)), len(files) - 1] for method, files in passed.items()}))
 
 
 if __name__ == "__main__":

@@ -29,5 +29,5 @@ async def borrow_all(db: Database) -> set[int]:
 async def settle(db: Database) -> None:
     """Wait until nothing is borrowed, cleaned, opened or closed any more."""
     async with asyncio.timeout(3):
-        while db.pool.places.running or db.pool.tasks:  # noqa: ASYNC110
+        while db.pool.slots.running or db.pool.tasks:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

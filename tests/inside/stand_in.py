@@ -19,7 +19,7 @@ from service.kit.server.http_server import ServerOptions, serve
 from service.kit.server.logs import LogOptions, configure_logs
 from service.kit.server.metrics_endpoint import MetricsOptions
 from service.kit.server.watchdog import WatchdogOptions
-from service.kit.work import asgi, context, responses
+from service.kit.work import asgi, limits, responses
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
@@ -47,7 +47,7 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
     scope["path_template"] = scope["path"]
     match scope["path"]:
         case "/work":
-            with context.Span("pool"):
+            with limits.Span("pool"):
                 await asyncio.sleep(0.02)
         case "/stream":
             await send({"type": "http.response.start", "status": 200, "headers": []})

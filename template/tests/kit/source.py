@@ -2,12 +2,16 @@
 """What the source text of the team's modules tells of their statements."""
 
 import ast
+import gc
 import pkgutil
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import service
+from service.kit.db.query import Query
 
 PACKAGE = Path(service.__file__).parent
 FILES = [path for path in sorted(PACKAGE.glob("**/*.py")) if not path.is_relative_to(PACKAGE / "kit")]
@@ -18,6 +22,16 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(service.__path__, "service."):
         if not module.name.startswith("service.kit.") and not module.name.endswith("__main__"):
             import_module(module.name)
+
+
+def find_statements() -> Iterator[tuple[str, Query[Any]]]:
+    """Yield every statement that a module of the team's holds, wherever, with the name of the module."""
+    import_all()
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith("service.") and not name.startswith("service.kit."):
+            for value in [*vars(module).values()]:
+                held = [value, *gc.get_referents(value)]
+                yield from ((name, it) for it in held if isinstance(it, Query))
 
 
 def list_names() -> set[str]:

@@ -10,7 +10,7 @@ import pytest
 
 import service
 from service.kit.db import query
-from service.kit.db.connection import Connection
+from service.kit.db.database import Connection
 from service.kit.db.query import Query
 from service.kit.work import asgi
 from service_tools.sql import budgets

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from service.kit.db.database import check_capacity
+from service.kit.db.capacity import check_capacity
 from service.kit.db.errors import DatabaseError
 from service.kit.db.pool import MIN_POOL_SIZE, choose_pool_size
 from service.kit.db.sessions import DatabaseOptions

@@ -71,7 +71,7 @@ async def test_the_database_or_the_user_does_not_exist(database_url: str):
 
 
 async def test_an_old_server_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("service.kit.db.sessions.OLDEST_SERVER", 99)
+    monkeypatch.setattr("service.kit.db.sessions.MIN_SERVER_VERSION", 99)
     assert "PostgreSQL 99 or newer is needed" in str(await find_fault(database_url))
 
 

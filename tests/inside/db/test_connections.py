@@ -16,7 +16,7 @@ async def test_idle_connections_that_died_are_replaced_before_anybody_notices(db
     await killer.close()
     await asyncio.sleep(0.1)
     assert not killed & await borrow_all(db)
-    assert db.pool.lost == SIZE
+    assert len(db.pool.connections) == SIZE
 
 
 async def test_a_connection_that_was_idle_for_long_is_closed(make: Make):
@@ -25,7 +25,7 @@ async def test_a_connection_that_was_idle_for_long_is_closed(make: Make):
         await asyncio.sleep(0.2)
         await db.fetch_one(PID)
         await settle(db)
-        assert (len(db.pool.connections), db.pool.lost) == (1, 0)
+        assert len(db.pool.connections) == 1
 
 
 async def test_a_connection_is_replaced_when_it_is_old(make: Make):
@@ -34,7 +34,7 @@ async def test_a_connection_is_replaced_when_it_is_old(make: Make):
         await asyncio.sleep(0.3)
         assert await db.fetch_one(PID) == first, "it is noticed when the connection is returned"
         assert await db.fetch_one(PID) != first
-        assert db.pool.lost == 0
+        assert len(db.pool.connections) == 1
 
 
 async def test_closing_waits_for_what_is_borrowed_and_refuses_who_waits(make: Make):
@@ -77,8 +77,8 @@ async def test_closing_does_not_wait_for_a_connection_that_never_opens(make: Mak
         async with db:
             with pytest.raises(Problem):
                 await db.fetch_one(PID)
-            assert db.pool.places.running == 1
-        assert db.pool.places.running == 0
+            assert db.pool.slots.running == 1
+        assert db.pool.slots.running == 0
 
 
 async def test_it_can_be_opened_again(db: Database):

@@ -8,8 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.db.errors import to_problem
 from service.kit.db.query import Query
 from service.kit.work.problems import Problem, conflict
@@ -192,6 +191,6 @@ async def test_a_single_column_is_its_value_and_json_is_what_it_stands_for(db: D
 async def test_json_is_copied_as_well(db: Database):
     async with db.connection() as connection:
         await connection.raw.execute("create table extras (extra jsonb)")
-        await connection.copy("extras", ["extra"], [({"a": 1},), (None,)])
+        await connection.run(connection.raw.copy_records_to_table("extras", records=[({"a": 1},), (None,)]))
     extras = await db.fetch(Query("select extra from extras", msgspec.Raw))
     assert msgspec.json.encode(extras) == b'[{"a": 1},null]'

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 from inside.pools import PID, SIZE, SLEEP, borrow_all, settle
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.work import context
-from service.kit.work.deadlines import TICK_INTERVAL
+from service.kit.work.limits import TICK_INTERVAL
 from service.kit.work.problems import Problem
 
 LONG = 60.0

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from inside import pgbouncer
 from pydantic import SecretStr
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database, check_capacity
+from service.kit.db.capacity import check_capacity
+from service.kit.db.database import Connection, Database
 from service.kit.db.errors import DatabaseError
 from service.kit.db.query import Query
 from service.kit.db.sessions import DatabaseOptions

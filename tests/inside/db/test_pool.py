@@ -25,21 +25,21 @@ async def run_until_waiting(db: Database, count: int) -> list[asyncio.Task[int]]
     for number in range(1, count + 1):
         tasks.append(asyncio.create_task(db.fetch_one(PID)))
         await asyncio.sleep(0)
-        assert db.pool.places.waiting == number
+        assert db.pool.slots.waiting == number
     return tasks
 
 
 async def test_it_is_observable(db: Database):
-    pool, places = db.pool, db.pool.places
-    assert (len(pool.connections), len(pool.free), places.running, places.waiting) == (0, 0, 0, 0)
+    pool, slots = db.pool, db.pool.slots
+    assert (len(pool.connections), len(pool.free), slots.running, slots.waiting) == (0, 0, 0, 0)
     async with db.connection():
-        assert (len(pool.connections), len(pool.free), places.running) == (1, 0, 1)
+        assert (len(pool.connections), len(pool.free), slots.running) == (1, 0, 1)
         async with db.connection():
             waiter = asyncio.create_task(db.fetch_one(PID))
             await asyncio.sleep(0.01)
-            assert places.waiting == 1
+            assert slots.waiting == 1
         await waiter
-    assert (len(pool.connections), len(pool.free), places.running, places.waiting) == (2, 2, 0, 0)
+    assert (len(pool.connections), len(pool.free), slots.running, slots.waiting) == (2, 2, 0, 0)
 
 
 async def test_who_finds_the_queue_full_is_refused_at_once(make: Make):
@@ -101,7 +101,7 @@ async def test_a_storm_of_cancellations_loses_no_connection(db: Database):
     for _ in range(8):
         await asyncio.gather(*(give_up_sometime() for _ in range(25)), return_exceptions=True)
     await settle(db)
-    assert db.pool.places.waiting == 0
+    assert db.pool.slots.waiting == 0
     assert len(await borrow_all(db)) == len(db.pool.connections) == SIZE
 
 
@@ -110,7 +110,7 @@ async def test_a_connection_that_cannot_be_opened_is_told_to_one_and_the_next_tr
     async with make(url=nowhere, pool_size=1, acquire_timeout=5) as db, asyncio.timeout(2):
         for refusal in [asyncio.create_task(db.fetch_one(PID)) for _ in range(9)]:
             assert (await find_problem(refusal)).detail == "The database cannot be reached."
-    assert db.pool.places.running == 0
+    assert db.pool.slots.running == 0
 
 
 async def test_who_waits_for_a_slow_opening_is_refused_in_time(make: Make):
@@ -118,6 +118,6 @@ async def test_who_waits_for_a_slow_opening_is_refused_in_time(make: Make):
         silent = SecretStr(f"postgresql://me@127.0.0.1:{port}/name")
         async with make(url=silent, connect_timeout=0.6, acquire_timeout=0.1) as db:
             await find_problem(asyncio.wait_for(db.fetch_one(PID), 0.5))
-            assert db.pool.places.running == 1
+            assert db.pool.slots.running == 1
             await settle(db)
-            assert db.pool.places.running == 0
+            assert db.pool.slots.running == 0

@@ -6,8 +6,7 @@ import pytest
 import pytest_asyncio
 from inside import pools
 from service.kit.db import database, errors
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.work import context
 from service.kit.work.problems import Problem
@@ -73,7 +72,7 @@ async def test_work_that_always_conflicts_is_tried_three_times_and_is_a_503(db: 
 
     with pytest.raises(Problem) as caught:
         await db.in_transaction(work)
-    assert tries == database.TRIES == 3
+    assert tries == database.MAX_ATTEMPTS == 3
     assert caught.value.status == 503
     assert "retry-after" in caught.value.headers
 

@@ -12,7 +12,7 @@ from service.kit.edge import access_log
 from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
 from service.kit.server import logs
-from service.kit.work import asgi, batch, context, metrics, responses
+from service.kit.work import asgi, batch, context, limits, metrics, responses
 from service.kit.work.metrics import Metrics
 from service.kit.work.problems import busy
 from structlog.testing import capture_logs
@@ -30,7 +30,7 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
     if scope["type"] == "lifespan":
         return
     structlog.contextvars.bind_contextvars(tenant=scope["path"])
-    with context.Span("database"):
+    with limits.Span("database"):
         await asyncio.sleep(0.002)
     match scope["path"]:
         case "/lost":
@@ -178,7 +178,7 @@ async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[E
     left: list[asyncio.Task[None]] = []
 
     async def work() -> None:
-        with context.Span("total"):
+        with limits.Span("total"):
             await asyncio.sleep(0.02)
 
     async def leave(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:

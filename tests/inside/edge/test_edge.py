@@ -6,7 +6,7 @@ import pytest
 from service.kit.edge import edge as edge_module
 from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
-from service.kit.work import asgi, context, responses
+from service.kit.work import asgi, limits, responses
 from service.kit.work.problems import busy, invalid
 from structlog.testing import capture_logs
 
@@ -28,10 +28,10 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
         case "/slow":
             await asyncio.sleep(60)
         case "/measured":
-            with context.Span("database"):
+            with limits.Span("database"):
                 await asyncio.sleep(0.002)
             await responses.respond(
-                send, 200, str(context.time_left(60)).encode(), b"text/plain", {b"cache-control": b"private"}
+                send, 200, str(limits.time_left(60)).encode(), b"text/plain", {b"cache-control": b"private"}
             )
         case "/body":
             while (await receive()).get("more_body"):
@@ -114,7 +114,7 @@ async def test_a_request_past_its_deadline_is_answered_with_504():
 async def test_the_deadline_is_known_inside_and_gone_outside():
     response = await send(ask("/measured"), Edge(answer, EdgeOptions(request_timeout=7)))
     assert 6 < float(response.text) <= 7
-    assert context.time_left(60) == 60
+    assert limits.time_left(60) == 60
 
 
 async def test_one_request_too_many_is_refused_at_once_and_the_others_are_not():

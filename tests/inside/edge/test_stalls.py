@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
-from service.kit.work import asgi, context, metrics
+from service.kit.work import asgi, limits, metrics
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "http_version": "1.1", "headers": [(b"host", b"service.test")]}
 
@@ -18,7 +18,7 @@ async def stream(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"1", "more_body": True})
     await asyncio.sleep(0.2)
-    assert context.time_left(60) == 60
+    assert limits.time_left(60) == 60
     await send({"type": "http.response.body", "body": b"2", "more_body": True})
     await send({"type": "http.response.body", "body": b"3"})
 

@@ -1,5 +1,6 @@
 """The map in app.py and the faces of the rooms name files that are there, and a request passes them in that order."""
 
+import json
 import re
 import subprocess
 import sys
@@ -27,12 +28,29 @@ def test_the_map_names_no_file_that_is_not_there():
     assert [name for name in names if not find(name).exists()] == []
 
 
-def test_a_request_passes_the_layers_in_the_order_of_the_map():
+@pytest.fixture(scope="module")
+def passed() -> dict[str, list[str]]:
+    """The files that requests pass, by their method."""
     command = [sys.executable, "-m", "inside.path", "--list"]
-    passed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stderr.split()
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+    files: dict[str, list[str]] = json.loads(printed.splitlines()[-2])
+    return files
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_passes_the_layers_in_the_order_of_the_map(passed: dict[str, list[str]], method: str):
     layers = [str(find(name).relative_to(SERVICE)) for name in LAYER.findall(str(app.__doc__))]
     assert layers[:2] == ["kit/server/http_server.py", "kit/server/process.py"], "they are outside of the application"
-    assert sorted(layers[2:], key=passed.index) == layers[2:]
+    files = passed[method]
+    reached = [layer for layer in layers[2:] if layer in files]
+    assert sorted(reached, key=files.index) == reached
+    missed = {*layers[2:]} - {*reached}
+    assert missed == (WRITES if method == "GET" else set())
+
+
+def test_what_a_post_with_a_key_and_a_job_passes_is_on_the_map(passed: dict[str, list[str]]):
+    named = {str(find(name).relative_to(SERVICE)) for name in re.findall(r"[<>\w]+/\w+\.py", str(app.__doc__))}
+    assert {"kit/web/idempotency.py", "kit/jobs/queue.py"} <= named & {*passed["POST"]}
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)

@@ -17,6 +17,8 @@ STATEMENTS: dict[str, Any] = {
     "notes.table": Query("table notes", str),
     "notes.utility": Query("analyze   notes", str),
 }
+for number, statement in enumerate(STATEMENTS.values(), start=15):
+    statement.module, statement.line = __name__, number  # as `find_queries` does
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from service.kit.auth.bearer import Auth
 from service.kit.auth.keys import IssuerOptions
 from service.kit.edge.edge import Edge
 from service.kit.web import app
-from service.kit.web.app import Counts
+from service.kit.web.app import RateLimit
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
 from service.kit.work import metrics
 from service.kit.work.metrics import Metrics
@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def wait(counts: Counts, address: str = "198.51.100.7") -> int:
+def wait(counts: RateLimit, address: str = "198.51.100.7") -> int:
     """Return the seconds to wait, 0 when the request was taken."""
     try:
         counts.take({"client": (address, 1), "path_template": "/"})
@@ -50,7 +50,7 @@ def wait(counts: Counts, address: str = "198.51.100.7") -> int:
 
 @pytest.mark.parametrize(("requests", "per"), [(1, 1), (3, 60), (7, 0.1), (100, 60), (1000, 86_400)])
 def test_so_many_are_taken_at_once_and_then_one_after_the_other(clock: Clock, requests: int, per: float):
-    counts = Counts(Rate(requests, per))
+    counts = RateLimit(Rate(requests, per))
     assert not any(wait(counts) for _ in range(requests))
     for _ in range(3):
         seconds = wait(counts)
@@ -64,15 +64,15 @@ def test_so_many_are_taken_at_once_and_then_one_after_the_other(clock: Clock, re
 
 
 def test_whoever_waits_as_told_is_let_in(clock: Clock):
-    counts = Counts(Rate(3, per=100))
+    counts = RateLimit(Rate(3, per=100))
     assert [wait(counts) for _ in range(4)] == [0, 0, 0, 34]
     clock.now += 34
     assert wait(counts) == 0
 
 
 def test_so_many_callers_are_remembered_and_those_of_late_first(clock: Clock, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(app, "MOST_CALLERS", 100)
-    counts = Counts(Rate(1, per=60))
+    monkeypatch.setattr(app, "MAX_CALLERS", 100)
+    counts = RateLimit(Rate(1, per=60))
     wait(counts)
     for number in range(1000):
         clock.now += 0.01

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 from service.kit.cache import Cache, CacheOptions
 from service.kit.work import context
-from service.kit.work.context import time_left
+from service.kit.work.limits import time_left
 from service.kit.work.problems import Problem
 
 calls: list[str] = []

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from service import app
 from service.kit.auth.bearer import Auth, Caller
+from service.kit.db import database
 from service.kit.edge import edge, response
 from service.kit.edge.access_log import AccessLog
 from service.kit.edge.compression import Compression
 from service.kit.server.http_server import ServerOptions, serve
-from service.kit.work import asgi
-from service.kit.work.context import Span
-from service.kit.work.deadlines import Deadlines
+from service.kit.web import binder
+from service.kit.work import asgi, limits
 
 BATCH_THREADS = "batch threads"
 OWNER = Caller("development", {}, time.time() + 86_400)
@@ -29,8 +29,9 @@ async def trust(*_: object) -> Caller:
 
 def forget_time() -> None:
     """Keep no account of where the time of a request goes."""
-    Span.__enter__ = lambda span: setattr(span, "started", 0.0)
-    Span.__exit__ = lambda *_: None
+    limits.charge = lambda *_: None
+    database.charge = lambda *_: None
+    binder.charge = lambda *_: None
 
 
 PARTS: dict[str, Callable[[], object]] = {
@@ -41,7 +42,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "protective headers": lambda: response.PROTECTIVE_HEADERS.clear(),
     "request id": lambda: setattr(response, "choose_request_id", lambda _: "0"),
     "host": lambda: setattr(edge.Edge, "check_host", lambda *_: None),
-    "deadlines": lambda: setattr(Deadlines, "add", lambda *_: None),
+    "deadlines": lambda: setattr(limits.Deadlines, "add", lambda *_: None),
     "account of time": forget_time,
     "token": lambda: setattr(Auth, "identify", trust),
     BATCH_THREADS: lambda: None,

@@ -9,7 +9,8 @@ from async_lru import alru_cache
 from pydantic import BaseModel, Field
 
 from service.kit.work import context, metrics
-from service.kit.work.context import Span, request_id
+from service.kit.work.context import request_id
+from service.kit.work.limits import Span
 from service.kit.work.options import Seconds
 from service.kit.work.problems import Problem
 

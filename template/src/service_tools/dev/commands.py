@@ -19,7 +19,7 @@ import click
 
 from service.kit.commands.cli import Wiring
 from service.kit.commands.migrate import apply_migrations
-from service.kit.db.database import check_capacity
+from service.kit.db.capacity import check_capacity
 from service.kit.db.errors import DatabaseError
 from service.kit.db.query import DEVELOPER
 from service.kit.db.sessions import describe_database

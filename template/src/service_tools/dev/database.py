@@ -119,7 +119,11 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
         began = perf_counter()
         async with db.connection() as connection:
             rows = [seed.make_row(number, *related) for number in batch]
-            await connection.copy(seed.table, list(rows[0]), (tuple(row.values()) for row in rows))
+            records = [tuple(row.values()) for row in rows]
+            copying = connection.raw.copy_records_to_table(
+                seed.table, columns=list(rows[0]), records=records
+            )
+            await connection.run(copying, f"copy {seed.table}")
         size = max(1, min(4 * size, int(len(batch) * BATCH_SECONDS / (perf_counter() - began))))
         present = batch[-1]
         click.echo(f"{seed.table}: {present:,} of {wanted:,} sample rows")

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from service.kit.commands.cli import Wiring
-from service.kit.db.database import check_capacity
+from service.kit.db.capacity import check_capacity
 from service.kit.migrate.files import find_pending
 from service.kit.server.settings import SettingsError, read_settings
 from service.kit.work.command_error import CommandError

@@ -9,7 +9,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from service.kit.auth.login_throttle import pending
 from service.kit.offload.offload import Offload
-from service.kit.work.limiter import FullError
+from service.kit.work.limits import FullError
 
 # OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. OFFLOAD_HASHES bounds how many
 # run at once.

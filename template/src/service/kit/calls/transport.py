@@ -22,8 +22,8 @@ import structlog
 from service.kit.calls.client import ClientOptions
 from service.kit.offload.offload import ThreadPool
 from service.kit.work import metrics, tracing
-from service.kit.work.context import Span, request_id, time_left
-from service.kit.work.limiter import FullError, Limiter
+from service.kit.work.context import request_id
+from service.kit.work.limits import FullError, Limiter, Span, time_left
 from service.kit.work.problems import Problem
 
 log = structlog.get_logger()

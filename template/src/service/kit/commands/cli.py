@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from service.kit.db.database import check_capacity as check_database
+from service.kit.db.capacity import check_capacity as check_database
 from service.kit.db.errors import UnreachableError
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs

@@ -1,15 +1,14 @@
 # kit: updated by the template; extend it from app.py
 """PostgreSQL: statements as objects, and a bounded pool of connections to run them on.
 
-A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`. `pool.py` bounds how
-many connections are open and who waits for one (503), and chooses their number from cores and
-workers, unless DATABASE_POOL_SIZE sets it; `database.py` checks at start that PostgreSQL admits them
-all. `sessions.py` opens them, and has the settings DATABASE_*; `errors.py` turns PostgreSQL's errors
+A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`. `database.py` runs
+statements, each within its time; `pool.py` bounds how many connections are open and who waits for
+one (503 when the pool is full); `capacity.py` checks at start that PostgreSQL admits them all.
+`sessions.py` opens them, and has the settings DATABASE_*; `errors.py` turns PostgreSQL's errors
 into problems (a unique violation into 409). Imports work.
 """
 
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.db.query import DEVELOPER, SAMPLE_INTERVAL, Query, Seed, sample_time
 from service.kit.renamed import find_renamed
 

@@ -1,60 +1,148 @@
 # kit: updated by the template; extend it from app.py
-"""The one way to PostgreSQL: borrow a connection of the pool, and run a statement or a transaction
-on it.
-"""
+"""The one way to PostgreSQL: borrow a connection of the pool, and run statements on it."""
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Literal, Self
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
 from service.kit.db import errors
-from service.kit.db.connection import Connection, durations, read_names
-from service.kit.db.pool import Pool, choose_pool_size
+from service.kit.db.durations import Duration, read_names
+from service.kit.db.pool import Cleanup, Pool
 from service.kit.db.query import Query
-from service.kit.db.sessions import (
-    DatabaseOptions,
-    connect,
-    describe_database,
-    get_session_limits,
-    session_settings,
-)
-from service.kit.work import metrics
-from service.kit.work.context import time_left
-from service.kit.work.problems import busy
+from service.kit.db.sessions import DatabaseOptions
+from service.kit.work import metrics, tracing
+from service.kit.work.limits import TimeLimit, charge, time_left
+from service.kit.work.problems import Problem, busy
 
 type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
-TRIES = 3
-PAUSE = 0.05
-"""Seconds before the second try, at most; before the third, twice that. Chance keeps two from
+MAX_ATTEMPTS = 3
+"""Attempts of a transaction that others undo."""
+
+RETRY_PAUSE = 0.05
+"""Seconds before the second attempt, at most; before the third, twice that. Chance keeps two from
 colliding again."""
 
-# PostgreSQL 16 brought reserved_connections.
-SLOTS = """
-select current_setting('max_connections')::int as most,
-       current_setting('superuser_reserved_connections')::int
-       + coalesce(current_setting('reserved_connections', true), '0')::int as reserved
-"""
 
-UNLIMITED = """
-select array_agg(name order by name) as missing, quote_ident(current_database()) as database
-  from pg_settings
- where name = any($1) and setting = '0'
-"""
+class Connection:
+    """A connection of the pool for the length of a block: run statements on it, one at a time.
+
+    Each statement may take `timeout` seconds, or what is left of the request when that is less.
+    `raw` is the connection of asyncpg; what is awaited on it goes through `run`.
+    """
+
+    __slots__ = ("durations", "pool", "raw", "timeout", "transaction")
+    raw: asyncpg.Connection
+
+    def __init__(self, pool: Pool, timeout: float) -> None:
+        self.pool = pool
+        self.timeout = timeout
+        self.transaction: Transaction | None = None
+        self.durations: list[Duration] = []
+
+    async def __aenter__(self) -> Self:
+        started = time.perf_counter()
+        try:
+            self.raw = await self.pool.acquire()
+        except Problem:
+            metrics.count_refusal("pool")
+            raise
+        finally:
+            charge("pool", started)
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        cleanup = self.choose_cleanup(error)
+        if self.durations:
+            self.pool.durations.add(self.durations)
+        self.pool.release(self.raw, cleanup)
+        del self.raw  # a handler that kept the connection would disturb the next request
+
+    def choose_cleanup(self, error: BaseException | None) -> Cleanup | None:
+        """Return what undoes that which a block left on the connection.
+
+        Mostly that is nothing, and then nothing is sent. A block that ended by an error, unless it
+        was an answer of PostgreSQL or of ours, may have left a statement.
+        """
+        if self.transaction:
+            rollback: Cleanup = self.transaction.rollback
+            return rollback
+        is_idle = error is None or errors.is_answer(error)
+        if is_idle and not self.raw.is_in_transaction():
+            return None
+        reset: Cleanup = self.raw.reset
+        return reset
+
+    async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
+        """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
+        records = await self.run(self.raw.fetch(query.sql, *args), query.sql)
+        if query.is_scalar:
+            return [record[0] for record in records]
+        return [query.row(*record) for record in records]
+
+    async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
+        """Return the first row of a statement, or None."""
+        record = await self.run(self.raw.fetchrow(query.sql, *args), query.sql)
+        if record is None:
+            return None
+        row: Row = record[0] if query.is_scalar else query.row(*record)
+        return row
+
+    async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
+        """Return the first row of a statement that always has one, like `insert … returning`."""
+        row = await self.find(query, *args)
+        if row is None:
+            raise LookupError(f"no row came from: {query.sql}")
+        return row
+
+    async def copy_to(
+        self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
+    ) -> None:
+        """Hand the rows to `write` by COPY. The seconds may outlast the request.
+
+        The options are those of asyncpg's `copy_from_query`.
+        """
+        limit = TimeLimit(self.pool.deadlines, seconds, "export")
+        copying = self.raw.copy_from_query(sql, output=write, **options)
+        await self.run(copying, sql, limit=limit)
+
+    async def run[Result](
+        self, work: Awaitable[Result], sql: str = "", *, limit: TimeLimit | None = None
+    ) -> Result:
+        """Wait for work on `raw` as for a statement, which `sql` names in traces and metrics.
+
+        Work that is late is cancelled. When no answer comes, the error is a problem.
+        """
+        if limit is None:
+            limit = TimeLimit(self.pool.deadlines, time_left(self.timeout), "database")
+        traces = tracing.active_traces.get()
+        span = traces.begin_statement(sql) if traces and sql else None
+        failure = ""
+        try:
+            with limit:
+                return await work
+        except BaseException as error:
+            failure = type(error).__name__
+            if isinstance(error, errors.ERRORS):
+                errors.examine(error, self.raw)
+            raise
+        finally:
+            self.durations.append((sql, time.perf_counter() - limit.started))
+            if span is not None:
+                traces.end(span, failure)
 
 
 class Database:
-    """A pool of connections. Open it before the first request and close it after: `async with
-    Database(options) as db`.
+    """A pool of connections. Open it before the first request and close it after the last.
 
-    `replica` is for reads that may be slightly stale: the database of DATABASE_REPLICA_URL, or else
-    this one.
+    `async with Database(options) as db` does both. `replica` is for reads that may be slightly
+    stale: the database of DATABASE_REPLICA_URL, or else this one.
     """
 
     def __init__(self, options: DatabaseOptions) -> None:
@@ -62,33 +150,25 @@ class Database:
         self.pool = Pool(options)
         self.replica = self
         if options.replica_url:
-            self.replica = Database(
-                options.model_copy(update={"url": options.replica_url, "replica_url": None})
-            )
+            replica = options.model_copy(update={"url": options.replica_url, "replica_url": None})
+            self.replica = Database(replica)
 
     async def __aenter__(self) -> Self:
-        """Open the pool even while PostgreSQL is away: connections are made when they are first
-        needed.
-        """
+        """Open the pool even while PostgreSQL is away: connections are made when needed."""
         await asyncio.to_thread(read_names)
-        for pool, name in {self.replica.pool: "replica", self.pool: "primary"}.items():
-            pool.is_open, meters = True, metrics.get_metrics()
-            meters.pool_size.labels(name).set(pool.places.limit)
-            metrics.watch_gauge(
-                meters.pool_in_use.labels(name), partial(getattr, pool.places, "running")
-            )
-            metrics.watch_gauge(
-                meters.pool_waiting.labels(name), partial(getattr, pool.places, "waiting")
-            )
+        self.pool.open("primary")
+        if self.replica is not self:
+            self.replica.pool.open("replica")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        durations().flush()
-        await asyncio.gather(*(pool.close() for pool in {self.pool, self.replica.pool}))
+        pools = {self.pool, self.replica.pool}
+        await asyncio.gather(*(pool.close() for pool in pools))
 
     def connection(self) -> Connection:
-        """Borrow a connection: `async with db.connection() as connection`. Raises a 503 problem
-        when it cannot.
+        """Borrow a connection: `async with db.connection() as connection`.
+
+        Raises a 503 problem when none is free in time.
         """
         return Connection(self.pool, self.options.command_timeout)
 
@@ -96,8 +176,9 @@ class Database:
     async def transaction(
         self, isolation: Isolation | None = None, *, readonly: bool = False
     ) -> AsyncGenerator[Connection]:
-        """Borrow a connection for one transaction: committed at the end, rolled back by an
-        exception.
+        """Borrow a connection for one transaction.
+
+        It is committed at the end of the block, and rolled back by an exception.
         """
         async with self.connection() as connection:
             transaction = connection.raw.transaction(isolation=isolation, readonly=readonly)
@@ -105,28 +186,29 @@ class Database:
             await connection.run(transaction.start(), "begin")
             yield connection
             connection.transaction = None
-            await connection.run(commit(transaction), "commit")
+            # Not by `commit`, which checks the connection before `run` can explain its error.
+            committing = transaction.__aexit__(None, None, None)
+            await connection.run(committing, "commit")
 
     async def in_transaction[Result](
         self, work: Callable[[Connection], Awaitable[Result]], isolation: Isolation | None = None
     ) -> Result:
-        """Run `work` in a transaction, up to three times while it is undone by a deadlock or a
-        serialization failure.
+        """Run `work` in a transaction, up to three times while a deadlock or a conflict undoes it.
 
         `work` must have no effect but on this connection, since it may run again. After any other
         error it does not: least of all when the connection was lost, because the transaction may
         have been committed.
         """
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 async with self.transaction(isolation) as connection:
                     return await work(connection)
             except errors.CONFLICTS as error:
-                pause = random.uniform(0, PAUSE * attempt)
-                if attempt == TRIES or time_left(pause) < pause:
+                pause = random.uniform(0, RETRY_PAUSE * attempt)
+                if attempt == MAX_ATTEMPTS or time_left(pause) < pause:
                     raise busy("Other requests kept changing the same at the same time.") from error
                 await asyncio.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        raise AssertionError("the last attempt returns or raises")
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         async with self.connection() as connection:
@@ -139,56 +221,3 @@ class Database:
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
         async with self.connection() as connection:
             return await connection.fetch_one(query, *args)
-
-
-async def commit(transaction: Transaction) -> None:
-    """Commit where `run` explains an error: asyncpg checks the connection as soon as its own method
-    is called.
-    """
-    await transaction.commit()
-
-
-async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:
-    """Raise `DatabaseError` unless each database can be used and admits all connections of this
-    instance.
-
-    `beside` is how many connections processes other than the web workers open, such as the job
-    worker.
-    """
-    for url in filter(None, (options.url, options.replica_url)):
-        database = options.model_copy(update={"url": url})
-        async with connect(database, "service check", session_settings(database)) as connection:
-            if options.direct_url:
-                await check_limits(connection, database)
-            else:
-                await check_slots(connection, database, workers, beside)
-
-
-async def check_slots(
-    connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int
-) -> None:
-    size = options.pool_size or choose_pool_size(workers)
-    wanted = workers * size + beside + options.reserve
-    [(most, reserved)] = await connection.fetch(SLOTS)
-    if wanted > most - reserved:
-        raise errors.DatabaseError(
-            f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE)"
-            f"{f', {beside} of other processes of the service' if beside else ''}, and {options.reserve} for others "
-            f"(DATABASE_RESERVE), make {wanted}. PostgreSQL at {describe_database(options)} admits {most - reserved}: {most} "
-            f"(max_connections) less {reserved} (reserved for superusers and roles). Lower one of the former, raise "
-            "max_connections, or put a PgBouncer in between and set DATABASE_DIRECT_URL."
-        )
-
-
-async def check_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
-    """Refuse a pooler before a server that limits nothing: a pooler does not take the limits from
-    us.
-    """
-    limits = get_session_limits(options)
-    [(missing, database)] = await connection.fetch(UNLIMITED, list(limits))
-    if missing:
-        role = f"alter role current_user in database {database} set"
-        raise errors.DatabaseError(
-            f"Behind a pooler, time limits must be set on the role, which lacks {', '.join(missing)}. Run as "
-            f"that role, and restart the pooler: {' '.join(f"{role} {name} = '{limits[name]}';" for name in missing)}"
-        )

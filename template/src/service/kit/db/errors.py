@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What goes wrong with PostgreSQL, and what a client is told of it."""
+"""Errors of PostgreSQL, and the problems that clients get for them: a unique violation is a 409."""
 
 from collections.abc import Callable, Mapping
 
@@ -30,13 +30,11 @@ class UnreachableError(DatabaseError):
 
 
 class NoAnswer(Problem):
-    """A statement was sent and no answer came, so nobody knows whether it took effect. We do not
-    repeat it.
-    """
+    """A statement was sent and no answer came. It may have taken effect, so it is not repeated."""
 
 
 def diagnose(error: Exception, where: str) -> DatabaseError:
-    """Return what a failure to connect means."""
+    """Return the reason and the remedy for a failure to connect."""
     match error:
         case (
             asyncpg.InvalidAuthorizationSpecificationError()
@@ -52,9 +50,15 @@ def diagnose(error: Exception, where: str) -> DatabaseError:
             says = f"What answers at {where} is not PostgreSQL, or does not speak TLS."
             return DatabaseError(f"{says} Correct DATABASE_URL.")
     reason = str(error) or "no answer in time"
-    return UnreachableError(
-        f"Cannot reach PostgreSQL at {where}: {reason}. Check DATABASE_URL and the server."
-    )
+    advice = "Check DATABASE_URL and the server."
+    return UnreachableError(f"Cannot reach PostgreSQL at {where}: {reason}. {advice}")
+
+
+def is_answer(error: BaseException) -> bool:
+    """Return whether an error was an answer, of PostgreSQL or of ours, so that nothing still runs."""
+    if isinstance(error, NoAnswer):
+        return False
+    return isinstance(error, Problem | asyncpg.PostgresError)
 
 
 def examine(error: Exception, connection: asyncpg.Connection) -> None:
@@ -64,26 +68,29 @@ def examine(error: Exception, connection: asyncpg.Connection) -> None:
     logs.
     """
     if isinstance(error, TimeoutError):
-        raise NoAnswer(504, "timeout", f"The database did not answer in time. {CHECK}") from error
-    if isinstance(error, (OSError, asyncpg.PostgresConnectionError)) or connection.is_closed():
+        detail = f"The database did not answer in time. {CHECK}"
+        raise NoAnswer(504, "timeout", detail) from error
+    is_lost = isinstance(error, OSError | asyncpg.PostgresConnectionError)
+    if is_lost or connection.is_closed():
         detail = f"The connection to the database was lost. {CHECK}"
-        raise NoAnswer(
-            503, "outcome-unknown", detail, headers={"retry-after": str(RETRY_AFTER)}
-        ) from error
+        retry = {"retry-after": str(RETRY_AFTER)}
+        raise NoAnswer(503, "outcome-unknown", detail, headers=retry) from error
     if isinstance(error, asyncpg.PostgresError):
         vars(error).update(detail=None)
 
 
 def to_problem(error: Exception, constraints: Constraints) -> Problem | None:
-    """Return what to answer for an error of PostgreSQL, or None when it is our fault, or not
-    PostgreSQL's error.
+    """Return the problem that a client gets for an error of PostgreSQL.
+
+    It is None for a fault of ours, and for an error that is not PostgreSQL's. A violated constraint
+    is what `constraints`, those of the slices, make of it: a unique one mostly a 409.
     """
     match error:
-        case asyncpg.RestrictViolationError():  # by a delete; the constraint is that of the other table
+        case asyncpg.RestrictViolationError():  # by a delete; the constraint is the other table's
             return Problem(409, "conflict", "Others refer to it, so it cannot be deleted.")
         case asyncpg.IntegrityConstraintViolationError():
-            known = constraints.get(error.as_dict().get("constraint_name", ""))
-            return known() if known else None
+            make_problem = constraints.get(error.as_dict().get("constraint_name", ""))
+            return make_problem() if make_problem else None
         case asyncpg.DataError():
             return Problem(422, "invalid", "A value lies outside what the database can store.")
         case asyncpg.LockNotAvailableError():
@@ -91,7 +98,6 @@ def to_problem(error: Exception, constraints: Constraints) -> Problem | None:
         case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
             return busy("Other requests changed the same at the same time.")
         case asyncpg.QueryCanceledError():
-            return Problem(
-                504, "timeout", "The database took too long, and undid the statement that did."
-            )
+            detail = "The database took too long, and undid the statement that did."
+            return Problem(504, "timeout", detail)
     return None

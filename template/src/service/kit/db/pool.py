@@ -1,8 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""A small pool of PostgreSQL connections: bounded in size, in who waits, and in how long anything
-takes.
+"""A pool of PostgreSQL connections: bounded in number, in waiters, and in how long it takes.
 
-A request takes a place, then the connection that was returned last, or else opens one. Nothing is
+A request takes a slot, then the connection that was returned last, or else opens one. Nothing is
 sent when a connection changes hands: that is a third of what asyncpg's own pool costs. Opening,
 cleaning and closing run in tasks of their own: a request that is cancelled or late leaves at once,
 and its connection follows within a bounded time, even while PostgreSQL is frozen.
@@ -19,165 +18,192 @@ from typing import Any
 
 import asyncpg
 
+from service.kit.db.durations import Duration, count_durations
 from service.kit.db.errors import ERRORS
 from service.kit.db.sessions import DatabaseOptions, open_session
-from service.kit.work.context import time_left
+from service.kit.work import metrics
+from service.kit.work.batch import Batch
 from service.kit.work.cores import count_cores
-from service.kit.work.deadlines import Deadlines
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import Deadlines, Limiter, time_left
 from service.kit.work.problems import busy
 
-FULL = "Every database connection is in use."
+type Cleanup = Callable[[], Awaitable[None]]
+"""Undoes what was left on a connection."""
+
+POOL_FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
+UNREACHABLE = "The database cannot be reached."
 
-PER_CORE = 4
-"""Connections per core over all workers: while some wait for locks and disks, the others keep the
-core busy."""
+CONNECTIONS_PER_CORE = 4
+"""Over all workers: while some wait for locks and disks, the others keep the core busy."""
 
-MIN_POOL_SIZE, MOST = 2, 16
-"""Connections of one worker: a slow statement must not stop it, and one event loop cannot make use
-of more."""
+MIN_POOL_SIZE = 2
+"""Connections of one worker, at least: a slow statement must not stop it."""
 
-SPREAD = 0.1
+MAX_POOL_SIZE = 16
+"""Connections of one worker, at most: one event loop cannot make use of more."""
+
+LIFETIME_SPREAD = 0.1
 """Each connection lives up to 10 % shorter or longer, so that those opened together are not
 replaced together."""
+
+COUNT_INTERVAL = 1.0
+"""Seconds for which durations of statements are collected, and then counted at once."""
+
+MAX_UNCOUNTED = 250
+"""Borrowed connections whose durations are collected, at most."""
 
 
 def choose_pool_size(workers: int) -> int:
     """Return how many connections each worker may open when no setting says so."""
-    return max(MIN_POOL_SIZE, min(MOST, round(count_cores() * PER_CORE / workers)))
+    share = round(count_cores() * CONNECTIONS_PER_CORE / workers)
+    return max(MIN_POOL_SIZE, min(MAX_POOL_SIZE, share))
 
 
 class Pool:
-    """The connections to one database. Whoever uses, opens or cleans one holds a place.
+    """The connections to one database. Whoever uses, opens or cleans one holds a slot.
 
     `connections` are all that are open, each with the time when it is to be replaced; `free` are
-    those that nobody uses, each with the time since when. `lost` counts those that PostgreSQL or
-    the network ended.
+    those that nobody uses, each with the time since when.
     """
 
     def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
         size = options.pool_size or choose_pool_size(workers=1)
-        self.places = Limiter(size, options.pool_waiters, options.acquire_timeout, FULL)
+        self.slots = Limiter(size, options.pool_waiters, options.acquire_timeout, POOL_FULL)
         self.deadlines = Deadlines()  # of statements
+        self.durations = Batch[list[Duration]](count_durations, COUNT_INTERVAL, MAX_UNCOUNTED)
         self.is_open = False
         self.connections: dict[asyncpg.Connection, float] = {}
         self.free: deque[tuple[asyncpg.Connection, float]] = deque()
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.lost = 0
+
+    def open(self, name: str) -> None:
+        """Let connections be borrowed, and show their number in `/metrics` under a name."""
+        self.is_open = True
+        meters = metrics.get_metrics()
+        meters.pool_size.labels(name).set(self.slots.limit)
+        metrics.watch_gauge(meters.pool_in_use.labels(name), lambda: self.slots.running)
+        metrics.watch_gauge(meters.pool_waiting.labels(name), lambda: self.slots.waiting)
 
     async def acquire(self) -> asyncpg.Connection:
-        """Take a connection. Raises a 503 problem when none comes in time, or too many wait for one
-        already.
+        """Take a connection.
+
+        Raises a 503 problem when the pool is full: no slot is free in time, or too many requests
+        wait for one already.
         """
         if not self.is_open:
             raise RuntimeError("the database is not open; list it among the resources in app.py")
-        waited = 0.0 if self.places.try_enter() else await self.wait()
+        waited = 0.0
+        if not self.slots.try_enter():
+            waited = await self.wait_for_slot()
         while self.free:
             connection, _ = self.free.pop()
             if not connection.is_closed():
                 return connection
-            self.forget(connection)
-        return await self.open(time_left(self.options.acquire_timeout - waited))
+            del self.connections[connection]
+        return await self.open_connection(self.options.acquire_timeout - waited)
 
-    async def wait(self) -> float:
-        """Wait for a place, and return for how many seconds it was."""
-        began = time.monotonic()
-        await self.places.enter()
+    async def wait_for_slot(self) -> float:
+        """Wait for a slot, and return for how many seconds it was."""
+        started = time.monotonic()
+        await self.slots.enter()
         if not self.is_open:
-            self.places.leave()
+            self.slots.leave()
             raise busy(STOPPING)
-        return time.monotonic() - began
+        return time.monotonic() - started
 
-    async def open(self, seconds: float) -> asyncpg.Connection:
-        """Open a connection. If the request leaves before it is there, it becomes free, and only
-        then its place.
+    async def open_connection(self, seconds: float) -> asyncpg.Connection:
+        """Open a connection, for a request that waits for it up to some seconds.
+
+        If the request leaves before it is there, it becomes free, and only then its slot.
         """
-        opening = self.start(self.open_one())
+        opening = self.start_task(self.open_in_slot())
         done: set[asyncio.Task[Any]] = set()
         try:
-            done, _ = await asyncio.wait([opening], timeout=seconds)
+            done, _ = await asyncio.wait([opening], timeout=time_left(seconds))
         finally:
             if not done:
-                opening.add_done_callback(self.keep)
+                opening.add_done_callback(self.keep_opened)
         if not done:
-            raise busy(FULL)
+            raise busy(POOL_FULL)
         return opening.result()
 
-    def keep(self, opening: asyncio.Task[asyncpg.Connection]) -> None:
+    def keep_opened(self, opening: asyncio.Task[asyncpg.Connection]) -> None:
         if not opening.exception():
             self.release(opening.result())
 
-    async def open_one(self) -> asyncpg.Connection:
+    async def open_in_slot(self) -> asyncpg.Connection:
+        """Open a connection, or give the slot back that was taken for it."""
         try:
             connection = await open_session(self.options)
-        except (*ERRORS, asyncio.CancelledError) as error:
-            self.places.leave()
-            cancelled = isinstance(error, asyncio.CancelledError)
-            raise busy(STOPPING if cancelled else "The database cannot be reached.") from error
-        lifetime = self.options.max_lifetime * random.uniform(1 - SPREAD, 1 + SPREAD)
-        self.connections[connection] = time.monotonic() + lifetime
+        except asyncio.CancelledError as error:  # the pool closes
+            self.slots.leave()
+            raise busy(STOPPING) from error
+        except ERRORS as error:
+            self.slots.leave()
+            raise busy(UNREACHABLE) from error
+        spread = random.uniform(1 - LIFETIME_SPREAD, 1 + LIFETIME_SPREAD)
+        self.connections[connection] = time.monotonic() + self.options.max_lifetime * spread
         return connection
 
-    def release(
-        self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
-        """Take a connection back at once. `clean` undoes what was left on it, before anybody else
-        gets it.
-        """
-        now = time.monotonic()
+    def release(self, connection: asyncpg.Connection, cleanup: Cleanup | None = None) -> None:
+        """Take a connection back at once, and clean it before the next request gets it."""
         if connection.is_closed():
-            self.forget(connection)
-        elif clean:
-            self.start(self.wash(connection, clean))
-            return
-        elif not self.is_open or now >= self.connections[connection]:
-            self.retire(connection)
+            del self.connections[connection]
+        elif cleanup:
+            self.start_task(self.clean(connection, cleanup))
+            return  # it keeps its slot until then
         else:
-            self.free.append((connection, now))
-            if now - self.free[0][1] > self.options.idle_lifetime:
-                self.retire(self.free.popleft()[0])
-        self.places.leave()
+            self.keep(connection)
+        self.slots.leave()
 
-    async def wash(
-        self, connection: asyncpg.Connection, clean: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Clean a connection, or end it when that fails or takes too long: PostgreSQL then undoes
-        what was open.
+    def keep(self, connection: asyncpg.Connection) -> None:
+        """Make a connection free, unless it is old; close one that was free for too long."""
+        now = time.monotonic()
+        if not self.is_open or now >= self.connections[connection]:
+            self.close_connection(connection)
+            return
+        self.free.append((connection, now))
+        oldest, free_since = self.free[0]
+        if now - free_since > self.options.idle_lifetime:
+            self.free.popleft()
+            self.close_connection(oldest)
+
+    async def clean(self, connection: asyncpg.Connection, cleanup: Cleanup) -> None:
+        """Clean a connection, or end it when that fails or takes too long.
+
+        PostgreSQL then undoes what was open.
         """
         try:
             async with asyncio.timeout(self.options.acquire_timeout):
-                await clean()
+                await cleanup()
         except (Exception, asyncio.CancelledError):
             connection.terminate()
         self.release(connection)
 
-    def forget(self, connection: asyncpg.Connection) -> None:
-        self.lost += 1
+    def close_connection(self, connection: asyncpg.Connection) -> None:
         del self.connections[connection]
+        self.start_task(connection.close(timeout=self.options.acquire_timeout))
 
-    def retire(self, connection: asyncpg.Connection) -> None:
-        del self.connections[connection]
-        self.start(connection.close(timeout=self.options.acquire_timeout))
-
-    def start[Result](self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
-        """Run work beside the requests, and in the context of none."""
+    def start_task[Result](self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
+        """Run work alongside the requests, and in the context of none."""
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        task.add_done_callback(
-            lambda task: task.cancelled() or task.exception()
-        )  # so that asyncio logs no complaint
+        task.add_done_callback(self.forget_task)
         return task
 
+    def forget_task(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # otherwise asyncio complains that nobody looked at it
+
     async def close(self) -> None:
-        """Refuse who comes or waits, give who has a connection some time to finish, and end
-        everything.
-        """
+        """Refuse new and waiting requests, let those with a connection finish, and end the rest."""
         self.is_open = False
         while self.free:
-            self.retire(self.free.pop()[0])
+            connection, _ = self.free.pop()
+            self.close_connection(connection)
         with suppress(TimeoutError):
             async with asyncio.timeout(self.options.command_timeout):
                 while self.connections:  # noqa: ASYNC110
@@ -188,3 +214,4 @@ class Pool:
             _, late = await asyncio.wait(self.tasks, timeout=self.options.acquire_timeout)
             for task in late:
                 task.cancel()
+        self.durations.flush()

@@ -1,9 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""SQL statements as objects, which a slice's `queries.py` defines, and the sample rows that its
-`seed.py` makes.
-"""
+"""SQL statements as objects, for a slice's `queries.py`, and sample rows, for its `seed.py`."""
 
-import sys
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +10,6 @@ from inspect import cleandoc
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, get_args, get_origin
-from weakref import WeakSet
 
 DEVELOPER = "development"
 """The account that sample rows belong to. `service token` makes a token for it."""
@@ -22,27 +19,19 @@ SAMPLE_INTERVAL = timedelta(minutes=5)
 
 
 class Query[Row, *Args]:
-    """One statement, with `$1, $2 …` for its arguments: `Query("select {columns} …", Order,
-    tuple[str, UUID])`.
+    """One statement, with `$1, $2 …` for its arguments.
 
-    `row` is a struct, made of all columns by position, or the type of the only column. `{columns}`
-    stands for the fields of the struct, so that they and the select list cannot drift apart.
-    `params` has the types of the arguments. JSON columns take any value, and return `msgspec.Raw`.
-    For tools, `sample` is SQL that returns one row of arguments, and `excused` has the reason for
-    each rule of the contract that the statement may break.
+    `Query("select {columns} …", Order, tuple[str, UUID])`: `row` is a struct, made of all columns
+    by position, or the type of the only column. `{columns}` stands for the fields of the struct, so
+    that they and the select list cannot drift apart. `params` has the types of the arguments. JSON
+    columns take any value, and return `msgspec.Raw`. For tools, `sample` is SQL that returns one
+    row of arguments, and `excused` has the reason for each rule of the contract that the statement
+    may break.
+
+    `module` and `line` say where it has its name, once `find_queries` has found it.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "excused",
-        "is_scalar",
-        "line",
-        "module",
-        "params",
-        "row",
-        "sample",
-        "sql",
-    )
+    __slots__ = ("excused", "is_scalar", "line", "module", "params", "row", "sample", "sql")
 
     def __init__(
         self,
@@ -53,6 +42,8 @@ class Query[Row, *Args]:
         sample: str = "",
         excused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        if get_origin(params) is not tuple:
+            raise TypeError(f"params are a tuple of types, as tuple[str, UUID], and not {params}")
         fields: tuple[str, ...] | None = getattr(row, "__struct_fields__", None)
         self.sql = cleandoc(sql).replace("{columns}", ", ".join(fields or ()))
         self.row: Any = row
@@ -60,62 +51,60 @@ class Query[Row, *Args]:
         self.params: tuple[Any, ...] = get_args(params)
         self.sample = cleandoc(sample)
         self.excused = excused
-        if get_origin(params) is not tuple:
-            raise TypeError(f"params are a tuple of types, as tuple[str, UUID], and not {params}")
-        self.place(2)
-        made.add(self)
-
-    def place(self, depth: int) -> None:
-        """Note which module made it, so many calls above."""
-        frame = sys._getframe(depth)
-        self.module, self.line = frame.f_globals["__name__"], frame.f_lineno
+        self.module = ""
+        self.line = 0
 
 
 type AnyQuery = Query[Any, *tuple[Any, ...]]
 """A statement of any type."""
 
-made: WeakSet[AnyQuery] = WeakSet()
-"""Every statement that there is, for the contract: one that `find` does not find would go
-unchecked."""
-
 
 def find_queries(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
-    """Yield every statement of a package's `queries.py` files with its name, like
-    `orders.read_order`.
+    """Yield every statement of a package's `queries.py` files by name, like `orders.read_order`.
 
-    What has several adds its own name, like `orders.orders.newest`: a mapping, a list, or a mapping
-    `queries`.
+    A file's own names count, and not those that it imports. A mapping, a list, or an object with a
+    mapping `queries` adds its own name to each of its statements: `orders.orders.newest`.
     """
-    found = (
-        (path, Path(root)) for root in package.__path__ for path in Path(root).glob("**/queries.py")
-    )
-    for path, root in sorted(found):
-        module = import_module(
-            ".".join((package.__name__, *path.relative_to(root).with_suffix("").parts))
-        )
-        part = module.__name__.removeprefix(f"{package.__name__}.").removesuffix(".queries")
-        for name, value in vars(module).items():
-            yield from (
-                (f"{part}.{known}", it)
-                for known, it in search(name, value)
-                if it.module == module.__name__
-            )
+    for folder in package.__path__:
+        for path in sorted(Path(folder).glob("**/queries.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            module = import_module(".".join((package.__name__, *parts)))
+            prefix = module.__name__.removeprefix(f"{package.__name__}.").removesuffix(".queries")
+            for name, line in find_assignments(path).items():
+                for known, query in list_queries(name, getattr(module, name, None)):
+                    query.module = module.__name__
+                    query.line = line
+                    yield f"{prefix}.{known}", query
 
 
-def search(name: str, value: object) -> Iterator[tuple[str, AnyQuery]]:
+def find_assignments(path: Path) -> dict[str, int]:
+    """Return the names that a module assigns outside of functions, each with its line."""
+    lines: dict[str, int] = {}
+    for statement in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                lines[node.id] = node.lineno
+    return lines
+
+
+def list_queries(name: str, value: object) -> Iterator[tuple[str, AnyQuery]]:
     """Yield the statements that a name stands for."""
     value = getattr(value, "queries", value)
     if isinstance(value, Query):
         yield name, value
-    elif isinstance(value, Mapping | list | tuple):
-        several = value.items() if isinstance(value, Mapping) else enumerate(value)
-        yield from (found for key, part in several for found in search(f"{name}.{key}", part))
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from list_queries(f"{name}.{key}", part)
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from list_queries(f"{name}.{number}", part)
 
 
 @dataclass(frozen=True)
 class Seed:
-    """Sample rows of one table, the same every time: the tools make as many as development and
-    measurements need.
+    """Sample rows of one table, the same every time, as many as the tools ask for.
 
     `make_row` returns the columns of row `number`, counted from 1, by their names. `created_at` is
     what `sample_time` returns, or up to five minutes later: it tells which rows are there already.

@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Sessions with PostgreSQL: DATABASE_*, which says where it is and how long anything waits, and how
-they are opened.
-"""
+"""Sessions with PostgreSQL: their settings DATABASE_*, and how they are opened."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -17,7 +15,7 @@ from service.kit.work.options import Lifetime, Seconds, check_nesting
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
-OLDEST_SERVER = 15
+MIN_SERVER_VERSION = 15
 """The oldest that the template's tests run on. What 18 brought, and production needs, a migration
 of the kit makes."""
 
@@ -27,8 +25,10 @@ JSON_PREFIXES = {"json": b"", "jsonb": b"\x01"}
 
 def check_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
-    with suppress(ValueError):  # the port is no number
-        if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") and parts.port != 0:
+    is_postgresql = parts.scheme in ("postgresql", "postgres")
+    has_database = bool(parts.path.strip("/"))
+    with suppress(ValueError):  # the port is not a number
+        if is_postgresql and has_database and parts.port != 0:
             return url
     raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
 
@@ -82,21 +82,22 @@ class DatabaseOptions(BaseModel, frozen=True):
 
     @model_validator(mode="after")
     def nest_deadlines(self) -> Self:
-        names = ("acquire_timeout", "lock_timeout", "statement_timeout", "command_timeout")
-        check_nesting(**{f"DATABASE_{name.upper()}": getattr(self, name) for name in names})
+        check_nesting(
+            DATABASE_ACQUIRE_TIMEOUT=self.acquire_timeout,
+            DATABASE_LOCK_TIMEOUT=self.lock_timeout,
+            DATABASE_STATEMENT_TIMEOUT=self.statement_timeout,
+            DATABASE_COMMAND_TIMEOUT=self.command_timeout,
+        )
         return self
 
 
 def read_database_url(url: str) -> DatabaseOptions:
-    """Return options with nothing but a URL. Raises `DatabaseError` when it is not the URL of a
-    PostgreSQL database.
-    """
+    """Return options with nothing but a URL. Raises `DatabaseError` unless it is PostgreSQL's."""
     try:
         return DatabaseOptions(url=SecretStr(url))
     except ValidationError as error:
-        raise DatabaseError(
-            f"DATABASE_URL: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
-        ) from None
+        fault = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise DatabaseError(f"DATABASE_URL: {fault}") from None
 
 
 def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
@@ -107,13 +108,13 @@ def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
 def describe_database(options: DatabaseOptions) -> str:
     """Return where the database is, for messages: without user and password."""
     parts = urlsplit(options.url.get_secret_value())
-    return f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    host = parts.hostname or "the local socket"
+    port = f":{parts.port}" if parts.port else ""
+    return f"{host}{port}{parts.path}"
 
 
 def get_session_limits(options: DatabaseOptions) -> dict[str, str]:
-    """Return the settings of a session by which PostgreSQL itself enforces the limits, in its
-    units.
-    """
+    """Return the settings of a session by which PostgreSQL itself enforces the limits."""
     limits = {
         "statement_timeout": options.statement_timeout,
         "lock_timeout": options.lock_timeout,
@@ -143,17 +144,16 @@ async def connect(
     `application` is its name in pg_stat_activity. Raises `DatabaseError`.
     """
     where = describe_database(options)
+    session = {**(settings or {}), "application_name": application}
     try:
-        connection = await open_connection(
-            options, {**(settings or {}), "application_name": application}
-        )
+        connection = await open_connection(options, session)
     except (*ERRORS, ValueError) as error:
         raise diagnose(error, where) from error
     try:
         version = connection.get_server_version().major
-        if version < OLDEST_SERVER:
+        if version < MIN_SERVER_VERSION:
             raise DatabaseError(
-                f"{where} is version {version}; PostgreSQL {OLDEST_SERVER} or newer is needed."
+                f"{where} is version {version}; PostgreSQL {MIN_SERVER_VERSION} or newer is needed."
             )
         yield connection
     finally:
@@ -161,9 +161,7 @@ async def connect(
 
 
 async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
-    """Open a session for the pool: PostgreSQL enforces its limits, and JSON columns are encoded
-    here, once.
-    """
+    """Open a session for the pool: PostgreSQL enforces its limits, and JSON is encoded here."""
     connection = await open_connection(options, session_settings(options))
     for name, prefix in JSON_PREFIXES.items():  # this sends nothing: asyncpg knows these types
         await connection.set_type_codec(
@@ -177,9 +175,8 @@ async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
 
 
 def session_settings(options: DatabaseOptions) -> dict[str, str]:
-    """Return the settings of a pooled session. A pooler would refuse limits: there, the role has
-    them.
-    """
-    return {"application_name": "service"} | (
-        {} if options.direct_url else get_session_limits(options)
-    )
+    """Return the settings of a pooled session. A pooler would refuse limits: the role has them."""
+    settings = {"application_name": "service"}
+    if not options.direct_url:
+        settings |= get_session_limits(options)
+    return settings

@@ -24,8 +24,7 @@ from service.kit.edge.slow_clients import explain_cut_off
 from service.kit.work import addresses, headers, metrics, tracing
 from service.kit.work.asgi import App, Fields, Headers, Receive, Scope, Send
 from service.kit.work.batch import Batch
-from service.kit.work.deadlines import Deadlines
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import DeadlineError, Deadlines, Limiter
 from service.kit.work.problems import MEDIA_TYPE, Problem, busy
 
 log = structlog.get_logger()
@@ -89,7 +88,10 @@ class Edge:
         if self.admission.running >= self.admission.limit and not is_probe:
             return await self.refuse(scope["headers"], send)
 
-        fields = headers.merge_headers(scope["headers"])
+        given = scope["headers"]
+        fields = dict(given)
+        if len(fields) < len(given):  # some are repeated, which is rare
+            fields = headers.merge_headers(given)
         exchange = Exchange(scope, fields, send, self.compression, self.options)
         traces = tracing.active_traces.get()
         if traces and not is_probe:
@@ -146,27 +148,26 @@ class Edge:
         self.locate_client(scope, request)
         self.check_host(request, scope["http_version"])
         expects_body = has_body(request)
-        self.deadlines.add(exchange)
+        exchange.deadlines = self.deadlines
         scope["streams"] = self.streams
         try:
-            if expects_body:
-                receive = await self.bodies.read_body(exchange, receive)
-            if not self.admission.try_enter():
-                self.refusals.add(None)
-                raise busy(OVERLOADED)
-            exchange.slot = self.admission
-            exchange.ends_at = exchange.expires_at = time.monotonic() + self.options.request_timeout
-            if exchange.method == "HEAD":
-                scope["method"] = "GET"  # whose body is left out
-            await self.app(scope, receive, exchange)
-        except asyncio.CancelledError:
-            if exchange.was_cut_off():
-                raise explain_cut_off(exchange) from None
-            raise
+            with exchange:
+                if expects_body:
+                    receive = await self.bodies.read_body(exchange, receive)
+                if not self.admission.try_enter():
+                    self.refusals.add(None)
+                    raise busy(OVERLOADED)
+                exchange.slot = self.admission
+                exchange.ends_at = time.monotonic() + self.options.request_timeout
+                exchange.expires_at = exchange.ends_at
+                if exchange.method == "HEAD":
+                    scope["method"] = "GET"  # whose body is left out
+                await self.app(scope, receive, exchange)
+        except DeadlineError:
+            raise explain_cut_off(exchange) from None
         finally:
             exchange.ends_at = inf
             scope["method"] = exchange.method
-            self.deadlines.under_way.discard(exchange)
             if exchange.slot:
                 exchange.slot.leave()
 

@@ -20,7 +20,7 @@ from service.kit.edge.response import Exchange
 from service.kit.work import headers, responses
 from service.kit.work.asgi import Headers, Receive, Scope, Send
 from service.kit.work.context import Work, current, request_id
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import Limiter
 
 type SendPiece = Callable[[bytes], Awaitable[None]]
 

@@ -15,9 +15,8 @@ from service.kit.edge.compression import Coder, Compression, make_coder
 from service.kit.edge.options import EdgeOptions
 from service.kit.work import headers
 from service.kit.work.asgi import Fields, Message, Scope, Send
-from service.kit.work.context import Span, Work, current
-from service.kit.work.deadlines import Limited
-from service.kit.work.limiter import Limiter
+from service.kit.work.context import Work, current
+from service.kit.work.limits import Limiter, Span, TimeLimit
 
 ACCEPTED_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 """The request ids that callers may send. Anything else could forge log lines, so it is replaced."""
@@ -65,7 +64,7 @@ def is_head_done(error: BaseException | None) -> bool:
     return isinstance(error, HeadDoneError) or (error is not None and is_head_done(error.__cause__))
 
 
-class Exchange(Work, Limited):
+class Exchange(Work, TimeLimit):
     """A request and its response: the `Work` of answering it.
 
     It is the `send` that the application gets; `respond` is its shorter way for whole responses.
@@ -86,9 +85,6 @@ class Exchange(Work, Limited):
     """The limiter in which it holds a slot."""
     opened_at = 0.0
     """When it became an event stream, if it is one."""
-    cancels = 0
-    is_late = False
-    expires_at = inf
 
     def __init__(
         self,
@@ -105,7 +101,6 @@ class Exchange(Work, Limited):
         self.send = send
         self.compression = compression
         self.options = options
-        self.task: Any = asyncio.current_task()
         current.set(self)
 
     async def __call__(self, message: Message) -> None:

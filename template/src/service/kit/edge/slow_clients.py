@@ -8,7 +8,7 @@
 | read a stream | `response.py`: `Exchange.send_bytes` | `EDGE_STALL_TIMEOUT` |
 | take or acknowledge anything else | `server/http_server.py`: the kernel | `SERVER_SEND_TIMEOUT` |
 
-The second and third are deadlines of `work/deadlines.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
+The second and third are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
 slow handler. It cancels the task of the request, and `Edge.serve` then raises a problem of here.
 """
 

@@ -35,6 +35,7 @@ from service.kit.server.output import end_output
 from service.kit.server.process import make_in_worker
 from service.kit.server.watchdog import Watchdog
 from service.kit.work import metrics
+from service.kit.work.resources import open_resources
 
 log = structlog.get_logger()
 
@@ -75,8 +76,7 @@ class Consumer:
                     Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog)
                 )
                 await (upkeep.recover(own=True) if died else upkeep.give_back())
-                for resource in self.worker.resources:
-                    await stack.enter_async_context(resource)
+                await stack.enter_async_context(open_resources(self.worker.resources))
                 self.heed(queue := self.make_queue(queries, identity), connection)
                 await self.consume(queue, queries, upkeep)
             if self.lost:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 from service.kit.db.sessions import DatabaseOptions
 from service.kit.server.settings import KitSettings
 from service.kit.work.options import Lifetime, Seconds, check_nesting
+from service.kit.work.resources import find_provided
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
@@ -179,11 +180,7 @@ def bind(job: Job[Any], provide: Sequence[object]) -> Handler:
     named = wanted.keys() & {"job_id", "attempt"}
     filled: dict[str, object] = {}
     for name in wanted.keys() - named:
-        found = [
-            value
-            for value in provide
-            if isinstance(wanted[name], type) and isinstance(value, wanted[name])
-        ]
+        found = find_provided(wanted[name], provide)
         if len(found) != 1:
             offered = ", ".join(sorted(type(value).__name__ for value in provide)) or "nothing"
             asked = f"{name}: {inspect.formatannotation(wanted[name])}"

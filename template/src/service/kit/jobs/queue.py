@@ -13,12 +13,12 @@ from functools import cache
 from msgspec import Struct, json
 from prometheus_client import Counter, Gauge, Histogram
 
-from service.kit.db.connection import Connection
+from service.kit.db.database import Connection
 from service.kit.db.query import Query
 from service.kit.jobs.job import Job
 from service.kit.work import metrics
-from service.kit.work.context import request_id
-from service.kit.work.tracing import trace_headers
+from service.kit.work.context import current
+from service.kit.work.tracing import active_traces
 
 STATUSES = "queued", "picked", "failed"
 """Those that a job in the queue has."""
@@ -31,7 +31,7 @@ put = Query(
     """
     with queued as (
         insert into kit.pgqueuer (priority, entrypoint, payload, execute_after, headers, status)
-        select 0, $1, payload, now() + $3::interval, $4::jsonb, 'queued'
+        select 0, $1, payload, now() + $3::interval, $4::text::jsonb, 'queued'
           from unnest($2::bytea[]) with ordinality as given (payload, place)
          order by place
         returning id, entrypoint, priority
@@ -42,7 +42,7 @@ put = Query(
     select id from queued order by id
     """,
     int,
-    params=tuple[str, list[bytes], timedelta, dict[str, str]],
+    params=tuple[str, list[bytes], timedelta, str],
 )
 
 note_done = Query(
@@ -77,8 +77,12 @@ async def enqueue_all[A: Struct](
             f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}"
         )
     payloads = [json.encode(argument) for argument in arguments]
-    headers = {REQUEST_ID: request_id(), **trace_headers()}
-    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
+    work = current.get()
+    headers = {REQUEST_ID: work.id if work else ""}
+    if traces := active_traces.get():
+        headers |= traces.headers()
+    encoded = json.encode(headers).decode()
+    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), encoded)
     meters().enqueued.labels(job.name).inc(len(payloads))
     return identities
 

@@ -19,9 +19,8 @@ from pydantic import BaseModel, Field
 
 from service.kit.offload.processes import Processes
 from service.kit.work import metrics
-from service.kit.work.context import Span, time_left
 from service.kit.work.cores import count_cores
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import Limiter, Span, time_left
 from service.kit.work.options import Seconds
 from service.kit.work.problems import Problem
 

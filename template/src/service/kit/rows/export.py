@@ -13,12 +13,11 @@ from asyncpg.prepared_stmt import PreparedStatement
 from asyncpg.types import Attribute
 from pydantic import BaseModel, Field
 
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.db.query import AnyQuery
 from service.kit.rows.listing import Listing
 from service.kit.work import asgi, headers, responses
-from service.kit.work.limiter import Limiter
+from service.kit.work.limits import Limiter
 from service.kit.work.options import Seconds
 from service.kit.work.problems import Problem
 from service.kit.work.responses import Stream
@@ -156,7 +155,7 @@ class Exports:
     def __init__(self, db: Database, options: ExportOptions | None = None) -> None:
         self.db = db
         self.options = options or ExportOptions()
-        most = max(1, min(self.options.concurrency, db.pool.places.limit - 1))
+        most = max(1, min(self.options.concurrency, db.pool.slots.limit - 1))
         self.places = Limiter(
             most,
             full="Too many exports are running. Try again when one has ended.",

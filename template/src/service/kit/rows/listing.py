@@ -24,8 +24,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, inspect, json, msgpack, structs
 
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.work.problems import Problem, invalid
 
@@ -166,7 +165,6 @@ class Listing[Row: Struct, Where: Filter]:
         for names, sort in product(filters, ("-created_at", "created_at")):
             equal = {name: types[name] for name in (*scope, *names)}
             query = write(table, row, equal, keys, sort, excused)
-            query.place(2)
             self.queries[name_query(sort, names)] = query
             self.paths[sort, frozenset(names)] = names, query
 

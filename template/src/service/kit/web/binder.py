@@ -1,8 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""A route's function as an ASGI application: where its arguments come from, decided once, and how
-its result is sent.
+"""A route's function as an ASGI application: where its arguments come from, and how it answers.
 
-Results become JSON, encoded once, unless they can send themselves.
+The first is decided once, at start. Results become JSON, encoded once, unless they send themselves.
 """
 
 import inspect
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -25,7 +24,8 @@ from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
 from service.kit.work import asgi, responses
-from service.kit.work.context import charge
+from service.kit.work.limits import charge
+from service.kit.work.resources import find_provided
 
 type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
 
@@ -58,8 +58,9 @@ def created[Result](body: Result, location: str) -> Reply[Result]:
 
 
 class Binding:
-    """A route's function as an ASGI application. Raises TypeError for a parameter that nothing can
-    fill.
+    """A route's function as an ASGI application.
+
+    Raises TypeError for a parameter that nothing can fill.
     """
 
     def __init__(
@@ -71,20 +72,22 @@ class Binding:
         self.path: dict[str, Any] = {}
         self.query = QueryString()
         self.body: tuple[str, Body[Any]] | None = None
-        where = f"{route}, {route.endpoint.__module__}.{route.endpoint.__qualname__}"
-        if not inspect.iscoroutinefunction(route.endpoint):
+        self.converters = dict(PARAMETER.findall(route.path))
+        function = route.endpoint
+        where = f"{route}, {function.__module__}.{function.__qualname__}"
+        if not inspect.iscoroutinefunction(function):
             raise TypeError(f"{where}: make it an async function")
-        hints = get_type_hints(route.endpoint, include_extras=True)
-        for parameter in inspect.signature(route.endpoint).parameters.values():
+        hints = get_type_hints(function, include_extras=True)
+        for parameter in inspect.signature(function).parameters.values():
+            hint = hints.get(parameter.name, Any)
             try:
-                self.bind(parameter, hints.get(parameter.name, Any), provided, readers)
+                self.bind(parameter, hint, provided, readers)
             except (TypeError, AccessError) as error:
                 raise type(error)(f"{where}, parameter `{parameter}`: {error}") from None
-        if missing := {name for name, _ in PARAMETER.findall(route.path)} - self.path.keys():
-            raise TypeError(
-                f"{where}: its path has {', '.join(sorted(missing))}, so add parameters of these names"
-            )
-        self.function = partial(route.endpoint, **self.fixed)
+        missing = ", ".join(sorted(self.converters.keys() - self.path.keys()))
+        if missing:
+            raise TypeError(f"{where}: its path has {missing}, so add parameters of these names")
+        self.function = partial(function, **self.fixed)
         result = hints.get("return", Any)
         self.result = get_args(result)[0] if get_origin(result) is Reply else result
 
@@ -96,21 +99,11 @@ class Binding:
         readers: Mapping[Any, Reader],
     ) -> None:
         """Decide where the argument of one parameter comes from."""
-        name, kind = parameter.name, unwrap(hint)
-        base = get_origin(kind) or kind
-        offers = [
-            item
-            for item in provided
-            if isinstance(base, type) and base is not Any and isinstance(item, base)
-        ]
-        in_path = dict(PARAMETER.findall(self.route.path))
-        if name in in_path:
-            if CONVERTED.get(in_path[name], kind) is not kind:
-                raise TypeError(
-                    f"write its type into the path as well, like {{{name}:uuid}} or {{{name}:int}}"
-                )
-            self.path[name] = hint
-            self.readers[name] = lambda scope, _, __: scope["path_params"][name]
+        name = parameter.name
+        kind = unwrap(hint)
+        offers = find_provided(get_origin(kind) or kind, provided)
+        if name in self.converters:
+            self.bind_path(name, hint)
         elif kind is Caller and self.route.access is PUBLIC:
             raise AccessError("nobody is known on a public route; give it `access=NEEDS_TOKEN`")
         elif kind in readers:
@@ -121,7 +114,7 @@ class Binding:
             raise TypeError(f"app.py provides {len(offers)} of them; give each a class of its own")
         elif getattr(kind, "__query__", False):
             self.query.add_filter(name, kind)
-        elif base in (list, dict) or any(is_struct(part) for part in (kind, *get_args(kind))):
+        elif is_body(kind):
             if self.body:
                 raise TypeError(f"`{self.body[0]}` is its body already")
             self.body = name, Body(hint)
@@ -130,53 +123,74 @@ class Binding:
         else:
             raise TypeError("nothing is of this type; add it to what app.py provides")
 
+    def bind_path(self, name: str, hint: Any) -> None:
+        kind = unwrap(hint)
+        if CONVERTED.get(self.converters[name], kind) is not kind:
+            examples = f"{{{name}:uuid}} or {{{name}:int}}"
+            raise TypeError(f"write its type into the path as well, like {examples}")
+        self.path[name] = hint
+        self.readers[name] = lambda scope, _, __: scope["path_params"][name]
+
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         values = {name: read(scope, receive, send) for name, read in self.readers.items()}
         if scope["query_string"] or self.query.parameters:
             values |= self.query.read(scope["query_string"])
         if self.body:
-            values[self.body[0]] = await self.body[1].read(scope, receive)
+            name, body = self.body
+            values[name] = await body.read(scope, receive)
         result = await self.function(**values)
-        if scope["type"] == "http":
-            await send_result(result, self.route, scope, receive, send)
+        if scope["type"] != "http":
+            return
+        if callable(result):  # an ASGI application, like a response of Starlette, sends itself
+            await result(scope, receive, send)
+        else:
+            await self.send_result(result, scope, send)
+
+    async def send_result(self, result: Any, scope: asgi.Scope, send: asgi.Send) -> None:
+        """Send what the function returned: as JSON, or without a body if it is None."""
+        status, fields = None, {}
+        if isinstance(result, Reply):
+            status = result.status
+            for name, value in result.headers.items():
+                fields[name.lower().encode()] = value.encode("latin-1")
+            result = result.body
+        status = status or choose_status(self.route, has_body=result is not None)
+        if result is None:
+            headers = [*fields.items()]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        if isinstance(result, Page) and result.next:
+            query = scope["query_string"].decode("latin-1")
+            fields[b"link"] = make_link_header(query, result.next).encode()
+        media_type = fields.pop(b"content-type", b"application/json")
+        body = encode(result)
+        if respond := getattr(send, "respond", None):  # the edge takes all of it in one call
+            await respond(status, body, {b"content-type": media_type, **fields}, [])
+        else:
+            await responses.respond(send, status, body, media_type, fields)
 
 
 def choose_status(route: Route, *, has_body: bool) -> int:
-    return route.status or (204 if not has_body else 201 if route.method == "POST" else 200)
+    if route.status:
+        return route.status
+    if not has_body:
+        return 204
+    return 201 if route.method == "POST" else 200
 
 
 def encode(body: object) -> bytes:
-    """Return a result as JSON, on the account of the request."""
-    began = time.perf_counter()
+    """Return a result as JSON. The time is charged to the request."""
+    started = time.perf_counter()
     encoded = ENCODER.encode(body)
-    charge("encoding", began)
+    charge("encoding", started)
     return encoded
 
 
-async def send_result(
-    result: Any, route: Route, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
-) -> None:
-    """Send what a function returned. An ASGI application, like a response of Starlette, sends
-    itself.
-    """
-    if callable(result):
-        return await cast("asgi.App", result)(scope, receive, send)
-    status, fields = None, {}
-    if isinstance(result, Reply):
-        fields = {
-            name.lower().encode(): value.encode("latin-1") for name, value in result.headers.items()
-        }
-        status, result = result.status, result.body
-    status = status or choose_status(route, has_body=result is not None)
-    if result is None:
-        await send({"type": "http.response.start", "status": status, "headers": [*fields.items()]})
-        return await send({"type": "http.response.body", "body": b""})
-    if isinstance(result, Page) and result.next:
-        fields[b"link"] = make_link_header(
-            scope["query_string"].decode("latin-1"), result.next
-        ).encode()
-    media_type = fields.pop(b"content-type", b"application/json")
-    await responses.respond(send, status, encode(result), media_type, fields)
+def is_body(kind: Any) -> bool:
+    """Return whether a parameter of a type is the JSON body: a struct, a list or a dict."""
+    base = get_origin(kind) or kind
+    return base in (list, dict) or any(is_struct(part) for part in (kind, *get_args(kind)))
 
 
 def is_described(hint: Any) -> bool:

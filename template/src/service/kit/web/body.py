@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
 import msgspec
 
 from service.kit.web.values import MOST_FAULTS, find_fault, find_unstorable
-from service.kit.work import asgi, headers
+from service.kit.work import asgi
 from service.kit.work.problems import InvalidField, Problem
 
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
@@ -40,8 +40,8 @@ class Body[Kind]:
 
     async def read(self, scope: asgi.Scope, receive: asgi.Receive) -> Kind:
         body = (await receive()).get("body", b"")  # all of it: the edge has read it
-        media_type = headers.merge_headers(scope["headers"]).get(b"content-type", b"")
-        return self.decode(body, media_type.decode("latin-1"))
+        sent = [value for name, value in scope["headers"] if name == b"content-type"]
+        return self.decode(body, b", ".join(sent).decode("latin-1"))
 
     def decode(self, body: bytes, media_type: str) -> Kind:
         if not JSON_TYPE.fullmatch(media_type.partition(";")[0].strip()):

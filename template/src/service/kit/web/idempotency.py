@@ -18,8 +18,7 @@ from typing import Annotated, NamedTuple, cast
 import msgspec
 from pydantic import BaseModel, Field
 
-from service.kit.db.connection import Connection
-from service.kit.db.database import Database
+from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
 from service.kit.web.binder import Reply, encode
 from service.kit.work import asgi
@@ -115,7 +114,7 @@ store_reply = Query(
          ))
     )
     insert into kit.idempotency_keys as kept (digest, fingerprint, status, headers, body, expires_at)
-    values ($1, $2, $3, $4, $5, now() + $6::interval)
+    values ($1, $2, $3, $4::text::jsonb, $5, now() + $6::interval)
     on conflict (digest) do update
        set (fingerprint, status, headers, body, expires_at)
          = (excluded.fingerprint, excluded.status, excluded.headers, excluded.body, excluded.expires_at)
@@ -123,7 +122,7 @@ store_reply = Query(
     returning true
     """,
     bool,
-    tuple[bytes, bytes, int | None, dict[str, str], bytes, timedelta],
+    tuple[bytes, bytes, int | None, str, bytes, timedelta],
 )
 
 
@@ -186,7 +185,8 @@ async def once[Body](
             raise ValueError(
                 f"{reply.status} is no success: raise a Problem, which undoes what was done"
             )
-        body, headers = encode(reply.body), {**reply.headers}
+        body = encode(reply.body)
+        headers = msgspec.json.encode({**reply.headers}).decode()
         if not await connection.find(
             store_reply, digest, fingerprint, reply.status, headers, body, key.keep
         ):

@@ -1,17 +1,18 @@
 # kit: updated by the template; extend it from app.py
 """What everything else builds on: the request or job being worked on, its limits, its problems.
 
-`context.py` knows the request or job, and where its time goes; `deadlines.py` ends what takes too
-long, `limiter.py` bounds how many run and wait at once. `problems.py` has the errors that clients
-see, `command_error.py` that of commands. `asgi.py`, `headers.py`, `addresses.py` and `responses.py`
-are what all packages know of HTTP. `metrics.py`, `tracing.py` and `batch.py` report what happened;
+`context.py` knows the request or job; `limits.py` ends what takes too long, charges its time, and
+bounds how many run and wait at once. `problems.py` has the errors that clients see,
+`command_error.py` that of commands. `asgi.py`, `headers.py`, `addresses.py` and `responses.py` are
+what all packages know of HTTP. `metrics.py`, `tracing.py` and `batch.py` report what happened;
 `options.py` and `cores.py` serve the settings. It imports no other package.
 """
 
 from service.kit.renamed import find_renamed
 from service.kit.work import asgi
 from service.kit.work.command_error import CommandError
-from service.kit.work.context import Span, request_id, time_left
+from service.kit.work.context import request_id
+from service.kit.work.limits import Span, time_left
 from service.kit.work.options import Seconds
 from service.kit.work.tracing import configure_traces, trace_headers
 

@@ -1,0 +1,75 @@
+# kit: updated by the template; extend it from app.py
+"""Whether PostgreSQL admits all connections of the service, checked at start."""
+
+import asyncpg
+
+from service.kit.db.errors import DatabaseError
+from service.kit.db.pool import choose_pool_size
+from service.kit.db.sessions import (
+    DatabaseOptions,
+    connect,
+    describe_database,
+    get_session_limits,
+    session_settings,
+)
+
+# PostgreSQL 16 brought reserved_connections.
+READ_MAX_CONNECTIONS = """
+select current_setting('max_connections')::int as maximum,
+       current_setting('superuser_reserved_connections')::int
+       + coalesce(current_setting('reserved_connections', true), '0')::int as reserved
+"""
+
+FIND_UNLIMITED = """
+select array_agg(name order by name) as missing, quote_ident(current_database()) as database
+  from pg_settings
+ where name = any($1) and setting = '0'
+"""
+
+
+async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:
+    """Raise `DatabaseError` unless each database admits all connections of this instance.
+
+    `beside` is how many connections processes other than the web workers open, such as the job
+    worker.
+    """
+    for url in filter(None, (options.url, options.replica_url)):
+        database = options.model_copy(update={"url": url})
+        async with connect(database, "service check", session_settings(database)) as connection:
+            if options.direct_url:
+                await check_role_limits(connection, database)
+            else:
+                await check_max_connections(connection, database, workers, beside)
+
+
+async def check_max_connections(
+    connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int
+) -> None:
+    size = options.pool_size or choose_pool_size(workers)
+    wanted = workers * size + beside + options.reserve
+    [(maximum, reserved)] = await connection.fetch(READ_MAX_CONNECTIONS)
+    admitted = maximum - reserved
+    if wanted <= admitted:
+        return
+    of_others = f", {beside} of other processes of the service" if beside else ""
+    raise DatabaseError(
+        f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE)"
+        f"{of_others}, and {options.reserve} for others (DATABASE_RESERVE), make {wanted}. "
+        f"PostgreSQL at {describe_database(options)} admits {admitted}: {maximum} "
+        f"(max_connections) less {reserved} (reserved for superusers and roles). Lower one of the "
+        "former, raise max_connections, or put a PgBouncer in between and set DATABASE_DIRECT_URL."
+    )
+
+
+async def check_role_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
+    """Refuse a role without time limits behind a pooler, which does not take them from us."""
+    limits = get_session_limits(options)
+    [(missing, database)] = await connection.fetch(FIND_UNLIMITED, list(limits))
+    if not missing:
+        return
+    alter = f"alter role current_user in database {database} set"
+    statements = [f"{alter} {name} = '{limits[name]}';" for name in missing]
+    raise DatabaseError(
+        "Behind a pooler, time limits must be set on the role, which lacks "
+        f"{', '.join(missing)}. Run as that role, and restart the pooler: {' '.join(statements)}"
+    )

@@ -1,0 +1,33 @@
+# kit: updated by the template; extend it from app.py
+"""How long statements took, by their names, for `/metrics`."""
+
+from collections import defaultdict
+from functools import cache
+from importlib import import_module
+
+from service.kit import PACKAGE
+from service.kit.db.query import find_queries
+from service.kit.work import metrics
+
+type Duration = tuple[str, float]
+"""The text of a statement, and the seconds that it took."""
+
+OTHER = "other"
+"""The name, in `/metrics`, of the kit's own statements, and of any that no `queries.py` names."""
+
+
+@cache
+def read_names() -> dict[str, str]:
+    """Return the name of each statement by its text. The first call looks for files."""
+    return {query.sql: name for name, query in find_queries(import_module(PACKAGE))}
+
+
+def count_durations(borrowed: list[list[Duration]]) -> None:
+    """Count the statements of borrowed connections, those of one name together."""
+    names = read_names()
+    seconds_by_name = defaultdict[str, list[float]](list)
+    for durations in borrowed:
+        for sql, seconds in durations:
+            seconds_by_name[names.get(sql, OTHER)].append(seconds)
+    for name, spent in seconds_by_name.items():
+        metrics.get_metrics().statement_seconds.labels(name).observe_all(spent)
