@@ -166,7 +166,7 @@ class Binding:
         media_type = fields.pop(b"content-type", b"application/json")
         body = encode(result)
         if respond := getattr(send, "respond", None):  # the edge takes all of it in one call
-            await respond(status, body, {b"content-type": media_type, **fields}, [])
+            await respond(status, body, {b"content-type": media_type, **fields})
         else:
             await responses.respond(send, status, body, media_type, fields)
 

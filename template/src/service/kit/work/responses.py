@@ -19,17 +19,13 @@ MAX_DELAY = 0.1
 async def respond(
     send: Send, status: int, body: bytes, media_type: bytes, fields: Fields | None = None
 ) -> None:
-    """Send a whole response. `fields` are its further headers.
-
-    The edge takes it in one call, which costs less than two messages.
-    """
-    fields = {b"content-type": media_type, **(fields or {})}
-    respond_at_once = getattr(send, "respond", None)
-    if respond_at_once is not None:
-        await respond_at_once(status, body, fields)
-        return
-    fields[b"content-length"] = b"%d" % len(body)
-    await send({"type": "http.response.start", "status": status, "headers": [*fields.items()]})
+    """Send a whole response. `fields` are its further headers."""
+    headers = [
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % len(body)),
+        *(fields or {}).items(),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
