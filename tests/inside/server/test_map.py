@@ -14,6 +14,8 @@ from tests.kit.processes import ROOT
 SERVICE = ROOT / "src/service"
 KIT = SERVICE / "kit"
 ROOMS = sorted(path.parent for path in KIT.glob("*/__init__.py"))
+WRITES = {"kit/edge/bodies.py", "kit/jobs/queue.py"}
+"""Layers of a request that has a body, and of one that enqueues a job."""
 LAYER = re.compile(r"^ {4}(\S+\.py) ", re.MULTILINE)
 
 
