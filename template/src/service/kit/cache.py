@@ -38,9 +38,8 @@ class Cache:
         self.options = options or CacheOptions()
         remember = alru_cache(self.options.entries, typed=True, ttl=self.options.seconds)
         self.values = remember(self.compute)
-        metrics.watch_gauge(
-            metrics.get_metrics().cache_entries, lambda: self.values.cache_info().currsize
-        )
+        gauge = metrics.get_metrics().cache_entries
+        metrics.watch_gauge(gauge, lambda: self.values.cache_info().currsize)
 
     async def get[**P, R](
         self, function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
@@ -56,7 +55,8 @@ class Cache:
                 f"{function}: cache a function of a module, and pass what it needs as arguments"
             )
         is_kept = self.values.cache_contains(function, *args, **kwargs)
-        metrics.get_metrics().cache_reads.labels("hit" if is_kept else "miss").inc()
+        outcome = "hit" if is_kept else "miss"
+        metrics.get_metrics().cache_reads.labels(outcome).inc()
         with Span("cache"):
             return cast("R", await self.values(function, *args, **kwargs))
 

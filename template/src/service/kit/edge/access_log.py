@@ -103,8 +103,9 @@ def write_records(records: list[Record]) -> None:
     layers = defaultdict(list)
     for record in records:
         line = record.line
-        key = line["method"], line["route"] or "unmatched", line["status"] or CLIENT_LEFT
-        requests[key].append(record.seconds)
+        route = line["route"] or "unmatched"
+        status = line["status"] or CLIENT_LEFT
+        requests[line["method"], route, status].append(record.seconds)
         if len(record.layers) > 1:  # it did more than to be refused
             for layer, seconds in record.layers.items():
                 layers[layer].append(seconds)

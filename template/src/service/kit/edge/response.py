@@ -139,7 +139,9 @@ class Exchange(Work, TimeLimit):
         is_unchanged = is_complete_read and self.is_not_modified(body, fields)
         coding = self.compression.negotiate(self.request, status, fields, length)
         if is_unchanged:
-            status, body, coding = 304, b"", None
+            status = 304
+            body = b""
+            coding = None
             fields = {name: value for name, value in fields.items() if name not in BODY_HEADERS}
 
         is_head = self.method == "HEAD"

@@ -141,4 +141,7 @@ class Traces:
         current = trace.get_current_span().get_span_context()
         if not current.is_valid:
             return {}
-        return {"trace_id": f"{current.trace_id:032x}", "span_id": f"{current.span_id:016x}"}
+        return {
+            "trace_id": trace.format_trace_id(current.trace_id),
+            "span_id": trace.format_span_id(current.span_id),
+        }
