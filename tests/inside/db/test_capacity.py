@@ -1,9 +1,8 @@
 from pathlib import Path
 
 import pytest
-from service.kit.db.capacity import check_capacity
+from service.kit.db.capacity import MIN_POOL_SIZE, check_capacity, choose_pool_size
 from service.kit.db.errors import DatabaseError
-from service.kit.db.pool import MIN_POOL_SIZE, choose_pool_size
 from service.kit.db.sessions import DatabaseOptions
 from service.kit.server.http_server import ServerOptions
 from service.kit.server.settings import KitSettings
@@ -19,7 +18,7 @@ from tests.kit.processes import run
 def test_the_workers_share_four_connections_for_each_core(
     cores: int, workers: int, size: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("service.kit.db.pool.count_cores", lambda: cores)
+    monkeypatch.setattr("service.kit.db.capacity.count_cores", lambda: cores)
     assert choose_pool_size(workers) == size
 
 

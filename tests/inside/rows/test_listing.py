@@ -137,14 +137,12 @@ async def test_a_cursor_goes_on_for_the_same_scope_sort_and_filters_only(db: Dat
 
 def test_its_statements_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path):
     (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "queries.py").touch()
+    (tmp_path / "notes" / "queries.py").write_text("notes = ...\n")
     package, queries = ModuleType("package"), ModuleType("package.notes.queries")
     package.__path__ = [str(tmp_path)]
     vars(queries).update(notes=notes, Listing=Listing)
     for module in (package, ModuleType("package.notes"), queries):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    for query in notes.queries.values():
-        monkeypatch.setattr(query, "module", queries.__name__)
     found = dict(find_queries(package))
     assert found.keys() == {
         f"notes.notes.{order}{by}" for order in ("newest", "oldest") for by in ("", "_by_colour", "_by_colour_and_done")

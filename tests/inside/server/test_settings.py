@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from service.kit.auth.keys import IssuerOptions
-from service.kit.db.pool import choose_pool_size
+from service.kit.db.capacity import choose_pool_size
 from service.kit.migrate.files import MigrationOptions
 from service.kit.offload.offload import share_cores
 from service.kit.server.settings import (

@@ -9,7 +9,7 @@ from service.kit.auth import keys
 from service.kit.auth.bearer import Auth, Caller
 from service.kit.auth.keys import IssuerOptions
 from service.kit.edge.edge import Edge
-from service.kit.web.app import Endpoint
+from service.kit.web.app import Endpoint, Operation
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Access, AccessError, Routes, Slice
 from service.kit.work import asgi
 from service.settings import Settings
@@ -133,7 +133,7 @@ async def test_a_websocket_that_is_refused_is_never_accepted(path: str):
 
 async def test_what_nobody_decided_is_refused_where_it_is_dispatched():
     endpoint = Endpoint("/me", Auth(OPTIONS))
-    endpoint.apps["GET"] = None, None, PlainTextResponse("hello")
+    endpoint.operations["GET"] = Operation(None, None, PlainTextResponse("hello"))
     async with open_client(Edge(web.build([]))):
         pass
     transport = httpx2.ASGITransport(Edge(endpoint))

@@ -20,7 +20,7 @@ RENAMED = {
     "service.kit.db.UnreachableError": "service.kit.db.errors.UnreachableError",
     "service.kit.db.bypass_pooler": "service.kit.db.sessions.bypass_pooler",
     "service.kit.db.check_capacity": "service.kit.db.capacity.check_capacity",
-    "service.kit.db.choose_pool_size": "service.kit.db.pool.choose_pool_size",
+    "service.kit.db.choose_pool_size": "service.kit.db.capacity.choose_pool_size",
     "service.kit.db.connect": "service.kit.db.sessions.connect",
     "service.kit.db.dial": "service.kit.db.sessions.open_connection",
     "service.kit.db.explain": "service.kit.db.errors.to_problem",

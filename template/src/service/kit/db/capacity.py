@@ -1,10 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Whether PostgreSQL admits all connections of the service, checked at start."""
+"""How many connections a worker may open, and whether PostgreSQL admits all of the service."""
 
 import asyncpg
 
 from service.kit.db.errors import DatabaseError
-from service.kit.db.pool import choose_pool_size
 from service.kit.db.sessions import (
     DatabaseOptions,
     connect,
@@ -12,6 +11,16 @@ from service.kit.db.sessions import (
     get_session_limits,
     session_settings,
 )
+from service.kit.work.cores import count_cores
+
+CONNECTIONS_PER_CORE = 4
+"""Over all workers: while some wait for locks and disks, the others keep the core busy."""
+
+MIN_POOL_SIZE = 2
+"""Connections of one worker, at least: a slow statement must not stop it."""
+
+MAX_POOL_SIZE = 16
+"""Connections of one worker, at most: one event loop cannot make use of more."""
 
 # PostgreSQL 16 brought reserved_connections.
 READ_MAX_CONNECTIONS = """
@@ -25,6 +34,12 @@ select array_agg(name order by name) as missing, quote_ident(current_database())
   from pg_settings
  where name = any($1) and setting = '0'
 """
+
+
+def choose_pool_size(workers: int) -> int:
+    """Return how many connections each worker may open when no setting says so."""
+    share = round(count_cores() * CONNECTIONS_PER_CORE / workers)
+    return max(MIN_POOL_SIZE, min(MAX_POOL_SIZE, share))
 
 
 async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:

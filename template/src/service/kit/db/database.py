@@ -81,17 +81,23 @@ class Connection:
 
     async def fetch[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> list[Row]:
         """Return all rows of a statement. Bound it in SQL: the result is held in memory."""
-        records = await self.run(self.raw.fetch(query.sql, *args), query.sql)
+        fetching = self.raw.fetch(query.sql, *args)
+        records = await self.run(fetching, query.sql)
         if query.is_scalar:
             return [record[0] for record in records]
-        return [query.row(*record) for record in records]
+        make_row = query.row
+        return [make_row(*record) for record in records]
 
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
         """Return the first row of a statement, or None."""
-        record = await self.run(self.raw.fetchrow(query.sql, *args), query.sql)
+        fetching = self.raw.fetchrow(query.sql, *args)
+        record = await self.run(fetching, query.sql)
         if record is None:
             return None
-        row: Row = record[0] if query.is_scalar else query.row(*record)
+        if query.is_scalar:
+            value: Row = record[0]
+            return value
+        row: Row = query.row(*record)
         return row
 
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:
@@ -120,7 +126,8 @@ class Connection:
         Work that is late is cancelled. When no answer comes, the error is a problem.
         """
         if limit is None:
-            limit = TimeLimit(self.pool.deadlines, time_left(self.timeout), "database")
+            seconds = time_left(self.timeout)
+            limit = TimeLimit(self.pool.deadlines, seconds, "database")
         traces = tracing.active_traces.get()
         span = traces.begin_statement(sql) if traces and sql else None
         failure = ""
@@ -133,7 +140,8 @@ class Connection:
                 errors.examine(error, self.raw)
             raise
         finally:
-            self.durations.append((sql, time.perf_counter() - limit.started))
+            duration = time.perf_counter() - limit.started
+            self.durations.append((sql, duration))
             if span is not None:
                 traces.end(span, failure)
 
@@ -205,7 +213,8 @@ class Database:
                     return await work(connection)
             except errors.CONFLICTS as error:
                 pause = random.uniform(0, RETRY_PAUSE * attempt)
-                if attempt == MAX_ATTEMPTS or time_left(pause) < pause:
+                is_last = attempt == MAX_ATTEMPTS or time_left(pause) < pause
+                if is_last:
                     raise busy("Other requests kept changing the same at the same time.") from error
                 await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")

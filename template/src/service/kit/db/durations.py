@@ -19,7 +19,8 @@ OTHER = "other"
 @cache
 def read_names() -> dict[str, str]:
     """Return the name of each statement by its text. The first call looks for files."""
-    return {query.sql: name for name, query in find_queries(import_module(PACKAGE))}
+    package = import_module(PACKAGE)
+    return {query.sql: name for name, query in find_queries(package)}
 
 
 def count_durations(borrowed: list[list[Duration]]) -> None:
@@ -28,6 +29,8 @@ def count_durations(borrowed: list[list[Duration]]) -> None:
     seconds_by_name = defaultdict[str, list[float]](list)
     for durations in borrowed:
         for sql, seconds in durations:
-            seconds_by_name[names.get(sql, OTHER)].append(seconds)
+            name = names.get(sql, OTHER)
+            seconds_by_name[name].append(seconds)
     for name, spent in seconds_by_name.items():
-        metrics.get_metrics().statement_seconds.labels(name).observe_all(spent)
+        histogram = metrics.get_metrics().statement_seconds.labels(name)
+        histogram.observe_all(spent)

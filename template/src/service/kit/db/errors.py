@@ -43,19 +43,24 @@ def diagnose(error: Exception, where: str) -> DatabaseError:
         ):
             return DatabaseError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
         case asyncpg.ProtocolViolationError():
-            advice = "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
-            return DatabaseError(f"{where} refuses how the service connects: {error}. {advice}")
+            return DatabaseError(
+                f"{where} refuses how the service connects: {error}. "
+                "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
+            )
         # asyncpg has one class for this and for a server that stops while it is asked.
         case ConnectionError() if "rejected SSL upgrade" in str(error):
-            says = f"What answers at {where} is not PostgreSQL, or does not speak TLS."
-            return DatabaseError(f"{says} Correct DATABASE_URL.")
+            return DatabaseError(
+                f"What answers at {where} is not PostgreSQL, or does not speak TLS. "
+                "Correct DATABASE_URL."
+            )
     reason = str(error) or "no answer in time"
-    advice = "Check DATABASE_URL and the server."
-    return UnreachableError(f"Cannot reach PostgreSQL at {where}: {reason}. {advice}")
+    return UnreachableError(
+        f"Cannot reach PostgreSQL at {where}: {reason}. Check DATABASE_URL and the server."
+    )
 
 
 def is_answer(error: BaseException) -> bool:
-    """Return whether an error was an answer, of PostgreSQL or of ours, so that nothing still runs."""
+    """Return whether an error was an answer, PostgreSQL's or ours, so that nothing still runs."""
     if isinstance(error, NoAnswer):
         return False
     return isinstance(error, Problem | asyncpg.PostgresError)
@@ -89,7 +94,8 @@ def to_problem(error: Exception, constraints: Constraints) -> Problem | None:
         case asyncpg.RestrictViolationError():  # by a delete; the constraint is the other table's
             return Problem(409, "conflict", "Others refer to it, so it cannot be deleted.")
         case asyncpg.IntegrityConstraintViolationError():
-            make_problem = constraints.get(error.as_dict().get("constraint_name", ""))
+            name = error.as_dict().get("constraint_name", "")
+            make_problem = constraints.get(name)
             return make_problem() if make_problem else None
         case asyncpg.DataError():
             return Problem(422, "invalid", "A value lies outside what the database can store.")

@@ -18,12 +18,12 @@ from typing import Any
 
 import asyncpg
 
+from service.kit.db.capacity import choose_pool_size
 from service.kit.db.durations import Duration, count_durations
 from service.kit.db.errors import ERRORS
 from service.kit.db.sessions import DatabaseOptions, open_session
 from service.kit.work import metrics
 from service.kit.work.batch import Batch
-from service.kit.work.cores import count_cores
 from service.kit.work.limits import Deadlines, Limiter, time_left
 from service.kit.work.problems import busy
 
@@ -34,15 +34,6 @@ POOL_FULL = "Every database connection is in use."
 STOPPING = "The service is stopping."
 UNREACHABLE = "The database cannot be reached."
 
-CONNECTIONS_PER_CORE = 4
-"""Over all workers: while some wait for locks and disks, the others keep the core busy."""
-
-MIN_POOL_SIZE = 2
-"""Connections of one worker, at least: a slow statement must not stop it."""
-
-MAX_POOL_SIZE = 16
-"""Connections of one worker, at most: one event loop cannot make use of more."""
-
 LIFETIME_SPREAD = 0.1
 """Each connection lives up to 10 % shorter or longer, so that those opened together are not
 replaced together."""
@@ -52,12 +43,6 @@ COUNT_INTERVAL = 1.0
 
 MAX_UNCOUNTED = 250
 """Borrowed connections whose durations are collected, at most."""
-
-
-def choose_pool_size(workers: int) -> int:
-    """Return how many connections each worker may open when no setting says so."""
-    share = round(count_cores() * CONNECTIONS_PER_CORE / workers)
-    return max(MIN_POOL_SIZE, min(MAX_POOL_SIZE, share))
 
 
 class Pool:
@@ -83,8 +68,10 @@ class Pool:
         self.is_open = True
         meters = metrics.get_metrics()
         meters.pool_size.labels(name).set(self.slots.limit)
-        metrics.watch_gauge(meters.pool_in_use.labels(name), lambda: self.slots.running)
-        metrics.watch_gauge(meters.pool_waiting.labels(name), lambda: self.slots.waiting)
+        in_use = meters.pool_in_use.labels(name)
+        metrics.watch_gauge(in_use, lambda: self.slots.running)
+        waiting = meters.pool_waiting.labels(name)
+        metrics.watch_gauge(waiting, lambda: self.slots.waiting)
 
     async def acquire(self) -> asyncpg.Connection:
         """Take a connection.
@@ -118,12 +105,13 @@ class Pool:
 
         If the request leaves before it is there, it becomes free, and only then its slot.
         """
+        timeout = time_left(seconds)
         opening = self.start_task(self.open_in_slot())
         done: set[asyncio.Task[Any]] = set()
         try:
-            done, _ = await asyncio.wait([opening], timeout=time_left(seconds))
+            done, _ = await asyncio.wait([opening], timeout=timeout)
         finally:
-            if not done:
+            if not done:  # late, or cancelled, perhaps just when the connection came
                 opening.add_done_callback(self.keep_opened)
         if not done:
             raise busy(POOL_FULL)
@@ -144,7 +132,8 @@ class Pool:
             self.slots.leave()
             raise busy(UNREACHABLE) from error
         spread = random.uniform(1 - LIFETIME_SPREAD, 1 + LIFETIME_SPREAD)
-        self.connections[connection] = time.monotonic() + self.options.max_lifetime * spread
+        lifetime = self.options.max_lifetime * spread
+        self.connections[connection] = time.monotonic() + lifetime
         return connection
 
     def release(self, connection: asyncpg.Connection, cleanup: Cleanup | None = None) -> None:
@@ -188,7 +177,8 @@ class Pool:
 
     def start_task[Result](self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
         """Run work alongside the requests, and in the context of none."""
-        task = asyncio.get_running_loop().create_task(work, context=Context())
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work, context=Context())
         self.tasks.add(task)
         task.add_done_callback(self.forget_task)
         return task
@@ -210,8 +200,9 @@ class Pool:
                     await asyncio.sleep(0.01)
         for connection in self.connections:
             connection.terminate()
+        timeout = self.options.acquire_timeout
         while self.tasks:
-            _, late = await asyncio.wait(self.tasks, timeout=self.options.acquire_timeout)
+            _, late = await asyncio.wait(self.tasks, timeout=timeout)
             for task in late:
                 task.cancel()
         self.durations.flush()

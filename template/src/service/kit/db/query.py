@@ -2,7 +2,7 @@
 """SQL statements as objects, for a slice's `queries.py`, and sample rows, for its `seed.py`."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -16,6 +16,8 @@ DEVELOPER = "development"
 
 NEWEST_SAMPLE = datetime(2026, 1, 1, tzinfo=UTC)
 SAMPLE_INTERVAL = timedelta(minutes=5)
+
+NO_PARAMS: Any = tuple[()]
 
 
 class Query[Row, *Args]:
@@ -37,7 +39,7 @@ class Query[Row, *Args]:
         self,
         sql: str,
         row: type[Row],
-        params: type[tuple[*Args]] = tuple[()],  # type: ignore[assignment]  # ty: ignore[invalid-parameter-default]
+        params: type[tuple[*Args]] = NO_PARAMS,
         *,
         sample: str = "",
         excused: Mapping[str, str] = MappingProxyType({}),
@@ -45,7 +47,8 @@ class Query[Row, *Args]:
         if get_origin(params) is not tuple:
             raise TypeError(f"params are a tuple of types, as tuple[str, UUID], and not {params}")
         fields: tuple[str, ...] | None = getattr(row, "__struct_fields__", None)
-        self.sql = cleandoc(sql).replace("{columns}", ", ".join(fields or ()))
+        columns = ", ".join(fields or ())
+        self.sql = cleandoc(sql).replace("{columns}", columns)
         self.row: Any = row
         self.is_scalar = fields is None
         self.params: tuple[Any, ...] = get_args(params)
@@ -67,39 +70,51 @@ def find_queries(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
     """
     for folder in package.__path__:
         for path in sorted(Path(folder).glob("**/queries.py")):
-            parts = path.relative_to(folder).with_suffix("").parts
-            module = import_module(".".join((package.__name__, *parts)))
-            prefix = module.__name__.removeprefix(f"{package.__name__}.").removesuffix(".queries")
-            for name, line in find_assignments(path).items():
-                for known, query in list_queries(name, getattr(module, name, None)):
-                    query.module = module.__name__
-                    query.line = line
-                    yield f"{prefix}.{known}", query
+            inner = path.relative_to(folder).with_suffix("")
+            module = import_module(".".join([package.__name__, *inner.parts]))
+            yield from find_queries_of_module(module, path, package.__name__)
+
+
+def find_queries_of_module(
+    module: ModuleType, path: Path, package: str
+) -> Iterator[tuple[str, AnyQuery]]:
+    inner = module.__name__.removeprefix(f"{package}.")
+    prefix = inner.removesuffix(".queries")
+    for name, line in find_assignments(path).items():
+        value = getattr(module, name, None)
+        for known, query in list_queries(name, value):
+            query.module = module.__name__
+            query.line = line
+            yield f"{prefix}.{known}", query
 
 
 def find_assignments(path: Path) -> dict[str, int]:
     """Return the names that a module assigns outside of functions, each with its line."""
     lines: dict[str, int] = {}
-    for statement in ast.parse(path.read_text("utf-8")).body:
+    module = ast.parse(path.read_text("utf-8"))
+    for statement in module.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                lines[node.id] = node.lineno
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()):
+                    lines[name] = node.lineno
     return lines
 
 
 def list_queries(name: str, value: object) -> Iterator[tuple[str, AnyQuery]]:
     """Yield the statements that a name stands for."""
     value = getattr(value, "queries", value)
-    if isinstance(value, Query):
-        yield name, value
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from list_queries(f"{name}.{key}", part)
-    elif isinstance(value, list | tuple):
-        for number, part in enumerate(value):
-            yield from list_queries(f"{name}.{number}", part)
+    parts: Iterable[tuple[object, object]] = ()
+    match value:
+        case Query():
+            yield name, value
+        case Mapping():
+            parts = value.items()
+        case list() | tuple():
+            parts = enumerate(value)
+    for key, part in parts:
+        yield from list_queries(f"{name}.{key}", part)
 
 
 @dataclass(frozen=True)

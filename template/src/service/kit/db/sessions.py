@@ -129,7 +129,8 @@ async def open_connection(
     """Open a connection. `settings` are those of its session."""
     return await asyncpg.connect(
         options.url.get_secret_value(),
-        timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]  # it takes fractions
+        # Fractions are taken, whatever the type says.
+        timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]
         command_timeout=command_timeout,
         server_settings=dict(settings),
     )

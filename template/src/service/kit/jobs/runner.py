@@ -22,6 +22,7 @@ from service.kit.jobs.job import Hold, Job, Worker
 from service.kit.jobs.queue import REQUEST_ID, meters
 from service.kit.server.logs import shorten_text
 from service.kit.work import context, tracing
+from service.kit.work.limits import DeadlineError, Deadlines, TimeLimit
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class RunningJobs:
         self.alone: int | None = None
         self.turn = asyncio.Lock()  # in order of arrival
         self.left = asyncio.Event()
+        self.deadlines = Deadlines()
         self.is_cut = False
 
     async def enter(self, job_id: int, *, alone: bool) -> None:
@@ -157,19 +159,17 @@ class Runner(AbstractEntrypointExecutor):
             msgspec.ValidationError,
         ) as error:  # it cannot be read at the next attempt either
             raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
-        limit = asyncio.timeout(self.timeout)
         latest = self.timeout + self.options.grace
         late = asyncio.get_running_loop().call_later(latest, self.floor.overdue.add, job.id)
         try:
-            async with limit:
-                with meters().running.labels(self.job.name).track_inprogress():
-                    await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
-        except TimeoutError as error:
-            if limit.expired():
-                raise TimeoutError(
-                    f"It took longer than {self.timeout:g} s, the timeout of this job."
-                ) from error
-            raise
+            with (
+                TimeLimit(self.floor.deadlines, self.timeout),
+                meters().running.labels(self.job.name).track_inprogress(),
+            ):
+                await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
+        except DeadlineError as error:
+            text = f"It took longer than {self.timeout:g} s, the timeout of this job."
+            raise TimeoutError(text) from error
         except asyncio.CancelledError as error:
             if self.floor.is_cut:
                 raise

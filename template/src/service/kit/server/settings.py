@@ -22,7 +22,7 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from service.kit.auth.login_throttle import LoginThrottleOptions
 from service.kit.cache import CacheOptions
-from service.kit.db.pool import choose_pool_size
+from service.kit.db.capacity import choose_pool_size
 from service.kit.db.sessions import DatabaseOptions
 from service.kit.edge.compression import CompressionOptions
 from service.kit.edge.options import EdgeOptions

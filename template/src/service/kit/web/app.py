@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -30,11 +30,14 @@ from service.kit.web.routes import (
     Slice,
     check_access,
 )
-from service.kit.work import addresses, asgi, metrics
+from service.kit.work import addresses, metrics
+from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.problems import Problem
 from service.kit.work.resources import Resource, open_resources
 
-type RouteClass = Callable[[str, asgi.App], BaseRoute]
+type RouteClass = Callable[[str, App], BaseRoute]
+type EndpointKey = tuple[RouteClass, str]
+"""The sort of a route, and its path."""
 
 MAX_PATH_LENGTH = 2000
 """Characters of a path with parameters; the next limit would be that of the digits of an int."""
@@ -53,7 +56,7 @@ class RateLimit:
         self.rate = rate
         self.whole_at: dict[str, float] = {}
 
-    def take(self, scope: asgi.Scope) -> None:
+    def take(self, scope: Scope) -> None:
         """Count a request. Raises a 429 problem when it is one too many."""
         caller = scope["auth"].id if "auth" in scope else addresses.identify_client(scope)
         now = time.monotonic()
@@ -74,25 +77,31 @@ class RateLimit:
         return Problem(429, "too-many-requests", detail, headers=headers)
 
 
-class Endpoint:
-    """Everything at one path: `apps` by method, or by MOUNT for all of them.
+class Operation(NamedTuple):
+    """One method of one path: who may call it, how often, and what answers."""
 
-    Each comes with who may call it, and how often.
-    """
+    access: Access | None
+    limit: RateLimit | None
+    app: App
+
+
+class Endpoint:
+    """Everything at one path: `operations` by method, or by MOUNT for all of them."""
 
     def __init__(self, template: str, auth: Auth | None) -> None:
         self.template = template
         self.auth = auth
-        self.apps: dict[str, tuple[Access | None, RateLimit | None, asgi.App]] = {}
+        self.operations: dict[str, Operation] = {}
 
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["path_template"] = self.template
         method = scope.get("method", WEBSOCKET)
-        found = self.apps.get(method) or self.apps.get(MOUNT)
-        if found is None:
-            await self.list_methods(method)(scope, receive, send)
+        operation = self.operations.get(method) or self.operations.get(MOUNT)
+        if operation is None:
+            response = self.list_methods(method)
+            await response(scope, receive, send)
             return
-        access, limit, app = found
+        access, limit, app = operation
         if access is NEEDS_TOKEN and self.auth:
             scope["auth"] = await self.auth.identify(scope["headers"])
         elif access is not PUBLIC:
@@ -103,7 +112,8 @@ class Endpoint:
 
     def list_methods(self, method: str) -> Response:
         """Return the answer to OPTIONS, or refuse a method."""
-        allow = {"allow": ", ".join(sorted({*self.apps, "OPTIONS"}))}
+        methods = sorted({*self.operations, "OPTIONS"})
+        allow = {"allow": ", ".join(methods)}
         if method == "OPTIONS":
             return Response(status_code=204, headers=allow)
         detail = "This path does not answer that method; the header Allow lists what it answers."
@@ -115,13 +125,13 @@ class Application:
 
     def __init__(
         self,
-        endpoints: Mapping[tuple[RouteClass, str], Endpoint],
+        endpoints: Mapping[EndpointKey, Endpoint],
         slices: Iterable[Slice],
         resources: Sequence[Resource],
     ) -> None:
-        self.constraints = {
-            name: make for part in slices for name, make in part.constraints.items()
-        }
+        self.constraints: dict[str, Callable[[], Problem]] = {}
+        for part in slices:
+            self.constraints.update(part.constraints)
         self.fixed: dict[str, Endpoint] = {}
         self.patterns: list[tuple[StarletteRoute, Endpoint]] = []
         others: list[BaseRoute] = []
@@ -139,7 +149,7 @@ class Application:
             lifespan=lambda _: open_resources(resources),
         )
 
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             app = self.find_endpoint(scope)
             await app(scope, receive, send)
@@ -152,7 +162,7 @@ class Application:
                 raise
             raise problem from error
 
-    def find_endpoint(self, scope: asgi.Scope) -> asgi.App:
+    def find_endpoint(self, scope: Scope) -> App:
         """Return what is at a path.
 
         Starlette's own router takes three times as long for a route of ours.
@@ -167,10 +177,10 @@ class Application:
         for route, endpoint in self.patterns:
             match = route.path_regex.match(path)
             if match:
-                convertors = route.param_convertors
-                scope["path_params"] = {
-                    name: convertors[name].convert(text) for name, text in match.groupdict().items()
-                }
+                params = match.groupdict()
+                for name, convertor in route.param_convertors.items():
+                    params[name] = convertor.convert(params[name])
+                scope["path_params"] = params
                 return endpoint
         return self.router
 
@@ -179,14 +189,13 @@ class Application:
         if isinstance(error, Problem):
             return error
         if isinstance(error, HTTPException):
-            kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+            phrase = HTTPStatus(error.status_code).phrase
+            kind = phrase.lower().replace(" ", "-")
             headers = dict(error.headers or {})
             return Problem(error.status_code, kind, error.detail, headers=headers)
         return to_problem(error, self.constraints)
 
-    async def answer_unmatched(
-        self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
-    ) -> None:
+    async def answer_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 404 where no route matches. A slash at the end makes no difference."""
         path = scope["path"].rstrip("/")
         if path in ("", scope["path"]):
@@ -202,7 +211,7 @@ def build(
     idempotency: IdempotencyOptions | None = None,
     auth: Auth | None = None,
     docs: bool | str = False,
-) -> asgi.App:
+) -> App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` on errors.
 
     What is in `provide` is handed to each function with a parameter of its type. `resources` are
@@ -213,12 +222,14 @@ def build(
     Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that
     nothing can fill.
     """
-    routes = [route for part in slices for route in part.routes]
+    routes: list[Route] = []
+    for part in slices:
+        routes += part.routes
     check_access(routes, has_auth=auth is not None)
     read_key = partial(keys.read, idempotency or IdempotencyOptions())
     readers: dict[Any, Reader] = {**READERS, IdempotencyKey: read_key}
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
-    apps: list[tuple[Route, asgi.App]] = [(binding.route, binding) for binding in bindings]
+    apps: list[tuple[Route, App]] = [(binding.route, binding) for binding in bindings]
     apps += [(route, route.endpoint) for route in routes if route.method == MOUNT]
     if docs:
         apps += openapi.make_pages(bindings)
@@ -226,18 +237,19 @@ def build(
 
 
 def make_endpoints(
-    apps: Sequence[tuple[Route, asgi.App]], auth: Auth | None
-) -> dict[tuple[RouteClass, str], Endpoint]:
+    apps: Sequence[tuple[Route, App]], auth: Auth | None
+) -> dict[EndpointKey, Endpoint]:
     """Return what is at each path. Routes with one rate object share its count."""
-    endpoints: dict[tuple[RouteClass, str], Endpoint] = {}
+    endpoints: dict[EndpointKey, Endpoint] = {}
     limits: dict[int, RateLimit] = {}
     for route, app in apps:
         route_class = ROUTE_CLASSES.get(route.method, StarletteRoute)
-        endpoint = endpoints.setdefault((route_class, route.path), Endpoint(route.template, auth))
-        if route.method in endpoint.apps:
+        new = Endpoint(route.template, auth)
+        endpoint = endpoints.setdefault((route_class, route.path), new)
+        if route.method in endpoint.operations:
             raise TypeError(f"{route} has two functions")
         limit = None
         if route.limit:
             limit = limits.setdefault(id(route.limit), RateLimit(route.limit))
-        endpoint.apps[route.method] = route.access, limit, app
+        endpoint.operations[route.method] = Operation(route.access, limit, app)
     return endpoints

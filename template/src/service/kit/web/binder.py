@@ -23,11 +23,11 @@ from service.kit.web.body import Body, is_struct, unwrap
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
-from service.kit.work import asgi, responses
+from service.kit.work.asgi import Receive, Scope, Send
 from service.kit.work.limits import charge
 from service.kit.work.resources import find_provided
 
-type Reader = Callable[[asgi.Scope, asgi.Receive, asgi.Send], object]
+type Reader = Callable[[Scope, Receive, Send], object]
 
 READERS: Mapping[Any, Reader] = {
     Caller: lambda scope, _, __: scope["auth"],
@@ -84,12 +84,14 @@ class Binding:
                 self.bind(parameter, hint, provided, readers)
             except (TypeError, AccessError) as error:
                 raise type(error)(f"{where}, parameter `{parameter}`: {error}") from None
-        missing = ", ".join(sorted(self.converters.keys() - self.path.keys()))
+        missing = self.converters.keys() - self.path.keys()
         if missing:
-            raise TypeError(f"{where}: its path has {missing}, so add parameters of these names")
+            names = ", ".join(sorted(missing))
+            raise TypeError(f"{where}: its path has {names}, so add parameters of these names")
         self.function = partial(function, **self.fixed)
-        result = hints.get("return", Any)
-        self.result = get_args(result)[0] if get_origin(result) is Reply else result
+        self.result = hints.get("return", Any)
+        if get_origin(self.result) is Reply:
+            [self.result] = get_args(self.result)
 
     def bind(
         self,
@@ -119,7 +121,8 @@ class Binding:
                 raise TypeError(f"`{self.body[0]}` is its body already")
             self.body = name, Body(hint)
         elif is_described(hint):
-            self.query.add(name, hint, parameter.default is parameter.empty, parameter.default)
+            is_required = parameter.default is parameter.empty
+            self.query.add(name, hint, is_required, parameter.default)
         else:
             raise TypeError("nothing is of this type; add it to what app.py provides")
 
@@ -131,7 +134,7 @@ class Binding:
         self.path[name] = hint
         self.readers[name] = lambda scope, _, __: scope["path_params"][name]
 
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         values = {name: read(scope, receive, send) for name, read in self.readers.items()}
         if scope["query_string"] or self.query.parameters:
             values |= self.query.read(scope["query_string"])
@@ -146,29 +149,30 @@ class Binding:
         else:
             await self.send_result(result, scope, send)
 
-    async def send_result(self, result: Any, scope: asgi.Scope, send: asgi.Send) -> None:
+    async def send_result(self, result: Any, scope: Scope, send: Send) -> None:
         """Send what the function returned: as JSON, or without a body if it is None."""
-        status, fields = None, {}
+        status = None
+        fields: dict[bytes, bytes] = {}
         if isinstance(result, Reply):
             status = result.status
             for name, value in result.headers.items():
                 fields[name.lower().encode()] = value.encode("latin-1")
             result = result.body
-        status = status or choose_status(self.route, has_body=result is not None)
-        if result is None:
-            headers = [*fields.items()]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-            return
+        body = b""
+        if result is not None:
+            fields.setdefault(b"content-type", b"application/json")
+            body = encode(result)
         if isinstance(result, Page) and result.next:
             query = scope["query_string"].decode("latin-1")
             fields[b"link"] = make_link_header(query, result.next).encode()
-        media_type = fields.pop(b"content-type", b"application/json")
-        body = encode(result)
-        if respond := getattr(send, "respond", None):  # the edge takes all of it in one call
-            await respond(status, body, {b"content-type": media_type, **fields})
-        else:
-            await responses.respond(send, status, body, media_type, fields)
+        status = status or choose_status(self.route, has_body=result is not None)
+        respond = getattr(send, "respond", None)
+        if respond:  # the edge takes all of it in one call
+            await respond(status, body, fields)
+            return
+        headers = [*fields.items()]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def choose_status(route: Route, *, has_body: bool) -> int:
@@ -190,7 +194,8 @@ def encode(body: object) -> bytes:
 def is_body(kind: Any) -> bool:
     """Return whether a parameter of a type is the JSON body: a struct, a list or a dict."""
     base = get_origin(kind) or kind
-    return base in (list, dict) or any(is_struct(part) for part in (kind, *get_args(kind)))
+    parts = [kind, *get_args(kind)]
+    return base in (list, dict) or any(is_struct(part) for part in parts)
 
 
 def is_described(hint: Any) -> bool:
