@@ -45,7 +45,7 @@ async def ask(edge: Edge, path: str) -> httpx2.Response:
         return await client.get(path)
 
 
-async def test_each_request_is_a_line_in_the_log_but_probes_are_none(lines: list[EventDict]):
+async def test_each_request_is_logged_except_probes(lines: list[EventDict]):
     edge = Edge(answer)
     response = await ask(edge, "/fine")
     for _ in range(2):
@@ -114,7 +114,7 @@ async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):
     assert len(lines[0]["path"]) == access_log.MAX_PATH_LENGTH
 
 
-def test_where_no_loop_runs_nothing_waits():
+def test_without_an_event_loop_items_are_written_at_once():
     written: list[list[int]] = []
     batches = batch.Batch(written.append, delay=60, max_items=100)
     batches.add(1)
@@ -122,14 +122,14 @@ def test_where_no_loop_runs_nothing_waits():
     assert written == [[1], [2]]
 
 
-async def test_a_service_may_do_without_lines(lines: list[EventDict]):
+async def test_request_lines_can_be_turned_off(lines: list[EventDict]):
     edge = Edge(answer, EdgeOptions(log=False))
     await ask(edge, "/fine")
     edge.access_log.flush()
     assert not lines
 
 
-async def test_records_wait_for_others_for_a_moment(lines: list[EventDict]):
+async def test_records_wait_a_moment_for_others(lines: list[EventDict]):
     edge = Edge(answer)
     for _ in range(2):
         await ask(edge, "/fine")
@@ -141,7 +141,7 @@ async def test_records_wait_for_others_for_a_moment(lines: list[EventDict]):
     assert len(lines) == 3
 
 
-async def test_no_more_records_wait_than_the_most(lines: list[EventDict], monkeypatch: pytest.MonkeyPatch):
+async def test_a_full_batch_of_records_is_written_at_once(lines: list[EventDict], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(access_log, "MAX_WAITING", 3)
     edge = Edge(answer)
     await asyncio.gather(*(ask(edge, "/fine") for _ in range(4)))
@@ -174,7 +174,7 @@ async def test_what_waits_is_written_when_the_application_ends(lines: list[Event
     assert len(lines) == 1
 
 
-async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[EventDict]):
+async def test_tasks_left_running_add_nothing_to_the_times_of_their_request(lines: list[EventDict]):
     left: list[asyncio.Task[None]] = []
 
     async def work() -> None:
@@ -208,8 +208,8 @@ async def test_what_waits_holds_no_request():
 async def test_requests_are_counted_by_their_route_and_times_by_their_layers(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv(metrics.MULTIPROC_DIR, raising=False)
     registry = CollectorRegistry()
-    meters = Metrics(registry)
-    monkeypatch.setattr(metrics, "get_metrics", lambda: meters)
+    own = Metrics(registry)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     edge = Edge(answer)
     for path in ("/fine", "/fine", "/full"):
         await ask(edge, path)

@@ -47,7 +47,7 @@ async def slow_clients(edge: Edge, number: int, first: bytes = b"x") -> AsyncGen
     await asyncio.gather(*tasks)
 
 
-async def test_bodies_that_are_still_arriving_take_no_place():
+async def test_bodies_that_are_still_arriving_take_no_slot():
     edge = Edge(answer, EdgeOptions(concurrency=2, receiving=50))
     async with slow_clients(edge, 50) as answers:
         assert (edge.admission.running, len(edge.bodies.arriving)) == (0, 50)
@@ -128,7 +128,7 @@ async def test_several_cookies_stay_several():
     assert [pair for pair in sent.messages[0]["headers"] if pair[0] == b"set-cookie"] == cookies
 
 
-async def test_a_problem_echoes_no_more_than_a_little():
+async def test_a_problem_echoes_only_a_little_of_its_input():
     async def app(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         raise problems.Problem(422, "invalid", "x" * 10**6, *[problems.InvalidField("y" * 1000, "z" * 1000)] * 1000)
 

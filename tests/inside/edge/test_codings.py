@@ -43,7 +43,7 @@ def test_a_client_may_refuse_a_body_without_a_coding(accepted: str):
 
 
 @pytest.mark.parametrize("accepted", ["identity;q=0", "*;q=0", "deflate, identity;q=0"])
-def test_a_client_that_accepts_nothing_of_ours_gets_what_there_is(accepted: str):
+def test_a_client_that_accepts_none_of_the_codings_gets_a_plain_body(accepted: str):
     assert choose_coding(accepted.encode()) == (None, False)
 
 
@@ -62,7 +62,7 @@ def test_a_huge_header_counts_as_absent():
     assert choose_coding(b" " * 60_000 + b"gzip")[0] is None
 
 
-def test_no_header_at_all_makes_an_error():
+def test_no_accept_encoding_raises():
     draw = random.Random(1)
     pieces = [*re.findall(".", "gzip,;=q01. *\t\xe9\x00"), "identity", "zstd", "br", CHROME]
     for _ in range(2000):

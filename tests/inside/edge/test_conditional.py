@@ -75,7 +75,7 @@ async def test_several_headers_name_several_etags():
         ({"content_range": "bytes 0-1/5"}, "GET"),
     ],
 )
-async def test_what_is_no_whole_read_that_may_be_kept_is_left_as_it_is(change: dict[str, Any], method: str):
+async def test_partial_and_uncacheable_responses_get_no_etag(change: dict[str, Any], method: str):
     app = reply(b"{}", **JSON, **change)
     answer, plain = [await ask(each, ("if-none-match", "*"), method=method) for each in (Edge(app), app)]
     assert "etag" not in answer.headers

@@ -50,8 +50,8 @@ FAULTS: dict[str, tuple[Behaviour, int]] = {
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
     made = CollectorRegistry()
-    meters = Metrics(made)
-    monkeypatch.setattr(metrics, "get_metrics", lambda: meters)
+    own = Metrics(made)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     return made
 
 

@@ -146,8 +146,8 @@ async def test_a_caller_is_known_by_the_token_and_no_other_is_concerned():
 
 async def test_what_is_refused_is_counted_by_its_route(monkeypatch: pytest.MonkeyPatch):
     registry = CollectorRegistry()
-    meters = Metrics(registry)
-    monkeypatch.setattr(metrics, "get_metrics", lambda: meters)
+    own = Metrics(registry)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     async with open_client(build()) as client:
         for _ in range(5):
             await client.get("/a")

@@ -17,8 +17,8 @@ from service.kit.work.problems import Problem
 def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
     monkeypatch.delenv(metrics.MULTIPROC_DIR, raising=False)
     made = CollectorRegistry()
-    meters = Metrics(made)
-    monkeypatch.setattr(metrics, "get_metrics", lambda: meters)
+    own = Metrics(made)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     return made
 
 
@@ -69,7 +69,7 @@ def test_a_watched_gauge_is_read_at_the_scrape(registry: CollectorRegistry):
     assert registry.get_sample_value("db_pool_connections_in_use", {"pool": "primary"}) == 2
 
 
-async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: CollectorRegistry):
+async def test_the_edge_counts_answers_and_refusals(registry: CollectorRegistry):
     async def rest(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         scope["path_template"] = "/rest"
         await asyncio.sleep(0.05)
@@ -85,7 +85,7 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
     assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1
 
 
-async def test_a_pool_shows_what_it_lends_and_whom_it_refuses(registry: CollectorRegistry, database_url: str):
+async def test_a_pool_shows_connections_in_use_and_refusals(registry: CollectorRegistry, database_url: str):
     options = DatabaseOptions(url=SecretStr(database_url), pool_size=1, acquire_timeout=0.5)
     async with Database(options) as db, db.connection():
         with pytest.raises(Problem):
