@@ -118,7 +118,8 @@ class Streams(Limiter):
         lifetime = self.options.stream_lifetime
         if not caller:
             return lifetime
-        return min(lifetime, max(0.0, caller.expires - time.time()))
+        token_lifetime: float = caller.expires - time.time()
+        return min(lifetime, max(0.0, token_lifetime))
 
 
 @dataclass(frozen=True)
