@@ -3,8 +3,8 @@
 
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`; see `routes.py`.
 `app.py` finds the route of a request, has its token checked and bounds how often it is called;
-`binder.py` calls its function, with what `query_string.py` and `body.py` read, and `values.py` lets
-pass. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
+`binder.py` calls its function, with what `query_string.py` and `body.py` read and check;
+`mismatches.py` names what does not fit. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
 `openapi.py` describes all routes. Imports all packages named so far.
 """
 

@@ -19,7 +19,8 @@ from starlette.websockets import WebSocket
 from service.kit.auth.bearer import Caller
 from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.rows.listing import Page, make_link_header
-from service.kit.web.body import Body, is_struct, unwrap
+from service.kit.web.body import Body
+from service.kit.web.mismatches import is_struct, unwrap
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
@@ -158,6 +159,7 @@ class Binding:
             for name, value in result.headers.items():
                 fields[name.lower().encode()] = value.encode("latin-1")
             result = result.body
+        status = status or choose_status(self.route, has_body=result is not None)
         body = b""
         if result is not None:
             fields.setdefault(b"content-type", b"application/json")
@@ -165,7 +167,6 @@ class Binding:
         if isinstance(result, Page) and result.next:
             query = scope["query_string"].decode("latin-1")
             fields[b"link"] = make_link_header(query, result.next).encode()
-        status = status or choose_status(self.route, has_body=result is not None)
         respond = getattr(send, "respond", None)
         if respond:  # the edge takes all of it in one call
             await respond(status, body, fields)

@@ -1,32 +1,41 @@
 # kit: updated by the template; extend it from app.py
-"""What a client sent, decoded straight into a slice's type; a refusal names every field that does
-not fit.
+"""The JSON body of a request, decoded into a slice's type, and checked.
 
-A refusal takes time linear in the body, some times that of decoding it, and echoes at most
-`MOST_FAULTS` names and messages, each cut.
+A value may fit its type, and still be one that PostgreSQL could not hold or would round.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from types import NoneType, UnionType
-from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import isfinite
+from types import NoneType
+from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from service.kit.web.values import MOST_FAULTS, find_fault, find_unstorable
+from service.kit.web.mismatches import MOST_FAULTS, cut, find_misfits, refuse
 from service.kit.work import asgi
 from service.kit.work.problems import InvalidField, Problem
 
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
-MOST_ECHOED = 100
-"""Characters of a name or a message, whose length the client may have chosen."""
-MOST_ITEMS = 100
-"""In a longer list, only the first item that does not fit is named."""
-MOST_STEPS = 8
-"""Levels of lists and structs below which only the first fault is named."""
+MOST_LEVELS = 100
+"""How deeply JSON may be nested: far more than anybody writes, and far less than any parser's
+stack."""
+WHOLE_DIGITS, DECIMAL_PLACES = 14, 6
+"""A decimal is a numeric(20, 6)."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+STORABLE = frozenset((NoneType, bool, int, UUID))
+CONTAINERS = (dict, list, tuple, set, frozenset, msgspec.Struct)
+INFINITE = "it must lie within the years 1 to 9999 in UTC, and not at their very ends"
+
+type Place = tuple[Place, Any, int] | None
+"""Where a value stands: the place of the container it is in, that container, and its number
+there."""
 
 
 class Body[Kind]:
@@ -69,57 +78,86 @@ class Body[Kind]:
         return decoded
 
 
-def unwrap(hint: Any) -> Any:
-    """Return what a type is without its name, its constraints, and None."""
-    if isinstance(hint, TypeAliasType):
-        return unwrap(hint.__value__)
-    parts = [part for part in get_args(hint) if part is not NoneType]
-    if get_origin(hint) is Annotated or (
-        get_origin(hint) in (Union, UnionType) and len(parts) == 1
-    ):
-        return unwrap(parts[0])
-    return hint
+def find_unstorable(value: object) -> list[InvalidField]:
+    """Return the fields of a decoded body that cannot be stored, at most `MOST_FAULTS`."""
+    faults: list[InvalidField] = []
+    collect_unstorable([value], None, -2, faults)  # it may be no container, but null
+    return faults
 
 
-def is_struct(kind: Any) -> bool:
-    kind = get_origin(kind) or kind
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+def collect_unstorable(value: Any, place: Place, level: int, faults: list[InvalidField]) -> None:
+    """Add the faults in a container, whose parts may be half a million, of two bytes each."""
+    if level == MOST_LEVELS:
+        too_deep = f"it is nested more than {MOST_LEVELS} levels deep"
+        faults.append(InvalidField(spell(place), too_deep))
+        return
+    parts: Iterable[Any] = value
+    if isinstance(value, dict):
+        parts = (*value, *value.values())
+    elif isinstance(value, msgspec.Struct):
+        parts = msgspec.structs.astuple(value)
+    for number, part in enumerate(parts):
+        kind = type(part)
+        if kind in STORABLE or (kind is str and part.isprintable()):  # as most texts are
+            continue
+        if len(faults) >= MOST_FAULTS:
+            return
+        if kind is not str and isinstance(part, CONTAINERS):
+            collect_unstorable(part, (place, value, number), level + 1, faults)
+        elif detail := find_fault(part):
+            faults.append(InvalidField(spell((place, value, number)), detail))
 
 
-def find_misfits(
-    raw: bytes | msgspec.Raw, kind: Any, path: str = "", steps: int = 0
-) -> Iterator[InvalidField]:
-    """Yield every field of a piece of JSON that does not fit its type."""
+def spell(place: Place) -> str:
+    """Return a place as clients know it, like `.lines.sku`. Items of a list go by its name."""
+    path = ""
+    while place is not None:
+        outer, value, number = place
+        if isinstance(value, msgspec.Struct):
+            path = f".{value.__struct_encode_fields__[number]}{path}"
+        elif isinstance(value, dict) and number >= len(value):  # before that it is a name
+            path = f".{[*value][number - len(value)]}{path}"
+        place = outer
+    return path
+
+
+def find_fault(value: object) -> str | None:
+    """Return why PostgreSQL could not hold a single value as it is, or None."""
+    match value:
+        case str():
+            if "\x00" in value:
+                return "it contains the character NUL, which cannot be stored"
+            if not value.isascii() and SURROGATE.search(value):
+                return "it contains half of a surrogate pair, which is no character"
+        case float():
+            return None if isfinite(value) else "it is not a finite number"
+        case Decimal():
+            return find_fault_of_decimal(value)
+        case datetime():
+            return find_fault_of_time(value)
+    return None
+
+
+def find_fault_of_decimal(value: Decimal) -> str | None:
+    if not value.is_finite():
+        return "it is not a finite number"
+    if value and value.adjusted() >= WHOLE_DIGITS:
+        return f"it may have {WHOLE_DIGITS} digits before the point"
+    if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
+        return f"it may have {DECIMAL_PLACES} digits after the point"
+    return None
+
+
+def find_fault_of_time(value: datetime) -> str | None:
+    if value.tzinfo is None:
+        return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
+    if datetime.min.year < value.year < datetime.max.year:
+        return None
     try:
-        msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        inner = find_inner_misfits(raw, unwrap(kind), path, steps + 1) if steps < MOST_STEPS else ()
-        detail, found, place = str(error).rpartition(" - at `$")
-        own = InvalidField(path + place.rstrip("`"), detail) if found else InvalidField(path, place)
-        yield from list(islice(inner, MOST_FAULTS)) or [own]
-
-
-def find_inner_misfits(
-    raw: bytes | msgspec.Raw, kind: Any, path: str, steps: int
-) -> Iterator[InvalidField]:
-    """Yield what does not fit of the fields of a struct, or of the items of a list."""
-    start = bytes(raw).lstrip()[:1]
-    if is_struct(kind) and start == b"{":
-        given = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        for name, field in fields.items():
-            if name in given:
-                yield from find_misfits(given[name], field.type, f"{path}.{name}", steps)
-            elif field.required:
-                yield InvalidField(f"{path}.{name}", "it is required")
-        config = (get_origin(kind) or kind).__struct_config__
-        for name in given if config.forbid_unknown_fields else ():
-            if name not in fields and name != config.tag_field:
-                yield InvalidField(f"{path}.{cut(name)}", "there is no such field")
-    elif get_origin(kind) is list and start == b"[":
-        items = msgspec.json.decode(raw, type=list[msgspec.Raw])
-        for number, item in enumerate(items if len(items) <= MOST_ITEMS else ()):
-            yield from find_misfits(item, get_args(kind)[0], f"{path}[{number}]", steps)
+        is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
+    except OverflowError:
+        is_infinite = True  # to the driver, the first and the last moment are
+    return INFINITE if is_infinite else None
 
 
 CHECKED = frozenset((str, float))
@@ -156,19 +194,3 @@ def malformed(body: bytes, error: Exception) -> Problem:
     except (ValueError, RecursionError):
         pass
     return Problem(400, "malformed", f"The body is not valid JSON: {cut(str(error))}.")
-
-
-def cut(text: str) -> str:
-    """Return what may be echoed of a text."""
-    return text if len(text) <= MOST_ECHOED else f"{text[:MOST_ECHOED]}…"
-
-
-def refuse(faults: Iterable[InvalidField]) -> Problem:
-    """422, for all of these fields."""
-    named = [
-        InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail))
-        for fault in islice(faults, MOST_FAULTS)
-    ]
-    return Problem(
-        422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named
-    )

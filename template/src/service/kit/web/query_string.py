@@ -10,8 +10,8 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from service.kit.web.body import cut, refuse
-from service.kit.web.values import MOST_FAULTS, find_fault
+from service.kit.web.body import find_fault
+from service.kit.web.mismatches import MOST_FAULTS, cut, refuse
 from service.kit.work.problems import InvalidField
 
 

@@ -10,7 +10,8 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from service.kit.web.body import cut, malformed
+from service.kit.web.body import malformed
+from service.kit.web.mismatches import cut
 from service.kit.work.problems import Problem
 
 BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
