@@ -5,7 +5,8 @@
 bounds how many run and wait at once. `problems.py` has the errors that clients see,
 `command_error.py` that of commands. `asgi.py`, `headers.py`, `addresses.py` and `responses.py` are
 what all packages know of HTTP. `metrics.py`, `tracing.py` and `batch.py` report what happened;
-`options.py` and `cores.py` serve the settings. It imports no other package.
+`options.py` and `cores.py` serve the settings, `resources.py` what app.py provides. It imports no
+other package.
 """
 
 from service.kit.renamed import find_renamed
