@@ -13,7 +13,7 @@ BLOCK = re.compile(r"```.*?```", re.DOTALL)
 QUOTED = re.compile(r"`([^`]+)`")
 TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 GROUP = re.compile(r"([A-Z]+)_\*: ")
-MAKERS = {"counter", "gauge", "seconds", "Counter", "Gauge", "Histogram"}
+MAKERS = {"counter", "gauge", "seconds", "histogram", "Counter", "Gauge", "Histogram"}
 MODES = {"livesum", "livemax", "livemostrecent", "max", "mostrecent"}
 """How the gauges of workers add up, which is no label."""
 

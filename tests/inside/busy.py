@@ -39,7 +39,7 @@ class Application:
             return await self.live(receive, send)
         scope["path_template"] = scope["path"]
         result = await self.run(scope["path"], float(scope["query_string"] or 0))
-        await responses.respond(send, 200, msgspec.json.encode(result), b"application/json", [])
+        await responses.respond(send, 200, msgspec.json.encode(result), b"application/json")
 
     async def live(self, receive: asgi.Receive, send: asgi.Send) -> None:
         await receive()

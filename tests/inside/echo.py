@@ -21,14 +21,14 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             await stream(send)
         case "/state":
             state = {"streams": streams, "tasks": len(asyncio.all_tasks())}
-            await responses.respond(send, 200, msgspec.json.encode(state), b"application/json", [])
+            await responses.respond(send, 200, msgspec.json.encode(state), b"application/json")
         case _:
             length = 0
             while (message := await receive())["type"] == "http.request":
                 length += len(message["body"])
                 if not message["more_body"]:
                     break
-            await responses.respond(send, 200, str(length).encode(), b"text/plain", [])
+            await responses.respond(send, 200, str(length).encode(), b"text/plain")
 
 
 async def stream(send: asgi.Send) -> None:

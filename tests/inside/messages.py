@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import brotli
-from service.kit.edge.response import PROTECTION
+from service.kit.edge.response import PROTECTIVE_HEADERS
 from service.kit.work import asgi
 
 if sys.version_info >= (3, 14):
@@ -45,7 +45,7 @@ class Answer:
     @property
     def own_headers(self) -> dict[str, str]:
         """The headers without those that the edge gives every response."""
-        common = {name.decode() for name in PROTECTION} - {"cache-control"} | {"x-request-id"}
+        common = {name.decode() for name in PROTECTIVE_HEADERS} - {"cache-control"} | {"x-request-id"}
         headers = {name: value for name, value in self.headers.items() if name not in common}
         return {name: value for name, value in headers.items() if (name, value) != ("cache-control", "no-store")}
 

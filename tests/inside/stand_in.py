@@ -54,13 +54,13 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
             while True:
                 await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
         case "/large":
-            return await responses.respond(send, 200, LARGE, b"text/plain", [])
+            return await responses.respond(send, 200, LARGE, b"text/plain")
         case "/upload":
             while (await receive()).get("more_body"):
                 pass
         case "/block":
             time.sleep(60)  # noqa: ASYNC251 - the fault
-    await responses.respond(send, 200, b"done", b"text/plain", [])
+    await responses.respond(send, 200, b"done", b"text/plain")
 
 
 def create() -> asgi.App:

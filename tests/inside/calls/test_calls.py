@@ -24,7 +24,7 @@ from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
 from service.kit.web.routes import PUBLIC, Routes, Slice
 from service.kit.work import context, metrics
-from service.kit.work.metrics import Meters
+from service.kit.work.metrics import Metrics
 from service.kit.work.problems import Problem
 from structlog.testing import capture_logs
 
@@ -50,8 +50,8 @@ FAULTS: dict[str, tuple[Behaviour, int]] = {
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
     made = CollectorRegistry()
-    meters = Meters(made)
-    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    own = Metrics(made)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     return made
 
 

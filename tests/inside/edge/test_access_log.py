@@ -13,7 +13,7 @@ from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
 from service.kit.server import logs
 from service.kit.work import asgi, batch, context, limits, metrics, responses
-from service.kit.work.metrics import Meters
+from service.kit.work.metrics import Metrics
 from service.kit.work.problems import busy
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -37,7 +37,7 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             raise busy("The database is away.") from OSError("connection reset by test")
         case "/full":
             raise busy("Too many.")
-    await responses.respond(send, 200, b"fine", b"text/plain", [])
+    await responses.respond(send, 200, b"fine", b"text/plain")
 
 
 async def ask(edge: Edge, path: str) -> httpx2.Response:
@@ -45,7 +45,7 @@ async def ask(edge: Edge, path: str) -> httpx2.Response:
         return await client.get(path)
 
 
-async def test_each_request_is_a_line_in_the_log_but_probes_are_none(lines: list[EventDict]):
+async def test_each_request_is_logged_except_probes(lines: list[EventDict]):
     edge = Edge(answer)
     response = await ask(edge, "/fine")
     for _ in range(2):
@@ -111,38 +111,38 @@ async def test_a_long_path_is_cut_in_the_log(lines: list[EventDict]):
     edge = Edge(answer)
     await ask(edge, "/" + "x" * 60_000)
     edge.access_log.flush()
-    assert len(lines[0]["path"]) == access_log.LONGEST
+    assert len(lines[0]["path"]) == access_log.MAX_PATH_LENGTH
 
 
-def test_where_no_loop_runs_nothing_waits():
+def test_without_an_event_loop_items_are_written_at_once():
     written: list[list[int]] = []
-    batches = batch.Batch(written.append, pause=60, most=100)
+    batches = batch.Batch(written.append, delay=60, max_items=100)
     batches.add(1)
     batches.add(2)
     assert written == [[1], [2]]
 
 
-async def test_a_service_may_do_without_lines(lines: list[EventDict]):
+async def test_request_lines_can_be_turned_off(lines: list[EventDict]):
     edge = Edge(answer, EdgeOptions(log=False))
     await ask(edge, "/fine")
     edge.access_log.flush()
     assert not lines
 
 
-async def test_records_wait_for_others_for_a_moment(lines: list[EventDict]):
+async def test_records_wait_a_moment_for_others(lines: list[EventDict]):
     edge = Edge(answer)
     for _ in range(2):
         await ask(edge, "/fine")
         assert not lines
-    await asyncio.sleep(access_log.PAUSE + 0.1)
+    await asyncio.sleep(access_log.WRITE_DELAY + 0.1)
     assert len(lines) == 2
     await ask(edge, "/fine")
-    await asyncio.sleep(access_log.PAUSE + 0.1)
+    await asyncio.sleep(access_log.WRITE_DELAY + 0.1)
     assert len(lines) == 3
 
 
-async def test_no_more_records_wait_than_the_most(lines: list[EventDict], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(access_log, "MOST_WAITING", 3)
+async def test_a_full_batch_of_records_is_written_at_once(lines: list[EventDict], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(access_log, "MAX_WAITING", 3)
     edge = Edge(answer)
     await asyncio.gather(*(ask(edge, "/fine") for _ in range(4)))
     assert (len(lines), len(edge.access_log.waiting)) == (3, 1)
@@ -174,7 +174,7 @@ async def test_what_waits_is_written_when_the_application_ends(lines: list[Event
     assert len(lines) == 1
 
 
-async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[EventDict]):
+async def test_tasks_left_running_add_nothing_to_the_times_of_their_request(lines: list[EventDict]):
     left: list[asyncio.Task[None]] = []
 
     async def work() -> None:
@@ -188,11 +188,11 @@ async def test_what_a_request_leaves_running_is_not_on_its_account(lines: list[E
 
     edge = Edge(leave)
     await ask(edge, "/fine")
-    spans = dict(edge.access_log.waiting[0].spans)
+    layers = dict(edge.access_log.waiting[0].layers)
     await left[0]
-    assert edge.access_log.waiting[0].spans == spans
+    assert edge.access_log.waiting[0].layers == layers
     edge.access_log.flush()
-    assert lines[0]["total_ms"] > spans["total"] * 1000, "a span may have that name, but the total is the total"
+    assert lines[0]["total_ms"] > layers["total"] * 1000, "a span may have that name, but the total is the total"
 
 
 async def test_what_waits_holds_no_request():
@@ -208,8 +208,8 @@ async def test_what_waits_holds_no_request():
 async def test_requests_are_counted_by_their_route_and_times_by_their_layers(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv(metrics.MULTIPROC_DIR, raising=False)
     registry = CollectorRegistry()
-    meters = Meters(registry)
-    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    own = Metrics(registry)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     edge = Edge(answer)
     for path in ("/fine", "/fine", "/full"):
         await ask(edge, path)

@@ -121,7 +121,7 @@ async def test_a_message_of_another_kind_passes_behind_its_start():
     assert "content-encoding" not in answer.headers
 
 
-async def test_its_time_is_on_the_account_of_the_request():
+async def test_the_time_of_compression_is_charged_to_the_request():
     works: list[context.Work | None] = []
 
     async def app(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:

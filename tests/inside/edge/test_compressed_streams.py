@@ -4,7 +4,7 @@ import psutil
 import pytest
 from inside.messages import Answer, ask, make_scope, receive, reply
 from service.kit.edge.edge import Edge
-from service.kit.edge.response import PIECE
+from service.kit.edge.response import PIECE_BYTES
 from service.kit.work import asgi
 
 TEXT = b'{"note": "leave it with the neighbours"}' * 100
@@ -12,7 +12,7 @@ ALL = ("accept-encoding", "gzip, deflate, br, zstd")
 
 
 @pytest.mark.parametrize("name", ["zstd", "br", "gzip"])
-@pytest.mark.parametrize("size", [PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 5 * PIECE + 7])
+@pytest.mark.parametrize("size", [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 5 * PIECE_BYTES + 7])
 async def test_a_body_of_any_length_arrives_whole(name: str, size: int):
     body = (TEXT * (size // len(TEXT) + 1))[:size]
     for parts in ((body,), (body, b""), (b"", body), (body[:99], b"", body[99:])):
@@ -36,7 +36,7 @@ async def test_a_large_body_lets_others_run_in_between():
     answer = await ask(Edge(reply(TEXT * 1000, content_type="text/csv")), ALL)
     other.cancel()
     assert answer.body == TEXT * 1000
-    assert turns >= len(TEXT) * 1000 // PIECE
+    assert turns >= len(TEXT) * 1000 // PIECE_BYTES
 
 
 @pytest.mark.parametrize("name", ["zstd", "br", "gzip"])
@@ -58,7 +58,7 @@ async def test_a_part_of_a_stream_can_be_read_before_the_next_one_is_made(name: 
 
 
 async def test_a_stream_of_50_mb_is_compressed_in_flat_memory():
-    chunk = (TEXT * 17)[:PIECE]
+    chunk = (TEXT * 17)[:PIECE_BYTES]
     process = psutil.Process()
     held, sent = [], 0
 
@@ -75,5 +75,5 @@ async def test_a_stream_of_50_mb_is_compressed_in_flat_memory():
         sent += len(message.get("body", b""))
 
     await Edge(app)(make_scope((ALL,)), receive, count)
-    assert 800 < sent < 800 * PIECE / 10
+    assert 800 < sent < 800 * PIECE_BYTES / 10
     assert max(held) - held[0] < 5_000_000

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from inside.messages import Answer, ask, make_scope, receive, reply
 from service.kit.edge.edge import Edge
-from service.kit.edge.response import MOST_HASHED
+from service.kit.edge.response import MAX_HASHED_BYTES
 from service.kit.work import asgi
 
 JSON: dict[str, Any] = {"content_type": "application/json", "content_length": "2"}
@@ -75,7 +75,7 @@ async def test_several_headers_name_several_etags():
         ({"content_range": "bytes 0-1/5"}, "GET"),
     ],
 )
-async def test_what_is_no_whole_read_that_may_be_kept_is_left_as_it_is(change: dict[str, Any], method: str):
+async def test_partial_and_uncacheable_responses_get_no_etag(change: dict[str, Any], method: str):
     app = reply(b"{}", **JSON, **change)
     answer, plain = [await ask(each, ("if-none-match", "*"), method=method) for each in (Edge(app), app)]
     assert "etag" not in answer.headers
@@ -84,12 +84,12 @@ async def test_what_is_no_whole_read_that_may_be_kept_is_left_as_it_is(change: d
 
 
 async def test_streams_and_long_bodies_are_not_hashed():
-    for bodies in ((b"a", b"b"), (b"a" * (MOST_HASHED + 1),)):
+    for bodies in ((b"a", b"b"), (b"a" * (MAX_HASHED_BYTES + 1),)):
         answer = await ask(Edge(reply(*bodies)), ("if-none-match", "*"))
         assert (answer.status, answer.body) == (200, b"".join(bodies))
         assert "etag" not in answer.headers
         assert answer.headers["cache-control"] == "no-store"
-    assert "etag" in (await ask(Edge(reply(b"a" * MOST_HASHED)))).headers
+    assert "etag" in (await ask(Edge(reply(b"a" * MAX_HASHED_BYTES)))).headers
 
 
 async def test_a_handler_may_say_otherwise():

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
     match scope["path"]:
         case "/fine" | "/livez":
-            await responses.respond(send, 200, b"fine", b"text/plain", [])
+            await responses.respond(send, 200, b"fine", b"text/plain")
         case "/problem":
             raise invalid("colour", "it must be red")
         case "/bug":
@@ -31,12 +31,12 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             with limits.Span("database"):
                 await asyncio.sleep(0.002)
             await responses.respond(
-                send, 200, str(limits.time_left(60)).encode(), b"text/plain", [(b"cache-control", b"private")]
+                send, 200, str(limits.time_left(60)).encode(), b"text/plain", {b"cache-control": b"private"}
             )
         case "/body":
             while (await receive()).get("more_body"):
                 pass
-            await responses.respond(send, 200, b"read", b"text/plain", [])
+            await responses.respond(send, 200, b"read", b"text/plain")
 
 
 def ask(path: str, request_id: bytes = b"") -> httpx2.Request:
@@ -133,7 +133,7 @@ async def test_one_request_too_many_is_refused_at_once_and_the_others_are_not():
     assert edge.admission.running == 0
 
 
-async def test_health_is_answered_however_much_is_under_way_and_for_any_host():
+async def test_probes_are_answered_under_overload_and_for_any_host():
     edge = Edge(answer, EdgeOptions(concurrency=1, hosts="api.example.com"))
     edge.admission.running = 1
     assert (await send(ask("/livez"), edge)).status_code == 200
@@ -162,7 +162,7 @@ async def test_a_request_without_a_host_is_refused():
     assert (await send(request)).status_code == 400
 
 
-async def test_where_the_time_went_is_told_only_when_it_is_wanted():
+async def test_server_timing_is_sent_only_when_it_is_turned_on():
     told = (await send(ask("/measured"), Edge(answer, EdgeOptions(timing=True)))).headers["server-timing"]
     spans = dict(span.split(";dur=") for span in told.split(", "))
     assert list(spans) == ["database", "handler", "total"]

@@ -131,7 +131,7 @@ async def test_a_client_that_leaves_closes_a_quiet_generator():
     assert app.streams.running == 0
 
 
-async def test_a_worker_that_is_told_to_stop_ends_its_streams():
+async def test_a_worker_that_stops_ends_its_streams():
     async with connect(make()) as client:
         client.stopping.set()
         await asyncio.wait_for(client.task, 10)
@@ -148,7 +148,7 @@ async def test_a_stream_ends_in_time_and_with_the_token_of_its_caller():
         assert client.answer.is_complete
 
 
-async def test_streams_are_bounded_and_take_no_place_of_a_request():
+async def test_streams_are_bounded_and_take_no_slot_of_a_request():
     app = make(streams=2, concurrency=1)
     refused = REGISTRY.get_sample_value("http_requests_refused_total", {"reason": "stream"}) or 0
     async with connect(app), connect(app):

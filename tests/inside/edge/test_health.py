@@ -70,7 +70,7 @@ async def test_many_probes_make_one_check():
     assert checks == 1
 
 
-async def test_health_answers_get_only(client: httpx2.AsyncClient):
+async def test_probes_answer_get_only(client: httpx2.AsyncClient):
     response = await client.post("/livez")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 

@@ -86,7 +86,7 @@ async def test_a_compressed_body_is_refused_unread(port: int):
 
 
 @pytest.mark.parametrize("lines", [["a: b"] * 10_000, ["a: " + "b" * 1_000_000]], ids=["many", "long"])
-async def test_headers_without_measure_are_refused(port: int, lines: list[str]):
+async def test_oversized_headers_are_refused(port: int, lines: list[str]):
     received = await converse(port, post(*lines))
     assert received[:12] in (b"HTTP/1.1 431", b""), "an answer, or a connection closed before all was sent"
     assert await get_state(port)

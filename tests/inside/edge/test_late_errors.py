@@ -68,8 +68,8 @@ async def test_an_error_after_the_start_is_logged_and_counted(
     go_on: GoOn, method: str, monkeypatch: pytest.MonkeyPatch
 ):
     registry = CollectorRegistry()
-    meters = metrics.Meters(registry)
-    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    own = metrics.Metrics(registry)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     answer, edge = Answer(), make_edge(go_on)
     with capture_logs() as logs:
         with pytest.raises(Exception, match=r"response|database|TaskGroup"):

@@ -35,8 +35,8 @@ async def test_a_stream_that_has_begun_may_outlast_the_deadline():
 
 async def test_a_stream_that_is_not_read_is_ended(monkeypatch: pytest.MonkeyPatch):
     registry = CollectorRegistry()
-    meters = metrics.Meters(registry)
-    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    own = metrics.Metrics(registry)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
 
     async def send(message: asgi.Message) -> None:
         if message.get("body") == b"2":

@@ -9,7 +9,7 @@ import asyncio, gc, hashlib, socket, time, urllib.request
 import httpx2
 import pytest
 
-from service.kit.work import asgi
+from service.kit.work import responses
 from service.kit.edge.edge import Edge
 
 
@@ -68,7 +68,7 @@ async def test_it(handle):
         ends_at = time.thread_time() + 0.3
         if waiting := handle():
             await waiting
-        await asgi.respond(send, 200, b"", b"text/plain", [])
+        await responses.respond(send, 200, b"", b"text/plain")
 
     transport = httpx2.ASGITransport(Edge(answer))
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:

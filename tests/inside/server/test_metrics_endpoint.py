@@ -20,7 +20,7 @@ from service.kit.server.metrics_endpoint import take_slot
 take_slot()
 for _ in range(int(sys.argv[1])):
     metrics.count_requests("GET", sys.argv[2], 200, [0.02])
-metrics.meters().in_flight.set(3)
+metrics.get_metrics().in_flight.set(3)
 if len(sys.argv) > 3:
     print("ready", flush=True)
     sys.stdin.read()

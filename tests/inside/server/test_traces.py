@@ -159,7 +159,7 @@ async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> N
             raise busy("Too many.")
         case "/absent":
             raise not_found("It")
-    headers = [(name.encode(), value.encode()) for name, value in trace_headers().items()]
+    headers = {name.encode(): value.encode() for name, value in trace_headers().items()}
     if span := tracing.active_traces.get().begin_statement("select 'a secret'"):
         tracing.active_traces.get().end(span)
     await responses.respond(send, 200, b"fine", b"text/plain", headers)

@@ -46,7 +46,7 @@ async def test_a_heart_beats_long_before_it_is_missed_however_much_lag_is_allowe
 
 async def test_how_late_the_loop_is_can_be_seen_by_prometheus():
     def count() -> float:
-        (family,) = metrics.meters().lag.collect()
+        (family,) = metrics.get_metrics().loop_lag_seconds.collect()
         return next(sample.value for sample in family.samples if sample.name.endswith("_count"))
 
     before = count()

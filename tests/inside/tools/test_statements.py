@@ -22,7 +22,7 @@ async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
         async def answer(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
             for _ in range(int(scope["path"].strip("/"))):
                 await db.fetch_one(ONE)
-            await responses.respond(send, 200, b"", b"text/plain", [])
+            await responses.respond(send, 200, b"", b"text/plain")
 
         statements.note_statements(monkeypatch)
         transport = httpx2.ASGITransport(statements.limit_statements(answer))

@@ -13,7 +13,7 @@ from service.kit.web import app
 from service.kit.web.app import RateLimit
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
 from service.kit.work import metrics
-from service.kit.work.metrics import Meters
+from service.kit.work.metrics import Metrics
 from service.kit.work.problems import Problem
 from starlette.responses import PlainTextResponse
 
@@ -146,8 +146,8 @@ async def test_a_caller_is_known_by_the_token_and_no_other_is_concerned():
 
 async def test_what_is_refused_is_counted_by_its_route(monkeypatch: pytest.MonkeyPatch):
     registry = CollectorRegistry()
-    meters = Meters(registry)
-    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    own = Metrics(registry)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     async with open_client(build()) as client:
         for _ in range(5):
             await client.get("/a")

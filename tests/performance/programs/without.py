@@ -37,10 +37,10 @@ def forget_time() -> None:
 PARTS: dict[str, Callable[[], object]] = {
     "nothing": lambda: None,
     "log and counts": lambda: setattr(AccessLog, "record", lambda *_, **__: None),
-    "ETag": lambda: setattr(response.Exchange, "validate", lambda *_: False),
+    "ETag": lambda: setattr(response.Exchange, "is_not_modified", lambda *_: False),
     "choice of a coding": lambda: setattr(Compression, "negotiate", lambda *_: None),
-    "protective headers": lambda: response.PROTECTION.clear(),
-    "request id": lambda: setattr(response, "identify", lambda _: "0"),
+    "protective headers": lambda: response.PROTECTIVE_HEADERS.clear(),
+    "request id": lambda: setattr(response, "choose_request_id", lambda _: "0"),
     "host": lambda: setattr(edge.Edge, "check_host", lambda *_: None),
     "deadlines": lambda: setattr(limits.Deadlines, "add", lambda *_: None),
     "account of time": forget_time,

@@ -1,11 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""Old names of the kit's public API: each still works, with a warning that says what to write instead.
+"""Old names of the kit's public API: each still works, and warns what to write instead.
 
 `uv run python -m service_tools.dev.renames` rewrites them in your files. They go with version 4.
 """
 
 import warnings
-from importlib import import_module
+from pkgutil import resolve_name
 
 RENAMED = {
     "service.kit.auth.GuessOptions": "service.kit.auth.login_throttle.LoginThrottleOptions",
@@ -110,12 +110,10 @@ RENAMED = {
 
 
 def find_renamed(module: str, name: str) -> object:
-    """Return what a package once had under a name. For `__getattr__` of modules."""
+    """Return what a package once had under a name, for its `__getattr__`."""
     old = f"{module}.{name}"
     new = RENAMED.get(old)
     if new is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
-    package, _, attribute = new.rpartition(".")
-    value = getattr(import_module(package), attribute, None)
-    return import_module(new) if value is None else value
+    return resolve_name(new)

@@ -257,7 +257,7 @@ class Auth:
             raise refuse(f"it has no `{error.claim}`") from None
         except MALFORMED as error:
             raise refuse(REASONS.get(type(error), "it is malformed")) from None
-        metrics.meters().tokens.labels("verified").inc()
+        metrics.get_metrics().tokens.labels("verified").inc()
         return caller
 
 
@@ -265,7 +265,7 @@ def read_bearer(headers: Headers) -> str:
     sent = [value for name, value in headers if name == b"authorization"]
     scheme, _, token = sent[0].decode("latin-1").partition(" ") if sent else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
-        metrics.meters().tokens.labels("missing").inc()
+        metrics.get_metrics().tokens.labels("missing").inc()
         detail = "This needs a token: send the header `Authorization: Bearer TOKEN`."
         raise Problem(401, "unauthenticated", detail, headers={"www-authenticate": "Bearer"})
     if len(sent) > 1:
@@ -274,7 +274,7 @@ def read_bearer(headers: Headers) -> str:
 
 
 def refuse(reason: str) -> Problem:
-    metrics.meters().tokens.labels("refused").inc()
+    metrics.get_metrics().tokens.labels("refused").inc()
     detail = f"The token is refused: {reason}. Get a new one."
     return Problem(
         401, "unauthenticated", detail, headers={"www-authenticate": 'Bearer error="invalid_token"'}

@@ -188,7 +188,7 @@ class Guess:
         """Note that the password was right. Where the account is known, this mostly costs no
         statement.
         """
-        metrics.meters().guesses.labels("right").inc()
+        metrics.get_metrics().guesses.labels("right").inc()
         options = self.guesses.options
         if not self.is_exact:  # it may be another account's that is spelled like this one
             await asyncio.shield(self.give_back())
@@ -224,7 +224,7 @@ class Guess:
             except (Problem, *ERRORS) as error:
                 log.info("guess not given back yet", error=repr(error))
             else:
-                metrics.meters().guesses.labels("returned").inc()
+                metrics.get_metrics().guesses.labels("returned").inc()
                 return
         log.warning("guess not given back", attempts=len(PAUSES))
 
@@ -254,10 +254,10 @@ class LoginThrottle:
         limits = options.allowed, options.total, window
         found = await self.db.fetch_one(count_guess, *digests, *limits)
         if found.wait:
-            metrics.meters().guesses.labels("refused").inc()
+            metrics.get_metrics().guesses.labels("refused").inc()
             detail = f"Too many wrong passwords. Try again in {found.wait} seconds, or from where you signed in before."
             raise Problem(429, "too-many-guesses", detail, headers={"retry-after": str(found.wait)})
-        metrics.meters().guesses.labels("taken").inc()
+        metrics.get_metrics().guesses.labels("taken").inc()
         guess = Guess(self, digests, found, is_exact=is_exact)
         pending.set(guess)
         return guess

@@ -153,7 +153,7 @@ class Call(httpx2.AsyncByteStream):
     def count(self) -> None:
         """Count the call and its time."""
         seconds = time.monotonic() - self.began_at
-        metrics.meters().calls.labels(self.host, self.outcome).observe(seconds)
+        metrics.get_metrics().call_seconds.labels(self.host, self.outcome).observe(seconds)
 
     def limit_time(self) -> asyncio.Timeout:
         """Return a context manager that raises TimeoutError at the deadline of the call."""
@@ -172,7 +172,7 @@ class Call(httpx2.AsyncByteStream):
                     pause = max(pause, error.retry_after)
                 if not self.may_repeat(error) or time.monotonic() + pause >= self.ends_at:
                     raise
-            metrics.meters().call_retries.labels(self.host).inc()
+            metrics.get_metrics().call_retries.labels(self.host).inc()
             await asyncio.sleep(pause)
         return await self.attempt(retries)
 

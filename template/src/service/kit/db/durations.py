@@ -32,5 +32,5 @@ def count_durations(borrowed: list[list[Duration]]) -> None:
             name = names.get(sql, OTHER)
             seconds_by_name[name].append(seconds)
     for name, spent in seconds_by_name.items():
-        histogram = metrics.meters().statements.labels(name)
+        histogram = metrics.get_metrics().statement_seconds.labels(name)
         histogram.observe_all(spent)

@@ -66,7 +66,7 @@ class Pool:
     def open(self, name: str) -> None:
         """Let connections be borrowed, and show their number in `/metrics` under a name."""
         self.is_open = True
-        meters = metrics.meters()
+        meters = metrics.get_metrics()
         meters.pool_size.labels(name).set(self.slots.limit)
         in_use = meters.pool_in_use.labels(name)
         metrics.watch_gauge(in_use, lambda: self.slots.running)

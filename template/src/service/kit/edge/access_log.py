@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What is kept of each answered request: its counts for Prometheus, and its line in the access log.
+"""The access log, and the metrics of answered requests.
 
 Both are written for many requests at once. One by one they would cost twice as much: between the
 system calls of a request, little of their code stays in the processor's caches.
@@ -16,124 +16,146 @@ from typing import Any, NamedTuple
 import structlog
 
 from service.kit.edge.response import Exchange
-from service.kit.work import asgi, metrics, tracing
+from service.kit.work import metrics, tracing
+from service.kit.work.asgi import Scope
 from service.kit.work.batch import Batch
 from service.kit.work.problems import Problem
 
 log = structlog.get_logger()
 
+WRITE_DELAY = 0.1
+"""Seconds for which a record waits for others."""
 
-PAUSE = 0.1
+MAX_WAITING = 64
+"""Records written at once, in less than a millisecond, in which no other request proceeds."""
 
-
-MOST_WAITING = 64
-"""Records written at once. It takes less than a millisecond, in which no other request proceeds."""
-
-
-LONGEST = 500
+MAX_PATH_LENGTH = 500
 """Characters of a path that a line shows."""
+
+CLIENT_LEFT = 499
+"""Counted as the status of a request whose client left before there was a response."""
 
 
 class Record(NamedTuple):
-    """One answered request. `context` is what its handler bound to log lines; without one, no line
-    is written.
-    """
+    """One answered request."""
 
     line: dict[str, Any]
     seconds: float
-    spans: dict[str, float]
+    layers: dict[str, float]
+    """Seconds by layer. The handler has what no other layer has."""
     ended_at: float
     context: Context | None
+    """What the handler bound to log lines; None when no line is wanted."""
 
 
 class AccessLog(Batch[Record]):
-    """The records of this worker. Those that failed for a cause of ours are written at once, with
-    all before them.
-    """
+    """The records of this worker. One with a cause of ours is written at once, and all before."""
 
     def __init__(self) -> None:
-        super().__init__(write, PAUSE, MOST_WAITING)
+        super().__init__(write_records, WRITE_DELAY, MAX_WAITING)
 
     def record(
-        self, exchange: Exchange, scope: asgi.Scope, problem: Problem | None, *, logged: bool
+        self, exchange: Exchange, scope: Scope, problem: Problem | None, *, logged: bool
     ) -> None:
-        client, auth = scope.get("client"), scope.get("auth")
-        line = {
-            "method": exchange.method,
-            "path": scope["path"][:LONGEST],
-            "route": scope.get("path_template", ""),
-            "status": exchange.status,
-            "bytes": exchange.sent,
-            "client": client[0] if client else "",
-        }
-        if auth:
-            line["caller"] = auth.id
-        if problem and problem.status >= 500:
-            line |= {"detail": problem.detail}
-            line |= {"cause": repr(problem.__cause__)} if problem.__cause__ else {}
+        line = describe_request(exchange, scope, problem)
         if exchange.span is not None:
             tracing.active_traces.get().end_request(exchange.span, line)
         now = time.perf_counter()
         seconds = (exchange.opened_at or now) - exchange.began_at
         if exchange.opened_at:
             line["open_s"] = round(now - exchange.opened_at, 3)
-        spans = {**exchange.spans}  # what the handler left running may still add to its own
-        exchange.scope, exchange.request = (
-            None,
-            {},
-        )  # tasks may keep the context, which then keeps no request
-        self.add(Record(line, seconds, spans, time.time(), copy_context() if logged else None))
+        # A copy: tasks that the handler left running may still add to its spans.
+        handler_seconds = max(0.0, seconds - sum(exchange.spans.values()))
+        layers = {**exchange.spans, "handler": handler_seconds}
+        # Tasks may keep the context, which then keeps no request.
+        exchange.scope = None
+        exchange.request = {}
+        context = copy_context() if logged else None
+        self.add(Record(line, seconds, layers, time.time(), context))
         if "cause" in line:
             self.flush()
 
 
-def write(records: list[Record]) -> None:
-    """Count requests and their times, and write their lines. 499 stands for a client that left
-    before any answer.
+def describe_request(exchange: Exchange, scope: Scope, problem: Problem | None) -> dict[str, Any]:
+    """Return the line of a request without its times."""
+    client = scope.get("client")
+    caller = scope.get("auth")
+    line = {
+        "method": exchange.method,
+        "path": scope["path"][:MAX_PATH_LENGTH],
+        "route": scope.get("path_template", ""),
+        "status": exchange.status,
+        "bytes": exchange.bytes_sent,
+        "client": client[0] if client else "",
+    }
+    if caller:
+        line["caller"] = caller.id
+    if problem and problem.status >= 500:
+        line["detail"] = problem.detail
+        if problem.__cause__:
+            line["cause"] = repr(problem.__cause__)
+    return line
+
+
+def write_records(records: list[Record]) -> None:
+    """Count requests and their times, and write their lines."""
+    requests = defaultdict(list)
+    layers = defaultdict(list)
+    for record in records:
+        line = record.line
+        route = line["route"] or "unmatched"
+        status = line["status"] or CLIENT_LEFT
+        requests[line["method"], route, status].append(record.seconds)
+        if len(record.layers) > 1:  # it did more than to be refused
+            for layer, seconds in record.layers.items():
+                layers[layer].append(seconds)
+    for (method, route, status), durations in requests.items():
+        metrics.count_requests(method, route, status, durations)
+    for layer, durations in layers.items():
+        metrics.get_metrics().layer_seconds.labels(layer).observe_all(durations)
+    write_lines(records)
+
+
+def write_lines(records: list[Record]) -> None:
+    """Write the lines of requests, those with a cause as warnings.
+
+    A refusal under overload has no cause; what has one is a fault to look into.
     """
-    answers, layers, logger, config = (
-        defaultdict(list),
-        defaultdict(list),
-        log.bind(),
-        structlog.get_config(),
-    )
+    logger = log.bind()
+    config = structlog.get_config()
     writer = config["logger_factory"]()
     is_shown = getattr(logger, "is_enabled_for", lambda _: True)(logging.INFO)
-    for line, seconds, spans, ended_at, context in records:
-        answers[line["method"], line["route"] or "unmatched", line["status"] or 499].append(seconds)
-        split = {**spans, "handler": max(0.0, seconds - sum(spans.values()))}
-        for layer, spent in split.items() if spans else ():
-            layers[layer].append(spent)
-        if context is not None:
-            for layer, spent in split.items():
-                line[f"{layer}_ms"] = (
-                    int(spent * 1_000_000) / 1000
-                )  # `round` takes three times as long
-            line["total_ms"] = int(seconds * 1_000_000) / 1000
-            line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
-            if (
-                "cause" in line
-            ):  # refusals under overload have none; what has one is a fault to look into
-                context.run(logger.warning, "request", **line)
-            elif is_shown:
-                context.run(emit, line, config["processors"], writer)
-    for (method, route, status), times in answers.items():
-        metrics.count_requests(method, route, status, times)
-    for layer, times in layers.items():
-        metrics.meters().layers.labels(layer).observe_all(times)
+    for line, seconds, layers, ended_at, context in records:
+        if context is None:
+            continue
+        for layer, spent in layers.items():
+            line[f"{layer}_ms"] = to_milliseconds(spent)
+        line["total_ms"] = to_milliseconds(seconds)
+        line["timestamp"] = datetime.fromtimestamp(ended_at, UTC)
+        if "cause" in line:
+            context.run(logger.warning, "request", **line)
+        elif is_shown:
+            context.run(log_request, line, config["processors"], writer)
 
 
-def emit(line: dict[str, Any], processors: Iterable[Any], writer: Any) -> None:
-    """Do what `log.info("request", **line)` does, in half the time: structlog would copy the line
-    five times.
+def to_milliseconds(seconds: float) -> float:
+    """Return milliseconds with three places. `round` takes three times as long."""
+    return int(seconds * 1_000_000) / 1000
+
+
+def log_request(line: dict[str, Any], processors: Iterable[Any], writer: Any) -> None:
+    """Do what `log.info("request", **line)` does, in half the time.
+
+    structlog would copy the line five times.
     """
-    event: Any = line | {"event": "request"}
+    event: Any = {**line, "event": "request"}
     try:
         for process in processors:
             event = process(writer, "info", event)
     except structlog.DropEvent:
         return
-    args, fields = (
-        event if isinstance(event, tuple) else ((event,), {})
-    )  # a tuple is for the standard library's logger
-    writer.info(*args, **fields)
+    if isinstance(event, tuple):  # for the logger of the standard library
+        args, fields = event
+        writer.info(*args, **fields)
+    else:
+        writer.info(event)

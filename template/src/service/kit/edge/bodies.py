@@ -1,18 +1,21 @@
 # kit: updated by the template; extend it from app.py
-"""Request bodies: bounded in number, size and rate while they arrive."""
+"""Request bodies on their way in: bounded in number, size and rate, so slow clients hold little.
+
+`EDGE_BODY_BYTES` is the maximum size. `slow_clients.py` lists where else clients are cut off.
+"""
 
 import time
 from math import inf
 
 from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import Exchange
-from service.kit.work import asgi, metrics
+from service.kit.work import metrics
+from service.kit.work.asgi import Fields, Message, Receive
 from service.kit.work.problems import Problem
 
 
 class Bodies:
-    """Request bodies on their way in: bounded in number, size and rate, so that slow clients hold
-    little.
+    """The request bodies that a worker receives.
 
     Together they hold no more memory than the bodies of admitted requests may: `concurrency` times
     `body_bytes`. When there are too many, the oldest is given up: a healthy client's body is soon
@@ -22,68 +25,69 @@ class Bodies:
     def __init__(self, options: EdgeOptions) -> None:
         self.options = options
         self.arriving: dict[Exchange, int] = {}
+        """The bytes that have arrived, by request."""
 
-    @property
-    def held(self) -> int:
-        """Bytes that have arrived."""
-        return sum(self.arriving.values())
-
-    async def read(self, exchange: Exchange, receive: asgi.Receive) -> asgi.Receive:
+    async def read_body(self, exchange: Exchange, receive: Receive) -> Receive:
         """Read the body, and return the `receive` that hands it over in one message.
 
         It has `body_grace` seconds, and one more for every `body_rate` bytes that arrived.
         """
-        options, announced = self.options, exchange.request.get(b"content-length", b"")
-        self.check(int(announced[:20]) if announced.isdigit() else 0)  # int() refuses 5,000 digits
-        if (
-            exchange.request.get(b"content-encoding", b"identity").lower() != b"identity"
-        ):  # it would become larger
-            raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
-        began_at, chunks, size, more = time.monotonic(), [], 0, True
-        self.arriving[exchange] = 0
+        options = self.options
+        self.check_headers(exchange.request)
+        began_at = time.monotonic()
+        chunks: list[bytes] = []
+        size = 0
+        more = True
+        self.arriving[exchange] = size
         try:
             while more:
-                if (
-                    len(self.arriving) > options.receiving
-                    or self.held > options.body_bytes * options.concurrency
-                ):
-                    self.give_up_oldest()
+                self.make_room()
                 exchange.expires_at = began_at + options.body_grace + size / options.body_rate
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Problem(
-                        400, "incomplete", "The client went away before its body was complete."
-                    )
-                chunks.append(message.get("body", b""))
+                    detail = "The client went away before its body was complete."
+                    raise Problem(400, "incomplete", detail)
+                chunk = message.get("body", b"")
                 more = message.get("more_body", False)
-                self.arriving[exchange] = size = size + len(chunks[-1])
-                self.check(size)
+                chunks.append(chunk)
+                size += len(chunk)
+                self.arriving[exchange] = size
+                self.check_size(size)
         finally:
             exchange.expires_at = inf
             self.arriving.pop(exchange, None)
         return hand_over(b"".join(chunks), receive)
 
-    def check(self, size: int) -> None:
-        if size > self.options.body_bytes:
-            raise Problem(
-                413, "too-large", f"The body is larger than {self.options.body_bytes:,} bytes."
-            )
+    def check_headers(self, request: Fields) -> None:
+        """Raise a problem for a body whose headers say that it will not be taken."""
+        length = request.get(b"content-length", b"")
+        if length.isdigit():
+            self.check_size(int(length[:20]))  # int() refuses 5,000 digits
+        coding = request.get(b"content-encoding", b"identity")
+        if coding.lower() != b"identity":  # it would become larger
+            raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
 
-    def give_up_oldest(self) -> None:
-        oldest = next(iter(self.arriving), None)
-        if oldest:
+    def check_size(self, size: int) -> None:
+        max_bytes = self.options.body_bytes
+        if size > max_bytes:
+            raise Problem(413, "too-large", f"The body is larger than {max_bytes:,} bytes.")
+
+    def make_room(self) -> None:
+        """Give up the oldest body when there are too many, or when they hold too much."""
+        max_held = self.options.body_bytes * self.options.concurrency
+        is_full = len(self.arriving) > self.options.receiving
+        if is_full or sum(self.arriving.values()) > max_held:
+            oldest = next(iter(self.arriving))
             del self.arriving[oldest]
             oldest.expire()
             metrics.count_refusal("receiving")
 
 
-def hand_over(body: bytes, receive: asgi.Receive) -> asgi.Receive:
-    """Return a `receive` whose first message is the body, and whose others are those of the
-    server.
-    """
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+def hand_over(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the whole body first, and then what the server gives."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def receive_whole() -> asgi.Message:
-        return waiting.pop() if waiting else await receive()
+    async def receive_whole() -> Message:
+        return messages.pop() if messages else await receive()
 
     return receive_whole

@@ -1,11 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""Responses are compressed by zstd, brotli or gzip, as the client prefers; secrets, and what is
-compressed, never are.
+"""Responses are compressed by zstd, brotli or gzip, as clients prefer, unless they hold secrets.
 
 BREACH (breachattack.com) reads a secret from the lengths of compressed responses. It needs many
 requests that carry the victim's credentials and text of the attacker, and browsers add only these
-by themselves: cookies, and the schemes of `BY_ITSELF`. So nothing is compressed for them, nor what
-sets a cookie or says `no-transform`.
+by themselves: cookies, and the schemes of `AMBIENT_SCHEMES`. So nothing is compressed for them, nor
+what sets a cookie or says `no-transform`.
 """
 
 import re
@@ -18,68 +17,75 @@ from typing import Annotated, NamedTuple
 import brotli
 from pydantic import BaseModel, Field
 
-from service.kit.work import asgi, headers
+from service.kit.work import headers
+from service.kit.work.asgi import Fields
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-# The lowest levels that do nearly as well as the next: docs/compression.md of the template has the
-# figures. The windows and zstd's table, of 2 ** 11 places, need less memory than by default, and
-# rows compress as well.
-ZSTD: dict[int, int] = {
-    zstd.CompressionParameter.compression_level: 1,
+ZSTD_LEVEL = 1
+BROTLI_LEVEL = 2
+GZIP_LEVEL = 1
+"""The lowest levels that do nearly as well as the next.
+
+docs/compression.md of the template has the figures.
+"""
+
+# Smaller windows, and a smaller table of zstd, need less memory; rows compress as well.
+ZSTD_OPTIONS: dict[int, int] = {
+    zstd.CompressionParameter.compression_level: ZSTD_LEVEL,
     zstd.CompressionParameter.window_log: 17,
     zstd.CompressionParameter.hash_log: 11,
 }
-BROTLI = {"quality": 2, "lgwin": 16}
-GZIP_LEVEL, GZIP_FORMAT = 1, 31
+BROTLI_WINDOW_LOG = 16
+GZIP_FORMAT = 31
+"""`wbits` of zlib: the format of gzip, with the usual window."""
 
-BY_ITSELF = re.compile(rb"basic|digest|negotiate|ntlm", re.IGNORECASE)
-"""The schemes of `Authorization` that browsers send on their own, like cookies."""
-TEXT = re.compile(
+AMBIENT_SCHEMES = re.compile(rb"basic|digest|negotiate|ntlm", re.IGNORECASE)
+"""The schemes of `Authorization` that browsers send by themselves, like cookies."""
+
+TEXT_TYPES = re.compile(
     rb"text/.+|image/svg\+xml|application/(?:.+\+)?(?:json|xml|yaml|csv|toml|sql|javascript|wasm)"
     rb"|application/(?:x-)?(?:ndjson|jsonl|jsonlines|json-seq)",
     re.IGNORECASE,
 )
+
 UNENCODED = frozenset({204, 205, 206})
 """Statuses without a body, or with a part of one."""
 
 
-class CompressionOptions(BaseModel, frozen=True):
+class CompressionOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """COMPRESSION_*: what is compressed."""
 
-    enabled: Annotated[
-        bool, Field(description="compress responses; off where a proxy in front does it")
-    ] = True
-    minimum_bytes: Annotated[
-        int, Field(ge=0, description="shorter bodies fit into one packet as they are")
-    ] = 1000
-    cookies: Annotated[
-        bool,
-        Field(
-            description="compress even with cookies: no response may hold both secrets and foreign text"
-        ),
-    ] = False
+    enabled: bool = True
+    """compress responses; off where a proxy in front does it"""
+    minimum_bytes: Annotated[int, Field(ge=0)] = 1000
+    """shorter bodies fit into one packet as they are"""
+    cookies: bool = False
+    """compress even with cookies: no response may hold both secrets and foreign text"""
 
 
 class Coder(NamedTuple):
-    """`feed` returns what is ready, `flush` what makes all so far decodable, `finish` the end."""
+    """Compresses a body in pieces."""
 
     feed: Callable[[bytes], bytes]
+    """Returns what is ready of the body so far."""
     flush: Callable[[], bytes]
+    """Returns what makes all of it so far decodable."""
     finish: Callable[[], bytes]
+    """Returns the end."""
 
 
 def make_coder(coding: bytes) -> Coder:
     if coding == b"zstd":
-        coder = zstd.ZstdCompressor(options=ZSTD)
+        coder = zstd.ZstdCompressor(options=ZSTD_OPTIONS)
         return Coder(coder.compress, partial(coder.flush, coder.FLUSH_BLOCK), coder.flush)
     if coding == b"br":
-        compressor = brotli.Compressor(**BROTLI)
+        compressor = brotli.Compressor(quality=BROTLI_LEVEL, lgwin=BROTLI_WINDOW_LOG)
         return Coder(compressor.process, compressor.flush, compressor.finish)
-    gzip = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
+    gzip = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_FORMAT)
     return Coder(gzip.compress, partial(gzip.flush, zlib.Z_SYNC_FLUSH), gzip.flush)
 
 
@@ -88,75 +94,71 @@ class Compression:
 
     def __init__(self, options: CompressionOptions) -> None:
         self.options = options
-        self.zstd = zstd.ZstdCompressor(
-            options=ZSTD
-        )  # shared by whole bodies: a new one for each would cost 10 µs
+        # Shared by whole bodies: a new one for each would cost 10 µs.
+        self.zstd = zstd.ZstdCompressor(options=ZSTD_OPTIONS)
 
     def compress(self, coding: bytes, body: bytes) -> bytes:
+        """Return a whole body in a coding."""
         if coding == b"zstd":
             return self.zstd.compress(body, self.zstd.FLUSH_FRAME)
         coder = make_coder(coding)
         return coder.feed(body) + coder.finish()
 
-    def has_credentials_of_a_browser(self, request: asgi.Fields) -> bool:
-        """Return whether a browser may have sent the request by itself, with the credentials of its
-        user.
-        """
-        credentials = request.get(b"authorization", b"")
-        has_cookie = b"cookie" in request and not self.options.cookies
-        return (
-            has_cookie or BY_ITSELF.match(credentials) is not None or b"," in credentials
-        )  # perhaps several of them
+    def negotiate(self, request: Fields, status: int, fields: Fields, length: int) -> bytes | None:
+        """Return the coding for a body of this length, or None.
 
-    def negotiate(
-        self, request: asgi.Fields, status: int, fields: asgi.Fields, length: int
-    ) -> bytes | None:
-        """Return the coding for a body of this length, None for none, and let the fields of the
-        response say so.
+        The headers of the response, `fields`, are changed to say so.
         """
-        if not self.options.enabled or not (status == 304 or is_compressible(status, fields)):
+        is_unchanged = status == 304
+        if not self.options.enabled or not (is_unchanged or is_compressible(status, fields)):
             return None
-        coding, required = choose(request.get(b"accept-encoding", b""))
-        if coding and self.has_credentials_of_a_browser(request):
-            coding, required = None, False
-        if coding or status != 304:
+        coding, is_required = choose_coding(request.get(b"accept-encoding", b""))
+        if coding and self.has_ambient_credentials(request):
+            coding = None
+        if coding or not is_unchanged:
             add_vary(fields)
-        if coding is None or (
-            status != 304 and length < self.options.minimum_bytes and not required
-        ):
+        if coding is None:
             return None
-        if not (tag := fields.get(b"etag", b"W/")).startswith(
-            b"W/"
-        ):  # a strong one promises the very same bytes
-            fields[b"etag"] = b"W/" + tag
-        if status == 304:  # the response that it confirms may have been encoded
+        if is_unchanged:
+            weaken_etag(fields)  # the response that it confirms may have been encoded
             return None
+        if length < self.options.minimum_bytes and not is_required:
+            return None
+        weaken_etag(fields)
         fields.pop(b"content-length", None)
         fields[b"content-encoding"] = coding
         return coding
 
+    def has_ambient_credentials(self, request: Fields) -> bool:
+        """Return whether a browser may have sent its user's credentials by itself."""
+        if b"cookie" in request and not self.options.cookies:
+            return True
+        credentials = request.get(b"authorization", b"")
+        # With a comma, there may be several of them.
+        return b"," in credentials or AMBIENT_SCHEMES.match(credentials) is not None
+
 
 @lru_cache(maxsize=256)
-def choose(accepted: bytes) -> tuple[bytes | None, bool]:
-    """Return what an `Accept-Encoding` prefers by RFC 9110 §12.5.3, and whether it refuses a body
-    without coding.
+def choose_coding(accepted: bytes) -> tuple[bytes | None, bool]:
+    """Return the coding that an `Accept-Encoding` prefers, and whether there must be one.
 
-    When it is a tie, zstd comes before brotli before gzip.
+    By RFC 9110 §12.5.3. In a tie, zstd comes before brotli before gzip.
     """
-    weights = {
-        name.removeprefix("x-"): weight
-        for name, weight in headers.parse_qvalues(accepted.decode("latin-1")).items()
+    qvalues = headers.parse_qvalues(accepted.decode("latin-1"))
+    others = qvalues.get("*", 0.0)
+    offers = {
+        "zstd": qvalues.get("zstd", others),
+        "br": qvalues.get("br", others),
+        "gzip": qvalues.get("gzip", qvalues.get("x-gzip", others)),
     }
-    others = weights.get("*", 0.0)
-    offers = {name: weights.get(name, others) for name in ("zstd", "br", "gzip")}
     best = max(offers, key=lambda name: offers[name])
-    plain = weights.get("identity", weights.get("*"))
+    plain = qvalues.get("identity", qvalues.get("*"))
     if not offers[best] or (plain or 0.0) > offers[best]:
         return None, False
     return best.encode(), plain == 0.0
 
 
-def is_compressible(status: int, fields: asgi.Fields) -> bool:
+def is_compressible(status: int, fields: Fields) -> bool:
     return (
         is_text(fields.get(b"content-type", b""))
         and status not in UNENCODED
@@ -168,13 +170,23 @@ def is_compressible(status: int, fields: asgi.Fields) -> bool:
 
 @lru_cache(maxsize=256)
 def is_text(media_type: bytes) -> bool:
-    return TEXT.fullmatch(media_type.partition(b";")[0].strip()) is not None
+    name = media_type.partition(b";")[0]
+    return TEXT_TYPES.fullmatch(name.strip()) is not None
 
 
-def add_vary(fields: asgi.Fields) -> None:
-    """Let `Vary` name `Accept-Encoding`, besides what it names already."""
+def add_vary(fields: Fields) -> None:
+    """Add `Accept-Encoding` to what `Vary` names already."""
     given = fields.get(b"vary")
     if given is None:
         fields[b"vary"] = b"accept-encoding"
-    elif not {b"accept-encoding", b"*"} & {name.strip() for name in given.lower().split(b",")}:
+        return
+    names = {name.strip() for name in given.lower().split(b",")}
+    if names.isdisjoint({b"accept-encoding", b"*"}):
         fields[b"vary"] = given + b", accept-encoding"
+
+
+def weaken_etag(fields: Fields) -> None:
+    """Make a strong ETag weak: it promises the very same bytes."""
+    etag = fields.get(b"etag", b"W/")
+    if not etag.startswith(b"W/"):
+        fields[b"etag"] = b"W/" + etag

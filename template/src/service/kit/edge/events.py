@@ -17,17 +17,23 @@ import msgspec
 
 from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import Exchange
-from service.kit.work import asgi, headers, responses
+from service.kit.work import headers, responses
+from service.kit.work.asgi import Headers, Receive, Scope, Send
 from service.kit.work.context import Work, current, request_id
 from service.kit.work.limits import Limiter
 
-type Write = Callable[[bytes], Awaitable[None]]
+type SendPiece = Callable[[bytes], Awaitable[None]]
 
 # The second header keeps nginx from collecting events before it passes them on.
-HEADERS: asgi.Headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
-RETRY = (1000, 5000)
-"""Milliseconds after which a client connects again, drawn for each, so that those of a stopped
-worker come apart."""
+HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+
+MIN_RETRY = 1000
+MAX_RETRY = 5000
+"""Milliseconds after which a client connects again.
+
+They are drawn for each, so that the clients of a stopped worker come apart.
+"""
+
 HEARTBEAT = b":\n\n"
 UNSENDABLE = re.compile("[\0\r\n]")
 ENCODER = msgspec.json.Encoder()
@@ -35,36 +41,31 @@ ENCODER = msgspec.json.Encoder()
 LAST_EVENT_ID_PARAMETER = {
     "name": "Last-Event-ID",
     "in": "header",
-    "description": "The id of the last event received. Browsers send it by themselves when they connect again.",
+    "description": "The id of the last event received."
+    " Browsers send it by themselves when they connect again.",
     "required": False,
     "schema": {"type": "string"},
 }
 
 
 class LastEventId(str):
-    """The id of the last event that the client has received; empty when it connects for the first
-    time.
-    """
+    """The id of the last event that the client has received; empty when it has had none."""
 
     __slots__ = ()
 
 
-def read_last_event_id(scope: asgi.Scope, _: asgi.Receive, __: asgi.Send) -> LastEventId:
+def read_last_event_id(scope: Scope, _: Receive, __: Send) -> LastEventId:
     """Return the id in the header of a request."""
-    return LastEventId(
-        headers.merge_headers(scope["headers"])
-        .get(b"last-event-id", b"")
-        .decode("utf-8", "replace")
-    )
+    fields = headers.merge_headers(scope["headers"])
+    return LastEventId(fields.get(b"last-event-id", b"").decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True)
 class Event[Data]:
-    """One event. `data` is sent as JSON; `name` is what browsers listen for, "message" unless it
-    says otherwise.
+    """One event. `data` is sent as JSON.
 
-    A client that connects again says which `id` it had last. Raises ValueError for what the format
-    has no way to send.
+    Browsers listen for its `name`, which is "message" by default. A client that connects again says
+    which `id` it had last. Raises ValueError for what the format has no way to send.
     """
 
     data: Data
@@ -76,13 +77,14 @@ class Event[Data]:
             raise ValueError("the name and the id of an event are single lines without NUL")
 
     def encode(self) -> bytes:
-        lines = [b"data: %s" % line for line in ENCODER.encode(self.data).splitlines()]
-        fields = [
-            f"{field}: {value}".encode()
-            for field, value in (("event", self.name), ("id", self.id))
-            if value
-        ]
-        return b"\n".join([*fields, *lines, b"", b""])
+        lines: list[bytes] = []
+        if self.name:
+            lines.append(b"event: " + self.name.encode())
+        if self.id:
+            lines.append(b"id: " + self.id.encode())
+        data = ENCODER.encode(self.data)
+        lines.extend(b"data: " + line for line in data.splitlines())
+        return b"\n".join(lines) + b"\n\n"
 
 
 class Streams(Limiter):
@@ -97,27 +99,27 @@ class Streams(Limiter):
         self.options = options
 
     def admit(self, exchange: Exchange) -> None:
-        """Give a request a place here for the one it has among the requests being answered. Raises
-        a 503 problem.
-        """
+        """Give a request a slot here for its slot among requests. Raises a 503 problem."""
         if not self.try_enter():
             raise self.refuse()
-        if exchange.place:
-            exchange.place.leave()
-        exchange.place, exchange.opened_at = self, time.perf_counter()
+        if exchange.slot:
+            exchange.slot.leave()
+        exchange.slot = self
+        exchange.opened_at = time.perf_counter()
 
-    async def beat(self, write: Write) -> None:
+    async def send_heartbeats(self, send_piece: SendPiece) -> None:
         """Send comments, so that no proxy takes a quiet stream for a dead one."""
         while True:
             await asyncio.sleep(self.options.heartbeat)
-            await write(HEARTBEAT)
+            await send_piece(HEARTBEAT)
 
-    def count_seconds(self, caller: Any) -> float:
-        """Return how long a stream may stay open: no longer than the token of its caller is
-        valid.
-        """
-        most = self.options.stream_lifetime
-        return min(most, max(0.0, caller.expires - time.time())) if caller else most
+    def get_lifetime(self, caller: Any) -> float:
+        """Return the seconds a stream may stay open: no longer than its caller's token is valid."""
+        lifetime = self.options.stream_lifetime
+        if not caller:
+            return lifetime
+        token_lifetime: float = caller.expires - time.time()
+        return min(lifetime, max(0.0, token_lifetime))
 
 
 @dataclass(frozen=True)
@@ -125,44 +127,39 @@ class EventStream[Data]:
     """A response that sends what a generator yields, until that ends or the client leaves.
 
     It ends as well when the caller's token expires, after `EDGE_STREAM_LIFETIME`, and when the
-    worker is told to stop: clients of the standard connect again by themselves. However it ends,
-    the generator is closed at once, wherever it waits. The status is sent before the generator
-    runs, so whatever is refused is refused by the handler.
+    worker stops: clients of the standard connect again by themselves. However it ends, the
+    generator is closed at once, wherever it waits. The status is sent before the generator runs, so
+    the handler has to refuse what is to be refused.
     """
 
     events: AsyncGenerator[Event[Data]]
 
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         streams: Streams = scope["streams"]
         streams.admit(cast("Exchange", current.get()))
         lock = asyncio.Lock()
 
-        async def write(piece: bytes) -> None:
+        async def send_piece(piece: bytes) -> None:
             async with lock:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
 
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        leaving, stopping = (
+        async with responses.run_until_first(
             responses.wait_for_disconnect(receive),
             scope.get("stopping", asyncio.Event()).wait(),
-        )
-        work, seconds = (
-            (self.send_events(scope, write), streams.beat(write)),
-            streams.count_seconds(scope.get("auth")),
-        )
-        async with responses.run_until_first(leaving, stopping, *work, seconds=seconds) as has_left:
+            self.send_events(scope, send_piece),
+            streams.send_heartbeats(send_piece),
+            seconds=streams.get_lifetime(scope.get("auth")),
+        ) as has_left:
             if not has_left:
                 async with lock:  # an event that is half sent comes first
                     await send({"type": "http.response.body", "body": b""})
 
-    async def send_events(self, scope: asgi.Scope, write: Write) -> None:
-        """Send the events. Their time is not that of the request: it has no deadline, and no place
-        in its log line.
-        """
+    async def send_events(self, scope: Scope, send_piece: SendPiece) -> None:
+        """Send the events, as work without a deadline, whose time is not that of the request."""
         current.set(Work(request_id(), scope=scope))
-        await write(
-            b"retry: %d\n\n" % random.randint(*RETRY)
-        )  # at once, so that the client sees the stream open
+        # At once, so that the client sees the stream open.
+        await send_piece(b"retry: %d\n\n" % random.randint(MIN_RETRY, MAX_RETRY))
         async with aclosing(self.events) as events:
             async for event in events:
-                await write(event.encode())
+                await send_piece(event.encode())

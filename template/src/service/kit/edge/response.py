@@ -1,52 +1,60 @@
 # kit: updated by the template; extend it from app.py
-"""What becomes of a response on its way out: ETag and 304, HEAD, compression, the headers that each
-has, stalls.
-"""
+"""A response on its way out: ETag and 304, HEAD, compression, protective headers, stalls."""
 
 import asyncio
 import os
 import re
 import time
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
 from service.kit.edge.compression import Coder, Compression, make_coder
-from service.kit.work import asgi, headers
+from service.kit.edge.options import EdgeOptions
+from service.kit.work import headers
+from service.kit.work.asgi import Fields, Message, Scope, Send
 from service.kit.work.context import Work, current
 from service.kit.work.limits import Limiter, Span, TimeLimit
 
 ACCEPTED_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 """The request ids that callers may send. Anything else could forge log lines, so it is replaced."""
-PROTECTION = {
+
+PROTECTIVE_HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""What a response says unless its handler says otherwise: browsers neither guess its type, frame it
-nor keep it.
+"""Headers of a response unless its handler sets them: browsers neither guess its type, frame it nor
+keep it.
 
 Source: the REST security cheat sheet of OWASP. HSTS belongs to whatever ends TLS.
 """
-MOST_HASHED = 262_144
+
+MAX_HASHED_BYTES = 262_144
 """Longer bodies get no ETag from here."""
-PIECE = 65_536
-"""Bytes compressed at once, in 0.1 to 0.4 ms. Other requests run between the pieces of a longer
-body."""
-TAG = re.compile(rb'"[^"]*"')
+
+PIECE_BYTES = 65_536
+"""Bytes compressed at once, in 0.1 to 0.4 ms.
+
+Other requests run between the pieces of a longer body.
+"""
+
+ETAG = re.compile(rb'"[^"]*"')
 BODILESS = (204, 304)
-DESCRIBES_BODY = (
+BODY_HEADERS = (
     b"content-encoding",
     b"content-language",
     b"content-length",
     b"content-type",
     b"last-modified",
 )
+"""Headers that describe a body, which 304 does not have."""
 
 
 class HeadDoneError(Exception):
-    """The response to HEAD is complete: whatever streams a body stops here."""
+    """The response to HEAD is complete, so the application can stop making the body."""
 
 
 def is_head_done(error: BaseException | None) -> bool:
@@ -57,173 +65,180 @@ def is_head_done(error: BaseException | None) -> bool:
 
 
 class Exchange(Work, TimeLimit):
-    """One request and its response. It is the application's `send`, and `respond` is its short
-    cut.
+    """A request and its response: the `Work` of answering it.
+
+    It is the `send` that the application gets; `respond` is its shorter way for whole responses.
     """
 
-    start: asgi.Message | None = None
+    start: Message | None = None
+    """The start of the response, which waits for the first piece of the body."""
+    status = 0
+    """The status of the response that has begun; 0 before."""
+    bytes_sent = 0
+    cookies: Sequence[tuple[bytes, bytes]] = ()
+    """What the response sets; cookies cannot be joined into one header."""
     coder: Coder | None = None
+    """Compresses a body that is sent in pieces."""
     span: Any = None
-    status = sent = 0
-    place: Limiter | None = None
+    """The span of OpenTelemetry, when traces are on."""
+    slot: Limiter | None = None
+    """The limiter in which it holds a slot."""
     opened_at = 0.0
     """When it became an event stream, if it is one."""
 
     def __init__(
         self,
-        scope: asgi.Scope,
-        fields: asgi.Fields,
-        send: asgi.Send,
+        scope: Scope,
+        fields: Fields,
+        send: Send,
         compression: Compression,
-        stall_timeout: float,
-        show_timing: bool,
+        options: EdgeOptions,
     ) -> None:
         self.began_at = time.perf_counter()
+        super().__init__(choose_request_id(fields), scope=scope)
         self.request = fields
-        super().__init__(identify(fields), scope=scope)
         self.method: str = scope["method"]
-        self.is_read = self.method in ("GET", "HEAD")
-        # The server speaks HTTP/1, which has no other way to announce a body.
-        self.has_body = (
-            fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields
-        )
         self.send = send
         self.compression = compression
-        self.stall_timeout = stall_timeout
-        self.show_timing = show_timing
+        self.options = options
         current.set(self)
 
-    async def __call__(self, message: asgi.Message) -> None:
-        """Take one message of the response. Its start waits for the first of the body, on which
-        headers depend.
+    async def __call__(self, message: Message) -> None:
+        """Take one message of the response.
+
+        Its start waits for the first of the body, on which headers depend.
         """
         kind = message["type"]
         if kind == "http.response.start":
             self.start = message
-        elif self.status and self.method == "HEAD":
+            return
+        if self.status and self.method == "HEAD":
             raise HeadDoneError
-        elif self.status and kind == "http.response.body":
-            await self.write(message.get("body", b""), message.get("more_body", False))
+        body = message.get("body", b"")
+        more = message.get("more_body", False)
+        is_body = kind == "http.response.body"
+        if self.status and is_body:
+            await self.send_piece(body, more)
         elif self.status or self.start is None:
             await self.send(message)
-        elif kind != "http.response.body":
-            await self.send(
-                self.begin(self.start["status"], *headers.split_cookies(self.start["headers"]))
-            )
-            await self.send(message)
         else:
-            body, more = message.get("body", b""), message.get("more_body", False)
-            await self.respond(
-                self.start["status"], body, *headers.split_cookies(self.start["headers"]), more
-            )
+            status = self.start["status"]
+            fields, self.cookies = headers.split_cookies(self.start["headers"])
+            if is_body:
+                await self.respond(status, body, fields, more)
+            else:  # a file, which the server sends
+                await self.send(self.begin(status, fields))
+                await self.send(message)
 
-    async def respond(
-        self,
-        status: int,
-        body: bytes,
-        fields: asgi.Fields,
-        cookies: asgi.Headers,
-        more: bool = False,
-    ) -> None:
+    async def respond(self, status: int, body: bytes, fields: Fields, more: bool = False) -> None:
         """Send a whole response, or the start and the first piece of one that goes on."""
-        is_head = self.method == "HEAD"
-        length = (
-            int(fields.get(b"content-length", self.compression.options.minimum_bytes))
-            if more
-            else len(body)
-        )
-        is_known = not more and status == 200 and self.is_read and self.validate(body, fields)
+        length = len(body)
+        if more:
+            length = int(fields.get(b"content-length", self.compression.options.minimum_bytes))
+        is_complete_read = status == 200 and self.method in ("GET", "HEAD") and not more
+        is_unchanged = is_complete_read and self.is_not_modified(body, fields)
         coding = self.compression.negotiate(self.request, status, fields, length)
-        if is_known:
-            status, body, coding = 304, b"", None
-            fields = {name: value for name, value in fields.items() if name not in DESCRIBES_BODY}
+        if is_unchanged:
+            status = 304
+            body = b""
+            coding = None
+            fields = {name: value for name, value in fields.items() if name not in BODY_HEADERS}
+
+        is_head = self.method == "HEAD"
         if coding and not is_head:
-            if more or length > PIECE:
+            if more or length > PIECE_BYTES:
                 self.coder = make_coder(coding)
             else:
                 with Span("compression"):
                     body = self.compression.compress(coding, body)
-        if status not in BODILESS and not more and not (coding and (self.coder or is_head)):
+
+        is_unmeasured = more or self.coder or (coding and is_head)
+        if not is_unmeasured and status not in BODILESS:
             fields[b"content-length"] = b"%d" % len(body)
-        await self.send(self.begin(status, fields, cookies))
-        await (self.write if self.coder else self.deliver)(
-            b"" if is_head else body, more and not is_head
-        )
-        if more and is_head:
+        await self.send(self.begin(status, fields))
+        if not is_head:
+            await self.send_piece(body, more)
+            return
+        await self.send_bytes(b"", more=False)
+        if more:
             raise HeadDoneError
 
-    def validate(self, body: bytes, fields: asgi.Fields) -> bool:
-        """Give a read an ETag and `Cache-Control`. Return whether the client has this very body, by
-        RFC 9110 §8.8.3.2.
+    def is_not_modified(self, body: bytes, fields: Fields) -> bool:
+        """Return whether the client has this very body, by RFC 9110 §8.8.3.2.
 
-        With `no-store` nothing is added: what nobody keeps cannot be compared.
+        The headers get an ETag, and a `Cache-Control` by which the client may keep the body, but
+        asks before it uses it again. With `no-store` they get neither: what nobody keeps cannot be
+        compared.
         """
-        tag, control = fields.get(b"etag"), fields.get(b"cache-control", b"")
-        if (
-            b"no-store" in control.lower()
-            or b"content-range" in fields
-            or (not tag and len(body) > MOST_HASHED)
-        ):
+        etag = fields.get(b"etag")
+        control = fields.get(b"cache-control", b"")
+        if b"no-store" in control.lower() or b"content-range" in fields:
             return False
-        if not tag:  # a weak one: it stays when the body is encoded
-            fields[b"etag"] = tag = b'W/"%b"' % xxh3_128_hexdigest(body).encode()
-        if not control:  # the client may keep it, but asks before it uses it again
+        if not etag:
+            if len(body) > MAX_HASHED_BYTES:
+                return False
+            # A weak one, which stays when the body is encoded.
+            etag = b'W/"%b"' % xxh3_128_hexdigest(body).encode()
+            fields[b"etag"] = etag
+        if not control:
             fields[b"cache-control"] = b"private, no-cache"
-        if not (known := self.request.get(b"if-none-match")):
-            return False
-        return known.strip() == b"*" or tag.removeprefix(b"W/") in TAG.findall(known)
+        known = self.request.get(b"if-none-match", b"")
+        return known.strip() == b"*" or etag.removeprefix(b"W/") in ETAG.findall(known)
 
-    def begin(self, status: int, fields: asgi.Fields, cookies: asgi.Headers) -> asgi.Message:
-        """Return the start of the response, with what each has. Server-Timing is for browsers'
-        network panels.
-        """
-        fields = PROTECTION | fields
-        fields[b"x-request-id"] = self.id.encode()
-        if self.show_timing:
-            total = time.perf_counter() - self.began_at
-            split = self.spans | {"handler": total - sum(self.spans.values()), "total": total}
-            timing = ", ".join(
-                f"{name};dur={seconds * 1000:.3f}" for name, seconds in split.items()
-            )
-            fields[b"server-timing"] = timing.encode()
-        headers = [*fields.items()]
-        if cookies:
-            headers = [*(pair for pair in headers if pair[0] != b"set-cookie"), *cookies]
+    def begin(self, status: int, fields: Fields) -> Message:
+        """Return the start of the response, with the headers that each has."""
         self.status = status
-        return {"type": "http.response.start", "status": status, "headers": headers}
+        fields = {**PROTECTIVE_HEADERS, **fields, b"x-request-id": self.id.encode()}
+        if self.options.timing:
+            fields[b"server-timing"] = self.describe_timing()
+        if self.cookies:
+            fields.pop(b"set-cookie")
+        pairs = [*fields.items(), *self.cookies]
+        return {"type": "http.response.start", "status": status, "headers": pairs}
 
-    async def write(self, body: bytes, more: bool) -> None:
-        """Send a part of the body, encoded so that all of it can be decoded at once: whoever
-        streams may pause now.
+    def describe_timing(self) -> bytes:
+        """Return where the time went so far, for the network panel of a browser."""
+        total = time.perf_counter() - self.began_at
+        layers = {**self.spans, "handler": total - sum(self.spans.values()), "total": total}
+        metrics = [f"{name};dur={seconds * 1000:.3f}" for name, seconds in layers.items()]
+        return ", ".join(metrics).encode()
+
+    async def send_piece(self, body: bytes, more: bool) -> None:
+        """Send a part of the body, and if it is encoded, so that all of it can be decoded at once.
+
+        What streams may pause now.
         """
-        if self.coder is None:
-            return await self.deliver(body, more)
-        last = max(0, len(body) - 1) // PIECE * PIECE
-        for place in range(0, last, PIECE):
+        coder = self.coder
+        if coder is None:
+            await self.send_bytes(body, more)
+            return
+        last = max(0, len(body) - 1) // PIECE_BYTES * PIECE_BYTES
+        for offset in range(0, last, PIECE_BYTES):
             with Span("compression"):
-                packed = self.coder.feed(body[place : place + PIECE])
+                packed = coder.feed(body[offset : offset + PIECE_BYTES])
             if packed:
-                await self.deliver(packed, more=True)
+                await self.send_bytes(packed, more=True)
             await asyncio.sleep(0)
         with Span("compression"):
-            packed = self.coder.feed(body[last:]) + (
-                self.coder.flush() if more else self.coder.finish()
-            )
-        await self.deliver(packed, more)
+            packed = coder.feed(body[last:])
+            packed += coder.flush() if more else coder.finish()
+        await self.send_bytes(packed, more)
 
-    async def deliver(self, body: bytes, more: bool) -> None:
-        """Hand bytes to the server. From the first piece of a stream on, it is the client that has
-        to keep up.
+    async def send_bytes(self, body: bytes, more: bool) -> None:
+        """Hand bytes to the server. From the first piece of a stream on, the client has to keep up.
+
+        `slow_clients.py` lists where else a client is cut off.
         """
-        self.sent += len(body)
+        self.bytes_sent += len(body)
         if more:
-            self.ends_at, self.expires_at = inf, time.monotonic() + self.stall_timeout
+            self.ends_at = inf
+            self.expires_at = time.monotonic() + self.options.stall_timeout
         await self.send({"type": "http.response.body", "body": body, "more_body": more})
         if more:
             self.expires_at = inf
 
 
-def identify(request: asgi.Fields) -> str:
+def choose_request_id(request: Fields) -> str:
     """Return the caller's request id when it is acceptable, else a new one."""
-    given = request.get(b"x-request-id")
-    return given.decode() if given and ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
+    given = request.get(b"x-request-id", b"")
+    return given.decode() if ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()

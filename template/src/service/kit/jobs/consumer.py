@@ -22,7 +22,7 @@ from pgqueuer.domain.errors import PgqException
 from service.kit.db.errors import ERRORS
 from service.kit.db.sessions import bypass_pooler, get_session_limits, open_connection
 from service.kit.jobs.job import Schedule, Worker
-from service.kit.jobs.queue import meters
+from service.kit.jobs.queue import get_job_metrics
 from service.kit.jobs.runner import Runner
 from service.kit.jobs.running import Interrupted, RunningJobs
 from service.kit.jobs.statements import NAMES, Statements, make_statements
@@ -61,7 +61,7 @@ class Consumer:
         Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the
         connection is lost. The supervisor then starts a new process; no job is lost.
         """
-        meters().show(self.worker.jobs)
+        get_job_metrics().show(self.worker.jobs)
         database = bypass_pooler(self.worker.settings.database)  # notifications need a session
         settings = {**get_session_limits(database), "application_name": "service worker"}
         connection = await open_connection(database, settings, database.command_timeout)
@@ -193,7 +193,7 @@ async def enqueue_scheduled(
 ) -> None:
     """Enqueue a job when it is time: it is then as durable as any other."""
     await statements.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
-    meters().enqueued.labels(schedule.job.name).inc()
+    get_job_metrics().enqueued.labels(schedule.job.name).inc()
 
 
 def run_consumer(create: str, identity: UUID, died: bool) -> None:

@@ -78,7 +78,7 @@ async def enqueue_all[A: Struct](
     encoded = json.encode(headers).decode()
     after = timedelta(seconds=delay)
     ids = await connection.fetch(insert_jobs, job.name, payloads, after, encoded)
-    meters().enqueued.labels(job.name).inc(len(payloads))
+    get_job_metrics().enqueued.labels(job.name).inc(len(payloads))
     return ids
 
 
@@ -95,11 +95,11 @@ async def begin_once(connection: Connection, job_id: int) -> bool:
     return await connection.find(insert_done, job_id) is not None
 
 
-class Meters:
+class JobMetrics:
     """The metrics of jobs. Their label is `name`: Prometheus keeps `job` for itself."""
 
     def __init__(self) -> None:
-        metrics.meters()  # it sets how values are shared
+        metrics.get_metrics()  # it sets how values are shared
         buckets = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
         self.enqueued = Counter(
             "jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["name"]
@@ -131,6 +131,6 @@ class Meters:
 
 
 @cache
-def meters() -> Meters:
+def get_job_metrics() -> JobMetrics:
     """Return the metrics of this process, made at the first call."""
-    return Meters()
+    return JobMetrics()

@@ -16,7 +16,7 @@ from pgqueuer.ports.driver import Driver
 
 from service.kit.jobs import upkeep
 from service.kit.jobs.job import Hold, Job, Worker
-from service.kit.jobs.queue import REQUEST_ID, meters
+from service.kit.jobs.queue import REQUEST_ID, get_job_metrics
 from service.kit.jobs.running import Interrupted, RunningJobs
 from service.kit.server.logs import shorten_text
 from service.kit.work import context, tracing
@@ -80,7 +80,7 @@ class Runner(AbstractEntrypointExecutor):
     async def run_job(self, job: models.Job) -> None:
         """Run a job in the trace of the request that enqueued it."""
         waited = datetime.now(UTC) - max(job.created, job.execute_after)
-        meters().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
+        get_job_metrics().wait.labels(self.job.name).observe(max(0.0, waited.total_seconds()))
         headers = {name: str(value) for name, value in (job.headers or {}).items()}
         context.begin_work(headers.get(REQUEST_ID, ""), self.timeout)
         traces = tracing.active_traces.get()
@@ -106,7 +106,7 @@ class Runner(AbstractEntrypointExecutor):
         try:
             with (
                 TimeLimit(self.running.deadlines, self.timeout),
-                meters().running.labels(self.job.name).track_inprogress(),
+                get_job_metrics().running.labels(self.job.name).track_inprogress(),
             ):
                 await self.handler(argument, job_id=job.id, attempt=job.attempts + 1)
         except DeadlineError as error:
@@ -137,8 +137,8 @@ class Runner(AbstractEntrypointExecutor):
 
     def report(self, outcome: str, seconds: float) -> None:
         """Count and log a run that ended."""
-        meters().runs.labels(self.job.name, outcome).inc()
-        meters().run.labels(self.job.name).observe(seconds)
+        get_job_metrics().runs.labels(self.job.name, outcome).inc()
+        get_job_metrics().run.labels(self.job.name).observe(seconds)
         write = log.error if outcome == "held" else log.info
         write("job run", outcome=outcome, seconds=round(seconds, 4))
 

@@ -20,7 +20,7 @@ from pgqueuer.ports.driver import Driver
 
 from service.kit.db.errors import ERRORS
 from service.kit.jobs.job import Worker
-from service.kit.jobs.queue import STATUSES, meters
+from service.kit.jobs.queue import STATUSES, get_job_metrics
 
 log = structlog.get_logger()
 
@@ -197,7 +197,7 @@ class Upkeep:
         for row in await self.driver.fetch(COUNT_JOBS):
             counts[str(row["name"]), str(row["status"])] = int(str(row["count"]))
         for key in product(self.max_attempts, STATUSES):
-            meters().queue.labels(*key).set(counts.get(key, 0))
+            get_job_metrics().queue.labels(*key).set(counts.get(key, 0))
         queued = {name for name, status in counts if status == "queued"}
         unknown = queued - self.max_attempts.keys()
         if unknown - self.unknown:

@@ -72,12 +72,12 @@ class Offload:
 
     async def __aenter__(self) -> Self:
         self.is_open = True
-        meters = metrics.meters()
+        measured = metrics.get_metrics()
         for pool in self.pools:
             running = partial(getattr, pool, "running")
             waiting = partial(getattr, pool, "waiting")
-            metrics.watch_gauge(meters.offloaded.labels(pool.name), running)
-            metrics.watch_gauge(meters.offload_waiting.labels(pool.name), waiting)
+            metrics.watch_gauge(measured.offload_running.labels(pool.name), running)
+            metrics.watch_gauge(measured.offload_waiting.labels(pool.name), waiting)
         return self
 
     async def __aexit__(self, *_: object) -> None:

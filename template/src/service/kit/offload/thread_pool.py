@@ -50,7 +50,7 @@ class ThreadPool(Limiter):
         if begins:
             begins()
         waited = time.perf_counter() - waits_since
-        metrics.meters().offload_wait.labels(self.name, name).observe(waited)
+        metrics.get_metrics().offload_wait_seconds.labels(self.name, name).observe(waited)
         if self.running > self.threads:
             self.start_thread()
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -91,7 +91,7 @@ class ThreadPool(Limiter):
     ) -> None:
         """Free the slot of a call, and settle its future unless nobody waits for it any more."""
         self.leave()
-        metrics.meters().offload_run.labels(self.name, name).observe(seconds)
+        metrics.get_metrics().offload_run_seconds.labels(self.name, name).observe(seconds)
         if future.done():
             log.info("abandoned call ended", pool=self.name, call=name, seconds=round(seconds, 3))
         else:
@@ -99,7 +99,7 @@ class ThreadPool(Limiter):
 
     def report_abandoned(self, name: str) -> None:
         """Count and log a call whose request ended first."""
-        metrics.meters().abandoned.labels(self.name).inc()
+        metrics.get_metrics().offload_abandoned.labels(self.name).inc()
         counts = {"running": self.running, "limit": self.limit}
         log.warning("call abandoned", pool=self.name, call=name, **counts)
 

@@ -219,7 +219,7 @@ class Output(io.TextIOBase):
         lines = self.uncounted
         if lines:
             self.uncounted = 0
-            metrics.meters().log_dropped.labels(self.name).inc(lines)
+            metrics.get_metrics().log_dropped.labels(self.name).inc(lines)
 
 
 def unblock_output(limit: int = BUFFER_BYTES) -> None:

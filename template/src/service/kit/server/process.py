@@ -47,8 +47,8 @@ def make_in_worker(target: str) -> Any:
     module, _, name = target.partition(":")
     create = getattr(import_module(module), name)
     made = create()
-    metrics.meters().workers.set(1)
-    metrics.meters().starts.inc()
+    metrics.get_metrics().workers.set(1)
+    metrics.get_metrics().worker_starts.inc()
     return made
 
 

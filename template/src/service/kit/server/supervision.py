@@ -191,7 +191,7 @@ class Supervision:
             log.error("worker stuck: replacing it", **report)
         else:
             worker.is_reported = True
-            metrics.meters().blocked.inc()
+            metrics.get_metrics().loop_blocked.inc()
             log.error("event loop blocked: a call holds the GIL", **report)
 
     def report_fault(self) -> None:

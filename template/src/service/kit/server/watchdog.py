@@ -121,7 +121,7 @@ class Watchdog:
     def tick(self) -> None:
         """Note, in the loop, how late it is."""
         now = time.monotonic()
-        metrics.meters().lag.observe(max(0.0, now - self.next_tick_at))
+        metrics.get_metrics().loop_lag_seconds.observe(max(0.0, now - self.next_tick_at))
         self.ticks += 1
         if self.heartbeat is not None:
             os.utime(self.heartbeat)
@@ -156,7 +156,7 @@ class Watchdog:
 
     def report_blocked_loop(self) -> None:
         """Log what the loop is busy with, and for which request."""
-        metrics.meters().blocked.inc()
+        metrics.get_metrics().loop_blocked.inc()
         if self.stack is not None:
             os.utime(self.stack)  # so that the main process need not ask
         frame = sys._current_frames().get(self.loop_thread)

@@ -67,7 +67,7 @@ class RateLimit:
         if len(self.whole_at) > MAX_CALLERS:
             del self.whole_at[next(iter(self.whole_at))]
         if wait > 0:
-            metrics.meters().limited.labels(scope["path_template"]).inc()
+            metrics.get_metrics().rate_limited.labels(scope["path_template"]).inc()
             raise self.refuse(ceil(wait))
 
     def refuse(self, seconds: int) -> Problem:

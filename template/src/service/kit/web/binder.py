@@ -170,7 +170,7 @@ class Binding:
             fields[b"link"] = make_link_header(query, result.next).encode()
         respond = getattr(send, "respond", None)
         if respond:  # the edge takes all of it in one call
-            await respond(status, body, fields, [])
+            await respond(status, body, fields)
             return
         headers = [*fields.items()]
         await send({"type": "http.response.start", "status": status, "headers": headers})

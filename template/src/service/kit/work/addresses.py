@@ -11,36 +11,40 @@ from pydantic import AfterValidator
 from service.kit.work.asgi import Scope
 
 BRACKETED = re.compile(r"\[(.*)\](?::\d{1,5})?", re.ASCII)
-
+"""As proxies also write an address: `[2001:db8::1]`, `[2001:db8::1]:443`."""
 
 WITH_PORT = re.compile(r"([^:]*):\d{1,5}", re.ASCII)
-"""An address as proxies also write it: `[2001:db8::1]`, `[2001:db8::1]:443`, `203.0.113.7:4433`."""
+"""The same for IPv4: `203.0.113.7:4433`."""
 
 
 @lru_cache(10)
-def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(
-        ip_network(split_cookies.strip())
-        for split_cookies in text.split(",")
-        if split_cookies.strip()
-    )
+def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of a comma-separated list. Raises ValueError for what is not one."""
+    names = map(str.strip, text.split(","))
+    return tuple(ip_network(name) for name in names if name)
 
 
-Networks = Annotated[str, AfterValidator(lambda text: text if read_networks(text) else "")]
+def check_networks(text: str) -> str:
+    parse_networks(text)
+    return text
+
+
+Networks = Annotated[str, AfterValidator(check_networks)]
+"""A comma-separated list of networks, as an option."""
 
 
 @lru_cache(1000)
 def find_client_address(peer: str, forwarded: str, proxies: str) -> str:
-    """Return the address of a client, by `X-Forwarded-For`: that before the last of our proxies.
+    """Return the address of a client, by `X-Forwarded-For`: the one before the last of our proxies.
 
-    Each proxy adds to the end whom it was asked by. At a hop that cannot be read the walk ends,
-    with the proxy that wrote it: what stands before may be the client's own words.
+    Each proxy adds to the end the address that it was asked from. A hop that cannot be read ends
+    the search at the proxy that wrote it: what stands before may be the client's own words.
     """
-    address = read_address(peer)
+    address = parse_address(peer)
     for hop in reversed(forwarded.split(",")):
-        if address is None or not any(address in network for network in read_networks(proxies)):
+        if address is None or not any(address in network for network in parse_networks(proxies)):
             break
-        sent_by = read_address(hop.strip(" \t"))
+        sent_by = parse_address(hop.strip(" \t"))
         if sent_by is None:
             break
         address = sent_by
@@ -48,21 +52,23 @@ def find_client_address(peer: str, forwarded: str, proxies: str) -> str:
 
 
 def identify_client(scope: Scope) -> str:
-    """Return the address of a client by which to count what it does: of IPv6 its network, since who
-    has one has all.
+    """Return the address by which to count what a client does.
+
+    Of IPv6 it is the network of 64 bits: a client that has one address has all of them.
     """
-    name = (scope.get("client") or ("",))[0]
-    address = read_address(name)
-    return str(
-        IPv6Network((address, 64), strict=False)
-        if isinstance(address, IPv6Address)
-        else address or name
-    )
+    client = scope.get("client")
+    if not client:
+        return ""
+    address = parse_address(client[0])
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address or client[0])
 
 
-def read_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return an address, written with or without a port and brackets, or None if it is not one."""
-    if match := BRACKETED.fullmatch(text) or WITH_PORT.fullmatch(text):
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an address, written with or without a port and brackets; None if it is not one."""
+    match = BRACKETED.fullmatch(text) or WITH_PORT.fullmatch(text)
+    if match:
         text = match[1]
     try:
         address = ip_address(text)

@@ -5,21 +5,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 type Scope = MutableMapping[str, Any]
-
-
 type Message = MutableMapping[str, Any]
-
-
 type Receive = Callable[[], Awaitable[Message]]
-
-
 type Send = Callable[[Message], Awaitable[None]]
-
-
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-
 type Headers = list[tuple[bytes, bytes]]
-
+"""Headers as ASGI has them: pairs of a lower-case name and a value, repeated ones included."""
 
 type Fields = dict[bytes, bytes]
+"""Headers by name, where none is repeated."""

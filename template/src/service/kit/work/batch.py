@@ -6,33 +6,35 @@ from collections.abc import Callable
 
 
 class Batch[Item]:
-    """Collects items and writes them together: `pause` seconds after the first, or when there are
-    `most`.
+    """Collects items and writes them together: `delay` seconds after the first, or at `max_items`.
 
-    A process that is killed loses what waits. Where no event loop runs, items are written at once.
+    Where no event loop runs, an item is written at once. A process that is killed loses what waits.
     """
 
-    def __init__(self, write: Callable[[list[Item]], object], pause: float, most: int) -> None:
+    def __init__(self, write: Callable[[list[Item]], object], delay: float, max_items: int) -> None:
         self.write = write
-        self.pause = pause
-        self.most = most
+        self.delay = delay
+        self.max_items = max_items
         self.waiting: list[Item] = []
         self.loop: asyncio.AbstractEventLoop | None = None
+        """The loop that has a timer for what waits."""
 
     def add(self, item: Item) -> None:
         self.waiting.append(item)
         loop = asyncio._get_running_loop()
-        if loop is None or len(self.waiting) >= self.most:
+        if loop is None or len(self.waiting) >= self.max_items:
             self.flush()
         elif loop is not self.loop:
             self.loop = loop
-            loop.call_later(self.pause, self.expire)
+            loop.call_later(self.delay, self.flush_by_timer)
 
-    def expire(self) -> None:
+    def flush_by_timer(self) -> None:
         self.loop = None
         self.flush()
 
     def flush(self) -> None:
+        """Write what waits."""
         if self.waiting:
-            waiting, self.waiting = self.waiting, []
-            self.write(waiting)
+            items = self.waiting
+            self.waiting = []
+            self.write(items)

@@ -1,8 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""The error of whoever runs a command."""
+"""The error of a command."""
 
 
 class CommandError(Exception):
-    """What whoever runs a command has to fix. The message says what and how; it is shown without a
-    traceback.
+    """Something that the user of a command has to fix.
+
+    The message says what and how. It is shown without a traceback.
     """

@@ -4,18 +4,19 @@
 import os
 from pathlib import Path
 
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
+QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
+"""The quota of the container: microseconds of processor time, and the period they are for."""
 
 
-def count_cores(quota: Path = QUOTA) -> int:
-    """Return how many cores this process may use, by the machine, its affinity and the quota of its
-    container.
-    """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+def count_cores(quota_file: Path = QUOTA_FILE) -> int:
+    """Return how many cores the machine, the process's affinity and the container's quota allow."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
     try:
-        allowed, period = quota.read_text().split()
-        return max(1, min(cores, round(int(allowed) / int(period))))
+        quota, period = quota_file.read_text().split()
+        allowed = round(int(quota) / int(period))
     except (OSError, ValueError):  # there is no such file, or it says "max"
         return cores
+    return max(1, min(cores, allowed))

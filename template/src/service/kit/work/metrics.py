@@ -1,178 +1,176 @@
 # kit: updated by the template; extend it from app.py
-"""What a worker counts and measures for Prometheus. Make your own metrics with prometheus_client:
-they join these.
-"""
+"""The kit's metrics for Prometheus. Make your own with prometheus_client: they join these."""
 
 import asyncio
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder through which workers share what they count. prometheus_client reads it when it
-is imported."""
+"""The variable that names the folder through which workers share their metrics.
 
+prometheus_client reads it when it is imported.
+"""
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
-
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
+"""Upper bounds of every histogram, in seconds."""
 
 SAMPLE_SECONDS = 1.0
 """How old a sampled gauge may be."""
 
 
-class Times(Histogram):
+class BatchHistogram(Histogram):
     """A histogram that takes many values at the price of one."""
 
     def observe_all(self, values: Sequence[float]) -> None:
         self._sum.inc(sum(values))
-        values, counted = sorted(values), 0
+        values = sorted(values)
+        counted = 0
         for bound, bucket in zip(self._upper_bounds, self._buckets, strict=True):
-            if fitting := bisect_right(values, bound) - counted:
+            fitting = bisect_right(values, bound) - counted
+            if fitting:
                 bucket.inc(fitting)
                 counted += fitting
 
 
-class Meters:
-    """The metrics of this process. A label has few values: a caller must not be able to make new
-    ones.
-    """
+class Metrics:
+    """The metrics of this process. Labels have few values: a client must not be able to add any."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(name, text, labels, registry=registry, multiprocess_mode="livesum")
-
-        def seconds(name: str, text: str, *labels: str) -> Times:
-            return Times(name, text, labels, registry=registry, buckets=BUCKETS)
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, registry=registry)
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry, multiprocess_mode="livesum")
+        histogram = partial(BatchHistogram, registry=registry, buckets=BUCKETS)
 
         self.requests = counter(
-            "http_requests_total", "Answered requests.", "method", "route", "status"
+            "http_requests_total", "Answered requests.", ["method", "route", "status"]
         )
-        self.seconds = seconds(
-            "http_request_duration_seconds", "From request to answer.", "method", "route"
+        self.request_seconds = histogram(
+            "http_request_duration_seconds", "From request to answer.", ["method", "route"]
         )
-        self.layers = seconds(
-            "http_layer_duration_seconds", "What a request spent in one layer.", "layer"
+        self.layer_seconds = histogram(
+            "http_layer_duration_seconds", "What a request spent in one layer.", ["layer"]
         )
         self.refused = counter(
-            "http_requests_refused_total", "Requests refused for want of room.", "reason"
+            "http_requests_refused_total", "Requests refused because a limit was hit.", ["reason"]
         )
-        self.limited = counter(
-            "http_requests_limited_total", "Requests beyond the rate of their route.", "route"
+        self.rate_limited = counter(
+            "http_requests_limited_total", "Requests beyond the rate of their route.", ["route"]
         )
-        self.failed = counter(
-            "http_responses_failed_total", "Responses that failed half-way.", "route"
+        self.failed_responses = counter(
+            "http_responses_failed_total", "Responses that failed half-way.", ["route"]
         )
+        self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
+        self.receiving = gauge(
+            "http_requests_receiving", "Requests whose bodies are still arriving."
+        )
+        self.open_streams = gauge("http_event_streams_open", "Event streams that are open.")
+
         self.tokens = counter(
-            "auth_tokens_total", "Tokens that were not yet known, or missing.", "outcome"
+            "auth_tokens_total", "Tokens that were not yet known, or missing.", ["outcome"]
         )
         self.guesses = counter(
             "auth_guesses_total",
             "Passwords sent: taken, of those right or returned unchecked, and refused.",
-            "outcome",
+            ["outcome"],
         )
-        self.calls = seconds(
-            "client_call_duration_seconds", "What calls to other services took.", "host", "outcome"
+        self.call_seconds = histogram(
+            "client_call_duration_seconds", "Duration of outgoing calls.", ["host", "outcome"]
         )
         self.call_retries = counter(
-            "client_call_retries_total", "Further attempts at calls.", "host"
+            "client_call_retries_total", "Further attempts at outgoing calls.", ["host"]
         )
-        self.in_flight = gauge("http_requests_in_flight", "Requests being answered.")
-        self.streams = gauge("http_event_streams_open", "Event streams that are open.")
-        self.receiving = gauge(
-            "http_requests_receiving", "Requests whose bodies are still arriving."
-        )
+
         self.pool_size = gauge(
-            "db_pool_connections_max", "Connections that a pool may open.", "pool"
+            "db_pool_connections_max", "Connections that a pool may open.", ["pool"]
         )
-        self.pool_in_use = gauge(
-            "db_pool_connections_in_use", "Connections that are lent out.", "pool"
-        )
+        self.pool_in_use = gauge("db_pool_connections_in_use", "Connections in use.", ["pool"])
         self.pool_waiting = gauge(
-            "db_pool_waiting_requests", "Requests that wait for a connection.", "pool"
+            "db_pool_waiting_requests", "Requests that wait for a connection.", ["pool"]
         )
-        self.statements = seconds(
-            "db_statement_duration_seconds", "What statements took.", "statement"
+        self.statement_seconds = histogram(
+            "db_statement_duration_seconds", "Duration of statements.", ["statement"]
         )
-        self.cached = gauge("cache_entries", "Values that are kept, or being computed.")
+        self.cache_entries = gauge("cache_entries", "Values that are kept, or being computed.")
         self.cache_reads = counter(
-            "cache_reads_total", "Values asked for: hits, and misses to compute.", "outcome"
+            "cache_reads_total", "Values asked for: hits, and misses to compute.", ["outcome"]
         )
-        self.offloaded = gauge(
-            "offload_calls_running", "Calls that run beside the event loop.", "pool"
+
+        self.offload_running = gauge(
+            "offload_calls_running", "Calls that run alongside the event loop.", ["pool"]
         )
         self.offload_waiting = gauge(
-            "offload_calls_waiting", "Calls that wait for a place.", "pool"
+            "offload_calls_waiting", "Calls that wait for a slot.", ["pool"]
         )
-        self.offload_wait = seconds(
-            "offload_wait_seconds", "What calls waited for a place.", "pool", "call"
+        self.offload_wait_seconds = histogram(
+            "offload_wait_seconds", "What calls waited for a slot.", ["pool", "call"]
         )
-        self.offload_run = seconds("offload_run_seconds", "What calls ran.", "pool", "call")
-        self.abandoned = counter(
-            "offload_calls_abandoned_total", "Calls whose request ended first.", "pool"
+        self.offload_run_seconds = histogram(
+            "offload_run_seconds", "What calls ran.", ["pool", "call"]
         )
-        self.lag = seconds(
+        self.offload_abandoned = counter(
+            "offload_calls_abandoned_total", "Calls whose request ended first.", ["pool"]
+        )
+
+        self.loop_lag_seconds = histogram(
             "event_loop_lag_seconds", "How late the event loop was, some sixteen times a second."
         )
-        self.blocked = counter(
+        self.loop_blocked = counter(
             "event_loop_blocked_total", "Times the event loop was blocked beyond WATCHDOG_LAG."
         )
         self.log_dropped = counter(
-            "log_lines_dropped_total", "Lines of the log that nobody read in time.", "stream"
+            "log_lines_dropped_total", "Lines of the log that nobody read in time.", ["stream"]
         )
         for stream in ("stdout", "stderr"):
             self.log_dropped.labels(stream)
         self.workers = gauge("service_workers", "Worker processes that run.")
-        self.starts = counter(
+        self.worker_starts = counter(
             "service_worker_starts_total", "Worker processes started, the first ones included."
         )
-        self.sources: list[tuple[Gauge, Callable[[], float]]] = []
+        self.watched_gauges: list[tuple[Gauge, Callable[[], float]]] = []
 
 
 @cache
-def meters() -> Meters:
-    return Meters()
+def get_metrics() -> Metrics:
+    """Return the metrics of this process, which are made at the first call."""
+    return Metrics()
 
 
 def count_requests(method: str, route: str, status: int, seconds: Sequence[float]) -> None:
-    """Count answered requests, and the time of each. `route` is their template, as /v1/orders/{id},
-    or "unmatched".
+    """Count answered requests, and the time of each.
+
+    `route` is their template, as /v1/orders/{id}, or "unmatched".
     """
-    method = method if method in METHODS else "other"
-    meters().requests.labels(method, route, status).inc(len(seconds))
-    meters().seconds.labels(method, route).observe_all(seconds)
+    if method not in METHODS:
+        method = "other"
+    metrics = get_metrics()
+    metrics.requests.labels(method, route, status).inc(len(seconds))
+    metrics.request_seconds.labels(method, route).observe_all(seconds)
 
 
 def count_refusal(reason: str, number: int = 1) -> None:
-    """Count requests refused for want of room, for a reason such as "admission", "pool" or
-    "export".
-    """
-    meters().refused.labels(reason).inc(number)
+    """Count requests refused because a limit was hit, such as "admission", "pool" or "export"."""
+    get_metrics().refused.labels(reason).inc(number)
 
 
 def watch_gauge(gauge: Gauge, read: Callable[[], float]) -> None:
-    """Let a gauge show what `read` returns: at the scrape, or up to a second before where workers
-    share a folder.
+    """Let a gauge show what `read` returns.
+
+    It is read at the scrape, or where workers share a folder, up to a second before.
     """
     if MULTIPROC_DIR in os.environ:
-        meters().sources.append((gauge, read))
+        get_metrics().watched_gauges.append((gauge, read))
     else:
         gauge.set_function(read)
 
 
 async def sample_gauges() -> None:
-    """Write the watched gauges where the main process can read them, once a second, until
-    cancelled.
-    """
+    """Write watched gauges where the main process can read them, every second until cancelled."""
     while True:
-        for gauge, read in meters().sources:
+        for gauge, read in get_metrics().watched_gauges:
             gauge.set(read())
         await asyncio.sleep(SAMPLE_SECONDS)

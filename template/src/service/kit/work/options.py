@@ -1,20 +1,24 @@
 # kit: updated by the template; extend it from app.py
-"""What the options of all packages share: types of durations, and how they nest."""
+"""What the options of all packages share: types of durations, and the order of timeouts."""
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-
+"""A timeout."""
 
 Lifetime = Annotated[float, Field(gt=0, le=86_400)]
+"""Seconds for which something that stays open is kept."""
 
 
-def check_nesting(**waits: float) -> None:
-    """Raise ValueError unless each wait is shorter than the next, so that the error names the true
-    cause.
+def check_nesting(**timeouts: float) -> None:
+    """Raise ValueError unless each timeout is shorter than the next.
+
+    The one that ends first then names the true cause.
     """
-    if [*waits.values()] != sorted({*waits.values()}):
-        chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in waits.items())
-        raise ValueError(f"each deadline must be shorter than the next: {chain}")
+    for shorter, longer in pairwise(timeouts.values()):
+        if shorter >= longer:
+            chain = " < ".join(f"{name} ({seconds:g})" for name, seconds in timeouts.items())
+            raise ValueError(f"each deadline must be shorter than the next: {chain}")

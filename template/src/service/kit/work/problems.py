@@ -9,30 +9,26 @@ from http import HTTPStatus
 
 import msgspec
 
-from service.kit.work import asgi, responses
+from service.kit.work import responses
+from service.kit.work.asgi import Fields, Send
 
 MEDIA_TYPE = b"application/problem+json"
-
 
 RETRY_AFTER = 1
 """Seconds a client is asked to wait when the service is busy: about one acquire timeout."""
 
+MAX_TEXT_LENGTH = 500
+"""Characters of a detail, which may echo what a client sent, however long that is."""
 
-LONGEST, MOST_ERRORS = 500, 100
-"""Characters of a text, and errors in a list: both may echo what a client sent, however long that
-is."""
+MAX_ERRORS = 100
+"""Rejected fields that a problem lists."""
 
 
 class InvalidField(msgspec.Struct, frozen=True):
-    """One rejected input: `field` is its name as the client sent it, `detail` says what is
-    accepted.
-    """
+    """One rejected input: `field` is its name for the client, `detail` says what is accepted."""
 
     field: str
     detail: str
-
-    def clean(self) -> "InvalidField":
-        return InvalidField(clean(self.field), clean(self.detail))
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,33 +57,40 @@ class Problem(Exception):
         *errors: InvalidField,
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(f"{status} {kind}: {clean(detail)}")
         self.status = status
         self.kind = kind
-        self.detail = clean(detail)
-        self.errors = tuple(each.clean() for each in errors[:MOST_ERRORS])
+        self.detail = make_sendable(detail)
+        self.errors = tuple(
+            InvalidField(make_sendable(error.field), make_sendable(error.detail))
+            for error in errors[:MAX_ERRORS]
+        )
         self.headers = headers or {}
+        super().__init__(f"{status} {kind}: {self.detail}")
 
     def encode(self, request_id: str) -> bytes:
-        title = HTTPStatus(self.status).phrase
-        body = ProblemDetails(
-            f"urn:problem:{self.kind}", title, self.status, self.detail, request_id, self.errors
+        """Return the body of the response."""
+        details = ProblemDetails(
+            type=f"urn:problem:{self.kind}",
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            detail=self.detail,
+            request_id=request_id,
+            errors=self.errors,
         )
-        return msgspec.json.encode(body)
+        return msgspec.json.encode(details)
 
-    def list_headers(self) -> asgi.Headers:
-        return [(name.encode(), value.encode()) for name, value in self.headers.items()]
+    def encode_headers(self) -> Fields:
+        return {name.encode(): value.encode() for name, value in self.headers.items()}
 
-    async def send(self, send: asgi.Send, request_id: str) -> None:
+    async def send(self, send: Send, request_id: str) -> None:
         """Send the problem as the response."""
-        await responses.respond(
-            send, self.status, self.encode(request_id), MEDIA_TYPE, self.list_headers()
-        )
+        body = self.encode(request_id)
+        await responses.respond(send, self.status, body, MEDIA_TYPE, self.encode_headers())
 
 
-def clean(text: str) -> str:
-    """Return what can be sent of a text: not all of a long one, and no half of a surrogate pair."""
-    return text[:LONGEST].encode("utf-8", "replace").decode()
+def make_sendable(text: str) -> str:
+    """Return a text cut to its maximum, and without halves of surrogate pairs."""
+    return text[:MAX_TEXT_LENGTH].encode("utf-8", "replace").decode()
 
 
 def invalid(field: str, detail: str) -> Problem:
@@ -105,6 +108,6 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not-found", f"{what} does not exist.")
 
 
-def busy(detail: str) -> Problem:
+def busy(detail: str, kind: str = "busy") -> Problem:
     """503 with Retry-After: nothing was done, and the same request may succeed shortly."""
-    return Problem(503, "busy", detail, headers={"retry-after": str(RETRY_AFTER)})
+    return Problem(503, kind, detail, headers={"retry-after": str(RETRY_AFTER)})

@@ -2,38 +2,37 @@
 """Responses below the web framework: whole, or in pieces as fast as the client reads."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from math import inf
 
 from service.kit.work.asgi import Fields, Headers, Receive, Send
-from service.kit.work.headers import split_cookies
 
 CHUNK_BYTES = 65_536
 """Bytes that a `Stream` sends at once: each send has a price of its own."""
-
 
 MAX_DELAY = 0.1
 """Seconds after the last piece from which a `Stream` sends what it has, however little."""
 
 
 async def respond(
-    send: Send, status: int, body: bytes, media_type: bytes, headers: Headers | Fields
+    send: Send, status: int, body: bytes, media_type: bytes, fields: Fields | None = None
 ) -> None:
-    """Send a whole response. The edge takes it in one call, which costs less than two messages."""
-    if whole := getattr(send, "respond", None):
-        fields, cookies = split_cookies(headers) if isinstance(headers, list) else (headers, [])
-        await whole(status, body, {b"content-type": media_type} | fields, cookies)
-        return
-    listed = headers if isinstance(headers, list) else headers.items()
-    pairs = [(b"content-type", media_type), *listed, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    """Send a whole response. `fields` are its further headers."""
+    headers = [
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % len(body)),
+        *(fields or {}).items(),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 class Stream:
-    """A response sent in pieces, as fast as the client reads. Until the first one, an error can
-    still be a problem.
+    """A response sent in pieces, as fast as the client reads.
+
+    Until the first one, an error can still be a problem.
     """
 
     def __init__(self, send: Send, headers: Headers) -> None:
@@ -47,10 +46,8 @@ class Stream:
         """Take a chunk, and return when there is room for more."""
         self.chunks.append(chunk)
         self.size += len(chunk)
-        if (
-            self.size >= CHUNK_BYTES
-            or asyncio.get_running_loop().time() - self.sent_at >= MAX_DELAY
-        ):
+        delay = time.monotonic() - self.sent_at
+        if self.size >= CHUNK_BYTES or delay >= MAX_DELAY:
             await self.flush()
 
     async def finish(self) -> None:
@@ -59,20 +56,18 @@ class Stream:
     async def flush(self, more: bool = True) -> None:
         if self.sent_at == -inf:
             await self.send({"type": "http.response.start", "status": 200, "headers": self.headers})
-        await self.send(
-            {"type": "http.response.body", "body": b"".join(self.chunks), "more_body": more}
-        )
+        body = b"".join(self.chunks)
+        await self.send({"type": "http.response.body", "body": body, "more_body": more})
         self.chunks.clear()
         self.size = 0
-        self.sent_at = asyncio.get_running_loop().time()
+        self.sent_at = time.monotonic()
 
 
 @asynccontextmanager
 async def run_until_first(
     *work: Awaitable[object], seconds: float | None = None
 ) -> AsyncGenerator[bool]:
-    """Run work until some of it ends or its time is over, and cancel what is left when the block
-    ends.
+    """Run work until some of it ends or its time is over; cancel the rest when the block ends.
 
     Yields whether the first work has ended. Raises what the work raised.
     """

@@ -11,26 +11,16 @@ from service.kit import find_distribution
 from service.kit.work.command_error import CommandError
 
 active_traces: ContextVar[Any] = ContextVar("active_traces", default=None)
-"""The `Traces` of this process (traces.py), which every task inherits; None while traces are off."""
+"""The `Traces` of this process (traces.py), which every task inherits; None when they are off."""
 
 
-class TracesOptions(BaseModel, frozen=True):
+class TracesOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """TRACES_*: where traces are sent, and how many."""
 
-    endpoint: Annotated[
-        str,
-        Field(
-            description="where to send traces by OTLP over HTTP, like http://localhost:4318; empty: nowhere"
-        ),
-    ] = ""
-    ratio: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="share of the traces begun here to record; callers decide on theirs",
-        ),
-    ] = 0.01
+    endpoint: str = ""
+    """where to send traces by OTLP over HTTP, like http://localhost:4318; empty: nowhere"""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """share of the traces begun here to record; callers decide on theirs"""
 
 
 def configure_traces(options: TracesOptions, name: str = "") -> None:
@@ -52,8 +42,9 @@ def configure_traces(options: TracesOptions, name: str = "") -> None:
 
 
 def trace_headers(span: Any = None) -> dict[str, str]:
-    """Return the headers by which whoever is called joins the trace: `client.get(url,
-    headers=trace_headers())`.
+    """Return the headers that let the service called join the trace.
+
+    `client.get(url, headers=trace_headers())`. By default it becomes a child of the current span.
     """
     traces = active_traces.get()
     return traces.headers(span) if traces else {}

@@ -122,6 +122,6 @@ async def test_only_the_named_proxies_are_believed():
         EdgeOptions(proxies="the balancer")
 
 
-async def test_an_address_of_ipv6_counts_as_its_network():
+async def test_an_ipv6_address_counts_as_its_network():
     assert await locate("2001:db8::1:2:3:4") == ("2001:db8::1:2:3:4", "2001:db8::/64")
     assert await locate("::ffff:203.0.113.9") == ("::ffff:203.0.113.9", CAFE)

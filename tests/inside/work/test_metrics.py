@@ -9,7 +9,7 @@ from service.kit.db.sessions import DatabaseOptions
 from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
 from service.kit.work import asgi, metrics, responses
-from service.kit.work.metrics import Meters
+from service.kit.work.metrics import Metrics
 from service.kit.work.problems import Problem
 
 
@@ -17,14 +17,14 @@ from service.kit.work.problems import Problem
 def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
     monkeypatch.delenv(metrics.MULTIPROC_DIR, raising=False)
     made = CollectorRegistry()
-    meters = Meters(made)
-    monkeypatch.setattr(metrics, "meters", lambda: meters)
+    own = Metrics(made)
+    monkeypatch.setattr(metrics, "get_metrics", lambda: own)
     return made
 
 
 def test_a_request_is_counted_by_its_route_and_its_time_by_its_layers(registry: CollectorRegistry):
     metrics.count_requests("GET", "/v1/orders/{id}", 200, [0.5, 0.25])
-    metrics.meters().layers.labels("pool").observe_all([0.1, 0.2])
+    metrics.get_metrics().layer_seconds.labels("pool").observe_all([0.1, 0.2])
     route = {"method": "GET", "route": "/v1/orders/{id}"}
     assert registry.get_sample_value("http_requests_total", {**route, "status": "200"}) == 2
     assert registry.get_sample_value("http_request_duration_seconds_sum", route) == 0.75
@@ -33,13 +33,13 @@ def test_a_request_is_counted_by_its_route_and_its_time_by_its_layers(registry: 
 
 def test_many_times_are_counted_as_each_of_them_would_be(registry: CollectorRegistry):
     times = [0, 0.0005, 0.001, 0.0010001, 0.3, 10, 11, 3600]
-    metrics.meters().layers.labels("many").observe_all(times)
+    metrics.get_metrics().layer_seconds.labels("many").observe_all(times)
     for seconds in times:
-        metrics.meters().layers.labels("each").observe(seconds)
+        metrics.get_metrics().layer_seconds.labels("each").observe(seconds)
     many, each = (
         {
             (sample.name, sample.labels.get("le")): sample.value
-            for sample in next(iter(metrics.meters().layers.collect())).samples
+            for sample in next(iter(metrics.get_metrics().layer_seconds.collect())).samples
             if sample.labels["layer"] == layer and not sample.name.endswith("_created")
         }
         for layer in ("many", "each")
@@ -64,16 +64,16 @@ def test_a_refusal_is_counted_by_its_reason(registry: CollectorRegistry):
 
 def test_a_watched_gauge_is_read_at_the_scrape(registry: CollectorRegistry):
     lent = [1, 2, 3]
-    metrics.watch_gauge(metrics.meters().pool_in_use.labels("primary"), lambda: len(lent))
+    metrics.watch_gauge(metrics.get_metrics().pool_in_use.labels("primary"), lambda: len(lent))
     lent.pop()
     assert registry.get_sample_value("db_pool_connections_in_use", {"pool": "primary"}) == 2
 
 
-async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: CollectorRegistry):
+async def test_the_edge_counts_answers_and_refusals(registry: CollectorRegistry):
     async def rest(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         scope["path_template"] = "/rest"
         await asyncio.sleep(0.05)
-        await responses.respond(send, 200, b"", b"text/plain", [])
+        await responses.respond(send, 200, b"", b"text/plain")
 
     edge = Edge(rest, EdgeOptions(concurrency=1))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(edge), base_url="http://service.test") as client:
@@ -85,7 +85,7 @@ async def test_the_edge_counts_what_it_answers_and_whom_it_turns_away(registry: 
     assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 1
 
 
-async def test_a_pool_shows_what_it_lends_and_whom_it_refuses(registry: CollectorRegistry, database_url: str):
+async def test_a_pool_shows_connections_in_use_and_refusals(registry: CollectorRegistry, database_url: str):
     options = DatabaseOptions(url=SecretStr(database_url), pool_size=1, acquire_timeout=0.5)
     async with Database(options) as db, db.connection():
         with pytest.raises(Problem):

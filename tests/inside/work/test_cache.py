@@ -58,7 +58,7 @@ async def test_fifty_waiters_get_one_computation():
     assert (len(calls), len(set(values))) == (1, 1)
 
 
-async def test_what_is_one_callers_is_no_others():
+async def test_callers_do_not_share_values():
     cache = Cache()
     gate.set()
     for _ in range(2):
@@ -67,7 +67,7 @@ async def test_what_is_one_callers_is_no_others():
     assert calls == ["ada", "grace"]
 
 
-async def test_values_that_are_equal_and_of_other_types_are_apart():
+async def test_equal_values_of_different_types_are_kept_apart():
     cache = Cache()
 
     assert [await cache.get(echo, given) for given in (1, True, 1.0)] == [1, True, 1.0]

@@ -1,0 +1,28 @@
+# kit: updated by the template; extend it from app.py
+"""Slow clients: the four places that cut them off, and what they are told.
+
+| a client is slow to | it is cut off in | by |
+|---|---|---|
+| send its headers, or a next request | `server/http_server.py`: granian | `SERVER_IDLE_TIMEOUT` |
+| send its body | `bodies.py`: `Bodies.read_body` | `EDGE_BODY_GRACE`, `EDGE_BODY_RATE` |
+| read a stream | `response.py`: `Exchange.send_bytes` | `EDGE_STALL_TIMEOUT` |
+| take or acknowledge anything else | `server/http_server.py`: the kernel | `SERVER_SEND_TIMEOUT` |
+
+The second and third are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
+slow handler. It cancels the task of the request, and `Edge.serve` then raises a problem of here.
+"""
+
+from math import inf
+
+from service.kit.edge.response import Exchange
+from service.kit.work.problems import Problem
+
+
+def explain_cut_off(exchange: Exchange) -> Problem:
+    """Return the problem of a request whose time was up."""
+    if exchange.status:
+        return Problem(504, "stalled", "The client stopped reading the response.")
+    if exchange.ends_at == inf:
+        return Problem(408, "too-slow", "The body arrived too slowly.")
+    detail = "The request took too long. Check whether it took effect before retrying."
+    return Problem(504, "timeout", detail)
