@@ -98,4 +98,4 @@ async def test_one_token_has_one_spelling():
     for spelling in (f"{token}=", f"{token}{'=' * 60_000}", f"{token[:-9]}!{token[-9:]}"):
         with pytest.raises(Problem, match="401 unauthenticated"):
             await ask(auth, f"Bearer {spelling}")
-    assert auth.verify.cache_info().currsize == 0
+    assert auth.verify_cached.cache_info().currsize == 0
