@@ -81,7 +81,7 @@ def make_tokens() -> Iterator[str]:
 async def test_a_hostile_token_is_refused_and_never_an_error_of_ours(several: bool):
     auth = Auth(make_options(KEY))
     if several:
-        auth.keys.any_name = False
+        auth.keys.any_id = False
         auth.keys.by_id = {ID: KEY.public_key(), "other": Ed25519PrivateKey.generate().public_key()}
     assert await ask(auth, f"Bearer {sign(dump(HEADER), dump(CLAIMS))}") == "ada"
     tokens = list(make_tokens())
