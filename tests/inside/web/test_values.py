@@ -26,7 +26,7 @@ def nest(levels: int) -> dict[str, Any]:
         Decimal("-99999999999999.999999"),
         Decimal("1E+13"),
         datetime(2026, 1, 31, tzinfo=EAST),
-        nest(values.MOST_LEVELS),
+        nest(values.MAX_LEVELS),
         {"a": [[1, 2.5, True, None, "\\u0000"]]},
     ],
 )
@@ -49,12 +49,12 @@ def test_a_value_that_can_be_stored_passes(value: object):
         datetime(9999, 12, 31, 23, tzinfo=WEST),
         datetime(1, 1, 1, tzinfo=UTC),
         datetime.max.replace(tzinfo=UTC),
-        nest(values.MOST_LEVELS + 1),
+        nest(values.MAX_LEVELS + 1),
         {"a": [[{"b": "\x00"}]]},
         {"a": {"\x00": 1}},
     ],
 )
 def test_a_value_that_cannot_be_stored_is_refused_by_its_field(value: object):
-    problem = body.refuse(values.find_unstorable({"fine": 1, "field": value}))
+    problem = body.invalid_fields(values.find_unstorable({"fine": 1, "field": value}))
     assert (problem.status, len(problem.errors)) == (422, 1)
     assert problem.errors[0].field.startswith("field")

@@ -89,17 +89,18 @@ def write_formula_escape() -> str:
 
     Nearly all texts begin with another character, and cost a look into a table of numbers.
     """
-    signs = [ord(character) for character in FORMULA_SIGNS]
-    breaks = escape_characters(map(ord, BREAKS))
-    first = ", ".join(map(str, (*signs, *INVISIBLE)))
-    before_sign = escape_characters(INVISIBLE)
-    is_formula = f"{{}} ~ E'^(?:[{breaks}]|[{before_sign}]*[{escape_characters(signs)}])'"
+    codes = [*map(ord, FORMULA_SIGNS), *INVISIBLE]
+    first = ", ".join(map(str, codes))
+    signs = escape_characters(FORMULA_SIGNS)
+    breaks = escape_characters(BREAKS)
+    before_sign = escape_characters(map(chr, INVISIBLE))
+    is_formula = f"{{}} ~ E'^(?:[{breaks}]|[{before_sign}]*[{signs}])'"
     return f"case when ascii({{}}) in ({first}) and {is_formula} then '''' || {{}} else {{}} end"
 
 
-def escape_characters(codes: Iterable[int]) -> str:
+def escape_characters(characters: Iterable[str]) -> str:
     """Return characters as an escape string of SQL has them."""
-    return "".join(f"\\\\u{code:04x}" for code in codes)
+    return "".join(f"\\\\u{ord(character):04x}" for character in characters)
 
 
 ESCAPED_CSV = CSV._replace(
@@ -145,16 +146,20 @@ def write_select(form: Format, sql: str, columns: Iterable[Attribute]) -> str:
 
 def write_column(form: Format, column: Attribute) -> str:
     """Return a column as an item of a select list, under its own name."""
-    name = '"' + column.name.replace('"', '""') + '"'
-    spelling = form.spellings.get(column.type.kind) or form.spellings.get(column.type.name, "{}")
-    return f"{spelling.replace('{}', name)} as {name}"
+    escaped = column.name.replace('"', '""')
+    name = f'"{escaped}"'
+    of_kind = form.spellings.get(column.type.kind)
+    spelling = of_kind or form.spellings.get(column.type.name, "{}")
+    value = spelling.replace("{}", name)
+    return f"{value} as {name}"
 
 
 def make_file_headers(form: Format, name: str) -> asgi.Headers:
     """Return the headers of a file `name` in a format."""
     content_type = f"{form.media_type}{form.parameters}"
+    disposition = f'attachment; filename="{name}.{form.name}"'
     return [
         (b"content-type", content_type.encode()),
-        (b"content-disposition", f'attachment; filename="{name}.{form.name}"'.encode()),
+        (b"content-disposition", disposition.encode()),
         (b"vary", b"accept"),
     ]

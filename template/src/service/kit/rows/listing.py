@@ -25,7 +25,10 @@ from service.kit.work.problems import invalid
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 
-Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description=f"Rows per page, at most {MAX_LIMIT}.")]
+Limit = Annotated[
+    int,
+    Meta(ge=1, le=MAX_LIMIT, description=f"Rows per page, at most {MAX_LIMIT}."),
+]
 
 SAFE_IN_LINK = "%&=+:,;@/?!$'()*"
 """What a link takes over from a query string as it is; anything else could end it."""
@@ -160,18 +163,27 @@ class Listing[Row: Struct, Where: Filter]:
         self, where: Where, scope: tuple[object, ...], cursor: str | None = None
     ) -> tuple[PageQuery[Row], tuple[object, ...], CursorCodec]:
         """Return the statement for `where`, its arguments but for the limit, and its cursors."""
-        values = {name: getattr(where, name) for name in self.fields}
-        given = {name: value for name, value in values.items() if value is not None}
-        names = self.find_filters(given)
+        given: dict[str, object] = {}
+        for name in self.fields:
+            value = getattr(where, name)
+            if value is not None:
+                given[name] = value
+        filters = self.find_filters(given)
+        query = self.queries[name_query(where.sort, filters)]
+
         since = (where.created_from or EARLIEST).astimezone(UTC)
         until = (where.created_before or LATEST).astimezone(UTC)
-        start, stop = (until, since) if where.sort == NEWEST_FIRST else (since, until)
+        if where.sort == NEWEST_FIRST:
+            start, stop = until, since
+        else:
+            start, stop = since, until
 
         codec = CursorCodec(self.key, self.table, scope, where.sort, given, since, until)
-        after = (start, self.before_all_ids) if cursor is None else codec.decode(cursor)
-        filters = [given[name] for name in names]
-        query = self.queries[name_query(where.sort, names)]
-        return query, (*scope, *filters, *after, stop), codec
+        after: tuple[Any, ...] = (start, self.before_all_ids)
+        if cursor is not None:
+            after = codec.decode(cursor)
+        values = [given[name] for name in filters]
+        return query, (*scope, *values, *after, stop), codec
 
     def find_filters(self, given: Mapping[str, object]) -> tuple[str, ...]:
         """Return the declared set of these filters. Raises a 422 problem that lists all sets."""
@@ -179,8 +191,10 @@ class Listing[Row: Struct, Where: Filter]:
             if given.keys() == {*names}:
                 return names
         declared = sorted(self.filters, reverse=True)
-        *others, last = [f"by {' and '.join(names) or 'nothing'}" for names in declared]
-        detail = f"filter {', '.join(others)}, or {last}" if others else f"filter {last}"
+        *others, last = [" and ".join(names) or "nothing" for names in declared]
+        detail = f"filter by {last}"
+        if others:
+            detail = f"filter by {', by '.join(others)}, or by {last}"
         raise invalid([self.fields[0], *given][-1], detail)
 
 
@@ -208,18 +222,18 @@ def make_page_query[Row](
     however deep the page is.
     """
     time, identity = key
+    after, until, order, end = ">", "<", "", "infinity"
     if sort == NEWEST_FIRST:
         after, until, order, end = "<", ">=", " desc", "-infinity"
-    else:
-        after, until, order, end = ">", "<", "", "infinity"
     conditions = [f"{name} = ${number}" for number, name in enumerate(equal, 1)]
     number = len(equal) + 1
     conditions.append(f"({time}, {identity}) {after} (${number}, ${number + 1})")
     conditions.append(f"{time} {until} ${number + 2}")
+    where = " and ".join(conditions)
     sql = f"""
         select {{columns}}
           from {table}
-         where {" and ".join(conditions)}
+         where {where}
          order by {time}{order}, {identity}{order}
          limit ${number + 3}
     """  # noqa: S608 - of constants

@@ -208,7 +208,7 @@ def build(
     check_access(routes, has_auth=auth is not None)
     readers: dict[Any, Reader] = {
         **READERS,
-        IdempotencyKey: partial(keys.read, idempotency or IdempotencyOptions()),
+        IdempotencyKey: partial(keys.read_idempotency_key, idempotency or IdempotencyOptions()),
     }
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     mounts = [(route, route.endpoint) for route in routes if route.method == MOUNT]

@@ -20,10 +20,10 @@ from starlette.websockets import WebSocket
 from service.kit.auth.bearer import Caller
 from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.rows.listing import Page, make_link_header
-from service.kit.web.body import Body, is_struct, unwrap
+from service.kit.web.body import Body, is_struct, unwrap_type
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
-from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
+from service.kit.web.routes import PATH_PARAMETER, PUBLIC, AccessError, Route
 from service.kit.work import asgi, responses
 from service.kit.work.context import charge
 
@@ -80,7 +80,7 @@ class Binding:
                 self.bind(parameter, hints.get(parameter.name, Any), provided, readers)
             except (TypeError, AccessError) as error:
                 raise type(error)(f"{where}, parameter `{parameter}`: {error}") from None
-        if missing := {name for name, _ in PARAMETER.findall(route.path)} - self.path.keys():
+        if missing := {name for name, _ in PATH_PARAMETER.findall(route.path)} - self.path.keys():
             raise TypeError(
                 f"{where}: its path has {', '.join(sorted(missing))}, so add parameters of these names"
             )
@@ -96,14 +96,14 @@ class Binding:
         readers: Mapping[Any, Reader],
     ) -> None:
         """Decide where the argument of one parameter comes from."""
-        name, kind = parameter.name, unwrap(hint)
+        name, kind = parameter.name, unwrap_type(hint)
         base = get_origin(kind) or kind
         offers = [
             item
             for item in provided
             if isinstance(base, type) and base is not Any and isinstance(item, base)
         ]
-        in_path = dict(PARAMETER.findall(self.route.path))
+        in_path = dict(PATH_PARAMETER.findall(self.route.path))
         if name in in_path:
             if CONVERTED.get(in_path[name], kind) is not kind:
                 raise TypeError(

@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""What a client sent, decoded straight into a slice's type; a refusal names every field that does
-not fit.
+"""The JSON body of a request, decoded straight into a slice's type.
 
-A refusal takes time linear in the body, some times that of decoding it, and echoes at most
-`MOST_FAULTS` names and messages, each cut.
+A refusal names every field that does not fit. It takes time linear in the body, some times that of
+decoding it, and echoes at most `MAX_ERRORS` names and messages, each shortened. A function that
+reads its body itself is given a request of `request.py`.
 """
 
 import json
@@ -15,23 +15,26 @@ from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
 
 import msgspec
 
-from service.kit.web.values import MOST_FAULTS, find_fault, find_unstorable
-from service.kit.work import asgi, headers
+from service.kit.web.values import MAX_ERRORS, find_storage_error, find_unstorable
+from service.kit.work import asgi
 from service.kit.work.problems import InvalidField, Problem
 
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
-MOST_ECHOED = 100
+MAX_ECHO = 100
 """Characters of a name or a message, whose length the client may have chosen."""
-MOST_ITEMS = 100
+
+MAX_ITEMS = 100
 """In a longer list, only the first item that does not fit is named."""
-MOST_STEPS = 8
-"""Levels of lists and structs below which only the first fault is named."""
+
+MAX_DEPTH = 8
+"""Levels of lists and structs below which only the first mismatch is named."""
 
 
 class Body[Kind]:
-    """The JSON body of a route. Raises a problem: 415 for another media type, 400 for no JSON, 422
-    for a misfit.
+    """The JSON body of a route.
+
+    Raises a problem: 415 for another media type, 400 for what is not JSON, 422 for a mismatch.
     """
 
     def __init__(self, kind: type[Kind]) -> None:
@@ -39,45 +42,47 @@ class Body[Kind]:
         self.decoder = msgspec.json.Decoder(kind)
 
     async def read(self, scope: asgi.Scope, receive: asgi.Receive) -> Kind:
-        body = (await receive()).get("body", b"")  # all of it: the edge has read it
-        media_type = headers.merge_headers(scope["headers"]).get(b"content-type", b"")
-        return self.decode(body, media_type.decode("latin-1"))
+        message = await receive()  # it has all of the body, which the edge has read
+        sent = [value for name, value in scope["headers"] if name == b"content-type"]
+        media_type = b", ".join(sent).decode("latin-1")
+        return self.decode(message.get("body", b""), media_type)
 
     def decode(self, body: bytes, media_type: str) -> Kind:
-        if not JSON_TYPE.fullmatch(media_type.partition(";")[0].strip()):
-            raise Problem(
-                415,
-                "unsupported-media-type",
-                "Send JSON, with the header content-type: application/json.",
-            )
+        essence, _, _ = media_type.partition(";")
+        if not JSON_TYPE.fullmatch(essence.strip()):
+            advice = "Send JSON, with the header content-type: application/json."
+            raise Problem(415, "unsupported-media-type", advice)
         try:
             return self.parse(body)
         except (ValueError, RecursionError) as error:
-            raise malformed(body, error) from None
+            raise malformed_json(body, error) from None
 
     def parse(self, body: bytes) -> Kind:
-        """Return what a body holds. Raises a 422 problem; what is no JSON is another ValueError."""
+        """Return what a body holds.
+
+        Raises a 422 problem, or another ValueError for what is not JSON.
+        """
         try:
             decoded = self.decoder.decode(body)
         except msgspec.ValidationError:
-            raise refuse(find_misfits(body, self.kind)) from None
-        if faults := find_unstorable(decoded):
-            raise refuse(faults)
+            raise invalid_fields(find_mismatches(body, self.kind)) from None
+        errors = find_unstorable(decoded)
+        if errors:
+            raise invalid_fields(errors)
         # In fields that a type does not have msgspec takes what is not UTF-8, and it takes fields
         # given twice.
-        LENIENT.decode(body.decode())
+        PYTHON_JSON.decode(body.decode())
         return decoded
 
 
-def unwrap(hint: Any) -> Any:
-    """Return what a type is without its name, its constraints, and None."""
+def unwrap_type(hint: Any) -> Any:
+    """Return a type without its alias, its constraints, and None."""
     if isinstance(hint, TypeAliasType):
-        return unwrap(hint.__value__)
+        return unwrap_type(hint.__value__)
+    origin = get_origin(hint)
     parts = [part for part in get_args(hint) if part is not NoneType]
-    if get_origin(hint) is Annotated or (
-        get_origin(hint) in (Union, UnionType) and len(parts) == 1
-    ):
-        return unwrap(parts[0])
+    if origin is Annotated or (origin in (Union, UnionType) and len(parts) == 1):
+        return unwrap_type(parts[0])
     return hint
 
 
@@ -86,89 +91,105 @@ def is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def find_misfits(
-    raw: bytes | msgspec.Raw, kind: Any, path: str = "", steps: int = 0
+def find_mismatches(
+    raw: bytes | msgspec.Raw, kind: Any, path: str = "", depth: int = 0
 ) -> Iterator[InvalidField]:
     """Yield every field of a piece of JSON that does not fit its type."""
     try:
         msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        inner = find_inner_misfits(raw, unwrap(kind), path, steps + 1) if steps < MOST_STEPS else ()
-        detail, found, place = str(error).rpartition(" - at `$")
-        own = InvalidField(path + place.rstrip("`"), detail) if found else InvalidField(path, place)
-        yield from list(islice(inner, MOST_FAULTS)) or [own]
+        inner: list[InvalidField] = []
+        if depth < MAX_DEPTH:
+            mismatches = find_inner_mismatches(raw, unwrap_type(kind), path, depth + 1)
+            inner = list(islice(mismatches, MAX_ERRORS))
+        yield from inner or [read_mismatch(error, path)]
 
 
-def find_inner_misfits(
-    raw: bytes | msgspec.Raw, kind: Any, path: str, steps: int
+def read_mismatch(error: msgspec.ValidationError, path: str) -> InvalidField:
+    """Return what msgspec says, like "Expected `int`, got `str` - at `$.amount`"."""
+    detail, found, place = str(error).rpartition(" - at `$")
+    if not found:
+        return InvalidField(path, place)
+    return InvalidField(path + place.rstrip("`"), detail)
+
+
+def find_inner_mismatches(
+    raw: bytes | msgspec.Raw, kind: Any, path: str, depth: int
 ) -> Iterator[InvalidField]:
-    """Yield what does not fit of the fields of a struct, or of the items of a list."""
+    """Yield the mismatches in the fields of a struct, or in the items of a list."""
     start = bytes(raw).lstrip()[:1]
     if is_struct(kind) and start == b"{":
-        given = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        for name, field in fields.items():
-            if name in given:
-                yield from find_misfits(given[name], field.type, f"{path}.{name}", steps)
-            elif field.required:
-                yield InvalidField(f"{path}.{name}", "it is required")
-        config = (get_origin(kind) or kind).__struct_config__
-        for name in given if config.forbid_unknown_fields else ():
-            if name not in fields and name != config.tag_field:
-                yield InvalidField(f"{path}.{cut(name)}", "there is no such field")
+        yield from find_field_mismatches(raw, kind, path, depth)
     elif get_origin(kind) is list and start == b"[":
         items = msgspec.json.decode(raw, type=list[msgspec.Raw])
-        for number, item in enumerate(items if len(items) <= MOST_ITEMS else ()):
-            yield from find_misfits(item, get_args(kind)[0], f"{path}[{number}]", steps)
+        if len(items) > MAX_ITEMS:
+            return
+        (item_kind,) = get_args(kind)
+        for number, item in enumerate(items):
+            yield from find_mismatches(item, item_kind, f"{path}[{number}]", depth)
 
 
-CHECKED = frozenset((str, float))
-"""What Python's own parser may take for a value although it is none."""
+def find_field_mismatches(
+    raw: bytes | msgspec.Raw, kind: Any, path: str, depth: int
+) -> Iterator[InvalidField]:
+    given = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name, field in fields.items():
+        if name in given:
+            yield from find_mismatches(given[name], field.type, f"{path}.{name}", depth)
+        elif field.required:
+            yield InvalidField(f"{path}.{name}", "it is required")
+    config = (get_origin(kind) or kind).__struct_config__
+    if config.forbid_unknown_fields:
+        for name in given:
+            if name not in fields and name != config.tag_field:
+                yield InvalidField(f"{path}.{shorten_echo(name)}", "there is no such field")
 
 
-def check_pairs(pairs: list[tuple[str, object]]) -> None:
-    """Refuse a JSON object with a field given twice, or with what a lenient parser alone takes for
-    a value.
-    """
+CHECKED_TYPES = frozenset((str, float))
+"""Of these, Python's own parser takes more than JSON has."""
+
+
+def check_object(pairs: list[tuple[str, object]]) -> None:
+    """Refuse a JSON object with a field given twice, or with a value that only Python reads."""
     names: set[str] = set()
     for name, value in pairs:
         if name in names:
-            raise refuse([InvalidField(name, "it is given twice")])
+            raise invalid_fields([InvalidField(name, "it is given twice")])
         names.add(name)
         for part in (name, value):
-            if type(part) in CHECKED and (detail := find_fault(part)):
-                raise refuse([InvalidField(name, detail)])
+            detail = find_storage_error(part) if type(part) in CHECKED_TYPES else None
+            if detail:
+                raise invalid_fields([InvalidField(name, detail)])
 
 
-LENIENT = json.JSONDecoder(object_pairs_hook=check_pairs)
+PYTHON_JSON = json.JSONDecoder(object_pairs_hook=check_object)
 
 
-def malformed(body: bytes, error: Exception) -> Problem:
-    """Return the problem of a body that is not JSON, naming the field where a lenient parser can
-    tell it.
-    """
+def malformed_json(body: bytes, error: Exception) -> Problem:
+    """400: the body is not JSON. Or 422 with the field, where Python's parser can tell it."""
     if isinstance(error, RecursionError):
         return Problem(400, "malformed", "The body is nested too deeply.")
     try:
-        LENIENT.decode(body.decode())
+        PYTHON_JSON.decode(body.decode())
     except Problem as problem:
         return problem
     except (ValueError, RecursionError):
         pass
-    return Problem(400, "malformed", f"The body is not valid JSON: {cut(str(error))}.")
+    reason = shorten_echo(str(error))
+    return Problem(400, "malformed", f"The body is not valid JSON: {reason}.")
 
 
-def cut(text: str) -> str:
-    """Return what may be echoed of a text."""
-    return text if len(text) <= MOST_ECHOED else f"{text[:MOST_ECHOED]}…"
+def shorten_echo(text: str) -> str:
+    """Return as much of a text as may be echoed."""
+    return text if len(text) <= MAX_ECHO else f"{text[:MAX_ECHO]}…"
 
 
-def refuse(faults: Iterable[InvalidField]) -> Problem:
-    """422, for all of these fields."""
-    named = [
-        InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail))
-        for fault in islice(faults, MOST_FAULTS)
-    ]
-    return Problem(
-        422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named
-    )
+def invalid_fields(errors: Iterable[InvalidField]) -> Problem:
+    """422: some fields of the request are not acceptable."""
+    named = []
+    for error in islice(errors, MAX_ERRORS):
+        name = shorten_echo(error.field.lstrip(".")) or "body"
+        named.append(InvalidField(name, shorten_echo(error.detail)))
+    detail = "; ".join(f"{error.field}: {error.detail}" for error in named)
+    return Problem(422, "invalid", detail, *named)
