@@ -34,22 +34,22 @@ class CursorCodec:
     def encode(self, key: tuple[Any, ...]) -> str:
         """Return the cursor of the page that starts after the row with these sort values."""
         payload = msgpack.encode(key)
-        digest = blake2b(self.identity + payload, digest_size=DIGEST_BYTES).digest()
-        return urlsafe_b64encode(payload + digest).rstrip(b"=").decode()
+        bound = self.identity + payload
+        digest = blake2b(bound, digest_size=DIGEST_BYTES).digest()
+        encoded = urlsafe_b64encode(payload + digest)
+        return encoded.rstrip(b"=").decode()
 
     def decode(self, cursor: str) -> tuple[Any, ...]:
         """Return the sort values in a cursor, or raise a 422 problem."""
         padding = "=" * (-len(cursor) % 4)
         try:
-            content = urlsafe_b64decode(f"{cursor}{padding}".encode("ascii"))
-            key: tuple[Any, ...] = msgpack.decode(content[:-DIGEST_BYTES], type=self.key)
+            encoded = f"{cursor}{padding}".encode("ascii")
+            payload = urlsafe_b64decode(encoded)[:-DIGEST_BYTES]
+            key: tuple[Any, ...] = msgpack.decode(payload, type=self.key)
             # This checks the digest, and that the cursor is spelled as we spell it.
             if self.encode(key) == cursor:
                 return key
-        except (
-            ValueError,
-            OverflowError,
-        ):  # the last of a time whose offset moves it out of all years
+        except (ValueError, OverflowError):  # as of a time whose offset moves it out of all years
             pass
         reason = "it belongs to another list, sort or filter, or was altered"
         raise invalid("cursor", f"{reason}; start without it")

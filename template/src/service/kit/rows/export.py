@@ -69,7 +69,8 @@ class Exports:
     def __init__(self, db: Database, options: ExportOptions | None = None) -> None:
         self.db = db
         self.options = options or ExportOptions()
-        max_exports = max(1, min(self.options.concurrency, db.pool.places.limit - 1))
+        free = db.pool.places.limit - 1
+        max_exports = max(1, min(self.options.concurrency, free))
         self.slots = Limiter(
             max_exports,
             full="Too many exports are running. Try again when one has ended.",
@@ -118,9 +119,10 @@ class Export:
         slots = self.exports.slots
         if not slots.try_enter():
             raise slots.refuse()
-        rows = self.copy(form, Stream(send, make_file_headers(form, self.name)))
+        file = Stream(send, make_file_headers(form, self.name))
+        leaving = responses.wait_for_disconnect(receive)
         try:
-            async with responses.run_until_first(rows, responses.wait_for_disconnect(receive)):
+            async with responses.run_until_first(self.copy(form, file), leaving):
                 pass
         finally:
             slots.leave()
@@ -130,8 +132,9 @@ class Export:
         seconds = self.exports.options.timeout
         settings = SETTINGS.format(milliseconds=int(seconds * 1000))
         async with self.exports.db.transaction(readonly=True) as connection:
-            await connection.run(connection.raw.execute(settings))
-            prepared = await connection.run(connection.raw.prepare(self.query.sql))
+            raw = connection.raw
+            await connection.run(raw.execute(settings))
+            prepared = await connection.run(raw.prepare(self.query.sql))
             bound = await self.bind_arguments(connection, prepared.get_parameters())
             sql = write_select(form, bound, prepared.get_attributes())
             await connection.copy_to(sql, response.write, seconds, **form.options)
@@ -150,7 +153,8 @@ class Export:
         ]
         if values:
             store = f"select {', '.join(values)}"
-            await connection.run(connection.raw.execute(store, *self.args))
+            storing = connection.raw.execute(store, *self.args)
+            await connection.run(storing)
 
         def read_setting(placeholder: re.Match[str]) -> str:
             number = int(placeholder[1])

@@ -2,6 +2,7 @@
 """The formats of exports: CSV, with what a spreadsheet would run escaped, and NDJSON."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -103,9 +104,8 @@ def escape_characters(characters: Iterable[str]) -> str:
     return "".join(f"\\\\u{ord(character):04x}" for character in characters)
 
 
-ESCAPED_CSV = CSV._replace(
-    spellings={**CSV.spellings, **dict.fromkeys(TEXT_TYPES, write_formula_escape())}
-)
+escaped_texts = dict.fromkeys(TEXT_TYPES, write_formula_escape())
+ESCAPED_CSV = CSV._replace(spellings={**CSV.spellings, **escaped_texts})
 
 
 def choose_format(
@@ -120,19 +120,22 @@ def choose_format(
 
 
 def negotiate_format(scope: asgi.Scope) -> Format:
-    accepted = headers.merge_headers(scope["headers"]).get(b"accept") or b"*/*"
+    fields = headers.merge_headers(scope["headers"])
+    accepted = fields.get(b"accept") or b"*/*"
     qvalues = headers.parse_qvalues(accepted.decode("latin-1"))
-    best = max(FORMATS.values(), key=lambda form: get_qvalue(form, qvalues))
-    if not get_qvalue(best, qvalues):
+    wanted = partial(get_qvalue, qvalues)
+    best = max(FORMATS.values(), key=wanted)
+    if not wanted(best):
         advice = "Accept text/csv or application/x-ndjson, or add format=csv to the query."
         raise Problem(406, "not-acceptable", advice)
     return best
 
 
-def get_qvalue(form: Format, qvalues: Mapping[str, float]) -> float:
+def get_qvalue(qvalues: Mapping[str, float], form: Format) -> float:
     """Return how much a client wants a format; the most specific range decides."""
     kind, _, _ = form.media_type.partition("/")
-    for media_range in (form.media_type, f"{kind}/*", "*/*"):
+    ranges = (form.media_type, f"{kind}/*", "*/*")
+    for media_range in ranges:
         if media_range in qvalues:
             return qvalues[media_range]
     return 0.0
@@ -141,7 +144,8 @@ def get_qvalue(form: Format, qvalues: Mapping[str, float]) -> float:
 def write_select(form: Format, sql: str, columns: Iterable[Attribute]) -> str:
     """Return what COPY reads, so that a statement with these columns comes out in a format."""
     selected = ", ".join(write_column(form, column) for column in columns)
-    return form.select.format(columns=selected, rows=f"({sql}\n) as result")
+    rows = f"({sql}\n) as result"
+    return form.select.format(columns=selected, rows=rows)
 
 
 def write_column(form: Format, column: Attribute) -> str:

@@ -116,10 +116,12 @@ class Listing[Row: Struct, Where: Filter]:
         self.fields = [
             name for name in where.__struct_fields__ if name not in Filter.__struct_fields__
         ]
-        different = set[str]().union(*filters) ^ {*self.fields}
+        declared = set[str]().union(*filters)
+        different = declared ^ {*self.fields}
         if different:
             names = ", ".join(sorted(different))
-            raise TypeError(f"fields of {where.__name__} and filters of {table} differ: {names}")
+            both = f"fields of {where.__name__} and filters of {table}"
+            raise TypeError(f"{both} differ: {names}")
 
         columns = get_field_types(row)
         missing = {*key} - columns.keys()
@@ -129,12 +131,14 @@ class Listing[Row: Struct, Where: Filter]:
         key_types = {name: columns[name] for name in key}
         self.key = GenericAlias(tuple, tuple(key_types.values()))
         self.read_key = attrgetter(*key)
-        self.before_all_ids = BEFORE_ALL_IDS[type(inspect.type_info(columns[key[1]]))]
+        id_type = inspect.type_info(columns[key[1]])
+        self.before_all_ids = BEFORE_ALL_IDS[type(id_type)]
 
         types = get_field_types(where) | dict(scope)
         self.queries: dict[str, PageQuery[Row]] = {}
         for filter_names in filters:
-            equal = {name: types[name] for name in (*scope, *filter_names)}
+            fixed = (*scope, *filter_names)
+            equal = {name: types[name] for name in fixed}
             for sort in (NEWEST_FIRST, OLDEST_FIRST):
                 query = make_page_query(table, row, equal, key_types, sort, excused)
                 query.place(2)
@@ -157,7 +161,8 @@ class Listing[Row: Struct, Where: Filter]:
         if len(rows) <= limit:
             return Page(rows, None)
         last = rows[limit - 1]
-        return Page(rows[:limit], codec.encode(self.read_key(last)))
+        cursor = codec.encode(self.read_key(last))
+        return Page(rows[:limit], cursor)
 
     def choose_query(
         self, where: Where, scope: tuple[object, ...], cursor: str | None = None
@@ -178,12 +183,14 @@ class Listing[Row: Struct, Where: Filter]:
         else:
             start, stop = since, until
 
-        codec = CursorCodec(self.key, self.table, scope, where.sort, given, since, until)
+        identity = self.table, scope, where.sort, given, since, until
+        codec = CursorCodec(self.key, *identity)
         after: tuple[Any, ...] = (start, self.before_all_ids)
         if cursor is not None:
             after = codec.decode(cursor)
         values = [given[name] for name in filters]
-        return query, (*scope, *values, *after, stop), codec
+        args = (*scope, *values, *after, stop)
+        return query, args, codec
 
     def find_filters(self, given: Mapping[str, object]) -> tuple[str, ...]:
         """Return the declared set of these filters. Raises a 422 problem that lists all sets."""
@@ -194,8 +201,10 @@ class Listing[Row: Struct, Where: Filter]:
         *others, last = [" and ".join(names) or "nothing" for names in declared]
         detail = f"filter by {last}"
         if others:
-            detail = f"filter by {', by '.join(others)}, or by {last}"
-        raise invalid([self.fields[0], *given][-1], detail)
+            ways = ", by ".join(others)
+            detail = f"filter by {ways}, or by {last}"
+        field = [self.fields[0], *given][-1]
+        raise invalid(field, detail)
 
 
 def get_field_types(kind: type[Struct]) -> dict[str, Any]:
@@ -204,7 +213,10 @@ def get_field_types(kind: type[Struct]) -> dict[str, Any]:
 
 def name_query(sort: str, filters: Sequence[str]) -> str:
     order = "newest" if sort == NEWEST_FIRST else "oldest"
-    return f"{order}_by_{'_and_'.join(filters)}" if filters else order
+    if not filters:
+        return order
+    names = "_and_".join(filters)
+    return f"{order}_by_{names}"
 
 
 def make_page_query[Row](
@@ -227,7 +239,8 @@ def make_page_query[Row](
         after, until, order, end = "<", ">=", " desc", "-infinity"
     conditions = [f"{name} = ${number}" for number, name in enumerate(equal, 1)]
     number = len(equal) + 1
-    conditions.append(f"({time}, {identity}) {after} (${number}, ${number + 1})")
+    last_row = f"(${number}, ${number + 1})"
+    conditions.append(f"({time}, {identity}) {after} {last_row}")
     conditions.append(f"{time} {until} ${number + 2}")
     where = " and ".join(conditions)
     sql = f"""
@@ -241,5 +254,6 @@ def make_page_query[Row](
     sample = f"""
         select {columns}, '{end}'::timestamptz, 21::bigint from {table} offset 500 limit 1
     """  # noqa: S608 - of constants
-    params: Any = GenericAlias(tuple, (*equal.values(), *key.values(), datetime, int))
+    types = (*equal.values(), *key.values(), datetime, int)
+    params: Any = GenericAlias(tuple, types)
     return Query(sql, row, params, sample=sample, excused=excused)

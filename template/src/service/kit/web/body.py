@@ -30,6 +30,8 @@ MAX_ITEMS = 100
 MAX_DEPTH = 8
 """Levels of lists and structs below which only the first mismatch is named."""
 
+type Json = bytes | msgspec.Raw
+
 
 class Body[Kind]:
     """The JSON body of a route.
@@ -81,7 +83,8 @@ def unwrap_type(hint: Any) -> Any:
         return unwrap_type(hint.__value__)
     origin = get_origin(hint)
     parts = [part for part in get_args(hint) if part is not NoneType]
-    if origin is Annotated or (origin in (Union, UnionType) and len(parts) == 1):
+    is_optional = origin in (Union, UnionType) and len(parts) == 1
+    if is_optional or origin is Annotated:
         return unwrap_type(parts[0])
     return hint
 
@@ -92,15 +95,15 @@ def is_struct(kind: Any) -> bool:
 
 
 def find_mismatches(
-    raw: bytes | msgspec.Raw, kind: Any, path: str = "", depth: int = 0
+    piece: Json, kind: Any, path: str = "", depth: int = 0
 ) -> Iterator[InvalidField]:
     """Yield every field of a piece of JSON that does not fit its type."""
     try:
-        msgspec.json.decode(raw, type=kind)
+        msgspec.json.decode(piece, type=kind)
     except msgspec.ValidationError as error:
         inner: list[InvalidField] = []
         if depth < MAX_DEPTH:
-            mismatches = find_inner_mismatches(raw, unwrap_type(kind), path, depth + 1)
+            mismatches = find_inner_mismatches(piece, unwrap_type(kind), path, depth + 1)
             inner = list(islice(mismatches, MAX_ERRORS))
         yield from inner or [read_mismatch(error, path)]
 
@@ -113,37 +116,39 @@ def read_mismatch(error: msgspec.ValidationError, path: str) -> InvalidField:
     return InvalidField(path + place.rstrip("`"), detail)
 
 
-def find_inner_mismatches(
-    raw: bytes | msgspec.Raw, kind: Any, path: str, depth: int
-) -> Iterator[InvalidField]:
+def find_inner_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iterator[InvalidField]:
     """Yield the mismatches in the fields of a struct, or in the items of a list."""
-    start = bytes(raw).lstrip()[:1]
+    start = bytes(piece).lstrip()[:1]
     if is_struct(kind) and start == b"{":
-        yield from find_field_mismatches(raw, kind, path, depth)
-    elif get_origin(kind) is list and start == b"[":
-        items = msgspec.json.decode(raw, type=list[msgspec.Raw])
-        if len(items) > MAX_ITEMS:
-            return
-        (item_kind,) = get_args(kind)
-        for number, item in enumerate(items):
-            yield from find_mismatches(item, item_kind, f"{path}[{number}]", depth)
+        yield from find_field_mismatches(piece, kind, path, depth)
+    if get_origin(kind) is list and start == b"[":
+        yield from find_item_mismatches(piece, kind, path, depth)
 
 
-def find_field_mismatches(
-    raw: bytes | msgspec.Raw, kind: Any, path: str, depth: int
-) -> Iterator[InvalidField]:
-    given = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    for name, field in fields.items():
+def find_field_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iterator[InvalidField]:
+    given = msgspec.json.decode(piece, type=dict[str, msgspec.Raw])
+    config = (get_origin(kind) or kind).__struct_config__
+    known = {config.tag_field}
+    for field in msgspec.structs.fields(kind):
+        name = field.encode_name
+        known.add(name)
         if name in given:
             yield from find_mismatches(given[name], field.type, f"{path}.{name}", depth)
         elif field.required:
             yield InvalidField(f"{path}.{name}", "it is required")
-    config = (get_origin(kind) or kind).__struct_config__
     if config.forbid_unknown_fields:
         for name in given:
-            if name not in fields and name != config.tag_field:
-                yield InvalidField(f"{path}.{shorten_echo(name)}", "there is no such field")
+            if name not in known:
+                yield InvalidField(f"{path}.{name}", "there is no such field")
+
+
+def find_item_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iterator[InvalidField]:
+    items = msgspec.json.decode(piece, type=list[msgspec.Raw])
+    if len(items) > MAX_ITEMS:
+        return
+    (item_kind,) = get_args(kind)
+    for number, item in enumerate(items):
+        yield from find_mismatches(item, item_kind, f"{path}[{number}]", depth)
 
 
 CHECKED_TYPES = frozenset((str, float))
@@ -182,14 +187,18 @@ def malformed_json(body: bytes, error: Exception) -> Problem:
 
 def shorten_echo(text: str) -> str:
     """Return as much of a text as may be echoed."""
-    return text if len(text) <= MAX_ECHO else f"{text[:MAX_ECHO]}…"
+    if len(text) > MAX_ECHO:
+        return f"{text[:MAX_ECHO]}…"
+    return text
 
 
 def invalid_fields(errors: Iterable[InvalidField]) -> Problem:
     """422: some fields of the request are not acceptable."""
     named = []
+    lines = []
     for error in islice(errors, MAX_ERRORS):
         name = shorten_echo(error.field.lstrip(".")) or "body"
-        named.append(InvalidField(name, shorten_echo(error.detail)))
-    detail = "; ".join(f"{error.field}: {error.detail}" for error in named)
-    return Problem(422, "invalid", detail, *named)
+        detail = shorten_echo(error.detail)
+        named.append(InvalidField(name, detail))
+        lines.append(f"{name}: {detail}")
+    return Problem(422, "invalid", "; ".join(lines), *named)

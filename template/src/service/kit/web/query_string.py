@@ -11,9 +11,11 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from service.kit.web.body import invalid_fields, shorten_echo
+from service.kit.web.body import invalid_fields
 from service.kit.web.values import MAX_ERRORS, find_storage_error
 from service.kit.work.problems import InvalidField
+
+type Decoder = msgspec.json.Decoder[Any]
 
 
 class Parameter(NamedTuple):
@@ -22,7 +24,7 @@ class Parameter(NamedTuple):
     hint: Any
     required: bool
     default: object
-    decoder: msgspec.json.Decoder[Any]
+    decoder: Decoder
 
 
 class QueryString:
@@ -59,14 +61,17 @@ class QueryString:
                 break
             detail = self.read_parameter(name, text, values)
             if detail:
-                errors.append(InvalidField(shorten_echo(name), detail))
+                errors.append(InvalidField(name, detail))
         for name, parameter in self.parameters.items():
             if parameter.required and name not in values:
                 errors.append(InvalidField(name, "it is required"))
         if errors:
             raise invalid_fields(errors)
         for filter_name, (kind, fields) in self.filters.items():
-            given = {field: values.pop(name) for name, field in fields.items() if name in values}
+            given = {}
+            for name, field in fields.items():
+                if name in values:
+                    given[field] = values.pop(name)
             values[filter_name] = kind(**given)
         return values
 
@@ -92,7 +97,7 @@ def split_query_string(query_string: str) -> Iterator[tuple[str, str]]:
             yield unescape(name), unescape(text)
 
 
-def convert_parameter(text: str, decoder: msgspec.json.Decoder[Any]) -> tuple[object, str | None]:
+def convert_parameter(text: str, decoder: Decoder) -> tuple[object, str | None]:
     """Return a value of a query string as its type, and what is wrong with it.
 
     What msgspec converts leniently is refused: the client may have meant something else.

@@ -54,7 +54,7 @@ class Rate:
 
 
 type Handler = Callable[..., Awaitable[Any]]
-type Decorator[Function] = Callable[[Function], Function]
+type RouteDecorator[Function] = Callable[[Function], Function]
 
 
 class Options(TypedDict, total=False):
@@ -128,7 +128,7 @@ class Routes:
 
     def add[Function: Handler](
         self, method: str, path: str, **options: Unpack[Options]
-    ) -> Decorator[Function]:
+    ) -> RouteDecorator[Function]:
         """Return the decorator that adds a function.
 
         Without `status`, a POST sends 201, and no result 204.
@@ -152,28 +152,34 @@ class Routes:
 
         return add_function
 
-    def get[Function: Handler](self, path: str, **options: Unpack[Options]) -> Decorator[Function]:
+    def get[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> RouteDecorator[Function]:
         return self.add("GET", path, **options)
 
-    def post[Function: Handler](self, path: str, **options: Unpack[Options]) -> Decorator[Function]:
+    def post[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> RouteDecorator[Function]:
         return self.add("POST", path, **options)
 
-    def put[Function: Handler](self, path: str, **options: Unpack[Options]) -> Decorator[Function]:
+    def put[Function: Handler](
+        self, path: str, **options: Unpack[Options]
+    ) -> RouteDecorator[Function]:
         return self.add("PUT", path, **options)
 
     def patch[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> Decorator[Function]:
+    ) -> RouteDecorator[Function]:
         return self.add("PATCH", path, **options)
 
     def delete[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> Decorator[Function]:
+    ) -> RouteDecorator[Function]:
         return self.add("DELETE", path, **options)
 
     def websocket[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> Decorator[Function]:
+    ) -> RouteDecorator[Function]:
         return self.add(WEBSOCKET, path, **options)
 
     def mount(self, path: str, app: asgi.App, **options: Unpack[Options]) -> None:
