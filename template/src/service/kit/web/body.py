@@ -131,11 +131,12 @@ def find_field_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iter
     known = {config.tag_field}
     for field in msgspec.structs.fields(kind):
         name = field.encode_name
+        inner = f"{path}.{name}"
         known.add(name)
         if name in given:
-            yield from find_mismatches(given[name], field.type, f"{path}.{name}", depth)
+            yield from find_mismatches(given[name], field.type, inner, depth)
         elif field.required:
-            yield InvalidField(f"{path}.{name}", "it is required")
+            yield InvalidField(inner, "it is required")
     if config.forbid_unknown_fields:
         for name in given:
             if name not in known:
@@ -148,7 +149,8 @@ def find_item_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Itera
         return
     (item_kind,) = get_args(kind)
     for number, item in enumerate(items):
-        yield from find_mismatches(item, item_kind, f"{path}[{number}]", depth)
+        inner = f"{path}[{number}]"
+        yield from find_mismatches(item, item_kind, inner, depth)
 
 
 CHECKED_TYPES = frozenset((str, float))

@@ -66,10 +66,11 @@ class IdempotencyKey(NamedTuple):
 
         A body counts as what it means, not as it is written.
         """
-        identity = msgspec.json.encode((self.caller, self.route, self.value))
+        identity = (self.caller, self.route, self.value)
+        key = sha256(msgspec.json.encode(identity))
         plain = msgspec.to_builtins(data, str_keys=True, order="sorted")
         content = msgspec.json.encode((self.target, plain), order="sorted")
-        return sha256(identity).digest(), sha256(content).digest()
+        return key.digest(), sha256(content).digest()
 
 
 class StoredReply(msgspec.Struct, frozen=True):
@@ -185,10 +186,13 @@ async def once[Body](
             advice = "raise a Problem, which undoes what was done"
             raise ValueError(f"{reply.status} is not a success: {advice}")
         body = encode(reply.body)
-        row = digest, fingerprint, reply.status, {**reply.headers}, body, key.keep
+        status = reply.status
+        headers = dict(reply.headers)
+        row = (digest, fingerprint, status, headers, body, key.keep)
         if not await connection.find(store_reply, *row):
             raise in_flight()  # the lock should rule it out; the key decides
-        return cast("Reply[Body]", Reply(msgspec.Raw(body), reply.status, reply.headers))
+        encoded = Reply(msgspec.Raw(body), status, headers)
+        return cast("Reply[Body]", encoded)
 
     return await db.in_transaction(work if key.value is None else attempt)
 
@@ -201,7 +205,8 @@ async def find_stored_reply(
     Raises a 409 problem while another has the key, and a 422 problem when the key was used for
     another request.
     """
-    has_lock = await connection.fetch_one(take_lock, int.from_bytes(digest[:8], signed=True))
+    lock = int.from_bytes(digest[:8], signed=True)
+    has_lock = await connection.fetch_one(take_lock, lock)
     stored = await connection.find(read_reply, digest)
     if stored is None:
         if not has_lock:
@@ -211,11 +216,13 @@ async def find_stored_reply(
         advice = "it was used for another request; send a new key with a new request"
         raise refuse_key(422, "key-reused", advice)
     headers = msgspec.json.decode(stored.headers, type=dict[str, str])
-    return Reply(msgspec.Raw(stored.body), stored.status, {**headers, REPLAYED: "true"})
+    headers[REPLAYED] = "true"
+    return Reply(msgspec.Raw(stored.body), stored.status, headers)
 
 
 def refuse_key(status: int, kind: str, detail: str) -> Problem:
-    return Problem(status, kind, f"{HEADER}: {detail}", InvalidField(HEADER, detail))
+    error = InvalidField(HEADER, detail)
+    return Problem(status, kind, f"{HEADER}: {detail}", error)
 
 
 def in_flight() -> Problem:

@@ -22,6 +22,7 @@ from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
 from service.kit.web.binder import Binding, choose_status, is_described
+from service.kit.web.query_string import Parameter
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
 from service.kit.work import asgi
 from service.kit.work.problems import MEDIA_TYPE, ProblemDetails
@@ -54,6 +55,9 @@ PROBLEM = {
     "content": {MEDIA_TYPE.decode(): {"schema": PROBLEM_SCHEMA}},
 }
 
+NULL = {"type": "null"}
+NO_DEFAULT = (None, msgspec.NODEFAULT, msgspec.UNSET)
+
 HEADERS = {
     idempotency.read_idempotency_key: idempotency.DESCRIPTION,
     read_last_event_id: LAST_EVENT_ID_PARAMETER,
@@ -67,13 +71,15 @@ type Schemas = dict[int, Description]
 
 def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
     """Yield the description, and the page where the package of Swagger UI is installed."""
-    description = json.loads(msgspec.json.encode(describe_api(bindings)), object_hook=end_pattern)
+    encoded = msgspec.json.encode(describe_api(bindings))
+    description = json.loads(encoded, object_hook=end_pattern)
     files = {"/openapi.json": (msgspec.json.encode(description), "application/json")}
     package = find_spec("flask_swagger_ui")  # its files; the Flask extension is not imported
     if package and package.origin:
         folder = Path(package.origin).parent / "dist"
         for name, media_type in ASSETS.items():
-            files[f"/docs/{name}"] = (folder / name).read_bytes(), media_type
+            content = (folder / name).read_bytes()
+            files[f"/docs/{name}"] = content, media_type
         files["/docs"] = PAGE.encode(), "text/html"
     for path, (content, media_type) in files.items():
         page = Response(content, media_type=media_type, headers=POLICY)
@@ -87,11 +93,16 @@ def describe_api(bindings: Sequence[Binding]) -> Description:
     schemas, components = make_schemas(shown)
     paths: dict[str, Description] = {}
     for binding in shown:
-        operations = paths.setdefault(binding.route.template, {})
-        operations[binding.route.method.lower()] = describe_operation(binding, schemas)
+        route = binding.route
+        operations = paths.setdefault(route.template, {})
+        operations[route.method.lower()] = describe_operation(binding, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": about.name, "version": about.version, "description": about.summary},
+        "info": {
+            "title": about.name,
+            "version": about.version,
+            "description": about.summary,
+        },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -109,7 +120,8 @@ def make_schemas(bindings: Sequence[Binding]) -> tuple[Schemas, Description]:
     found, components = msgspec.json.schema_components(
         [*types, ProblemDetails], ref_template=REFERENCE
     )
-    schemas = dict(zip(map(id, types), found, strict=False))
+    ids = map(id, types)
+    schemas = dict(zip(ids, found, strict=False))
     for binding in bindings:
         if binding.body:
             _, body = binding.body
@@ -150,7 +162,8 @@ def accept_numbers(part: Any, components: Description, seen: set[str]) -> None:
         part["type"] = ["string", "number"]
     for value in part.values():
         accept_numbers(value, components, seen)
-    name = str(part.get("$ref", "")).rpartition("/")[2]
+    reference = str(part.get("$ref", ""))
+    _, _, name = reference.rpartition("/")
     if name and name not in seen:
         seen.add(name)
         accept_numbers(components[name], components, seen)
@@ -169,7 +182,8 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
     }
     if binding.body:
         _, body = binding.body
-        content = {"application/json": {"schema": schemas[id(body.kind)]}}
+        schema = schemas[id(body.kind)]
+        content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": True, "content": content}
     if route.access is NEEDS_TOKEN:
         operation["security"] = [{"token": []}]
@@ -179,25 +193,31 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
 def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Description]:
     """Yield the parameters of the path, the query string and the headers."""
     for name, hint in binding.path.items():
-        yield {"name": name, "in": "path", "required": True, "schema": schemas[id(hint)]}
-    for name, (hint, required, default, _) in binding.query.parameters.items():
-        schema = drop_null(schemas[id(hint)])
-        if not required and default not in (None, msgspec.NODEFAULT, msgspec.UNSET):
-            schema["default"] = msgspec.to_builtins(default)
-        parameter = {"name": name, "in": "query", "required": required, "schema": schema}
-        if "description" in schema:
-            parameter["description"] = schema["description"]
-        yield parameter
+        schema = schemas[id(hint)]
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    for name, parameter in binding.query.parameters.items():
+        schema = schemas[id(parameter.hint)]
+        yield {"name": name, "in": "query", **describe_query_parameter(parameter, schema)}
     for read in binding.readers.values():
         description = HEADERS.get(getattr(read, "func", read))
         if description:
             yield description
 
 
+def describe_query_parameter(parameter: Parameter, schema: Description) -> Description:
+    schema = drop_null(schema)
+    if not parameter.required and parameter.default not in NO_DEFAULT:
+        schema["default"] = msgspec.to_builtins(parameter.default)
+    description = {"required": parameter.required, "schema": schema}
+    if "description" in schema:
+        description["description"] = schema["description"]
+    return description
+
+
 def drop_null(schema: Description) -> Description:
     """Return the schema of an optional parameter without null, which a query string cannot have."""
     rest = dict(schema)
-    kinds = [kind for kind in rest.get("anyOf", []) if kind != {"type": "null"}]
+    kinds = [kind for kind in rest.get("anyOf", []) if kind != NULL]
     if len(kinds) == 1:
         del rest["anyOf"]
         return kinds[0] | rest

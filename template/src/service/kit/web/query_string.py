@@ -44,10 +44,11 @@ class QueryString:
         self.parameters[name] = Parameter(hint, required, default, decoder)
 
     def add_filter(self, name: str, kind: Any) -> None:
-        fields = msgspec.structs.fields(kind)
-        self.filters[name] = kind, {field.encode_name: field.name for field in fields}
-        for field in fields:
+        names: dict[str, str] = {}
+        for field in msgspec.structs.fields(kind):
+            names[field.encode_name] = field.name
             self.add(field.encode_name, field.type, field.required, field.default)
+        self.filters[name] = kind, names
 
     def read(self, query_string: bytes) -> dict[str, object]:
         """Return the arguments that are given.

@@ -207,6 +207,7 @@ def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
     }
     if not has_auth:
         advice[NEEDS_TOKEN] = "it needs a token; give `web.build` an `auth` to check it with"
-    lines = [f"{route}: {advice[route.access]}" for route in routes if route.access in advice]
-    if lines:
-        raise AccessError("\n".join(["Who may call these routes?", *sorted(lines)]))
+    undecided = [route for route in routes if route.access in advice]
+    if undecided:
+        lines = sorted(f"{route}: {advice[route.access]}" for route in undecided)
+        raise AccessError("\n".join(["Who may call these routes?", *lines]))
