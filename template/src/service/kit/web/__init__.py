@@ -1,12 +1,12 @@
 # kit: updated by the template; extend it from app.py
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
-To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`. See `routes.py`.
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`: `routes.py`.
 `app.py` finds the route of a request, has its token verified, limits how often it is called, and
 turns errors into problems, such as a unique violation into 409. `binder.py` calls its function,
 with what `query_string.py` and `body.py` read, and `values.py` lets pass. `request.py` is for
 functions that read a body themselves. `idempotency.py` has `once`; `openapi.py` describes all
-routes. Imports all packages named so far.
+routes. Imports work, edge, db, rows and auth.
 """
 
 from service.kit.auth.bearer import Caller

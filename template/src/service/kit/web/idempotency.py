@@ -32,7 +32,10 @@ PATTERN = r'([!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")'
 """The draft's form is a string of RFC 9651, in quotes; most clients send the bare key, and both
 name the same."""
 
-HELP = "A new one for each request, and the same for each retry of it, which then gets the first reply."
+HELP = (
+    "A new one for each request, and the same for each retry of it, "
+    "which then gets the first reply."
+)
 DESCRIPTION = {
     "name": HEADER,
     "in": "header",
