@@ -217,7 +217,7 @@ def describe_query_parameter(parameter: Parameter, schema: Description) -> Descr
 def drop_null(schema: Description) -> Description:
     """Return the schema of an optional parameter without null, which a query string cannot have."""
     rest = dict(schema)
-    kinds = [kind for kind in rest.get("anyOf", []) if kind != NULL]
+    kinds: list[Description] = [kind for kind in rest.get("anyOf", []) if kind != NULL]
     if len(kinds) == 1:
         del rest["anyOf"]
         return kinds[0] | rest

@@ -54,7 +54,6 @@ class Rate:
 
 
 type Handler = Callable[..., Awaitable[Any]]
-type RouteDecorator[Function] = Callable[[Function], Function]
 
 
 class Options(TypedDict, total=False):
@@ -128,7 +127,7 @@ class Routes:
 
     def add[Function: Handler](
         self, method: str, path: str, **options: Unpack[Options]
-    ) -> RouteDecorator[Function]:
+    ) -> Callable[[Function], Function]:
         """Return the decorator that adds a function.
 
         Without `status`, a POST sends 201, and no result 204.
@@ -154,32 +153,32 @@ class Routes:
 
     def get[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> RouteDecorator[Function]:
+    ) -> Callable[[Function], Function]:
         return self.add("GET", path, **options)
 
     def post[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> RouteDecorator[Function]:
+    ) -> Callable[[Function], Function]:
         return self.add("POST", path, **options)
 
     def put[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> RouteDecorator[Function]:
+    ) -> Callable[[Function], Function]:
         return self.add("PUT", path, **options)
 
     def patch[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> RouteDecorator[Function]:
+    ) -> Callable[[Function], Function]:
         return self.add("PATCH", path, **options)
 
     def delete[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> RouteDecorator[Function]:
+    ) -> Callable[[Function], Function]:
         return self.add("DELETE", path, **options)
 
     def websocket[Function: Handler](
         self, path: str, **options: Unpack[Options]
-    ) -> RouteDecorator[Function]:
+    ) -> Callable[[Function], Function]:
         return self.add(WEBSOCKET, path, **options)
 
     def mount(self, path: str, app: asgi.App, **options: Unpack[Options]) -> None:
