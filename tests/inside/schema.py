@@ -14,7 +14,7 @@ async def apply(url: str, folder: Path, **options: float) -> list[str]:
     patience = MigrationOptions.model_validate({"folder": folder, "lock_timeout": 0.1, "lock_tries": 2} | options)
     database = DatabaseOptions(url=SecretStr(url))
     applied = [migration async for migration, _ in apply_pending(database, patience)]
-    return [migration.name for migration in applied if not migration.is_kits]
+    return [migration.name for migration in applied if not migration.is_of_kit]
 
 
 async def ask(url: str, question: str) -> object:

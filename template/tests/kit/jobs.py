@@ -9,7 +9,7 @@ from pgqueuer.domain.types import QueueExecutionMode
 
 from service.kit.jobs.consumer import Consumer
 from service.kit.jobs.job import Worker
-from service.kit.jobs.statements import make_queries
+from service.kit.jobs.statements import make_statements
 
 
 async def run_jobs(worker: Worker) -> None:
@@ -18,5 +18,5 @@ async def run_jobs(worker: Worker) -> None:
         stack.push_async_callback(connection.close)
         for resource in worker.resources:
             await stack.enter_async_context(resource)
-        queue = Consumer(worker).make_queue(make_queries(connection), uuid4())
+        queue = Consumer(worker).make_queue(make_statements(connection), uuid4())
         await queue.qm.run(mode=QueueExecutionMode.drain)

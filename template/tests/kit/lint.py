@@ -145,8 +145,8 @@ def choose(folder: Path) -> list[Migration]:
 def check(folder: Path) -> list[Finding]:
     """Return what is wrong with the migrations of a folder."""
     files = choose(folder)
-    standalone = [file for file in files if file.standalone]
-    within = [file for file in files if not file.standalone]
+    standalone = [file for file in files if file.is_standalone]
+    within = [file for file in files if not file.is_standalone]
     found = [*run_squawk(folder, within), *run_squawk(folder, standalone, "--no-assume-in-transaction")]
     return sorted({*found, *(finding for file in files for finding in [*find_ours(file), *find_unexplained(file)])})
 

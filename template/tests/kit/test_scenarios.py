@@ -9,8 +9,9 @@ import pytest
 from service import app
 from service.settings import Settings
 from service_tools.dev import credentials, database
-from service_tools.perf import load, requests, scenario
-from service_tools.perf.load import Sample
+from service_tools.perf import generator, requests, scenario
+from service_tools.perf.generator import Sample
+from service_tools.perf.target import Target
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
 SCENARIOS = sorted((ROOT / scenario.FOLDER).glob("*.toml"))
@@ -36,12 +37,13 @@ def test_every_step_of_every_scenario_gets_the_answer_that_it_expects(url: str):
 
 def try_out(url: str, path: Path) -> list[str]:
     """Send a few requests of each step, and return what is wrong with their answers."""
-    described, token = scenario.read(path), credentials.sign(Settings)
-    writer = requests.Writer(described, requests.take(url, described, token), token)
+    described = scenario.read_scenario(path)
+    writer = requests.make_writer(described, Target(url, credentials.sign(Settings)))
     wrong = []
     for step in described.steps:
         samples: list[Sample] = []
-        load.run(load.at_rate(url, requests.mix([step], writer, url), 50, REQUESTS / 50, samples.append))
+        calls = requests.mix_calls([step], writer, url)
+        generator.run_load(generator.send_at_rate(url, calls, 50, REQUESTS / 50, samples.append))
         assert len(samples) == REQUESTS
         answers = {sample.status for sample in samples}
         wrong += [f"{step.name}: answered {status}, not {step.expect}" for status in answers - {step.expect}]

@@ -34,7 +34,7 @@ async def list_states(url: str, folder: Path) -> dict[str, bool]:
 
 
 async def test_they_come_first_and_are_listed(empty_database_url: str, folder: Path):
-    names = [migration.name for migration in files.read_all(folder)]
+    names = [migration.name for migration in files.read_all_files(folder)]
     assert names[0] == FIRST
     assert names[-1] == "0001_notes.sql"
     assert await list_states(empty_database_url, folder) == dict.fromkeys(names, False)
@@ -65,7 +65,7 @@ async def test_a_table_that_is_in_the_way_is_named_with_what_to_do(empty_databas
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute("create schema kit; create table kit.idempotency_keys (id int)")
     await connection.close()
-    with pytest.raises(MigrationError, match=rf'{FIRST}.*"idempotency_keys" already exists.*move away what is in'):
+    with pytest.raises(MigrationError, match=rf'{FIRST}.*"idempotency_keys" already exists.*rename what is in'):
         await apply(empty_database_url, folder)
 
 

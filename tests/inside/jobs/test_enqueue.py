@@ -10,8 +10,8 @@ from inside.jobs import queue
 from inside.jobs.working import WRITE, Settings, Task
 from service.kit.db.database import Database
 from service.kit.jobs.job import Job, JobOptions, Schedule, Worker
-from service.kit.jobs.queue import begin_once, enqueue, enqueue_all, put
-from service.kit.jobs.statements import make_queries
+from service.kit.jobs.queue import begin_once, enqueue, enqueue_all, insert_jobs
+from service.kit.jobs.statements import make_statements
 
 ROW = (
     "select entrypoint, payload, priority, status::text, attempts, dedupe_key, headers, execute_after from kit.pgqueuer"
@@ -42,8 +42,8 @@ async def test_a_job_is_what_pgqueuer_itself_would_have_made(database_url: str):
     connection = await asyncpg.connect(database_url)
     async with connection.transaction():
         payload = msgspec.json.encode(Task(1))
-        await connection.fetch(put.sql, "tests.write", [payload], timedelta(), '{"request_id": "r-1"}')
-        await make_queries(connection).enqueue("tests.write", payload, headers={"request_id": "r-1"})
+        await connection.fetch(insert_jobs.sql, "tests.write", [payload], timedelta(), '{"request_id": "r-1"}')
+        await make_statements(connection).enqueue("tests.write", payload, headers={"request_id": "r-1"})
     await connection.close()
     ours, theirs = await queue.execute(database_url, f"{ROW} order by id")
     assert dict(ours) == dict(theirs)
@@ -124,7 +124,7 @@ def test_a_misnamed_job_is_refused(name: str):
 
 @pytest.mark.parametrize("bounds", [{"attempts": 0}, {"timeout": -1.0}, {"concurrency": -1}])
 def test_a_senseless_bound_is_refused(bounds: dict):
-    with pytest.raises(ValueError, match=r"tests.refuse: attempts and timeout are more than 0"):
+    with pytest.raises(ValueError, match=r"tests.refuse: attempts and timeout must be more than 0"):
         Job("tests.refuse", Task, refuse, **bounds)
 
 

@@ -8,7 +8,7 @@ import pytest
 from inside.jobs.queue import ask, check_effects, count_held, execute, list_jobs, put, read_log, wait_until, work
 from inside.jobs.working import BAD, FAILURES, WRITE, Task
 from pgqueuer.domain.models import Job, TracebackRecord, utc_now
-from service.kit.jobs.statements import MAX_TRACEBACK, Statements, make_queries
+from service.kit.jobs.statements import MAX_TRACEBACK, Statements, make_statements
 from service.kit.server.logs import MAX_LINE
 
 GOOD = 30
@@ -79,9 +79,9 @@ async def test_an_outcome_that_cannot_be_stored_keeps_no_other_from_being_stored
     url: str, connection: asyncpg.Connection
 ):
     await put(url, WRITE, *(Task(number) for number in range(3)))
-    queries = make_queries(connection)
+    queries = make_statements(connection)
     first, second, third = await take(queries, 3)
-    queries.floor.begun.update([first.id, second.id, third.id])
+    queries.running.unrecorded.update([first.id, second.id, third.id])
     await queries.log_jobs(
         [(first, "successful", None), (second, "failed", make_record(second, "x")), (third, "successful", None)]
     )
@@ -90,12 +90,12 @@ async def test_an_outcome_that_cannot_be_stored_keeps_no_other_from_being_stored
     ]
     (held,) = (await list_jobs(url))["held"]
     assert (held["error"], held["message"]) == ("ValueError", "Its text could not be stored: see the log.")
-    assert not queries.floor.begun
+    assert not queries.running.unrecorded
 
 
 async def test_a_retry_whose_error_cannot_be_stored_is_a_retry_all_the_same(url: str, connection: asyncpg.Connection):
     await put(url, WRITE, Task(0))
-    queries = make_queries(connection)
+    queries = make_statements(connection)
     (job,) = await take(queries, 1)
     await queries.retry_job(job, timedelta(0), make_record(job, "x"))
     rows = await execute(url, "select status::text, attempts from kit.pgqueuer")

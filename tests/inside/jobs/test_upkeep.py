@@ -8,7 +8,7 @@ from inside.jobs.working import WRITE, Settings
 from service.kit.db.database import Database
 from service.kit.jobs import upkeep
 from service.kit.jobs.job import Worker
-from service.kit.jobs.statements import make_queries
+from service.kit.jobs.statements import make_statements
 from service.kit.jobs.upkeep import Upkeep
 
 RECORDS = """
@@ -90,13 +90,13 @@ async def test_a_job_is_held_for_its_attempts_of_which_two_are_its_own(
 def make_upkeep(connection: asyncpg.Connection, url: str) -> Upkeep:
     settings = Settings.model_validate({"database": {"url": url}})
     worker = Worker([WRITE], settings.jobs, settings, provide=[Database(settings.database)])
-    return Upkeep(make_queries(connection).driver, uuid4(), worker)
+    return Upkeep(make_statements(connection).driver, uuid4(), worker)
 
 
 async def test_records_of_jobs_that_are_gone_are_forgotten_after_their_days(database_url: str):
     connection = await asyncpg.connect(database_url)
     await connection.execute(RECORDS)
-    await make_upkeep(connection, database_url).forget()
+    await make_upkeep(connection, database_url).delete_old_records()
     assert await connection.fetchval("select array_agg(job_id order by job_id) from kit.pgqueuer_log") == [2, 3]
     assert await connection.fetchval("select array_agg(job_id order by job_id) from kit.jobs_done") == [2, 3]
     await connection.close()
@@ -105,7 +105,7 @@ async def test_records_of_jobs_that_are_gone_are_forgotten_after_their_days(data
 async def test_however_many_there_are(database_url: str):
     connection = await asyncpg.connect(database_url)
     await connection.execute(MANY)
-    await make_upkeep(connection, database_url).forget()
+    await make_upkeep(connection, database_url).delete_old_records()
     assert await connection.fetchval("select count(*) from kit.pgqueuer_log") == 0
     await connection.close()
 
@@ -113,7 +113,7 @@ async def test_however_many_there_are(database_url: str):
 async def test_the_records_are_found_by_an_index_when_there_are_many(database_url: str):
     connection = await asyncpg.connect(database_url)
     await connection.execute("set enable_seqscan = off")
-    for statement in (upkeep.FORGET_LOG, upkeep.FORGET_DONE):
+    for statement in (upkeep.DELETE_OLD_LOG, upkeep.DELETE_OLD_DONE):
         plan = "\n".join(row[0] for row in await connection.fetch(f"explain {statement.replace('$1', '7')}"))
         assert "_created" in plan or "_done_at_idx" in plan, plan
     await connection.close()

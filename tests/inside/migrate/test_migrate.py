@@ -231,12 +231,12 @@ async def test_check_and_list_change_nothing(empty_database_url: str, folder: Pa
 def test_a_misnamed_or_doubled_file_is_refused(folder: Path, name: str, advice: str):
     (folder / name).write_text("select 1")
     with pytest.raises(MigrationError, match=advice):
-        files.read_all(folder)
+        files.read_all_files(folder)
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path):
     with pytest.raises(MigrationError, match="MIGRATIONS_FOLDER"):
-        files.read_all(tmp_path / "nowhere")
+        files.read_all_files(tmp_path / "nowhere")
 
 
 async def test_the_time_limits_of_a_role_behind_a_pooler_do_not_end_it(empty_database_url: str, tmp_path: Path):

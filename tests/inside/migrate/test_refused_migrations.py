@@ -25,7 +25,7 @@ async def test_a_file_that_ends_its_transaction_is_refused_as_a_whole(
     (folder / "0002_more.sql").write_text(
         f"insert into notes values ('b');\n{ending};\ninsert into notes values ('b');\n"
     )
-    with pytest.raises(MigrationError, match=r"0002_more.sql.*take out begin, commit.*Nothing of this file"):
+    with pytest.raises(MigrationError, match=r"0002_more.sql.*remove begin, commit.*Nothing of this file"):
         await apply(empty_database_url, folder)
     assert await ask(empty_database_url, COUNT) == 2
 
@@ -67,7 +67,7 @@ async def test_several_statements_are_refused_before_any_of_them_is_run(
         ("create index concurrently notes_text_idx on notes (text)", "if not exists notes_text_idx on notes"),
         ('create unique index concurrently on "notes" (text)', 'if not exists a_name on "notes"'),
         ("drop index concurrently notes_text_idx", "drop index concurrently if exists"),
-        ("begin", "Take `begin` out"),
+        ("begin", "Remove `begin`"),
         ("", "holds no statement"),
     ],
 )

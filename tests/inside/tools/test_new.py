@@ -119,7 +119,7 @@ def test_what_to_add_is_printed_where_app_py_is_another(folder: Path, change: tu
 )
 def test_a_slice_has_a_scenario_that_can_be_read(folder: Path, options: tuple[str, ...], fields: str):
     make("invoices", *fields.split(), *options)
-    made = scenario.read(folder / "perf/scenarios/invoices.toml")
+    made = scenario.read_scenario(folder / "perf/scenarios/invoices.toml")
     filtered = [f"page by {spec.partition(':')[0]}" for spec in fields.split() if "@" in spec]
     more = [
         *(["page by parcel_id"] if "parcel" in fields else []),

@@ -41,7 +41,7 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path):
     done = run("perf", "load", cwd=tmp_path)
     assert done.returncode == 1
     assert "There is no scenario in" in done.stderr
-    assert "`service new` writes one" in done.stderr
+    assert "run `service new` for a slice" in done.stderr
     folder = tmp_path / scenario.FOLDER
     folder.mkdir(parents=True)
     (folder / "ping.toml").write_text(PING)

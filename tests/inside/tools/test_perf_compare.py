@@ -13,50 +13,51 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from inside.tools.test_perf_faults import SCENARIO, plant, run
-from service_tools.perf import bench, compare
+from inside.tools.test_perf_faults import SCENARIO, plant, run_perf
+from service_tools.perf import bench, compare, ratios
 from service_tools.perf.bench import Time
-from service_tools.perf.compare import Round, Run
+from service_tools.perf.compare import RunRound
+from service_tools.perf.ratios import Costs
 from service_tools.perf.scenario import Scenario
 
 from tests.kit import processes
 from tests.kit.processes import ROOT
 
 READ = msgspec.convert(tomllib.loads(SCENARIO), Scenario)
-UP, DOWN = [(300.0, 330.0)], [(300.0, 290.0)]
+UP, DOWN = Costs(1.1, 330.0, 300.0), Costs(0.97, 291.0, 300.0)
 """Rounds in which this tree costs more, and less."""
 
 type Found = defaultdict[tuple[str, int], float]
 """Verdicts, each with the number of rounds: how often they came."""
 
 
-def run_rounds(run: Run, *names: str, most: int = 16) -> dict[str, list[Round]]:
+def run_rounds(run: RunRound, *names: str, max_rounds: int = 16) -> dict[str, list[Costs]]:
     """Return the rounds that the command would take of some scenarios."""
-    done = defaultdict[str, list[Round]](list)
-    compare.run_rounds(run, dict.fromkeys(names, READ), most, done)
+    done = defaultdict[str, list[Costs]](list)
+    compare.run_rounds(run, dict.fromkeys(names, READ), max_rounds, done)
     return done
 
 
-def simulate(factor: float, noise: float, most: int = 16) -> Found:
+def simulate(factor: float, noise: float) -> Found:
     """Compare 100 times on a noisy machine: each start of a service is off by `noise`."""
     found: Found = defaultdict(float)
     for seed in range(100):
         draw = partial(random.Random(seed).lognormvariate, 0, noise)
-        done = run_rounds(lambda _, draw=draw: {"orders": [(draw(), factor * draw())]}, "orders", most=most)
-        found[compare.judge("orders", done["orders"]).verdict, len(done["orders"])] += 1
+        done = run_rounds(lambda _, draw=draw: {"orders": Costs(factor * draw() / draw(), 1, 1)}, "orders")
+        found[ratios.judge_rounds("orders", done["orders"]).verdict, len(done["orders"])] += 1
     return found
 
 
-def flip(most: int) -> Found:
+def flip(max_rounds: int) -> Found:
     """Return the chances of each verdict on equal trees: a round goes up or down as a coin falls."""
     chances, found = {0: 1.0}, defaultdict[tuple[str, int], float](float)  # by how many rounds went up
-    for number in range(1, most + 1):
+    for number in range(1, max_rounds + 1):
         fallen = {ups: (chances.get(ups, 0) + chances.get(ups - 1, 0)) / 2 for ups in range(number + 1)}
         chances = {}
         for ups, chance in fallen.items():
             rounds = [*ups * [UP], *(number - ups) * [DOWN]]
-            if compare.is_decided(rounds, most):
-                found[compare.judge("orders", rounds).verdict, number] += chance
+            if ratios.is_decided(rounds, max_rounds):
+                found[ratios.judge_rounds("orders", rounds).verdict, number] += chance
             else:
                 chances[ups] = chance
     return found
@@ -75,29 +76,29 @@ def test_a_tree_against_itself_shows_no_difference_and_a_fifth_more_is_found(noi
     assert count(simulate(1 / 1.2, noise), "faster") >= 95
 
 
-@pytest.mark.parametrize("most", [8, 16, 44, 50])
-def test_chance_tells_equal_trees_apart_in_less_than_2_of_100_runs(most: int):
-    found = flip(most)
+@pytest.mark.parametrize("max_rounds", [8, 16, 44, 50])
+def test_chance_tells_equal_trees_apart_in_less_than_2_of_100_runs(max_rounds: int):
+    found = flip(max_rounds)
     assert sum(found.values()) == pytest.approx(1)
     assert 0.005 < 1 - count(found, "no difference") < 0.02
-    assert found["no difference", 8] == pytest.approx({8: 0.99, 16: 0.71}.get(most, 0), abs=0.01)
+    assert found["no difference", 8] == pytest.approx({8: 0.99, 16: 0.71}.get(max_rounds, 0), abs=0.01)
 
 
 def test_it_ends_when_the_first_8_agree_or_no_further_round_could_change_the_verdict():
-    assert not compare.is_decided([UP] * 7, 16)
-    assert compare.is_decided([UP] * 8, 16)
-    assert compare.is_decided([DOWN] * 8, 16)
-    assert not compare.is_decided([*[UP] * 6, *[DOWN] * 2], 16)
-    assert compare.is_decided([*[UP] * 5, *[DOWN] * 3], 16)
-    assert not compare.is_decided([DOWN, *[UP] * 13], 16)
-    assert compare.is_decided([DOWN, *[UP] * 14], 16)
-    assert compare.is_decided([DOWN, *[UP] * 7], 8)
+    assert not ratios.is_decided([UP] * 7, 16)
+    assert ratios.is_decided([UP] * 8, 16)
+    assert ratios.is_decided([DOWN] * 8, 16)
+    assert not ratios.is_decided([*[UP] * 6, *[DOWN] * 2], 16)
+    assert ratios.is_decided([*[UP] * 5, *[DOWN] * 3], 16)
+    assert not ratios.is_decided([DOWN, *[UP] * 13], 16)
+    assert ratios.is_decided([DOWN, *[UP] * 14], 16)
+    assert ratios.is_decided([DOWN, *[UP] * 7], 8)
 
 
 def test_a_scenario_that_is_decided_takes_no_more_turns(capsys: pytest.CaptureFixture[str]):
     asked, mixed = list[list[str]](), iter([*[UP] * 7, *[DOWN] * 3])
 
-    def run(left: Collection[str]) -> dict[str, Round]:
+    def run(left: Collection[str]) -> dict[str, Costs]:
         asked.append([*left])
         return {name: UP if name == "accounts" else next(mixed) for name in left}
 
@@ -112,9 +113,9 @@ def test_a_scenario_that_is_decided_takes_no_more_turns(capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("finished", [0, 2])
 def test_ctrl_c_keeps_the_rounds_that_were_finished(finished: int):
-    rounds, done = iter([{"orders": UP}] * finished), defaultdict[str, list[Round]](list)
+    rounds, done = iter([{"orders": UP}] * finished), defaultdict[str, list[Costs]](list)
 
-    def run(_: object) -> dict[str, Round]:
+    def run(_: object) -> dict[str, Costs]:
         if found := next(rounds, None):
             return found
         raise KeyboardInterrupt
@@ -125,18 +126,17 @@ def test_ctrl_c_keeps_the_rounds_that_were_finished(finished: int):
 
 
 def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
-    assert compare.judge("orders", [UP] * 7).verdict == "not known: fewer than 8 rounds"
-    assert compare.judge("orders", [UP] * 8).verdict == "slower"
-    assert compare.judge("orders", [DOWN, *[UP] * 7]).verdict == "no difference"
-    assert compare.judge("orders", [DOWN, *[UP] * 11]).verdict == "slower"
+    assert ratios.judge_rounds("orders", [UP] * 7).verdict == "not known: fewer than 8 rounds"
+    assert ratios.judge_rounds("orders", [UP] * 8).verdict == "slower"
+    assert ratios.judge_rounds("orders", [DOWN, *[UP] * 7]).verdict == "no difference"
+    assert ratios.judge_rounds("orders", [DOWN, *[UP] * 11]).verdict == "slower"
 
 
 def test_a_saved_time_is_exceeded_only_beyond_the_noise():
     saved = Time(100, 98, 102)
-    assert not bench.is_slower(Time(110, 108, 112), saved)
-    assert bench.is_slower(Time(130, 125, 135), saved)
-    assert bench.judge(Time(130, 125, 135), saved) == "slower: 1.30 times the saved time"
-    assert bench.judge(Time(130, 125, 135), None) == "new"
+    assert bench.compare_times(Time(110, 108, 112), saved) == "no difference (1.10)"
+    assert bench.compare_times(Time(130, 125, 135), saved) == "slower: 1.30 times the saved time"
+    assert bench.compare_times(Time(130, 125, 135), None) == "new"
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def make_variables(repository: Path, url: str) -> dict[str, str]:
 def test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check(repository: Path, database_url: str):
     plant(repository, "    sum(range(4_000))")  # a fifth
     options = ["HEAD", "--rows", "200", "--requests", "50", "--rounds", "24", "--check"]
-    done = run(repository, "compare", *options, **make_variables(repository, database_url))
+    done = run_perf(repository, "compare", *options, **make_variables(repository, database_url))
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[1].split()[:2] == ["orders", "slower"], done.stderr
     report = (repository / "perf/reports/compare.html").read_text()
@@ -188,7 +188,7 @@ def test_a_comparison_that_is_terminated_leaves_no_process_and_no_file(repositor
 
 
 def test_an_unknown_commit_is_said(repository: Path, database_url: str):
-    done = run(repository, "compare", "nothing", DATABASE_URL=database_url)
+    done = run_perf(repository, "compare", "nothing", DATABASE_URL=database_url)
     assert done.returncode == 1
     assert "git: not a valid object name: nothing (in CI, fetch the whole history)." in done.stderr
     assert "Traceback" not in done.stderr

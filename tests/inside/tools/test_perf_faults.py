@@ -45,7 +45,7 @@ def plant(copy: Path, fault: str, above: str = "") -> None:
     path.write_text(text.replace(HANDLER, f"{fault}\n{HANDLER}").replace(IMPORT, f"{above}\n{IMPORT}"))
 
 
-def run(cwd: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def run_perf(cwd: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command of `service perf`, however busy the machine is."""
     line, env = [*processes.COMMAND, "perf", *arguments], processes.make_environment(settings)
     return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=900)
@@ -55,7 +55,7 @@ def measure(copy: Path, url: str, *command: str) -> tuple[str, str]:
     """Return what a command of `service perf` prints, and its report."""
     path = os.pathsep.join([str(copy / "src"), str(ROOT / "src")])
     options = ["--rows", "200", "--rate", "40"]
-    done = run(copy, *command, *options, PYTHONPATH=path, DATABASE_URL=url)
+    done = run_perf(copy, *command, *options, PYTHONPATH=path, DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
     report = copy / f"perf/reports/{command[0]}.html"
     assert not report.exists() or "eyJ" not in report.read_text(), "the report holds a token"

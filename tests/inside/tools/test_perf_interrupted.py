@@ -19,8 +19,8 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(autouse=True)
-def heeded() -> Generator[None]:
-    """Let what is started heed Ctrl-C: a shell that runs the tests in the background has them ignore it."""
+def default_interrupt() -> Generator[None]:
+    """Let Ctrl-C end what is started: a shell that runs the tests in the background ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -39,10 +39,10 @@ def add(folder: Path, name: str) -> None:
     (folder / scenario.FOLDER / f"{name}.toml").write_text(f'[[steps]]\nname = "{name}"\nrequest = "GET /livez"\n')
 
 
-def interrupt(process: subprocess.Popen[bytes], output: Path, sign: str, times: int = 1) -> str:
+def interrupt(process: subprocess.Popen[bytes], output: Path, text: str, times: int = 1) -> str:
     """Press Ctrl-C when a command has said something some times, and return all that it said in the end."""
     deadline = time.monotonic() + 120
-    while output.read_text().count(sign) < times:
+    while output.read_text().count(text) < times:
         assert process.poll() is None, output.read_text()
         assert time.monotonic() < deadline, output.read_text()
         time.sleep(0.05)
@@ -54,23 +54,23 @@ def interrupt(process: subprocess.Popen[bytes], output: Path, sign: str, times: 
 
 
 @pytest.mark.parametrize(
-    ("command", "sign", "told"),
+    ("command", "text", "result"),
     [
         ("load --seconds 2", "requests a second, p99", "ping: it carried "),
         ("memory --seconds 20", "2 of 6 notes", "Its memory went from"),
     ],
 )
-def test_what_was_measured_is_told_and_the_page_says_that_it_was_cut_short(
-    folder: Path, database_url: str, command: str, sign: str, told: str
+def test_what_was_measured_is_reported_and_the_page_says_that_it_was_cut_short(
+    folder: Path, database_url: str, command: str, text: str, result: str
 ):
     with start("perf", *command.split(), "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
-        said = interrupt(process, folder / "output", sign)
-    assert told in said
+        said = interrupt(process, folder / "output", text)
+    assert result in said
     assert CUT_SHORT in said
     assert CUT_SHORT in (folder / f"perf/reports/{command.split()[0]}.html").read_text()
 
 
-def test_a_budget_tells_of_the_scenarios_that_were_finished(folder: Path, database_url: str):
+def test_a_budget_reports_the_scenarios_that_were_finished(folder: Path, database_url: str):
     add(folder, "pong")
     with start("perf", "budget", "--seconds=2", "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
         said = interrupt(process, folder / "output", "ping: 50 requests a second")
@@ -80,10 +80,12 @@ def test_a_budget_tells_of_the_scenarios_that_were_finished(folder: Path, databa
 
 
 def test_a_flame_graph_shows_what_was_sampled(folder: Path, database_url: str):
-    with start("perf", "cpu", "--seconds=16", "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
+    with start(
+        "perf", "cpu", "--seconds=16", "--rate=400", "--rows=10", cwd=folder, DATABASE_URL=database_url
+    ) as process:
         wait_for_py_spy(psutil.Process(process.pid))
         time.sleep(3)  # in which it samples
-        os.killpg(process.pid, signal.SIGINT)  # py-spy heeds it too, and writes what it has
+        os.killpg(process.pid, signal.SIGINT)  # py-spy gets it too, and writes what it has
         assert process.wait(60) == 0
     said = (folder / "output").read_text()
     assert " samples of worker " in said
@@ -110,7 +112,7 @@ def test_a_live_table_of_tasks_is_drawn_anew_until_then(folder: Path, database_u
     assert "await self.told.wait()" in said
 
 
-def test_where_nothing_was_measured_nothing_is_told():
+def test_where_nothing_was_measured_nothing_is_reported():
     page = Page("load", "Load")
     with pytest.raises(KeyboardInterrupt), page.until_interrupted([]):
         raise KeyboardInterrupt

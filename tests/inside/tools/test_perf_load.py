@@ -5,8 +5,8 @@ from itertools import repeat
 from time import perf_counter
 
 import pytest
-from service_tools.perf import load
-from service_tools.perf.load import NO_ANSWER, Call, Client, Sample
+from service_tools.perf import generator
+from service_tools.perf.generator import NO_ANSWER, Call, LoadClient, Sample
 
 CALL = Call("ping", b"GET /ping HTTP/1.1\r\nhost: test\r\n\r\n")
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -53,7 +53,7 @@ async def test_a_stall_delays_no_request_and_counts_for_each_that_was_due_meanwh
         return ANSWER
 
     async with listen(stall) as url:
-        await load.at_rate(url, repeat(CALL), 100, 1, samples.append)
+        await generator.send_at_rate(url, repeat(CALL), 100, 1, samples.append)
     assert [sample.status for sample in samples] == [200] * 100
     assert stalled == 29, "they waited together for the next one"
     assert sum(sample.seconds > 0.1 for sample in samples) >= 15, "some 20 of them waited for more than 0.1 s"
@@ -67,7 +67,7 @@ async def test_the_time_of_a_request_begins_when_it_is_due_and_not_when_a_connec
         return ANSWER
 
     async with listen(dawdle) as url:
-        client, due = Client(url, 1, samples.append), perf_counter() - 1
+        client, due = LoadClient(url, 1, samples.append), perf_counter() - 1
         await asyncio.gather(*(client.send(CALL, due) for _ in range(3)))
         await client.finish(set(), 10)
     assert [sample.seconds > least for sample, least in zip(samples, (1.09, 1.19, 1.29), strict=True)] == [True] * 3
@@ -75,20 +75,20 @@ async def test_the_time_of_a_request_begins_when_it_is_due_and_not_when_a_connec
 
 
 async def test_as_many_requests_are_under_way_as_there_are_connections_and_no_more():
-    under_way = most = 0
+    under_way = highest = 0
     samples: list[Sample] = []
 
     async def count() -> bytes:
-        nonlocal under_way, most
+        nonlocal under_way, highest
         under_way += 1
-        most = max(most, under_way)
+        highest = max(highest, under_way)
         await asyncio.sleep(0.01)
         under_way -= 1
         return ANSWER
 
     async with listen(count) as url:
-        await load.over_connections(url, repeat(CALL), 3, 0.2, samples.append)
-    assert most == 3
+        await generator.send_at_full_speed(url, repeat(CALL), 3, 0.2, samples.append)
+    assert highest == 3
     assert len(samples) > 3
     assert {sample.status for sample in samples} == {200}
 
@@ -106,7 +106,7 @@ async def test_the_status_and_the_timing_of_every_answer_are_recorded(answer: by
     samples: list[Sample] = []
     answer = b"HTTP/1.1 201 Created\r\nServer-Timing: database;dur=1.5\r\n" + answer
     async with listen(lambda: always(answer)) as url:
-        await load.at_rate(url, repeat(CALL), 100, 0.1, samples.append)
+        await generator.send_at_rate(url, repeat(CALL), 100, 0.1, samples.append)
     assert [(sample.status, sample.timing) for sample in samples] == [(201, b"database;dur=1.5")] * 10
 
 
@@ -114,15 +114,16 @@ async def test_the_status_and_the_timing_of_every_answer_are_recorded(answer: by
 async def test_a_connection_that_ends_without_an_answer_is_recorded_at_once(answer: bytes):
     samples: list[Sample] = []
     async with listen(lambda: always(answer)) as url:
-        await load.at_rate(url, repeat(CALL), 100, 0.05, samples.append)
+        await generator.send_at_rate(url, repeat(CALL), 100, 0.05, samples.append)
     assert [sample.status for sample in samples] == [NO_ANSWER] * 5
-    assert max(sample.seconds for sample in samples) < load.PATIENCE / 2
+    assert max(sample.seconds for sample in samples) < generator.ANSWER_TIMEOUT / 2
 
 
-async def test_an_answer_that_does_not_come_is_given_up():
+async def test_an_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(generator, "ANSWER_TIMEOUT", 0.1)
     samples: list[Sample] = []
     async with listen(lambda: always(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok")) as url:
-        await load.at_rate(url, repeat(CALL), 100, 0.05, samples.append, patience=0.1)
+        await generator.send_at_rate(url, repeat(CALL), 100, 0.05, samples.append)
     assert [sample.status for sample in samples] == [NO_ANSWER] * 5
 
 
@@ -130,6 +131,6 @@ async def test_a_service_that_is_not_there_gives_no_answer_at_once():
     async with listen(always) as url:
         pass
     samples: list[Sample] = []
-    await load.at_rate(url, repeat(CALL), 100, 0.05, samples.append)
+    await generator.send_at_rate(url, repeat(CALL), 100, 0.05, samples.append)
     assert [sample.status for sample in samples] == [NO_ANSWER] * 5
-    assert max(sample.seconds for sample in samples) < load.PATIENCE / 2
+    assert max(sample.seconds for sample in samples) < generator.ANSWER_TIMEOUT / 2

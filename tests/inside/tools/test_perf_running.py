@@ -5,7 +5,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from inside.tools.test_perf_faults import run
+from inside.tools.test_perf_faults import run_perf
 from service.kit.work.command_error import CommandError
 from service_tools.pages import Page
 from service_tools.perf import cpu
@@ -21,9 +21,9 @@ def test_a_running_service_is_looked_at_and_sent_nothing(tmp_path: Path, databas
     with start("serve", cwd=tmp_path, **settings) as process:
         wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
         pid = ["--pid", str(process.pid)]
-        tasks = run(tmp_path, "tasks", "--plain", *pid)
-        blocking = run(tmp_path, "blocking", *pid)
-        memory = run(tmp_path, "memory", "--seconds", "1", *pid)
+        tasks = run_perf(tmp_path, "tasks", "--plain", *pid)
+        blocking = run_perf(tmp_path, "blocking", *pid)
+        memory = run_perf(tmp_path, "memory", "--seconds", "1", *pid)
     assert tasks.returncode == 0, tasks.stderr
     assert "Worker.forward" in tasks.stdout
     assert blocking.returncode == 0, blocking.stderr
@@ -39,13 +39,13 @@ def test_a_service_without_a_console_and_a_process_that_is_none_are_said_with_wh
     port = str(find_port())
     with start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process:
         wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
-        refused = run(tmp_path, "tasks", "--pid", str(process.pid))
+        refused = run_perf(tmp_path, "tasks", "--pid", str(process.pid))
     assert refused.returncode == 1
     assert "start it with WATCHDOG_CONSOLE=true" in refused.stderr
-    gone = run(tmp_path, "tasks", "--pid", str(process.pid))
+    gone = run_perf(tmp_path, "tasks", "--pid", str(process.pid))
     assert "There is no process" in gone.stderr
-    strange = run(tmp_path, "tasks", "--pid", "1")
-    assert "is no service" in strange.stderr or "belongs to another user" in strange.stderr
+    strange = run_perf(tmp_path, "tasks", "--pid", "1")
+    assert "is not a service" in strange.stderr or "belongs to another user" in strange.stderr
 
 
 def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, database_url: str):
@@ -60,7 +60,7 @@ def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, da
         sender = threading.Thread(target=send)
         sender.start()
         try:
-            done = run(tmp_path, "cpu", "--seconds", "3", "--pid", str(process.pid))
+            done = run_perf(tmp_path, "cpu", "--seconds", "3", "--pid", str(process.pid))
         finally:
             over.set()
             sender.join()
@@ -74,4 +74,4 @@ def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, da
 
 def test_what_py_spy_may_not_or_cannot_trace_is_said_with_the_command_that_lets_it(tmp_path: Path):
     with pytest.raises(CommandError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
-        cpu.record([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))
+        cpu.record_stacks([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))

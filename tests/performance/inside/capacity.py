@@ -23,7 +23,7 @@ from service import app
 from service.kit.commands.cli import Wiring
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
-from service_tools.perf import ramp, runs, scenario, target
+from service_tools.perf import load, runs, scenario, target
 
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
 """Where the service runs, and where the database and the load do."""
@@ -39,7 +39,7 @@ class Observed(target.Target):
 
     beside: list[tuple[float, float]] = field(default_factory=list)
 
-    def read_cpu(self) -> float | None:
+    def read_cpu(self) -> float:
         """Return the processor time of the service, and note those beside it at the same moment."""
         postmaster = psutil.Process(int((embedded.DATA / "postmaster.pid").read_text().splitlines()[0]))
         family = (postmaster, *postmaster.children(recursive=True))
@@ -63,10 +63,10 @@ def main(rows: int, rounds: int, seconds: float) -> None:
             settings = stack.enter_context(database.prepare(wiring, rows, rows, "capacity"))
             asyncio.run(vacuum(settings.database.url.get_secret_value()))
         os.sched_setaffinity(0, {SERVER_CORE})  # what this process starts inherits it
-        started = stack.enter_context(target.start(credentials.sign(Settings)))
+        started = stack.enter_context(target.start_service(credentials.sign(Settings)))
         os.sched_setaffinity(0, {OTHER_CORE})
         service = Observed(started.url, started.token, started.processes, started.metrics)
-        all_steps = scenario.read(Path("perf/scenarios/orders.toml"))
+        all_steps = scenario.read_scenario(Path("perf/scenarios/orders.toml"))
         works = {step.name: msgspec.structs.replace(all_steps, steps=[step]) for step in all_steps.steps}
         works = {name: works[name] for name in STEPS} | {"all": all_steps}
         figures = [
@@ -87,8 +87,8 @@ async def vacuum(url: str) -> None:
 
 def measure(name: str, described: scenario.Scenario, service: Observed, seconds: float) -> dict[str, object]:
     """Return the knee of some requests, and what happens at it and at twice the rate."""
-    send = partial(runs.run, name, described, service, seconds)
-    found = ramp.conclude(name, list(ramp.climb(send, ramp.probe(name, described, service))))
+    send = partial(runs.run_scenario, name, described, service, seconds)
+    found = load.conclude_ramp(name, list(load.send_rising_rates(send, load.find_full_speed(described, service))))
     knee = found.knee or found.stages[0].rate or 1
     sent = {"knee": knee, "beyond": 2 * knee}
     return {"rate": found.knee, **{place: observe(name, described, service, seconds, sent[place]) for place in sent}}
@@ -99,14 +99,14 @@ def observe(
 ) -> dict[str, object]:
     """Return what a rate does to the service, its database and this process, and which limits refuse."""
     before = service.read_metric("http_requests_refused_total", "reason")
-    report = runs.run(name, described, service, seconds, rate)
+    report = runs.run_scenario(name, described, service, seconds, rate)
     time.sleep(LATE)
     refused = service.read_metric("http_requests_refused_total", "reason") - before
     all_of_them, (begun, ended) = report.total, service.beside[-2:]
     lasted = all_of_them.requests / all_of_them.per_second
     of_database, of_load = ((after - before) / lasted for before, after in zip(begun, ended, strict=True))
     return {
-        "answered": all_of_them.per_second - all_of_them.wrong / lasted,
+        "answered": all_of_them.answered,
         "errors": all_of_them.errors,
         "refused": refused,
         "p50": all_of_them.p50,

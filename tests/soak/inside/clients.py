@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from inside.edge.test_hostile_clients import converse, post
-from service_tools.perf import load as perf
+from service_tools.perf import generator as perf
 from soak.load import NEW, Load, is_held, is_proper
 from soak.site import Site
 
@@ -16,10 +16,10 @@ async def five_times_overload(site: Site, load: Load, _: object) -> None:
     lines = [f"GET /v1/orders HTTP/1.1\r\nhost: {site.port}", *(": ".join(pair) for pair in make_headers().items())]
     call = perf.Call("list", "\r\n".join([*lines, "", ""]).encode())
     possible: list[perf.Sample] = []
-    await perf.over_connections(site.url, iter(lambda: call, None), 32, 1, possible.append)
+    await perf.send_at_full_speed(site.url, iter(lambda: call, None), 32, 1, possible.append)
     samples: list[perf.Sample] = []
     rate = 5 * sum(sample.status == 200 for sample in possible)
-    await perf.at_rate(site.url, iter(lambda: call, None), rate, 2, samples.append)
+    await perf.send_at_rate(site.url, iter(lambda: call, None), rate, 2, samples.append)
     statuses = {sample.status for sample in samples}
     if 200 not in statuses or statuses - {200, 503, 504, perf.NO_ANSWER}:  # no answer: given up by the generator
         load.complaints.append(f"five times overload was answered {sorted(statuses)}")

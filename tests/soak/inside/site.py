@@ -18,7 +18,7 @@ from service.kit.auth import keys
 from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.dev import credentials
-from service_tools.perf import running
+from service_tools.perf import workers
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
@@ -76,11 +76,11 @@ class Site:
         stack.close()
         return code
 
-    async def find_workers(self, name: str = "service") -> list[running.Worker]:
+    async def find_workers(self, name: str = "service") -> list[workers.WorkerProcess]:
         """Return the worker processes of the service, or the process that runs the jobs, once all of them run."""
         while True:
             with suppress(CommandError):  # the only one has ended, and the next one starts
-                found = running.find_workers(self.parts[name][1].pid)
+                found = workers.find_workers(self.parts[name][1].pid)
                 if len(found) == (WORKERS if name == "service" else 1):
                     return found
             await asyncio.sleep(0.1)

@@ -1,4 +1,2 @@
 # kit: updated by the template
-"""Measuring the real service: `commands` has `service perf`, and each of its commands has a module
-of its name.
-"""
+"""Measuring the real service: `commands` has `service perf`, and each command its own module."""

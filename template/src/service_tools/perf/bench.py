@@ -1,11 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf bench`: what small pieces cost without I/O, such as building rows, encoding, and
-binding a request.
-"""
+"""`service perf bench`: the CPU time of small pieces without I/O, such as building rows."""
 
 import asyncio
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -26,25 +25,28 @@ from service.kit.rows.listing import Filter
 from service_tools.dev import credentials, database
 from service_tools.pages import Page
 from service_tools.perf.commands import ROWS
-from service_tools.perf.compare import bound
+from service_tools.perf.ratios import bound_median
 from service_tools.sql import plans
 
 FILE = Path(".perf/bench.json")
 BATCH_SECONDS, BATCHES = 0.002, 60
-"""CPU time of a batch of calls, at least, and how many there are. All pieces take turns, so drift
-reaches all."""
+"""The least CPU time of a batch of calls, and how many there are of each piece."""
 
 NOISE = 1.15
-"""Two processes of the same program differ by less; what is beyond is a difference of the
-program."""
+"""Two processes of the same program differ by less."""
 
-type Call = Callable[[], object]
+COLUMNS = {
+    "piece": "",
+    "against the saved time": "",
+    "ns of CPU": ",.0f",
+    "95 % interval": "",
+}
+
+type Piece = Callable[[], object]
 
 
 class Time(msgspec.Struct, frozen=True):
-    """Nanoseconds of CPU for one call: the median of the batches, and the interval that it lies in
-    but for 5 %.
-    """
+    """Nanoseconds of CPU for one call: the median of the batches, and its 95 % interval."""
 
     median: float
     low: float
@@ -56,88 +58,93 @@ class Time(msgspec.Struct, frozen=True):
 @ROWS
 @click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
 @click.pass_obj
-def command(wiring: Wiring, names: tuple[str, ...], rows: int | None, save: bool) -> None:
-    """Time small pieces of the kit and of the slices, and compare with the times saved on this
-    machine.
+def show_times(wiring: Wiring, names: Sequence[str], rows: int | None, save: bool) -> None:
+    """Time small pieces of the kit and of the slices, and compare with saved times.
 
     For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME
-    is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run
-    saves its times in .perf/bench.json.
+    is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run on
+    a machine saves its times in .perf/bench.json.
     """
     credentials.provide(wiring.settings)
     with database.prepare(wiring, rows, 1000, "perf") as settings:
-        records = asyncio.run(fetch(settings.database))
-    pieces = {"kit: route, bind and answer a request": make_request()} | dict(
-        list_statements(records)
-    )
-    pieces = {
-        name: call
-        for name, call in pieces.items()
-        if not names or any(part in name for part in names)
-    }
-    if not pieces:
-        raise click.UsageError(
-            "No benchmark has such a name: run `service perf bench` to see them all."
-        )
-    times = measure(pieces)
-    saved = read()
-    lines = [
-        (name, judge(it, saved.get(name)), f"{it.median:,.0f}", f"{it.low:,.0f} to {it.high:,.0f}")
-        for name, it in times.items()
-    ]
+        pieces = asyncio.run(find_pieces(settings.database))
+    chosen = {name: piece for name, piece in pieces.items() if has_part(name, names)}
+    if not chosen:
+        raise click.UsageError("No piece has such a name: run `service perf bench` to see them.")
+    times = measure_pieces(chosen)
+    saved = read_saved_times()
+    lines = []
+    slower = False
+    for name, time in times.items():
+        verdict = compare_times(time, saved.get(name))
+        slower = slower or verdict.startswith("slower")
+        interval = f"{time.low:,.0f} to {time.high:,.0f}"
+        lines.append([name, verdict, time.median, interval])
     page = Page("bench", "Small pieces")
-    page.tabulate(["piece", "against the saved time", "ns of CPU", "95 % interval"], lines)
+    page.tabulate(COLUMNS, lines)
     page.remark("Leave alone what takes microseconds where a statement takes hundreds of them.")
     page.finish()
     if save or not saved:
         FILE.parent.mkdir(exist_ok=True)
-        FILE.write_bytes(msgspec.json.format(msgspec.json.encode({identify(): saved | times})))
+        text = msgspec.json.encode({identify_machine(): saved | times})
+        FILE.write_bytes(msgspec.json.format(text))
         click.echo(f"Saved in {FILE}.")
-    elif any(is_slower(it, saved.get(name)) for name, it in times.items()):
+    elif slower:
         raise SystemExit(1)
 
 
-async def fetch(options: Any) -> dict[str, tuple[Any, list[Any]]]:
-    """Return each statement that returns rows with some of them, run with its sample in a
-    transaction rolled back.
+def has_part(name: str, parts: Sequence[str]) -> bool:
+    return not parts or any(part in name for part in parts)
+
+
+async def find_pieces(options: Any) -> dict[str, Piece]:
+    """Return what is timed, by its name.
+
+    Statements that return rows are run with their samples, in a transaction that is rolled back.
     """
-    found = {}
+    encode = msgspec.json.Encoder().encode
+    pieces = {"kit: route, bind and answer a request": make_request()}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
             async with plans.undone(connection):
-                arguments = await plans.fetch_arguments(connection, query) if query.params else ()
-                if not query.is_scalar and arguments is not None:
-                    found[name] = query, await connection.fetch(query.sql, *arguments)
-    return {name: (query, records) for name, (query, records) in found.items() if records}
+                records = await fetch_records(connection, query)
+            if records:
+                build = partial(build_rows, query.row, records)
+                pieces[f"{name}: build {len(records)} rows"] = build
+                pieces[f"{name}: encode {len(records)} rows"] = partial(encode, build())
+    return pieces
 
 
-def build(row: Callable[..., object], records: list[Any]) -> list[object]:
+async def fetch_records(connection: Any, query: Any) -> list[Any]:
+    """Return what a statement returns for its sample; nothing for one without."""
+    if query.is_scalar:
+        return []
+    arguments: Sequence[Any] | None = ()
+    if query.params:
+        arguments = await plans.fetch_arguments(connection, query)
+    if arguments is None:
+        return []
+    records: list[Any] = await connection.fetch(query.sql, *arguments)
+    return records
+
+
+def build_rows(row: Callable[..., object], records: list[Any]) -> list[object]:
     return [row(*record) for record in records]
 
 
-def list_statements(records: Mapping[str, tuple[Any, list[Any]]]) -> Iterator[tuple[str, Call]]:
-    """Yield what builds the rows of each statement, and what encodes them."""
-    encode = msgspec.json.Encoder().encode
-    for name, (query, found) in records.items():
-        made = [query.row(*record) for record in found]
-        yield f"{name}: build {len(found)} rows", partial(build, query.row, found)
-        yield f"{name}: encode {len(found)} rows", partial(encode, made)
-
-
-def make_request() -> Call:
+def make_request() -> Piece:
     """Return what routes, binds and answers a request. It never waits: no loop is needed."""
     routes = web.Routes("/items", access=web.PUBLIC)
 
     @routes.get("/{item_id:uuid}")
-    async def read(item_id: UUID, where: Filter, limit: int = 20) -> dict[str, UUID]:
+    async def read_item(item_id: UUID, where: Filter, limit: int = 20) -> dict[str, UUID]:
         return {"id": item_id}
 
     app = web.build([web.Slice(routes)])
-    path = f"/items/{UUID(int=1)}"
     scope = {
         "type": "http",
         "method": "GET",
-        "path": path,
+        "path": f"/items/{UUID(int=1)}",
         "query_string": b"limit=5",
         "headers": [],
         "root_path": "",
@@ -149,64 +156,59 @@ def make_request() -> Call:
     async def send(_: object) -> None:
         pass
 
-    return lambda: drive(app({**scope}, receive, send))
+    return lambda: run_to_end(app({**scope}, receive, send))
 
 
-def drive(work: Any) -> None:
-    """Run a coroutine that never waits to its end: an event loop would cost more than what is
-    measured.
-    """
-    try:
+def run_to_end(work: Any) -> None:
+    """Run a coroutine that never waits. An event loop would cost more than what is measured."""
+    with suppress(StopIteration):
         work.send(None)
-    except StopIteration:
-        return
-    raise RuntimeError("the code under a benchmark waited for something")
 
 
-def measure(pieces: Mapping[str, Call]) -> dict[str, Time]:
-    """Return the time of each piece: of CPU, so that time in which this thread was not running does
-    not count.
-    """
-    timers, sizes = (
-        {name: Timer(call, timer=thread_time) for name, call in pieces.items()},
-        dict.fromkeys(pieces, 1),
-    )
-    for name, timer in timers.items():
-        while timer.timeit(sizes[name]) < BATCH_SECONDS:
-            sizes[name] *= 2
+def measure_pieces(pieces: Mapping[str, Piece]) -> dict[str, Time]:
+    """Return the time of each piece. They take turns, so that a drift reaches all."""
+    timers = {name: Timer(piece, timer=thread_time) for name, piece in pieces.items()}
+    sizes = {name: choose_size(timer) for name, timer in timers.items()}
     found: dict[str, list[float]] = {name: [] for name in pieces}
     for _ in range(BATCHES):
         for name, timer in timers.items():
-            found[name].append(timer.timeit(sizes[name]) / sizes[name] * 1e9)
-    return {name: Time(median(times), *bound(times, 0.05)) for name, times in found.items()}
+            seconds = timer.timeit(sizes[name]) / sizes[name]
+            found[name].append(seconds * 1e9)
+    return {name: summarise_times(times) for name, times in found.items()}
 
 
-def identify() -> str:
+def summarise_times(times: Sequence[float]) -> Time:
+    low, high = bound_median(times, 0.05)
+    return Time(median(times), low, high)
+
+
+def choose_size(timer: Timer) -> int:
+    """Return how many calls make a batch."""
+    size = 1
+    while timer.timeit(size) < BATCH_SECONDS:
+        size *= 2
+    return size
+
+
+def identify_machine() -> str:
     """Return what times must have in common to be compared."""
     return f"{platform.node()}, {platform.machine()}, Python {platform.python_version()}"
 
 
-def read() -> dict[str, Time]:
+def read_saved_times() -> dict[str, Time]:
     """Return the times saved on this machine."""
     if not FILE.exists():
         return {}
-    return msgspec.json.decode(FILE.read_bytes(), type=dict[str, dict[str, Time]]).get(
-        identify(), {}
-    )
+    saved = msgspec.json.decode(FILE.read_bytes(), type=dict[str, dict[str, Time]])
+    return saved.get(identify_machine(), {})
 
 
-def is_slower(it: Time, old: Time | None) -> bool:
-    return old is not None and it.low > NOISE * old.high
-
-
-def judge(it: Time, old: Time | None) -> str:
-    if old is None:
+def compare_times(time: Time, saved: Time | None) -> str:
+    if saved is None:
         return "new"
-    ratio = it.median / old.median
-    if is_slower(it, old):
+    ratio = time.median / saved.median
+    if time.low > NOISE * saved.high:
         return f"slower: {ratio:.2f} times the saved time"
-    return (
-        f"faster: {ratio:.2f} times"
-        if it.high * NOISE < old.low
-        else f"no difference ({ratio:.2f})"
-    )
+    if time.high * NOISE < saved.low:
+        return f"faster: {ratio:.2f} times"
+    return f"no difference ({ratio:.2f})"

@@ -1,10 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf blocking`: the lines that kept the event loop of a worker from its other
-requests.
-"""
+"""`service perf blocking`: the lines that kept an event loop from its other requests."""
 
-import time
 from collections import defaultdict
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -12,13 +10,26 @@ import click
 
 from service.kit.commands.cli import Wiring
 from service_tools.pages import Page
-from service_tools.perf import stacks
-from service_tools.perf.commands import WORKERS, apply, last
-from service_tools.perf.running import observe
+from service_tools.perf.commands import WORKERS, add_options, add_seconds
+from service_tools.perf.stacks import find_line, read_source, shorten
+from service_tools.perf.workers import observe_workers
+from service_tools.tables import TEXT
+
+COLUMNS = {
+    "times": "",
+    "seconds, at least": ".2f",
+    "route": TEXT,
+    "line": TEXT,
+    "source": TEXT,
+}
+MAX_STACKS = 5
+
+type Stall = dict[str, Any]
+"""What the watchdog noted of a time that the loop stood still."""
 
 
 @click.command(name="blocking")
-@apply(WORKERS, last(10.0))
+@add_options(WORKERS, add_seconds(10.0))
 @click.option(
     "--lag",
     default=0.05,
@@ -27,59 +38,53 @@ from service_tools.perf.running import observe
     help="Seconds to tolerate.",
 )
 @click.pass_obj
-def command(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> None:
-    """Show what blocks the event loop: each time it stood still for `--lag`, the watchdog noted on
-    which line.
+def show_blocking(wiring: Wiring, /, seconds: float, lag: float, **subject: Any) -> None:
+    """Show what blocks the event loop: the lines on which it stood still for `--lag` or longer.
 
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG,
     and sends nothing: that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
     page = Page("blocking", "What blocks the event loop")
-    with observe(wiring, **subject, WATCHDOG_LAG=str(lag)) as running:
-        if running.sending:
-            with page.until_interrupted():
-                time.sleep(seconds)
-        running.note()
-        reports = [report for worker in running.workers for report in worker.ask("blocked")]
-    places = group(reports)
-    page.say(f"{len(reports)} times the loop stood still, under {running.load}.")
-    rows = [
-        (
-            str(len(them)),
-            f"{sum_seconds(them):.2f}",
-            list_routes(them),
-            stacks.shorten(line),
-            stacks.read_source(line),
-        )
-        for line, them in places
-    ]
-    page.tabulate(["times", "seconds, at least", "route", "line", "source"], rows, texts=[2, 3, 4])
+    stalls: list[Stall] = []
+    with observe_workers(wiring, **subject, WATCHDOG_LAG=str(lag)) as observed:
+        with page.until_interrupted():
+            observed.note(seconds)
+        for worker in observed.workers:
+            stalls += worker.ask("blocked")
+    page.say(f"{len(stalls)} times the loop stood still, under {observed.load}.")
+    lines = group_by_line(stalls)
+    rows = []
+    for line, found in lines:
+        lost = sum(float(stall["seconds"]) for stall in found)
+        routes = sorted(set(map(name_work, found)))
+        row = [
+            len(found),
+            lost,
+            ", ".join(routes),
+            shorten(line),
+            read_source(line),
+        ]
+        rows.append(row)
+    page.tabulate(COLUMNS, rows)
     page.remark(
-        "A line that was found once or twice may only have been at work when the machine was busy: leave it alone. "
-        "The watchdog runs in every worker: its cost is two wake-ups for each quarter of the lag, which no measurement "
-        "has shown."
+        "A line that was found once or twice may only have been at work when the machine was busy: "
+        "leave it alone. The watchdog runs in every worker: its cost is two wake-ups for each "
+        "quarter of the lag, which no measurement has shown."
     )
-    for line, them in places[:5]:
-        page.show(stacks.shorten(line), f"<pre>{escape(str(them[0]['stack']))}</pre>")
+    for line, found in lines[:MAX_STACKS]:
+        page.show(shorten(line), f"<pre>{escape(found[0]['stack'])}</pre>")
     page.finish()
 
 
-def group(reports: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the reports by the line of the service that each stood on, the most frequent first."""
-    places: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for report in reports:
-        frames = [line.partition(": ")[0] for line in report["stack"].splitlines()]
-        places[stacks.find_line(frames)].append(report)
-    return sorted(places.items(), key=lambda item: -len(item[1]))
+def group_by_line(stalls: Sequence[Stall]) -> list[tuple[str, list[Stall]]]:
+    """Return the lines of the service that stalls stood on, the most frequent first."""
+    lines: defaultdict[str, list[Stall]] = defaultdict(list)
+    for stall in stalls:
+        frames = [frame.partition(": ")[0] for frame in stall["stack"].splitlines()]
+        lines[find_line(frames)].append(stall)
+    return sorted(lines.items(), key=lambda item: -len(item[1]))
 
 
-def sum_seconds(found: list[dict[str, Any]]) -> float:
-    return sum(float(report["seconds"]) for report in found)
-
-
-def list_routes(found: list[dict[str, Any]]) -> str:
-    routes = {
-        f"{report['method']} {report['route']}" if "route" in report else report["task"]
-        for report in found
-    }
-    return ", ".join(sorted(routes))
+def name_work(stall: Stall) -> str:
+    """Return what the loop was busy with: a route, or a task."""
+    return f"{stall['method']} {stall['route']}" if "route" in stall else stall["task"]

@@ -1,24 +1,27 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf`: each question about speed has a command, imported when it is called. What options
-they share.
-"""
+"""`service perf`, a command for each question about speed, and the options that they share."""
 
 import signal
 import sys
 from collections.abc import Callable
-from functools import reduce
 
 import click
 
 from service.kit.commands import cli
 
-COMMANDS = {
-    name: f"service_tools.perf.{name}"
-    for name in ("bench", "blocking", "budget", "compare", "cpu", "memory", "tasks")
-} | {"load": "service_tools.perf.ramp"}
+MODULES = {
+    "bench": "service_tools.perf.bench",
+    "blocking": "service_tools.perf.blocking",
+    "budget": "service_tools.perf.budget",
+    "compare": "service_tools.perf.compare",
+    "cpu": "service_tools.perf.cpu",
+    "load": "service_tools.perf.load",
+    "memory": "service_tools.perf.memory",
+    "tasks": "service_tools.perf.tasks",
+}
 
 
-@click.group(cls=cli.LazyGroup, modules=COMMANDS)
+@click.group(cls=cli.LazyGroup, modules=MODULES)
 def perf() -> None:
     """Measure the service: what it carries, where its time, CPU and memory go, and what blocks it.
 
@@ -26,8 +29,7 @@ def perf() -> None:
     `service dev`, and sends it the requests in perf/scenarios/. With DATABASE_URL set, it uses that
     database, and adds rows only if you pass `--rows`. Reports are written to perf/reports/.
     """
-    # What was started ends with the block that started it, so SIGTERM must not end this process by
-    # itself.
+    # Each block ends what it started, so SIGTERM must not end this process by itself.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
@@ -36,29 +38,47 @@ DEFAULT_ROWS = 10_000
 type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def apply(*options: Decorator) -> Decorator:
+def add_options(*options: Decorator) -> Decorator:
     """Return a decorator that gives a command several options."""
-    return lambda function: reduce(lambda made, option: option(made), reversed(options), function)
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
-NAMES = click.argument("names", nargs=-1, metavar="[SCENARIO]…")
+def add_seconds(default: float) -> Decorator:
+    return click.option(
+        "--seconds",
+        default=default,
+        show_default=True,
+        type=click.FloatRange(0.1, 3600),
+        help="How long to measure.",
+    )
+
+
+SCENARIOS = click.argument("names", nargs=-1, metavar="[SCENARIO]…")
 ROWS = click.option(
     "--rows",
     type=click.IntRange(0),
     help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
 )
-WHERE = apply(
-    NAMES,
-    click.option(
-        "--url", help="Measure a service that is already running, without its CPU and memory."
-    ),
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+TARGET = add_options(
+    SCENARIOS,
+    click.option("--url", help="Measure a running service, without its CPU and memory."),
     click.option("--token", help="The token to send with `--url`."),
     ROWS,
 )
-WORKERS = apply(
-    NAMES,
+"""Which service to measure: one that is started here, or one at a URL."""
+
+WORKERS = add_options(
+    SCENARIOS,
     click.option(
-        "--pid", type=int, help="Look at the running service of this process, and send it nothing."
+        "--pid", type=int, help="Observe the running service of this process, and send it nothing."
     ),
     click.option(
         "--rate",
@@ -69,17 +89,4 @@ WORKERS = apply(
     ),
     ROWS,
 )
-"""For commands that look at workers, started here and loaded, or running."""
-
-
-def last(seconds: float) -> Decorator:
-    return click.option(
-        "--seconds",
-        default=seconds,
-        show_default=True,
-        type=click.FloatRange(0.1, 3600),
-        help="How long to measure.",
-    )
-
-
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+"""Whose workers to observe: a service that is started here and put under load, or a running one."""

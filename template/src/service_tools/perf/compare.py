@@ -1,10 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf compare`: whether this tree costs more CPU for each request than another commit,
-measured in turn.
-"""
+"""`service perf compare`: whether this tree costs more CPU for each request than another commit."""
 
 import asyncio
-import math
 import os
 import subprocess
 import sys
@@ -13,14 +10,12 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from functools import partial
-from itertools import accumulate, islice, starmap
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import click
-import msgspec
 
 from service.kit import PACKAGE
 from service.kit.commands.cli import Wiring
@@ -28,55 +23,63 @@ from service.kit.server.settings import read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, programs
 from service_tools.pages import Page
-from service_tools.perf import load, requests, runs, scenario, target
-from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, NAMES, ROWS, apply
-from service_tools.perf.scenario import Scenario
-from service_tools.perf.target import Target
+from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, ROWS, SCENARIOS, add_options
+from service_tools.perf.generator import Sample, run_load, send_at_full_speed
+from service_tools.perf.ratios import (
+    MIN_ROUNDS,
+    SAME,
+    Costs,
+    is_decided,
+    judge_rounds,
+    take_medians,
+)
+from service_tools.perf.requests import prepare_calls
+from service_tools.perf.scenario import Scenario, find_scenarios
+from service_tools.perf.target import Target, start_service
 
-CONNECTIONS, PATIENCE = 8, 120
+CONNECTIONS, TURN_TIMEOUT = 8, 120
 """How many send at once, and the seconds that a turn may take."""
 
-TOLERANCE = 1.01
-"""Ratios within this, or its inverse, are no difference."""
+REPEATS = 8
+"""In a round: A, B, B, A, where B is this tree. Drift and other load reach both alike."""
 
-LEAST_ROUNDS, RISK, SAME = 8, 0.01, "no difference"
-"""How often a look may tell equal trees apart. Fewer rounds cannot exclude that chance sorted all
-of them."""
+COLUMNS = {
+    "scenario": "",
+    "verdict": "",
+    "rounds": "",
+    "CPU ratio": ".3f",
+    "99 % interval": "",
+    "µs here": ",.0f",
+}
 
-TURNS = 8
-"""In a round: A, B, B, A, where B is this tree. Whatever else the machine does, and any drift,
-reaches both alike."""
+read_cells = attrgetter(
+    "scenario",
+    "verdict",
+    "rounds",
+    "ratio",
+    "interval",
+    "this_us",
+    "other_us",
+)
+"""Returns what the columns show of a ratio."""
 
-type Round = list[tuple[float, float]]
-"""Costs of the other tree, and of this one meanwhile."""
-
-type Run = Callable[[Mapping[str, Scenario]], Mapping[str, Round]]
+type Start = dict[str, Any]
+"""How a tree's service is started."""
 
 
-class Ratio(msgspec.Struct, frozen=True):
-    """How the CPU of a request of this tree compares with the other's: 1.2 is a fifth more. `low`
-    to `high`: 99 %.
-    """
-
-    scenario: str
-    verdict: str
-    rounds: int
-    ratio: float
-    low: float
-    high: float
-    this_us: float
-    other_us: float
+type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
 
 
 @click.command(name="compare")
 @click.argument("ref")
-@apply(NAMES, ROWS, AS_JSON)
+@add_options(SCENARIOS, ROWS, AS_JSON)
 @click.option(
     "--rounds",
+    "max_rounds",
     default=16,
     show_default=True,
-    type=click.IntRange(LEAST_ROUNDS, 50),
-    help="Most starts of each tree.",
+    type=click.IntRange(MIN_ROUNDS, 50),
+    help="Maximum starts of each tree.",
 )
 @click.option(
     "--requests",
@@ -88,51 +91,40 @@ class Ratio(msgspec.Struct, frozen=True):
 )
 @click.option("--check", is_flag=True, help="Exit with 1 when this tree is slower.")
 @click.pass_obj
-def command(
+def show_comparison(
     wiring: Wiring,
     ref: str,
     names: Sequence[str],
     rows: int | None,
     as_json: bool,
-    rounds: int,
+    max_rounds: int,
     size: int,
     check: bool,
 ) -> None:
-    """Compare this tree, uncommitted changes included, with a commit REF, by CPU for each request
-    of a scenario.
+    """Compare this tree, with uncommitted changes, with a commit REF, by CPU for each request.
 
     Each runs on a database of its own, with its own migrations. They get load in turn, at full
     speed, and start anew each round: two processes of the same program differ by some percent. If
     the first 8 rounds agree, that is the verdict; otherwise more follow until none could change it.
     Both use the packages that are installed here.
     """
-    chosen, done = scenario.find(names), defaultdict[str, list[Round]](list)
+    scenarios = find_scenarios(names)
+    done: defaultdict[str, list[Costs]] = defaultdict(list)
     page = Page("compare", f"Compared with {ref}", as_json)
     with (
         check_out(ref) as other,
-        prepare(wiring, {"A": other, "B": Path.cwd()}, rows) as trees,
+        prepare_trees(wiring, [other, Path.cwd()], rows) as starts,
         page.until_interrupted(done),
     ):
-        run_rounds(
-            lambda left: run_round(credentials.sign(wiring.settings), trees, left, size),
-            chosen,
-            rounds,
-            done,
-        )
-    ratios = list(starmap(judge, done.items()))
-    titles = [
-        "scenario",
-        "verdict",
-        "rounds",
-        "CPU ratio",
-        "99 % interval",
-        "µs here",
-        f"µs in {ref}",
-    ]
-    page.tabulate(titles, [*map(show, ratios)])
-    advice = f"Leave alone what says “{SAME}”; more rounds tell smaller ones."
+        token = credentials.sign(wiring.settings)
+        run_rounds(lambda left: run_round(token, starts, left, size), scenarios, max_rounds, done)
+
+    ratios = [judge_rounds(name, rounds) for name, rounds in done.items()]
+    columns = {**COLUMNS, f"µs in {ref}": ",.0f"}
+    page.tabulate(columns, [*map(read_cells, ratios)])
     page.remark(
-        f"CPU for each request, over {rounds} rounds at most: a ratio of 1.2 is a fifth more here. {advice}"
+        f"CPU for each request, over {max_rounds} rounds at most: a ratio of 1.2 is a fifth more "
+        f"here. Leave alone what says “{SAME}”; more rounds tell smaller ones."
     )
     page.finish(ratios)
     if check and any(it.verdict == "slower" for it in ratios):
@@ -143,7 +135,8 @@ def command(
 def check_out(ref: str) -> Generator[Path]:
     """Yield this project as it was at a commit, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="perf-compare-") as folder:
-        archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
+        archive = Path(folder, "tree.tar")
+        tree = Path(folder, "tree")
         try:
             programs.run("git", "archive", f"--output={archive}", "--end-of-options", ref)
         except programs.ProgramError as error:
@@ -154,146 +147,105 @@ def check_out(ref: str) -> Generator[Path]:
 
 
 @contextmanager
-def prepare(
-    wiring: Wiring, trees: Mapping[str, Path], rows: int | None
-) -> Generator[dict[str, dict[str, Any]]]:
-    """Yield how each tree's service is started, on a new database with its own migrations and the
-    same sample rows.
+def prepare_trees(
+    wiring: Wiring, trees: Sequence[Path], rows: int | None
+) -> Generator[list[Start]]:
+    """Yield how each tree's service is started, on a new database with its own migrations.
 
-    PYTHONPATH lets Python find the service of a tree before the one that is installed.
+    All have the same sample rows. PYTHONPATH lets Python find the service of a tree before the one
+    that is installed.
     """
     credentials.provide(wiring.settings)
-    starts = {}
+    starts: list[Start] = []
     with ExitStack() as stack, redirect_stdout(sys.stderr):
         server = stack.enter_context(database.provide("perf"))
-        for mark, tree in trees.items():
+        for tree in trees:
             url = stack.enter_context(database.lend(server))
             settings = {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
-            starts[mark] = {"cwd": tree, **settings}
-            command, env = [sys.executable, "-m", PACKAGE, "migrate"], os.environ | settings
-            done = subprocess.run(  # noqa: S603
-                command, cwd=tree, env=env, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise CommandError(
-                    f"`service migrate` failed in {tree}: {done.stderr.strip()[-1000:]}"
-                )
+            migrate_tree(tree, settings)
             own = read_settings(wiring.settings, database={"url": url})
-            asyncio.run(
-                database.fill_all(own, wiring.slices, DEFAULT_ROWS if rows is None else rows)
-            )
+            wanted = DEFAULT_ROWS if rows is None else rows
+            asyncio.run(database.fill_all(own, wiring.slices, wanted))
+            starts.append({"cwd": tree, **settings})
         yield starts
 
 
+def migrate_tree(tree: Path, settings: dict[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-m", PACKAGE, "migrate"],
+        cwd=tree,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip()[-1000:]
+        raise CommandError(f"`service migrate` failed in {tree}: {said}")
+
+
 def run_rounds(
-    run: Run, chosen: Mapping[str, Scenario], most: int, done: dict[str, list[Round]]
+    run: RunRound,
+    scenarios: Mapping[str, Scenario],
+    max_rounds: int,
+    done: dict[str, list[Costs]],
 ) -> None:
     """Add rounds to each scenario until it is decided. From then on it takes no turns."""
-    left = {**chosen}
+    left = {**scenarios}
     while left:
         for name, costs in run(left).items():
             done[name].append(costs)
-            said = f"{name}: {len(done[name])} of at most {most} rounds are done."
-            if is_decided(done[name], most):
+            said = f"{name}: {len(done[name])} of at most {max_rounds} rounds are done."
+            if is_decided(done[name], max_rounds):
                 del left[name]
-                said += f" That decides it: {'too few' if judge(name, done[name]).verdict == SAME else 'enough'} agree."
+                agree = "too few" if judge_rounds(name, done[name]).verdict == SAME else "enough"
+                said += f" That decides it: {agree} agree."
             click.echo(said, err=True)
 
 
 def run_round(
-    token: str | None,
-    trees: Mapping[str, dict[str, Any]],
-    chosen: Mapping[str, Scenario],
-    count: int,
-) -> dict[str, Round]:
-    """Start both services, and return what a request costs each in turns beside each other, in µs,
-    by scenario.
-    """
-    turns: dict[tuple[str, str], Callable[[], float]] = {}
-    costs: dict[str, Round] = {name: [] for name in chosen}
+    token: str | None, starts: Sequence[Start], scenarios: Mapping[str, Scenario], size: int
+) -> dict[str, Costs]:
+    """Start both services, and return the median costs of turns, by scenario."""
     with ExitStack() as stack:
-        for mark, tree in trees.items():
-            service = stack.enter_context(target.start(token, **tree))
-            for name, described in chosen.items():
-                turns[name, mark] = turn = make_turn(service, described, count)
-                turn()  # connections are opened, statements prepared, bytecode is specialised
-        for name in TURNS * [*chosen]:
-            first, *these, last = (turns[name, mark]() for mark in "ABBA")
-            costs[name].append((first + last, sum(these)))
-    return costs
+        other, this = [stack.enter_context(start_service(token, **start)) for start in starts]
+        pairs = {}
+        for name, scenario in scenarios.items():
+            pairs[name] = Turn(other, scenario, size), Turn(this, scenario, size)
+            for turn in pairs[name]:
+                turn.measure()  # opens connections, prepares statements, specialises bytecode
+        turns = defaultdict(list)
+        for name in REPEATS * [*scenarios]:
+            turns[name].append(take_turns(*pairs[name]))
+    return {name: take_medians(costs) for name, costs in turns.items()}
 
 
-def make_turn(service: Target, described: Scenario, count: int) -> Callable[[], float]:
-    """Return what sends some requests of a scenario at full speed, and returns the CPU of one in
-    µs.
+class Turn:
+    """Sends some requests of a scenario at full speed, the same ones to both services."""
 
-    Both services get the same ones, however busy the machine is.
-    """
-    calls = requests.prepare(service.url, described, service.token)
-    expected = {step.name: step.expect for step in described.steps}
+    def __init__(self, target: Target, scenario: Scenario, size: int) -> None:
+        self.target = target
+        self.size = size
+        self.calls = prepare_calls(scenario, target)
 
-    def turn() -> float:
-        send = partial(load.over_connections, service.url, islice(calls, count), CONNECTIONS)
-        part = load.run(runs.measure("", send, service, PATIENCE, warm_up=0))
-        wrong = [sample for sample in part.samples if sample.status != expected[sample.step]]
-        if wrong or not part.samples or part.cpu is None:
-            advice = f"answered {wrong[0].status}" if wrong else "answered nothing"
-            raise CommandError(
-                f"{wrong[0].step if wrong else described.steps[0].name} was {advice}: see `perf load`."
-            )
-        return part.cpu / len(part.samples) * 1e6
-
-    return turn
-
-
-def is_decided(rounds: Sequence[Round], most: int) -> bool:
-    """Return whether the first rounds agree on a difference, or the verdict would stay whatever the
-    others say.
-    """
-    agree = len(rounds) == LEAST_ROUNDS and judge("", rounds).verdict != SAME
-    ends = {
-        judge("", [*rounds, *(most - len(rounds)) * [[(1.0, ratio)]]]).verdict
-        for ratio in (0.0, math.inf)
-    }
-    return agree or (len(rounds) >= LEAST_ROUNDS and len(ends) == 1)
+    def measure(self) -> float:
+        """Return the CPU of a request, in µs."""
+        samples: list[Sample] = []
+        calls = islice(self.calls, self.size)
+        before = self.target.read_cpu()
+        run_load(
+            send_at_full_speed(self.target.url, calls, CONNECTIONS, TURN_TIMEOUT, samples.append)
+        )
+        cpu = self.target.read_cpu() - before
+        for sample in samples:
+            if not sample.is_expected:
+                raise CommandError(f"{sample.step} was answered {sample.status}: see `perf load`.")
+        return cpu / len(samples) * 1e6
 
 
-def judge(name: str, rounds: Sequence[Round]) -> Ratio:
-    """Return the median ratio of the rounds, and the interval that it lies in but for RISK."""
-    ratios = [median(this / other for other, this in pairs) for pairs in rounds]
-    low, high = bound(ratios, RISK)
-    verdict = "slower" if low > TOLERANCE else "faster" if high < 1 / TOLERANCE else SAME
-    verdict = (
-        verdict if len(rounds) >= LEAST_ROUNDS else f"not known: fewer than {LEAST_ROUNDS} rounds"
-    )
-    other, this = (
-        median(pair[place] / 2 for pairs in rounds for pair in pairs) for place in (0, 1)
-    )
-    return Ratio(name, verdict, len(rounds), median(ratios), low, high, this, other)
-
-
-def bound(values: Sequence[float], risk: float) -> tuple[float, float]:
-    """Return the two of the values that the true median lies between, but for a risk.
-
-    A value is above the median or below it as a coin falls: so many ends may be cut as the risk
-    allows.
-    """
-    ordered, count = sorted(values), len(values)
-    chances = [
-        2 * chance / 2**count
-        for chance in accumulate(math.comb(count, ends) for ends in range(count))
-    ]
-    cut = max(0, sum(chance <= risk for chance in chances) - 1)
-    return ordered[cut], ordered[-1 - cut]
-
-
-def show(it: Ratio) -> list[str]:
-    interval = f"{it.low:.3f} to {it.high:.3f}"
-    numbers = [
-        f"{it.rounds}",
-        f"{it.ratio:.3f}",
-        interval,
-        f"{it.this_us:,.0f}",
-        f"{it.other_us:,.0f}",
-    ]
-    return [it.scenario, it.verdict, *numbers]
+def take_turns(other: Turn, this: Turn) -> Costs:
+    """Return the costs of both in the order A, B, B, A."""
+    first = other.measure()
+    this_us = (this.measure() + this.measure()) / 2
+    other_us = (first + other.measure()) / 2
+    return Costs(this_us / other_us, this_us, other_us)

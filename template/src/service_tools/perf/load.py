@@ -1,207 +1,224 @@
 # kit: updated by the template; extend it from app.py
-"""Load by HTTP/1.1: requests at a rate, or at full speed over some connections. It knows nothing of
-scenarios.
-"""
+"""`service perf load`: what the service carries as rates rise, or what it does at one rate."""
 
-import asyncio
-import gc
-import ssl
-from collections.abc import Callable, Coroutine, Iterator
-from time import perf_counter
-from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any
 
-import uvloop
-from httptools import HttpParserError, HttpResponseParser
+import click
+import msgspec
 
-NO_ANSWER = 0
-"""The status of a request whose connection failed or ended, or that was not answered in time."""
+from service.kit.commands.cli import Wiring
+from service_tools.pages import Page
+from service_tools.perf import generator, report
+from service_tools.perf.charts import plot_lines
+from service_tools.perf.commands import AS_JSON, TARGET, add_options, add_seconds
+from service_tools.perf.report import Report
+from service_tools.perf.requests import prepare_calls
+from service_tools.perf.runs import measure, run_scenario
+from service_tools.perf.scenario import Scenario, find_scenarios
+from service_tools.perf.target import Target, provide_target
 
-MOST_CONNECTIONS = 500
-"""At once. Requests beyond them wait for one, and their clock runs."""
+SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
+"""The rates, as shares of what is answered at full speed over CONNECTIONS."""
 
-TICK = 0.001
-"""Seconds that a timer of uvloop, or of epoll, may be late. They are not held against the
-service."""
+CONNECTIONS, PROBE_SECONDS = 16, 3.0
 
-PATIENCE = 10.0
-"""Seconds to wait for answers after the last request."""
+MAX_MISSES = 2
+"""Rates in a row that were not carried: one may only have met a busy moment of the machine."""
 
+KNEE_FACTOR, KNEE_MS = 5, 100.0
+"""A rate is carried while its p99 is within five times that of the first rate, or within 100 ms."""
 
-class Call(NamedTuple):
-    """A request as it is sent, and the name of the step that it belongs to."""
+PLOTS = {
+    "Latency, ms": {"p50": "total.p50", "p95": "total.p95", "p99": "total.p99"},
+    "Answered as expected, per second": {"answers": "total.answered"},
+    "Unexpected answers, %": {"errors": "total.wrong_percent"},
+    "CPU, cores": {"cores": "cores"},
+    "Memory, MB": {"memory": "usage.memory_mb"},
+    "Pool, connections and requests": {
+        "in use": "usage.pool_in_use",
+        "waiting": "usage.pool_waiting",
+    },
+    "Event loop lag, ms, p99 at most": {"lag": "usage.lag_p99_ms"},
+}
+"""Titles, and the attribute of a report that each line shows."""
 
-    step: str
-    data: bytes
+COLUMNS = {
+    "rate": ",g",
+    "p50": ",.1f",
+    "p95": ",.1f",
+    "p99": ",.1f",
+    "max": ",.1f",
+    "errors": ",",
+    "cores": ".2f",
+    "MB": ".0f",
+    "pool": ".0f",
+    "waiting": ".0f",
+    "lag, p99": ".0f",
+    "CPU µs": ",.0f",
+}
+read_cells = attrgetter(
+    "rate",
+    "total.p50",
+    "total.p95",
+    "total.p99",
+    "total.most",
+    "total.wrong",
+    "cores",
+    "usage.memory_mb",
+    "usage.pool_in_use",
+    "usage.pool_waiting",
+    "usage.lag_p99_ms",
+    "total.cpu_us",
+)
+"""Returns what the columns show of a report."""
 
-
-class Sample(NamedTuple):
-    """What became of a request: its seconds count from when it was due, and `late` of them it had
-    not been sent.
-
-    `timing` is the value of its `Server-Timing` header.
-    """
-
-    step: str
-    status: int
-    seconds: float
-    late: float
-    timing: bytes
-
-
-type Record = Callable[[Sample], object]
-
-
-class Connection(asyncio.Protocol):
-    """One connection, for one request at a time. It costs a fraction of what a complete HTTP client
-    does.
-    """
-
-    def __init__(self) -> None:
-        self.parser = HttpResponseParser(self)
-        self.timing = b""
-        self.answered: asyncio.Future[int] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    async def send(self, data: bytes) -> tuple[int, bytes]:
-        """Send a request, and return status and timing of its answer."""
-        self.timing, self.answered = b"", asyncio.get_running_loop().create_future()
-        self.transport.write(data)
-        try:
-            return await self.answered, self.timing
-        except asyncio.CancelledError:
-            self.transport.abort()
-            raise
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except HttpParserError:
-            self.transport.abort()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"server-timing":
-            self.timing = value
-
-    def on_message_complete(self) -> None:
-        if not self.parser.should_keep_alive():
-            self.transport.close()
-        self.answer(self.parser.get_status_code())
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.answer(NO_ANSWER)
-
-    def answer(self, status: int) -> None:
-        if self.answered and not self.answered.done():
-            self.answered.set_result(status)
+ADVICE = (
+    "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone "
+    "whatever is far below the other lines here: it limits nothing at these rates."
+)
 
 
-class Client:
-    """Sends requests over connections that it opens when they are needed, up to `most`, and uses
-    again.
-    """
+class Ramp(msgspec.Struct, frozen=True):
+    """All rates of a scenario. `knee` is the highest that was carried; 0 if none was."""
 
-    def __init__(self, url: str, most: int, record: Record) -> None:
-        parts = urlsplit(url)
-        self.tls = ssl.create_default_context() if parts.scheme == "https" else None
-        self.host, self.port = parts.hostname or "", parts.port or (443 if self.tls else 80)
-        self.free, self.record = asyncio.Semaphore(most), record
-        self.idle: list[Connection] = []
-
-    async def send(self, call: Call, due: float) -> None:
-        """Send a request as soon as a connection is free, and record its sample. `due` is a time on
-        `perf_counter`.
-        """
-        status, timing, late = NO_ANSWER, b"", perf_counter() - due
-        try:
-            async with self.free:
-                connection = await self.connect()
-                status, timing = await connection.send(call.data)
-                self.idle.append(connection)
-        except OSError:
-            await asyncio.sleep(
-                0
-            )  # a service that is not there must not keep this loop from its end
-        finally:  # when it was given up as well
-            self.record(Sample(call.step, status, perf_counter() - due, late, timing))
-
-    async def connect(self) -> Connection:
-        """Return an idle connection, or a new one."""
-        while self.idle:
-            connection = self.idle.pop()
-            if not connection.transport.is_closing():
-                return connection
-        create = asyncio.get_running_loop().create_connection
-        _, connection = await create(Connection, self.host, self.port, ssl=self.tls)
-        return connection
-
-    async def finish(self, tasks: set[asyncio.Task[None]], patience: float) -> None:
-        """Give up the tasks that are not done in time, and close the connections."""
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        for connection in self.idle:
-            connection.transport.abort()
+    scenario: str
+    knee: float
+    stages: Sequence[Report]
 
 
-async def at_rate(
-    url: str,
-    calls: Iterator[Call],
-    rate: float,
+@click.command(name="load")
+@add_options(TARGET, add_seconds(5.0))
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 100_000),
+    help="Requests a second, instead of rising rates.",
+)
+@click.option(
+    "--check", is_flag=True, help="Exit with 1 on an unexpected answer or an exceeded budget."
+)
+@AS_JSON
+@click.pass_obj
+def show_load(
+    wiring: Wiring,
+    /,
+    names: Sequence[str],
     seconds: float,
-    record: Record,
-    patience: float = PATIENCE,
+    rate: float | None,
+    check: bool,
+    as_json: bool,
+    **target: Any,
 ) -> None:
-    """Send `rate` requests a second, evenly, and `record` a sample of each.
+    """Find what the service can carry: SCENARIO, or each one in perf/scenarios/ in turn.
 
-    A slow answer delays no other request, and a sample's time counts from when its request was due.
-    A client that waits for an answer before it sends again would leave out the very requests that a
-    stall hurts.
+    Rates rise until requests wait or fail; a report shows latency, errors, CPU, memory, pool, lag
+    and layers at each. With `--rate`, one rate is sent and printed. Requests are sent when they are
+    due, whatever the answers do: the times are those that clients would see. Budgets are checked at
+    the first rate.
+
+    Scenarios that create rows leave them there.
     """
-    client, tasks, began = (
-        Client(url, MOST_CONNECTIONS, record),
-        set[asyncio.Task[None]](),
-        perf_counter(),
+    scenarios = find_scenarios(names)
+    page = Page("load", "Load", as_json)
+    stages: defaultdict[str, list[Report]] = defaultdict(list)
+    with provide_target(wiring, **target) as service, page.until_interrupted(stages):
+        for name, scenario in scenarios.items():
+            send = partial(run_scenario, name, scenario, service, seconds)
+            if rate:
+                stages[name].append(send(rate))
+                continue
+            for stage in send_rising_rates(send, find_full_speed(scenario, service)):
+                stages[name].append(stage)
+
+    ramps = [conclude_ramp(name, reports) for name, reports in stages.items()]
+    first = [ramp.stages[0] for ramp in ramps]
+    for ramp in ramps:
+        page.show(ramp.scenario)
+        if not rate:
+            show_ramp(ramp, page)
+        report.show_steps(ramp.stages[0], page)
+    page.finish(first if rate else ramps)
+    if check and any(stage.exceeded for stage in first):
+        raise SystemExit(1)
+
+
+def find_full_speed(scenario: Scenario, target: Target) -> float:
+    """Return how many requests a second are answered at full speed."""
+    calls = prepare_calls(scenario, target)
+    send = partial(generator.send_at_full_speed, target.url, calls, CONNECTIONS)
+    measured = generator.run_load(measure(send, target, PROBE_SECONDS))
+    return len(measured.samples) / measured.seconds
+
+
+def send_rising_rates(send: Callable[[float], Report], full_speed: float) -> Iterator[Report]:
+    """Send rising rates, and yield the report of each, until some in a row are not carried."""
+    first: Report | None = None
+    misses = 0
+    for share in SHARES:
+        rate = max(1, full_speed * share)
+        stage = send(float(f"{rate:.2g}"))
+        click.echo(
+            f"{stage.scenario}: {stage.rate:,g} requests a second, p99 {stage.total.p99:,.1f} ms",
+            err=True,
+        )
+        yield stage
+        first = first or stage
+        misses = 0 if is_carried(stage, first) else misses + 1
+        if misses == MAX_MISSES:
+            return
+
+
+def conclude_ramp(name: str, stages: Sequence[Report]) -> Ramp:
+    carried = [stage.rate for stage in stages if is_carried(stage, stages[0])]
+    return Ramp(name, max(carried, default=0), stages)
+
+
+def is_carried(stage: Report, first: Report) -> bool:
+    max_p99 = max(KNEE_FACTOR * first.total.p99, KNEE_MS)
+    return not stage.total.errors and stage.total.p99 <= max_p99
+
+
+def show_ramp(ramp: Ramp, page: Page) -> None:
+    page.say(f"{ramp.scenario}: {explain_ramp(ramp)}")
+    page.remark(ADVICE)
+    page.parts.append(f'<div class="charts">{draw_plots(ramp)}</div>')
+    page.tabulate(COLUMNS, [*map(read_cells, ramp.stages)])
+    if max(stage.late_ms for stage in ramp.stages) > report.MAX_LATE_MS:
+        page.say("At some rates this machine was too busy to send requests when they were due.")
+
+
+def explain_ramp(ramp: Ramp) -> str:
+    """Return a sentence on what the service carries."""
+    first, last = ramp.stages[0], ramp.stages[-1]
+    if not ramp.knee:
+        return f"not even {first.rate:,g} requests a second were answered as expected."
+    if last.rate == ramp.knee:
+        return f"it carried {ramp.knee:,g} requests a second, the highest rate that was sent."
+    return (
+        f"it carries {ramp.knee:,g} requests a second. "
+        f"At {last.rate:,g} the p99 was {last.total.p99:,.0f} ms, "
+        f"{last.total.wrong:,} answers were not as expected, "
+        f"and {last.cores:.2f} cores were in use."
     )
-    for number, call in zip(range(max(1, round(rate * seconds))), calls, strict=False):
-        due = began + number / rate
-        await asyncio.sleep(max(0, due - perf_counter()))
-        tasks.add(task := asyncio.ensure_future(client.send(call, min(perf_counter(), due + TICK))))
-        task.add_done_callback(tasks.discard)
-    await client.finish(tasks, patience)
 
 
-async def over_connections(
-    url: str, calls: Iterator[Call], connections: int, seconds: float, record: Record
-) -> None:
-    """Let each connection send its next request once it has an answer, and `record` a sample of
-    each.
+def draw_plots(ramp: Ramp) -> str:
+    """Return a plot of each resource, and one of the layers, over the rates."""
+    rates = [stage.rate for stage in ramp.stages]
+    plots = ""
+    for title, attributes in PLOTS.items():
+        series = {}
+        for name, attribute in attributes.items():
+            values = map(attrgetter(attribute), ramp.stages)
+            series[name] = [value or 0.0 for value in values]
+        plots += plot_lines(title, rates, series, ramp.knee)
 
-    They end after `seconds`, or with the calls. That shows how many requests are possible. How long
-    they take says nothing about what clients see.
-    """
-    client, end = Client(url, connections, record), perf_counter() + seconds
-
-    async def repeat() -> None:
-        for call in calls:
-            await client.send(call, perf_counter())
-            if perf_counter() > end:
-                return
-
-    await client.finish(
-        {asyncio.ensure_future(repeat()) for _ in range(connections)}, seconds + PATIENCE
-    )
-
-
-def run[Result](work: Coroutine[Any, Any, Result]) -> Result:
-    """Run load to its end, on a loop of its own."""
-    gc.collect()
-    gc.disable()  # a collection would look like slow answers
-    try:
-        return uvloop.run(work)
-    finally:
-        gc.enable()
+    tables = [stage.total.layers for stage in ramp.stages]
+    layers = {}
+    for layer in report.list_layers(tables):
+        layers[layer] = [times.get(layer, 0.0) for times in tables]
+    layers.pop("total", None)
+    return plots + plot_lines("Server-Timing, mean ms", rates, layers, ramp.knee)

@@ -1,21 +1,27 @@
 # kit: updated by the template; extend it from app.py
-"""From a scenario to requests: what is taken from the service before the run, and the bytes of each
-request.
-"""
+"""From a scenario to requests: the values that answers give before the run, and the bytes."""
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate, count
+from itertools import count
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx2
 
 from service.kit.work.command_error import CommandError
-from service_tools.perf.load import Call
-from service_tools.perf.scenario import FRESH, VALUE, Scenario, Source, Step
+from service_tools.perf.generator import Call
+from service_tools.perf.scenario import (
+    FRESH,
+    PLACEHOLDER,
+    Scenario,
+    Source,
+    Step,
+)
+from service_tools.perf.target import Target
 
 HEADERS = {
     "accept": "application/json",
@@ -24,7 +30,8 @@ HEADERS = {
 }
 """What clients send, and so what they cause: answers are compressed as for them."""
 
-type Taken = Mapping[str, list[object]]
+type Values = Mapping[str, list[object]]
+"""What each `${name}` may stand for."""
 
 
 def write_plain(value: object) -> str:
@@ -39,83 +46,88 @@ def write_quoted(value: object) -> str:
 
 def write_escaped(value: object) -> str:
     """Return a value as JSON has it, without the quotation marks of a string."""
-    return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
+    written = json.dumps(value)
+    return written[1:-1] if isinstance(value, str) else written
 
 
-class Writer:
-    """Writes requests with taken or fresh values. A header is left out until its value is taken."""
+class RequestWriter:
+    """Writes requests with values. A header whose value is not taken yet is left out."""
 
-    def __init__(self, scenario: Scenario, taken: Taken, token: str | None = None) -> None:
-        self.taken, self.draw = taken, random.Random(0)
-        # Microseconds, so that a later run has others. Less than 2^53, and so exact in JSON, until
-        # the year 2255.
+    def __init__(self, scenario: Scenario, values: Values, token: str | None = None) -> None:
+        self.values = values
+        self.random = random.Random(0)
+        # Microseconds, so that a later run has others. They are exact in JSON until the year 2255.
         self.numbers = count(time.time_ns() // 1000)
-        bearer = {"authorization": f"Bearer {token}"} if token else {}
-        known = {"", *taken, *FRESH}
-        headers = HEADERS | bearer | dict(scenario.headers)
-        self.headers = {
-            name: self.fill(text, write_plain)
-            for name, text in headers.items()
-            if known.issuperset(VALUE.findall(text))
-        }
+        headers = {**HEADERS}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        headers.update(scenario.headers)
+        known = {"", *values, *FRESH}
+        self.headers = {}
+        for name, text in headers.items():
+            if known.issuperset(PLACEHOLDER.findall(text)):
+                self.headers[name] = self.fill(text, write_plain)
 
     def choose(self, name: str) -> object:
-        """Return one of the values taken under a name, or a fresh one."""
-        found = self.taken.get(name)
-        return self.draw.choice(found) if found else FRESH[name](next(self.numbers))
+        """Return one of the values of a name, or a fresh one."""
+        values = self.values.get(name)
+        if values:
+            return self.random.choice(values)
+        return FRESH[name](next(self.numbers))
 
-    def fill(self, text: str, form: Callable[[object], str]) -> str:
-        """Return a text with its values, each written in a form."""
-        return VALUE.sub(lambda found: form(self.choose(found[1])) if found[1] else "$", text)
+    def fill(self, text: str, write_value: Callable[[object], str]) -> str:
+        """Return a text with its values."""
+
+        def write_found(found: re.Match[str]) -> str:
+            name = found[1]
+            return write_value(self.choose(name)) if name else "$"
+
+        return PLACEHOLDER.sub(write_found, text)
 
     def write(self, request: Step | Source) -> tuple[str, str, dict[str, str], bytes]:
         """Return method, path, headers and body of a request."""
         method, _, path = self.fill(request.request, write_quoted).partition(" ")
         body = self.fill(request.body, write_escaped).encode()
-        return (
-            method,
-            path,
-            self.headers | ({"content-type": "application/json"} if body else {}),
-            body,
-        )
+        headers = {**self.headers}
+        if body:
+            headers["content-type"] = "application/json"
+        return method, path, headers, body
 
 
-def prepare(url: str, scenario: Scenario, token: str | None) -> Iterator[Call]:
+def prepare_calls(scenario: Scenario, target: Target) -> Iterator[Call]:
     """Return the requests of a scenario, without end. Raises `CommandError`."""
-    return mix(scenario.steps, Writer(scenario, take(url, scenario, token), token), url)
+    return mix_calls(scenario.steps, make_writer(scenario, target), target.url)
 
 
-def take(url: str, scenario: Scenario, token: str | None = None) -> Taken:
-    """Return what the values of a scenario are, from answers of the service. Raises
-    `CommandError`.
-    """
-    taken: dict[str, list[object]] = {}
-    with httpx2.Client(base_url=url, timeout=30) as client:
+def make_writer(scenario: Scenario, target: Target) -> RequestWriter:
+    """Return a writer with the values of a scenario, from answers. Raises `CommandError`."""
+    values: dict[str, list[object]] = {}
+    with httpx2.Client(base_url=target.url, timeout=30) as client:
         for name, source in scenario.values.items():
-            pages = follow(client, Writer(scenario, taken, token), source)
-            found = [value for page in pages for value in pick(page, source.take)]
-            taken[name] = list(
-                dict.fromkeys(value for value in found if isinstance(value, str | int | float))
-            )
-            if not taken[name]:
-                advice = "add rows by --rows, or correct the path"
+            writer = RequestWriter(scenario, values, target.token)
+            found: dict[object, None] = {}
+            for page in read_pages(client, writer, source):
+                found |= dict.fromkeys(pick_values(page, source.take))
+            if not found:
                 raise CommandError(
-                    f"{name}: nothing is at {source.take} in the answer to {source.request}; {advice}."
+                    f"{name}: nothing is at {source.take} in the answer to {source.request}; "
+                    "add rows by --rows, or correct the path."
                 )
-    return taken
+            values[name] = [*found]
+    return RequestWriter(scenario, values, target.token)
 
 
-def follow(client: httpx2.Client, writer: Writer, source: Source) -> Iterator[Any]:
+def read_pages(client: httpx2.Client, writer: RequestWriter, source: Source) -> Iterator[Any]:
     """Yield the JSON of an answer, and of the pages that follow."""
     method, path, headers, body = writer.write(source)
-    headers |= {"accept-encoding": "identity"}  # httpx2 may read fewer encodings than clients do
+    headers["accept-encoding"] = "identity"  # httpx2 may read fewer encodings than clients do
     try:
         for _ in range(source.pages):
             response = client.request(method, path, headers=headers, content=body)
             if not response.is_success:
-                advice = "correct the scenario, or add its slice to app.py"
                 raise CommandError(
-                    f"{source.request} was answered {response.status_code}: {advice}."
+                    f"{source.request} was answered {response.status_code}: "
+                    "correct the scenario, or add its slice to app.py."
                 )
             yield response.json()
             if "next" not in response.links:
@@ -125,32 +137,34 @@ def follow(client: httpx2.Client, writer: Writer, source: Source) -> Iterator[An
         raise CommandError(f"{source.request} has no answer that can be read: {error}") from None
 
 
-def pick(document: object, path: str) -> list[object]:
-    """Return what is at a path like "data.id": of each entry, where there is a list on the way."""
+def pick_values(document: object, path: str) -> list[object]:
+    """Return the scalars at a path like "data.id": of each entry, where a list is on the way."""
     found = [document]
-    for part in path.split("."):
-        entries = [
-            entry for value in found for entry in (value if isinstance(value, list) else [value])
-        ]
-        found = [entry[part] for entry in entries if isinstance(entry, dict) and part in entry]
-    return found
+    for key in path.split("."):
+        found = [*pick_key(found, key)]
+    return [value for value in found if isinstance(value, str | int | float)]
 
 
-def mix(steps: Sequence[Step], writer: Writer, url: str) -> Iterator[Call]:
+def pick_key(values: Sequence[object], key: str) -> Iterator[object]:
+    """Yield what values have at a key, and the entries of values that are lists."""
+    for value in values:
+        if isinstance(value, list):
+            yield from pick_key(value, key)
+        elif isinstance(value, dict) and key in value:
+            yield value[key]
+
+
+def mix_calls(steps: Sequence[Step], writer: RequestWriter, url: str) -> Iterator[Call]:
     """Yield requests without end, of all steps by their weights, and the same ones every time."""
-    bounds, draw, host = (
-        list(accumulate(step.weight for step in steps)),
-        random.Random(0),
-        urlsplit(url).netloc,
-    )
+    weights = [step.weight for step in steps]
+    draw = random.Random(0)
+    host = urlsplit(url).netloc
     while True:
-        (step,) = draw.choices(steps, cum_weights=bounds)
+        (step,) = draw.choices(steps, weights)
         method, path, headers, body = writer.write(step)
-        lines = [
-            f"{method} {path} HTTP/1.1",
-            f"host: {host}",
-            *(f"{name}: {text}" for name, text in headers.items()),
-        ]
         if body or method not in ("GET", "HEAD"):
-            lines.append(f"content-length: {len(body)}")
-        yield Call(step.name, "\r\n".join([*lines, "", ""]).encode() + body)
+            headers["content-length"] = str(len(body))
+        lines = [f"{method} {path} HTTP/1.1", f"host: {host}"]
+        lines += [f"{name}: {text}" for name, text in headers.items()]
+        head = "\r\n".join([*lines, "", ""])
+        yield Call(step.name, head.encode() + body, step.expect)

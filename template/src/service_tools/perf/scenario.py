@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The files of perf/scenarios/: the requests that clients send, how often, what they expect, and
-what that may cost.
-"""
+"""The files of perf/scenarios/: the requests of clients, how often, and what they may cost."""
 
 import re
 import tomllib
@@ -17,26 +15,30 @@ from msgspec import Meta
 from service.kit.work.command_error import CommandError
 
 FOLDER = Path("perf/scenarios")
-VALUE = re.compile(r"\$(?:\$|\{(\w+)\})")
-"""What stands for a value in a text, `${name}`; or `$$`, which stands for a dollar sign."""
+
+PLACEHOLDER = re.compile(r"\$(?:\$|\{(\w+)\})")
+"""`${name}`, which stands for a value; or `$$`, which stands for a dollar sign."""
 
 FIRST_DAY, DAYS = 1_000_001, 2_650_000
-"""Days from the year 2738 on, which repeat after as many: sample rows count theirs from the year
-1."""
+"""Days from the year 2738 on, which repeat after as many. Sample rows count theirs from year 1."""
 
 FRESH: Mapping[str, Callable[[int], object]] = {
     "day": lambda number: date.fromordinal(FIRST_DAY + number % DAYS).isoformat(),
-    "decimal": lambda number: f"{number // 1_000_000}.{number % 1_000_000:06}",
+    "decimal": lambda number: f"{number / 1_000_000:.6f}",
     "moment": lambda number: datetime.fromtimestamp(number / 1_000_000, UTC).isoformat(),
     "number": int,
     "uuid": lambda _: str(uuid4()),
 }
-"""Makes a value that no row has yet, from a number that no call had before."""
+"""Make a value that no row has yet, from a number that no request had before."""
 
 Positive = Annotated[float, Meta(gt=0)]
 
 
-class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a scenario's file."""
+
+
+class Step(Table, frozen=True):
     """One kind of request, like "GET /v1/orders/${id}", sent as often as its share of all weights.
 
     `body` is JSON. `p99_ms` is its budget.
@@ -50,10 +52,10 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     p99_ms: Positive | None = None
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Source(Table, frozen=True):
     """A request before the run, and what is taken from its answer, like "data.id" of each row.
 
-    `pages` are followed by their `Link`.
+    Up to `pages` pages are read, by their `Link`.
     """
 
     request: str
@@ -62,9 +64,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pages: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
-class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The tables of a file. `values` are what `${name}` in the requests, bodies and headers may
-    stand for.
+class Scenario(Table, frozen=True):
+    """A file.
+
+    `values` are what `${name}` in the requests, bodies and headers may stand for.
     """
 
     steps: Annotated[Sequence[Step], Meta(min_length=1)]
@@ -72,53 +75,59 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: Mapping[str, str] = {}
 
 
-def find(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Scenario]:
+def find_scenarios(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Scenario]:
     """Return the scenarios of these names, or all of a folder. Raises `CommandError`."""
-    known = {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    if not known:
-        advice = "`service new` writes one for a new slice; for another, copy one and name its own requests"
-        raise CommandError(f"There is no scenario in {folder.absolute()}: {advice}.")
-    if unknown := next((name for name in names if name not in known), None):
+    paths = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    if not paths:
         raise CommandError(
-            f"There is no scenario {unknown}. There are {', '.join(known)}, in {folder}/."
+            f"There is no scenario in {folder.absolute()}: "
+            "run `service new` for a slice, or copy the scenario of another service."
         )
-    return {name: read(known[name]) for name in names or known}
+    for name in names:
+        if name not in paths:
+            raise CommandError(
+                f"There is no scenario {name}. There are {', '.join(paths)}, in {folder}/."
+            )
+    return {name: read_scenario(paths[name]) for name in names or paths}
 
 
-def read(path: Path) -> Scenario:
+def read_scenario(path: Path) -> Scenario:
     """Return the scenario of a file. Raises `CommandError`."""
     try:
         scenario = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Scenario)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise CommandError(f"{path}: {error}. Correct the file.") from None
-    if fault := next(find_faults(scenario), None):
+    for fault in find_faults(scenario):
         raise CommandError(f"{path}: {fault}.")
     return scenario
 
 
 def find_faults(scenario: Scenario) -> Iterator[str]:
-    """Yield what the types do not tell."""
-    names = [step.name for step in scenario.steps]
-    if repeated := {name for name in names if names.count(name) > 1}:
-        yield f"two steps are called {min(repeated)}; rename one"
+    """Yield what is wrong with a scenario beyond its types."""
     known = set(FRESH)
-    requests: list[tuple[str, Source | Step]] = [
-        *scenario.values.items(),
-        *((it.name, it) for it in scenario.steps),
-    ]
-    for name, request in requests:
-        if not re.fullmatch(r"[A-Z]+ /\S*", request.request):
-            yield f"{name}: write the request as a method and a path, like GET /v1/orders"
-        yield from find_unknown(name, request.request + request.body, known)
-        known |= {name} if isinstance(request, Source) else set()
+    for name, source in scenario.values.items():
+        yield from check_request(name, source, known)
+        known.add(name)
+    names = set[str]()
+    for step in scenario.steps:
+        if step.name in names:
+            yield f"two steps are called {step.name}; rename one"
+        names.add(step.name)
+        yield from check_request(step.name, step, known)
     for name, text in scenario.headers.items():
-        yield from find_unknown(name, text, known)
+        yield from check_placeholders(name, text, known)
 
 
-def find_unknown(place: str, text: str, known: set[str]) -> Iterator[str]:
-    """Yield the names in a text that stand for nothing."""
-    if "$" in VALUE.sub("", text):
-        yield f"{place}: a dollar sign that begins no ${{name}} is written $$"
-    for name in VALUE.findall(text):
+def check_request(name: str, request: Source | Step, known: set[str]) -> Iterator[str]:
+    if not re.fullmatch(r"[A-Z]+ /\S*", request.request):
+        yield f"{name}: write the request as a method and a path, like GET /v1/orders"
+    yield from check_placeholders(name, request.request + request.body, known)
+
+
+def check_placeholders(place: str, text: str, known: set[str]) -> Iterator[str]:
+    if "$" in PLACEHOLDER.sub("", text):
+        yield f"{place}: write a dollar sign that begins no ${{name}} as $$"
+    for name in PLACEHOLDER.findall(text):
         if name and name not in known:
-            yield f"{place}: ${{{name}}} is not known here; there are {', '.join(sorted(known))}"
+            names = ", ".join(sorted(known))
+            yield f"{place}: ${{{name}}} is not known here; there are {names}"

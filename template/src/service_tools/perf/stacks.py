@@ -1,87 +1,99 @@
 # kit: updated by the template; extend it from app.py
-"""Stacks of frames, written as `file:line function`: which line of the service each stack stands
-on, and how much.
-"""
+"""Stacks of frames, each written as `file:line function`, and the lines of the service in them."""
 
 import linecache
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from service.kit import PACKAGE
 from service_tools.pages import Page
-from service_tools.perf import charts
+from service_tools.perf.charts import draw_flame_graph
+from service_tools.tables import TEXT
 
 type Stack = tuple[str, ...]
 
-PLACE = re.compile(r"(.*?):(\d+)(?: (.*))?$")
-SHOWN = 10
+FRAME = re.compile(r"(.*?):(\d+)(?: (.*))?$")
+SERVICE = re.compile(rf"(?:src|site-packages)/{PACKAGE}/(?P<kit>kit/)?")
+MAX_LINES = 10
+
 UNKNOWN = "<unknown>:0"
 """What tracemalloc has for an allocation below no frame of Python."""
 
 
 def find_line(stack: Sequence[str]) -> str:
     """Return the innermost frame of the service; or of the kit, or the innermost at all."""
-    kit = [frame for frame in stack if f"/{PACKAGE}/kit/" in frame]
-    own = [
-        frame
-        for frame in stack
-        if f"/{PACKAGE}/" in frame and "site-packages" not in frame and frame not in kit
-    ]
-    return (own or kit or [*stack] or ["?"])[-1]
+    return max(reversed(stack), key=rank_frame, default="?")
+
+
+def rank_frame(frame: str) -> int:
+    """Return 2 for the service's own code, 1 for the kit, and 0 for all else."""
+    found = SERVICE.search(frame)
+    if not found:
+        return 0
+    return 1 if found["kit"] else 2
 
 
 def shorten(frame: str) -> str:
     """Return a frame whose path begins at the project, or in a package."""
     if frame == UNKNOWN:
         return "not in Python"
-    path = frame.partition("site-packages/")[2] or frame.partition(f"{Path.cwd()}/")[2] or frame
-    return re.sub(r"^.*/(lib/python3\.\d+)/", r"\1/", path)
+    path = re.sub(r"^.*/(?=lib/python3\.\d+/)", "", frame)
+    return path.removeprefix(f"{Path.cwd()}/").rpartition("site-packages/")[2]
 
 
 def quote(frame: str) -> str:
     """Return where a frame stands, with its source."""
-    return ": ".join(filter(None, (shorten(frame), read_source(frame))))
+    source = read_source(frame)
+    return f"{shorten(frame)}: {source}" if source else shorten(frame)
 
 
 def read_source(frame: str) -> str:
-    """Return the source of the line that a frame stands on, as far as there is one."""
-    found = PLACE.match(frame)
+    """Return the source of the line that a frame stands on, if there is one."""
+    found = FRAME.match(frame)
     return linecache.getline(found[1], int(found[2])).strip() if found else ""
 
 
-def label(frame: str) -> str:
-    """Return how a frame is written in a flame graph: all lines of a function are one."""
-    found = PLACE.match(shorten(frame))
-    if not found:
-        return frame
-    return f"{found[3]} ({found[1]})" if found[3] else f"{found[1]}:{found[2]}"
+def name_function(frame: str) -> str:
+    """Return a frame of a flame graph, where all lines of a function are one."""
+    return re.sub(r"^(.*?):\d+ (.*)$", r"\2 (\1)", shorten(frame))
 
 
-def show_flame(page: Page, title: str, stacks: Mapping[Stack, float], unit: str) -> None:
-    merged: defaultdict[Stack, float] = defaultdict(float)
+def show_flame_graph(page: Page, title: str, stacks: Mapping[Stack, int], unit: str) -> None:
+    merged: Counter[Stack] = Counter()
     for stack, weight in stacks.items():
-        merged[tuple(map(label, stack))] += weight
-    page.show(title, charts.flame(merged, unit))
+        merged[tuple(map(name_function, stack))] += weight
+    page.show(title, draw_flame_graph(merged, unit))
     page.remark(
-        f"Width is {unit}; a frame stands on its caller. Blue is the service, green the kit, yellow the rest."
+        f"Width is {unit}; a frame stands on its caller. Blue is the service, green the kit, "
+        "yellow the rest."
     )
 
 
-def show_lines(page: Page, title: str, stacks: Mapping[Stack, float]) -> None:
+def show_lines(page: Page, unit: str, stacks: Mapping[Stack, int]) -> None:
     """Show the lines of the service with what is found on them or below, the largest first."""
-    sums: defaultdict[str, float] = defaultdict(float)
-    names: dict[str, str] = {}
+    weights: Counter[str] = Counter()
+    frames: dict[str, str] = {}
     for stack, weight in stacks.items():
         frame = find_line(stack)
-        sums[names.setdefault(frame.partition(" ")[0], frame)] += weight
-    total, largest = (
-        sum(sums.values()) or 1,
-        sorted(sums.items(), key=lambda item: -item[1])[:SHOWN],
-    )
-    rows = [
-        (f"{it:,.0f}", f"{it / total:.1%}", shorten(line), read_source(line))
-        for line, it in largest
-    ]
-    page.tabulate([title, "share", "line of the service", "source"], rows, texts=[2, 3])
+        line = frame.partition(" ")[0]
+        frames.setdefault(line, frame)
+        weights[line] += weight
+    total = weights.total() or 1
+    rows = []
+    for line, weight in weights.most_common(MAX_LINES):
+        row = [
+            weight,
+            weight / total,
+            shorten(frames[line]),
+            read_source(line),
+        ]
+        rows.append(row)
+    columns = {
+        unit: ",",
+        "share": ".1%",
+        "line of the service": TEXT,
+        "source": TEXT,
+    }
+    page.tabulate(columns, rows)

@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The service that is measured: one at a URL, or one that is started for it; its processes, and
-what they use.
-"""
+"""The service that is measured: one at a URL, or one that is started here."""
 
 import os
 import socket
@@ -13,6 +11,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -23,7 +22,7 @@ from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
 from service_tools.perf.commands import DEFAULT_ROWS
 
-STARTING, STOPPING = 60, 15
+START_TIMEOUT, STOP_TIMEOUT = 60, 15
 
 WARM_UP = 1.0
 """Seconds before a measurement: connections are opened and statements prepared."""
@@ -31,43 +30,41 @@ WARM_UP = 1.0
 
 @dataclass(frozen=True)
 class Target:
-    """Where the service answers, its processes if they are ours, and the token to send along if it
-    takes one.
-    """
+    """Where the service answers, and the token to send. `processes` are those started here."""
 
     url: str
     token: str | None = None
     processes: tuple[psutil.Process, ...] = ()
     metrics: str = ""
 
-    def read_cpu(self) -> float | None:
-        """Return the processor time that the service has used, in seconds, user and system."""
+    def read_cpu(self) -> float:
+        """Return the seconds of CPU that the processes have used, user and system."""
         try:
-            times = [read_cpu(process) for process in self.processes]
+            return sum(map(read_cpu, self.processes))
         except (OSError, psutil.NoSuchProcess):
             raise CommandError(
                 "A process of the service ended under the load; it failed, or was replaced."
             ) from None
-        return sum(times) if times else None
 
     def read_memory(self) -> float | None:
-        """Return the resident memory of the service, in MB."""
-        held = [process.memory_info().rss for process in self.processes]
-        return sum(held) / 1e6 if held else None
+        """Return the resident memory of the processes, in MB; None if there are none."""
+        if not self.processes:
+            return None
+        resident: int = sum(process.memory_info().rss for process in self.processes)
+        return resident / 1e6
 
 
 def read_cpu(process: psutil.Process) -> float:
-    """Return the seconds of CPU that a process has used; on Linux to the nanosecond, by its
-    clock.
-    """
+    """Return the seconds of CPU that a process has used; on Linux to the nanosecond."""
     if sys.platform == "linux":
-        return time.clock_gettime((~process.pid << 3) | 2)
-    spent = process.cpu_times()
-    return spent.user + spent.system
+        clock = (~process.pid << 3) | 2  # clock_getcpuclockid(3)
+        return time.clock_gettime(clock)
+    used = process.cpu_times()
+    return used.user + used.system
 
 
 @contextmanager
-def provide(
+def provide_target(
     wiring: Wiring,
     *,
     url: str | None = None,
@@ -75,7 +72,7 @@ def provide(
     rows: int | None = None,
     **settings: str,
 ) -> Generator[Target]:
-    """Yield the service at a URL, or one that runs for as long as it is measured."""
+    """Yield the service at a URL, or one that is started with some rows and settings."""
     if url:
         yield Target(url.rstrip("/"), token)
         return
@@ -84,49 +81,59 @@ def provide(
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
             stack.enter_context(database.prepare(wiring, rows, DEFAULT_ROWS, "perf"))
-        yield stack.enter_context(start(token, None, **settings))
+        yield stack.enter_context(start_service(token, None, **settings))
 
 
 @contextmanager
-def start(token: str | None = None, cwd: Path | None = None, **settings: str) -> Generator[Target]:
-    """Run `service serve` on free ports and yield it when it is ready. Raises `CommandError`."""
-    port, metrics = find_ports(2)
+def start_service(
+    token: str | None = None, cwd: Path | None = None, **settings: str
+) -> Generator[Target]:
+    """Run `service serve` on free ports, and yield it when it is ready. Raises `CommandError`."""
+    port, metrics_port = find_ports()
     own = {
         "SERVER_HOST": "127.0.0.1",
         "SERVER_PORT": str(port),
         "EDGE_TIMING": "true",
-        "METRICS_PORT": str(metrics),
+        "METRICS_PORT": str(metrics_port),
     }
     with tempfile.TemporaryFile() as output:
-        command, env = [sys.executable, "-m", PACKAGE, "serve"], {**os.environ, **own, **settings}
-        # In a process group of its own, Ctrl-C does not reach it: it answers until what was
-        # measured is told.
+        # In a process group of its own, Ctrl-C does not reach it: it answers until the report is
+        # made.
         process = subprocess.Popen(  # noqa: S603 - ours
-            command, env=env, cwd=cwd, stdout=output, stderr=output, process_group=0
+            [sys.executable, "-m", PACKAGE, "serve"],
+            env=os.environ | own | settings,
+            cwd=cwd,
+            stdout=output,
+            stderr=output,
+            process_group=0,
         )
-        deadline = time.monotonic() + STARTING
         try:
-            while not is_ready(url := f"http://127.0.0.1:{port}"):
-                if time.monotonic() > deadline or process.poll() is not None:
-                    output.seek(0)
-                    said = output.read().decode(errors="replace")
-                    raise CommandError(f"The service did not start:\n{said[-2000:]}")
-                time.sleep(0.05)
+            url = f"http://127.0.0.1:{port}"
+            wait_until_ready(process, url, output)
             parent = psutil.Process(process.pid)
             family = (parent, *parent.children(recursive=True))
-            yield Target(url, token, family, f"http://127.0.0.1:{metrics}/metrics")
+            yield Target(url, token, family, f"http://127.0.0.1:{metrics_port}/metrics")
         finally:
             process.terminate()
             try:
-                process.wait(STOPPING)
+                process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def find_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+def wait_until_ready(process: subprocess.Popen[bytes], url: str, output: IO[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while not is_ready(url):
+        if time.monotonic() > deadline or process.poll() is not None:
+            output.seek(0)
+            said = output.read().decode(errors="replace")
+            raise CommandError(f"The service did not start:\n{said[-2000:]}")
+        time.sleep(0.05)
+
+
+def find_ports() -> tuple[int, int]:
+    """Return two ports that are free now."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]

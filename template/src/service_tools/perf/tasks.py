@@ -12,76 +12,93 @@ from typing import Any
 import click
 
 from service.kit.commands.cli import Wiring
-from service_tools.perf import stacks
-from service_tools.perf.commands import WORKERS, apply, last
-from service_tools.perf.running import Running, observe
+from service_tools.perf.commands import WORKERS, add_options, add_seconds
+from service_tools.perf.stacks import find_line, quote, shorten
+from service_tools.perf.workers import WorkerProcess, observe_workers
+from service_tools.tables import TEXT, align_rows
 
 type Task = dict[str, Any]
 
-CLEAR = "\033[H\033[J"
+CLEAR_SCREEN = "\033[H\033[J"
+COLUMNS = {
+    "tasks": "",
+    "oldest": "",
+    "state": TEXT,
+    "what, for which request, and where": TEXT,
+}
 
 
 @click.command(name="tasks")
-@apply(WORKERS, last(5.0))
+@add_options(WORKERS, add_seconds(5.0))
 @click.option(
     "--live/--plain",
     default=None,
     help="Refresh a table until Ctrl-C, or print one. [default: by terminal]",
 )
 @click.pass_obj
-def command(wiring: Wiring, /, seconds: float, live: bool | None, **subject: Any) -> None:
-    """Show which tasks run and which wait, where, for how long, and for which request they were
-    started.
+def show_tasks(wiring: Wiring, /, seconds: float, live: bool | None, **subject: Any) -> None:
+    """Show which tasks run and which wait, where, for how long, and for which request.
 
     Workers answer while their loops are blocked. Asking takes less than a millisecond of a worker:
     that is safe in production. With `--pid`, the service needs WATCHDOG_CONSOLE=true; `service dev`
     sets it. Without, tasks are shown when the load has run for `--seconds`.
     """
-    shows_live = sys.stdout.isatty() if live is None else live
-    with observe(wiring, **subject) as running:
-        if running.sending and not shows_live:
-            time.sleep(seconds)
-        with suppress(KeyboardInterrupt):
-            show(running, shows_live)
+    if live is None:
+        live = sys.stdout.isatty()
+    with observe_workers(wiring, **subject) as observed, suppress(KeyboardInterrupt):
+        observed.note(0 if live else seconds)
+        while True:
+            tables = map(draw_tasks, observed.workers)
+            click.echo((CLEAR_SCREEN if live else "") + "\n".join(tables))
+            if not live:
+                return
+            time.sleep(1)
+            observed.note()
 
 
-def show(running: Running, live: bool) -> None:
-    """Print a table of the tasks of each worker: once, or each second anew."""
-    while True:
-        lines = [
-            line
-            for worker in running.workers
-            for line in draw(worker.process.pid, worker.ask("tasks"))
-        ]
-        click.echo((CLEAR if live else "") + "\n".join(lines))
-        running.note()
-        if not live:
-            return
-        time.sleep(1)
-
-
-def draw(pid: int, tasks: Sequence[Task]) -> Iterator[str]:
-    """Yield the lines of a table: a row for each place where tasks stand, the most crowded
-    first.
-    """
+def draw_tasks(worker: WorkerProcess) -> str:
+    """Return a table with a row for each place where tasks stand, the most crowded first."""
+    tasks: Sequence[Task] = worker.ask("tasks")
     states = Counter(task["state"] for task in tasks)
-    yield f"Worker {pid}: {len(tasks)} tasks, {states['running']} running"
-    yield f"  {'tasks':>5} {'oldest':>9}  {'state':8} what, for which request, and where"
-    places: defaultdict[tuple[str, str, str, str], list[Task]] = defaultdict(list)
+    places: defaultdict[tuple[str, ...], list[Task]] = defaultdict(list)
     for task in tasks:
-        where = stacks.find_line(task["stack"]) if task["stack"] else ""
-        places[task["state"], task["coroutine"], task["request"], where].append(task)
-    for (state, coroutine, request, where), found in sorted(
-        places.items(), key=lambda item: -len(item[1])
-    ):
-        age = max(task["age"] for task in found)
-        named = {task["name"] for task in found if not re.match(r"Task-\d", task["name"])}
-        what = (
-            f"{named.pop() if len(named) == 1 else coroutine}{f', of {request}' if request else ''}"
+        place = (
+            task["state"],
+            task["coroutine"],
+            task["request"],
+            find_line(task["stack"]),
         )
-        yield f"  {len(found):>5} {age:>7.1f} s  {state:8} {what}"
-        if where:
-            inner = found[0]["stack"][-1]
-            yield f"  {'':26}{stacks.quote(where)}"
-            if inner != where:
-                yield f"  {'':26}waits in {stacks.shorten(inner)}"
+        places[place].append(task)
+
+    rows: list[list[str]] = []
+    for found in sorted(places.values(), key=len, reverse=True):
+        task = found[0]
+        oldest = max(task["age"] for task in found)
+        row = [
+            str(len(found)),
+            f"{oldest:.1f} s",
+            task["state"],
+            name_tasks(found),
+        ]
+        rows.append(row)
+        rows += [["", "", "", line] for line in locate_task(task)]
+    heading = f"Worker {worker.process.pid}: {len(tasks)} tasks, {states['running']} running"
+    return "\n".join([heading, *align_rows(COLUMNS, rows)])
+
+
+def name_tasks(tasks: Sequence[Task]) -> str:
+    """Return the name that somebody gave to all these tasks, or their coroutine."""
+    names = {task["name"] for task in tasks if not re.match(r"Task-\d", task["name"])}
+    name = names.pop() if len(names) == 1 else tasks[0]["coroutine"]
+    request = tasks[0]["request"]
+    return f"{name}, of {request}" if request else name
+
+
+def locate_task(task: Task) -> Iterator[str]:
+    """Yield on which line of the service a task stands, and where that waits."""
+    stack = task["stack"]
+    if stack:
+        line = find_line(stack)
+        yield quote(line)
+        if line != stack[-1]:
+            yield f"waits in {shorten(stack[-1])}"

@@ -17,6 +17,7 @@ from service_tools.dev import database, embedded
 from service_tools.pages import Page
 from service_tools.sql import budgets, contract, plans, records, scratch
 from service_tools.sql.contract import Statement
+from service_tools.tables import TEXT
 
 type Real = Mapping[str, str]
 """What happened to the statements that were run, by name, as PostgreSQL shows it."""
@@ -126,7 +127,8 @@ def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
                 ", ".join(found.rule for found in it.findings),
             ]
         )
-    page.tabulate(titles, rows, texts=[len(titles) - 2, len(titles) - 1])
+    columns = dict.fromkeys(titles, "") | {"indexes": TEXT, "findings": TEXT}
+    page.tabulate(columns, rows)
     page.say(*(f"{it.name}: {found}" for it in statements for found in it.findings))
     for it in statements:
         page.show(it.name, f"<pre>{escape('\n'.join(describe(it, real)))}</pre>")

@@ -1,7 +1,6 @@
 # kit: updated by the template; extend it from app.py
-"""The client by which a worker calls other services over HTTP, and its bounds CLIENT_*."""
+"""The client that calls other services over HTTP, and its limits CLIENT_*."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -38,21 +37,24 @@ class ClientOptions(BaseModel, frozen=True):
 
 
 def make_client(options: ClientOptions | None = None, **arguments: Any) -> "httpx2.AsyncClient":
-    """Return the client for all calls to other services; app.py provides it, and lists it among the
-    resources.
+    """Return the client for all calls to other services.
 
-    Handlers ask for `httpx2.AsyncClient`, which takes the `arguments`; `proxy` is the address of an
-    HTTP proxy. No call outlasts the work that it is for; `timeout=` bounds a whole call. One
-    without an answer below 500, or with 429, is a problem of 502 or 504, and an
-    `httpx2.TransportError`.
+    app.py provides it, and lists it among the resources; handlers ask for `httpx2.AsyncClient`.
+    `arguments` are those of that class; `proxy` is the address of an HTTP proxy, those of the
+    environment are not used. No call outlasts the request or job that it is for, and `timeout=`
+    bounds a whole call. A call without an answer below 500, or with 429, raises a problem of 502
+    or 504 that is an `httpx2.TransportError` as well.
     """
-    library, calls = import_module("httpx2"), import_module("service.kit.calls.transport")
+    # Imported here, for they take 0.1 s, and not every service calls others.
+    import httpx2
+
+    from service.kit.calls.transport import Transport
+
     options = options or ClientOptions()
-    verify, proxy = arguments.pop("verify", None), arguments.pop("proxy", None)
-    transport = calls.Transport(options, verify, proxy)
-    timeout = library.Timeout(options.timeout, connect=options.connect_timeout)
-    chosen: dict[str, Any] = {"timeout": timeout, **arguments}
-    client: httpx2.AsyncClient = library.AsyncClient(
-        transport=transport, **chosen
-    )  # no proxy of the environment then
-    return client
+    verify = arguments.pop("verify", None)
+    proxy = arguments.pop("proxy", None)
+    chosen: dict[str, Any] = {
+        "timeout": httpx2.Timeout(options.timeout, connect=options.connect_timeout),
+        **arguments,
+    }
+    return httpx2.AsyncClient(transport=Transport(options, verify, proxy), **chosen)

@@ -1,26 +1,24 @@
 # kit: updated by the template; extend it from app.py
-"""Calls to other services, bounded and repeated; imported when a client is made, since httpx2 takes
-long to import.
+"""Calls to other services: bounded in number and time, and repeated where that is safe.
+
+It is imported when a client is made: httpx2 takes long to import.
 """
 
 import asyncio
 import random
-import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from contextvars import Context
-from functools import partial
 from math import inf
-from typing import Any, Self
+from typing import Self
 
 import httpcore2
 import httpx2
 import structlog
 
 from service.kit.calls.client import ClientOptions
-from service.kit.offload.offload import ThreadPool
+from service.kit.calls.name_lookup import Network
 from service.kit.work import metrics, tracing
 from service.kit.work.context import Span, request_id, time_left
 from service.kit.work.limiter import FullError, Limiter
@@ -28,83 +26,38 @@ from service.kit.work.problems import Problem
 
 log = structlog.get_logger()
 
-
 REPEATABLE = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")
-
+"""Methods that have the same effect when a request is repeated (RFC 9110 §9.2.2)."""
 
 BUSY = (429, 502, 503, 504)
+"""Statuses by which a service asks to come back later, perhaps with Retry-After."""
+
+KEEP_IDLE = 5.0
+"""Seconds that an idle connection is kept: less than most servers keep it, since a request on a
+connection that the server is closing fails."""
+
+FULL = "Too many calls to another service are under way. Try again shortly."
 
 
 class CallError(Problem, httpx2.TransportError):
-    """A call that came to nothing. The problem names no host; the log does."""
+    """A call without a useful answer. The problem names no host; the log does."""
 
 
 class AnswerError(Exception):
-    """An answer of no use. `seconds` have to pass before the call is repeated."""
+    """A useless answer. `retry_after` seconds have to pass before the call may be repeated."""
 
-    seconds = inf
+    retry_after = inf
 
 
 UNSENT = (httpcore2.ConnectError, httpcore2.ConnectTimeout)
-
-
 LATE = (TimeoutError, httpcore2.TimeoutException)
-
-
 BROKEN = (
     httpcore2.NetworkError,
     httpcore2.ProxyError,
     httpcore2.RemoteProtocolError,
     httpx2.DecodingError,
 )
-
-
 FAILED = (*LATE, *BROKEN, FullError, AnswerError)
-
-
-FULL = "Too many calls to another service are under way. Try again shortly."
-
-
-class Network(httpcore2.AsyncNetworkBackend):
-    """Connects to hosts whose names were found in its own threads: a lookup can hang, and the
-    database needs others.
-    """
-
-    def __init__(self, patience: float) -> None:
-        self.sockets: Any = httpcore2.AnyIOBackend()
-        self.threads = ThreadPool("name", limit=4, waiters=100, patience=patience)
-        self.lookups: dict[str, asyncio.Task[object]] = {}
-
-    async def connect_tcp(
-        self, host: str, port: int, *rest: Any, **options: Any
-    ) -> httpcore2.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(options["timeout"]):
-                await self.look_up(host)
-        except (OSError, Problem) as error:
-            kind = (
-                httpcore2.ConnectTimeout
-                if isinstance(error, TimeoutError)
-                else httpcore2.ConnectError
-            )
-            raise kind(f"its name was not found: {error}") from error
-        stream: httpcore2.AsyncNetworkStream = await self.sockets.connect_tcp(
-            host, port, *rest, **options
-        )
-        return stream
-
-    async def look_up(self, host: str) -> None:
-        """Return when a name is found. All who ask at once share a lookup, so a dead name occupies
-        one thread.
-        """
-        if host not in self.lookups:
-            look = partial(socket.getaddrinfo, host, None)
-            task = asyncio.create_task(self.threads.run("getaddrinfo", look), context=Context())
-            task.add_done_callback(
-                lambda _: (self.lookups.pop(host), task.cancelled() or task.exception())
-            )
-            self.lookups[host] = task
-        await asyncio.shield(self.lookups[host])
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -117,34 +70,31 @@ class Transport(httpx2.AsyncBaseTransport):
         proxy: str | None = None,
     ) -> None:
         self.options = options
-        self.places: dict[str, Limiter] = {}
+        self.limiters: dict[str, Limiter] = {}
         self.network = Network(options.connect_timeout)
         self.pool = httpcore2.AsyncConnectionPool(
             verify or httpx2.create_ssl_context(),
             make_proxy(proxy) if proxy else None,
             max_connections=options.connections * (options.hosts + 1),
             max_keepalive_connections=options.connections,
-            keepalive_expiry=5.0,  # less than most servers keep one: what both use and close at once fails
+            keepalive_expiry=KEEP_IDLE,
             network_backend=self.network,
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Make a call, under the id of the work that it is for. Raises `CallError`."""
-        options, host = self.options, request.url.netloc.decode()
+        """Make a call, under the id of the request or job that it is for. Raises `CallError`."""
         if identity := request_id():
             request.headers.setdefault("x-request-id", identity)
-        if len(self.places) >= options.hosts and host not in self.places:
-            host = "other"
-        limiter = Limiter(options.connections, options.waiters, options.wait, FULL, "client")
-        places = self.places.setdefault(host, limiter)
+        host = self.name_host(request.url)
         call = Call(self, request, host)
         async with AsyncExitStack() as closing:
             closing.callback(call.count)
             try:
                 with Span("calls"):
-                    async with call.limit():
-                        await places.enter()
-                    closing.callback(places.leave)
+                    limiter = self.find_limiter(host)
+                    async with call.limit_time():
+                        await limiter.enter()
+                    closing.callback(limiter.leave)
                     response = await call.make()
             except FAILED as error:
                 raise call.fail(error) from error
@@ -152,10 +102,22 @@ class Transport(httpx2.AsyncBaseTransport):
             call.closing = closing.pop_all()
             return response
 
+    def name_host(self, url: httpx2.URL) -> str:
+        """Return the name under which a host is bounded and counted: "other" beyond so many."""
+        host = url.netloc.decode()
+        is_known = host in self.limiters
+        return host if is_known or len(self.limiters) < self.options.hosts else "other"
+
+    def find_limiter(self, host: str) -> Limiter:
+        """Return the limiter of a host, made when the host is first called."""
+        options = self.options
+        if host not in self.limiters:
+            limit = Limiter(options.connections, options.waiters, options.wait, FULL, "client")
+            self.limiters[host] = limit
+        return self.limiters[host]
+
     async def __aenter__(self) -> Self:
-        await self.network.sockets.sleep(
-            0
-        )  # imports what the first call would wait for, some 50 ms
+        await self.network.sockets.sleep(0)  # imports what the first call would wait 50 ms for
         return self
 
     async def aclose(self) -> None:
@@ -164,62 +126,74 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def make_proxy(address: str) -> httpcore2.Proxy:
-    """Return a proxy over HTTP, with the name and password that its address has."""
+    """Return a proxy over HTTP, with the name and the password that its address has."""
     proxy = httpx2.Proxy(address)
     return httpcore2.Proxy(str(proxy.url), auth=proxy.raw_auth)
 
 
 class Call(httpx2.AsyncByteStream):
-    """One call: its attempts, then the body of its answer. It keeps its place at the host until it
-    is closed.
+    """One call: its attempts, then the body of its answer.
+
+    It keeps its slot at the host until it is closed.
     """
 
     answer: httpcore2.Response
     closing: AsyncExitStack
-    pieces: AsyncIterator[bytes]
+    chunks: AsyncIterator[bytes]
     outcome = "cancelled"
 
     def __init__(self, transport: Transport, request: httpx2.Request, host: str) -> None:
-        self.transport, self.request, self.host = transport, request, host
-        whole = request.extensions["timeout"]["read"]
+        self.transport = transport
+        self.request = request
+        self.host = host
+        timeout = request.extensions["timeout"]["read"]
         self.began_at = time.monotonic()
-        self.ends_at = self.began_at + time_left(inf if whole is None else whole)
+        self.ends_at = self.began_at + time_left(inf if timeout is None else timeout)
 
     def count(self) -> None:
-        metrics.meters().calls.labels(self.host, self.outcome).observe(
-            time.monotonic() - self.began_at
-        )
+        """Count the call and its time."""
+        seconds = time.monotonic() - self.began_at
+        metrics.meters().calls.labels(self.host, self.outcome).observe(seconds)
 
-    def limit(self) -> asyncio.Timeout:
-        return asyncio.timeout(None if self.ends_at == inf else self.ends_at - time.monotonic())
+    def limit_time(self) -> asyncio.Timeout:
+        """Return a context manager that raises TimeoutError at the deadline of the call."""
+        left = self.ends_at - time.monotonic()
+        return asyncio.timeout(None if left == inf else left)
 
     async def make(self) -> httpx2.Response:
         """Return the answer, after as many attempts as are allowed and worthwhile."""
-        request = self.request
-        may_repeat = request.method in REPEATABLE or "idempotency-key" in request.headers
-        may_repeat &= isinstance(request.stream, httpx2.ByteStream)  # others can be read once
         retries = self.transport.options.retries
         for attempt in range(retries):
             try:
                 return await self.attempt(attempt)
             except FAILED as error:
-                wait = max(getattr(error, "seconds", 0), random.uniform(0, 0.1 * 2**attempt))
-                if time.monotonic() + wait >= self.ends_at or not (
-                    may_repeat or isinstance(error, UNSENT)
-                ):
+                pause = random.uniform(0, 0.1 * 2**attempt)
+                if isinstance(error, AnswerError):
+                    pause = max(pause, error.retry_after)
+                if not self.may_repeat(error) or time.monotonic() + pause >= self.ends_at:
                     raise
             metrics.meters().call_retries.labels(self.host).inc()
-            await asyncio.sleep(wait)
+            await asyncio.sleep(pause)
         return await self.attempt(retries)
+
+    def may_repeat(self, error: Exception) -> bool:
+        """Return whether an attempt that failed can have no second effect when it is repeated."""
+        request = self.request
+        if not isinstance(request.stream, httpx2.ByteStream):
+            return isinstance(error, UNSENT)  # its body can be read once
+        is_safe = request.method in REPEATABLE or "idempotency-key" in request.headers
+        return is_safe or isinstance(error, UNSENT)
 
     async def attempt(self, number: int) -> httpx2.Response:
         """Send the request once, as a span of the trace, and return the answer when it begins."""
-        request, url, traces = self.request, self.request.url, tracing.active_traces.get()
+        request, url = self.request, self.request.url
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
+        traces = tracing.active_traces.get()
         span = traces and traces.begin_call(request.method, url.host, target.origin.port, number)
-        status, error = 0, ""
+        status = 0
+        error = ""
         try:
             answer = await self.send(target, tracing.trace_headers(span))
             status = answer.status
@@ -229,75 +203,83 @@ class Call(httpx2.AsyncByteStream):
         finally:
             if span:
                 traces.end_call(span, status, error)
-        return await self.take(answer)
+        return await self.receive(answer)
 
-    async def send(self, target: httpcore2.URL, headers: Mapping[str, str]) -> httpcore2.Response:
-        """Send the request once, with headers that it does not have of its own."""
+    async def send(self, target: httpcore2.URL, trace: dict[str, str]) -> httpcore2.Response:
+        """Send the request once, with the headers of a trace that it does not have already."""
         request = self.request
-        more = [
-            (name.encode(), value.encode())
-            for name, value in headers.items()
-            if name not in request.headers
-        ]
-        given = {
-            **request.extensions,
-            "timeout": {"connect": request.extensions["timeout"]["connect"]},
-        }
-        every = [*request.headers.raw, *more]
+        headers = list(request.headers.raw)
+        for name, value in trace.items():
+            if name not in request.headers:
+                headers.append((name.encode(), value.encode()))
+        connect_timeout = {"connect": request.extensions["timeout"]["connect"]}
         sent = httpcore2.Request(
-            request.method, target, headers=every, content=request.stream, extensions=given
+            request.method,
+            target,
+            headers=headers,
+            content=request.stream,
+            extensions={**request.extensions, "timeout": connect_timeout},
         )
-        async with self.limit():
+        async with self.limit_time():
             return await self.transport.pool.handle_async_request(sent)
 
-    async def take(self, answer: httpcore2.Response) -> httpx2.Response:
-        """Return an answer, unless it is of no use."""
-        fields = httpx2.Headers(answer.headers)
+    async def receive(self, answer: httpcore2.Response) -> httpx2.Response:
+        """Return an answer. Raises `AnswerError` for a useless one."""
+        headers = httpx2.Headers(answer.headers)
         if answer.status >= 500 or answer.status == 429:
             await answer.aclose()
-            error = AnswerError(f"it answered {answer.status}")
-            asked = fields.get("retry-after", "0")
-            if answer.status in BUSY and asked.isascii() and asked.isdigit():  # "²" is a digit too
-                error.seconds = float(asked)
-            raise error
-        self.answer, self.outcome = answer, f"{answer.status // 100}xx"
-        self.pieces = httpx2.Response(
-            200, headers=fields, content=answer.aiter_stream()
-        ).aiter_bytes()
-        if fields.pop("content-encoding", ""):
-            fields.pop("content-length", "")
+            raise refuse_answer(answer.status, headers)
+        self.answer = answer
+        self.outcome = f"{answer.status // 100}xx"
+        packed = httpx2.Response(200, headers=headers, content=answer.aiter_stream())
+        self.chunks = packed.aiter_bytes()
+        if headers.pop("content-encoding", ""):
+            headers.pop("content-length", "")
         return httpx2.Response(
-            answer.status, headers=fields, stream=self, extensions=answer.extensions
+            answer.status, headers=headers, stream=self, extensions=answer.extensions
         )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the body, unpacked."""
-        size, most = 0, self.transport.options.answer_bytes
+        """Yield the body, unpacked and up to CLIENT_ANSWER_BYTES."""
+        size = 0
+        max_bytes = self.transport.options.answer_bytes
         try:
             while True:
                 with Span("calls"):
-                    async with self.limit():
-                        piece = await anext(self.pieces, b"")
-                if not piece:
+                    async with self.limit_time():
+                        chunk = await anext(self.chunks, b"")
+                if not chunk:
                     return
-                if (size := size + len(piece)) > most:
-                    raise AnswerError(f"it has more than {most:,} bytes")
-                yield piece
+                size += len(chunk)
+                if size > max_bytes:
+                    raise AnswerError(f"it has more than {max_bytes:,} bytes")
+                yield chunk
         except FAILED as error:
             raise self.fail(error) from error
 
     def fail(self, error: Exception) -> CallError:
-        """Return what the caller gets, and write down what happened."""
-        log.warning(
-            "call failed", method=self.request.method, host=self.request.url.host, error=repr(error)
-        )
+        """Return what the caller gets, and log what happened."""
+        host = self.request.url.host
+        log.warning("call failed", method=self.request.method, host=host, error=repr(error))
         if isinstance(error, FullError):
             self.outcome = "refused"
             return CallError(error.status, error.kind, error.detail, headers=error.headers)
-        is_late = isinstance(error, LATE)
-        self.outcome, text = ("late", "took too long") if is_late else ("failed", "failed")
-        detail = f"Another service that this needs {text}. Check whether the request took effect before retrying."
-        return CallError(504 if is_late else 502, f"peer-{self.outcome}", detail)
+        advice = "Check whether the request took effect before retrying."
+        if isinstance(error, LATE):
+            self.outcome = "late"
+            detail = f"Another service that this needs took too long. {advice}"
+            return CallError(504, "peer-late", detail)
+        self.outcome = "failed"
+        return CallError(502, "peer-failed", f"Another service that this needs failed. {advice}")
 
     async def aclose(self) -> None:
         await self.closing.aclose()
+
+
+def refuse_answer(status: int, headers: httpx2.Headers) -> AnswerError:
+    """Return the error of a useless answer, with the pause that it asks for."""
+    error = AnswerError(f"it answered {status}")
+    asked = headers.get("retry-after", "0")
+    if status in BUSY and asked.isascii() and asked.isdigit():  # "²" is a digit too
+        error.retry_after = float(asked)
+    return error

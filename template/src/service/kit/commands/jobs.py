@@ -144,7 +144,7 @@ def change_held_jobs(
     wiring: cli.Wiring, how: Change, ids: tuple[int, ...], every: bool, done: str, as_json: bool
 ) -> None:
     """Change held jobs, and print their ids. When one of `ids` is not held, nothing is changed."""
-    from service.kit.jobs.statements import make_queries
+    from service.kit.jobs.statements import make_statements
 
     async def work(connection: asyncpg.Connection) -> list[int]:
         async with connection.transaction():
@@ -152,7 +152,7 @@ def change_held_jobs(
             if unknown := ", ".join(str(identity) for identity in sorted(set(ids) - set(found))):
                 advice = "`service jobs list` shows the ids; nothing was changed."
                 raise CommandError(f"No job is held under {unknown}. {advice}")
-            await how(make_queries(connection), found)
+            await how(make_statements(connection), found)
             return found
 
     found = run_on_database(wiring, work)

@@ -5,7 +5,7 @@ import click
 
 from service.kit.commands import cli
 from service.kit.jobs.job import JobOptions
-from service.kit.jobs.supervisor import keep_working
+from service.kit.jobs.supervisor import keep_consumer_running
 from service.kit.server.logs import configure_logs
 from service.kit.server.settings import read_settings
 from service.kit.server.supervision import supervise
@@ -40,4 +40,4 @@ def run_worker(wiring: cli.Wiring) -> None:
     options = getattr(settings, "jobs", JobOptions())
     watch = settings.watchdog
     with supervise(settings.metrics, watch.stuck, watch.lag) as supervision:
-        keep_working(wiring.worker, options.kill_timeout, supervision)
+        keep_consumer_running(wiring.worker, options.kill_timeout, supervision)

@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The process that runs jobs: PgQueuer on the kit's tables, within bounds, and how it ends without
-losing a job.
-"""
+"""The process that runs jobs: PgQueuer on the kit's tables, stopped without losing a job."""
 
 import asyncio
 import logging
@@ -28,8 +26,9 @@ from service.kit.db.errors import ERRORS
 from service.kit.db.sessions import bypass_pooler, get_session_limits, open_connection
 from service.kit.jobs.job import Schedule, Worker
 from service.kit.jobs.queue import meters
-from service.kit.jobs.runner import Interrupted, Runner, RunningJobs
-from service.kit.jobs.statements import NAMES, Statements, make_queries
+from service.kit.jobs.runner import Runner
+from service.kit.jobs.running import Interrupted, RunningJobs
+from service.kit.jobs.statements import NAMES, Statements, make_statements
 from service.kit.jobs.upkeep import Upkeep
 from service.kit.server.output import end_output
 from service.kit.server.process import make_in_worker
@@ -38,13 +37,13 @@ from service.kit.work import metrics
 
 log = structlog.get_logger()
 
-AGAIN = 75
-"""The exit code of a process that could not go on and ended in order: EX_TEMPFAIL of sysexits.h."""
+EXIT_IN_ORDER = 75
+"""The exit code of a process that could not go on, and lost no job: EX_TEMPFAIL of sysexits.h."""
 
-LOOK_SECONDS = 0.5
+CHECK_INTERVAL = 0.5
 
 MIN_SILENCE = 10.0
-"""Seconds without a question for jobs, at least, after which PgQueuer no longer asks."""
+"""Seconds without a question for jobs after which PgQueuer is taken to have stopped, at least."""
 
 
 class Consumer:
@@ -53,153 +52,177 @@ class Consumer:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.options = worker.options
-        self.floor = RunningJobs()
-        self.lost = False
+        self.running = RunningJobs()
+        self.connection_lost = False
 
     async def run(self, identity: UUID, *, died: bool) -> None:
-        """Run jobs until SIGTERM. All processes of one supervisor share `identity`; `died` tells
-        whether the last did.
+        """Run jobs until SIGTERM.
 
+        All processes of one supervisor share `identity`; `died` says that the last one crashed.
         Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the
-        connection was lost. The supervisor then starts a new process; no job is lost.
+        connection is lost. The supervisor then starts a new process; no job is lost.
         """
         meters().show(self.worker.jobs)
-        database = bypass_pooler(self.worker.settings.database)  # notifications come to a session
+        database = bypass_pooler(self.worker.settings.database)  # notifications need a session
         settings = {**get_session_limits(database), "application_name": "service worker"}
         connection = await open_connection(database, settings, database.command_timeout)
         try:
-            queries = make_queries(connection)
-            upkeep = Upkeep(queries.driver, identity, self.worker)
-            async with AsyncExitStack() as stack:
-                stack.enter_context(
-                    Watchdog(asyncio.get_running_loop(), self.worker.settings.watchdog)
-                )
-                await (upkeep.recover(own=True) if died else upkeep.give_back())
-                for resource in self.worker.resources:
-                    await stack.enter_async_context(resource)
-                self.heed(queue := self.make_queue(queries, identity), connection)
-                await self.consume(queue, queries, upkeep)
-            if self.lost:
-                raise ConnectionError("The connection to PostgreSQL was lost.")
-            await upkeep.give_back()
+            await self.run_on(connection, identity, died=died)
         finally:
             with suppress(Exception):
                 await connection.close(timeout=database.connect_timeout)
 
-    def make_queue(self, queries: Statements, identity: UUID) -> PgQueuer:
-        queries.floor = self.floor
-        queue = PgQueuer(queries.driver, NAMES.channel, queries=queries)
+    async def run_on(self, connection: asyncpg.Connection, identity: UUID, *, died: bool) -> None:
+        """Run jobs with a connection to the queue, and give unfinished ones back at the end."""
+        statements = make_statements(connection)
+        upkeep = Upkeep(statements.driver, identity, self.worker)
+        async with AsyncExitStack() as stack:
+            loop = asyncio.get_running_loop()
+            stack.enter_context(Watchdog(loop, self.worker.settings.watchdog))
+            if died:
+                await upkeep.recover(own=True)
+            else:
+                await upkeep.requeue_own()
+            for resource in self.worker.resources:
+                await stack.enter_async_context(resource)
+            queue = self.make_queue(statements, identity)
+            self.stop_on_signal_or_loss(queue, connection)
+            await self.consume(queue, statements, upkeep)
+        if self.connection_lost:
+            raise ConnectionError("The connection to PostgreSQL was lost.")
+        await upkeep.requeue_own()
+
+    def make_queue(self, statements: Statements, identity: UUID) -> PgQueuer:
+        """Return PgQueuer with all jobs and schedules registered."""
+        statements.running = self.running
+        queue = PgQueuer(statements.driver, NAMES.channel, queries=statements)
         queue.qm.queue_manager_id = types.QueueManagerId(identity)
         for name, job in self.worker.jobs.items():
-            queue.qm.register_executor(name, Runner(job, self.worker, queries.driver, self.floor))
+            runner = Runner(job, self.worker, statements.driver, self.running)
+            queue.qm.register_executor(name, runner)
         for schedule in self.worker.schedules:
-            queue.schedule(schedule.job.name, schedule.cron)(partial(start, schedule, queries))
+            register = queue.schedule(schedule.job.name, schedule.cron)
+            register(partial(enqueue_scheduled, schedule, statements))
         return queue
 
-    async def consume(self, queue: PgQueuer, queries: Statements, upkeep: Upkeep) -> None:
-        log.info(
-            "worker started", jobs=sorted(self.worker.jobs), concurrency=self.options.concurrency
-        )
-        others = metrics.sample_gauges(), upkeep.run(), self.see_to_the_end(queue, queries, upkeep)
-        beside = [asyncio.create_task(other) for other in others]
+    async def consume(self, queue: PgQueuer, statements: Statements, upkeep: Upkeep) -> None:
+        """Run jobs until the queue shuts down and all its jobs have ended."""
+        concurrency = self.options.concurrency
+        log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=concurrency)
+        alongside = [
+            asyncio.create_task(metrics.sample_gauges()),
+            asyncio.create_task(upkeep.run()),
+            asyncio.create_task(self.watch_until_end(queue, statements, upkeep)),
+        ]
+        run = queue.run if self.worker.schedules else queue.qm.run
         try:
-            await (queue.run if self.worker.schedules else queue.qm.run)(
+            await run(
                 dequeue_timeout=timedelta(seconds=self.options.poll_interval),
-                batch_size=self.options.concurrency // 2,  # PgQueuer takes no more at once
-                max_concurrent_tasks=self.options.concurrency,
+                batch_size=concurrency // 2,  # PgQueuer takes no more at once
+                max_concurrent_tasks=concurrency,
                 shutdown_on_listener_failure=True,
                 heartbeat_timeout=timedelta(seconds=self.options.heartbeat),
                 log_aggregation_interval=timedelta(0),  # Prometheus has the statistics
             )
         finally:
-            for task in beside:
+            for task in alongside:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(*alongside, return_exceptions=True)
 
-    def heed(self, queue: PgQueuer, connection: asyncpg.Connection) -> None:
-        """Stop at SIGTERM, and at the loss of the connection, without which no outcome can be
-        noted.
-        """
+    def stop_on_signal_or_loss(self, queue: PgQueuer, connection: asyncpg.Connection) -> None:
+        """Stop at SIGTERM, and when the connection is lost: no outcome could be recorded."""
 
-        def lose(_: object) -> None:
-            self.lost = True
+        def stop_after_loss(_: object) -> None:
+            self.connection_lost = True
             queue.shutdown.set()
-            self.floor.cut("connection lost")
+            self.running.interrupt_all("connection lost")
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
-        connection.add_termination_listener(lose)
+        connection.add_termination_listener(stop_after_loss)
 
-    async def see_to_the_end(self, queue: PgQueuer, queries: Statements, upkeep: Upkeep) -> None:
-        """End the jobs that run once no more are taken, whatever the reason, and then the process.
+    async def watch_until_end(
+        self, queue: PgQueuer, statements: Statements, upkeep: Upkeep
+    ) -> None:
+        """Shut the queue down if it or a job is stuck; then end all jobs and the process in time.
 
-        PgQueuer waits for them, however long. A job that swallows its cancellation would never end.
+        PgQueuer would wait for its jobs for ever, and a job may ignore its cancellation.
         """
-        seen, silent = queries.asked_at, 0.0
-        while not queue.shutdown.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(queue.shutdown.wait(), LOOK_SECONDS)
-            silent = silent + LOOK_SECONDS if seen == queries.asked_at else 0.0
-            seen = queries.asked_at
-            if silent >= max(self.options.heartbeat, MIN_SILENCE):
-                log.error("queue polling has stopped: ending the worker process", seconds=silent)
-                queue.shutdown.set()
-            if self.floor.overdue:
-                names = self.floor.list_names(self.floor.overdue)
-                log.error("jobs ran past their timeout and do not end", jobs=names)
-                queue.shutdown.set()
-        if not self.lost:
+        await self.watch(queue, statements)
+        if not self.connection_lost:
             seconds = self.options.drain_timeout
-            log.info("worker stops", jobs=len(self.floor.tasks), seconds=seconds)
+            log.info("worker stops", jobs=len(self.running.tasks), seconds=seconds)
             await asyncio.sleep(seconds)
-            self.floor.cut("drain deadline passed")
+            self.running.interrupt_all("drain deadline passed")
         await asyncio.sleep(self.options.grace)
         await self.exit(upkeep)
 
-    async def exit(self, upkeep: Upkeep) -> NoReturn:
-        """End this process without a word to its jobs. Those go back to the queue.
+    async def watch(self, queue: PgQueuer, statements: Statements) -> None:
+        """Return when the queue shuts down, which this also does if it or a job is stuck."""
+        asked_at = statements.asked_at
+        silence = 0.0
+        while not queue.shutdown.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(queue.shutdown.wait(), CHECK_INTERVAL)
+            silence = silence + CHECK_INTERVAL if asked_at == statements.asked_at else 0.0
+            asked_at = statements.asked_at
+            if silence >= max(self.options.heartbeat, MIN_SILENCE):
+                log.error("queue polling has stopped: ending the worker process", seconds=silence)
+                queue.shutdown.set()
+            if self.running.overdue:
+                names = self.running.name_jobs(self.running.overdue)
+                log.error("jobs ran past their timeout and do not end", jobs=names)
+                queue.shutdown.set()
 
-        One that ran past its timeout stays taken, as if it had ended the process: this counts as an
-        attempt, or it would be run for ever.
+    async def exit(self, upkeep: Upkeep) -> NoReturn:
+        """End this process with jobs that ignore their cancellation. They go back to the queue.
+
+        A job that ran past its timeout stays taken, as if it had crashed the process: this counts
+        as an attempt, or it would run for ever.
         """
-        names = self.floor.list_names(self.floor.tasks)
+        names = self.running.name_jobs(self.running.tasks)
         advice = "Let CancelledError propagate."
         log.error("jobs ignored cancellation: ending the worker process", jobs=names, advice=advice)
-        overdue = [] if self.lost else [*self.floor.overdue]
+        overdue = [] if self.connection_lost else list(self.running.overdue)
         with suppress(Exception):
             async with asyncio.timeout(self.options.grace / 2):
-                await upkeep.give_back(but=overdue)
+                await upkeep.requeue_own(excluded=overdue)
         end_output()
-        os._exit(1 if overdue else AGAIN)
+        os._exit(1 if overdue else EXIT_IN_ORDER)
 
 
-async def start(schedule: Schedule[Any], queries: Statements, _: models.Schedule) -> None:
-    """Enqueue a job when it is time: it is as durable as any other."""
-    await queries.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
+async def enqueue_scheduled(
+    schedule: Schedule[Any], statements: Statements, _: models.Schedule
+) -> None:
+    """Enqueue a job when it is time: it is then as durable as any other."""
+    await statements.enqueue(schedule.job.name, msgspec.json.encode(schedule.argument))
     meters().enqueued.labels(schedule.job.name).inc()
 
 
-def work(create: str, identity: UUID, died: bool) -> None:
-    """Run jobs in this process until SIGTERM; its exit code tells the supervisor how it ended."""
-    threading.Thread(target=follow, name="supervisor", daemon=True).start()
-    logging.getLogger("pgqueuer").addFilter(
-        lambda line: not (line.exc_info and isinstance(line.exc_info[1], Interrupted))
-    )
+def run_consumer(create: str, identity: UUID, died: bool) -> None:
+    """Run jobs in this process until SIGTERM. Its exit code tells the supervisor how it ended."""
+    threading.Thread(target=exit_with_parent, name="supervisor", daemon=True).start()
+    logging.getLogger("pgqueuer").addFilter(is_no_interruption)
     consumer = Consumer(make_in_worker(create))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(consumer.run(identity, died=died))
     except asyncpg.UndefinedTableError as error:
-        log.error(
-            "worker cannot start", error=f"{error}. Migrations are pending: run `service migrate`."
-        )
-        sys.exit(AGAIN)
+        advice = "Migrations are pending: run `service migrate`."
+        log.error("worker cannot start", error=f"{error}. {advice}")
+        sys.exit(EXIT_IN_ORDER)
     except (*ERRORS, PgqException) as error:
         log.error("worker ends", error=str(error) or repr(error))
-        sys.exit(AGAIN)
+        sys.exit(EXIT_IN_ORDER)
 
 
-def follow() -> None:
-    """Stop when the supervisor has ended without a word."""
+def is_no_interruption(record: logging.LogRecord) -> bool:
+    """Return whether PgQueuer may log a record: interrupted runs are no errors."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, Interrupted)
+
+
+def exit_with_parent() -> None:
+    """Stop when the supervisor is gone, however it ended."""
     if supervisor := multiprocessing.parent_process():
         supervisor.join()
         os.kill(os.getpid(), signal.SIGTERM)

@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What slices and app.py declare: jobs with their handlers, schedules, and the worker that runs
-them within JOBS_*.
-"""
+"""What slices and app.py declare: jobs with their handlers, schedules, and the worker."""
 
 import inspect
 import re
@@ -23,9 +21,7 @@ type Handler = Callable[..., Awaitable[None]]
 
 
 class Hold(Exception):
-    """Raised by a handler when a retry would not help: the job is held at once, with this
-    message.
-    """
+    """Raise it in a handler when a retry would not help: the job is held, with this message."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +29,12 @@ class Job[Argument: msgspec.Struct]:
     """A kind of work. Its name is stored with each queued job: a new name is a new kind.
 
     `handler` is an async function. Its first parameter is the argument; the others are filled in by
-    type from what app.py provides, and by name: `job_id`, `attempt` (1 at the first run). It may
+    type from what app.py provides, and by name: `job_id`, `attempt` (1 at the first run). A job may
     run more than once, even after it succeeded: see `begin_once`.
 
     A run that raises, or takes more than `timeout` seconds, is retried after a growing pause, up to
     `attempts` runs in all; then the job is held. At most `concurrency` run at once over all
-    workers; 0 is no bound. What is None here is JOBS_ATTEMPTS or JOBS_TIMEOUT.
+    workers; 0 is no limit. None stands for JOBS_ATTEMPTS and JOBS_TIMEOUT.
     """
 
     name: str
@@ -50,21 +46,20 @@ class Job[Argument: msgspec.Struct]:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ValueError(
-                f"{self.name!r}: name a job in lower case, with its slice, like orders.send_receipt"
-            )
-        bounds = [bound for bound in (self.attempts, self.timeout) if bound is not None]
-        if self.concurrency < 0 or min(bounds, default=1) <= 0:
-            raise ValueError(
-                f"{self.name}: attempts and timeout are more than 0, concurrency is 0 or more"
-            )
+            advice = "name a job in lower case, with its slice, like orders.send_receipt"
+            raise ValueError(f"{self.name!r}: {advice}")
+        has_no_attempt = self.attempts is not None and self.attempts <= 0
+        has_no_time = self.timeout is not None and self.timeout <= 0
+        if has_no_attempt or has_no_time or self.concurrency < 0:
+            advice = "attempts and timeout must be more than 0, concurrency 0 or more"
+            raise ValueError(f"{self.name}: {advice}")
 
 
 @dataclass(frozen=True)
 class Schedule[Argument: msgspec.Struct]:
-    """A job that is enqueued by the clock, once for all workers: `cron` has five fields, in UTC.
+    """A job that is enqueued on a schedule, once for all workers. `cron` has five fields, in UTC.
 
-    If no worker runs at several of its times, one run catches up on them all.
+    If no worker was running at several of its times, one run catches up on all of them.
     """
 
     cron: str
@@ -116,13 +111,13 @@ class JobOptions(BaseModel, frozen=True):
     ] = 15
 
     @model_validator(mode="after")
-    def check(self) -> Self:
+    def check_deadlines(self) -> Self:
         check_nesting(JOBS_DRAIN_TIMEOUT=self.drain_timeout, JOBS_KILL_TIMEOUT=self.kill_timeout)
         return self
 
     @property
     def grace(self) -> float:
-        """Seconds that a job has to end once it is cancelled.
+        """Seconds that a cancelled job has to end.
 
         The rest is for returning the jobs to the queue before the supervisor kills the process.
         """
@@ -157,42 +152,48 @@ class Worker:
     ) -> None:
         self.schedules = [item for item in declared if isinstance(item, Schedule)]
         self.jobs: dict[str, Job[Any]] = {}
-        for job in (item.job if isinstance(item, Schedule) else item for item in declared):
+        for item in declared:
+            job = item.job if isinstance(item, Schedule) else item
             if self.jobs.setdefault(job.name, job) is not job:
-                raise ValueError(f"two jobs are called {job.name}; name one of them differently")
-        self.handlers = {name: bind(job, provide) for name, job in self.jobs.items()}
+                raise ValueError(f"two jobs are called {job.name}; rename one of them")
+        self.handlers = {name: bind_handler(job, provide) for name, job in self.jobs.items()}
         self.options = options
         self.settings = settings
         self.resources = resources
 
 
-def bind(job: Job[Any], provide: Sequence[object]) -> Handler:
-    """Return the handler of a job with all filled in but the argument, `job_id` and `attempt`,
-    which are passed on.
+def bind_handler(job: Job[Any], provide: Sequence[object]) -> Handler:
+    """Return the handler of a job, with all parameters filled in that app.py provides.
+
+    It takes the argument, and by name `job_id` and `attempt`.
     """
     if not inspect.iscoroutinefunction(job.handler):
-        raise TypeError(
-            f"the handler of {job.name} must be an async function; `offload` runs what blocks"
-        )
+        advice = "must be an async function; `offload` runs what blocks"
+        raise TypeError(f"the handler of {job.name} {advice}")
     _, *parameters = inspect.signature(job.handler, eval_str=True).parameters.values()
-    wanted = {parameter.name: parameter.annotation for parameter in parameters}
-    named = wanted.keys() & {"job_id", "attempt"}
+    named: list[str] = []
     filled: dict[str, object] = {}
-    for name in wanted.keys() - named:
-        found = [
-            value
-            for value in provide
-            if isinstance(wanted[name], type) and isinstance(value, wanted[name])
-        ]
-        if len(found) != 1:
-            offered = ", ".join(sorted(type(value).__name__ for value in provide)) or "nothing"
-            asked = f"{name}: {inspect.formatannotation(wanted[name])}"
-            raise TypeError(
-                f"the handler of {job.name} asks for {asked}; provided are {offered}, job_id and attempt"
-            )
-        filled |= {name: found[0]}
+    for parameter in parameters:
+        if parameter.name in ("job_id", "attempt"):
+            named.append(parameter.name)
+        else:
+            filled[parameter.name] = find_provided(job, parameter, provide)
 
     def handle(argument: msgspec.Struct, **values: int) -> Awaitable[None]:
-        return job.handler(argument, **filled, **{name: values[name] for name in named})
+        asked = {name: values[name] for name in named}
+        return job.handler(argument, **filled, **asked)
 
     return handle
+
+
+def find_provided(job: Job[Any], parameter: inspect.Parameter, provide: Sequence[object]) -> object:
+    """Return the one provided object of the type of a parameter. Raises `TypeError`."""
+    wanted = parameter.annotation
+    found = [value for value in provide if isinstance(wanted, type) and isinstance(value, wanted)]
+    if len(found) == 1:
+        return found[0]
+    asked = f"{parameter.name}: {inspect.formatannotation(wanted)}"
+    provided = ", ".join(sorted(type(value).__name__ for value in provide)) or "nothing"
+    raise TypeError(
+        f"the handler of {job.name} asks for {asked}; provided are {provided}, job_id and attempt"
+    )

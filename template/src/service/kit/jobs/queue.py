@@ -1,9 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""The queue as handlers see it: adding jobs in their transaction, doing a job's work once, and what
-is counted.
+"""The queue as handlers see it: enqueueing jobs, and doing the work of a job once.
 
-Importing PgQueuer would cost each process that serves requests 0.13 s at its start: these
-statements are ours.
+These statements are the kit's own: importing PgQueuer would cost each process that serves requests
+0.13 s at its start.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,13 +20,12 @@ from service.kit.work.context import request_id
 from service.kit.work.tracing import trace_headers
 
 STATUSES = "queued", "picked", "failed"
-"""Those that a job in the queue has."""
+"""The statuses of jobs in the queue."""
 
 REQUEST_ID = "request_id"
-"""The header of a job that names the request which enqueued it. Those of its trace stand beside
-it."""
+"""The header of a job that has the id of the request which enqueued it, alongside its trace."""
 
-put = Query(
+insert_jobs = Query(
     """
     with queued as (
         insert into kit.pgqueuer (priority, entrypoint, payload, execute_after, headers, status)
@@ -45,7 +43,7 @@ put = Query(
     params=tuple[str, list[bytes], timedelta, dict[str, str]],
 )
 
-note_done = Query(
+insert_done = Query(
     "insert into kit.jobs_done (job_id) values ($1) on conflict do nothing returning job_id",
     int,
     params=tuple[int],
@@ -57,51 +55,43 @@ async def enqueue[A: Struct](
 ) -> int:
     """Add a job to the queue, to run in `delay` seconds at the earliest, and return its id.
 
-    It belongs to the transaction of the connection: it runs when that commits, and is gone when it
-    does not.
+    The job belongs to the connection's transaction: it runs once that commits, and only then.
     """
-    (identity,) = await enqueue_all(connection, job, [argument], delay=delay)
-    return identity
+    (job_id,) = await enqueue_all(connection, job, [argument], delay=delay)
+    return job_id
 
 
 async def enqueue_all[A: Struct](
     connection: Connection, job: Job[A], arguments: Sequence[A], *, delay: float = 0
 ) -> list[int]:
-    """Add one job for each argument by a single statement, and return their ids in the same
-    order.
-    """
-    if strays := {
-        type(argument).__name__ for argument in arguments if not isinstance(argument, job.argument)
-    }:
-        raise TypeError(
-            f"{job.name} takes {job.argument.__name__}, not {', '.join(sorted(strays))}"
-        )
+    """Add one job for each argument by a single statement, and return their ids in that order."""
+    for argument in arguments:
+        if not isinstance(argument, job.argument):
+            wrong = type(argument).__name__
+            raise TypeError(f"{job.name} takes {job.argument.__name__}, not {wrong}")
     payloads = [json.encode(argument) for argument in arguments]
     headers = {REQUEST_ID: request_id(), **trace_headers()}
-    identities = await connection.fetch(put, job.name, payloads, timedelta(seconds=delay), headers)
+    after = timedelta(seconds=delay)
+    ids = await connection.fetch(insert_jobs, job.name, payloads, after, headers)
     meters().enqueued.labels(job.name).inc(len(payloads))
-    return identities
+    return ids
 
 
 async def begin_once(connection: Connection, job_id: int) -> bool:
-    """Return whether the work of a job is still to be done, and note in this transaction that it is
-    done.
+    """Return whether the work of a job is still to be done, and record that it is done.
 
-    The note is committed with the work, or neither is. A second run that comes meanwhile waits
-    here, and gets False when the first has committed. Effects outside of this database are not
-    rolled back with it: pass the job's id along as an idempotency key.
+    The record is committed with the work, or neither is. A second run waits here meanwhile, and
+    gets False once the first has committed. Effects outside this database are not rolled back with
+    it: pass the job's id along as an idempotency key.
     """
     if connection.transaction is None:
-        raise RuntimeError(
-            "call begin_once() in the transaction that does the work: async with db.transaction() as …"
-        )
-    return await connection.find(note_done, job_id) is not None
+        advice = "async with db.transaction() as connection"
+        raise RuntimeError(f"call begin_once() in the transaction that does the work: {advice}")
+    return await connection.find(insert_done, job_id) is not None
 
 
 class Meters:
-    """The metrics of this process. `name` is that of a declared job: Prometheus keeps `job` for
-    itself.
-    """
+    """The metrics of jobs. Their label is `name`: Prometheus keeps `job` for itself."""
 
     def __init__(self) -> None:
         metrics.meters()  # it sets how values are shared
@@ -125,7 +115,7 @@ class Meters:
         )
 
     def show(self, names: Iterable[str]) -> None:
-        """Show zero for what has not happened yet: an alert cannot watch what is not there."""
+        """Export zeros for these jobs: an alert cannot watch a metric that does not exist yet."""
         for name in names:
             for metric in (self.enqueued, self.running, self.wait, self.run):
                 metric.labels(name)

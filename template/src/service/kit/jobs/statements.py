@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""PgQueuer's statements on the kit's tables: taking jobs, and recording what became of them."""
+"""PgQueuer's statements on the kit's tables: taking jobs, and recording their outcomes."""
 
 import time
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from pgqueuer.domain import models, types
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.driver import NotifyCallback
 
-from service.kit.jobs.runner import RunningJobs
-from service.kit.jobs.upkeep import SURVIVED
+from service.kit.jobs.running import RunningJobs
+from service.kit.jobs.upkeep import FORGET_DEATHS
 from service.kit.server.logs import shorten_text
 
 log = structlog.get_logger()
@@ -31,10 +31,11 @@ type Outcome = tuple[models.Job, types.JOB_STATUS, Record | None]
 
 NEVER = timedelta(days=36_500)
 
-MAX_MESSAGE, MAX_TRACEBACK = 10_000, 40_000
+MAX_MESSAGE = 10_000
+MAX_TRACEBACK = 40_000
 """Characters that are recorded of an error."""
 
-# Its constructor would read variables as common as CHANNEL and TRIGGER from the environment.
+# The constructor would read variables as common as CHANNEL and TRIGGER from the environment.
 NAMES = DBSettings.model_construct(db_schema="kit")
 
 
@@ -49,11 +50,15 @@ class Driver(AsyncpgDriver):
         await super().add_listener(channel, callback)
         self.callbacks.append(callback)
 
-    def wake(self) -> None:
+    def wake_listeners(self) -> None:
         """Let the worker check the queue now, in place of the trigger that these tables lack."""
-        names = {"channel": NAMES.channel, "table": NAMES.queue_table}
-        kind = {"operation": "delete", "type": "table_changed_event"}
-        event = {**names, **kind, "sent_at": datetime.now(UTC)}
+        event = {
+            "channel": NAMES.channel,
+            "table": NAMES.queue_table,
+            "operation": "delete",
+            "type": "table_changed_event",
+            "sent_at": datetime.now(UTC),
+        }
         for callback in self.callbacks:
             callback(msgspec.json.encode(event))
 
@@ -61,90 +66,96 @@ class Driver(AsyncpgDriver):
 class Statements(Queries):
     """PgQueuer's statements, on a `Driver`.
 
-    `floor` is where the jobs of this process run, and `asked_at` is when it last asked for some.
+    `running` are the jobs of this process; `asked_at` is when it last asked for jobs, on the clock
+    of `time.monotonic`.
     """
 
-    floor: RunningJobs
+    running: RunningJobs
     asked_at: float
 
     async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
-        """Fetch queued jobs, and no job of a worker that stopped beating: upkeep.py judges those.
+        """Take queued jobs, those that have failed last: they may crash the process.
 
-        One that has failed comes after the others: it may end the process, and they need not wait.
+        Jobs of a worker without a heartbeat are not taken: upkeep.py judges those.
         """
         self.asked_at = time.monotonic()
         jobs = await super().dequeue(*args, **kwargs | {"heartbeat_timeout": NEVER})
         return sorted(jobs, key=lambda job: job.attempts)
 
     async def log_jobs(self, job_status: list[Outcome]) -> None:
-        """Record what became of jobs, and look for others at once."""
-        outcomes: list[Outcome] = [
-            (job, status, clean(record)) for job, status, record in job_status
-        ]
+        """Record outcomes of jobs, and look for more jobs at once."""
+        outcomes = [(job, status, clean_record(record)) for job, status, record in job_status]
         ids = [job.id for job, _, _ in job_status]
         await self.forget_deaths(ids)
         try:
             await super().log_jobs(outcomes)
-        except Exception:  # it may be because of one of them
+        except Exception:  # one of them may be the cause
             for outcome in outcomes:
                 await self.log_job(outcome)
-        self.floor.leave(ids)
+        self.running.mark_recorded(ids)
         if isinstance(self.driver, Driver):
-            self.driver.wake()
+            self.driver.wake_listeners()
 
     async def log_job(self, outcome: Outcome) -> None:
-        """Record what became of a job, without its error when PostgreSQL does not take that."""
+        """Record the outcome of a job, without its error if PostgreSQL does not take that."""
         try:
             await super().log_jobs([outcome])
         except Exception as error:
             job, status, record = outcome
-            await super().log_jobs([(job, status, leave_out(record, error))])
+            await super().log_jobs([(job, status, omit_texts(record, error))])
 
     async def retry_job(
         self, job: models.Job, delay: timedelta, traceback_record: models.TracebackRecord | None
     ) -> None:
-        """Let a job run again after a delay. When this raises, PgQueuer holds the job."""
-        record = clean(traceback_record)
+        """Let a job run again after a delay. If this raises, PgQueuer holds the job."""
+        record = clean_record(traceback_record)
         await self.forget_deaths([job.id])
         try:
             await super().retry_job(job, delay, record)
         except Exception as error:
-            await super().retry_job(job, delay, leave_out(record, error))
-        self.floor.leave([job.id])
+            await super().retry_job(job, delay, omit_texts(record, error))
+        self.running.mark_recorded([job.id])
 
     async def forget_deaths(self, ids: Sequence[int]) -> None:
         """Forget the deaths of a job that ran alone, and survived it."""
-        if self.floor.alone in ids:
-            await self.driver.execute(SURVIVED, self.floor.alone)
+        if self.running.alone in ids:
+            await self.driver.execute(FORGET_DEATHS, [self.running.alone])
 
 
-def make_queries(connection: asyncpg.Connection) -> Statements:
-    tables, jobs = QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES)
-    queries = Statements(Driver(connection), tables, jobs, QuerySchedulerBuilder(NAMES))
-    queries.floor, queries.asked_at = RunningJobs(), time.monotonic()
-    return queries
+def make_statements(connection: asyncpg.Connection) -> Statements:
+    tables = QueryBuilderEnvironment(NAMES)
+    jobs = QueryQueueBuilder(NAMES)
+    statements = Statements(Driver(connection), tables, jobs, QuerySchedulerBuilder(NAMES))
+    statements.running = RunningJobs()
+    statements.asked_at = time.monotonic()
+    return statements
 
 
-def clean(record: Record | None) -> Record | None:
-    """Return what PostgreSQL can store as JSON of the record of an error, within bounds."""
+def clean_record(record: Record | None) -> Record | None:
+    """Return the record of an error with what PostgreSQL can store as JSON, and within bounds."""
     if record is None:
         return None
-    texts = {
+    context = dict(record.additional_context or {})
+    for name, value in context.items():
+        if isinstance(value, str):
+            context[name] = shorten_text(value, MAX_MESSAGE)
+    changes = {
         "exception_type": shorten_text(record.exception_type, MAX_MESSAGE),
         "exception_message": shorten_text(record.exception_message, MAX_MESSAGE),
         "traceback": shorten_text(record.traceback, MAX_TRACEBACK),
+        "additional_context": context,
     }
-    context = {
-        name: shorten_text(value, MAX_MESSAGE) if isinstance(value, str) else value
-        for name, value in (record.additional_context or {}).items()
-    }
-    return record.model_copy(update={**texts, "additional_context": context})
+    return record.model_copy(update=changes)
 
 
-def leave_out(record: Record | None, error: Exception) -> Record | None:
-    """Return the record of an error without its texts, whose storing failed by `error`."""
+def omit_texts(record: Record | None, error: Exception) -> Record | None:
+    """Return the record of an error without its texts, which `error` kept from being stored."""
     if record is None:
         return None
     log.error("an error could not be recorded", job_id=record.job_id, error=repr(error))
-    texts = {"exception_message": "Its text could not be stored: see the log.", "traceback": ""}
-    return record.model_copy(update={**texts, "additional_context": None})
+    changes = {
+        "exception_message": "Its text could not be stored: see the log.",
+        "traceback": "",
+        "additional_context": None,
+    }
+    return record.model_copy(update=changes)

@@ -1,10 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Keeping the queue in order: jobs of dead workers go back to it, its length is shown, and old
-records are deleted.
+"""Keeps the queue in order: recovers the jobs of dead workers, counts jobs, deletes old records.
 
-A job may have ended the process that ran it. Each death counts as an attempt of every job that was
-there. One that shared some with others runs alone from then on, and is held only when it died
-alone: so a job that was just there is not.
+A job may have crashed the process that ran it. Each crash counts as an attempt of every job that
+ran there. A job that shared some crashes with others runs alone from then on, and is held only
+when the process crashed while it ran alone: so a bystander is never held.
 """
 
 import asyncio
@@ -25,32 +24,34 @@ from service.kit.jobs.queue import STATUSES, meters
 
 log = structlog.get_logger()
 
-SHARED_DEATHS = 2
-"""Something outside may have killed a process once; a second time it was probably one of the same
-jobs."""
+MAX_SHARED_DEATHS = 2
+"""Something outside may kill a process once. The second time, one of the same jobs is suspected."""
 
-OWN_DEATHS = 2
-"""A job is held after so many failures of its own at the earliest, if it has so many attempts."""
+MIN_OWN_FAILURES = 2
+"""A job is held after this many failures of its own at least, if it has as many attempts."""
 
-LOOK_SECONDS = 15.0
+CHECK_INTERVAL = 15.0
+"""Seconds between two counts of the queue."""
 
-MORE = "DELETE 5000"
-"""What PostgreSQL answers when there may be more to delete. Jobs are not taken meanwhile, so it is
-no more at once."""
+FULL_BATCH = "DELETE 5000"
+"""PostgreSQL's answer when more may be left. Workers wait for each batch, so it is small."""
 
 DIED = "The worker died at each attempt, last while it ran nothing else. Its log may tell why."
 
-GIVE_BACK = """
+UNKNOWN = "No job of this name is declared here: they wait for a worker of a release that does."
+
+REQUEUE_OWN = """
 update kit.pgqueuer
-   set status = 'queued', queue_manager_id = null, slot = null, updated = now(), headers = headers - 'alone'
+   set status = 'queued', queue_manager_id = null, slot = null, updated = now(),
+       headers = headers - 'alone'
  where queue_manager_id = $1 and status = 'picked' and id <> all($2::bigint[])
 returning id
 """
 
-# Of this worker ($1) if $2, and of workers of whose jobs none has beaten for $3: those of one
-# worker beat at different times, and must be judged together. $4 and $5 are the attempts that each
-# kind has, $6 is what is recorded of one that is held, $7 OWN_DEATHS, $8 the first pause, and $9
-# the longest.
+# Judges the jobs of this worker ($1) if its last process died ($2), and those of workers none of
+# whose jobs had a heartbeat for $3. The jobs of one worker beat at different times, and are judged
+# together. $4 and $5 are the kinds of jobs and their attempts, $6 the error of a job that is held,
+# $7 is MIN_OWN_FAILURES, $8 the first pause before a retry, and $9 the longest.
 RECOVER = """
 with worker as (
     select queue_manager_id as id, max(heartbeat) as heartbeat
@@ -100,18 +101,24 @@ with worker as (
 insert into kit.pgqueuer_log (job_id, status, entrypoint, priority, traceback)
 select id, status, entrypoint, priority,
        case when status = 'failed'
-            then jsonb_build_object('exception_type', 'WorkerDied', 'exception_message', $6::text) end
+            then jsonb_build_object(
+                'exception_type', 'WorkerDied', 'exception_message', $6::text
+            ) end
   from freed
 returning job_id as id
 """
 
-RUN_ALONE = """update kit.pgqueuer set headers = headers || '{"alone": true}' where id = $1"""
+MARK_ALONE = """update kit.pgqueuer set headers = headers || '{"alone": true}' where id = $1"""
 
-SURVIVED = "update kit.pgqueuer set headers = headers - 'alone' - 'deaths' where id = $1"
+FORGET_DEATHS = "update kit.pgqueuer set headers = headers - 'alone' - 'deaths' where id = any($1)"
 
-COUNT = "select entrypoint as name, status::text as status, count(*) as count from kit.pgqueuer group by 1, 2"
+COUNT_JOBS = """
+select entrypoint as name, status::text as status, count(*) as count
+  from kit.pgqueuer
+ group by 1, 2
+"""
 
-FORGET = """
+DELETE_OLD = """
 with old as (
     select ctid from kit.{table} as record
      where {time} < now() - make_interval(days => $1)
@@ -121,84 +128,85 @@ with old as (
 )
 delete from kit.{table} where ctid = any(array(select ctid from old))
 """
-FORGET_LOG = FORGET.format(table="pgqueuer_log", time="created")
-FORGET_DONE = FORGET.format(table="jobs_done", time="done_at")
+DELETE_OLD_LOG = DELETE_OLD.format(table="pgqueuer_log", time="created")
+DELETE_OLD_DONE = DELETE_OLD.format(table="jobs_done", time="done_at")
 
 
-def is_suspect(job: models.Job, attempts: int) -> bool:
-    """Return whether a job is to run alone, since it was there when a worker died, and again."""
-    shared = int(str((job.headers or {}).get("deaths", 0)))
-    return shared >= max(1, min(SHARED_DEATHS, attempts - OWN_DEATHS))
+def is_suspect(job: models.Job, max_attempts: int) -> bool:
+    """Return whether a job has to run alone: it ran in several processes that died."""
+    shared_deaths = int(str((job.headers or {}).get("deaths", 0)))
+    return shared_deaths >= max(1, min(MAX_SHARED_DEATHS, max_attempts - MIN_OWN_FAILURES))
 
 
 class Upkeep:
-    """What a worker does for the queue beside its jobs. `identity` is that of the worker in the
-    queue.
-    """
+    """What a worker does for the queue alongside its jobs. `identity` is its own in the queue."""
 
     def __init__(self, driver: Driver, identity: UUID, worker: Worker) -> None:
         self.driver = driver
         self.identity = identity
         self.options = worker.options
-        self.attempts = {
+        self.unknown: set[str] = set()
+        self.max_attempts = {
             name: job.attempts or worker.options.attempts for name, job in worker.jobs.items()
         }
-        self.unknown: set[str] = set()
 
     async def run(self) -> None:
-        """Look after the queue until cancelled. A statement that fails is logged, and tried again
-        the next time.
-        """
-        looked_at = float("-inf")
+        """Keep the queue in order until cancelled. A statement that fails is logged and retried."""
+        checked_at = float("-inf")
         while True:
             try:
                 await self.recover()
-                if time.monotonic() - looked_at >= LOOK_SECONDS:
-                    looked_at = time.monotonic()
-                    await self.look()
-                    await self.forget()
+                if time.monotonic() - checked_at >= CHECK_INTERVAL:
+                    checked_at = time.monotonic()
+                    await self.count_jobs()
+                    await self.delete_old_records()
             except ERRORS as error:
                 log.warning("upkeep of the queue failed", error=repr(error))
-            await asyncio.sleep(min(LOOK_SECONDS, self.options.heartbeat / 8))
+            await asyncio.sleep(min(CHECK_INTERVAL, self.options.heartbeat / 8))
 
-    async def give_back(self, *, but: Iterable[int] = ()) -> None:
-        """Return this worker's unfinished jobs to the queue as if they had never been taken."""
-        self.tell(await self.driver.fetch(GIVE_BACK, self.identity, list(but)))
+    async def requeue_own(self, *, excluded: Iterable[int] = ()) -> None:
+        """Return this worker's unfinished jobs to the queue, as if they had never been taken."""
+        requeued = await self.driver.fetch(REQUEUE_OWN, self.identity, list(excluded))
+        self.log_requeued(requeued)
 
     async def recover(self, *, own: bool = False) -> None:
-        """Return jobs of dead workers to the queue, or hold them, and this worker's `own` if its
-        last process died.
-        """
-        options, silent = self.options, timedelta(seconds=self.options.heartbeat)
-        kinds = list(self.attempts), list(self.attempts.values())
-        pauses = float(options.backoff), float(options.max_backoff)
-        judge = self.identity, own, silent, *kinds, DIED, OWN_DEATHS, *pauses
-        self.tell(await self.driver.fetch(RECOVER, *judge))
+        """Requeue or hold jobs of dead workers, and this worker's `own` after a crash."""
+        options = self.options
+        requeued = await self.driver.fetch(
+            RECOVER,
+            self.identity,
+            own,
+            timedelta(seconds=options.heartbeat),
+            list(self.max_attempts),
+            list(self.max_attempts.values()),
+            DIED,
+            MIN_OWN_FAILURES,
+            float(options.backoff),
+            float(options.max_backoff),
+        )
+        self.log_requeued(requeued)
 
-    def tell(self, rows: list[dict[str, Any]]) -> None:
+    def log_requeued(self, rows: list[dict[str, Any]]) -> None:
         if rows:
-            log.warning(
-                "jobs went back to the queue",
-                count=len(rows),
-                ids=sorted(row["id"] for row in rows)[:20],
-            )
+            ids = sorted(row["id"] for row in rows)
+            log.warning("jobs went back to the queue", count=len(rows), ids=ids[:20])
 
-    async def look(self) -> None:
+    async def count_jobs(self) -> None:
         """Set the gauges, and warn of jobs that wait for a worker of another release."""
-        rows = await self.driver.fetch(COUNT)
-        counts = {(str(row["name"]), str(row["status"])): int(str(row["count"])) for row in rows}
-        for key in product(self.attempts, STATUSES):
+        counts: dict[tuple[str, str], int] = {}
+        for row in await self.driver.fetch(COUNT_JOBS):
+            counts[str(row["name"]), str(row["status"])] = int(str(row["count"]))
+        for key in product(self.max_attempts, STATUSES):
             meters().queue.labels(*key).set(counts.get(key, 0))
-        unknown = {
-            name for name, status in counts if name not in self.attempts and status == "queued"
-        }
+        queued = {name for name, status in counts if status == "queued"}
+        unknown = queued - self.max_attempts.keys()
         if unknown - self.unknown:
-            advice = "No job of this name is declared here: they wait for a worker of a release that does."
-            log.warning("unknown jobs", names=sorted(unknown), advice=advice)
+            log.warning("unknown jobs", names=sorted(unknown), advice=UNKNOWN)
         self.unknown = unknown
 
-    async def forget(self) -> None:
-        """Delete records that are too old. Those of a job that is still there stay."""
-        for statement in (FORGET_LOG, FORGET_DONE):
-            while await self.driver.execute(statement, self.options.keep_days) == MORE:
-                pass  # jobs are taken in between
+    async def delete_old_records(self) -> None:
+        """Delete records of finished jobs that are too old."""
+        for statement in (DELETE_OLD_LOG, DELETE_OLD_DONE):
+            answer = FULL_BATCH
+            while answer == FULL_BATCH:  # jobs are taken in between
+                answer = await self.driver.execute(statement, self.options.keep_days)

@@ -1,14 +1,13 @@
 # kit: updated by the template; extend it from app.py
-"""Applying the files that are pending, each once, in order, in a transaction of its own unless it
-says not.
+"""Applies the pending files, each once, in order, and in a transaction unless it says not.
 
 An advisory lock lets one process apply them while others wait, so every replica may run `service
-migrate` at its start. A table's lock that is not to be had is given up and tried again: while a
-file waits for it, all requests wait behind.
+migrate` at its start. A file gives up waiting for a table's lock after a moment, and tries again:
+while it waits, all requests to that table queue behind it.
 
-Outside a transaction, a statement can stop half-way. A failed or killed build leaves an invalid
-index, which costs every write and serves no read; it is dropped on failure, and again before the
-next try.
+Outside a transaction, a statement can stop half-way. An index build that failed or was killed
+leaves an invalid index, which slows every write and serves no read; it is dropped on failure, and
+again before the next try.
 """
 
 import asyncio
@@ -24,11 +23,11 @@ from service.kit.migrate.files import (
     Migration,
     MigrationError,
     MigrationOptions,
-    compare,
+    compare_with_database,
 )
 
 ADVISORY_LOCK = 0x6D696772617465
-"""Any number that nothing else in the database uses: "migrate" in ASCII."""
+"""A number that nothing else in the database uses: "migrate" in ASCII."""
 
 TABLE = """
 create table schema_migrations (
@@ -40,12 +39,15 @@ create table schema_migrations (
 """
 
 UNLIMITED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-"""Behind a pooler the role itself has time limits, which are for requests: an index may take an
-hour to build."""
+"""Behind a pooler, the role has the time limits of requests. An index may take an hour to build."""
 
 DROP_EVERYTHING = """
 do $$ declare name text; begin
-  for name in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+  for name in
+    select nspname
+      from pg_namespace
+     where nspname !~ '^pg_' and nspname <> 'information_schema'
+  loop
     execute format('drop schema %I cascade', name);
   end loop;
   create schema public;
@@ -65,26 +67,29 @@ select format('%I.%I', n.nspname, c.relname)
   from pg_index i
   join pg_class c on c.oid = i.indexrelid
   join pg_namespace n on n.oid = c.relnamespace
- where i.indrelid = to_regclass($1) and c.relname = (parse_ident($2))[1]::name and c.relkind = 'i' and not i.indisvalid
+ where i.indrelid = to_regclass($1)
+   and c.relname = (parse_ident($2))[1]::name
+   and c.relkind = 'i'
+   and not i.indisvalid
 """
 
-RUN = (
+EXECUTE_FILE = (
     "do /* {name} */ $$ begin execute current_setting('service.migration') || E'\\n;select'; end $$"
 )
-"""Runs the statements of a file where PostgreSQL refuses `commit` and the like: a file cannot end
-our transaction.
+"""Runs a file inside `do`, where PostgreSQL refuses `commit`: a file cannot end our transaction.
 
-The `select` after them lets the last be `select into`, which may not end what is executed. The name
-is for the list of sessions, which shows this text.
+The `select` after it allows a file to end with `select into`. The name is for pg_stat_activity,
+which shows this text.
 """
 
-RECORD = "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)"
+INSERT_APPLIED = "insert into schema_migrations (number, name, checksum) values ($1, $2, $3)"
 
-KITS = (
-    "It makes a table of the kit, in the schema `kit`: move away what is in its way, or let this user make "
-    "the schema (`grant create on database …`), or make it for that user (`create schema kit authorization …`)."
+KIT_ADVICE = (
+    "It creates a table of the kit, in the schema `kit`: rename what is in its way, or let this "
+    "user create the schema (`grant create on database …`), or create it for that user (`create "
+    "schema kit authorization …`)."
 )
-"""What to do when a file fails that nobody here can correct."""
+"""What to do when a file of the kit fails, which the team cannot correct."""
 
 
 async def apply_pending(
@@ -93,34 +98,31 @@ async def apply_pending(
     """Apply every pending file, and yield each with the seconds it took."""
     async with connect(bypass_pooler(database), "service migrate", UNLIMITED) as connection:
         await wait_for_turn(connection, options)
-        pending = [
-            file
-            for file, applied_at in await compare(connection, options.folder)
-            if applied_at is None
-        ]
+        state = await compare_with_database(connection, options.folder)
+        pending = [migration for migration, applied_at in state if applied_at is None]
         for migration in pending:
-            if migration.standalone:
-                check_standalone(migration)
+            if migration.is_standalone:
+                check_repeatable(migration)
         if pending:
             await create_table(connection)
         for migration in pending:
-            began = time.monotonic()
-            await apply(connection, migration, options)
-            yield migration, time.monotonic() - began
+            started_at = time.monotonic()
+            await apply_with_retries(connection, migration, options)
+            yield migration, time.monotonic() - started_at
 
 
 async def create_table(connection: asyncpg.Connection) -> None:
-    """Create the table of applied files, if need be. `if not exists` would ask for the right to
-    create it anyway.
+    """Create the table of applied files if it is not there.
+
+    `create table if not exists` would need the right to create it even then.
     """
     try:
         if not await connection.fetchval("select to_regclass('schema_migrations')"):
             await connection.execute(TABLE)
     except asyncpg.PostgresError as error:
-        advice = "Let this user create tables in the first schema of its search_path: `grant create on schema …`."
-        raise MigrationError(
-            f"The table schema_migrations cannot be created: {error}. {advice}"
-        ) from None
+        reason = f"The table schema_migrations cannot be created: {error}."
+        advice = "Let this user create tables in the first schema of its search_path"
+        raise MigrationError(f"{reason} {advice}: `grant create on schema …`.") from None
 
 
 async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOptions) -> None:
@@ -128,125 +130,132 @@ async def wait_for_turn(connection: asyncpg.Connection, options: MigrationOption
     deadline = time.monotonic() + options.wait
     while not await connection.fetchval("select pg_try_advisory_lock($1)", ADVISORY_LOCK):
         if time.monotonic() > deadline:
-            raise MigrationError(
-                f"Another process has been migrating for {options.wait:g} s. See what it waits for."
-            )
+            reason = f"Another process has been migrating for {options.wait:g} s"
+            raise MigrationError(f"{reason}. See what it waits for.")
         await asyncio.sleep(0.1)
 
 
-def check_standalone(migration: Migration) -> None:
-    """Raise `MigrationError` for a statement that a second run would stumble over."""
-    index, form = INDEX.match(migration.code), None
+def check_repeatable(migration: Migration) -> None:
+    """Raise `MigrationError` for a statement that would fail when a killed run is repeated."""
+    index = INDEX.match(migration.code)
+    repeatable = None
     if index and not (index["repeatable"] and index["name"]):
-        form = f"create index concurrently if not exists {index['name'] or 'a_name'} on {index['table']} …"
+        name = index["name"] or "a_name"
+        repeatable = f"create index concurrently if not exists {name} on {index['table']} …"
     elif DROP.match(migration.code):
-        form = "drop index concurrently if exists …"
-    if form:
-        raise MigrationError(
-            f"{migration.name}: write `{form}`, to let it run again after a run that was killed."
-        )
+        repeatable = "drop index concurrently if exists …"
+    if repeatable:
+        reason = "to let it run again after a run that was killed"
+        raise MigrationError(f"{migration.name}: write `{repeatable}`, {reason}.")
 
 
-async def apply(
+async def apply_with_retries(
     connection: asyncpg.Connection, migration: Migration, options: MigrationOptions
 ) -> None:
-    """Apply one file. When a lock is not to be had, let the queued requests pass, and try again."""
-    timeout, tries = options.lock_timeout, options.lock_tries
-    if migration.standalone and "concurrently" in migration.code.lower():
-        timeout, tries = (
-            timeout * tries,
-            1,
-        )  # nobody queues behind it, and each try would start over
+    """Apply one file. If it does not get a lock, let the queued requests pass and try again."""
+    timeout = options.lock_timeout
+    tries = options.lock_tries
+    if migration.is_standalone and "concurrently" in migration.code.lower():
+        timeout *= tries  # no request queues behind it, and each try would start over
+        tries = 1
     for attempt in range(1, tries + 1):
         try:
-            return await run(connection, migration, timeout)
+            return await apply_file(connection, migration, timeout)
         except asyncpg.PostgresError as error:
             left = await clean_up(connection, migration)
             if not isinstance(error, asyncpg.LockNotAvailableError):
-                raise MigrationError(explain(migration, error, left)) from error
+                raise MigrationError(describe_failure(migration, error, left)) from error
             if attempt == tries:
+                waits = f"{tries} tries of {timeout:g} s"
                 raise MigrationError(
-                    f"{migration.name}: transactions were in its way through {tries} tries of {timeout:g} s. {left} "
+                    f"{migration.name}: transactions blocked it through {waits}. {left} "
                     "End the long ones, or try again when it is quieter."
                 ) from None
             await asyncio.sleep(timeout)
 
 
-async def run(connection: asyncpg.Connection, migration: Migration, lock_timeout: float) -> None:
-    """Run one file and record it: both or neither, unless it asks to run outside a transaction."""
-    record = (RECORD, migration.number, migration.name, migration.checksum)
+async def apply_file(
+    connection: asyncpg.Connection, migration: Migration, lock_timeout: float
+) -> None:
+    """Run one file and record it: both or neither, unless it runs outside a transaction."""
+    record = (INSERT_APPLIED, migration.number, migration.name, migration.checksum)
     await connection.execute(f"set lock_timeout = '{lock_timeout * 1000:.0f}ms'")
-    if migration.standalone:
+    if migration.is_standalone:
         await drop_invalid(connection, migration)
         await connection.fetch(migration.sql)  # unlike `execute`, it takes one statement only
         if connection.is_in_transaction():
-            raise MigrationError(
-                f"{migration.name} begins a transaction, which was rolled back. Take `begin` out."
-            )
+            reason = f"{migration.name} begins a transaction, which was rolled back"
+            raise MigrationError(f"{reason}. Remove `begin`.")
         await connection.execute(*record)
         return
     async with connection.transaction():
         await connection.execute("select set_config('service.migration', $1, true)", migration.sql)
-        await connection.execute(RUN.format(name=migration.name))
+        await connection.execute(EXECUTE_FILE.format(name=migration.name))
         await connection.execute(*record)
 
 
 async def drop_invalid(connection: asyncpg.Connection, migration: Migration) -> str | None:
-    """Drop the index that a file builds if an earlier build did not come to an end, and return its
-    name.
-    """
+    """Drop the index of a file if an earlier build left it invalid, and return its name."""
     index = INDEX.match(migration.code)
-    left = await connection.fetchval(INVALID, index["table"], index["name"]) if index else None
-    if left:
-        await connection.execute(f"drop index concurrently if exists {left}")
-    return left
+    if index is None:
+        return None
+    invalid: str | None = await connection.fetchval(INVALID, index["table"], index["name"])
+    if invalid:
+        await connection.execute(f"drop index concurrently if exists {invalid}")
+    return invalid
 
 
 async def clean_up(connection: asyncpg.Connection, migration: Migration) -> str:
-    """Drop what a failed build left, and return what is to be said about it."""
-    if not migration.standalone:
+    """Drop what a failed build left, and return a sentence about what is left."""
+    if not migration.is_standalone:
         return "Nothing of this file was applied."
-    if not (index := INDEX.match(migration.code)):
+    index = INDEX.match(migration.code)
+    if index is None:
         return "It ran outside a transaction: look whether a part of it was done."
     try:
         dropped = await drop_invalid(connection, migration)
-    except (
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-    ):  # the same lock is in the way, or the connection is gone
-        return f"The invalid index {index['name']} may be left; the next run drops it and builds it anew."
+    except (asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The same lock blocks it, or the connection is lost.
+        name = index["name"]
+        return f"The invalid index {name} may be left; the next run drops and rebuilds it."
     return f"The unfinished index {dropped} was dropped." if dropped else "Nothing of it is left."
 
 
-def explain(migration: Migration, error: asyncpg.PostgresError, left: str) -> str:
-    """Return what failed, with the line of the file where PostgreSQL saw it, and what to do."""
+def find_position(migration: Migration, details: dict[str, str]) -> int | None:
+    """Return where PostgreSQL saw an error in a file, in characters from 1."""
+    position = None
+    if (details.get("internal_query") or "").startswith(migration.sql):
+        position = details.get("internal_position")
+    elif migration.is_standalone:
+        position = details.get("position")
+    return int(position) if position else None
+
+
+def describe_failure(migration: Migration, error: asyncpg.PostgresError, left: str) -> str:
+    """Return what failed, in which line of the file, and what to do."""
     details = error.as_dict()
-    within = (details.get("internal_query") or "").startswith(migration.sql)
-    position = (
-        details.get("internal_position")
-        if within
-        else details.get("position")
-        if migration.standalone
-        else None
-    )
-    line = f", line {migration.sql[: int(position) - 1].count('\n') + 1}" if position else ""
-    reasons = [f"{migration.name}{line}: {details.get('message') or error}."]
+    position = find_position(migration, details)
+    place = migration.name
+    if position:
+        line = migration.sql[: position - 1].count("\n") + 1
+        place = f"{migration.name}, line {line}"
+    reasons = [f"{place}: {details.get('message') or error}."]
     if isinstance(error, asyncpg.ActiveSQLTransactionError):
         reasons.append(f"Put it alone into a file whose first line is exactly `{STANDALONE}`.")
     elif details.get("server_source_function") == "exec_stmt_dynexecute":
-        ends = "take out begin, commit, rollback, savepoint and `copy` to here"
-        reasons.append(f"A file is one transaction as a whole: {ends}.")
-    elif migration.standalone and isinstance(error, asyncpg.PostgresSyntaxError) and not position:
-        reasons.append(
-            "Outside a transaction a file holds one statement: put each into a file of its own."
-        )
-    return " ".join([*reasons, left, KITS if migration.is_kits else "Correct it and run it again."])
+        advice = "remove begin, commit, rollback, savepoint and `copy` to the client"
+        reasons.append(f"A file is one transaction: {advice}.")
+    elif (
+        migration.is_standalone and isinstance(error, asyncpg.PostgresSyntaxError) and not position
+    ):
+        advice = "put each into a file of its own"
+        reasons.append(f"Outside a transaction a file holds one statement: {advice}.")
+    advice = KIT_ADVICE if migration.is_of_kit else "Correct it and run it again."
+    return " ".join([*reasons, left, advice])
 
 
 async def drop_everything(database: DatabaseOptions, options: MigrationOptions) -> None:
-    """Drop every schema with all that is in it, and create an empty `public`. Raises
-    `MigrationError`.
-    """
+    """Drop all schemas and create an empty `public`. Raises `MigrationError`."""
     async with connect(bypass_pooler(database), "service migrate") as connection:
         await wait_for_turn(connection, options)
         try:

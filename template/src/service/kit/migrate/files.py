@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The files of migrations/: their names, their order, how each asks to be run, and which of them a
-database has.
-"""
+"""The files of migrations/: their names and order, and which of them a database has."""
 
 import asyncio
 import re
@@ -28,20 +26,20 @@ DRAFT = f"""\
 -- {{name}}: what changes, and why.
 --
 -- The file is applied once, in a transaction: all of it, or nothing. Afterwards it is never edited.
--- An index on a table that has rows is built beside the traffic, by one statement in a file of its own:
+-- An index on a table with rows is built during traffic, by one statement in a file of its own:
 --   {STANDALONE}    <- as the first line
 --   create index concurrently if not exists orders_note_idx on orders (note);
--- `uv run pytest tests/kit/test_migration_lint.py` says what would stop traffic, and what to write instead.
+-- `uv run pytest tests/kit/test_migration_lint.py` says what would stop traffic, and what to write.
 -- Until a statement stands below, `service migrate` refuses this file.
 
 """
 
 KIT = Path(__file__).parent / "tables"
-"""The files of the kit's own tables. They come with an update, and are never edited."""
+"""The files of the kit's own tables. They come with updates, and are never edited."""
 
 
 class MigrationOptions(BaseModel, frozen=True):
-    """MIGRATIONS_*: where the files are, and how patiently they are applied."""
+    """MIGRATIONS_*: where the files are, and how long their locks may take."""
 
     folder: Annotated[
         Path, Field(description="folder of the SQL files, relative to the working directory")
@@ -56,16 +54,12 @@ class MigrationOptions(BaseModel, frozen=True):
 
 
 class MigrationError(CommandError):
-    """The schema cannot be brought up to date. The message says why, what to do, and what the
-    failed file left.
-    """
+    """The schema cannot be updated. The message says why, what to do, and what is left behind."""
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One file; `missing` if it was applied and is not here, as after a rollback to an older
-    release.
-    """
+    """One file. It is `missing` if it was applied, and an older release does not have it."""
 
     number: int
     name: str
@@ -74,15 +68,16 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """Of the text, whatever the line endings of the checkout."""
+        """SHA-256 of the text, which does not depend on the line endings of the checkout."""
         return sha256(self.sql.encode()).hexdigest()
 
     @property
-    def is_kits(self) -> bool:
+    def is_of_kit(self) -> bool:
         return self.number < 0
 
     @property
-    def standalone(self) -> bool:
+    def is_standalone(self) -> bool:
+        """Whether it runs outside a transaction."""
         return self.sql.partition("\n")[0] == STANDALONE
 
     @property
@@ -96,97 +91,95 @@ type State = list[tuple[Migration, datetime | None]]
 
 
 def read_migration_files(folder: Path) -> list[Migration]:
-    """Return the migrations of a folder in order. Raises `MigrationError` for a file that cannot be
-    one.
-    """
+    """Return the migrations of a folder in order. Raises `MigrationError` for a wrong file."""
     if not folder.is_dir():
-        raise MigrationError(
-            f"{folder.absolute()} is no folder; start in the project's, or set MIGRATIONS_FOLDER"
-        )
+        advice = "start in the project's folder, or set MIGRATIONS_FOLDER"
+        raise MigrationError(f"{folder.absolute()} is not a folder; {advice}")
     migrations: dict[int, Migration] = {}
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql"):
-        if not (matched := FILE_NAME.fullmatch(path.name)):
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() != ".sql":
+            continue
+        matched = FILE_NAME.fullmatch(path.name)
+        if matched is None:
             raise MigrationError(f"{path}: name it like 0002_add_customers.sql, in lower case")
         number = int(matched[1])
         if number in migrations:
-            raise MigrationError(
-                f"{path.name} and {migrations[number].name} share a number; renumber the newer"
-            )
-        migrations[number] = Migration(number, path.name, read_text(path))
+            other = migrations[number].name
+            raise MigrationError(f"{path.name} and {other} share a number; renumber the newer")
+        migrations[number] = Migration(number, path.name, read_sql(path))
     return list(migrations.values())
 
 
-def read_text(path: Path) -> str:
+def read_sql(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MigrationError(
-            f"{path.name} is not UTF-8, as byte {error.start} shows. Save it as UTF-8."
-        ) from None
+        reason = f"{path.name} is not UTF-8, as byte {error.start} shows"
+        raise MigrationError(f"{reason}. Save it as UTF-8.") from None
 
 
-def read_all(folder: Path) -> list[Migration]:
+def read_all_files(folder: Path) -> list[Migration]:
     """Return the kit's own migrations, and then those of a folder. Raises `MigrationError`.
 
     The kit counts down from -1, so that its files and the team's share one table without colliding.
     """
-    kits = [
+    ours = [
         replace(file, number=-file.number, name=f"kit/{file.name}")
         for file in read_migration_files(KIT)
     ]
-    return [*kits, *read_migration_files(folder)]
+    return [*ours, *read_migration_files(folder)]
 
 
-async def compare(connection: asyncpg.Connection, folder: Path) -> State:
-    """Return the state of the kit's files, those of the folder, and those that only a newer release
-    has.
+async def compare_with_database(connection: asyncpg.Connection, folder: Path) -> State:
+    """Return the state of the kit's files, the folder's, and those that only a newer release has.
 
-    Raises `MigrationError`, by name, for a file that contradicts the database.
+    Raises `MigrationError` for a file that contradicts the database.
     """
-    migrations = await asyncio.to_thread(read_all, folder)
+    migrations = await asyncio.to_thread(read_all_files, folder)
     applied = await read_applied(connection)
-    latest, last = (
-        max(applied, default=0),
-        max((migration.number for migration in migrations), default=0),
-    )
+    last_applied = max(applied, default=0)
+    last_file = max((migration.number for migration in migrations), default=0)
     state: State = []
     for migration in migrations:
         row = applied.pop(migration.number, None)
-        if complaint := complain(migration, row, latest):
-            raise MigrationError(complaint)
+        fault = find_fault(migration, row, last_applied)
+        if fault:
+            raise MigrationError(fault)
         state.append((migration, row["applied_at"] if row else None))
     for number, row in applied.items():
-        if 0 < number < last:
-            raise MigrationError(f"{tell(row)} is not in {folder} any more. Restore it.")
-        if number > last:
-            state.append((Migration(number, row["name"], "", missing=True), row["applied_at"]))
+        if 0 < number < last_file:
+            raise MigrationError(f"{describe_row(row)} is not in {folder} any more. Restore it.")
+        if number > last_file:
+            missing = Migration(number, row["name"], "", missing=True)
+            state.append((missing, row["applied_at"]))
     return state
 
 
-def complain(migration: Migration, row: asyncpg.Record | None, latest: int) -> str | None:
-    """Return what is wrong with a file, applied or pending, when `latest` is the newest that is
-    applied.
-    """
-    if row and row["name"] != migration.name:
-        return f"{tell(row)} is now called {migration.name}. Rename it back."
-    if row and row["checksum"] != migration.checksum:
+def find_fault(migration: Migration, row: asyncpg.Record | None, last_applied: int) -> str | None:
+    """Return what is wrong with a file, and what to do. `row` says how it was applied."""
+    if row is None:
+        if 0 < migration.number < last_applied:
+            reason = f"{migration.name} is new, but number {last_applied:04} is applied already"
+            return f"{reason}. Renumber the file."
+        if not migration.code:
+            return f"{migration.name} holds no statement yet. Write it, or delete the file."
+        return None
+    if row["name"] != migration.name:
+        return f"{describe_row(row)} is now called {migration.name}. Rename it back."
+    if row["checksum"] != migration.checksum:
         return (
-            f"{tell(row)} has been edited since. Restore it, and put the change into a new file; "
-            "in development, `service migrate redo` rebuilds the database instead."
+            f"{describe_row(row)} has been edited since. Restore it, and put the change into a new "
+            "file; in development, `service migrate redo` rebuilds the database instead."
         )
-    if not row and 0 < migration.number < latest:
-        return f"{migration.name} is new, but number {latest:04} is applied already. Renumber the file."
-    if not row and not migration.code:
-        return f"{migration.name} holds no statement yet. Write it, or delete the file."
     return None
 
 
-def tell(row: asyncpg.Record) -> str:
+def describe_row(row: asyncpg.Record) -> str:
     return f"{row['name']}, applied on {row['applied_at']:%Y-%m-%d %H:%M},"
 
 
 async def read_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Record]:
-    """Return what the database remembers of each applied file, by number."""
+    """Return the database's record of each applied file, by number."""
     try:
         rows = await connection.fetch(
             "select number, name, checksum, applied_at from schema_migrations order by 1"
@@ -201,26 +194,21 @@ async def read_applied(connection: asyncpg.Connection) -> dict[int, asyncpg.Reco
 async def read_state(database: DatabaseOptions, options: MigrationOptions) -> State:
     """Return which migrations are applied. Raises `MigrationError`."""
     async with connect(database, "service migrate") as connection:
-        return await compare(connection, options.folder)
+        return await compare_with_database(connection, options.folder)
 
 
 async def find_pending(database: DatabaseOptions, options: MigrationOptions) -> str | None:
     """Return why the schema is not ready for this release, or None when it is."""
-    pending = [
-        migration
-        for migration, applied_at in await read_state(database, options)
-        if applied_at is None
-    ]
-    return (
-        f"Migrations are pending, from {pending[0].name} on. Run `service migrate`."
-        if pending
-        else None
-    )
+    for migration, applied_at in await read_state(database, options):
+        if applied_at is None:
+            return f"Migrations are pending, from {migration.name} on. Run `service migrate`."
+    return None
 
 
 def write_draft(folder: Path, name: str) -> Path:
-    """Write a new file with the next number and the words of a name, and return its path. Raises
-    `MigrationError`.
+    """Write a new file with the next number, named by the words of `name`, and return its path.
+
+    Raises `MigrationError`.
     """
     words = "_".join(re.findall("[a-z0-9]+", name.lower()))
     if not words:

@@ -1,46 +1,30 @@
 # kit: updated by the template; extend it from app.py
-"""What one worker runs beside its event loop, in threads and processes: how much of it at once, and
-how it ends.
-"""
+"""What one worker runs alongside its event loop, in threads and in processes, and its OFFLOAD_*."""
 
 import asyncio
-import contextvars
-import queue
-import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
-from math import inf
 from typing import Annotated, Any, Self, cast
 
-import structlog
 from pydantic import BaseModel, Field
 
 from service.kit.offload.processes import Processes
+from service.kit.offload.thread_pool import ThreadPool
 from service.kit.work import metrics
-from service.kit.work.context import Span, time_left
+from service.kit.work.context import Span
 from service.kit.work.cores import count_cores
-from service.kit.work.limiter import Limiter
 from service.kit.work.options import Seconds
-from service.kit.work.problems import Problem
-
-log = structlog.get_logger()
-
-FULL = "Too much work of this kind is under way. Try again shortly."
 
 Limit = Annotated[int, Field(ge=1, le=1000)]
-Waiters = Annotated[int, Field(ge=0, le=10_000)]
+MaxWaiting = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class OffloadOptions(BaseModel, frozen=True):
-    """OFFLOAD_*: calls that one worker runs beside its event loop, and calls that may wait for a
-    place.
-    """
+    """OFFLOAD_*: how many calls one worker runs alongside its event loop, and how many may wait."""
 
     threads: Annotated[Limit, Field(description="calls in threads at once")] = 8
     thread_waiters: Annotated[
-        Waiters, Field(description="calls that may wait for a thread; more get 503")
+        MaxWaiting, Field(description="calls that may wait for a thread; more get 503")
     ] = 32
     thread_wait: Annotated[
         Seconds, Field(description="seconds a call waits for a thread, then 503")
@@ -49,13 +33,13 @@ class OffloadOptions(BaseModel, frozen=True):
         Limit | None, Field(description="passwords checked at once; default: cores / workers")
     ] = None
     new_hashes: Annotated[
-        Limit, Field(description="new passwords hashed at once, beside those checked")
+        Limit, Field(description="new passwords hashed at once, apart from those checked")
     ] = 1
     processes: Annotated[
         Limit | None, Field(description="calls in processes at once; default: cores / workers")
     ] = None
     process_waiters: Annotated[
-        Waiters, Field(description="calls that may wait for a process; more get 503")
+        MaxWaiting, Field(description="calls that may wait for a process; more get 503")
     ] = 8
     process_wait: Annotated[
         Seconds, Field(description="seconds a call waits for a process, then 503")
@@ -65,120 +49,19 @@ class OffloadOptions(BaseModel, frozen=True):
     ] = 1
 
 
-class ThreadPool(Limiter):
-    """A limiter with a thread for each of its places.
-
-    A running call cannot be aborted. When its request ends first, the request is released and the
-    call runs on in its place. The threads are daemons: none keeps the process from ending.
-    """
-
-    def __init__(self, name: str, limit: int, waiters: int, patience: float) -> None:
-        super().__init__(limit, waiters, patience, FULL, f"offload-{name}")
-        self.name = name
-        self.threads = 0
-        self.work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-
-    async def run[Result](
-        self, name: str, call: Callable[[], Result], begins: Callable[[], None] | None = None
-    ) -> Result:
-        """Return what a call returns.
-
-        Raises a 503 problem without a place for it, 504 past the request's deadline. `begins` is
-        called when there is a place: from then on the call runs, whatever becomes of its request.
-        """
-        began = time.perf_counter()
-        await self.enter()
-        if begins:
-            begins()
-        metrics.meters().offload_wait.labels(self.name, name).observe(time.perf_counter() - began)
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        if self.running > self.threads:
-            self.threads += 1
-            threading.Thread(
-                target=self.serve, name=f"offload-{self.name}-{self.threads}", daemon=True
-            ).start()
-        self.work.put(
-            partial(self.work_on, name, future, partial(contextvars.copy_context().run, call))
-        )
-        left = time_left(inf)
-        limit = asyncio.timeout(None if left == inf else left)
-        try:
-            async with limit:
-                return await future
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            detail = "The request ran out of time before its work was done. Check whether it took effect, then retry."
-            raise Problem(504, "timeout", detail) from error
-        finally:
-            if future.cancelled():
-                metrics.meters().abandoned.labels(self.name).inc()
-                log.warning(
-                    "call abandoned",
-                    pool=self.name,
-                    call=name,
-                    running=self.running,
-                    limit=self.limit,
-                )
-
-    def serve(self) -> None:
-        while work := self.work.get():
-            work()
-            del work  # and with it the result, however long the next call is in coming
-
-    def work_on[Result](
-        self, name: str, future: asyncio.Future[Result], call: Callable[[], Result]
-    ) -> None:
-        """Run a call in this thread, and tell the event loop."""
-        began = time.perf_counter()
-        try:
-            tell = partial(future.set_result, call())
-        except BaseException as error:
-            tell = partial(future.set_exception, error)
-        seconds = time.perf_counter() - began
-        with suppress(RuntimeError):  # the event loop has closed without waiting any longer
-            future.get_loop().call_soon_threadsafe(self.finish, name, future, tell, seconds)
-
-    def finish(
-        self, name: str, future: asyncio.Future[Any], tell: Callable[[], None], seconds: float
-    ) -> None:
-        """Free the place of a call, and answer if anybody still waits."""
-        self.leave()
-        metrics.meters().offload_run.labels(self.name, name).observe(seconds)
-        if future.done():
-            log.info("abandoned call ended", pool=self.name, call=name, seconds=round(seconds, 3))
-        else:
-            tell()
-
-    async def close(self, seconds: float) -> None:
-        """Wait up to `seconds` for running calls, and log how many are left."""
-        try:
-            async with asyncio.timeout(seconds):
-                while self.running:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
-            log.warning("calls left running", pool=self.name, running=self.running, seconds=seconds)
-        for _ in range(self.threads):
-            self.work.put(None)
-
-
 class Offload:
-    """Runs calls beside the event loop. List it among the resources in app.py; handlers ask for it
-    by its type.
+    """Runs calls alongside the event loop.
 
-    Work that must survive the process, or outlast its request, does not belong here. `imports`
-    names modules that each computing process loads when it starts, before its first call.
+    List it among the resources in app.py; handlers ask for it by its type. Work that must survive
+    the process, or outlast its request, is a job instead. `imports` names modules that each
+    computing process imports when it starts.
     """
 
     def __init__(self, options: OffloadOptions | None = None, imports: Sequence[str] = ()) -> None:
         self.options = options = options or OffloadOptions()
-        self.threads = ThreadPool(
-            "thread", options.threads, options.thread_waiters, options.thread_wait
-        )
-        self.hashes = ThreadPool(
-            "password", options.hashes or 1, options.thread_waiters, options.thread_wait
-        )
         waiters, wait = options.thread_waiters, options.thread_wait
+        self.threads = ThreadPool("thread", options.threads, waiters, wait)
+        self.hashes = ThreadPool("password", options.hashes or 1, waiters, wait)
         self.new_hashes = ThreadPool("new-password", options.new_hashes, waiters, wait)
         self.processes = ThreadPool(
             "process", options.processes or 1, options.process_waiters, options.process_wait
@@ -189,19 +72,18 @@ class Offload:
 
     async def __aenter__(self) -> Self:
         self.is_open = True
+        meters = metrics.meters()
         for pool in self.pools:
-            metrics.watch_gauge(
-                metrics.meters().offloaded.labels(pool.name), partial(getattr, pool, "running")
-            )
-            metrics.watch_gauge(
-                metrics.meters().offload_waiting.labels(pool.name),
-                partial(getattr, pool, "waiting"),
-            )
+            running = partial(getattr, pool, "running")
+            waiting = partial(getattr, pool, "waiting")
+            metrics.watch_gauge(meters.offloaded.labels(pool.name), running)
+            metrics.watch_gauge(meters.offload_waiting.labels(pool.name), waiting)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Wait for running calls up to the drain timeout, then end the processes. Threads end with
-        this process.
+        """Wait for running calls up to the drain timeout, then end the computing processes.
+
+        Threads cannot be ended: they end with this process.
         """
         self.is_open = False
         await asyncio.gather(*(pool.close(self.options.drain_timeout) for pool in self.pools))
@@ -210,30 +92,31 @@ class Offload:
     async def in_thread[**P, R](
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call a function that waits, or releases the GIL, in a thread. Raises a 503 problem when
-        no place is free.
+        """Call a function that waits, or releases the GIL, in a thread.
+
+        Raises a 503 problem when no thread becomes free in time.
         """
         return await self.run(self.threads, function, partial(function, *args, **kwargs))
 
     async def hash_in_thread[**P, R](
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call a function that checks a password, as `in_thread` does, within a bound of its own.
+        """Call a function that checks a password in a thread, within a limit of its own.
 
         A hash occupies a core: with one in every thread, a flood of sign-ins would starve the event
-        loop. New passwords have other places (`hash_password` of the room auth), so that a flood of
-        sign-ups keeps nobody from signing in.
+        loop. New passwords have other threads (`hash_password` of auth/passwords.py), so that a
+        flood of sign-ups keeps nobody from signing in.
         """
         return await self.run(self.hashes, function, partial(function, *args, **kwargs))
 
     async def in_process[**P, R](
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call a function that computes, in a process. Raises a 503 problem when no place is free
-        or the process dies.
+        """Call a function that computes, in a process.
 
         The function is at the top level of a module. Pickling its arguments and its result blocks
-        the event loop: pass bytes and lists of numbers rather than many objects.
+        the event loop: pass bytes and lists of numbers rather than many objects. Raises a 503
+        problem when no process becomes free in time, or when the process dies.
         """
         call = partial(self.computing.call, function, args, kwargs)
         return cast("R", await self.run(self.processes, function, call))
@@ -245,14 +128,14 @@ class Offload:
         call: Callable[[], R],
         begins: Callable[[], None] | None = None,
     ) -> R:
+        """Run a call in a pool, under the name of its function in metrics and logs."""
         if not self.is_open:
             raise RuntimeError("offload is not open; list it among the resources in app.py")
+        name = getattr(function, "__name__", type(function).__name__)
         with Span("offload"):
-            return await pool.run(
-                getattr(function, "__name__", type(function).__name__), call, begins
-            )
+            return await pool.run(name, call, begins)
 
 
 def share_cores(workers: int) -> int:
-    """Return how many calls each worker may compute at once when no setting says so."""
+    """Return how many calls each worker may compute at once, if no setting says so."""
     return max(1, count_cores() // workers)

@@ -23,19 +23,17 @@ from service.kit.work.problems import busy
 
 log = structlog.get_logger()
 
-PROGRAM = f"from {__name__} import serve; serve()"
+PROGRAM = f"from {__name__} import serve_calls; serve_calls()"
 
 NICENESS = 10
-"""Computing gets about a tenth of the worker's share of a busy core."""
+"""Computing gets about a tenth of what the worker gets of a busy core."""
 
 END_SECONDS = 1.0
-"""How long a process may take to end once its input is closed; then it is killed."""
+"""Seconds that a process has to end once its input is closed; then it is killed."""
 
 
 class ProcessError(Exception):
-    """A call failed in its process by an exception that cannot be sent here. The message holds its
-    traceback.
-    """
+    """A call failed by an exception that cannot be pickled. The message is its traceback."""
 
 
 class Processes:
@@ -50,43 +48,37 @@ class Processes:
     def call(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> object:
-        """Return what a function returns in a process. Raises a 503 problem when that process
-        dies.
-        """
-        try:
-            packed = pickle.dumps((function, args, kwargs), pickle.HIGHEST_PROTOCOL)
-        except Exception as error:
-            advice = "Pass a function from the top level of a module, and plain data."
-            raise TypeError(
-                f"this call cannot be sent to another process: {error}. {advice}"
-            ) from error
-        process = self.take()
+        """Return what a function returns in a process. Raises a 503 problem if it dies."""
+        packed = pack_call(function, args, kwargs)
+        process = self.take_process()
         self.working.add(process)
         try:
             outcome = process.run(packed)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
-            self.bury(process)
+            self.reap(process)
             raise busy("The process that computed this died before it was done.") from error
         finally:
             self.working.discard(process)
         self.idle.append(process)
-        return read(outcome)
+        return unpack_outcome(outcome)
 
-    def take(self) -> "Process":
+    def take_process(self) -> "Process":
+        """Return an idle process that is alive, or a new one."""
         with suppress(IndexError):  # another thread may take the last one
             while process := self.idle.pop():
                 if process.popen.poll() is None:
                     return process
-                self.bury(process)
+                self.reap(process)
         return Process(self.imports)
 
-    def bury(self, process: "Process") -> None:
+    def reap(self, process: "Process") -> None:
+        """Clean up after a process that died."""
         code = process.end()
         if not self.closing:
             log.error("computing process died", pid=process.popen.pid, exit_code=code)
 
     def end(self) -> None:
-        """End all processes, those that still compute too."""
+        """End all processes, also those that still compute."""
         self.closing = True
         while self.idle:
             self.idle.pop().end()
@@ -105,7 +97,7 @@ class Process:
         pickle.dump((sys.path, imports), self.calls)
 
     def run(self, packed: bytes) -> bytes:
-        """Return the outcome of a call, as `compute` packs it."""
+        """Return the outcome of a call, as `run_call` packs it."""
         pickle.dump(packed, self.calls, pickle.HIGHEST_PROTOCOL)
         self.calls.flush()
         outcome: bytes = pickle.load(self.outcomes)  # noqa: S301 - from our own process
@@ -113,7 +105,7 @@ class Process:
 
     def end(self) -> int:
         """End the process, by force if it takes too long, and return its exit code."""
-        with suppress(OSError):  # what was not sent to a dead process
+        with suppress(OSError):  # it is dead, and some input was not sent yet
             self.calls.close()
         try:
             self.popen.wait(END_SECONDS)
@@ -123,7 +115,19 @@ class Process:
         return self.popen.wait()
 
 
-def read(outcome: bytes) -> object:
+def pack_call(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> bytes:
+    """Return a call as bytes. Raises TypeError for what cannot be pickled."""
+    try:
+        return pickle.dumps((function, args, kwargs), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        advice = "Pass a function from the top level of a module, and plain data."
+        reason = f"this call cannot be sent to another process: {error}"
+        raise TypeError(f"{reason}. {advice}") from error
+
+
+def unpack_outcome(outcome: bytes) -> object:
     """Return the result in an outcome, or raise the exception in it."""
     try:
         succeeded, value, trace = pickle.loads(outcome)  # noqa: S301 - from our own process
@@ -135,13 +139,10 @@ def read(outcome: bytes) -> object:
     raise value
 
 
-def serve() -> None:
-    """Read calls from the input, and write their outcomes to the output: what a computing process
-    does.
-    """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes of a terminal; the worker decides
+def serve_calls() -> None:
+    """Read calls from the input, write outcomes to the output: what each process does."""
+    # Ctrl-C reaches all processes of a terminal; the worker decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     outcomes = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a call prints belongs in the log
@@ -149,16 +150,14 @@ def serve() -> None:
     for module in modules:
         import_module(module)
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=receive, args=(sys.stdin.buffer, calls), daemon=True).start()
+    threading.Thread(target=receive_calls, args=(sys.stdin.buffer, calls), daemon=True).start()
     while True:
-        pickle.dump(compute(calls.get()), outcomes, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(run_call(calls.get()), outcomes, pickle.HIGHEST_PROTOCOL)
         outcomes.flush()
 
 
-def receive(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
-    """Read calls beside the computing, so that the end of the worker also ends a long
-    computation.
-    """
+def receive_calls(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
+    """Read calls in a thread, so that the end of the worker also ends a long computation."""
     try:
         while True:
             calls.put(pickle.load(source))  # noqa: S301 - from the worker
@@ -166,10 +165,8 @@ def receive(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
         os._exit(0)
 
 
-def compute(call: bytes) -> bytes:
-    """Return the outcome of a call, pickled: whether it succeeded, its result or exception, and its
-    traceback.
-    """
+def run_call(call: bytes) -> bytes:
+    """Return the outcome of a call, pickled: (succeeded, result or exception, traceback)."""
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker
         return pickle.dumps((True, function(*args, **kwargs), ""), pickle.HIGHEST_PROTOCOL)
@@ -179,6 +176,5 @@ def compute(call: bytes) -> bytes:
             packed = pickle.dumps((False, error, trace), pickle.HIGHEST_PROTOCOL)
             pickle.loads(packed)  # noqa: S301 - what cannot be read here cannot be read there
             return packed
-        return pickle.dumps(
-            (False, ProcessError(trace), "The exception itself cannot be sent to another process.")
-        )
+        note = "The exception itself cannot be sent to another process."
+        return pickle.dumps((False, ProcessError(trace), note))

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from service.kit.jobs.runner import RunningJobs
+from service.kit.jobs.running import RunningJobs
 
 
-async def begin(floor: RunningJobs, log: list[str], job_id: int, name: str, *, alone: bool = False) -> None:
-    await floor.enter(job_id, alone=alone)
+async def begin(running: RunningJobs, log: list[str], job_id: int, name: str, *, alone: bool = False) -> None:
+    await running.enter(job_id, alone=alone)
     log.append(f"{name} began")
 
 
@@ -17,22 +17,22 @@ async def settle() -> None:
 
 
 async def test_a_suspect_begins_when_all_others_are_recorded_and_nothing_begins_before_it_is():
-    floor, log = RunningJobs(), []
+    running, log = RunningJobs(), []
     async with asyncio.TaskGroup() as group:
-        group.create_task(begin(floor, log, 1, "first"))
-        group.create_task(begin(floor, log, 2, "second"))
-        group.create_task(begin(floor, log, 3, "suspect", alone=True))
-        group.create_task(begin(floor, log, 4, "last"))
+        group.create_task(begin(running, log, 1, "first"))
+        group.create_task(begin(running, log, 2, "second"))
+        group.create_task(begin(running, log, 3, "suspect", alone=True))
+        group.create_task(begin(running, log, 4, "last"))
         await settle()
         log.append("both are done")
-        floor.leave([1])
+        running.mark_recorded([1])
         await settle()
         log.append("first is recorded")
-        floor.leave([2])
+        running.mark_recorded([2])
         await settle()
         log.append("second is recorded")
         await settle()
-        floor.leave([3])
+        running.mark_recorded([3])
     assert log == [
         *("first began", "second began", "both are done", "first is recorded"),
         *("suspect began", "second is recorded", "last began"),
@@ -40,10 +40,10 @@ async def test_a_suspect_begins_when_all_others_are_recorded_and_nothing_begins_
 
 
 async def test_who_is_cancelled_while_it_waits_keeps_no_other_waiting():
-    floor, log = RunningJobs(), []
-    await begin(floor, log, 1, "first")
-    suspect = asyncio.create_task(begin(floor, log, 2, "suspect", alone=True))
-    last = asyncio.create_task(begin(floor, log, 3, "last"))
+    running, log = RunningJobs(), []
+    await begin(running, log, 1, "first")
+    suspect = asyncio.create_task(begin(running, log, 2, "suspect", alone=True))
+    last = asyncio.create_task(begin(running, log, 3, "last"))
     await settle()
     assert log == ["first began"]
     suspect.cancel()
