@@ -15,10 +15,12 @@ from msgspec import Meta, json, msgpack
 from service.kit.work.problems import invalid
 
 DIGEST_BYTES = 8
-MAX_LENGTH = 512
-HELP = "`next` of the previous page, with the same filters."
 
-Cursor = Annotated[str, Meta(max_length=MAX_LENGTH, description=HELP)] | None
+META = Meta(
+    max_length=512,
+    description="`next` of the previous page, with the same filters.",
+)
+Cursor = Annotated[str, META] | None
 
 
 class CursorCodec:

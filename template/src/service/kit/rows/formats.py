@@ -1,9 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""The formats of exports: CSV, with what a spreadsheet would run escaped, and NDJSON."""
+"""The formats of exports: CSV, which PostgreSQL quotes and we escape for spreadsheets, and NDJSON."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from asyncpg.types import Attribute
@@ -37,7 +36,7 @@ CSV = Format(
     "text/csv",
     "; charset=utf-8; header=present",
     "select {columns} from {rows}",
-    MappingProxyType({"format": "csv", "header": True}),
+    {"format": "csv", "header": True},
     {
         "array": "to_json({})",
         "composite": "to_json({})",
@@ -57,7 +56,7 @@ NDJSON = Format(
     "application/x-ndjson",
     "",
     "select row_to_json(exported.*) from (select {columns} from {rows}) as exported",
-    MappingProxyType({"format": "csv", "quote": "\x01", "delimiter": "\x02"}),
+    {"format": "csv", "quote": "\x01", "delimiter": "\x02"},
     {"json": "{}::jsonb", "numeric": "{}::text"},
 )
 

@@ -3,9 +3,9 @@
 
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`: `routes.py`.
 `app.py` finds the route of a request, has its token verified, limits how often it is called, and
-turns errors into problems, such as a unique violation into 409. `binder.py` calls its function,
-with what `query_string.py` and `body.py` read, and `values.py` lets pass. `request.py` is for
-functions that read a body themselves. `idempotency.py` has `once`; `openapi.py` describes all
+turns errors into problems: a unique violation becomes the 409 of its slice. `binder.py` calls the
+function, with what `query_string.py` and `body.py` read, and `values.py` lets pass. `request.py` is
+for functions that read a body themselves. `idempotency.py` has `once`; `openapi.py` describes all
 routes. Imports work, edge, db, rows and auth.
 """
 

@@ -31,6 +31,7 @@ MAX_DEPTH = 8
 """Levels of lists and structs below which only the first mismatch is named."""
 
 type Json = bytes | msgspec.Raw
+type Mismatches = Iterator[InvalidField]
 
 
 class Body[Kind]:
@@ -94,9 +95,7 @@ def is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def find_mismatches(
-    piece: Json, kind: Any, path: str = "", depth: int = 0
-) -> Iterator[InvalidField]:
+def find_mismatches(piece: Json, kind: Any, path: str = "", depth: int = 0) -> Mismatches:
     """Yield every field of a piece of JSON that does not fit its type."""
     try:
         msgspec.json.decode(piece, type=kind)
@@ -116,7 +115,7 @@ def read_mismatch(error: msgspec.ValidationError, path: str) -> InvalidField:
     return InvalidField(path + place.rstrip("`"), detail)
 
 
-def find_inner_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iterator[InvalidField]:
+def find_inner_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Mismatches:
     """Yield the mismatches in the fields of a struct, or in the items of a list."""
     start = bytes(piece).lstrip()[:1]
     if is_struct(kind) and start == b"{":
@@ -125,7 +124,7 @@ def find_inner_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iter
         yield from find_item_mismatches(piece, kind, path, depth)
 
 
-def find_field_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iterator[InvalidField]:
+def find_field_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Mismatches:
     given = msgspec.json.decode(piece, type=dict[str, msgspec.Raw])
     config = (get_origin(kind) or kind).__struct_config__
     known = {config.tag_field}
@@ -143,7 +142,7 @@ def find_field_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iter
                 yield InvalidField(f"{path}.{name}", "there is no such field")
 
 
-def find_item_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Iterator[InvalidField]:
+def find_item_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Mismatches:
     items = msgspec.json.decode(piece, type=list[msgspec.Raw])
     if len(items) > MAX_ITEMS:
         return

@@ -16,6 +16,8 @@ from service.kit.web.values import MAX_ERRORS, find_storage_error
 from service.kit.work.problems import InvalidField
 
 type Decoder = msgspec.json.Decoder[Any]
+type Names = dict[str, str]
+"""The names of a struct's fields, by those that clients know."""
 
 
 class Parameter(NamedTuple):
@@ -35,7 +37,7 @@ class QueryString:
 
     def __init__(self) -> None:
         self.parameters: dict[str, Parameter] = {}
-        self.filters: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
+        self.filters: dict[str, tuple[type[msgspec.Struct], Names]] = {}
 
     def add(self, name: str, hint: Any, required: bool, default: object) -> None:
         if name in self.parameters:
@@ -44,7 +46,7 @@ class QueryString:
         self.parameters[name] = Parameter(hint, required, default, decoder)
 
     def add_filter(self, name: str, kind: Any) -> None:
-        names: dict[str, str] = {}
+        names: Names = {}
         for field in msgspec.structs.fields(kind):
             names[field.encode_name] = field.name
             self.add(field.encode_name, field.type, field.required, field.default)
