@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The formats of exports: CSV, which PostgreSQL quotes and we escape for spreadsheets, and NDJSON."""
+"""The formats of exports: NDJSON, and CSV with what a spreadsheet would run escaped."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
