@@ -61,7 +61,8 @@ class Auth:
         issuer's keys cannot be fetched.
         """
         token = read_bearer_token(headers)
-        self.keys.refresh()
+        if self.keys.source:
+            self.keys.refresh()
         try:
             caller = self.verify_cached(token, self.keys.version)
         except UnknownKeyError:
