@@ -39,7 +39,7 @@ def add_navigation(_app: Sphinx, page: str, source: list[str]) -> None:
 
     A page that stands in no list fails the build, so none is forgotten, and the forge shows the same way through.
     """
-    if page not in ("index", "decisions/README"):
+    if page not in ("index", "contributing/decisions/README"):
         return
     sections: dict[str, list[str]] = {}
     caption = ""

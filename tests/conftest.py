@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,7 @@ from uuid import uuid4
 import plumbum
 import pytest
 
-from tests.harness import service, shell, snapshot
+from tests.harness import service, sharing, shell, snapshot
 
 type Render = Callable[..., Path]
 
@@ -42,19 +43,18 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def template(_own_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository with the working tree as its newest versions."""
-    return snapshot.take(tmp_path_factory.mktemp("repository") / "template")
+    return sharing.make_once(sharing.find_folder(tmp_path_factory) / "template", snapshot.take)
 
 
 @pytest.fixture(scope="session")
 def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Return a function that renders a version with some answers, once. The renders are not to be changed."""
-    done: dict[str, Path] = {}
+    renders = sharing.find_folder(tmp_path_factory) / "renders"
 
     def render(version: str = snapshot.CURRENT, **answers: Any) -> Path:
         key = json.dumps([version, answers], sort_keys=True)
-        if key not in done:
-            done[key] = service.render(template, tmp_path_factory.mktemp("render") / "it", answers, version)
-        return done[key]
+        folder = renders / sha256(key.encode()).hexdigest()
+        return sharing.make_once(folder, lambda place: service.render(template, place, answers, version))
 
     return render
 

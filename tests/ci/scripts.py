@@ -21,7 +21,7 @@ HOSTED = {
 
 COVERED = {
     'python3 run.py test -m "$MARKS"': "commands/test_readme.py::test_the_test_command_runs_pytest",
-    'python3 run.py test tests/generated/test_generated.py tests/generated/test_inside.py -k "default or room"': (
+    'python3 run.py test tests/generated/test_generated.py tests/generated/test_inside.py -k "default or package"': (
         "commands/test_readme.py::test_the_test_command_runs_pytest"
     ),
     'uv run service perf compare "$BASE"': (

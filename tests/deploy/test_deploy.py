@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.programs import find_program
 from tests.harness import shell
+from tests.harness.programs import find_program
 
 PEOPLE = 10
 """Connections for people and for what else looks at the database."""
@@ -16,6 +16,7 @@ MAX_CONNECTIONS = 100
 """PostgreSQL's default, less the three that it keeps for superusers."""
 POOL = 4
 """Connections of one worker on one core: PER_CORE of the room db."""
+DECLARED = re.MULTILINE | re.DOTALL
 OVERLAYS = ("staging", "production")
 
 
@@ -66,6 +67,7 @@ def test_compose_has_what_its_schema_asks_for(deploy, jobs):
     assert "postgres:5432" in pooled["DATABASE_DIRECT_URL"], "migrations go past it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_kubernetes_takes_an_overlay(deploy, overlay, tmp_path):
     text = shell.run(find_program("kustomize"), "build", deploy / "kubernetes/overlays" / overlay, cwd=deploy)
@@ -74,6 +76,7 @@ def test_kubernetes_takes_an_overlay(deploy, overlay, tmp_path):
     validate("kubernetes-validate", "--strict", path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_keeps_what_the_base_promises(deploy, overlay, jobs):
     objects = build(deploy, overlay)
@@ -93,6 +96,7 @@ def test_an_overlay_keeps_what_the_base_promises(deploy, overlay, jobs):
     assert probes["readinessProbe"]["timeoutSeconds"] > 2, "CHECK_SECONDS of the room edge"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_pod_has_time_to_stop(deploy, overlay, jobs):
     environment, pods = read_env(deploy), list_pods(build(deploy, overlay))
@@ -108,6 +112,7 @@ def test_a_pod_has_time_to_stop(deploy, overlay, jobs):
         assert int(environment["JOBS_KILL_TIMEOUT"]) < pods["Deployment", "worker"]["terminationGracePeriodSeconds"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_all_pods_together_fit_into_the_database(deploy, overlay, jobs):
     objects, reserve = build(deploy, overlay), int(read_env(deploy)["DATABASE_RESERVE"])
@@ -128,6 +133,6 @@ def test_all_pods_together_fit_into_the_database(deploy, overlay, jobs):
 def test_a_role_behind_the_pooler_has_the_limits_of_the_settings(deploy):
     code = (deploy.parent / "src/service/kit/db/sessions.py").read_text()
     names = ("statement_timeout", "lock_timeout", "command_timeout")
-    wanted = [float(value) for name in names for value in re.findall(rf"{name}: .* = ([\d.]+)", code)]
+    wanted = [float(re.findall(rf"^    {name}: .*?\] = ([\d.]+)$", code, DECLARED)[0]) for name in names]
     limits = re.findall(r"_timeout = '(\d+)ms'", (deploy / "postgres/limits.sql").read_text())
     assert [int(limit) / 1000 for limit in limits] == wanted

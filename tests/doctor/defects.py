@@ -45,7 +45,7 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
     "src/service/kit/db/query.py": (
         use_windows,
         "kit",
-        "src/service/kit/db/query.py has line endings of Windows, so an update conflicts",
+        "Files with Windows line endings: 1, such as src/service/kit/db/query.py. An update conflicts",
         "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each",
     ),
     ".github/workflows/checks.yml": (
@@ -77,18 +77,18 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
         append("<<<<<<< before updating\nold\n=======\nnew\n>>>>>>> after updating\n"),
         "conflicts",
         "README.md has the markers of a conflict.",
-        "Resolve the conflict (`git diff README.md`), take the markers out, and commit.",
+        "Resolve the conflict (`git diff README.md`), remove the markers, and commit.",
     ),
     "ruff.toml.rej": (
         write("@@ -1 +1 @@\n"),
         "conflicts",
-        "ruff.toml.rej is what an update could not apply.",
+        "ruff.toml.rej is a change that an update could not apply.",
         "Apply it by hand, and delete it.",
     ),
     ".env.production": (
         write("A=b\n"),
         "git",
-        ".env.production is committed, for all who can read the repository.",
+        ".env.production is committed: everyone with access to the repository can read it.",
         "Run `git rm --cached .env.production`, commit, and replace every secret",
     ),
     "key.pem": (write("secret\n"), "git", "key.pem is committed", "Run `git rm --cached key.pem`"),
@@ -102,20 +102,20 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
         write("SERVER_PORT=x\n"),
         "settings",
         "SERVER_PORT: ",
-        "Correct it where it is set",
+        "Fix it where it is set",
     ),
     "src/service/__init__.py": (
         append('\nNAME = "another"\n'),
         "team",
         "src/service/__init__.py calls the service another, and pyproject.toml my-service.",
-        "Take NAME out of both files: ",
+        "Remove NAME from both files: ",
     ),
 }
 """What is planted in which file, which check finds it, and how what it says and its fix begin."""
 
 ALSO = {
     "pyproject.toml": {("packages", "uv: The lockfile at `uv.lock` needs to be updated")},
-    ".env": {("git", ".env is committed, for all who can read the repository.")},
+    ".env": {("git", ".env is committed: everyone with access to the repository can read it.")},
 }
 """What another check finds in the same file: the check, and what it says."""
 

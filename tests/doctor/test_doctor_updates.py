@@ -28,22 +28,22 @@ ANSWERS = {
     "a copy from an archive": (
         lambda text: re.sub("^_commit: .*\n", "", text, flags=re.MULTILINE),
         ".copier-answers.yml does not say where the project comes from",
-        "Add `_src_path: URL`, the template's git repository, and `_commit: vX.Y.Z`",
+        "Restore it from git (`git log -p .copier-answers.yml`), or add `_src_path: URL`",
     ),
     "a conflict": (
         lambda text: f"<<<<<<< before updating\n{text}=======\n{text}>>>>>>> after updating\n",
         ".copier-answers.yml cannot be read, so no update is possible: ",
-        "Restore it from git (`git log -p .copier-answers.yml`), or take the conflict's markers out",
+        "Restore it from git (`git log -p .copier-answers.yml`), or remove the markers of the conflict",
     ),
     "nothing": (
         lambda _: "",
-        ".copier-answers.yml cannot be read, so no update is possible: ",
+        ".copier-answers.yml does not say where the project comes from",
         "Restore it from git",
     ),
     "a commit that is not there": (
         lambda text: re.sub("^_commit: .*", "_commit: v0.9.9", text, flags=re.MULTILINE),
         ".copier-answers.yml names v0.9.9, which ",
-        "Write as `_commit` the release that this was rendered from.",
+        "Set `_commit` to the release that this was rendered from.",
     ),
 }
 
@@ -69,7 +69,7 @@ def test_an_answer_that_the_template_refuses_is_a_finding(shop):
     [(state, says, fix)] = find(reports, "kit")
     assert state == "finding"
     assert "Invalid choice for 'ci': 'jenkins'" in says
-    assert fix.startswith("Correct the answers in .copier-answers.yml")
+    assert fix.startswith("Fix the answers in .copier-answers.yml")
 
 
 def test_a_template_at_a_long_path_is_found_though_copier_wraps_it(shop, template, workshop):
@@ -103,9 +103,9 @@ def test_edits_that_the_next_update_drops_are_named_beforehand(shop, successor, 
 
     found = find(reports, "kit")
     assert sorted(says for _, says, _ in found) == [
-        ".squawk.toml was edited here, and the next update removes it: it drops the edit without a word.",
+        ".squawk.toml was edited here, and the next update removes it: the edit is lost without a word.",
         "deploy/postgres/limits.sql was edited here, and the next update moves it to deploy/postgres/roles.sql:"
-        " it drops the edit without a word.",
+        " the edit is lost without a word.",
         "ruff.toml was edited here, so an update may conflict.",
     ]
     assert len({fix for *_, fix in found}) == 3
@@ -121,6 +121,5 @@ def test_edits_that_another_answer_drops_are_named_when_it_is_given(shop):
     append("# ours\n")(shop / ".github/workflows/checks.yml")
     found = find(examine(shop, "--data", "ci=gitlab")[1], "kit")
     assert [says for _, says, _ in found] == [
-        ".github/workflows/checks.yml was edited here, and the next update removes it:"
-        " it drops the edit without a word."
+        ".github/workflows/checks.yml was edited here, and the next update removes it: the edit is lost without a word."
     ]

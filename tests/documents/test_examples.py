@@ -39,7 +39,7 @@ def find_foreign(parts, text):
 def test_what_stands_here_is_the_example_slice(examples, render):
     slice_ = render() / "src/service"
     ours = [(name, code) for name, code in examples if name != "FastAPI"]
-    assert len(ours) == 6
+    assert len(ours) == 5
     for name, code in ours:
         assert find_foreign(code, (slice_ / name).read_text()) == [], name
     assert find_foreign("orders = Listing()\n", (slice_ / "orders/queries.py").read_text())
@@ -64,10 +64,11 @@ def test_what_stood_there_is_the_program_of_the_comparison_and_a_route_that_fast
     assert shell.run(*command, cwd=ROOT, **url).strip() == "#/components/schemas/OrderOut"
 
 
-def test_the_event_stream_and_the_cached_read_are_those_of_the_example_slice(render):
+def test_the_create_the_event_stream_and_the_cached_read_are_those_of_the_example_slice(render):
     page = (ROOT / "docs/service.md").read_text()
-    shown = [code for name, code in BLOCK.findall(page) if "EventStream(" in code or "cache.get(" in code]
-    assert len(shown) == 2
+    marks = ("once(db", "EventStream(", "cache.get(")
+    shown = [code for _, code in BLOCK.findall(page) if any(mark in code for mark in marks)]
+    assert len(shown) == 3
     for code in shown:
         assert find_foreign(code, (render() / "src/service/orders/http.py").read_text()) == []
 

@@ -27,7 +27,7 @@ def is_there(module):
 
 
 def test_what_a_command_in_a_sentence_names_is_there():
-    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *(ROOT / "template").rglob("*.md*")]
+    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *(ROOT / "template").rglob("*.md*")]
     named = [(path, command) for path in paths for command in COMMAND.findall(path.read_text())]
     assert len(named) > 20
     missing = [f"{path}: `{command}` names {it}" for path, command in named for it in find_missing(command)]

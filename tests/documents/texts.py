@@ -21,8 +21,10 @@ type Texts = dict[str, str]
 
 
 def read_documents(made: Path) -> Texts:
-    """Return the text of every document but the decisions, which are a record, by its name."""
-    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *made.glob("*.md"), *made.glob("deploy/*.md")]
+    """Return the text of every document by its name, without the decisions, which are a record, and the style."""
+    ours = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/contributing/*.md")]
+    found = [*ours, *made.glob("*.md"), *made.glob("deploy/*.md")]
+    found.remove(ROOT / "docs/contributing/style.md")
     return {path.name if path.is_relative_to(ROOT) else f"a service's {path.name}": path.read_text() for path in found}
 
 

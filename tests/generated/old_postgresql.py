@@ -10,10 +10,16 @@ from pathlib import Path
 from tests.harness import shell
 
 FOLDERS = Path("/usr/lib/postgresql")
-SETTINGS = (
-    "fsync = off\nmax_connections = 100\nlisten_addresses = ''\nshared_preload_libraries = 'pg_stat_statements'\n"
-)
+SETTINGS = """
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+max_connections = 100
+listen_addresses = ''
+shared_preload_libraries = 'pg_stat_statements'
+"""
 USER = "postgres"
+MEMORY = Path("/dev/shm")  # on Linux
 
 
 def find(version: int) -> Path | None:
@@ -25,7 +31,7 @@ def find(version: int) -> Path | None:
 @contextmanager
 def run(programs: Path) -> Generator[str]:
     """Run a server of one test's own, on a Unix socket, and yield its URL."""
-    place = Path(tempfile.mkdtemp(prefix="old-postgresql-"))
+    place = Path(tempfile.mkdtemp(prefix="old-postgresql-", dir=MEMORY if MEMORY.is_dir() else None))
     if os.geteuid() == 0:  # it refuses to be root
         shutil.chown(place, USER)
     place.chmod(0o755)

@@ -66,7 +66,8 @@ def test_every_command_that_a_text_names_is_there(folder):
     lines = shell.run("uv", "run", "--quiet", "python", "-c", WALK, cwd=folder).splitlines()
     known = {line.partition(" --")[0]: {"--help", *OPTION.findall(line)} for line in lines}
     groups = {name.rpartition(" ")[0] for name in known}
-    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *folder.rglob("*.md"), *folder.glob("src/**/*.py")]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/contributing/*.md")]
+    texts = [*pages, *folder.rglob("*.md"), *folder.glob("src/**/*.py")]
     named = {(path.name, *found) for path in texts for found in NAMED.findall(path.read_text())}
     assert named
     for path, words, rest in sorted(named):

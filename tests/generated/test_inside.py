@@ -1,13 +1,20 @@
-"""The kit keeps its promises: its own tests, in tests/inside, run inside a rendered service, room by room."""
+"""The kit keeps its promises: its own tests, in tests/inside, run inside a rendered service, package by package."""
 
 import pytest
 
 from tests import size
 from tests.harness import shell
+from tests.harness.programs import find_program
 from tests.harness.service import PASSED
 from tests.harness.snapshot import ROOT
 
-ROOMS = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
+PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
+
+SLOW = {"poison", "tools"}
+"""Jobs that end their worker again and again, and what a service in production does not have."""
+
+PGBOUNCER = "inside/db/test_pgbouncer*.py"
+"""These tests need a Debian package, so they are slow as well."""
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +23,17 @@ def folder(template, workshop):
     return size.prepare(template, workshop / "inside")
 
 
-SLOW = {"poison", "tools"}
-"""Jobs that end their worker again and again, and what a service in production does not have."""
-
-
-@pytest.mark.parametrize("room", [pytest.param(it, marks=pytest.mark.slow if it in SLOW else ()) for it in ROOMS])
-def test_a_room_passes_its_tests(folder, room):
-    output = shell.run("uv", "run", "--quiet", "pytest", "-q", f"inside/{room}", cwd=folder)
+def run_tests(folder, *arguments):
+    output = shell.run("uv", "run", "--quiet", "pytest", "-q", *arguments, cwd=folder)
     assert PASSED.search(output), output
+
+
+@pytest.mark.parametrize("package", [pytest.param(it, marks=pytest.mark.slow if it in SLOW else ()) for it in PACKAGES])
+def test_a_package_passes_its_tests(folder, package):
+    run_tests(folder, f"inside/{package}", f"--ignore-glob={PGBOUNCER}")
+
+
+@pytest.mark.slow
+def test_the_database_behind_pgbouncer_passes_its_tests(folder):
+    find_program("pgbouncer")
+    run_tests(folder, *sorted(folder.glob(PGBOUNCER)))

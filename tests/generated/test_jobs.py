@@ -108,7 +108,7 @@ def test_a_service_that_gives_jobs_up_is_told_which_lines_to_take_out(given_up, 
     code, output = shell.attempt("uv", "run", "--quiet", "service", command, cwd=given_up)
     assert code == 1
     sentence, *lines = output.splitlines()
-    assert sentence.startswith("Error: service.kit.jobs is no part of this service.")
+    assert sentence.startswith("Error: service.kit.jobs is not part of this service.")
     told = [line.split(": ", 1)[1] for line in lines]
     assert {line.split(":")[0].strip() for line in lines} == {*TAKEN_OUT, *USELESS} - {"src/service/mail.py"}
     wanted = [line for pairs in TAKEN_OUT.values() for old, _ in pairs for line in old.splitlines()]

@@ -59,7 +59,7 @@ async def follow(settings: Settings) -> list[str]:
     events.put_nowait({"type": "lifespan.startup"})
     living = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, events.get, told.put))
     assert (await told.get())["type"] == "lifespan.startup.complete"
-    token = credentials.sign(Settings)
+    token = credentials.sign_development_token(Settings)
     listed = json.loads(await ask(app, token, "/v1/orders"))
     path = f"/v1/orders/{listed['data'][0]['id']}"
     await ask(app, token, path)
@@ -96,9 +96,12 @@ def shorten(files: Iterable[str]) -> list[str]:
 
 def main() -> None:
     """Print the number of files and of hops; with `--list` also which."""
-    with tempfile.TemporaryDirectory(prefix="path-") as folder, embedded.run(Path(folder, ".postgres")) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="path-") as folder,
+        embedded.run_postgresql(Path(folder, ".postgres")) as url,
+    ):
         os.environ["DATABASE_URL"] = url
-        credentials.provide(Settings)
+        credentials.accept_development_tokens(Settings)
         files = asyncio.run(follow(read_settings(Settings)))
     if "--list" in sys.argv:
         print("\n".join(shorten(files)), file=sys.stderr)

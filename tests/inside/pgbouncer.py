@@ -11,6 +11,8 @@ from pathlib import Path
 from socket import create_connection
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from tests.kit.processes import find_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
@@ -33,6 +35,8 @@ default_pool_size = {size}
 @contextmanager
 def run(url: str) -> Generator[str]:
     """Run a PgBouncer in front of the server of a URL. Yield the URL that leads through it."""
+    if PROGRAM is None:
+        pytest.fail("pgbouncer is not installed. On Debian: apt-get install pgbouncer", pytrace=False)
     parts = urlsplit(url)
     host = parts.hostname or parse_qs(parts.query)["host"][0]
     target = f"host={host} port={parts.port or 5432}" + (f" password={parts.password}" if parts.password else "")
@@ -44,9 +48,7 @@ def run(url: str) -> Generator[str]:
         text = CONFIGURATION.format(target=target, user=parts.username, port=port, size=SERVER_CONNECTIONS)
         (folder / "pgbouncer.ini").write_text(text)
         with (folder / "output").open("w") as output:
-            process = subprocess.Popen(
-                [str(PROGRAM), folder / "pgbouncer.ini"], user=account, stdout=output, stderr=output
-            )
+            process = subprocess.Popen([PROGRAM, folder / "pgbouncer.ini"], user=account, stdout=output, stderr=output)
         try:
             wait_until_listening(process, port, folder / "output")
             yield f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}"

@@ -59,7 +59,7 @@ def run(settings: str = "") -> Generator[Server]:
     """Run a PostgreSQL with more lines for its configuration. Stop it afterwards, whatever became of it."""
     folder = Path(tempfile.mkdtemp(prefix="service-faults-")) / "data"
     try:
-        with embedded.run(folder) as url:
+        with embedded.run_postgresql(folder) as url:
             server = Server(folder, url)
             if settings:
                 with (folder / "postgresql.auto.conf").open("a") as file:

@@ -35,7 +35,7 @@ def main() -> None:
 
 def draw_table(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """Yield in Markdown the latencies of each variant, medians over the rounds."""
-    yield "| computing beside it | requests/s | `SERVER_BATCH_THREADS` | p50, ms | p99, ms |"
+    yield "| computing alongside | requests/s | `SERVER_BATCH_THREADS` | p50, ms | p99, ms |"
     yield "|---|---|---|---|---|"
     with ExitStack() as stack:
         database = stack.enter_context(servers.provide_database(folder, options.rows, 1000))

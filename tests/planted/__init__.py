@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tests.harness import snapshot
 
-PAGE = snapshot.ROOT / "docs/planted-faults.md"
+PAGE = snapshot.ROOT / "docs/contributing/planted-faults.md"
 BEGIN, END = "<!-- faults -->\n", "<!-- end of faults -->"
 
 TEMPLATE = "template"

@@ -1,4 +1,4 @@
-"""Renew the tables of docs/planted-faults.md: `uv run python -m tests.planted`."""
+"""Renew the tables of docs/contributing/planted-faults.md: `uv run python -m tests.planted`."""
 
 from tests import planted
 

@@ -20,7 +20,7 @@ import asyncio, sys
 from pathlib import Path
 from service_tools.dev import embedded
 from tests.kit import fixtures
-with embedded.run(Path(sys.argv[1])) as url:
+with embedded.run_postgresql(Path(sys.argv[1])) as url:
     fixtures.os.environ[fixtures.SERVER] = url
     asyncio.run(fixtures.trade_durability_for_speed())
     print(url, flush=True)

@@ -43,7 +43,7 @@ async def test_what_is_written_can_be_read_and_linked_to(endpoint: str):
 
 
 async def test_what_is_not_there_or_too_large_is_a_problem(endpoint: str):
-    files = open_files(endpoint, most_bytes=3)
+    files = open_files(endpoint, max_bytes=3)
     await files.write("large", b"1234")
     assert await fail(files, "large") == (502, "file-too-large")
     assert await fail(files, "missing") == (404, "not-found")

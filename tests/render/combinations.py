@@ -62,6 +62,16 @@ def find_dead_choices(choices: Choices, render: Render) -> list[tuple[str, Any]]
     return dead
 
 
+def read_code(folder: Path) -> service.Tree:
+    """Return what a service runs and tests: its modules, its tests, its migrations, and what configures all of them."""
+    folders = ("migrations/", "perf/", "src/", "tests/")
+    return {
+        path: content
+        for path, content in service.read(folder).items()
+        if path.startswith(folders) or path.endswith(".toml")
+    }
+
+
 def name(answers: Answers) -> str:
     """Return a combination in one word."""
     return "-".join(
@@ -72,3 +82,9 @@ def name(answers: Answers) -> str:
 CHOICES = list_choices(CONFIG)
 ALL = list_all(CHOICES)
 CHOSEN = list(cover_pairs(ALL))
+
+WITHOUT_CODE = ("ci", "deploy")
+"""The questions whose answers change no code: a test proves it, so none of what checks code is run for each of them."""
+
+CODE = list_all({question: answers for question, answers in CHOICES.items() if question not in WITHOUT_CODE})
+CODE_CHOSEN = list(cover_pairs(CODE))

@@ -8,7 +8,7 @@ from tests.harness import shell
 from tests.harness.snapshot import ROOT
 
 MAX_LINES = 200
-"""Of a module, as docs/style.md has it."""
+"""Of a module, as docs/contributing/style.md has it."""
 
 
 @pytest.mark.parametrize("command", ["ruff format --no-cache --diff", "ruff check --no-cache", "ty check"])

@@ -1,4 +1,4 @@
-"""`service new` makes a slice that passes everything as it is, registers it, measures it, and can be undone."""
+"""`service new` makes a slice that passes everything as it is, registers it, and measures it."""
 
 import re
 import time
@@ -47,11 +47,12 @@ def test_a_newcomer_measures_the_slice_by_one_command(folder):
     assert changed == [" M src/service/app.py"]
 
 
-def test_a_slice_that_is_there_is_refused_and_one_without_edits_can_be_undone(folder):
+def test_a_slice_that_is_there_is_refused_and_git_takes_it_away(folder):
     code, output = shell.attempt("uv", "run", "--quiet", "service", "new", "invoices", *FIELDS, cwd=folder)
     assert code == 1
     assert "Traceback" not in output
-    shell.run("uv", "run", "--quiet", "service", "new", "invoices", "--undo", cwd=folder)
+    shell.run("git", "restore", "src/service/app.py", cwd=folder)
+    shell.run("git", "clean", "-fd", "src/service/invoices", "tests/invoices", "migrations", "perf", cwd=folder)
     assert [line for line in service.changes(folder).splitlines() if "invoices" in line or "app.py" in line] == []
 
 

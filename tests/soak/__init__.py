@@ -1,1 +1,1 @@
-"""The soak: a service in production mode, under load and faults for as long as one likes. See docs/soak.md."""
+"""The soak: a service in production mode, under load and faults. See docs/contributing/soak.md."""

@@ -25,7 +25,7 @@ PLANTED = {
     ),
     "wrong_type": (
         '"select reference, total_minor::text as currency from orders where id = $1", Numbers, tuple[UUID]',
-        r"\[types\] reference is text, which is no int. Correct the field, or cast",
+        r"\[types\] reference is text, not int. Correct the field, or cast",
     ),
     "nullable_column": (
         '"select reference, note as currency from orders where id = $1", Pair, tuple[UUID]',
@@ -54,7 +54,7 @@ PLANTED = {
     ),
     "wrong_array": (
         '"select tags from orders where id = $1", list[int], tuple[UUID]',
-        r"\[types\] tags is text\[\], which is no list\[int\]",
+        r"\[types\] tags is text\[\], not list\[int\]",
     ),
     "none_into_not_null": (
         '"update orders set reference = $1 where id = $2 returning id", UUID, tuple[str | None, UUID]',

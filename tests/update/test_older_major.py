@@ -1,4 +1,4 @@
-"""A security fix reaches services on an older major: the commands of docs/release.md, one after the other."""
+"""A security fix reaches services on an older major: the commands of release.md, one after the other."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ ENTRY = "## v1.3.1\n\n- A fix.\n\n### By hand\n\nNothing.\n\n"
 
 def read_commands():
     """Return the commands of the section: those for the template, and those for the service."""
-    page = (ROOT / "docs/release.md").read_text().partition(SECTION)[2].partition("\n## ")[0]
+    page = (ROOT / "docs/contributing/release.md").read_text().partition(SECTION)[2].partition("\n## ")[0]
     blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     return [[line.partition("  #")[0] for line in block.splitlines()] for block in blocks]
 

@@ -49,6 +49,9 @@ def test_a_service_of_the_last_release_passes_its_suite_after_an_update(render, 
     service.update(folder)
     shell.run("uv", "sync", "--quiet", cwd=folder)
     assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
+    shell.run("uv", "run", "--quiet", "python", "-m", "service_tools.dev.renames", cwd=folder)
+    shell.run("uv", "run", "--quiet", "ruff", "check", "--fix", cwd=folder)
+    shell.run("uv", "run", "--quiet", "pytest", "-q", "-W", "error::DeprecationWarning", "tests/accounts", cwd=folder)
 
 
 @pytest.mark.slow

@@ -176,7 +176,7 @@ def describe_origin() -> str:
 def find_commit() -> str:
     """Return the short hash of what is checked out, marked as dirty if files differ from it."""
     try:
-        commit = programs.run("git", "describe", "--always", "--dirty", "--exclude=*")
+        commit = programs.run_program("git", "describe", "--always", "--dirty", "--exclude=*")
     except programs.ProgramError:
         return "no commit"
     return f"commit {commit.strip()}"

@@ -16,7 +16,7 @@ from service import app
 from service.kit.db.query import DEVELOPER
 from service.settings import Settings
 from service_tools.dev import database
-from service_tools.sql import schema
+from service_tools.sql.catalog import read_catalog
 from tests.kit.attempts import Attempt
 from tests.kit.fixtures import make_database, make_headers, open_client
 from tests.kit.statements import BUDGETS
@@ -135,10 +135,9 @@ def outline(answer: httpx2.Response, *, has_numbers: bool = True) -> tuple[int, 
 async def read_tables(settings: Settings) -> dict[str, str]:
     """Return the tables whose rows belong to accounts, with the column that says so."""
     connection = await asyncpg.connect(settings.database.url.get_secret_value())
-    known = (await schema.read(connection, BUDGETS)).nulls
+    catalog = await read_catalog(connection, BUDGETS)
     await connection.close()
-    named = [known.columns[it].rpartition(".") for it in known.accounts.items()]
-    return {table: column for table, _, column in named}
+    return dict(catalog.name_account(table) for table in catalog.account_columns)
 
 
 async def fill(settings: Settings, url: str, without: Mapping[str, str]) -> None:

@@ -56,11 +56,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     load_env_files(Path(".env.development"))
     os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
-    credentials.provide(Settings)
+    credentials.accept_development_tokens(Settings)
     if SERVER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="service-test-", dir=find_memory()))
         resources.callback(shutil.rmtree, folder, ignore_errors=True)
-        os.environ[SERVER] = resources.enter_context(embedded.run(folder / "data", count_statements=False))
+        os.environ[SERVER] = resources.enter_context(embedded.run_postgresql(folder / "data", count_statements=False))
         resources.callback(os.environ.pop, SERVER)
         asyncio.run(trade_durability_for_speed())
     asyncio.run(prepare_template(f"service_template_{uuid4().hex}"))
@@ -149,7 +149,7 @@ def settings(database_url: str) -> Settings:
 
 def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
     """Return what a client sends along to be known as `subject`: nothing, where the service takes no tokens."""
-    token = credentials.sign(Settings, subject)
+    token = credentials.sign_development_token(Settings, subject)
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
@@ -188,8 +188,8 @@ async def open_client(application: asgi.App) -> AsyncGenerator[httpx2.AsyncClien
 @pytest_asyncio.fixture
 async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of the whole application, with an empty database and a budget of statements for each request."""
-    statements.watch(monkeypatch)
-    async with open_client(statements.limit(app.build(settings))) as client:
+    statements.note_statements(monkeypatch)
+    async with open_client(statements.limit_statements(app.build(settings))) as client:
         yield client
 
 

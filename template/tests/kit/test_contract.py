@@ -1,9 +1,9 @@
 # kit: updated by the template
-"""SQL under contract: every statement of the slices, against the migrated schema at the sizes of production."""
+"""SQL under contract: the slices' statements, against the schema at the sizes of production."""
 
 import inspect
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 
 import asyncpg
 import pytest_asyncio
@@ -14,13 +14,16 @@ from service import app
 from service.kit.db import query
 from service.settings import Settings
 from service_tools.dev import database
-from service_tools.sql import checks, contract, records, result, schema, scratch, tree
-from service_tools.sql.contract import Statement
+from service_tools.sql import constraints, contract, indexes, recorded_plans, samples, scratch
+from service_tools.sql.statement import Statement
+from service_tools.sql.tree import walk_nodes
 from tests.kit import source
 from tests.kit.source import PACKAGE
 from tests.kit.statements import BUDGETS
 
 STATEMENTS = dict(query.find_queries(service))
+
+ROOT = PACKAGE.parents[1]
 
 ROWS = 600
 """Sample rows of each table: the samples of lists skip some hundred."""
@@ -30,98 +33,131 @@ ROWS = 600
 async def connection(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
     """A connection to a database that PostgreSQL believes to be as large as production."""
     connection = await asyncpg.connect(database_url)
-    await scratch.pretend(connection, BUDGETS)
+    await scratch.restore_statistics(connection, BUDGETS)
     yield connection
     await connection.close()
 
 
 @pytest_asyncio.fixture
 async def statements(connection: asyncpg.Connection) -> list[Statement]:
-    return await contract.check_all(connection, STATEMENTS.items(), BUDGETS)
+    return await contract.check_statements(connection, STATEMENTS.items(), BUDGETS)
 
 
 def locate(made: query.Query) -> str:
     path = inspect.getfile(sys.modules[made.module])
-    return f"{path.removeprefix(f'{PACKAGE.parents[1]}/')}:{made.line}"
+    return f"{path.removeprefix(f'{ROOT}/')}:{made.line}"
 
 
-def tell(findings: list[str]) -> str:
-    return "\n".join(["", *findings])
+def list_lines(problems: Iterable[str]) -> str:
+    return "\n".join(["", *problems])
 
 
 async def test_every_statement_keeps_the_contract(statements: list[Statement]):
-    broken = [
-        f"{locate(it.query)} {it.name.rpartition('.')[2]} [{found.rule}] {found}"
-        for it in statements
-        for found in it.findings
-    ]
-    assert not broken, tell(broken)
+    broken = []
+    for statement in statements:
+        name = statement.name.rpartition(".")[2]
+        start = f"{locate(statement.query)} {name}"
+        broken += [f"{start} [{finding.rule}] {finding}" for finding in statement.findings]
+    assert not broken, list_lines(broken)
 
 
 async def test_no_sample_finds_a_null_where_the_row_type_has_none(database_url: str, settings: Settings):
     await database.fill_all(settings, app.SLICES, ROWS)
     connection = await asyncpg.connect(database_url)
-    found = [
-        f"{locate(it)} {name} [sample] {reason}"
-        for name, it in STATEMENTS.items()
-        for reason in await result.run_sample(connection, it)
-    ]
+    broken = []
+    for name, made in STATEMENTS.items():
+        reasons = await samples.check_sample(connection, made)
+        broken += [f"{locate(made)} {name} [sample] {reason}" for reason in reasons]
     await connection.close()
-    assert not found, tell(found)
+    assert not broken, list_lines(broken)
 
 
 async def test_what_a_type_lets_through_its_table_lets_in(connection: asyncpg.Connection, statements: list[Statement]):
-    rules, found = await checks.read(connection), set()
-    for part in {it.part for it in statements}:
-        nodes = [node for it in statements if it.part == part for node in tree.walk(it.tree)]
-        written = [node for node in nodes if node.get("resultRelation")]
-        tables = {node["rtable"][node["resultRelation"] - 1]["relid"] for node in written}
-        here = [rule for rule in rules if rule.table in tables]
-        modules = [module for name, module in sys.modules.items() if name.startswith(f"{service.__name__}.{part}.")]
-        structs = {it for module in modules for it in vars(module).values() if inspect.isclass(it)}
-        for struct in (it for it in structs if issubclass(it, Struct) and it.__module__.startswith("service.")):
-            found |= set(checks.compare(struct, here))
-    assert not found, tell(sorted(found))
+    known = await constraints.read_constraints(connection)
+    differences: set[str] = set()
+    for slice_name in {statement.slice_name for statement in statements}:
+        tables: set[int] = set()
+        for statement in statements:
+            if statement.slice_name == slice_name:
+                tables |= list_changed_tables(statement)
+        of_slice = [constraint for constraint in known if constraint.table in tables]
+        for struct in list_structs(slice_name):
+            differences.update(constraints.compare_struct(struct, of_slice))
+    assert not differences, list_lines(sorted(differences))
+
+
+def list_changed_tables(statement: Statement) -> set[int]:
+    """Return the oids of the tables that a statement writes to."""
+    nodes = [node for node in walk_nodes(statement.tree) if node.tag == "QUERY"]
+    changing = [node for node in nodes if node.resultRelation]
+    return {node.rtable[node.resultRelation - 1].relid for node in changing}
+
+
+def list_structs(slice_name: str) -> set[type[Struct]]:
+    """Return the structs of the service that the modules of a slice use."""
+    structs = set()
+    for name, module in [*sys.modules.items()]:
+        if not name.startswith(f"{service.__name__}.{slice_name}."):
+            continue
+        for value in vars(module).values():
+            is_struct = inspect.isclass(value) and issubclass(value, Struct)
+            if is_struct and value.__module__.startswith("service."):
+                structs.add(value)
+    return structs
 
 
 async def test_every_foreign_key_has_an_index(connection: asyncpg.Connection):
-    findings = await schema.check_foreign_keys(connection)
-    assert not findings, tell(findings)
+    problems = await indexes.check_foreign_keys(connection)
+    assert not problems, list_lines(problems)
 
 
 async def test_every_index_is_used(connection: asyncpg.Connection, statements: list[Statement]):
-    used = {index for statement in statements for index in statement.indexes}
-    findings = await schema.check_indexes(connection, used, BUDGETS.unused_indexes)
-    assert not findings, tell(findings)
+    used: set[str] = set()
+    for statement in statements:
+        used.update(statement.indexes)
+    problems = await indexes.check_indexes(connection, used, BUDGETS.unused_indexes)
+    assert not problems, list_lines(problems)
 
 
 async def test_every_plan_is_as_recorded(statements: list[Statement]):
-    """A slice without a file in perf/plans/ has nothing to compare with; `service plans --record` makes one."""
-    folder = PACKAGE.parents[1] / records.FOLDER
+    """A slice without a file in perf/plans/ has nothing to compare with.
+
+    `service plans --record` makes one.
+    """
+    folder = ROOT / recorded_plans.PLANS_FOLDER
     recorded = {path.stem for path in folder.glob("*.txt")}
-    difference = records.compare([statement for statement in statements if statement.part in recorded], folder)
-    assert not difference, tell([*difference, "If this is meant: uv run service plans --record"])
+    compared = [statement for statement in statements if statement.slice_name in recorded]
+    difference = recorded_plans.compare_plans(compared, folder)
+    advice = "If this is meant: uv run service plans --record"
+    assert not difference, list_lines([*difference, advice])
 
 
 def test_every_statement_is_a_constant_with_a_name():
     """So the contract sees all of them, and no part of one comes from a request."""
-    strays = [f"{path}:{line}: {advice}" for path in source.FILES for line, advice in source.find_strays(path)]
-    assert not strays, tell(strays)
+    strays = []
+    for path in source.FILES:
+        strays += [f"{path}:{line}: {advice}" for line, advice in source.find_strays(path)]
+    assert not strays, list_lines(strays)
 
 
 def test_every_statement_is_found_by_its_name():
     source.import_all()
     known = {*STATEMENTS.values()}
-    lost = [it for it in query.made if it.module.startswith("service.") and not it.module.startswith("service.kit.")]
+    lost = []
+    for made in {*query.made} - known:
+        is_kit = made.module.startswith("service.kit.")
+        if made.module.startswith("service.") and not is_kit:
+            lost.append(locate(made))
     advice = "give it a name in its slice's queries.py, or a place in a list or dict there"
-    assert not {*lost} - known, tell(sorted(f"{locate(it)}: {advice}" for it in {*lost} - known))
+    assert not lost, list_lines(f"{place}: {advice}" for place in sorted(lost))
 
 
 def test_every_statement_is_used():
     used = source.list_names()
     idle = []
-    for name, it in STATEMENTS.items():
-        own = name.removeprefix(it.module.removeprefix("service.").removesuffix("queries"))
+    for name, made in STATEMENTS.items():
+        slice_name = made.module.removeprefix("service.").removesuffix("queries")
+        own = name.removeprefix(slice_name)
         if own.partition(".")[0] not in used:
-            idle.append(f"{locate(it)} {own}: no code uses it; delete it")
-    assert not idle, tell(idle)
+            idle.append(f"{locate(made)} {own}: no code uses it; delete it")
+    assert not idle, list_lines(idle)

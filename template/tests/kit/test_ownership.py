@@ -7,7 +7,7 @@ first account asks as well, and has to be told more: so it was a request that fi
 """
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,12 +52,12 @@ Give its slice sample rows that it can be asked for (seed.py), or a request in t
 
 @dataclass
 class Trial:
-    """One route on trial. `run` has the statements of the request that is being answered."""
+    """One route on trial. `made` has the statements of the request that is being answered."""
 
     part: Slice
     route: Route
     description: Mapping[str, Any]
-    run: list[query.Query]
+    made: list[query.Query]
 
     def __str__(self) -> str:
         return f"{self.route.method} {self.route.template}"
@@ -68,10 +68,12 @@ class Trial:
             for attempt in attempts:
                 if self.route.method == "GET":  # first, so that what is cached for it is found
                     await places.ask_owner(attempt)
-                self.run.clear()
-                found = await places.find_leak(attempt)
-                if found and not any(it.excused.get("scope") for it in self.run):
-                    return f"{attempt.request.url.raw_path.decode()}: {found}", True
+                self.made.clear()
+                leak = await places.find_leak(attempt)
+                is_excused = any(made.excused.get("scope") for made in self.made)
+                if leak and not is_excused:
+                    path = attempt.request.url.raw_path.decode()
+                    return f"{path}: {leak}", True
             for attempt in attempts:
                 if self.route.method != "GET":
                     await places.ask_owner(attempt)
@@ -103,16 +105,22 @@ class Trial:
 
     def is_owed(self, places: Places) -> bool:
         """Return whether the route takes a key or lists rows, where rows belong to accounts."""
-        used = self.run or [it for name, it in query.find_queries(service) if self.has(name)]
-        tables = [re.escape(table.rpartition(".")[2].strip('"')) for table in places.full.tables]
-        pattern = re.compile(rf"\b({'|'.join(tables)})\b")
-        if not tables or not any(pattern.search(it.sql) for it in used):
+        template = self.route.template
+        if not self.uses_tables(places.full.tables):
             return False
-        if "{" in self.route.template or self.route.template not in self.description["paths"]:
+        if "{" in template or template not in self.description["paths"]:
             return True
-        takes_key = any(it.names_row for it in self.write(places, {}, {}))
+        if any(attempt.names_row for attempt in self.write(places, {}, {})):
+            return True
         writer = Writer(places.full.client, self.description, {}, {})
-        return takes_key or (self.route.method == "GET" and writer.is_list(self.route.template))
+        return self.route.method == "GET" and writer.is_list(template)
+
+    def uses_tables(self, tables: Iterable[str]) -> bool:
+        """Return whether a statement of the route names one of some tables."""
+        used = self.made or [made for name, made in query.find_queries(service) if self.has(name)]
+        names = [table.rpartition(".")[2].strip('"') for table in tables]
+        text = "\n".join(made.sql for made in used)
+        return any(re.search(rf"\b{re.escape(name)}\b", text) for name in names)
 
     def has(self, name: str) -> bool:
         """Return whether a statement is one of the slice's."""
@@ -121,9 +129,12 @@ class Trial:
 
 async def make_fresh(connection: asyncpg.Connection, seed: Seed, number: int) -> Row:
     """Return the columns of a sample row that is not there yet, as JSON has them."""
-    related = [[row[0] for row in await connection.fetch(it.sql)] for it in seed.references]
-    made = seed.make_row(number, *related) if all(related) else {}
-    return msgspec.to_builtins(made, enc_hook=str)
+    related = []
+    for reference in seed.references:
+        rows = await connection.fetch(reference.sql)
+        related.append([key for (key,) in rows])
+    row = seed.make_row(number, *related) if all(related) else {}
+    return msgspec.to_builtins(row, enc_hook=str)
 
 
 async def read_description(settings: Settings, url: str) -> Mapping[str, Any]:
@@ -139,26 +150,33 @@ def nothing_blocks() -> None:
 async def test_no_route_shows_or_changes_what_belongs_to_another_account(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, ownership_requests: Asks | None
 ):
-    statements.watch(monkeypatch)
-    run: list[query.Query] = []
-    statements.made.set(run)
-    bare, tables = settings.database.url.get_secret_value(), await read_tables(settings)
+    statements.note_statements(monkeypatch)
+    made: list[query.Query] = []
+    statements.noted.set(made)
+    bare = settings.database.url.get_secret_value()
+    tables = await read_tables(settings)
     await fill(settings, bare, without=tables)
-    asks, wrong, untried = ownership_requests or {}, [], []
+    asks = ownership_requests or {}
+    leaks: list[str] = []
+    untried: list[str] = []
     async with copy_database(bare) as filled:
         await fill(settings, filled, without={})
         description = await read_description(settings, filled)
-        trials = list_trials(description, run)
-        assert asks.keys() <= {str(it) for it in trials}, "ownership_requests has other routes"
+        trials = list_trials(description, made)
+        routes = {str(trial) for trial in trials}
+        assert asks.keys() <= routes, "ownership_requests has other routes"
         for group in group_trials(trials):
             async with open_places(settings, filled, bare, tables) as places:
                 for trial in group:
-                    if isinstance(ask := asks.get(str(trial)), str):
+                    ask = asks.get(str(trial))
+                    if isinstance(ask, str):
                         continue
-                    found, is_tried = await trial.judge(places, ask)
-                    wrong += [f"{trial}\n    {found}"] if found else []
-                    untried += [str(trial)] if not is_tried else []
-    assert not wrong, "\n".join(["", *wrong])
+                    leak, is_tried = await trial.judge(places, ask)
+                    if leak:
+                        leaks.append(f"{trial}\n    {leak}")
+                    if not is_tried:
+                        untried.append(str(trial))
+    assert not leaks, "\n".join(["", *leaks])
     if untried:
         said = f"no request to these routes was found that finds rows: {', '.join(untried)}"
         # A service that is older than this test has no such fixture: it is told, and passes.
@@ -168,10 +186,14 @@ async def test_no_route_shows_or_changes_what_belongs_to_another_account(
 
 def group_trials(trials: list[Trial]) -> list[list[Trial]]:
     """Return all that only read, and each of the others, for databases of its own."""
-    reads = [it for it in trials if it.route.method == "GET"]
-    return [*([reads] if reads else []), *([it] for it in trials if it not in reads)]
+    reads = [trial for trial in trials if trial.route.method == "GET"]
+    groups = [[trial] for trial in trials if trial not in reads]
+    return [reads, *groups] if reads else groups
 
 
-def list_trials(description: Mapping[str, Any], run: list[query.Query]) -> list[Trial]:
-    trials = [Trial(part, route, description, run) for part in app.SLICES for route in part.routes]
-    return [it for it in trials if it.route.access is NEEDS_TOKEN]
+def list_trials(description: Mapping[str, Any], made: list[query.Query]) -> list[Trial]:
+    trials = []
+    for part in app.SLICES:
+        routes = [route for route in part.routes if route.access is NEEDS_TOKEN]
+        trials += [Trial(part, route, description, made) for route in routes]
+    return trials

@@ -13,7 +13,7 @@ from service.kit.server.settings import KitSettings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials
 from service_tools.dev.commands import print_token
-from service_tools.dev.credentials import FILE
+from service_tools.dev.credentials import KEY_FILE
 
 
 class Issuing(KitSettings):
@@ -41,7 +41,7 @@ def call(kind: type[KitSettings], *arguments: str) -> Result:
 def read_options(kind: type[KitSettings]) -> AuthOptions | IssuerOptions:
     """Return the group `auth` of the environment."""
     given = {name.removeprefix("AUTH_").lower(): value for name, value in os.environ.items() if name[:5] == "AUTH_"}
-    group = credentials.find_group(kind)
+    group = credentials.find_auth_group(kind)
     assert group
     return group.model_validate(given)
 
@@ -49,35 +49,35 @@ def read_options(kind: type[KitSettings]) -> AuthOptions | IssuerOptions:
 @pytest.mark.parametrize("kind", [Issuing, Trusting])
 def test_a_service_in_development_takes_the_token_that_the_command_prints(kind: type[KitSettings], folder: Path):
     printed = call(kind, "--subject", "ada").output.strip()
-    credentials.provide(kind)
+    credentials.accept_development_tokens(kind)
     options = read_options(kind)
     key = next(iter(KeySet(options).by_id.values()))
     claims = jwt.decode(printed, key, ["EdDSA"], audience=options.audience, issuer=options.issuer)
     assert claims["sub"] == "ada"
-    assert (folder / FILE).stat().st_mode & 0o777 == 0o600
+    assert (folder / KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_the_key_of_development_stays_and_a_key_of_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch):
-    credentials.provide(Issuing)
+    credentials.accept_development_tokens(Issuing)
     first = os.environ["AUTH_SIGNING_KEY"]
     monkeypatch.delenv("AUTH_SIGNING_KEY")
-    credentials.provide(Issuing)
+    credentials.accept_development_tokens(Issuing)
     assert os.environ["AUTH_SIGNING_KEY"] == first
     monkeypatch.setenv("AUTH_SIGNING_KEY", other := keys.make_key())
-    credentials.provide(Issuing)
+    credentials.accept_development_tokens(Issuing)
     assert os.environ["AUTH_SIGNING_KEY"] == other
 
 
 def test_a_service_with_keys_from_elsewhere_keeps_them_and_gives_no_tokens(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AUTH_JWKS_URL", "https://issuer.test/jwks.json")
-    credentials.provide(Trusting)
+    credentials.accept_development_tokens(Trusting)
     assert "AUTH_SIGNING_KEY" not in os.environ
     with pytest.raises(CommandError, match="AUTH_JWKS_URL is set, so tokens come from elsewhere"):
-        credentials.sign(Trusting)
+        credentials.sign_development_token(Trusting)
 
 
 def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path):
-    credentials.provide(KitSettings)
+    credentials.accept_development_tokens(KitSettings)
     assert "AUTH_SIGNING_KEY" not in os.environ
     result = call(KitSettings)
     assert (result.exit_code, list(folder.iterdir())) == (1, [])
@@ -87,7 +87,7 @@ def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path)
 def test_a_broken_key_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AUTH_SIGNING_KEY", "broken")
     with pytest.raises(CommandError, match=r"AUTH_SIGNING_KEY.*`uv run service key`"):
-        credentials.sign(Issuing)
+        credentials.sign_development_token(Issuing)
 
 
 def test_the_command_makes_a_new_key_each_time_and_prints_its_public_half():

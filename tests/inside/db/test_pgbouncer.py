@@ -16,10 +16,6 @@ from service.kit.db.sessions import DatabaseOptions
 
 from tests.kit.processes import run
 
-pytestmark = pytest.mark.skipif(
-    pgbouncer.PROGRAM is None, reason="PgBouncer is not installed; on Debian: apt-get install pgbouncer"
-)
-
 WRITE = Query("insert into entries (number) values ($1) returning number", int, tuple[int])
 COUNT = Query("select count(*)::int from entries", int)
 ECHOES = [Query(f"select $1::int + {number}", int, tuple[int]) for number in range(20)]

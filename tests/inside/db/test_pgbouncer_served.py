@@ -8,16 +8,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
-import pytest
 from inside import pgbouncer
 
 from tests.kit.fixtures import make_headers
 from tests.kit.processes import find_port, start, wait_until_live
 from tests.orders.test_orders import NEW
-
-pytestmark = pytest.mark.skipif(
-    pgbouncer.PROGRAM is None, reason="PgBouncer is not installed; on Debian: apt-get install pgbouncer"
-)
 
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 KILL = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> $1"

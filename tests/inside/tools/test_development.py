@@ -137,11 +137,11 @@ def test_what_a_killed_run_left_behind_is_taken_over_and_stopped(project: Path):
 
 def test_a_lock_file_of_a_process_that_is_gone_or_another_one_now_is_ignored(project: Path):
     data = project / ".postgres"
-    with embedded.run(data):
+    with embedded.run_postgresql(data):
         assert find_servers(data)
     for content in ("", "garbage", f"{os.getpid()}\n{project}\n0\n5432\n{project}\n\n0 0\nready\n"):
         (data / "postmaster.pid").write_text(content)
-        with embedded.run(data):
+        with embedded.run_postgresql(data):
             assert find_servers(data)
     assert not find_servers(data)
 

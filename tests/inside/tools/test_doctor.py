@@ -4,22 +4,23 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from service.app import SLICES
 from service.kit.commands import cli
 from service.settings import Settings
-from service_tools.dev import checkout, environment, packages, programs, report
+from service_tools.dev import checkout, environment, packages, programs, results
 
 from tests.kit.processes import run
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-def find(check: str) -> list[report.Report]:
+def run_check(check: str) -> list[results.CheckResult]:
     wiring = cli.Wiring(Settings, SLICES, create="service.app:create")
-    return [it for it in environment.examine(wiring) if it.check == check]
+    return [result for result in environment.examine_environment(wiring) if result.check == check]
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.usefixtures("database")
 def test_all_is_well_with_a_new_database():
-    assert [it.state for check in ("settings", "connections", "migrations") for it in find(check)] == ["ok"] * 3
+    assert [it.state for check in ("settings", "connections", "migrations") for it in run_check(check)] == ["ok"] * 3
 
 
 def test_each_setting_that_is_wrong_or_missing_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -39,7 +40,7 @@ def test_each_setting_that_is_wrong_or_missing_is_a_finding(monkeypatch: pytest.
     monkeypatch.setenv("DATABASE_URL", "postgresql://host/name")
     monkeypatch.delenv("AUTH_SIGNING_KEY")
     monkeypatch.setenv("SERVER_PORT", "70000")
-    found = find("settings")
+    found = run_check("settings")
     assert [it.says.partition(":")[0] for it in found] == ["AUTH_SIGNING_KEY", "SERVER_PORT"]
     assert {it.state for it in found} == {"finding"}
     assert all("service settings" in (it.fix or "") for it in found)
@@ -48,15 +49,15 @@ def test_each_setting_that_is_wrong_or_missing_is_a_finding(monkeypatch: pytest.
 def test_where_there_is_no_database_yet_none_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert [it.state for it in find("settings")] == ["ok"]
-    assert [it.says for it in find("database")] == ["There is none yet; `service dev` makes it."]
+    assert [it.state for it in run_check("settings")] == ["ok"]
+    assert [it.says for it in run_check("database")] == ["There is none yet; `service dev` makes it."]
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("database")
 def test_more_connections_than_the_server_admits_are_a_finding(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_RESERVE", "1000")
-    [found] = find("connections")
+    [found] = run_check("connections")
     assert "and 1000 for others (DATABASE_RESERVE)" in found.says
     assert (found.fix or "").startswith("Lower one of the former, raise max_connections, or put a PgBouncer")
 
@@ -64,14 +65,14 @@ def test_more_connections_than_the_server_admits_are_a_finding(monkeypatch: pyte
 def test_a_database_that_does_not_answer_is_a_finding(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1:1/name")
     for check in ("connections", "migrations"):
-        [found] = find(check)
+        [found] = run_check(check)
         assert found.says.startswith("Cannot reach PostgreSQL at 127.0.0.1:1/name")
         assert found.fix == "Check DATABASE_URL and the server."
 
 
 def test_pending_migrations_are_a_finding(monkeypatch: pytest.MonkeyPatch, empty_database_url: str):
     monkeypatch.setenv("DATABASE_URL", empty_database_url)
-    [found] = find("migrations")
+    [found] = run_check("migrations")
     assert found.says.startswith("Migrations are pending, from ")
     assert found.fix == "Run `service migrate`."
 
@@ -91,16 +92,16 @@ def test_migrations_that_contradict_the_database_are_a_finding(
     folder = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
     (folder / name).write_text(text)
     monkeypatch.setenv("MIGRATIONS_FOLDER", str(folder))
-    [found] = find("migrations")
+    [found] = run_check("migrations")
     assert says in found.says
     assert (found.fix or "").startswith(fix)
 
 
-def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(programs, "DEADLINE", 0.5)
+def test_a_program_is_ended_at_its_timeout_with_what_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(programs, "TIMEOUT", 0.5)
     noted = tmp_path / "pid"
     with pytest.raises(programs.ProgramError, match=r"bash took longer than 0.5 s"):
-        programs.run("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
+        programs.run_program("bash", "-c", f"sleep 1000 & echo $! > {noted}; wait")
     child = int(noted.read_text())
     while Path(f"/proc/{child}/stat").exists() and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
         time.sleep(0.01)
@@ -117,20 +118,20 @@ def test_a_program_is_ended_at_its_deadline_with_what_it_started(monkeypatch: py
 )
 def test_a_program_that_fails_says_why_itself(script: str, said: str):
     with pytest.raises(programs.ProgramError, match=f": {said}$"):
-        programs.run(sys.executable, "-c", script)
+        programs.run_program(sys.executable, "-c", script)
 
 
 def test_a_program_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(programs.ProgramError, match=r"^git is not installed\.$"):
-        programs.run("git", "ls-files")
+        programs.run_program("git", "ls-files")
 
 
 def test_a_folder_that_is_no_project_is_a_finding(tmp_path: Path):
     result = run("doctor", cwd=tmp_path, PATH=os.defpath)
     assert result.returncode == 1
     assert "finding  template     There is no .copier-answers.yml here" in result.stdout
-    assert "Fix: Go to the folder of the project" in result.stdout
+    assert "Fix: Go to the project's folder" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -186,13 +187,16 @@ def test_secrets_are_known_by_their_names(name: str, text: str, is_secret: bool,
 
 
 def test_a_check_that_fails_is_a_finding_and_ends_nothing():
-    def find() -> report.Findings:
+    def find_wrong_encoding() -> Iterator[tuple[str, str]]:
+        yield "README.md is too long.", "Shorten it."
         raise UnicodeDecodeError("utf-8", b"x", 0, 1, "in settings.toml")
 
-    [found] = report.report("kit", "", find)
-    assert (found.check, found.state) == ("kit", "finding")
-    assert found.says.startswith("The check failed: UnicodeDecodeError: ")
-    assert (found.fix or "").startswith("Correct the file that this names")
+    kit = results.report_findings("kit", "", find_wrong_encoding())
+    team = results.report_findings("team", "All is well.", ())
+    found = results.run_checks({"kit": kit, "team": team})
+    assert [(it.check, it.state) for it in found] == [("kit", "finding"), ("kit", "finding"), ("team", "ok")]
+    assert found[1].says.startswith("The check failed: UnicodeDecodeError: ")
+    assert (found[1].fix or "").startswith("Fix the file that this names")
 
 
 def test_a_file_of_variables_that_cannot_be_read_is_named(tmp_path: Path):

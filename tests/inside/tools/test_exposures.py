@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from service_tools.dev import exposures
+from service_tools.dev import team_files
 
 from tests.kit.processes import ROOT
 
@@ -19,7 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def change(path: Path, text: str, instead: str) -> None:
+def replace_text(path: Path, text: str, instead: str) -> None:
     content = path.read_text()
     assert content.count(text) == 1, text
     path.write_text(content.replace(text, instead))
@@ -27,7 +27,7 @@ def change(path: Path, text: str, instead: str) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_new_service_exposes_nothing():
-    assert list(exposures.find()) == []
+    assert list(team_files.find_exposures()) == []
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,26 @@ def test_a_new_service_exposes_nothing():
         (HTTP, ", limit=SIGN_UPS", "", "hash passwords by create_account", "limit=Rate(10, per=60)"),
         (HTTP, "limit=SIGN_UPS", "limit=None", "hash passwords by create_account", "limit=Rate(10, per=60)"),
         (HTTP, "scope, data.email)", "scope, data.email.lower())", "lowers a name", "what the client sent"),
+        (HTTP, "throttle.begin(request.scope, data.email)", "guesses.begin(data.email.lower())", "lowers", "client"),
         (MAIL, "id=mail.id)", "id=mail.id, to=mail.to)", "writes mail.to to the log", "Leave it out"),
     ],
 )
 def test_what_an_earlier_release_made_is_found_with_its_line(
     project: Path, path: Path, text: str, instead: str, says: str, fix: str
 ):
-    change(project / path, text, instead)
-    [(said, advice)] = exposures.find()
+    replace_text(project / path, text, instead)
+    [(said, advice)] = team_files.find_exposures()
     assert said.startswith(f"{path}:")
     assert says in said
     assert fix in advice
 
 
 def test_a_rate_of_all_routes_counts(project: Path):
-    change(project / HTTP, ", limit=SIGN_UPS", "")
-    change(project / HTTP, 'Routes("/v1", tags', 'Routes("/v1", limit=SIGN_UPS, tags')
-    assert list(exposures.find()) == []
+    replace_text(project / HTTP, ", limit=SIGN_UPS", "")
+    replace_text(project / HTTP, 'Routes("/v1", tags', 'Routes("/v1", limit=SIGN_UPS, tags')
+    assert list(team_files.find_exposures()) == []
 
 
 def test_a_file_that_is_no_python_is_left_to_other_checks(project: Path):
     (project / MAIL).write_text("def (")
-    assert list(exposures.find()) == []
+    assert list(team_files.find_exposures()) == []

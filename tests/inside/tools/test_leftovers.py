@@ -27,10 +27,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_each_import_of_a_room_that_is_gone_is_named():
-    said = leftovers.explain(ImportError(name="service.kit.lost.part"))
+    said = leftovers.explain_missing_package(ImportError(name="service.kit.lost.part"))
     assert said
     sentence, *lines = said.splitlines()
-    assert sentence.startswith("service.kit.lost is no part of this service.")
+    assert sentence.startswith("service.kit.lost is not part of this service.")
     assert lines == [
         "  src/service/app.py:2: from service.kit.lost import Thing",
         "  src/service/orders.py:2: import service.kit.lost.part as part",
@@ -41,7 +41,7 @@ def test_each_import_of_a_room_that_is_gone_is_named():
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", [None, "service.kit", "service.kit.db.part", "elsewhere"])
 def test_another_module_that_is_missing_is_no_room(name: str | None):
-    assert leftovers.explain(ImportError(name=name)) is None
+    assert leftovers.explain_missing_package(ImportError(name=name)) is None
 
 
 def test_an_import_that_fails_for_another_reason_stays_an_error(monkeypatch: pytest.MonkeyPatch):

@@ -11,7 +11,7 @@ from service.kit.work.command_error import CommandError
 from service.settings import Settings
 from service_tools.perf import scenario
 from service_tools.scaffold import project, resource, words
-from service_tools.scaffold.commands import new
+from service_tools.scaffold.commands import new_slice
 
 from tests.kit.processes import ROOT, run
 
@@ -48,29 +48,29 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "migrations/0041_parcels.sql").write_text(TABLE)
     for name in ("ruff.toml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    monkeypatch.setattr(project, "find", lambda: tmp_path)
+    monkeypatch.setattr(project, "find_root", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def call(*arguments: str, options: tuple[str, ...] = ("--no-plans",)) -> Result:
-    return CliRunner().invoke(new, [*arguments, *options], obj=Wiring(Settings, (), ""))
+def run_new(*arguments: str, options: tuple[str, ...] = ("--no-plans",)) -> Result:
+    return CliRunner().invoke(new_slice, [*arguments, *options], obj=Wiring(Settings, (), ""))
 
 
-def make(*arguments: str) -> str:
-    result = call(*arguments)
+def make_slice(*arguments: str) -> str:
+    result = run_new(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
 
 
-def read(folder: Path) -> dict[str, str]:
+def read_files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_slice_consists_of_its_code_its_tests_and_the_next_migration(folder: Path):
-    before = read(folder)
-    make("line_items", "name:text")
-    assert read(folder).keys() - before.keys() == {
+    before = read_files(folder)
+    make_slice("line_items", "name:text")
+    assert read_files(folder).keys() - before.keys() == {
         *(f"src/service/line_items/{name}.py" for name in ("__init__", "model", "queries", "http", "seed")),
         *(f"tests/line_items/{name}.py" for name in ("__init__", "test_line_items")),
         "migrations/0042_line_items.sql",
@@ -79,23 +79,44 @@ def test_a_slice_consists_of_its_code_its_tests_and_the_next_migration(folder: P
     assert '"/v1/line-items"' in (folder / "src/service/line_items/http.py").read_text()
 
 
-def test_the_slice_is_registered_where_app_py_is_as_expected(folder: Path):
-    (folder / "src/service/app.py").write_text(APP.replace('"""The map."""', "'Not as ruff would quote it.'"))
-    assert "added to src/service/app.py" in make("invoices", "name:text")
-    written = (folder / "src/service/app.py").read_text()
-    assert "from service import accounts, invoices, parcels\n" in written
-    assert "SLICES = (accounts.SLICE, parcels.SLICE, invoices.SLICE)\n" in written
-    assert "'Not as ruff would quote it.'" in written
-
-
-def test_the_first_slice_is_registered_with_an_import_of_its_own(folder: Path):
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from service import accounts, parcels\n",
+            "from service import accounts, invoices, parcels\n",
+        ),
+        (
+            "from service import (\n    accounts,\n    parcels,\n)\n\n",
+            "from service import accounts, invoices, parcels\n\n",
+        ),
+        ("", "from service import invoices\n"),
+    ],
+)
+def test_the_slice_is_imported_where_app_py_is_as_expected(folder: Path, before: str, after: str):
     app = folder / "src/service/app.py"
-    app.write_text(
-        APP.replace("from service import accounts, parcels\n", "").replace("accounts.SLICE, parcels.SLICE", "")
-    )
-    make("invoices", "name:text")
-    assert "\nfrom service import invoices\nfrom service.kit.server import logs\n" in app.read_text()
-    assert "SLICES = (invoices.SLICE,)\n" in app.read_text()
+    text = APP.replace('"""The map."""', "'Not as ruff would quote it.'")
+    app.write_text(text.replace("from service import accounts, parcels\n", before))
+    assert "added to src/service/app.py" in make_slice("invoices", "name:text")
+    listed = "SLICES = (accounts.SLICE, parcels.SLICE, invoices.SLICE)"
+    text = text.replace("SLICES = (accounts.SLICE, parcels.SLICE)", listed)
+    assert app.read_text() == text.replace("from service import accounts, parcels\n", after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("()", "(invoices.SLICE,)"),
+        ("(parcels.SLICE,)", "(parcels.SLICE, invoices.SLICE)"),
+        ("(\n    accounts.SLICE,\n    parcels.SLICE,\n)", "(accounts.SLICE, parcels.SLICE, invoices.SLICE)"),
+    ],
+)
+def test_the_slice_is_added_to_those_that_are_there(folder: Path, before: str, after: str):
+    app = folder / "src/service/app.py"
+    app.write_text(APP.replace("(accounts.SLICE, parcels.SLICE)", before))
+    make_slice("invoices", "name:text")
+    text = APP.replace("accounts, parcels\n", "accounts, invoices, parcels\n")
+    assert app.read_text() == text.replace("(accounts.SLICE, parcels.SLICE)", after)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +131,7 @@ def test_the_first_slice_is_registered_with_an_import_of_its_own(folder: Path):
 def test_what_to_add_is_printed_where_app_py_is_another(folder: Path, change: tuple[str, str]):
     app = folder / "src/service/app.py"
     app.write_text(text := APP.replace(*change))
-    assert "SLICES = (…, invoices.SLICE)" in make("invoices", "name:text")
+    assert "SLICES = (…, invoices.SLICE)" in make_slice("invoices", "name:text")
     assert app.read_text() == text
 
 
@@ -118,7 +139,7 @@ def test_what_to_add_is_printed_where_app_py_is_another(folder: Path, change: tu
     ("options", "fields"), [((), FIELDS), (("--filters=status,customer",), FIELDS), ((), "at:date!")]
 )
 def test_a_slice_has_a_scenario_that_can_be_read(folder: Path, options: tuple[str, ...], fields: str):
-    make("invoices", *fields.split(), *options)
+    make_slice("invoices", *fields.split(), *options)
     made = scenario.read_scenario(folder / "perf/scenarios/invoices.toml")
     filtered = [f"page by {spec.partition(':')[0]}" for spec in fields.split() if "@" in spec]
     more = [
@@ -132,7 +153,7 @@ def test_a_slice_has_a_scenario_that_can_be_read(folder: Path, options: tuple[st
     "order", [FIELDS, f"{FIELDS} --export --filters=number,status", "body:text --shared", "at:date!", "amount:money?"]
 )
 def test_what_is_made_needs_neither_formatter_nor_linter(folder: Path, order: str):
-    make("invoices", *order.split())
+    make_slice("invoices", *order.split())
     for command in (["format", "--diff"], ["check"]):
         line = [sys.executable, "-m", "ruff", *command, "--no-cache", "src/service/invoices", "tests"]
         done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=30)
@@ -141,21 +162,23 @@ def test_what_is_made_needs_neither_formatter_nor_linter(folder: Path, order: st
 
 def test_a_slice_of_eight_fields_is_short(folder: Path):
     order = "number:text! customer:uuid@ total:int status:enum(open,paid)@ due:date? tags:text[] note:text? lines:int"
-    make("invoices", *order.split())
+    make_slice("invoices", *order.split())
     assert sum(path.read_text().count("\n") for path in (folder / "src/service/invoices").glob("*.py")) <= 260
     assert (folder / "tests/invoices/test_invoices.py").read_text().count("\n") <= 170
 
 
 def test_rows_belong_to_accounts_unless_they_are_shared(folder: Path):
-    assert "no other account can reach them" in make("invoices", "number:text!@")
+    assert "No other account can reach them" in make_slice("invoices", "number:text!@")
     assert "unique (account, number)" in (folder / "migrations/0042_invoices.sql").read_text()
-    assert "Everybody with a token can read, change and delete all notes" in make("notes", "body:text!", "--shared")
+    assert "Everybody with a token can read, change and delete all notes" in make_slice(
+        "notes", "body:text!", "--shared"
+    )
     for path in [*folder.glob("src/service/notes/*.py"), folder / "migrations/0043_notes.sql"]:
         assert "account" not in path.read_text().lower()
 
 
 def test_the_filters_that_the_list_takes_are_printed(folder: Path):
-    output = make("invoices", *FIELDS.split(), "--filters=status,customer")
+    output = make_slice("invoices", *FIELDS.split(), "--filters=status,customer")
     assert "The list takes no filter, or number, or customer, or status, " in output
     assert "or status and customer." in output
     assert "(account, status, customer, created_at, id)" in (folder / "migrations/0042_invoices.sql").read_text()
@@ -166,10 +189,10 @@ def test_it_needs_no_settings():
 
 
 def test_the_same_resource_is_refused_the_second_time(folder: Path):
-    make("invoices", "number:text")
-    before = read(folder)
-    again = call("invoices", "number:text")
-    assert (again.exit_code, read(folder)) == (1, before)
+    make_slice("invoices", "number:text")
+    before = read_files(folder)
+    again = run_new("invoices", "number:text")
+    assert (again.exit_code, read_files(folder)) == (1, before)
     assert "is there already" in str(again.exception)
 
 
@@ -178,45 +201,16 @@ def test_what_python_left_behind_takes_no_name(folder: Path, place: str):
     left = folder / place / "__pycache__/http.cpython-313.pyc"
     left.parent.mkdir(parents=True)
     left.touch()
-    make("invoices", "number:text")
+    make_slice("invoices", "number:text")
     assert (folder / place / "__init__.py").is_file()
 
 
 def test_what_is_asked_of_a_table_that_two_fields_refer_to_is_written_once(folder: Path):
-    make("transfers", "source:references:parcels", "target:references:parcels")
+    make_slice("transfers", "source:references:parcels", "target:references:parcels")
     queries = (folder / "src/service/transfers/queries.py").read_text()
     assert queries.count("from parcels\n") == 2
     seed = (folder / "src/service/transfers/seed.py").read_text()
     assert (seed.count("queries.source_ids"), seed.count("queries.target_ids")) == (2, 0)
-
-
-def test_undo_leaves_nothing_of_a_slice(folder: Path):
-    before = read(folder)
-    make("news", *FIELDS.split(), "--singular=news_item", "--export", "--filters=status,customer")
-    (folder / "src/service/news/__pycache__").mkdir()
-    (folder / "src/service/news/__pycache__/http.pyc").touch()
-    (folder / "perf/plans").mkdir()
-    (folder / "perf/plans/news.txt").touch()
-    output = make("news", "--undo")
-    assert read(folder) == before
-    assert "delete from schema_migrations where number = 42;" in output
-
-
-@pytest.mark.parametrize(
-    "name", ["src/service/invoices/http.py", "migrations/0042_invoices.sql", "tests/invoices/more.py"]
-)
-def test_undo_names_what_was_changed_and_deletes_nothing(folder: Path, name: str):
-    make("invoices", "number:text")
-    with (folder / name).open("a") as file:
-        file.write("\n-- mine\n")
-    before = read(folder)
-    refused = call("invoices", "--undo")
-    assert (refused.exit_code, read(folder)) == (1, before)
-    assert str(refused.exception).endswith(f"\n  {name}")
-
-
-def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
-    assert "delete it by hand" in str(call("parcels", "--undo").exception)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +226,7 @@ def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
         ("settings a:text", "settings.py is there already"),
         ("parcels a:text", "parcels is there already"),
         ("logs a:text", "app.py uses this name"),
-        ("boxes a:text", "define boxes already"),
+        ("boxes a:text --singular box", "define boxes already"),
         ("things a:text", "define things_created_at_idx already"),
         ("schema_migrations a:text", "choose another name"),
         ("invoice a:text", "--singular"),
@@ -264,7 +258,7 @@ def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
         ("invoices a:references:orders", "no migration creates a table"),
         ("invoices a:references:boxes", "no migration creates a table"),
         ("invoices a:references:parcels --shared", "cannot be shared"),
-        ("invoices a:references:invoices", "the first row of invoices would have none to refer to"),
+        ("invoices a:references:invoices", "the first row would have none to refer to"),
         ("invoices a:text@ b:text --filters=a,b", "at least two of the filters: a"),
         ("invoices a:text@ b:text@ --filters=a", "at least two of the filters: a, b"),
         ("invoices a:text@ b:text@ --filters=a,b --filters=b,a", "two combinations are the same"),
@@ -287,21 +281,21 @@ def test_undo_is_refused_for_what_it_did_not_make(folder: Path):
     ],
 )
 def test_what_cannot_be_made_is_explained_and_changes_nothing(folder: Path, order: str, message: str):
-    before = read(folder)
-    result = call(*order.split(" "))
+    before = read_files(folder)
+    result = run_new(*order.split(" "))
     assert result.exit_code == 1
     assert message in str(result.exception)
-    assert read(folder) == before
+    assert read_files(folder) == before
 
 
 @pytest.mark.parametrize("field", ["caller", "db", "key", "data", "state", "exports", "cursor", "request"])
 def test_no_field_can_collide_with_what_the_handlers_take(folder: Path, field: str):
-    make("invoices", f"{field}:text" if field == "cursor" else f"{field}:text@")
+    make_slice("invoices", f"{field}:text" if field == "cursor" else f"{field}:text@")
 
 
 def test_without_a_postgresql_the_slice_is_made_and_the_missing_step_is_named(folder: Path):
     (folder / ".postgres").write_text("no folder")
-    result = call("invoices", "number:text", options=())
+    result = run_new("invoices", "number:text", options=())
     assert result.exit_code == 0
     assert (folder / "src/service/invoices/http.py").exists()
     assert "not recorded: PostgreSQL did not start" in result.output
@@ -310,16 +304,16 @@ def test_without_a_postgresql_the_slice_is_made_and_the_missing_step_is_named(fo
 
 def test_it_is_refused_away_from_the_project(folder: Path):
     (folder / "tests").rmdir()
-    assert "only in the project's own folder" in str(call("invoices", "a:text").exception)
+    assert "only in the project's own folder" in str(run_new("invoices", "a:text").exception)
 
 
 def test_another_singular_can_be_given(folder: Path):
-    make("news", "title:text", "--singular", "news_item")
+    make_slice("news", "title:text", "--singular", "news_item")
     assert "class NewNewsItem(" in (folder / "src/service/news/model.py").read_text()
 
 
 def test_its_help_has_an_example():
-    assert "service new invoices" in call("--help").output
+    assert "service new invoices" in run_new("--help").output
 
 
 @pytest.mark.parametrize(
@@ -327,25 +321,33 @@ def test_its_help_has_an_example():
     [
         ("invoices", "invoice"),
         ("categories", "category"),
-        ("addresses", "address"),
-        ("houses", "house"),
-        ("statuses", "status"),
-        ("boxes", "box"),
-        ("branches", "branch"),
-        ("databases", "database"),
         ("line_items", "line_item"),
     ],
 )
 def test_the_singular_of_a_regular_plural_is_known(plural: str, singular: str):
-    assert resource.name(plural, None) == singular
+    assert resource.find_singular(plural, None) == singular
 
 
 @pytest.mark.parametrize(
-    "plural", ["series", "species", "movies", "caches", "news", "analyses", "shoes", "people", "data"]
+    "plural",
+    [
+        "series",
+        "movies",
+        "caches",
+        "statuses",
+        "addresses",
+        "houses",
+        "boxes",
+        "news",
+        "analyses",
+        "shoes",
+        "people",
+        "data",
+    ],
 )
 def test_a_singular_that_is_not_clear_is_asked_for(plural: str):
     with pytest.raises(CommandError, match="--singular"):
-        resource.name(plural, None)
+        resource.find_singular(plural, None)
 
 
 async def test_every_word_that_postgresql_would_quote_is_known(database_url: str):

@@ -58,14 +58,14 @@ def folder() -> Generator[Path]:
         ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".p*", "inside", "__pycache__"), dirs_exist_ok=True
     )
     for name, order in SLICES.items():
-        output = call(copy, "service", "new", name, *order)
+        output = run_module(copy, "service", "new", name, *order)
         assert "The slice is added to src/service/app.py" in output
         assert f"perf/plans/{name}.txt" in output
     yield copy
     shutil.rmtree(copy, ignore_errors=True)
 
 
-def call(folder: Path, *command: str) -> str:
+def run_module(folder: Path, *command: str) -> str:
     """Run a Python module on the service of a folder rather than on the one that is installed."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("TEST_", "AUTH_", "PYTEST"))
@@ -85,25 +85,18 @@ def call(folder: Path, *command: str) -> str:
 
 @pytest.mark.parametrize("command", ["ruff format --diff", "ruff check", f"ty check --python {sys.prefix}"])
 def test_a_tool_has_nothing_to_say_about_new_slices(folder: Path, command: str):
-    call(folder, *command.split(), *(f"{place}/{name}" for name in SLICES for place in ("src/service", "tests")))
+    run_module(folder, *command.split(), *(f"{place}/{name}" for name in SLICES for place in ("src/service", "tests")))
 
 
 def test_new_slices_pass_their_tests_and_those_of_the_kit(folder: Path):
-    assert " passed" in call(folder, "pytest", "-q", "-n2", *(f"tests/{name}" for name in TESTS))
+    assert " passed" in run_module(folder, "pytest", "-q", "-n2", *(f"tests/{name}" for name in TESTS))
 
 
 def test_no_request_to_new_slices_is_answered_outside_of_the_description(folder: Path):
-    assert " passed" in call(folder, "pytest", "-q", "-n0", "tests/kit/test_fuzz.py")
+    assert " passed" in run_module(folder, "pytest", "-q", "-n0", "tests/kit/test_fuzz.py")
 
 
 def test_a_row_that_others_refer_to_cannot_be_deleted(folder: Path):
     (folder / "tests/payments/test_deleting.py").write_text(DELETING)
-    assert " passed" in call(folder, "pytest", "-q", "-n0", "tests/payments/test_deleting.py")
+    assert " passed" in run_module(folder, "pytest", "-q", "-n0", "tests/payments/test_deleting.py")
     (folder / "tests/payments/test_deleting.py").unlink()
-
-
-@pytest.mark.parametrize("name", ["payments", "transfers", "folders"])
-def test_a_new_slice_can_be_undone(folder: Path, name: str):
-    call(folder, "service", "new", name, "--undo")
-    assert not [path for path in folder.rglob(f"*{name}*") if "__pycache__" not in path.parts]
-    assert name not in (folder / "src/service/app.py").read_text()

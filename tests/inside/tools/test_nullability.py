@@ -10,7 +10,7 @@ import pytest_asyncio
 from service.kit.db.query import Query
 from service_tools.sql import contract, scratch
 from service_tools.sql.budgets import Budgets
-from service_tools.sql.contract import Statement
+from service_tools.sql.statement import Statement
 
 ONE = "from orders where id = $1"
 
@@ -149,7 +149,7 @@ async def connection(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
         create view shown as select id, currency, note from orders;
         """
     )
-    await scratch.pretend(connection, Budgets())
+    await scratch.restore_statistics(connection, Budgets())
     yield connection
     await connection.close()
 
@@ -163,7 +163,7 @@ async def check(connection: asyncpg.Connection, sql: str) -> Statement:
         list if kind.kind == "array" else KINDS.get(kind.name, str) for kind in prepared.get_parameters()
     )
     query.row = list if column.type.kind == "array" else KINDS.get(column.type.name, str)
-    [statement] = await contract.check_all(connection, [("orders.it", query)], Budgets())
+    [statement] = await contract.check_statements(connection, [("orders.it", query)], Budgets())
     wrong = [it for it in statement.findings if it.rule in ("prepare", "unread", "params", "columns", "types")]
     assert not wrong, wrong
     return statement

@@ -102,7 +102,7 @@ def test_tasks_shows_where_tasks_wait_that_never_end(copy: Path, database_url: s
 
 
 def test_plans_names_the_statement_whose_index_is_missing():
-    with tempfile.TemporaryDirectory(prefix="service-plans-") as name, embedded.run(Path(name, ".postgres")):
+    with tempfile.TemporaryDirectory(prefix="service-plans-") as name, embedded.run_postgresql(Path(name, ".postgres")):
         shutil.copytree(ROOT / "migrations", Path(name, "migrations"))
         path = Path(name, "migrations/0001_orders.sql")
         index = "create index orders_account_created_at_idx on orders (account, created_at, id);\n"

@@ -11,8 +11,9 @@ from service.kit.db import query
 from service.kit.db.query import Query
 from service_tools.dev import embedded
 from service_tools.pages import Page
-from service_tools.sql import commands, plans, records
-from service_tools.sql.contract import Statement
+from service_tools.sql import commands, plans, recorded_plans
+from service_tools.sql.samples import analyze_sample
+from service_tools.sql.statement import Statement
 
 from tests.kit.processes import ROOT, run
 
@@ -22,7 +23,10 @@ NAMES = sorted(name for name, _ in query.find_queries(service))
 @pytest.fixture(scope="module")
 def project() -> Generator[Path]:
     """A folder with migrations and a running database, to run tools in: not pytest's, see test_development."""
-    with tempfile.TemporaryDirectory(prefix="service-plans-") as folder, embedded.run(Path(folder, ".postgres")):
+    with (
+        tempfile.TemporaryDirectory(prefix="service-plans-") as folder,
+        embedded.run_postgresql(Path(folder, ".postgres")),
+    ):
         shutil.copytree(ROOT / "migrations", Path(folder, "migrations"))
         yield Path(folder)
 
@@ -30,6 +34,7 @@ def project() -> Generator[Path]:
 def test_the_plans_of_all_statements_are_listed_recorded_and_compared(project: Path):
     listed = run("plans", cwd=project)
     assert listed.returncode == 0, listed.stderr
+    assert "unread" not in listed.stdout
     assert [name for line in listed.stdout.splitlines() if (name := line.split()[0]) in NAMES] == NAMES
     assert run("plans", "--record", cwd=project).returncode == 0
     assert run("plans", "--check", cwd=project).returncode == 0
@@ -98,9 +103,9 @@ async def test_a_statement_is_run_with_its_sample_and_rolled_back(database_url: 
     connection = await asyncpg.connect(database_url)
     await connection.execute("create table notes (id int, note text)")
     insert = Query("insert into notes (id) values ($1)", int, sample="select 7")
-    assert await plans.run(connection, Query("select 1", int)) == ""
-    assert await plans.run(connection, Query("select $1::int", int, sample="select id from notes")) == ""
-    assert re.match(r"Insert on notes(?s:.*)Execution Time: [\d.]+ ms$", await plans.run(connection, insert))
+    assert await analyze_sample(connection, Query("select 1", int)) == ""
+    assert await analyze_sample(connection, Query("select $1::int", int, sample="select id from notes")) == ""
+    assert re.match(r"Insert on notes(?s:.*)Execution Time: [\d.]+ ms$", await analyze_sample(connection, insert))
     assert await connection.fetchval("select count(*) from notes") == 0
     await connection.close()
 
@@ -108,11 +113,11 @@ async def test_a_statement_is_run_with_its_sample_and_rolled_back(database_url: 
 async def test_the_report_shows_every_statement_and_escapes_what_it_shows(database_url: str):
     connection = await asyncpg.connect(database_url)
     query = Query("select '<script>' as text where 1 < $1", str)
-    plan, shown = await plans.explain(connection, query.sql)
+    plan, shown = await plans.explain_statement(connection, query.sql)
     entry = Statement("notes.read_note", query, plan, [], shown)
     await connection.close()
     page = Page("plans", "Plans")
-    commands.show([entry], {}, page)
+    commands.report_statements([entry], page)
     written = "".join(page.parts)
     assert "notes.read_note" in written
     assert "<script>" not in written
@@ -121,12 +126,16 @@ async def test_the_report_shows_every_statement_and_escapes_what_it_shows(databa
 
 def test_recorded_plans_leave_out_what_changes_from_machine_to_machine(tmp_path: Path):
     shown = "Limit  (cost=0.1..2.3 rows=1 width=4)\n  ->  Index Scan using i on t  (cost=0.1..2.3 rows=9 width=4)"
-    written = records.write([Statement("notes.read_note", Query("select 1", int), {}, [], shown)], tmp_path)
+    written = recorded_plans.record_plans(
+        [Statement("notes.read_note", Query("select 1", int), None, [], shown)], tmp_path
+    )
     assert [path.read_text() for path in written] == ["notes.read_note\n  Limit\n    ->  Index Scan using i on t\n"]
 
 
 def test_a_slice_has_one_file_with_all_its_statements(tmp_path: Path):
     names = ["notes.a", "notes.parts.b", "notes.z", "other.c"]
-    written = records.write([Statement(name, Query("select 1", int), None, []) for name in names], tmp_path)
+    written = recorded_plans.record_plans(
+        [Statement(name, Query("select 1", int), None, []) for name in names], tmp_path
+    )
     kept = {path.name: [line for line in path.read_text().splitlines() if line in names] for path in written}
     assert kept == {"notes.txt": names[:3], "other.txt": names[3:]}

@@ -16,15 +16,15 @@ create trigger cars_refuse before insert on cars for each row execute function r
 
 
 async def expect_rows(connection: asyncpg.Connection, sql: str) -> int | None:
-    plan = (await plans.explain(connection, sql))[0]
-    return plan["Plan Rows"] if plan else None
+    plan = (await plans.explain_statement(connection, sql))[0]
+    return plan.plan_rows if plan else None
 
 
 async def test_tables_seem_as_large_as_declared_and_stay_empty_and_whole(empty_database_url: str):
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(SCHEMA)
     before = await connection.fetch("select conname, pg_get_constraintdef(oid) from pg_constraint order by conname")
-    await scratch.pretend(connection, Budgets(rows={"cars": 5_000_000, "Owners": 1_000}))
+    await scratch.restore_statistics(connection, Budgets(rows={"cars": 5_000_000, "Owners": 1_000}))
     assert await expect_rows(connection, "select id from cars") == 5_000_000
     assert await expect_rows(connection, 'select id from "Owners"') == 1_000
     assert await connection.fetchval("select count(*) from cars") == 0

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from service_tools.dev.commands import run_beside
+from service_tools.dev.commands import run_alongside
 
 from tests.kit.processes import find_port, make_environment, wait_until_live
 
@@ -23,7 +23,7 @@ def test_a_command_runs_beside_takes_up_a_change_and_ends(database_url: str, mon
     first, second = find_port(), find_port()
     for name, value in make_environment({"DATABASE_URL": database_url, "SERVER_PORT": str(first)}).items():
         monkeypatch.setenv(name, value)
-    with run_beside(["serve"]) as restart:
+    with run_alongside(["serve"]) as restart:
         wait_until_live(None, f"http://127.0.0.1:{first}", 30)
         (old,) = list_workers()
         monkeypatch.setenv("SERVER_PORT", str(second))
@@ -35,6 +35,6 @@ def test_a_command_runs_beside_takes_up_a_change_and_ends(database_url: str, mon
 
 
 def test_nothing_beside_is_nothing_to_do():
-    with run_beside([]) as restart:
+    with run_alongside([]) as restart:
         restart()
         assert list_workers() == []

@@ -41,7 +41,7 @@ class Observed(target.Target):
 
     def read_cpu(self) -> float:
         """Return the processor time of the service, and note those beside it at the same moment."""
-        postmaster = psutil.Process(int((embedded.DATA / "postmaster.pid").read_text().splitlines()[0]))
+        postmaster = psutil.Process(int((embedded.DATA_FOLDER / "postmaster.pid").read_text().splitlines()[0]))
         family = (postmaster, *postmaster.children(recursive=True))
         self.beside.append((sum(target.read_cpu(process) for process in family), time.process_time()))
         return super().read_cpu()
@@ -57,13 +57,13 @@ def main(rows: int, rounds: int, seconds: float) -> None:
     """Start everything, put load on it, and print the figures."""
     os.sched_setaffinity(0, {OTHER_CORE})
     wiring = Wiring(Settings, app.SLICES, "service.app:create")
-    credentials.provide(Settings)
+    credentials.accept_development_tokens(Settings)
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
-            settings = stack.enter_context(database.prepare(wiring, rows, rows, "capacity"))
+            settings = stack.enter_context(database.prepare_database(wiring, rows, rows, "capacity"))
             asyncio.run(vacuum(settings.database.url.get_secret_value()))
         os.sched_setaffinity(0, {SERVER_CORE})  # what this process starts inherits it
-        started = stack.enter_context(target.start_service(credentials.sign(Settings)))
+        started = stack.enter_context(target.start_service(credentials.sign_development_token(Settings)))
         os.sched_setaffinity(0, {OTHER_CORE})
         service = Observed(started.url, started.token, started.processes, started.metrics)
         all_steps = scenario.read_scenario(Path("perf/scenarios/orders.toml"))

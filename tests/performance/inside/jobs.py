@@ -139,6 +139,6 @@ async def measure(url, folder, rounds, seconds, count, held):
 
 if __name__ == "__main__":
     data = Path(sys.argv[1])
-    with embedded.run(data) as url:
+    with embedded.run_postgresql(data) as url:
         numbers = int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
         uvloop.run(measure(url, data.parent / "worker", *numbers))

@@ -67,5 +67,5 @@ async def measure(url, rounds, statements):
 
 
 if __name__ == "__main__":
-    with embedded.run(Path(sys.argv[1])) as url:
+    with embedded.run_postgresql(Path(sys.argv[1])) as url:
         uvloop.run(measure(url, int(sys.argv[2]), int(sys.argv[3])))

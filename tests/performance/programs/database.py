@@ -24,9 +24,9 @@ def main(rows: int, keys: int) -> None:
     """Start PostgreSQL in the working directory, and fill it."""
     output = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the preparation prints is for people
-    with embedded.run(Path(".postgres")) as url:
+    with embedded.run_postgresql(Path(".postgres")) as url:
         os.environ["DATABASE_URL"] = url
-        credentials.provide(Settings)
+        credentials.accept_development_tokens(Settings)
         described = {"url": url, **asyncio.run(prepare(rows, keys))}
         os.write(output, json.dumps(described).encode() + b"\n")
         sys.stdin.read()

@@ -101,7 +101,7 @@ class Site:
 def build(folder: Path, tables: str) -> Generator[Site]:
     """Yield the site while it runs. `tables` makes those that it has beside the service's own."""
     os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
-    credentials.provide(Settings)
+    credentials.accept_development_tokens(Settings)
     with postgres_server.run("fsync = on\nsynchronous_commit = on\n") as server, ExitStack() as stack:
         asyncio.run(schema.apply(server.url, ROOT / "migrations"))
         asyncio.run(execute(server.url, tables))

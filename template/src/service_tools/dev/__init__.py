@@ -1,7 +1,6 @@
 # kit: updated by the template
-"""The development server: its database, key, sample rows and processes. `commands` has `service
-dev` and `token`.
+"""The development server, with its database, key and sample rows, and the doctor.
 
-`doctor` says what is wrong with a project. Its checks are in `checkout`, `template`, `differences`,
-`packages` and `team_files`.
+`commands` has `service dev` and `service token`. `doctor` has `service doctor`; its checks are in
+`template`, `differences`, `packages`, `checkout`, `team_files` and `environment`.
 """

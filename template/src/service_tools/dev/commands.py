@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service dev`, all that a service needs in one foreground process, and `service token`."""
+"""`service dev` runs all that a service needs in one foreground process; `service token`."""
 
 import asyncio
 import os
@@ -9,11 +9,10 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -22,7 +21,6 @@ from service.kit.commands.migrate import apply_migrations
 from service.kit.db.database import check_capacity
 from service.kit.db.errors import DatabaseError
 from service.kit.db.query import DEVELOPER
-from service.kit.db.sessions import describe_database
 from service.kit.migrate.files import MigrationError
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
@@ -32,9 +30,8 @@ from service_tools.dev import credentials, database
 
 PACKAGE = Path(__file__).parents[2] / "service"
 DEFAULT_ROWS = 1000
-END_SECONDS = 5.0
-"""How long a worker process may take to end before it is killed: in development nobody waits
-longer."""
+STOP_TIMEOUT = 5.0
+"""Seconds before a worker process is killed: in development nobody waits longer."""
 
 
 @click.command()
@@ -60,72 +57,82 @@ def dev(wiring: Wiring, port: int, seed: int | None) -> None:
 
     With DATABASE_URL set, it uses that database, and adds rows only if you pass `--seed`.
     """
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a script that starts it with `&` leaves it ignored
+    # A script that starts it with `&` leaves SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
-    os.environ.setdefault("LOG_FORMAT", "console")
-    os.environ.setdefault("METRICS_PORT", "0")
-    os.environ.setdefault("WATCHDOG_CONSOLE", "true")
-    credentials.provide(wiring.settings)
+    defaults = {"LOG_FORMAT": "console", "METRICS_PORT": "0", "WATCHDOG_CONSOLE": "true"}
+    os.environ |= defaults | os.environ
+    credentials.accept_development_tokens(wiring.settings)
     try:
-        with database.prepare(wiring, seed, DEFAULT_ROWS) as settings:
-            asyncio.run(
-                check_capacity(settings.database, settings.server.workers, settings.count_beside())
-            )
-            run(wiring, settings)
+        with database.prepare_database(wiring, seed, DEFAULT_ROWS) as settings:
+            others = settings.count_beside()
+            asyncio.run(check_capacity(settings.database, settings.server.workers, others))
+            run_service(wiring, settings)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
 
-def run(wiring: Wiring, settings: KitSettings) -> None:
-    """Serve, with the other commands of the service beside the server, and take up each change of a
-    file.
-    """
+def run_service(wiring: Wiring, settings: KitSettings) -> None:
+    """Run the server and the job worker, and reload both at each change of a file."""
     configure_logs(settings.log)
     threading.Thread(target=announce, args=(wiring, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
-    with run_beside(["worker"] if wiring.worker else []) as restart:
-        on_reload = partial(take_up_change, settings, restart)
+    with run_alongside(["worker"] if wiring.worker else []) as restart:
         serve(
-            wiring.create, settings.server, settings.metrics, settings.watchdog, watched, on_reload
+            wiring.create,
+            settings.server,
+            settings.metrics,
+            settings.watchdog,
+            watched,
+            partial(take_up_change, settings, restart),
         )
 
 
 @contextmanager
-def run_beside(commands: Iterable[str]) -> Generator[Callable[[], None]]:
-    """Run worker processes for the length of the block. Yield what restarts them: the old ones may
-    finish their work.
+def run_alongside(commands: Sequence[str]) -> Generator[Callable[[], None]]:
+    """Run commands of the service as long as the block. Yield what restarts them.
 
-    Each is in a process group of its own, so that Ctrl-C reaches it as one SIGTERM, from here.
+    An old process may finish its work. Each is in a process group of its own, so that Ctrl-C
+    reaches it as one SIGTERM, from here.
     """
     running: list[subprocess.Popen[bytes]] = []
-    ending: list[subprocess.Popen[bytes]] = []
+    stopping: list[subprocess.Popen[bytes]] = []
 
-    def restart(wanted: Iterable[str] = commands) -> None:
+    def stop() -> None:
         for process in running:
-            process.send_signal(signal.SIGTERM)
-        ending[:] = [process for process in (*ending, *running) if process.poll() is None]
-        lines = ([sys.executable, "-m", "service", command] for command in wanted)
-        running[:] = [subprocess.Popen(line, process_group=0) for line in lines]  # noqa: S603 - ours
+            process.terminate()
+        unfinished = [process for process in stopping if process.poll() is None]
+        stopping[:] = [*unfinished, *running]
+        running.clear()
+
+    def restart() -> None:
+        stop()
+        for command in commands:
+            line = [sys.executable, "-m", "service", command]
+            running.append(subprocess.Popen(line, process_group=0))  # noqa: S603 - ours
 
     try:
         restart()
         yield restart
     finally:
-        restart(())
-        for process in ending:
-            try:
-                process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        stop()
+        for process in stopping:
+            wait_or_kill(process)
+
+
+def wait_or_kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
-    """Apply new migrations and restart the workers. A file that is not finished yet must not end
-    the session.
+    """Apply new migrations, and restart the worker.
+
+    An unfinished file must not end the session.
     """
     try:
         asyncio.run(apply_migrations(settings))
@@ -135,34 +142,33 @@ def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
 
 
 def announce(wiring: Wiring, settings: KitSettings) -> None:
-    """Wait until the service answers, then say where it is and what to try."""
+    """Wait until the service answers, then print where it is and what to try."""
     base = f"http://{settings.server.host}:{settings.server.port}"
     while not is_ready(base):
         time.sleep(0.05)
-    token = credentials.sign(wiring.settings)
+    token = credentials.sign_development_token(wiring.settings)
     header = f"-H 'Authorization: Bearer {token}' " if token else ""
-    url = settings.database.url.get_secret_value()
     lines = {
         "Ready": base,
-        "Try it": f"curl -s {header}{base}{find_read(wiring.slices)}",
+        "Try it": f"curl -s {header}{base}{find_readable_path(wiring.slices)}",
         "API docs": f"{base}/docs",
-        "Database": describe_database(settings.database)
-        if urlsplit(url).password
-        else f"psql '{url}'",
+        "Database": "uv run service psql",
         "Stop": "Ctrl-C",
     }
-    click.echo("\n".join(["", *(f"  {name:10}{value}" for name, value in lines.items()), ""]))
+    text = "\n".join(f"  {name:10}{value}" for name, value in lines.items())
+    click.echo(f"\n{text}\n")
 
 
-def find_read(slices: Sequence[Slice]) -> str:
-    """Return a path to try: that of sample rows, or else one that can be read without knowing an
-    id.
-    """
-    seeded = [part.routes.prefix for part in slices if part.seed]
-    routes = [route for part in slices for route in part.routes if route.method == "GET"]
-    return next(
-        iter([*seeded, *(route.path for route in routes if "{" not in route.path)]), "/readyz"
-    )
+def find_readable_path(slices: Sequence[Slice]) -> str:
+    """Return the path of a list of sample rows, or else any that needs no id."""
+    for part in slices:
+        if part.seed:
+            return part.routes.prefix
+    for part in slices:
+        for route in part.routes:
+            if route.method == "GET" and "{" not in route.path:
+                return route.path
+    return "/readyz"
 
 
 def is_ready(url: str) -> bool:
@@ -185,7 +191,8 @@ def print_token(wiring: Wiring, subject: str) -> None:
     It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev`
     uses. Sample rows belong to the default subject.
     """
-    if (token := credentials.sign(wiring.settings, subject)) is None:
+    token = credentials.sign_development_token(wiring.settings, subject)
+    if token is None:
         raise click.ClickException(
             "This service takes no tokens: its settings have no group `auth`."
         )

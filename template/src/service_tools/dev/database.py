@@ -1,14 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""The database of development: DATABASE_URL or the embedded PostgreSQL, migrated, with sample
-rows.
-"""
+"""The development database, migrated and with sample rows: DATABASE_URL, or an embedded one."""
 
 import asyncio
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from time import perf_counter
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -23,107 +20,97 @@ from service.kit.server.settings import KitSettings, read_settings
 from service.kit.web.routes import Slice
 from service_tools.dev import embedded
 
-BATCH_SECONDS = 1.0
-"""How long it should take to copy one batch of rows. The first batch, of FIRST rows, tells how many
-that are."""
+BATCH_ROWS = 10_000
+"""Sample rows that are copied at once: about a second of work."""
 
-FIRST = 1000
-
-COUNT = """
-select coalesce(ceil(extract(epoch from $1 - min(created_at)) / extract(epoch from $2::interval)), 0)::int
+COUNT_ROWS = """
+select coalesce(
+         ceil(extract(epoch from $1 - min(created_at)) / extract(epoch from $2::interval)), 0
+       )::int
   from {table}
  where created_at < $1
 """
 """The number of the oldest sample row, and so how many there are."""
 
-PATIENCE = {"statement_timeout": 120, "command_timeout": 125}
-"""How long it may take on a busy machine, in seconds."""
+TIMEOUTS = {"statement_timeout": 120, "command_timeout": 125}
+"""Seconds that a batch may take on a busy machine."""
 
 
 @contextmanager
-def prepare(
-    wiring: Wiring, rows: int | None, default: int, name: str = "postgres"
+def prepare_database(
+    wiring: Wiring, rows: int | None, default_rows: int, name: str = "postgres"
 ) -> Generator[KitSettings]:
-    """Yield settings for a database that is up to date and has sample rows.
+    """Yield settings for a development database that is migrated and has sample rows.
 
-    That is DATABASE_URL, with rows only if they are asked for, or else the embedded one of a
-    `name`.
+    The database of DATABASE_URL gets rows only if `rows` says so.
     """
-    wanted = rows if rows is not None else 0 if "DATABASE_URL" in os.environ else default
-    with provide(name) as url:
+    if rows is None:
+        rows = 0 if "DATABASE_URL" in os.environ else default_rows
+    with open_database(name) as url:
         os.environ["DATABASE_URL"] = url
         settings = read_settings(wiring.settings)
         asyncio.run(apply_migrations(settings))
-        asyncio.run(fill_all(settings, wiring.slices, wanted))
+        asyncio.run(fill_all(settings, wiring.slices, rows))
         yield settings
 
 
 @contextmanager
-def provide(name: str) -> Generator[str]:
-    """Yield DATABASE_URL, or the URL of a database in the embedded PostgreSQL, created at its first
-    use.
-    """
+def open_database(name: str) -> Generator[str]:
+    """Yield DATABASE_URL, or the URL of a database in the embedded PostgreSQL."""
     if url := os.environ.get("DATABASE_URL"):
         yield url
         return
-    click.echo(f"Starting PostgreSQL in {embedded.DATA}/ …")
-    with embedded.run() as server:
-        yield asyncio.run(create(server, name))
+    click.echo(f"Starting PostgreSQL in {embedded.DATA_FOLDER}/ …")
+    with embedded.run_postgresql() as server:
+        yield asyncio.run(create_database(server, name))
 
 
 @contextmanager
-def lend(server: str) -> Generator[str]:
-    """Yield the URL of a new database, which is dropped afterwards."""
-    name = f"lent_{uuid4().hex}"
+def temporary_database(server: str) -> Generator[str]:
+    """Yield the URL of a new database, and drop it afterwards."""
+    name = f"temporary_{uuid4().hex}"
     try:
-        yield asyncio.run(create(server, name))
+        yield asyncio.run(create_database(server, name))
     finally:
-        asyncio.run(drop(server, name))
+        asyncio.run(drop_database(server, name))
 
 
-async def drop(server: str, name: str) -> None:
-    async with connect(read_database_url(server), "service dev") as connection:
-        await connection.execute(f"drop database if exists {name} with (force)")
-
-
-async def create(server: str, name: str) -> str:
-    """Return the URL of a database that is created unless it is there."""
+async def create_database(server: str, name: str) -> str:
+    """Return the URL of a database. It is created if it does not exist."""
     async with connect(read_database_url(server), "service dev") as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await connection.execute(f"create database {name}")
     return urlsplit(server)._replace(path=f"/{name}").geturl()
 
 
+async def drop_database(server: str, name: str) -> None:
+    async with connect(read_database_url(server), "service dev") as connection:
+        await connection.execute(f"drop database if exists {name} with (force)")
+
+
 async def fill_all(settings: KitSettings, slices: Sequence[Slice], wanted: int) -> None:
-    async with Database(settings.database.model_copy(update=PATIENCE)) as db:
-        for seed in (part.seed for part in slices if part.seed):
-            await fill(db, seed, wanted)
+    """Add sample rows to the table of each slice until it has as many as wanted."""
+    async with Database(settings.database.model_copy(update=TIMEOUTS)) as db:
+        for part in slices:
+            if part.seed:
+                await fill(db, part.seed, wanted)
 
 
 async def fill(db: Database, seed: Seed, wanted: int) -> None:
-    """Add sample rows until there are `wanted`, in batches that take a second, and print the
-    progress.
-    """
-    present = first = await db.fetch_one(
-        Query(COUNT.format(table=seed.table), int, tuple[datetime, timedelta]),
-        NEWEST_SAMPLE,
-        SAMPLE_INTERVAL,
-    )
-    related = [await db.fetch(query) for query in seed.references]
-    if present < wanted and not all(related):
-        click.echo(f"{seed.table}: no sample rows, for lack of rows to refer to")
+    """Add sample rows to a table until it has as many as wanted, and print the progress."""
+    table = seed.table
+    count = Query(COUNT_ROWS.format(table=table), int, tuple[datetime, timedelta])
+    present = await db.fetch_one(count, NEWEST_SAMPLE, SAMPLE_INTERVAL)
+    if present >= wanted:
         return
-    size = FIRST
-    while present < wanted:
-        batch = range(present + 1, min(present + size, wanted) + 1)
-        began = perf_counter()
+    related = [await db.fetch(query) for query in seed.references]
+    if not all(related):
+        click.echo(f"{table}: no sample rows, because there are no rows to refer to")
+        return
+    for before in range(present, wanted, BATCH_ROWS):
+        last = min(before + BATCH_ROWS, wanted)
+        rows = [seed.make_row(number, *related) for number in range(before + 1, last + 1)]
         async with db.connection() as connection:
-            rows = [seed.make_row(number, *related) for number in batch]
-            await connection.copy(seed.table, list(rows[0]), (tuple(row.values()) for row in rows))
-        size = max(1, min(4 * size, int(len(batch) * BATCH_SECONDS / (perf_counter() - began))))
-        present = batch[-1]
-        click.echo(f"{seed.table}: {present:,} of {wanted:,} sample rows")
-    if present > first:
-        await db.fetch(
-            Query(f"analyze {seed.table}", int)
-        )  # so that plans are made for so many rows
+            await connection.copy(table, list(rows[0]), (tuple(row.values()) for row in rows))
+        click.echo(f"{table}: {last:,} of {wanted:,} sample rows")
+    await db.fetch(Query(f"analyze {table}", int))  # so that plans fit the number of rows

@@ -1,76 +1,121 @@
 # kit: updated by the template; extend it from app.py
-"""How files of the template differ here from those that it made."""
+"""Compare the template's files here with those that it rendered."""
 
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
+from typing import NamedTuple
+
+from service_tools.dev import template
+from service_tools.dev.programs import ProgramError
+from service_tools.dev.results import Findings
 
 MARK = b"kit: updated by the template"
+
 UNMARKED = (".json", ".tmpl", "py.typed")
-"""How those files of the template end that allow no comment with the mark."""
+"""Endings of the template's files that cannot have the mark in a comment."""
 
 
-def list_kit(folder: Path) -> Iterator[str]:
-    """Yield the template's own files among those that were rendered into a folder."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if name.startswith(".git/") or not path.is_file():
+DELETED = (
+    "{name} was deleted here, and no update brings it back.",
+    'Run `git checkout "$(git log -1 --diff-filter=AMR --format=%h -- {name})" -- {name}`.',
+)
+WINDOWS = (
+    "Files with Windows line endings: {count}, such as {name}. An update conflicts in each line.",
+    "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
+    " `git config core.autocrlf input`.",
+)
+EDITED = (
+    "{name} was edited here, so an update may conflict.",
+    "Take the edit out (`git log -p {name}`) and extend the kit from app.py, or bring the edit to"
+    " the template.",
+)
+REMOVED = (
+    "{name} was edited here, and the next update removes it: the edit is lost without a word.",
+    "Keep the edit (`git log -p {name}`), and move what you need of it to a file of your own.",
+)
+MOVED = (
+    "{name} was edited here, and the next update moves it to {moved}: the edit is lost without a"
+    " word.",
+    "Keep the edit (`git log -p {name}`), and repeat it in {moved} after the update.",
+)
+
+
+class Differences(NamedTuple):
+    """The template's files that are not here, that have Windows line endings, and were edited."""
+
+    deleted: list[str]
+    windows: list[str]
+    edited: list[str]
+
+
+def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
+    """Yield how the template's files here differ from those that it rendered to a folder.
+
+    If some were edited, it tries the next update on the folder, to see which edits that drops.
+    """
+    found = compare_files(rendered)
+    for name in found.deleted:
+        if is_needed(name):
+            yield format_finding(DELETED, name=name)
+    if found.windows:
+        yield format_finding(WINDOWS, count=len(found.windows), name=found.windows[0])
+    if not found.edited:
+        return
+    going: dict[str, str] = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="service-doctor-") as folder:
+            copy = shutil.copytree(rendered, Path(folder, "copy"))
+            going = template.try_update(copy, changed_answers)
+    except ProgramError as error:
+        fix = f"Fix the answers in {template.ANSWERS_FILE}, or that of `--data`."
+        yield f"An update cannot be tried: {error}", fix
+    for name in found.edited:
+        if name not in going:
+            yield format_finding(EDITED, name=name)
+        elif going[name]:
+            yield format_finding(MOVED, name=name, moved=going[name])
+        else:
+            yield format_finding(REMOVED, name=name)
+
+
+def compare_files(rendered: Path) -> Differences:
+    """Compare the files of this folder with the template's among those that were rendered."""
+    found = Differences([], [], [])
+    for path in sorted(rendered.rglob("*")):
+        if not path.is_file() or not is_templates(path):
             continue
-        if MARK in b"".join(path.read_bytes().split(b"\n")[:2]) or name.endswith(UNMARKED):
-            yield name
+        name = path.relative_to(rendered).as_posix()
+        if not Path(name).is_file():
+            found.deleted.append(name)
+            continue
+        here = Path(name).read_bytes()
+        text = here.replace(b"\r\n", b"\n")
+        if text != here:
+            found.windows.append(name)
+        if text != path.read_bytes():
+            found.edited.append(name)
+    return found
 
 
-def list_present(folder: Path) -> list[str]:
-    """Return the template's files that are here."""
-    return [name for name in list_kit(folder) if Path(name).is_file()]
+def is_templates(path: Path) -> bool:
+    """Return whether a file is the template's: it has the mark in its first two lines."""
+    first_lines = path.read_bytes().split(b"\n")[:2]
+    return path.name.endswith(UNMARKED) or any(MARK in line for line in first_lines)
 
 
 def is_needed(name: str) -> bool:
-    """Return whether a project needs a file of the template: its code, its tests and its checks.
+    """Return whether a file is code, a test, a check, or a setting of a tool.
 
-    A team may delete the rest, where something else updates or deploys the service.
+    A team may delete the rest, if something else updates or deploys the service.
     """
-    is_setting = "/" not in name and not name.endswith(".json")
-    return is_setting or name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
+    if "/" not in name:
+        return not name.endswith(".json")
+    return name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
 
 
-def find_missing(folder: Path) -> Iterator[tuple[str, str]]:
-    """Find the template's files that are not here."""
-    for name in list_kit(folder):
-        if is_needed(name) and not Path(name).is_file():
-            last = f'"$(git log -1 --diff-filter=AMR --format=%h -- {quote(name)})"'
-            says = f"{name} was deleted here, and no update brings it back."
-            yield says, f"Run `git checkout {last} -- {quote(name)}`."
-
-
-def find_line_endings(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Find line endings of Windows, in one finding: git may have made all of them."""
-    if found := [name for name in names if b"\r\n" in Path(name).read_bytes()]:
-        subject = f"{found[0]} and {len(found) - 1} more have" if found[1:] else f"{found[0]} has"
-        yield (
-            f"{subject} line endings of Windows, so an update conflicts in every line.",
-            "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
-            " `git config core.autocrlf input`.",
-        )
-
-
-def is_edited(folder: Path, name: str) -> bool:
-    """Return whether a file is different here in more than its line endings."""
-    return Path(name).read_bytes().replace(b"\r\n", b"\n") != (folder / name).read_bytes()
-
-
-def describe_edited(name: str) -> tuple[str, str]:
-    """Say what an edit means for the next update."""
-    advice = f"Take the edit out (`git log -p {name}`) and extend the kit from app.py"
-    says = f"{name} was edited here, so an update may conflict."
-    return says, f"{advice}, or bring it to the template."
-
-
-def describe_going(name: str, moved: str) -> tuple[str, str]:
-    """Say that the next update drops an edit, without a conflict."""
-    fate = f"moves it to {moved}" if moved else "removes it"
-    says = f"{name} was edited here, and the next update {fate}: it drops the edit without a word."
-    edit = f"Keep the edit (`git log -p {name}`)"
-    if moved:
-        return says, f"{edit}, and make it again in {moved} after the update."
-    return says, f"{edit}, and put what you need of it into a file of your own."
+def format_finding(text: tuple[str, str], **values: object) -> tuple[str, str]:
+    """Return a finding and its fix, with these values."""
+    says, fix = text
+    return says.format(**values), fix.format(**values)

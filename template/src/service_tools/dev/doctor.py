@@ -1,75 +1,130 @@
 # kit: updated by the template; extend it from app.py
-"""`service doctor`: what is wrong with this project as it stands here, and what to do about it.
+"""`service doctor` finds the problems of a project, and says how to fix them.
 
-Where the kit is so broken that no command of the service starts:
-`uv run python -m service_tools.dev.doctor`.
+If the kit is so broken that no command starts: `uv run python -m service_tools.dev.doctor`.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from service_tools.dev import checkout
-from service_tools.dev.report import Report, guard
+from service_tools.dev import checkout, differences, packages, team_files, template
+from service_tools.dev.programs import ProgramError
+from service_tools.dev.results import CheckResult, report_findings, run_checks
 
 if TYPE_CHECKING:
     from service.kit.commands.cli import Wiring
+
+FILE_CHECKS = (
+    ("packages", "uv.lock fits pyproject.toml, and is installed.", packages.find_stale_packages),
+    ("conflicts", "No conflict of an update is left.", checkout.find_conflicts),
+    ("git", "uv.lock is committed, and no secret is.", checkout.find_leaks),
+    ("team", "Your own files fit the kit.", team_files.find_outdated_code),
+)
+"""Checks that need neither the template nor the service: the name, the good news, the findings."""
 
 
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option(
     "--data",
-    "changed",
+    "changed_answers",
     multiple=True,
     metavar="ANSWER=VALUE",
-    help="An answer that the next update is to change: say which edits that drops.",
+    help="An answer that the next update changes: name the edits that this drops.",
 )
 @click.pass_obj
-def examine(wiring: "Wiring | Exception", as_json: bool, changed: tuple[str, ...]) -> None:
+def examine_project(
+    wiring: "Wiring | Exception", as_json: bool, changed_answers: tuple[str, ...]
+) -> None:
     """Check this project, and say how to fix what is wrong.
 
-    Looks at the template's release; at those of its files that were edited or deleted here, and
-    which edits the next update drops; at packages, at what git keeps, and at settings, connections
-    and migrations. The database is that of `service dev`, or of DATABASE_URL. Exits with 1 if there
-    is a finding. A newer release of the template is none, nor is what cannot be checked, as without
-    a network.
+    Checks the template's release; which of its files were edited or deleted here, and which edits
+    the next update drops; packages, what is in git, settings, connections and migrations. The
+    database is that of `service dev`, or of DATABASE_URL. Exits with 1 if there is a finding. A
+    newer release of the template is not a finding, nor is what cannot be checked, as without a
+    network.
     """
-    reports = [*checkout.examine(changed), *guard("service", examine_service(wiring))]
+    checks = {"template": examine_template(changed_answers)}
+    for check, good, find in FILE_CHECKS:
+        checks[check] = report_findings(check, good, find())
+    checks["service"] = examine_service(wiring)
+    results = run_checks(checks)
+
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(reports), indent=2))
-    for it in [] if as_json else reports:
-        click.echo(f"{it.state:9}{it.check:13}{it.says}")
-        if it.fix:
-            click.echo(f"{'':22}Fix: {it.fix}")
-    raise SystemExit(any(it.fix for it in reports))
+        click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
+    else:
+        print_results(results)
+    raise SystemExit(any(result.fix for result in results))
 
 
-def examine_service(wiring: "Wiring | Exception") -> Iterator[Report]:
-    """Check what takes the service itself; it may be why app.py could not be imported."""
-    if isinstance(wiring, Exception):
-        place = f" ({wiring.filename}:{wiring.lineno})" if isinstance(wiring, SyntaxError) else ""
-        says = f"The service cannot be imported: {type(wiring).__name__}: {wiring}{place}"
-        advice = "Correct it; `uv run ruff check` and `uv run ty check` say more."
-        yield Report("service", "finding", says, advice)
+def print_results(results: Sequence[CheckResult]) -> None:
+    for result in results:
+        click.echo(f"{result.state:9}{result.check:13}{result.says}")
+        if result.fix:
+            click.echo(f"{'':22}Fix: {result.fix}")
+
+
+def examine_template(changed_answers: Sequence[str]) -> Iterator[CheckResult]:
+    """Check which release of the template this is, and what became of its files."""
+    try:
+        origin = template.read_origin()
+        release = template.describe_release(origin)
+    except template.OriginError as error:
+        yield CheckResult("template", "finding", *error.args)
+    except ProgramError as error:
+        yield CheckResult("template", "unknown", str(error))
+    else:
+        yield CheckResult("template", "ok", release)
+        yield from compare_files(origin, changed_answers)
         return
-    yield from import_module("service_tools.dev.environment").examine(wiring)
+    yield CheckResult("kit", "unknown", "Not compared with the template: see above.")
 
 
-def main() -> None:
-    """Examine the project, whether or not its kit can be imported."""
+def compare_files(origin: template.Origin, changed_answers: Sequence[str]) -> Iterator[CheckResult]:
+    """Check the template's files, and the requirements in pyproject.toml."""
+    try:
+        with template.render_again(origin) as rendered:
+            good = "The template's files are as it made them."
+            changes = differences.find_changes(rendered, changed_answers)
+            yield from report_findings("kit", good, changes)
+
+            good = "pyproject.toml allows what the template is tested with."
+            loosened = packages.find_loosened_pins(rendered)
+            yield from report_findings("pins", good, loosened)
+    except ProgramError as error:
+        says = f"The template cannot be rendered again: {error}"
+        advice = "the template's copier.yml has the choices."
+        fix = f"Fix the answers in {template.ANSWERS_FILE}: {advice}"
+        yield CheckResult("kit", "finding", says, fix)
+
+
+def examine_service(wiring: "Wiring | Exception") -> Iterator[CheckResult]:
+    """Check what needs the service itself, or say why it cannot be imported."""
+    if not isinstance(wiring, Exception):
+        yield from import_module("service_tools.dev.environment").examine_environment(wiring)
+        return
+    says = f"The service cannot be imported: {type(wiring).__name__}: {wiring}"
+    if isinstance(wiring, SyntaxError):
+        says += f" ({wiring.filename}:{wiring.lineno})"
+    fix = "Fix it; `uv run ruff check` and `uv run ty check` say more."
+    yield CheckResult("service", "finding", says, fix)
+
+
+def run_doctor() -> None:
+    """Check the project, whether or not its kit can be imported."""
     try:
         start = import_module("service.__main__").main
     except Exception as error:
-        examine(obj=error)
+        examine_project(obj=error)
     else:
         sys.argv[1:1] = ["doctor"]
         start()
 
 
 if __name__ == "__main__":
-    main()
+    run_doctor()

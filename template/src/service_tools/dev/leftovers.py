@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What an update leaves behind where an answer takes a room of the kit away: imports in the team's
-files.
-"""
+"""Name the imports in the team's files of a kit package that an answer has removed."""
 
 import re
 from importlib import import_module
@@ -10,30 +8,27 @@ from pathlib import Path
 from service.kit import PACKAGE
 
 
-def explain(error: ImportError) -> str | None:
-    """Return which imports to take out after a room of the kit was not found; None if that is not
-    the reason.
-    """
+def explain_missing_package(error: ImportError) -> str | None:
+    """Return which imports to remove, or None if no package of the kit is missing."""
     source = Path(import_module(PACKAGE).__file__ or "").parents[1]
-    room = ".".join((error.name or "").split(".")[:3])
+    package = ".".join((error.name or "").split(".")[:3])
     # Its folder may be left, with what Python compiled of it.
-    if (
-        not room.startswith(f"{PACKAGE}.kit.")
-        or (source / room.replace(".", "/") / "__init__.py").is_file()
-    ):
+    file = source / package.replace(".", "/") / "__init__.py"
+    if not package.startswith(f"{PACKAGE}.kit.") or file.is_file():
         return None
-    using = re.compile(
-        rf"\s*(?:from|import) (?:{PACKAGE}|tests)\.{re.escape(room.partition('.')[2])}\b.*"
-    )
-    lines = [
-        f"  {path.relative_to(source.parent)}:{number}: {line.strip()}"
-        for path in sorted(
-            [*(source / PACKAGE).rglob("*.py"), *(source.parent / "tests").rglob("*.py")]
-        )
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-        if using.match(line)
-    ]
+
+    name = re.escape(package.removeprefix(f"{PACKAGE}."))
+    imported = re.compile(rf"\s*(?:from|import) (?:{PACKAGE}|tests)\.{name}\b.*")
     advice = (
-        "Take out these imports and what `uv run ruff check` then finds, or change the answer back:"
+        "Remove these imports and what `uv run ruff check` then finds, or change the answer back:"
     )
-    return "\n".join([f"{room} is no part of this service. {advice}", *lines])
+    lines = [f"{package} is not part of this service. {advice}"]
+    project = source.parent
+    for path in sorted([*(source / PACKAGE).rglob("*.py"), *(project / "tests").rglob("*.py")]):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if imported.match(line):
+                lines.append(f"  {path.relative_to(project)}:{number}: {line.strip()}")
+    return "\n".join(lines)
+
+
+explain = explain_missing_package  # the name by which the kit calls it

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Other programs that the tools for development run, such as git, uv and copier."""
+"""Run other programs, such as git, uv and copier."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Container
 
-DEADLINE = 120.0
+TIMEOUT = 120.0
 """Seconds that a program may take: it may wait for the network."""
 
 
@@ -19,19 +19,18 @@ class ExitError(ProgramError):
     """A program failed. The message is its own."""
 
 
-def run(*command: str, accepted: Container[int] = (0,)) -> str:
-    """Return what a program prints. There is nobody to type a password.
+def run_program(*command: str, stdin: str = "", accepted: Container[int] = (0,)) -> str:
+    """Return what a program prints. It cannot ask for a password.
 
-    Raises `ProgramError`, and `ExitError` for an exit code that is not among those `accepted`.
+    Raises `ProgramError`, or `ExitError` for an exit code that is not in `accepted`.
     """
-    pipe, env = subprocess.PIPE, os.environ | {"GIT_TERMINAL_PROMPT": "0"}
     try:
         process = subprocess.Popen(  # noqa: S603 - ours
             command,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
+            env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             start_new_session=True,
@@ -40,18 +39,24 @@ def run(*command: str, accepted: Container[int] = (0,)) -> str:
         raise ProgramError(f"{command[0]} is not installed.") from None
     with process:
         try:
-            output, errors = process.communicate(timeout=DEADLINE)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)  # and what it started
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise ProgramError(f"{command[0]} took longer than {DEADLINE:g} s.") from None
-            raise
-    if process.returncode not in accepted:
-        said = re.findall(r"(?:fatal|[Ee]rror): (.*)", errors) or errors.splitlines()
-        raise ExitError(f"{command[0]}: {said[-1] if said else 'it failed'}")
+            output, errors = process.communicate(stdin, TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise ProgramError(f"{command[0]} took longer than {TIMEOUT:g} s.") from None
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)  # and what it started
+    if process.wait() not in accepted:
+        reasons = re.findall(r"(?:fatal|[Ee]rror): (.*)", errors) or errors.splitlines()
+        raise ExitError(f"{command[0]}: {reasons[-1] if reasons else 'it failed'}")
     return output
 
 
 def list_files(*options: str) -> list[str]:
-    """Return the files that git lists in this folder with these options of `git ls-files`."""
-    return run("git", "ls-files", "-z", *options).split("\0")[:-1]
+    """Return the files that `git ls-files` lists in this folder."""
+    return run_program("git", "ls-files", "-z", *options).split("\0")[:-1]
+
+
+def list_files_with(pattern: str, option: str) -> list[str]:
+    """Return the files with a line that matches. `option` says where `git grep` looks."""
+    command = ("git", "grep", option, "-I", "-z", "--name-only", "-E", pattern)
+    return run_program(*command, accepted=(0, 1)).split("\0")[:-1]

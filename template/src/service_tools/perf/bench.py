@@ -26,7 +26,7 @@ from service_tools.dev import credentials, database
 from service_tools.pages import Page
 from service_tools.perf.commands import ROWS
 from service_tools.perf.ratios import bound_median
-from service_tools.sql import plans
+from service_tools.sql.samples import fetch_arguments, rolled_back
 
 FILE = Path(".perf/bench.json")
 BATCH_SECONDS, BATCHES = 0.002, 60
@@ -65,8 +65,8 @@ def show_times(wiring: Wiring, names: Sequence[str], rows: int | None, save: boo
     is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run on
     a machine saves its times in .perf/bench.json.
     """
-    credentials.provide(wiring.settings)
-    with database.prepare(wiring, rows, 1000, "perf") as settings:
+    credentials.accept_development_tokens(wiring.settings)
+    with database.prepare_database(wiring, rows, 1000, "perf") as settings:
         pieces = asyncio.run(find_pieces(settings.database))
     chosen = {name: piece for name, piece in pieces.items() if has_part(name, names)}
     if not chosen:
@@ -106,7 +106,7 @@ async def find_pieces(options: Any) -> dict[str, Piece]:
     pieces = {"kit: route, bind and answer a request": make_request()}
     async with connect(options, "service perf") as connection:
         for name, query in find_queries(import_module(PACKAGE)):
-            async with plans.undone(connection):
+            async with rolled_back(connection):
                 records = await fetch_records(connection, query)
             if records:
                 build = partial(build_rows, query.row, records)
@@ -121,7 +121,7 @@ async def fetch_records(connection: Any, query: Any) -> list[Any]:
         return []
     arguments: Sequence[Any] | None = ()
     if query.params:
-        arguments = await plans.fetch_arguments(connection, query)
+        arguments = await fetch_arguments(connection, query)
     if arguments is None:
         return []
     records: list[Any] = await connection.fetch(query.sql, *arguments)

@@ -116,7 +116,7 @@ def show_comparison(
         prepare_trees(wiring, [other, Path.cwd()], rows) as starts,
         page.until_interrupted(done),
     ):
-        token = credentials.sign(wiring.settings)
+        token = credentials.sign_development_token(wiring.settings)
         run_rounds(lambda left: run_round(token, starts, left, size), scenarios, max_rounds, done)
 
     ratios = [judge_rounds(name, rounds) for name, rounds in done.items()]
@@ -138,7 +138,7 @@ def check_out(ref: str) -> Generator[Path]:
         archive = Path(folder, "tree.tar")
         tree = Path(folder, "tree")
         try:
-            programs.run("git", "archive", f"--output={archive}", "--end-of-options", ref)
+            programs.run_program("git", "archive", f"--output={archive}", "--end-of-options", ref)
         except programs.ProgramError as error:
             raise CommandError(f"{error} (in CI, fetch the whole history).") from None
         with tarfile.open(archive) as files:
@@ -155,12 +155,12 @@ def prepare_trees(
     All have the same sample rows. PYTHONPATH lets Python find the service of a tree before the one
     that is installed.
     """
-    credentials.provide(wiring.settings)
+    credentials.accept_development_tokens(wiring.settings)
     starts: list[Start] = []
     with ExitStack() as stack, redirect_stdout(sys.stderr):
-        server = stack.enter_context(database.provide("perf"))
+        server = stack.enter_context(database.open_database("perf"))
         for tree in trees:
-            url = stack.enter_context(database.lend(server))
+            url = stack.enter_context(database.temporary_database(server))
             settings = {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
             migrate_tree(tree, settings)
             own = read_settings(wiring.settings, database={"url": url})

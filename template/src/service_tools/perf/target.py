@@ -76,11 +76,11 @@ def provide_target(
     if url:
         yield Target(url.rstrip("/"), token)
         return
-    credentials.provide(wiring.settings)
-    token = token or credentials.sign(wiring.settings)
+    credentials.accept_development_tokens(wiring.settings)
+    token = token or credentials.sign_development_token(wiring.settings)
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
-            stack.enter_context(database.prepare(wiring, rows, DEFAULT_ROWS, "perf"))
+            stack.enter_context(database.prepare_database(wiring, rows, DEFAULT_ROWS, "perf"))
         yield stack.enter_context(start_service(token, None, **settings))
 
 

@@ -1,13 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""`service new`: a slice by the conventions of the others, with its migration, tests, load test and
-plans.
-"""
+"""`service new`: a slice like the others, with its migration, tests, load test and plans."""
 
 import asyncio
 import importlib
 import os
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +15,42 @@ from service.kit.commands.cli import Wiring
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, embedded
 from service_tools.scaffold import fields, project, registry, resource
+from service_tools.scaffold.project import Project
 from service_tools.scaffold.resource import Resource
-from service_tools.sql import commands as plans
-from service_tools.sql import records
+from service_tools.sql.commands import plan_statements
+from service_tools.sql.recorded_plans import add_plans
 
 EXAMPLE = (
     "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date?"
 )
 
-ADDITION = """\
+OWNED = """
+The {many} belong to the account that creates them, the token's `sub`.
+No other account can reach them."""
+SHARED = """
+{who} can read, change and delete all {many}, including those of others."""
+
+ADDED = "The slice is added to src/service/app.py. Next:\n"
+ADD_BY_HAND = """\
 Add the slice to src/service/app.py, which does not look as this command expects it:
 
-  from service import …, {0}
-  SLICES = (…, {0}.SLICE)
+  from service import …, {table}
+  SLICES = (…, {table}.SLICE)
 
 Then:
 """
 NEXT = """\
   uv run service dev              # applies the migration, and adds sample rows
   uv run pytest
-  uv run service perf load {0:6} # shows how many requests it carries, by perf/scenarios/{0}.toml"""
-
-FORGET = """
-If the migration was applied, as `service dev` does at once, delete the table from that database too:
-
-  drop table {};
-  delete from schema_migrations where number = {};"""
+  uv run service perf load {table}  # how many requests it carries: perf/scenarios/{table}.toml"""
+RECORD = "  uv run service plans --record   # keeps the plans of its statements for review"
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(name="new", epilog=EXAMPLE)
 @click.argument("table", metavar="RESOURCE")
 @click.argument("specs", metavar="NAME:TYPE…", nargs=-1)
 @click.option(
-    "--singular", help="What one is called, where the plural does not tell: news_item for news."
+    "--singular", help="What one is called, if the plural does not tell: news_item for news."
 )
 @click.option("--shared", is_flag=True, help="Let every caller read and change every row.")
 @click.option(
@@ -61,15 +61,12 @@ If the migration was applied, as `service dev` does at once, delete the table fr
 )
 @click.option("--export", is_flag=True, help="Add a route that streams all rows as CSV or NDJSON.")
 @click.option(
-    "--undo", is_flag=True, help="Delete the slice, unless its files were changed. Needs no fields."
-)
-@click.option(
     "--no-plans",
     is_flag=True,
     help="Do not record the plans of its statements, which takes a PostgreSQL.",
 )
 @click.pass_obj
-def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
+def new_slice(wiring: Wiring, /, no_plans: bool, **order: Any) -> None:
     """Add a slice: create, read, change, delete and list a resource.
 
     RESOURCE is its plural. Rows belong to the account that creates them, and no other account can
@@ -83,85 +80,71 @@ def new(wiring: Wiring, /, undo: bool, no_plans: bool, **order: Any) -> None:
     list. Where the rows of both tables belong to accounts, a row can refer only to those of its own
     account. A row may refer to another of its own table, if it need not: parent:references:folders?
 
-    What is made is yours: read it, and change it as you like.
+    The files are yours: read them, and change them as you like.
     """
-    root = project.find()
-    if undo:
-        take_back(wiring, root, order["table"])
-        return
-    made = describe(wiring, root, order)
-    files = project.plan_new(root, made)
-    project.write(files)
-    report(root, files, made, is_recorded=not no_plans and record_plans(made.table))
+    here = project.read_project()
+    made = describe_resource(wiring, here, order)
+    files = project.plan_files(here, made)
+    project.write_files(files)
+    paths = list(files)
+    is_recorded = not no_plans and record_plans(made.table)
+    if is_recorded:
+        paths.append(here.root / f"perf/plans/{made.table}.txt")
+    print_files(paths)
+    print_rules(made)
+    is_added = registry.add_slice(here.root, made.table)
+    print_next_steps(made.table, is_added=is_added, is_recorded=is_recorded)
 
 
-def describe(wiring: Wiring, root: Path, order: Mapping[str, Any]) -> Resource:
+def describe_resource(wiring: Wiring, here: Project, order: Mapping[str, Any]) -> Resource:
     """Return the resource that is ordered. Raises `CommandError`."""
     table = order["table"]
-    columns = fields.parse_all(order["specs"], table)
-    guarded = credentials.find_group(wiring.settings) is not None
-    owned = guarded and not order["shared"]
-    flags = [f"--{name}" for name in ("shared", "export") if order[name]]
-    values = [f"--singular={order['singular']}"] * bool(order["singular"])
-    values += [f"--filters={names}" for names in order["filters"]]
+    resource.check_table(table)
+    singular = resource.find_singular(table, order["singular"])
+    columns = fields.parse_fields(order["specs"], table)
+    needs_token = credentials.find_auth_group(wiring.settings) is not None
+    owned = needs_token and not order["shared"]
     return Resource(
         table,
-        resource.name(table, order["singular"]),
+        singular,
         tuple(columns),
         resource.list_filters(columns, order["filters"]),
         owned,
-        guarded,
+        needs_token,
         order["export"],
-        project.find_owners(root, columns, shared=not owned),
-        shlex.join(["service", "new", table, *order["specs"], *flags, *values]),
+        project.find_owned_tables(here, columns, shared=not owned),
     )
 
 
 def record_plans(table: str) -> bool:
-    """Record the plans of the new statements in perf/plans/, and return whether that was
-    possible.
-    """
-    click.echo(f"Planning its statements on the PostgreSQL in {embedded.DATA}/ …")
+    """Record the plans of the new statements in perf/plans/. Return whether that was possible."""
+    click.echo(f"Planning its statements on the PostgreSQL in {embedded.DATA_FOLDER}/ …")
     importlib.invalidate_caches()  # its modules are new
     try:
-        with embedded.run() as server, database.lend(server) as url:
-            records.add(asyncio.run(plans.plan(url, f"{table}.")))
+        with embedded.run_postgresql() as server, database.temporary_database(server) as url:
+            add_plans(asyncio.run(plan_statements(url, f"{table}.")))
     except (asyncpg.PostgresError, CommandError, OSError) as error:
         click.echo(f"The plans of its statements are not recorded: {error}", err=True)
         return False
     return True
 
 
-def report(root: Path, files: Mapping[Path, str], made: Resource, *, is_recorded: bool) -> None:
-    """Add the slice to app.py, if possible, and say what was made, who can reach it, and what is
-    left to do.
-    """
-    for path in [*files, *[root / f"perf/plans/{made.table}.txt"] * is_recorded]:
-        click.echo(f"{path.read_text('utf-8').count('\n'):5} lines  {os.path.relpath(path)}")
-    many, filters = (
-        made.table.replace("_", " "),
-        ["no filter", *(" and ".join(names) for names in made.filters)],
-    )
-    who = "Everybody with a token" if made.guarded else "Everybody who can reach the service"
-    shared = f"{who} can read, change and delete all {many}, whoever created them."
-    owned = f"The {many} belong to the account that creates them, the token's `sub`; no other account can reach them."
-    click.echo(f"\n{owned if made.owned else shared}\nThe list takes {', or '.join(filters)}.")
-    added = "The slice is added to src/service/app.py. Next:\n"
-    click.echo(added if registry.change(root, made.table) else ADDITION.format(made.table))
-    click.echo(NEXT.format(made.table))
+def print_files(paths: Sequence[Path]) -> None:
+    for path in paths:
+        click.echo(f"  {os.path.relpath(path)}")
+
+
+def print_rules(made: Resource) -> None:
+    """Print who can reach the rows, and which filters the list takes."""
+    who = "Everybody with a token" if made.needs_token else "Everybody who can reach the service"
+    rule = OWNED if made.owned else SHARED
+    click.echo(rule.format(who=who, many=made.plural_text))
+    filters = ["no filter", *(" and ".join(names) for names in made.filters)]
+    click.echo(f"The list takes {', or '.join(filters)}.")
+
+
+def print_next_steps(table: str, *, is_added: bool, is_recorded: bool) -> None:
+    click.echo(ADDED if is_added else ADD_BY_HAND.format(table=table))
+    click.echo(NEXT.format(table=table))
     if not is_recorded:
-        click.echo(
-            "  uv run service plans --record   # keeps the plans of its statements for review"
-        )
-
-
-def take_back(wiring: Wiring, root: Path, table: str) -> None:
-    """Delete a slice that nobody has changed."""
-    number, command = project.find_command(root, table)
-    order = new.make_context("new", shlex.split(command)[2:], obj=wiring).params
-    project.remove(root, project.plan(root, describe(wiring, root, order), number))
-    (root / f"perf/plans/{table}.txt").unlink(missing_ok=True)
-    click.echo(f"Deleted {table}: its code, tests, migration, load test and plans.")
-    if not registry.change(root, table, remove=True):
-        click.echo(f"Take it out of src/service/app.py too: the import, and {table}.SLICE.")
-    click.echo(FORGET.format(table, number))
+        click.echo(RECORD)

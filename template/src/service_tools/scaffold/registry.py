@@ -1,64 +1,45 @@
 # kit: updated by the template; extend it from app.py
-"""The slices that app.py lists: one is added, or removed, where the file looks as expected."""
+"""Add a slice to those that app.py lists, if the file looks as expected."""
 
 import ast
+import re
 from pathlib import Path
 
-from service_tools.scaffold.render import tidy
+from service_tools.scaffold.render import list_names, run_ruff
 
-FILE = Path("src/service/app.py")
+APP_FILE = Path("src/service/app.py")
 
-
-def uses(root: Path, name: str) -> bool:
-    """Return whether app.py has something of this name."""
-    module = ast.parse((root / FILE).read_text("utf-8"))
-    used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
-    return name in used | {
-        node.asname or node.name for node in ast.walk(module) if isinstance(node, ast.alias)
-    }
+SLICE_IMPORT = re.compile(r"^from service import (\w[\w, ]*|\([\w,\s]+\))\n", re.MULTILINE)
+KIT_IMPORT = re.compile(r"^(?=from service\.)", re.MULTILINE)
+SLICES = re.compile(r"^SLICES = (\([\w.,\s]*\))\n", re.MULTILINE)
 
 
-def change(root: Path, table: str, *, remove: bool = False) -> bool:
-    """Add a slice to `SLICES`, or remove it, with its import. Return whether that was possible."""
-    source = (root / FILE).read_text("utf-8")
-    nodes = ast.parse(source).body
-    ours = [
-        node
-        for node in nodes
-        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("service.")
-    ]
-    imports = [node for node in ours if node.module == "service"]
-    listed = [
-        node
-        for node in nodes
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SLICES"
-    ]
-    if (
-        not ours
-        or len(imports) > 1
-        or len(listed) != 1
-        or not isinstance(listed[0].value, ast.Tuple)
-    ):
+def is_used_in_app(root: Path, name: str) -> bool:
+    """Return whether app.py defines or imports something of this name."""
+    source = (root / APP_FILE).read_text("utf-8")
+    return name in list_names(ast.parse(source))
+
+
+def add_slice(root: Path, table: str) -> bool:
+    """Add a slice to `SLICES`, with its import. Return whether that was possible."""
+    path = root / APP_FILE
+    source = path.read_text("utf-8")
+    imports = SLICE_IMPORT.findall(source)
+    slices = SLICES.findall(source)
+    if len(imports) > 1 or len(slices) != 1 or not KIT_IMPORT.search(source):
         return False
-    names = [alias.name for node in imports for alias in node.names if alias.name != table] + [
-        table
-    ] * (not remove)
-    slices = [
-        text for item in listed[0].value.elts if (text := ast.unparse(item)) != f"{table}.SLICE"
-    ]
-    slices += [f"{table}.SLICE"] * (not remove)
-    line = f"from service import {', '.join(names)}\n" if names else ""
-    place = (imports or ours)[
-        0
-    ]  # where no slice is imported yet, the line comes before the first import of a room
-    written = {
-        listed[0]: f"SLICES = ({', '.join(slices)}{',' * (len(slices) == 1)})\n",
-        place: line if imports else f"{line}{ast.unparse(place)}\n",
-    }
-    lines = source.splitlines(keepends=True)
-    for node, text in written.items():  # from below, so that the numbers of lines above stay right
-        if "#" in "".join(lines[node.lineno - 1 : node.end_lineno]):
-            return False  # the comment would be lost
-        lines[node.lineno - 1 : node.end_lineno] = [tidy(FILE, text)]
-    (root / FILE).write_text("".join(lines), "utf-8")
+
+    listed = append_name(slices[0], f"{table}.SLICE")
+    source = SLICES.sub(run_ruff(APP_FILE, f"SLICES = ({listed})\n"), source)
+    if imports:
+        names = append_name(imports[0], table)
+        source = SLICE_IMPORT.sub(run_ruff(APP_FILE, f"from service import ({names})\n"), source)
+    else:
+        source = KIT_IMPORT.sub(f"from service import {table}\n", source, count=1)
+    path.write_text(source, "utf-8")
     return True
+
+
+def append_name(names: str, name: str) -> str:
+    known = names.strip("(), \n")
+    return f"{known}, {name}" if known else f"{name},"

@@ -1,12 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Templates become the files of a slice; ruff sorts their imports, drops those without a use, and
-formats them.
-"""
+"""Render the files of a slice. ruff sorts their imports, removes unused ones, and formats them."""
 
 import ast
-import shutil
-import subprocess
-import sysconfig
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +10,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.kit.work.command_error import CommandError
+from service_tools.dev.programs import ProgramError, run_program
 from service_tools.scaffold.resource import Resource
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, path: Path, resource: Resource) -> str:
-    """Return the text of one file. Raises `CommandError` where two of its names are the same."""
+def render_file(template: str, path: Path, resource: Resource) -> str:
+    """Return the text of one file. Raises `CommandError` if two of its names are the same."""
     environment = Environment(  # noqa: S701 - nothing of it is HTML
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -29,38 +26,38 @@ def render(template: str, path: Path, resource: Resource) -> str:
         keep_trailing_newline=True,
     )
     known = {name: getattr(resource, name) for name in dir(resource) if not name.startswith("_")}
-    known |= {"many": resource.table.replace("_", " "), "spoken": resource.one.replace("_", " ")}
     text = environment.get_template(f"{template}.tmpl").render(known)
     if path.suffix != ".py":
         return text
-    text = tidy(path, text, "I,F401")
-    doubled = [name for name, times in Counter(list_names(ast.parse(text))).items() if times > 1]
+    text = run_ruff(path, text, "I,F401")
+    counts = Counter(list_names(ast.parse(text)))
+    doubled = [name for name, count in counts.items() if count > 1]
     if doubled:
-        advice = "rename the field, or say what one is called with --singular"
         raise CommandError(
-            f"{path.name} would have two things called {', '.join(doubled)}; {advice}."
+            f"{path.name} would have two things called {', '.join(doubled)}; rename the field, or"
+            " say what one is called by --singular."
         )
     return text
 
 
-def tidy(path: Path, text: str, rules: str = "I") -> str:
-    """Return Python as ruff would leave it at a path: formatted, and with these rules applied."""
-    program = shutil.which("ruff", path=sysconfig.get_path("scripts")) or "ruff"
-    for command in (("check", "--fix-only", f"--select={rules}"), ("format",)):
-        line = [program, *command, "--quiet", f"--stdin-filename={path}", "-"]
-        done = subprocess.run(line, input=text, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-        if done.returncode:
-            raise CommandError(f"ruff cannot format {path}: {done.stderr.strip()}")
-        text = done.stdout
-    return text
+def run_ruff(path: Path, text: str, rules: str = "I") -> str:
+    """Return Python as ruff leaves it at a path: formatted, and with these rules applied."""
+    ruff = (sys.executable, "-m", "ruff")
+    file = (f"--stdin-filename={path}", "--quiet", "-")
+    try:
+        text = run_program(*ruff, "check", "--fix-only", f"--select={rules}", *file, stdin=text)
+        return run_program(*ruff, "format", *file, stdin=text)
+    except ProgramError as error:
+        raise CommandError(f"ruff cannot format {path}: {error}") from None
 
 
 def list_names(module: ast.Module) -> Iterator[str]:
+    """Yield the names that a module imports or defines."""
     for node in module.body:
         match node:
-            case ast.Import() | ast.ImportFrom():
-                yield from (alias.asname or alias.name for alias in node.names)
-            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield node.name
-            case ast.Assign():
-                yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+            case ast.Import(names) | ast.ImportFrom(names=names):
+                yield from (alias.asname or alias.name for alias in names)
+            case ast.ClassDef(name) | ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
+                yield name
+            case ast.Assign([ast.Name(name)]):
+                yield name

@@ -1,151 +1,175 @@
 # kit: updated by the template; extend it from app.py
-"""The types that a field can have: in SQL, in Python, in tests and in sample rows."""
+"""The types of fields: in SQL, in Python, in tests and in sample rows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Type:
-    """One type of column; {} stands for the column's name.
+    """One type of column.
 
-    `alias` is its name in model.py, which means `python` with `meta`, or `definition`; `stored` is
-    that in rows, where it differs. `examples` has two values that a client may send, and one that
-    it may not. `made` is Python that makes a value of sample row `number`, where N is that number,
-    or one of ten if values may repeat. `fresh` is for unique columns: a value that no row has in
-    SQL, and one for each request of the load test in JSON. `check` is a condition in SQL, and what
-    it means. `refuses` has suffixes, and why.
+    - `alias` is its name in model.py, and `definition` what that stands for. `stored` is the name
+      in rows, if that is another one. `python` is the type without its rules.
+    - `examples` are two values that a client may send, and one that it may not.
+    - `sample` is Python that makes a value of sample row `number`. {} is the column's name. N is
+      the number, or one of ten if values may repeat.
+    - `unique_sql` is a value that no row has, and `unique_json` one for each request of the load
+      test. Both are for unique columns.
+    - `check` is a condition in SQL on the column {}, and `check_meaning` tells it to clients.
+    - `refuses` has the suffixes that it does not take, and why.
     """
 
     sql: str
     alias: str
     python: str
     examples: tuple[Any, Any, Any]
-    made: str
-    meta: str = ""
+    sample: str
     definition: str = ""
-    fresh: tuple[str, str] = ("", "")
-    check: tuple[str, str] = ("", "")
+    unique_sql: str = ""
+    unique_json: str = ""
+    check: str = ""
+    check_meaning: str = ""
     stored: str = ""
     refuses: tuple[str, str] = ("", "")
 
-    @property
-    def meaning(self) -> str:
-        """What the alias stands for in model.py; nothing for what needs no alias."""
-        return self.definition or (
-            f"Annotated[{self.python}, Meta({self.meta})]" if self.meta else ""
-        )
 
+UUIDS = ("0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e", "0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8f", "x")
+FEW_VALUES = ("!", "it has so few values that the table would soon be full")
 
-TEXT = Type(
-    sql="text",
-    alias="Text",
-    python="str",
-    meta='min_length=1, max_length=200, examples=["first"]',
-    examples=("first", "größe", ""),
-    made='f"{} {N}"',
-    fresh=("'first ' || uuidv7()", '"first ${number}"'),
-)
-INTEGER = Type(
-    sql="bigint",
-    alias="Integer",
-    python="int",
-    meta="ge=-(2**53) + 1, le=2**53 - 1, examples=[3]",
-    examples=(3, -4, 2**53),
-    made="N",
-    fresh=("(random() * 1e15)::bigint", "${number}"),
-)
-DECIMAL = Type(
-    sql="numeric(20, 6)",
-    alias="Numeric",
-    python="Decimal",
-    meta='examples=["12.5"]',
-    examples=("12.500000", "-0.000001", "0.0000001"),
-    made="Decimal(N) / 100",
-    fresh=("(random() * 1e13)::numeric(20, 6)", '"${decimal}"'),
-)
-DATE = Type(
-    sql="date",
-    alias="Date",
-    python="date",
-    meta='examples=["2026-01-31"]',
-    examples=("2026-01-31", "9999-12-31", "2026-02-30"),
-    made="(created - timedelta(days=N)).date()",
-    fresh=("date '9999-12-31' - (random() * 1e5)::int", '"${day}"'),
-)
-TIMESTAMP = Type(
-    sql="timestamptz",
-    alias="Moment",
-    python="datetime",
-    examples=("2026-01-31T09:30:00Z", "0001-01-01T00:00:01Z", "2026-01-31T09:30:00"),
-    made="created + timedelta(hours=N)",
-    fresh=("now()", '"${moment}"'),
-)
-UUID = Type(
-    sql="uuid",
-    alias="UUID",
-    python="UUID",
-    examples=("0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e", "0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8f", "x"),
-    made="UUID(int=N)",
-    fresh=("uuidv7()", '"${uuid}"'),
-)
-REFERENCE = replace(UUID, refuses=("!", "for one to one, make the column unique in the migration"))
-FEW = ("!", "it has so few values that the table would soon be full")
-BOOLEAN = Type("boolean", "bool", "bool", (True, False, "yes"), "number % 2 == 0", refuses=FEW)
-ENUM = Type("text", "", "str", ("", "", "no such"), "", refuses=FEW)
-"""Its name and its values are those of the field."""
+TYPES = {
+    "text": Type(
+        sql="text",
+        alias="Text",
+        python="str",
+        definition='Annotated[str, Meta(min_length=1, max_length=200, examples=["first"])]',
+        examples=("first", "größe", ""),
+        sample='f"{} {N}"',
+        unique_sql="'first ' || uuidv7()",
+        unique_json='"first ${number}"',
+    ),
+    "int": Type(
+        sql="bigint",
+        alias="Integer",
+        python="int",
+        definition="Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1, examples=[3])]",
+        examples=(3, -4, 2**53),
+        sample="N",
+        unique_sql="(random() * 1e15)::bigint",
+        unique_json="${number}",
+    ),
+    "bool": Type(
+        sql="boolean",
+        alias="bool",
+        python="bool",
+        examples=(True, False, "yes"),
+        sample="number % 2 == 0",
+        refuses=FEW_VALUES,
+    ),
+    "decimal": Type(
+        sql="numeric(20, 6)",
+        alias="Numeric",
+        python="Decimal",
+        definition='Annotated[Decimal, Meta(examples=["12.5"])]',
+        examples=("12.500000", "-0.000001", "0.0000001"),
+        sample="Decimal(N) / 100",
+        unique_sql="(random() * 1e13)::numeric(20, 6)",
+        unique_json='"${decimal}"',
+    ),
+    "money": Type(  # an amount in minor units; its currency is another column
+        sql="bigint",
+        alias="Minor",
+        python="int",
+        definition=(
+            "Annotated[int, Meta(ge=0, le=2**53 - 1,"
+            ' description="1999 is 19.99 EUR", examples=[1999])]'
+        ),
+        examples=(1999, 0, -1),
+        sample="N * 100",
+        check="{} >= 0",
+        check_meaning="it must not be negative",
+        refuses=("!@", "an amount and its currency are two columns"),
+    ),
+    "date": Type(
+        sql="date",
+        alias="Date",
+        python="date",
+        definition='Annotated[date, Meta(examples=["2026-01-31"])]',
+        examples=("2026-01-31", "9999-12-31", "2026-02-30"),
+        sample="(created - timedelta(days=N)).date()",
+        unique_sql="date '9999-12-31' - (random() * 1e5)::int",
+        unique_json='"${day}"',
+    ),
+    "timestamp": Type(
+        sql="timestamptz",
+        alias="Moment",
+        python="datetime",
+        examples=("2026-01-31T09:30:00Z", "0001-01-01T00:00:01Z", "2026-01-31T09:30:00"),
+        sample="created + timedelta(hours=N)",
+        unique_sql="now()",
+        unique_json='"${moment}"',
+    ),
+    "uuid": Type(
+        sql="uuid",
+        alias="UUID",
+        python="UUID",
+        examples=UUIDS,
+        sample="UUID(int=N)",
+        unique_sql="uuidv7()",
+        unique_json='"${uuid}"',
+    ),
+    "text[]": Type(
+        sql="text[]",
+        alias="Texts",
+        python="list[str]",
+        definition=(
+            "Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]],"
+            " Meta(max_length=20)]"
+        ),
+        examples=(["first", "größe"], ["second"], "first"),
+        sample='["red", "green", "blue"][: number % 4]',
+        refuses=("!@", "it would compare whole lists; give the entries a table of their own"),
+    ),
+    "json": Type(
+        sql="jsonb",
+        alias="Json",
+        python="Any",
+        definition="dict[str, Any]",
+        stored="StoredJson",
+        examples=({"größe": [{"a": None}, 1.5]}, {}, "text"),
+        sample='{"number": number}',
+        refuses=("!@", "it would compare whole documents; give that part a field of its own"),
+    ),
+    "enum": Type(  # the rest comes from its field
+        sql="text",
+        alias="",
+        python="str",
+        examples=("", "", "no such"),
+        sample="",
+        refuses=FEW_VALUES,
+    ),
+    "references": Type(  # the rest comes from its field
+        sql="uuid",
+        alias="UUID",
+        python="UUID",
+        examples=UUIDS,
+        sample="",
+        refuses=("!", "for one to one, make the column unique in the migration"),
+    ),
+}
+"""The type of a field, by the name that `service new` takes."""
 
-TEXTS = Type(
-    sql="text[]",
-    alias="Texts",
-    python="list[str]",
-    definition="Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=20)]",
-    examples=(["first", "größe"], ["second"], "first"),
-    made='["red", "green", "blue"][: number % 4]',
-    refuses=("!@", "it would compare whole lists; give the entries a table of their own"),
-)
-JSON = Type(
-    sql="jsonb",
-    alias="Json",
-    python="Any",
-    definition="dict[str, Any]",
-    stored="StoredJson",
-    examples=({"größe": [{"a": None}, 1.5]}, {}, "text"),
-    made='{"number": number}',
-    refuses=("!@", "it would compare whole documents; give that part a field of its own"),
-)
-# An amount of money has two columns: its minor units, and its currency.
-MONEY = Type(
-    sql="bigint",
-    alias="Minor",
-    python="int",
-    meta='ge=0, le=2**53 - 1, description="1999 is 19.99 EUR", examples=[1999]',
-    examples=(1999, 0, -1),
-    made="N * 100",
-    check=("{} >= 0", "it must not be negative"),
-    refuses=("!@", "an amount and its currency are two columns"),
-)
 CURRENCY = Type(
     sql="text",
     alias="Currency",
     python="str",
-    meta=r'pattern=r"^[A-Z]{3}\Z", max_length=3, description="ISO 4217", examples=["EUR"]',
+    definition=(
+        r'Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z", max_length=3,'
+        ' description="ISO 4217", examples=["EUR"])]'
+    ),
     examples=("EUR", "USD", "EUR\n"),
-    made='("EUR", "USD", "GBP")[number % 3]',
-    check=("{} ~ '^[A-Z]{3}$'", "it must be three capital letters"),
+    sample='("EUR", "USD", "GBP")[number % 3]',
+    check="{} ~ '^[A-Z]{3}$'",
+    check_meaning="it must be three capital letters",
 )
-
-TYPES = {
-    "text": TEXT,
-    "int": INTEGER,
-    "bool": BOOLEAN,
-    "decimal": DECIMAL,
-    "money": MONEY,
-    "date": DATE,
-    "timestamp": TIMESTAMP,
-    "uuid": UUID,
-    "text[]": TEXTS,
-    "json": JSON,
-    "enum": ENUM,
-    "references": REFERENCE,
-}
+"""The type of the currency of an amount."""

@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""perf/budgets.toml: how large tables will be, and what a request may cost. It is the team's, and
-may be missing.
+"""perf/budgets.toml: how large tables will be, and what a request may cost.
+
+The file is the team's, and may be missing.
 """
 
 import tomllib
@@ -11,10 +12,10 @@ import msgspec
 
 from service.kit.work.command_error import CommandError
 
-FILE = Path("perf/budgets.toml")
+BUDGETS_FILE = Path("perf/budgets.toml")
 DEFAULT_ROWS = 1_000_000
 DEFAULT_STATEMENTS = 10
-ACCOUNT = "account"
+DEFAULT_ACCOUNT_COLUMN = "account"
 
 
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,8 +24,8 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `rows` has the rows of each table in production, DEFAULT_ROWS where it has none. `statements`
     has how many statements a request may make, by method and path template, like "GET /v1/orders";
     DEFAULT_STATEMENTS where it has none. `unused_indexes` has the reason for each index that no
-    statement uses. `accounts` has, by table, the column that says whose a row is: ACCOUNT where it
-    has none, and "" for a table whose rows belong to nobody.
+    statement uses. `accounts` has, by table, the column that says whose a row is:
+    DEFAULT_ACCOUNT_COLUMN where it has none, and "" for a table whose rows belong to nobody.
     """
 
     rows: Mapping[str, int] = {}
@@ -33,7 +34,7 @@ class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accounts: Mapping[str, str] = {}
 
 
-def read(path: Path = FILE) -> Budgets:
+def read_budgets(path: Path = BUDGETS_FILE) -> Budgets:
     """Return the team's budgets, or the defaults when there is no file."""
     if not path.is_file():
         return Budgets()

@@ -3,7 +3,6 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import import_module
 
@@ -15,12 +14,13 @@ from service.kit.db.query import find_queries
 from service.kit.db.sessions import connect, read_database_url
 from service_tools.dev import database, embedded
 from service_tools.pages import Page
-from service_tools.sql import budgets, contract, plans, records, scratch
-from service_tools.sql.contract import Statement
+from service_tools.sql.budgets import read_budgets
+from service_tools.sql.contract import check_statements
+from service_tools.sql.recorded_plans import compare_plans, record_plans
+from service_tools.sql.samples import analyze_sample
+from service_tools.sql.scratch import open_scratch
+from service_tools.sql.statement import Statement, Statements
 from service_tools.tables import TEXT
-
-type Real = Mapping[str, str]
-"""What happened to the statements that were run, by name, as PostgreSQL shows it."""
 
 ADVICE = "If this is meant, record it: service plans --record"
 
@@ -28,13 +28,9 @@ ADVICE = "If this is meant, record it: service plans --record"
 @click.command(name="plans")
 @click.argument("name", required=False)
 @click.option(
-    "--analyze", is_flag=True, help="Run each statement on the development database as well."
+    "--analyze", is_flag=True, help="Also run each statement on the development database."
 )
-@click.option(
-    "--check",
-    is_flag=True,
-    help="Exit with 1 when a plan differs from the one recorded in perf/plans/.",
-)
+@click.option("--check", is_flag=True, help="Exit with 1 when a plan is not as in perf/plans/.")
 @click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
 def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> None:
     """Show the plan of every statement, or of NAME, like orders.read_order.
@@ -46,62 +42,50 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
     """
     if name and (record or check):
         raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
-    with embedded.run() as server, database.lend(server) as url:
-        statements = select(asyncio.run(plan(url)), name)
-        real = (
-            asyncio.run(run(os.environ.get("DATABASE_URL", server), statements)) if analyze else {}
-        )
+    with embedded.run_postgresql() as server, database.temporary_database(server) as url:
+        planned = asyncio.run(plan_statements(url))
+        statements = select_statements(planned, name)
+        if analyze:
+            target = os.environ.get("DATABASE_URL", server)
+            asyncio.run(analyze_statements(target, statements))
     if record:
-        for path in records.write(statements):
+        for path in record_plans(statements):
             click.echo(f"Recorded {path}")
     elif check:
-        difference = records.compare(statements)
-        click.echo(
-            "\n".join([*difference, ADVICE] if difference else ["Every plan is as recorded."])
-        )
-        raise SystemExit(1 if difference else 0)
+        check_recorded(statements)
     elif name:
-        click.echo("\n".join(describe(statements[0], real)))
+        click.echo(describe_statement(statements[0]))
     else:
         page = Page("plans", "Plans at the sizes in perf/budgets.toml")
-        show(statements, real, page)
+        report_statements(statements, page)
         page.finish()
 
 
-async def plan(url: str, beginning: str = "") -> list[Statement]:
-    """Return the statements of the service whose names begin so, with their plans in a new
-    database.
-    """
-    declared = budgets.read()
-    chosen = [
-        (name, query)
-        for name, query in find_queries(import_module(PACKAGE))
-        if name.startswith(beginning)
-    ]
-    connection = await scratch.prepare(url, declared)
-    statements = await contract.check_all(connection, chosen, declared)
+async def plan_statements(url: str, prefix: str = "") -> list[Statement]:
+    """Return the statements whose names begin so, with their plans in a new database."""
+    budgets = read_budgets()
+    queries = find_queries(import_module(PACKAGE))
+    chosen = [(name, query) for name, query in queries if name.startswith(prefix)]
+    connection = await open_scratch(url, budgets)
+    statements = await check_statements(connection, chosen, budgets)
     await connection.close()
     return statements
 
 
-async def run(server: str, statements: Sequence[Statement]) -> Real:
-    """Return what really happens, by name, for the statements that have a sample and rows to take
-    it from.
-    """
+async def analyze_statements(server: str, statements: Statements) -> None:
+    """Run the statements that have a plan, a sample, and rows to take the sample from."""
     async with connect(read_database_url(server), "service plans") as connection:
-        try:
-            ran = {
-                statement.name: await plans.run(connection, statement.query)
-                for statement in statements
-            }
-        except asyncpg.PostgresError as error:
-            raise click.ClickException(
-                f"{error}. Start `service dev` once, or run `service migrate`."
-            ) from None
-    return {name: node for name, node in ran.items() if node}
+        for statement in statements:
+            if statement.plan is None:
+                continue
+            try:
+                statement.ran = await analyze_sample(connection, statement.query)
+            except asyncpg.PostgresError as error:
+                advice = "Start `service dev` once, or run `service migrate`."
+                raise click.ClickException(f"{error}. {advice}") from None
 
 
-def select(statements: list[Statement], name: str | None) -> list[Statement]:
+def select_statements(statements: list[Statement], name: str | None) -> list[Statement]:
     chosen = [statement for statement in statements if name in (None, statement.name)]
     if name and not chosen:
         known = ", ".join(statement.name for statement in statements)
@@ -109,35 +93,50 @@ def select(statements: list[Statement], name: str | None) -> list[Statement]:
     return chosen
 
 
-def show(statements: Sequence[Statement], real: Real, page: Page) -> None:
+def check_recorded(statements: Statements) -> None:
+    """Exit with 1 when a plan differs from the recorded one."""
+    difference = compare_plans(statements)
+    if not difference:
+        click.echo("Every plan is as recorded.")
+        return
+    for line in [*difference, ADVICE]:
+        click.echo(line)
+    raise SystemExit(1)
+
+
+def report_statements(statements: Statements, page: Page) -> None:
     """Show all statements in a table, what is wrong with them, and on the page, their plans."""
-    titles, rows = ["statement", "cost", "rows", *["ran"] * bool(real), "indexes", "findings"], []
-    for it in statements:
-        cost, many = (
-            (f"{it.plan['Total Cost']:,.2f}", f"{it.plan['Plan Rows']:,}") if it.plan else ("", "")
-        )
-        ran = [real[it.name].rpartition(": ")[2] if it.name in real else "no sample"] * bool(real)
-        rows.append(
-            [
-                it.name,
-                cost,
-                many,
-                *ran,
-                ", ".join(it.indexes),
-                ", ".join(found.rule for found in it.findings),
-            ]
-        )
-    columns = dict.fromkeys(titles, "") | {"indexes": TEXT, "findings": TEXT}
-    page.tabulate(columns, rows)
-    page.say(*(f"{it.name}: {found}" for it in statements for found in it.findings))
-    for it in statements:
-        page.show(it.name, f"<pre>{escape('\n'.join(describe(it, real)))}</pre>")
+    titles = dict.fromkeys(["statement", "cost", "rows"], "")
+    titles |= {"indexes": TEXT, "findings": TEXT}
+    rows = [list_cells(statement) for statement in statements]
+    if any(statement.ran for statement in statements):
+        titles["ran"] = ""
+        for row, statement in zip(rows, statements, strict=True):
+            _, _, time = statement.ran.rpartition("Execution Time: ")
+            row.append(time or "no sample")
+    page.tabulate(titles, rows)
+    for statement in statements:
+        for finding in statement.findings:
+            page.say(f"{statement.name}: {finding}")
+    for statement in statements:
+        text = escape(describe_statement(statement))
+        page.show(statement.name, f"<pre>{text}</pre>")
 
 
-def describe(it: Statement, real: Real) -> list[str]:
-    """Return the lines about one statement: its SQL, its plan, what is wrong, and how it ran."""
-    lines = [it.query.sql, "", it.shown or "It has no plan.", "", *map(str, it.findings)]
-    return [
-        *lines,
-        *(["", "On the development database:", real[it.name]] if it.name in real else []),
-    ]
+def list_cells(statement: Statement) -> list[str]:
+    plan = statement.plan
+    cost = f"{plan.total_cost:,.2f}" if plan else ""
+    rows = f"{plan.plan_rows:,}" if plan else ""
+    indexes = ", ".join(statement.indexes)
+    rules = ", ".join(finding.rule for finding in statement.findings)
+    return [statement.name, cost, rows, indexes, rules]
+
+
+def describe_statement(statement: Statement) -> str:
+    """Return the SQL of a statement, its plan, what is wrong, and how it ran."""
+    plan = statement.plan_text or "It has no plan."
+    lines = [statement.query.sql, "", plan, ""]
+    lines += map(str, statement.findings)
+    if statement.ran:
+        lines += ["", "On the development database:", statement.ran]
+    return "\n".join(lines)

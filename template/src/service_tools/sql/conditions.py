@@ -1,14 +1,15 @@
 # kit: updated by the template; extend it from app.py
-"""What the conditions of a statement tell about nulls: in a row that `note like $1` kept, `note` is
-not null.
+"""The conditions that rows have met, and what they tell about nulls.
+
+In a row that `note like $1` kept, `note` is not null.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
-from service_tools.sql.functions import Functions
-from service_tools.sql.tree import Tree
+from service_tools.sql.tree import INNER, LEFT, RIGHT, Node
 
-SAME = {
+NULL_KEEPING = (
     "RELABELTYPE",
     "COLLATEEXPR",
     "COERCEVIAIO",
@@ -16,64 +17,95 @@ SAME = {
     "ARRAYCOERCEEXPR",
     "JSONISPREDICATE",
     "NAMEDARGEXPR",
-}
-"""Nodes that are null if their argument is."""
+)
+"""Nodes that are null if their argument is, and only then."""
+
+IS_NOT_NULL = 1
 
 
-def read_argument(it: Tree) -> Tree:
+def get_argument(node: Node) -> Node:
     """Return the argument of one of these nodes."""
-    argument: Tree = it["expr" if it["node"] == "JSONISPREDICATE" else "arg"]
+    argument: Node = node.expr if node.tag == "JSONISPREDICATE" else node.arg
     return argument
 
 
-def list_conditions(part: Tree | None) -> Iterator[Tree]:
-    """Yield the conditions that every row of a `from` has met."""
-    kind = part["node"] if part else ""
-    if part and kind == "FROMEXPR":
-        yield from (
-            condition for item in part["fromlist"] or () for condition in list_conditions(item)
-        )
-    if part and kind == "JOINEXPR":
-        sides = {0: ("larg", "rarg"), 1: ("larg",), 3: ("rarg",)}.get(part["jointype"], ())
-        yield from (condition for side in sides for condition in list_conditions(part[side]))
-    if part and part.get("quals") and (kind == "FROMEXPR" or part["jointype"] == 0):
-        yield part["quals"]
+def has_table(part: Node, number: int) -> bool:
+    """Return whether a part of a `from` contains the table of a number."""
+    if part.tag == "RANGETBLREF":
+        return bool(part.rtindex == number)
+    if part.tag == "JOINEXPR":
+        return has_table(part.larg, number) or has_table(part.rarg, number)
+    return any(has_table(item, number) for item in part.fromlist)
 
 
-def find_met(test: Tree, functions: Functions, outcome: bool = True) -> list[Tree]:
+def list_conditions(part: Node, number: int = 0) -> Iterator[Node]:
+    """Yield the conditions that every row of a `from` has met.
+
+    With the `number` of a table, also those that only the rows with a part of it have met.
+    """
+    if part.tag == "RANGETBLREF":
+        return
+    is_join = part.tag == "JOINEXPR"
+    sides = list_present_sides(part, number) if is_join else part.fromlist
+    for side in sides:
+        yield from list_conditions(side, number)
+    if part.quals and not (is_join and len(sides) < 2):
+        yield part.quals
+
+
+def list_present_sides(join: Node, number: int) -> list[Node]:
+    """Return the sides of a join that are there in every row that has a part of a table."""
+    sides = []
+    kind = join.jointype
+    if kind in (INNER, LEFT) or has_table(join.larg, number):
+        sides.append(join.larg)
+    if kind in (INNER, RIGHT) or has_table(join.rarg, number):
+        sides.append(join.rarg)
+    return sides
+
+
+def find_not_null(test: Node, outcome: bool = True) -> list[Node]:
     """Return the columns that cannot be null where a condition is true, or false."""
-    if test["node"] == "BOOLEXPR" and test["boolop"] == "not":
-        return find_met(test["args"][0], functions, not outcome)
-    if test["node"] == "BOOLEXPR":
-        parts = [find_met(part, functions, outcome) for part in test["args"]]
-        if (test["boolop"] == "and") == outcome:
-            return [column for part in parts for column in part]
-        return [column for column in parts[0] if all(column in part for part in parts)]
-    if test["node"] == "NULLTEST":
-        return find_strict(test["arg"], functions) if (test["nulltesttype"] == 1) == outcome else []
-    return find_strict(test, functions)
+    if test.tag == "BOOLEXPR" and test.boolop == "not":
+        return find_not_null(test.args[0], not outcome)
+    if test.tag == "BOOLEXPR":
+        return combine(test, outcome)
+    if test.tag == "NULLTEST":
+        says_not_null = test.nulltesttype == IS_NOT_NULL
+        return find_strict(test.arg) if says_not_null == outcome else []
+    return find_strict(test)
 
 
-def find_strict(expression: Tree, functions: Functions) -> list[Tree]:
+def combine(test: Node, outcome: bool) -> list[Node]:
+    """Return the columns that cannot be null where an `and` or an `or` has an outcome."""
+    first, *others = [find_not_null(part, outcome) for part in test.args]
+    has_all = (test.boolop == "and") == outcome
+    for other in others:
+        if has_all:
+            first += other
+        else:
+            first = [column for column in first if column in other]
+    return first
+
+
+def find_strict(expression: Node) -> list[Node]:
     """Return the columns that make an expression null by being null."""
-    kind = expression["node"]
-    if kind == "VAR":
-        return [] if expression["varlevelsup"] else [expression]
-    if kind in SAME:
-        return find_strict(read_argument(expression), functions)
-    if kind == "SCALARARRAYOPEXPR":
-        return find_strict(expression["args"][0], functions)
-    if kind in ("OPEXPR", "FUNCEXPR") and functions.is_strict(expression):
-        return [
-            column for part in expression["args"] or () for column in find_strict(part, functions)
-        ]
+    if expression.tag == "VAR":
+        return [] if expression.varlevelsup else [expression]
+    if expression.tag in NULL_KEEPING:
+        return find_strict(get_argument(expression))
+    if expression.tag == "SCALARARRAYOPEXPR":
+        return find_strict(expression.args[0])
+    is_call = expression.tag in ("OPEXPR", "FUNCEXPR")
+    if is_call and expression.function.is_strict:
+        return list(chain(*map(find_strict, expression.args)))
     return []
 
 
-def find_missed(test: Tree, functions: Functions) -> list[Tree]:
-    """Return the columns that cannot be null where a condition is not true. One that is null may be
-    no false one.
-    """
-    if test["node"] == "BOOLEXPR" and test["boolop"] == "or":
-        return [column for part in test["args"] for column in find_missed(part, functions)]
-    return find_met(test, functions, False) if test["node"] == "NULLTEST" else []
+def find_not_null_otherwise(test: Node) -> list[Node]:
+    """Return the columns that cannot be null where a condition is not true: so false, or null."""
+    if test.tag == "BOOLEXPR" and test.boolop == "or":
+        return list(chain(*map(find_not_null_otherwise, test.args)))
+    if test.tag == "NULLTEST":
+        return find_not_null(test, outcome=False)
+    return []

@@ -1,165 +1,188 @@
 # kit: updated by the template; extend it from app.py
-"""What a statement costs at the sizes of production: rows that it reads, sorts, counts, changes,
-locks, or returns.
+"""What a statement costs at the sizes of production.
+
+That is the rows that it reads, sorts, counts, changes, locks or returns.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from service_tools.sql import plans
-from service_tools.sql.finding import Finding
-from service_tools.sql.plans import Node
-from service_tools.sql.schema import LARGE, Schema
-from service_tools.sql.tree import Tree, read_number, walk
+from service_tools.sql.catalog import LARGE, Catalog
+from service_tools.sql.plans import Step, Steps, walk_plan
+from service_tools.sql.statement import Finding, Findings
+from service_tools.sql.tree import Node, read_number, walk_nodes
 
-MOST_SORTED = 1_000
+MAX_SORTED = 1_000
 """Rows that may be sorted for one request: ten of the largest pages."""
 
-UNIONS = ("Append", "Merge Append")
-JOINS = ("Nested Loop", "Hash Join", "Merge Join")
-GROUPS = ("Aggregate", "Group", "Unique")
+COMBINING = ("Append", "Merge Append", "Nested Loop", "Hash Join", "Merge Join")
+GROUPING = ("Aggregate", "Group", "Unique")
+CHANGING = ("Update", "Delete", "Merge")
 
 # What PostgreSQL writes of a condition that a plain index does not serve, and what does.
 ADVICE = {
-    r"~~\*? '[^%_]": "Add an index on its column with text_pattern_ops, for a pattern with a fixed beginning",
-    r"~~|[^!]~": "Add a trigram index (extension pg_trgm): using gin (the column gin_trgm_ops)",
-    r" OR ": "Split it by `union`: a part for each side of `or`, each with its index",
-    r"= ANY \((?:\w+\.)?(?P<column>[a-z_]\w*)\)": "Write `{column} @> array[…]`, with an index: using gin ({column})",
-    r"(?:\w+\.)?(?P<column>\w+) (?:@>|&&|\?) ": "Add an index: using gin ({column})",
-    r"\((?P<column>[a-z]\w*\([^$]*?\)) [=<>]": "Add an index on the expression: ({column})",
+    r"~~\*? '[^%_]": (
+        "Add an index on its column with text_pattern_ops, for a pattern with a fixed beginning."
+    ),
+    r"~~|[^!]~": ("Add a trigram index (extension pg_trgm): using gin (the column gin_trgm_ops)."),
+    r" OR ": "Split it by `union`: a part for each side of `or`, each with its index.",
+    r"= ANY \((?:\w+\.)?(?P<column>[a-z_]\w*)\)": (
+        "Write `{column} @> array[…]`, with an index: using gin ({column})."
+    ),
+    r"(?:\w+\.)?(?P<column>\w+) (?:@>|&&|\?) ": "Add an index: using gin ({column}).",
+    r"\((?P<column>[a-z]\w*\([^$]*?\)) [=<>]": "Add an index on the expression: ({column}).",
 }
-RANDOM = "Do not sort by chance: start at a random key, `where id >= $1 order by id limit 1`"
+QUALIFIER = re.compile(r"\b\w+\.|::\w+")
+RANDOM_ADVICE = (
+    "Do not sort by chance: start at a random key, `where id >= $1 order by id limit 1`."
+)
 
 
-def check_plan(plan: Node, returns: bool, known: Schema) -> Iterator[Finding]:
-    for node, above in plans.walk(plan):
-        yield from check_scan(node, above, known)
-        yield from check_sort(node)
-        yield from check_group(node, known)
-    yield from check_bound(plan, returns, known)
+def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Findings:
+    for step, above in walk_plan(plan):
+        yield from check_scan(step, above, catalog)
+        yield from check_sort(step)
+        yield from check_group(step, catalog)
+    yield from check_bound(plan, returns, catalog)
 
 
-def check_scan(node: Node, above: tuple[Node, ...], known: Schema) -> Iterator[Finding]:
+def check_scan(step: Step, above: Steps, catalog: Catalog) -> Findings:
     """Refuse to read a large table whole, or to read rows that a filter then discards."""
-    if not node["Node Type"].endswith("Scan") or not known.is_large(node):
+    table = step.relation_name
+    condition = step.filter
+    is_scan = step.node_type.endswith("Scan")
+    if not is_scan or not catalog.is_large(step):
         return
-    table, condition = node.get("Relation Name"), node.get("Filter")
-    stops_early = above and above[-1]["Node Type"] == "Limit"
-    reads_all = (
-        node["Node Type"].startswith("Index") and not node.get("Index Cond") and not stops_early
-    )
-    if node["Node Type"] == "Seq Scan" or reads_all:
-        yield Finding("scan", f"it reads the whole table {table}", f"{advise(condition, above)}.")
-    elif condition and not known.finds_one_row(node):
+    if reads_all(step, above):
+        detail = f"it reads the whole table {table}"
+        yield Finding("scan", detail, advise(condition, above))
+    elif condition and not catalog.finds_one_row(step):
         detail = f"it reads rows of {table} and discards those that are not {condition}"
-        fix = (
-            find_advice(condition) or "Add the column to the index, before the columns of the order"
-        )
-        yield Finding("filter", detail, f"{fix}.")
+        fix = "Add the column to the index, before the columns of the order."
+        yield Finding("filter", detail, find_advice(condition) or fix)
 
 
-def advise(condition: str | None, above: tuple[Node, ...]) -> str:
+def reads_all(step: Step, above: Steps) -> bool:
+    """Return whether a scan reads all rows. A limit ends one that follows an index."""
+    if step.node_type == "Seq Scan":
+        return True
+    is_index = step.node_type.startswith("Index")
+    stops_early = above and above[-1].node_type == "Limit"
+    return is_index and not step.index_cond and not stops_early
+
+
+def advise(condition: str, above: Steps) -> str:
     """Return what would spare a statement from reading a whole table."""
     if condition:
-        return find_advice(condition) or f"Add an index for: {condition}"
-    if any("random()" in key for node in above for key in node.get("Sort Key", ())):
-        return RANDOM
-    if above and above[-1]["Node Type"] == "ModifyTable":
+        return find_advice(condition) or f"Add an index for: {condition}."
+    if any(is_random(step) for step in above):
+        return RANDOM_ADVICE
+    if above and above[-1].node_type == "ModifyTable":
         return (
-            "Give it a `where`, with an index; all rows are changed in batches, or by a migration"
+            "Give it a `where`, with an index; all rows are changed in batches, or by a migration."
         )
-    return "Add an index for: the join, or the order and the limit of the statement"
+    return "Add an index for: the join, or the order and the limit of the statement."
 
 
 def find_advice(condition: str) -> str | None:
     for pattern, advice in ADVICE.items():
-        if matched := re.search(pattern, condition):
-            column = re.sub(r"\b\w+\.|::\w+", "", matched.groupdict().get("column", ""))
-            return advice.format(column=column)
+        found = re.search(pattern, condition)
+        if found:
+            column = found.groupdict().get("column", "")
+            return advice.format(column=QUALIFIER.sub("", column))
     return None
 
 
-def check_sort(node: Node) -> Iterator[Finding]:
+def is_random(step: Step) -> bool:
+    return any("random()" in key for key in step.sort_key)
+
+
+def check_sort(step: Step) -> Findings:
     """Refuse to sort more rows than some pages: an index has them in order already."""
-    if node["Node Type"] in ("Sort", "Incremental Sort") and node["Plan Rows"] > MOST_SORTED:
-        key = ", ".join(node.get("Sort Key") or [])
-        fix = RANDOM if "random()" in key else f"Add an index on ({key})"
-        yield Finding("sort", f"it sorts about {node['Plan Rows']:,} rows by {key}", f"{fix}.")
+    rows = step.plan_rows
+    is_sort = step.node_type in ("Sort", "Incremental Sort")
+    if not is_sort or rows <= MAX_SORTED:
+        return
+    key = ", ".join(step.sort_key)
+    fix = f"Add an index on ({key})."
+    if is_random(step):
+        fix = RANDOM_ADVICE
+    yield Finding("sort", f"it sorts about {rows:,} rows by {key}", fix)
 
 
-def check_group(node: Node, known: Schema) -> Iterator[Finding]:
+def check_group(step: Step, catalog: Catalog) -> Findings:
     """Refuse to read many rows for a count, a sum or the like."""
-    read = max((step["Plan Rows"] for step in node.get("Plans", ())), default=0)
-    if (
-        node["Node Type"] in GROUPS
-        and read >= LARGE
-        and not all(is_bound(step, known) for step in node["Plans"])
-    ):
+    if step.node_type not in GROUPING or are_bound(step.plans, catalog):
+        return
+    rows = max(part.plan_rows for part in step.plans)
+    if rows >= LARGE:
+        detail = f"it reads about {rows:,} rows to make one of many"
         fix = "Keep the figure in a table of its own, or count in a subquery with a limit."
-        yield Finding("aggregate", f"it reads about {read:,} rows to make one of many", fix)
+        yield Finding("aggregate", detail, fix)
 
 
-def check_bound(plan: Node, returns: bool, known: Schema) -> Iterator[Finding]:
+def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Findings:
     """Refuse a result, a change or a lock that grows with the table."""
-    if returns and plan["Plan Rows"] > 1 and not is_bound(plan, known):
-        fix = "Add a limit, or look rows up by a unique key; an export says excused={'unbounded': 'it streams'}."
-        yield Finding(
-            "unbounded", f"nothing limits its result, about {plan['Plan Rows']:,} rows", fix
+    if returns and plan.plan_rows > 1 and not is_bound(plan, catalog):
+        detail = f"nothing limits its result, about {plan.plan_rows:,} rows"
+        fix = (
+            "Add a limit, or look rows up by a unique key; "
+            "an export says excused={'unbounded': 'it streams'}."
         )
-    elif many := next(filter(None, (count_touched(*step, known) for step in plans.walk(plan))), 0):
-        fix = "Take them by a unique key, or in batches: where id in (select id … limit 1000)."
-        yield Finding(
-            "unbounded", f"nothing limits the rows that it changes or locks, about {many:,}", fix
-        )
+        yield Finding("unbounded", detail, fix)
+        return
+    for step, above in walk_plan(plan):
+        rows = count_changed(step, above, catalog)
+        if rows:
+            detail = f"nothing limits the rows that it changes or locks, about {rows:,}"
+            fix = "Take them by a unique key, or in batches: where id in (select id … limit 1000)."
+            yield Finding("unbounded", detail, fix)
+            return
 
 
-def count_touched(node: Node, above: tuple[Node, ...], known: Schema) -> int:
+def count_changed(step: Step, above: Steps, catalog: Catalog) -> int:
     """Return about how many rows a step changes or locks, when nothing limits them."""
-    limited = any(step["Node Type"] == "Limit" for step in above)
-    touches = node["Node Type"] == "LockRows" or node.get("Operation") in (
-        "Update",
-        "Delete",
-        "Merge",
-    )
-    steps = node.get("Plans", ())
-    if (
-        not touches
-        or limited
-        or all(is_bound(step, known) or not reads_large(step, known) for step in steps)
-    ):
+    is_limited = any(it.node_type == "Limit" for it in above)
+    is_changing = step.node_type == "LockRows" or step.operation in CHANGING
+    if is_limited or not is_changing:
         return 0
-    return max(int(step["Plan Rows"]) for step in steps)
+    large = [part for part in step.plans if reads_large(part, catalog)]
+    if are_bound(large, catalog):
+        return 0
+    return max(part.plan_rows for part in step.plans)
 
 
-def reads_large(node: Node, known: Schema) -> bool:
-    return any(known.is_large(step) for step, _ in plans.walk(node))
+def reads_large(step: Step, catalog: Catalog) -> bool:
+    return any(catalog.is_large(part) for part, _ in walk_plan(step))
 
 
-def is_bound(node: Node, known: Schema) -> bool:
-    """Return whether a step returns few rows, however large the tables are, or all that feed it
-    do.
-    """
-    steps, kind = node.get("Plans", ()), node["Node Type"]
-    if kind in ("Limit", "Result") and not (kind == "Result" and steps):
+def is_bound(step: Step, catalog: Catalog) -> bool:
+    """Return whether a step, or what feeds it, returns few rows however large the tables are."""
+    kind = step.node_type
+    count = len(step.plans)
+    is_one = kind == "Aggregate" and step.strategy == "Plain"
+    is_constant = kind == "Result" and count == 0
+    if kind == "Limit" or is_one or is_constant or catalog.finds_one_row(step):
         return True
-    if (kind == "Aggregate" and node.get("Strategy") == "Plain") or known.finds_one_row(node):
-        return True
-    combined = len(steps) == 1 or (kind in (*UNIONS, *JOINS) and bool(steps))
-    return combined and all(is_bound(step, known) for step in steps)
+    if count == 0 or (count > 1 and kind not in COMBINING):
+        return False
+    return are_bound(step.plans, catalog)
 
 
-def check_tree(tree: Tree | None) -> Iterator[Finding]:
+def are_bound(steps: Sequence[Step], catalog: Catalog) -> bool:
+    return all(is_bound(step, catalog) for step in steps)
+
+
+def check_limits(tree: Node | None) -> Findings:
     """Refuse to skip rows, which are all read first, and a limit that is none."""
-    for part in walk(tree):
-        if part["node"] != "QUERY":
+    for node in walk_nodes(tree):
+        if node.tag != "QUERY":
             continue
-        offset, most = part["limitOffset"], read_number(part["limitCount"])
-        if offset and (read_number(offset) is None or (read_number(offset) or 0) > MOST_SORTED):
+        skipped = read_number(node.limitOffset)
+        limit = read_number(node.limitCount)
+        if node.limitOffset and (skipped is None or skipped > MAX_SORTED):
             fix = "Page by a key, as `Listing` does: where (created_at, id) < ($1, $2)."
             yield Finding("offset", "each page reads all pages before it", fix)
-        if most is not None and most > LARGE:
-            yield Finding(
-                "unbounded",
-                f"a limit of {most:,} rows limits nothing",
-                f"Let it be at most {LARGE:,}.",
-            )
+        if limit is not None and limit > LARGE:
+            detail = f"a limit of {limit:,} rows limits nothing"
+            yield Finding("unbounded", detail, f"Let it be at most {LARGE:,}.")

@@ -2,28 +2,26 @@
 """A statement asks for the account wherever it reads or changes a table with an account column."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from service_tools.sql import plans
-from service_tools.sql.finding import Finding
-from service_tools.sql.nulls import (
+from service_tools.sql.conditions import has_table
+from service_tools.sql.proofs import WHOLE_ROW, ScopedColumn, is_given
+from service_tools.sql.scope import Scope, walk_scopes
+from service_tools.sql.statement import Finding, Findings
+from service_tools.sql.tree import (
     DELETE,
     MERGE,
-    SUBQUERY,
     TABLE,
     UPDATE,
     VALUES,
-    Known,
+    Node,
+    walk_nodes,
 )
-from service_tools.sql.places import Place, has_table, walk_level
-from service_tools.sql.plans import Node
-from service_tools.sql.proofs import Proof
-from service_tools.sql.tree import Tree, walk
 
 DO_UPDATE = 2
 MATCHED = 0
-NOT_SENT: Tree = {"node": "SETTODEFAULT"}
+NOT_SENT = Node(tag="SETTODEFAULT")
 
 EXCUSE = "or say why not: excused={'scope': '…'}"
 
@@ -33,143 +31,159 @@ class Use:
     """A table that one part of a statement reads or changes."""
 
     verb: str
-    place: Place
+    scope: Scope
     number: int
     fix: str = "Add `{column} = $…` to the conditions there"
 
     @property
     def table(self) -> int:
-        relid: int = self.place.query["rtable"][self.number - 1]["relid"]
-        return relid
+        oid: int = self.scope.get_source(self.number).relid
+        return oid
+
+    def asks_for(self, column: int) -> bool:
+        return is_given(ScopedColumn(self.scope, self.number, column))
+
+    def is_unscoped(self) -> bool:
+        has_account = self.table in self.scope.catalog.account_columns
+        return has_account and not self.asks_for(WHOLE_ROW)
+
+    def describe(self) -> Finding:
+        table, column = self.scope.catalog.name_account(self.table)
+        fix = self.fix.format(column=column, table=table)
+        detail = f"it {self.verb} {table} without asking for the {column}"
+        return Finding("scope", detail, f"{fix}, {EXCUSE}.")
 
 
-def check(plan: Node, tree: Tree | None, known: Known) -> Iterator[Finding]:
+def check_ownership(scope: Scope) -> Findings:
     """Yield a finding for each table that a statement uses without asking for the account."""
-    if tree is None:
-        yield from check_unread(plan, known)
-        return
-    found: dict[str, Finding] = {}
-    for use in list_uses(Place(tree, known)):
-        if use.table in known.accounts and not Proof().is_owned(use.place, use.number):
-            column = known.columns[use.table, known.accounts[use.table]]
-            table, _, name = column.rpartition(".")
-            fix = use.fix.format(column=name, table=table)
-            detail = f"it {use.verb} {table} without asking for the {name}"
-            found.setdefault(detail, Finding("scope", detail, f"{fix}, {EXCUSE}."))
-    yield from found.values()
-    for detail in list_hidden(tree, known):
-        fix = "Write its statements out as queries"
-        yield Finding("scope", detail, f"{fix}, {EXCUSE}.")
+    unscoped = filter(Use.is_unscoped, list_uses(scope))
+    findings = [use.describe() for use in unscoped]
+    findings += check_functions(scope.query)
+    yield from dict.fromkeys(findings)
 
 
-def check_unread(plan: Node, known: Known) -> Iterator[Finding]:
-    """Yield a finding for each table of accounts in a plan of which PostgreSQL gives no tree."""
-    tables = {known.columns[it].rpartition(".")[0] for it in known.accounts.items()}
-    for table in sorted({str(node.get("Relation Name")) for node, _ in plans.walk(plan)} & tables):
-        detail = f"it is not known whose rows of {table} it takes"
-        yield Finding("scope", detail, f"Write it in another way, {EXCUSE}.")
+def check_functions(tree: Node) -> Findings:
+    """Yield a finding for each call that runs statements which are not seen here."""
+    for node in walk_nodes(tree):
+        function = getattr(node, "function", None)
+        if function and function.hidden:
+            fix = f"Write its statements out as queries, {EXCUSE}."
+            yield Finding("scope", function.hidden, fix)
 
 
-def list_uses(place: Place) -> Iterator[Use]:
+def list_uses(scope: Scope) -> Iterator[Use]:
     """Yield every table that a query and those within it read or change."""
-    query, target = place.query, place.query["resultRelation"]
-    for number, source in enumerate(query["rtable"] or (), 1):
-        if source["rtekind"] == SUBQUERY and source["subquery"]:
-            yield from list_uses(place.enter(source["subquery"], number))
-        elif source["rtekind"] == TABLE and has_table(query["jointree"], number):
-            if query["commandType"] == MERGE:
-                continue
-            if view := place.known.views.get(source["relid"]):
-                yield from list_uses(place.enter(view, number))
-            else:
-                yield Use("changes" if number == target else "reads", place, number)
-    if query["commandType"] == MERGE:
-        yield from list_merged(place)
-    if query["onConflict"] and query["onConflict"]["action"] == DO_UPDATE:
-        yield from list_conflicting(place)
-    for with_ in query["cteList"] or ():
-        yield from list_uses(place.enter(with_["ctequery"]))
-    for node in walk_level(query):
-        if node["node"] == "SUBLINK":
-            yield from list_uses(place.enter(node["subselect"]))
+    for inner in walk_scopes(scope):
+        query = inner.query
+        if query.commandType == MERGE:
+            yield from list_merged(inner)
+        else:
+            yield from list_plain(inner)
+        if query.onConflict and query.onConflict.action == DO_UPDATE:
+            yield from list_conflicting(inner)
 
 
-def list_merged(place: Place) -> Iterator[Use]:
-    """Yield the target of a `merge` for each of its actions, and the tables that it merges."""
-    query, target = place.query, place.query["resultRelation"]
-    actions = query["mergeActionList"] or ()
-    for action in actions:
-        if action["commandType"] not in (UPDATE, DELETE):
-            continue
-        tests = [action["qual"]]
-        if action["matchKind"] == MATCHED:
-            tests.append(query["mergeJoinCondition"])
-        part = "`on`" if action["matchKind"] == MATCHED else "`when not matched by source`"
-        fix = f"Add `and {{table}}.{{column}} = $…` to its {part}"
-        yield from list_target(add_conditions(place, target, tests), target, fix)
-    only_matched = all(action["matchKind"] == MATCHED for action in actions)
-    tests = [query["mergeJoinCondition"]] if only_matched else []
-    for number, source in enumerate(query["rtable"], 1):
-        if source["rtekind"] == TABLE and number != target and has_table(query["jointree"], number):
-            inner = add_conditions(place, target, tests)
-            view = place.known.views.get(source["relid"])
-            if view:
-                yield from list_uses(inner.enter(view, number))
-            else:
-                yield Use("reads", inner, number)
+def list_plain(scope: Scope) -> Iterator[Use]:
+    """Yield the tables in the `from` of a query, with its target."""
+    target = scope.query.resultRelation
+    for number in list_tables(scope.query):
+        verb = "changes" if number == target else "reads"
+        yield from resolve_view(Use(verb, scope, number))
 
 
-def list_conflicting(place: Place) -> Iterator[Use]:
-    """Yield the target of an `on conflict do update`: the row may be another account's."""
-    query, target = place.query, place.query["resultRelation"]
-    conflict = query["onConflict"]
-    number = conflict["exclRelIndex"]
-    columns = place.known.unique.get(conflict["constraint"] or 0, ())
-    for element in conflict["arbiterElems"] or ():
-        if element["expr"]["node"] == "VAR":
-            columns = (*columns, element["expr"]["varattno"])
-    tests = [make_equal(place, (target, column), (number, column)) for column in columns]
-    sent = {it["resno"]: it["expr"] for it in query["targetList"] or ()}
-    row = [sent.get(it, NOT_SENT) for it in range(1, max(sent, default=0) + 1)]
-    inserted = {"rtekind": VALUES, "values_lists": [row]}
-    fix = "Add `where {table}.{column} = excluded.{column}` to its `do update`"
-    known = add_conditions(place, target, [*tests, conflict["onConflictWhere"]])
-    tables = [inserted if it == number else source for it, source in enumerate(query["rtable"], 1)]
-    place = Place({**known.query, "rtable": tables}, place.known, place.outer)
-    yield from list_target(place, target, fix)
+def list_tables(query: Node) -> Iterator[int]:
+    for number, source in enumerate(query.rtable, 1):
+        if source.rtekind == TABLE and has_table(query.jointree, number):
+            yield number
 
 
-def list_target(place: Place, target: int, fix: str) -> Iterator[Use]:
-    """Yield what is changed, by way of a view or not."""
-    view = place.known.views.get(place.query["rtable"][target - 1]["relid"])
+def resolve_view(use: Use) -> Iterator[Use]:
+    """Yield what a view uses in place of the view."""
+    view = use.scope.get_view(use.number)
     if view:
-        yield from list_uses(place.enter(view, target))
+        yield from list_uses(use.scope.enter(view, use.number))
     else:
-        yield Use("changes", place, target, fix)
+        yield use
 
 
-def add_conditions(place: Place, target: int, tests: list[Tree | None]) -> Place:
+def list_merged(scope: Scope) -> Iterator[Use]:
+    """Yield the target of a `merge` for each of its actions, and the tables that it merges."""
+    query = scope.query
+    conditions = [query.mergeJoinCondition]
+    for action in query.mergeActionList:
+        if action.commandType in (UPDATE, DELETE):
+            yield from resolve_view(read_action(scope, action))
+        if action.matchKind != MATCHED:
+            conditions = []
+    joined = add_conditions(scope, conditions)
+    for number in list_tables(query):
+        if number != query.resultRelation:
+            yield from resolve_view(Use("reads", joined, number))
+
+
+def read_action(scope: Scope, action: Node) -> Use:
+    """Return the rows that an action of a `merge` changes."""
+    conditions = [action.qual]
+    clause = "`when not matched by source`"
+    if action.matchKind == MATCHED:
+        conditions.append(scope.query.mergeJoinCondition)
+        clause = "`on`"
+    fix = f"Add `and {{table}}.{{column}} = $…` to its {clause}"
+    joined = add_conditions(scope, conditions)
+    return Use("changes", joined, scope.query.resultRelation, fix)
+
+
+def list_conflicting(scope: Scope) -> Iterator[Use]:
+    """Yield the target of an `on conflict do update`: the row may be another account's.
+
+    It has the columns that conflict in common with the row that would be inserted.
+    """
+    query = scope.query
+    conflict = query.onConflict
+    unique = scope.catalog.unique
+    columns = list(unique.get(conflict.constraint, ()))
+    elements = [element.expr for element in conflict.arbiterElems]
+    columns += [expression.varattno for expression in elements if expression.tag == "VAR"]
+    equal = [make_equal(scope, column) for column in columns]
+    tables = list(query.rtable)
+    tables[conflict.exclRelIndex - 1] = read_inserted(query)
+    amended = amend(query, rtable=tables)
+    inner = replace(scope, query=amended)
+    joined = add_conditions(inner, [*equal, conflict.onConflictWhere])
+    fix = "Add `where {table}.{column} = excluded.{column}` to its `do update`"
+    yield from resolve_view(Use("changes", joined, query.resultRelation, fix))
+
+
+def read_inserted(query: Node) -> Node:
+    """Return the row that an `insert` sends, as `values`."""
+    sent = {target.resno: target.expr for target in query.targetList}
+    numbers = range(1, max(sent, default=0) + 1)
+    row = [sent.get(number, NOT_SENT) for number in numbers]
+    return Node(tag="RANGETBLENTRY", rtekind=VALUES, values_lists=[row])
+
+
+def make_equal(scope: Scope, column: int) -> Node:
+    """Return the condition that a row has a column in common with the one to be inserted."""
+    query = scope.query
+    there = Node(tag="VAR", varno=query.resultRelation, varattno=column, varlevelsup=0)
+    sent = amend(there, varno=query.onConflict.exclRelIndex)
+    equal, *_ = scope.catalog.equal
+    return Node(tag="OPEXPR", opno=equal, args=[there, sent])
+
+
+def add_conditions(scope: Scope, conditions: list[Node]) -> Scope:
     """Return a query that has its target in its `from`, and more conditions."""
-    inner = place.query["jointree"]
-    conditions = [it for it in (inner["quals"], *tests) if it]
-    quals = {"node": "BOOLEXPR", "boolop": "and", "args": conditions} if conditions else None
-    parts = [{"node": "RANGETBLREF", "rtindex": target}, *(inner["fromlist"] or ())]
-    jointree = {"node": "FROMEXPR", "fromlist": parts, "quals": quals}
-    return Place({**place.query, "jointree": jointree}, place.known, place.outer, place.number)
+    query = scope.query
+    target = Node(tag="RANGETBLREF", rtindex=query.resultRelation)
+    parts = [target, *query.jointree.fromlist]
+    tests = [query.jointree.quals, *conditions]
+    tests = [test for test in tests if test]
+    quals = Node(tag="BOOLEXPR", boolop="and", args=tests)
+    jointree = Node(tag="FROMEXPR", fromlist=parts, quals=quals)
+    amended = amend(query, jointree=jointree)
+    return replace(scope, query=amended)
 
 
-def make_equal(place: Place, left: tuple[int, int], right: tuple[int, int]) -> Tree:
-    sides = []
-    for number, column in (left, right):
-        sides.append({"node": "VAR", "varno": number, "varattno": column, "varlevelsup": 0})
-    return {"node": "OPEXPR", "opno": next(iter(place.known.equal)), "args": sides}
-
-
-def list_hidden(tree: Tree | None, known: Known) -> Iterator[str]:
-    """Yield what a statement calls that runs statements which are not seen here."""
-    found: Any = {}
-    for node in walk(tree):
-        for key in ("funcid", "opfuncid", "aggfnoid", "winfnoid"):
-            if reason := known.hidden.get(node.get(key) or 0):
-                found[reason] = True
-    yield from found
+def amend(node: Node, **fields: Any) -> Node:
+    fields = vars(node) | fields
+    return Node(**fields)

@@ -1,75 +1,70 @@
 # kit: updated by the template; extend it from app.py
-"""Plans of statements: as PostgreSQL makes them once for all arguments, or as one ran."""
+"""Plans of statements, as PostgreSQL makes them once for all arguments."""
 
-import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
-
-from service.kit.db.query import AnyQuery
-
-type Node = dict[str, Any]
-"""One step of a plan, as PostgreSQL writes it in JSON, with the steps that feed it in `Plans`."""
+import msgspec
 
 
-def walk(node: Node, above: tuple[Node, ...] = ()) -> Iterator[tuple[Node, tuple[Node, ...]]]:
+def write_key(name: str) -> str:
+    """Return how PostgreSQL writes the name of a field."""
+    return name.replace("_", " ").title()
+
+
+class Step(msgspec.Struct, rename=write_key):
+    """One step of a plan, as PostgreSQL writes it in JSON, with the steps that feed it."""
+
+    node_type: str
+    total_cost: float
+    plan_rows: int
+    plans: list["Step"] = []
+    relation_name: str = ""
+    schema: str = ""
+    index_name: str = ""
+    index_cond: str = ""
+    filter: str = ""
+    operation: str = ""
+    strategy: str = ""
+    sort_key: list[str] = []
+
+
+class Explained(msgspec.Struct, rename=write_key):
+    """What `explain` returns: a plan, and more where PostgreSQL counts statements."""
+
+    plan: Step
+
+
+type Steps = tuple[Step, ...]
+
+
+def walk_plan(step: Step, above: Steps = ()) -> Iterator[tuple[Step, Steps]]:
     """Yield every step of a plan with those above it, the nearest last."""
-    yield node, above
-    for step in node.get("Plans", ()):
-        yield from walk(step, (*above, node))
+    yield step, above
+    for part in step.plans:
+        yield from walk_plan(part, (*above, step))
 
 
-async def explain(connection: asyncpg.Connection, sql: str) -> tuple[Node | None, str]:
-    """Return the plan of a statement that is not run, and how PostgreSQL shows it; nothing of one
-    like `analyze`.
+async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[Step | None, str]:
+    """Return the plan of a statement that is not run, and the plan as PostgreSQL shows it.
+
+    Return None and nothing for one that has no plan, like `analyze`.
     """
     try:
         await connection.execute(f"prepare explained as {sql}")
     except asyncpg.PostgresSyntaxError:  # `prepare` takes what can be planned, and nothing else
         return None, ""
     try:
-        count = await connection.fetchval(
-            "select cardinality(parameter_types) from pg_prepared_statements where name = 'explained'"
-        )
-        arguments = f"({', '.join(['null'] * count)})" if count else ""
-        found: Any = await connection.fetchval(
-            f"explain (verbose, format json) execute explained {arguments}"
-        )
-        lines = await connection.fetch(f"explain execute explained {arguments}")
+        prepared = await connection.prepare(sql)
+        arguments = ["null"] * len(prepared.get_parameters())
+        run = "execute explained"
+        if arguments:
+            run = f"execute explained ({', '.join(arguments)})"
+        found: Any = await connection.fetchval(f"explain (verbose, format json) {run}")
+        lines = await connection.fetch(f"explain {run}")
     finally:
         await connection.execute("deallocate explained")
-    return json.loads(found)[0]["Plan"], "\n".join(line for (line,) in lines)
-
-
-@asynccontextmanager
-async def undone(connection: asyncpg.Connection) -> AsyncGenerator[None]:
-    """Roll back whatever the block does."""
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        yield
-    finally:
-        await transaction.rollback()
-
-
-async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Sequence[Any] | None:
-    """Return arguments to try a statement with, or None where it has no sample, or no rows to take
-    one from.
-    """
-    return await connection.fetchrow(query.sample) if query.sample else None
-
-
-async def run(connection: asyncpg.Connection, query: AnyQuery) -> str:
-    """Run a statement with its sample, roll back, and return what happened, as PostgreSQL shows it.
-
-    Return nothing for one that has no sample, no plan, or no rows to take the sample from.
-    """
-    if not (await explain(connection, query.sql))[1]:
-        return ""
-    async with undone(connection):
-        if (arguments := await fetch_arguments(connection, query)) is None:
-            return ""
-        lines = await connection.fetch(f"explain (analyze, buffers) {query.sql}", *arguments)
-    return "\n".join(line for (line,) in lines)
+    [explained] = msgspec.json.decode(found, type=list[Explained])
+    text = "\n".join(line for (line,) in lines)
+    return explained.plan, text

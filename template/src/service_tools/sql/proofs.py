@@ -7,236 +7,280 @@ equal and given, or by what a query in `from` makes of one. What is not proven c
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from service_tools.sql.nulls import (
+from service_tools.sql.catalog import Column
+from service_tools.sql.conditions import list_conditions
+from service_tools.sql.scope import (
+    Origin,
+    Scope,
+    enter_with,
+    list_origins,
+    list_outputs,
+    list_targets,
+    strip_casts,
+)
+from service_tools.sql.tree import (
     ANY,
     ARRAY,
     EXPRESSION,
     FUNCTION,
     GROUP,
-    JOIN,
-    SUBQUERY,
+    INNER_QUERIES,
+    SELECT,
     TABLE,
     UPDATE,
-    VALUES,
     WITH,
-    Column,
+    Node,
+    walk_nodes,
 )
-from service_tools.sql.places import (
-    Place,
-    find_with,
-    is_column,
-    is_transparent,
-    list_met,
-    list_targets,
-    resolve_group,
-    strip,
-    walk_level,
-)
-from service_tools.sql.tree import Tree
-
-UNION, INTERSECT = 1, 2
 
 UNKNOWN = ("AGGREF", "WINDOWFUNC", "SUBLINK", "SETTODEFAULT", "CASETESTEXPR", "COERCETODOMAINVALUE")
 """Nodes whose value is not computed from the columns and arguments below them alone."""
 
-type Seen = frozenset[tuple[int, int, int]]
-"""What is being proven: columns by query, number of the table, and number of the column."""
+CUTS = ("limitCount", "limitOffset", "hasDistinctOn", "hasWindowFuncs", "groupingSets", "rowMarks")
+"""What makes rows depend on others, so that a condition outside is not as good as one inside."""
 
-WHOLE = -1
-"""Stands for a column where it is the row itself that is being proven to be given."""
+# The `paramkind` of an argument of the statement, and of a column that a subquery returns.
+EXTERNAL = 0
+OF_SUBQUERY = 2
+
+WHOLE_ROW = -1
+"""Stands for a column where it is the row itself that has to be of the account."""
+
+
+class ScopedColumn(NamedTuple):
+    """A column of what stands in the `from` of a query under a number."""
+
+    scope: Scope
+    number: int
+    column: int
+
+    @property
+    def path(self) -> tuple[int, ...]:
+        return (*self.scope.path, self.number, self.column)
+
+    def matches(self, node: Node) -> bool:
+        """Return whether an expression of the query is this column."""
+        node = strip_casts(node)
+        if node.tag != "VAR" or node.varlevelsup:
+            return False
+        return bool(node.varno == self.number and node.varattno == self.column)
+
+
+type Fact = tuple[Column | None, tuple[int, ...]]
+"""What can be proven: of which key, if of one, and the path of the column."""
 
 
 @dataclass(frozen=True)
 class Proof:
     """What is to be proven of a column: that it is given, or that it is the `key` of a row that is.
 
-    `seen` keeps a proof from resting on itself, and `failed` from being tried again: what failed
-    while something else was open is forgotten when that turns out to hold.
+    No proof rests on itself: what is being tried and not proven yet counts as unproven, until all
+    is tried again. The rows that a recursive `with` takes from itself are assumed to be as the
+    others. `subselect` is what an `in` compares with.
     """
 
     key: Column | None = None
-    seen: Seen = frozenset()
-    failed: dict[object, None] = field(default_factory=dict)
+    subselect: Any = None
+    assumed: frozenset[Fact] = frozenset()
+    proven: set[Fact] = field(default_factory=set)
+    tried: set[Fact] = field(default_factory=set)
 
-    def add(self, spot: tuple[int, int, int]) -> "Proof":
-        return replace(self, seen=self.seen | {spot})
+    def repeat(self, attempt: Callable[[], bool]) -> bool:
+        """Return whether an attempt succeeds, and repeat it while it proves something more."""
+        while True:
+            count = len(self.proven)
+            self.tried.clear()
+            if attempt():
+                return True
+            if len(self.proven) == count:
+                return False
 
-    def holds(self, place: Place, it: Tree) -> bool:
+    def holds(self, scope: Scope, node: Node) -> bool:
         """Return whether an expression is what is to be proven, in each row."""
-        it = strip(it)
-        kind = it["node"]
-        if kind == "VAR":
-            return self.holds_column(place.up(it["varlevelsup"]), it["varno"], it["varattno"])
-        if kind == "SUBLINK":
-            makes_value = it["subLinkType"] in (EXPRESSION, ARRAY)
-            return makes_value and self.holds_output(place.enter(it["subselect"]), 0)
-        if kind == "ARRAYEXPR":
-            return all(self.holds(place, part) for part in it["elements"] or ())
-        return self.key is None and self.is_computed(place, it)
+        node = strip_casts(node)
+        if node.tag == "VAR":
+            home = scope.up(node.varlevelsup)
+            return self.holds_column(ScopedColumn(home, node.varno, node.varattno))
+        if node.tag == "SUBLINK":
+            is_value = node.subLinkType in (EXPRESSION, ARRAY)
+            return is_value and self.holds_output(scope.enter(node.subselect), 0)
+        if node.tag == "ARRAYEXPR":
+            return all(self.holds(scope, part) for part in node.elements)
+        if node.tag == "PARAM" and node.paramkind == OF_SUBQUERY:
+            inner = scope.enter(self.subselect)
+            return self.holds_output(inner, node.paramid - 1)
+        return self.key is None and self.is_computed(scope, node)
 
-    def is_computed(self, place: Place, it: Tree) -> bool:
+    def is_computed(self, scope: Scope, node: Node) -> bool:
         """Return whether an expression depends on arguments, constants and given columns only."""
-        for part in walk_level(it):
-            kind = part["node"]
-            if kind in UNKNOWN or (kind == "PARAM" and part["paramkind"] != 0):
+        for part in walk_nodes(node, INNER_QUERIES):
+            is_internal = part.tag == "PARAM" and part.paramkind != EXTERNAL
+            if is_internal or part.tag in UNKNOWN:
                 return False
-            if kind == "VAR" and not self.holds(place, part):
+            if part.tag == "VAR" and not self.holds(scope, part):
                 return False
         return True
 
-    def holds_column(self, place: Place, number: int, column: int) -> bool:
-        spot = place.spot(number, column)
-        if spot in self.seen:
-            return False
-        proof = self.add(spot)
-        return self.note((self.key, spot), lambda: proof.finds_column(place, number, column))
-
-    def note(self, name: object, attempt: Callable[[], bool]) -> bool:
-        """Return whether an attempt succeeds, and remember if it does not."""
-        if name in self.failed:
-            return False
-        count = len(self.failed)
-        if not attempt():
-            self.failed[name] = None
-            return False
-        while len(self.failed) > count:
-            self.failed.popitem()
-        return True
-
-    def finds_column(self, place: Place, number: int, column: int) -> bool:
-        source = place.query["rtable"][number - 1]
-        is_key = source["rtekind"] == TABLE and self.key == (source["relid"], column)
-        if is_key and self.is_owned(place, number):
+    def holds_column(self, column: ScopedColumn) -> bool:
+        fact = (self.key, column.path)
+        if fact in self.proven:
             return True
-        if self.comes_from(place, source, number, column):
-            return True
-        tests = list_met(place.query["jointree"], number)
-        if any(self.is_asked(place, test, number, column) for test in tests):
-            return True
-        return self.is_asked_outside(place, number, column)
+        if fact in self.tried:
+            return False
+        self.tried.add(fact)
+        is_row = column.column == WHOLE_ROW
+        found = self.finds_row(column) if is_row else self.finds_column(column)
+        if found:
+            self.proven.add(fact)
+        return found
 
-    def is_owned(self, place: Place, number: int) -> bool:
+    def finds_column(self, column: ScopedColumn) -> bool:
+        scope = column.scope
+        source = scope.get_source(column.number)
+        is_table = source.rtekind == TABLE
+        if is_table and self.key == (source.relid, column.column):
+            proof = replace(self, key=None)
+            if proof.holds_column(column._replace(column=WHOLE_ROW)):
+                return True
+        if self.comes_from_source(column):
+            return True
+        for test in list_conditions(scope.query.jointree, column.number):
+            if self.follows(test, column):
+                return True
+        return self.is_asked_outside(column)
+
+    def finds_row(self, row: ScopedColumn) -> bool:
         """Return whether the rows of a table are those of a given account."""
-        spot = place.spot(number, WHOLE)
-        table = place.query["rtable"][number - 1]["relid"]
-        if spot in self.seen or table not in place.known.accounts:
+        catalog = row.scope.catalog
+        table = row.scope.get_source(row.number).relid
+        account = catalog.account_columns.get(table)
+        if account is None:
             return False
-        proof = Proof(None, self.seen | {spot}, self.failed)
-        return self.note(spot, lambda: proof.finds_owned(place, number))
-
-    def finds_owned(self, place: Place, number: int) -> bool:
-        table = place.query["rtable"][number - 1]["relid"]
-        if self.holds_column(place, number, place.known.accounts[table]):
+        if self.holds_column(row._replace(column=account)):
             return True
-        for key in place.known.keys.get(table, ()):
-            if replace(self, key=(table, key)).holds_column(place, number, key):
+        for key in catalog.list_keys(table):
+            proof = replace(self, key=(table, key))
+            if proof.holds_column(row._replace(column=key)):
                 return True
         return False
 
-    def comes_from(self, place: Place, source: Tree, number: int, column: int) -> bool:
-        """Return whether what stands in a `from` makes a column so."""
-        kind, view = source["rtekind"], place.known.views.get(source.get("relid") or 0)
-        if kind == SUBQUERY or (kind == TABLE and view):
-            return self.holds_output(place.enter(view or source["subquery"], number), column - 1)
-        if column < 1:
+    def comes_from_source(self, column: ScopedColumn) -> bool:
+        """Return whether what stands in the `from` makes a column so."""
+        scope, number, index = column
+        source = scope.get_source(number)
+        if index < 1:  # the whole row, or a column of PostgreSQL's own
             return False
-        if kind in (JOIN, GROUP):
-            meanings = source["joinaliasvars" if kind == JOIN else "groupexprs"]
-            return self.holds(place, meanings[column - 1])
-        if kind == VALUES:
-            return all(self.holds(place, row[column - 1]) for row in source["values_lists"])
-        if kind == FUNCTION:
-            calls = [it["funcexpr"] for it in source["functions"]]
-            return self.key is None and all(self.is_computed(place, call) for call in calls)
-        return kind == WITH and self.comes_from_with(place, source, column)
+        if source.rtekind == FUNCTION:
+            calls = [function.funcexpr for function in source.functions]
+            is_computed = all(self.is_computed(scope, call) for call in calls)
+            return is_computed and self.key is None
+        if source.rtekind == WITH:
+            return self.comes_from_with(scope, source, index)
+        origins = list_origins(scope, number, index)
+        return origins is not None and self.holds_all(origins)
 
-    def comes_from_with(self, place: Place, source: Tree, column: int) -> bool:
-        """Return whether a `with` makes a column so; a recursive one, if it does from row to
-        row.
-        """
-        home = place.up(source["ctelevelsup"])
-        query = find_with(home, source["ctename"])
-        mark = (id(query), 0, column)
-        if mark in self.seen:
-            return bool(source["self_reference"])
-        seen = frozenset(it for it in self.seen if it[1] == 0)
-        return replace(self, seen=seen | {mark}).holds_output(home.enter(query), column - 1)
+    def comes_from_with(self, scope: Scope, source: Node, index: int) -> bool:
+        """Return whether a `with` makes a column so; a recursive one, if from row to row."""
+        inner = enter_with(scope, source)
+        fact = (self.key, (id(inner.query), index))
+        if fact in self.assumed:
+            return bool(source.self_reference)
+        proof = Proof(self.key, assumed=self.assumed | {fact})
+        return proof.repeat(lambda: proof.holds_output(inner, index - 1))
 
-    def holds_output(self, place: Place, index: int) -> bool:
+    def holds_output(self, scope: Scope, index: int) -> bool:
         """Return whether a column of what a query returns is so."""
-        query = place.query
-        if query["setOperations"]:
-            return self.holds_set(place, query["setOperations"], index)
-        target = strip(list_targets(query)[index]["expr"])
-        if query["commandType"] == UPDATE and target["node"] == "VAR":
-            changed = {it["resno"] for it in query["targetList"]}
-            if target["varno"] == query["resultRelation"] and target["varattno"] in changed:
+        return self.holds_all(list_outputs(scope, index))
+
+    def holds_all(self, origins: list[Origin]) -> bool:
+        for scope, node in origins:
+            if is_changed(node, scope.query) or not self.holds(scope, node):
                 return False
-        return self.holds(place, target)
+        return True
 
-    def holds_set(self, place: Place, part: Tree, index: int) -> bool:
-        if part["node"] == "RANGETBLREF":
-            arm = place.query["rtable"][part["rtindex"] - 1]["subquery"]
-            return self.holds_output(place.enter(arm, part["rtindex"]), index)
-        left = self.holds_set(place, part["larg"], index)
-        if part["op"] == UNION:
-            return left and self.holds_set(place, part["rarg"], index)
-        return left or (part["op"] == INTERSECT and self.holds_set(place, part["rarg"], index))
-
-    def is_asked(self, place: Place, test: Tree, number: int, column: int) -> bool:
+    def follows(self, test: Node, column: ScopedColumn) -> bool:
         """Return whether a condition that is true makes a column so."""
-        kind, args = test["node"], test.get("args", [])
-        if kind == "BOOLEXPR" and test["boolop"] in ("and", "or"):
-            every = all if test["boolop"] == "or" else any
-            return every(self.is_asked(place, part, number, column) for part in args)
-        if kind == "BOOLEXPR" and args[0]["node"] == "DISTINCTEXPR":
-            return self.is_equal(place, args[0], number, column)
-        if kind == "OPEXPR":
-            return self.is_equal(place, test, number, column)
-        if kind == "SCALARARRAYOPEXPR" and test["useOr"] and test["opno"] in place.known.equal:
-            return is_column(args[0], number, column) and self.holds(place, args[1])
-        if kind == "SUBLINK" and test["subLinkType"] == ANY and test["testexpr"]:
-            return self.is_in(place, test, test["testexpr"], number, column)
+        equal = column.scope.catalog.equal
+        if test.tag == "BOOLEXPR" and test.boolop in ("and", "or"):
+            every = all if test.boolop == "or" else any
+            return every(self.follows(part, column) for part in test.args)
+        if test.tag == "BOOLEXPR" and test.args[0].tag == "DISTINCTEXPR":
+            return self.is_equal(test.args[0], column)
+        if test.tag == "OPEXPR":
+            return self.is_equal(test, column)
+        if test.tag == "SCALARARRAYOPEXPR" and test.useOr and test.opno in equal:
+            value, array = test.args
+            return column.matches(value) and self.holds(column.scope, array)
+        if test.tag == "SUBLINK" and test.subLinkType == ANY:
+            proof = replace(self, subselect=test.subselect)
+            return proof.follows(test.testexpr, column)
         return False
 
-    def is_equal(self, place: Place, test: Tree, number: int, column: int) -> bool:
-        if test["opno"] not in place.known.equal:
+    def is_equal(self, test: Node, column: ScopedColumn) -> bool:
+        if test.opno not in column.scope.catalog.equal:
             return False
-        left, right = test["args"]
-        if is_column(left, number, column) and self.holds(place, right):
+        left, right = test.args
+        if column.matches(left) and self.holds(column.scope, right):
             return True
-        return is_column(right, number, column) and self.holds(place, left)
+        return column.matches(right) and self.holds(column.scope, left)
 
-    def is_in(self, place: Place, link: Tree, test: Tree, number: int, column: int) -> bool:
-        """Return whether `column in (select …)` makes it so, also as one of several columns."""
-        if test["node"] == "BOOLEXPR" and test["boolop"] == "and":
-            return any(self.is_in(place, link, part, number, column) for part in test["args"])
-        if test["node"] != "OPEXPR" or test["opno"] not in place.known.equal:
+    def is_asked_outside(self, column: ScopedColumn) -> bool:
+        """Return whether the query around one in a `from` has the condition."""
+        scope = column.scope
+        query = scope.query
+        if not scope.number or not is_transparent(query):
             return False
-        one, found = test["args"][0], strip(test["args"][1])
-        is_found = found["node"] == "PARAM" and found["paramkind"] == 2
-        if not is_found or not is_column(one, number, column):
-            return False
-        return self.holds_output(place.enter(link["subselect"]), found["paramid"] - 1)
-
-    def is_asked_outside(self, place: Place, number: int, column: int) -> bool:
-        """Return whether the query around one in `from` has the condition."""
-        if not place.number or not place.outer or not is_transparent(place.query):
-            return False
-        grouped = place.query["groupClause"] or place.query["hasAggs"]
-        for index, target in enumerate(list_targets(place.query)):
-            shown = resolve_group(place.query, strip(target["expr"]))
-            if not is_column(shown, number, column) or (grouped and shown is strip(target["expr"])):
+        is_grouped = query.groupClause or query.hasAggs
+        for index, target in enumerate(list_targets(query)):
+            shown = strip_casts(target.expr)
+            meant = resolve_group(query, shown)
+            is_lost = is_grouped and meant is shown
+            if is_lost or not column.matches(meant):
                 continue
-            if self.is_output_asked(place, index):
+            if self.is_output_asked(scope, index):
                 return True
         return False
 
-    def is_output_asked(self, place: Place, index: int) -> bool:
-        outer = place.outer
-        if outer is None or not place.number:
+    def is_output_asked(self, scope: Scope, index: int) -> bool:
+        outer = scope.outer
+        if outer is None or not scope.number:
             return False
-        if outer.query["setOperations"]:
-            return is_transparent(outer.query) and self.is_output_asked(outer, index)
-        return self.holds_column(outer, place.number, index + 1)
+        if not outer.query.setOperations:
+            return self.holds_column(ScopedColumn(outer, scope.number, index + 1))
+        return is_transparent(outer.query) and self.is_output_asked(outer, index)
+
+
+def is_given(column: ScopedColumn) -> bool:
+    """Return whether a column, or the row, is given in each row that a query takes."""
+    proof = Proof()
+    return proof.repeat(lambda: proof.holds_column(column))
+
+
+def is_changed(node: Node, query: Node) -> bool:
+    """Return whether an `update` sets what it returns: its conditions tell of what was before."""
+    if query.commandType != UPDATE:
+        return False
+    changed = {target.resno for target in query.targetList}
+    for part in walk_nodes(node):
+        is_target = part.tag == "VAR" and part.varno == query.resultRelation
+        if is_target and part.varattno in changed:
+            return True
+    return False
+
+
+def is_transparent(query: Node) -> bool:
+    """Return whether a condition on what a query returns is as good as one within it."""
+    is_cut = any(getattr(query, cut) for cut in CUTS)
+    return query.commandType == SELECT and not is_cut
+
+
+def resolve_group(query: Node, node: Node) -> Node:
+    """Return the expression that a column of `group by` stands for."""
+    if node.tag != "VAR" or node.varlevelsup:
+        return node
+    source = query.rtable[node.varno - 1]
+    if source.rtekind != GROUP:
+        return node
+    return strip_casts(source.groupexprs[node.varattno - 1])

@@ -1,180 +1,140 @@
 # kit: updated by the template; extend it from app.py
 """Arguments and result of a statement, against the types that its `Query` declares."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from types import NoneType
 from typing import Any
 
 import asyncpg
 
 from service.kit.db.query import AnyQuery
-from service_tools.sql import nulls, plans, types
-from service_tools.sql.finding import Finding
-from service_tools.sql.nulls import Known
-from service_tools.sql.tree import Tree, walk
+from service_tools.sql import types
+from service_tools.sql.nulls import explain_expression, explain_output
+from service_tools.sql.scope import Scope, list_targets, walk_scopes
+from service_tools.sql.statement import Finding, Findings
+from service_tools.sql.tree import MERGE, Node, walk_nodes
 
 RECORD = 2249
 """The type of a row that is of no table."""
 
+NOT_SHOWN = ("NULLTEST", "exclRelTlist", "joinaliasvars")
+"""Parts of a tree that show no value: whether one is null is all that a test asks."""
 
-def check_params(query: AnyQuery, expected: Sequence[str]) -> Iterator[Finding]:
+
+def check_params(query: AnyQuery, expected: Sequence[str]) -> Findings:
     """Compare the declared arguments with those that PostgreSQL infers."""
-    if len(query.params) != len(expected):
-        detail = f"it declares {len(query.params)} arguments and takes {len(expected)}"
-        yield Finding("params", detail, f"Declare them in order: {', '.join(expected)}.")
+    declared = query.params
+    count = len(expected)
+    if len(declared) != count:
+        detail = f"it declares {len(declared)} arguments and takes {count}"
+        listed = ", ".join(expected)
+        yield Finding("params", detail, f"Declare them in order: {listed}.")
         return
-    for number, (declared, kind) in enumerate(zip(query.params, expected, strict=True), 1):
-        if not types.takes(kind, declared):
-            detail = f"${number} is {kind}, and declared {types.show(declared)}"
+    for index, kind in enumerate(expected):
+        annotation = declared[index]
+        if not types.fits_argument(kind, annotation):
+            written = types.format_annotation(annotation)
+            detail = f"${index + 1} is {kind}, and declared {written}"
             yield Finding("params", detail, "Correct `params`, or cast it in SQL.")
 
 
-def check_whole_rows(tree: Tree | None) -> Iterator[Finding]:
-    """Refuse `to_jsonb(t)`, `select t` and the like, which show every column that the table will
-    ever have.
-    """
-    if any(is_whole_row(part) for part in walk_shown(tree)):
+def list_nullable_params(query: AnyQuery) -> set[int]:
+    """Return the numbers of the arguments that may be None."""
+    nullable = set()
+    for number, annotation in enumerate(query.params, 1):
+        if NoneType in types.list_alternatives(annotation):
+            nullable.add(number)
+    return nullable
+
+
+def check_nullable_params(scope: Scope) -> Findings:
+    """Refuse an argument that may be None where the column may not be null."""
+    for inner in walk_scopes(scope):
+        query = inner.query
+        if query.resultRelation and query.commandType != MERGE:
+            yield from check_sent(inner)
+
+
+def check_sent(scope: Scope) -> Findings:
+    query = scope.query
+    table = scope.get_source(query.resultRelation).relid
+    targets = list(query.targetList)
+    if query.onConflict:
+        targets += query.onConflict.onConflictSet
+    for target in targets:
+        column = (table, target.resno)
+        if target.resjunk or column not in scope.catalog.not_null:
+            continue
+        reason = explain_expression(target.expr, scope)
+        if reason.startswith("$"):
+            name = scope.catalog.columns[column]
+            detail = f"{reason}, and {name} is never null"
+            yield Finding("params", detail, "Leave `| None` out of `params`, or coalesce it.")
+
+
+def check_whole_rows(tree: Node) -> Findings:
+    """Refuse `to_jsonb(t)`, `select t` and the like: they show all columns, also later ones."""
+    if any(is_whole_row(node) for node in walk_nodes(tree, NOT_SHOWN)):
         advice = "List the columns, as in jsonb_build_object('id', t.id), or in a subquery."
         yield Finding("star", "it takes whole rows of a table, as * does", advice)
 
 
-def is_whole_row(part: Tree) -> bool:
-    """Return whether a node is a row of a table. One of a subquery is none: its columns are listed
-    there.
-    """
-    return bool(part["node"] == "VAR" and part["varattno"] == 0 and part["vartype"] != RECORD)
+def is_whole_row(node: Node) -> bool:
+    """Return whether a node is a row of a table. Of one of a subquery, the columns are listed."""
+    is_row = node.tag == "VAR" and node.varattno == 0
+    return bool(is_row and node.vartype != RECORD)
 
 
-def walk_shown(value: Any) -> Iterator[Tree]:
-    """Yield the nodes of a tree, but for those of which only `null` or not is asked."""
-    if isinstance(value, dict):
-        if value["node"] == "NULLTEST":
-            return
-        yield value
-        parts = [
-            part for key, part in value.items() if key not in ("exclRelTlist", "joinaliasvars")
-        ]
-    else:
-        parts = value if isinstance(value, list) else []
-    for part in parts:
-        yield from walk_shown(part)
-
-
-def know_params(query: AnyQuery, known: Known) -> Known:
-    optional = {
-        number: NoneType in types.list_parts(declared)
-        for number, declared in enumerate(query.params, 1)
-    }
-    return replace(known, params=optional)
-
-
-def check_arguments(query: AnyQuery, tree: Tree | None, known: Known) -> Iterator[Finding]:
-    """Refuse an argument that may be None where the column may not be null."""
-    known = know_params(query, known)
-    for part in walk(tree):
-        if (
-            part["node"] != "QUERY"
-            or not part["resultRelation"]
-            or part["commandType"] == nulls.MERGE
-        ):
-            continue
-        table = part["rtable"][part["resultRelation"] - 1]["relid"]
-        on_conflict = (part["onConflict"] or {}).get("onConflictSet") or []
-        for target in [*(part["targetList"] or []), *on_conflict]:
-            place = (table, target["resno"])
-            if not target["resjunk"] and place in known.not_null:
-                reason = nulls.explain(target["expr"], nulls.enter(part, known))
-                if reason.startswith("$"):
-                    fix = "Leave `| None` out of `params`, or coalesce it."
-                    yield Finding(
-                        "params", f"{reason}, and {known.columns[place]} is never null", fix
-                    )
-
-
-def check_columns(
-    query: AnyQuery, columns: Sequence[tuple[str, str]], tree: Tree | None, known: Known
-) -> Iterator[Finding]:
+def check_columns(scope: Scope, row: Any, columns: Sequence[asyncpg.Attribute]) -> Findings:
     """Compare the result with the row type: count, names, types, and nulls."""
-    fields = types.list_fields(query.row)
+    fields = types.list_fields(row)
     if fields is None:
-        yield Finding(
-            "columns",
-            "its row is a function, so nothing is known of it",
-            "Use a struct, or a plain type.",
-        )
+        detail = "its row is a function, so nothing is known of it"
+        yield Finding("columns", detail, "Use a struct, or a plain type.")
     if not fields or not columns:
         return
     if len(fields) != len(columns):
-        names = ", ".join(name for name, _ in columns)
-        yield Finding(
-            "columns",
-            f"it returns {len(columns)} columns for {len(fields)} fields",
-            f"It returns {names}.",
-        )
+        detail = f"it returns {len(columns)} columns for {len(fields)} fields"
+        names = ", ".join(column.name for column in columns)
+        yield Finding("columns", detail, f"It returns {names}.")
         return
-    sources = list_sources(tree, known, len(columns))
-    for index, ((field, annotation), (column, kind)) in enumerate(
-        zip(fields, columns, strict=True)
-    ):
+    sources = list_sources(scope)
+    filled = {field.name: source for field, source in zip(fields, sources, strict=True)}
+    for index, field in enumerate(fields):
+        column = columns[index]
+        kind = scope.catalog.types[column.type.oid]
         source = sources[index]
-        swapped = source != field and source in sources and source in dict(fields)
-        if field and (
-            field != column
-            or (swapped and sources[[name for name, _ in fields].index(source)] != source)
-        ):
-            detail = f"column {source or column} fills the field {field}"
+        is_swapped = filled.get(source, source) != source
+        if field.name and (field.name != column.name or is_swapped):
+            filling = source or column.name
+            detail = f"column {filling} fills the field {field.name}"
             yield Finding("columns", detail, "Put the columns in the fields' order.")
-        elif not types.returns(kind, annotation):
-            detail = f"{column} is {kind}, which is no {types.show(annotation)}"
+        elif not types.fits_column(kind, field.type):
+            written = types.format_annotation(field.type)
+            detail = f"{column.name} is {kind}, not {written}"
             yield Finding("types", detail, "Correct the field, or cast it in SQL.")
-        elif not types.unwrap(annotation)[1]:
-            reason = explain(query, tree, known, index)
-            fix = f"Let the field be `{field or 'row'}: … | None`, or coalesce it"
-            known_not = "not known" in reason
-            excuse = ", or excuse `nulls` and give a sample, which is run" if known_not else ""
-            if reason:
-                said = f"{column}: {reason}" if known_not else f"{column} can be null: {reason}"
-                yield Finding("nulls", said, f"{fix}{excuse}.")
+        elif not types.allows_none(field.type):
+            reason = explain_output(scope, index)
+            yield from describe_null(field.name, column.name, reason)
 
 
-async def run_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
-    """Run a statement with its sample, roll back, and return what is null in spite of the row type,
-    or went wrong.
-
-    Its sample may be a row that other rows need, or one that is there already: that is no fault of
-    the statement.
-    """
-    try:
-        async with plans.undone(connection):
-            arguments = await plans.fetch_arguments(connection, query)
-            rows = await connection.fetch(query.sql, *arguments) if arguments is not None else []
-    except asyncpg.IntegrityConstraintViolationError:
-        return []
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return [f"its sample fails: {error}"]
-    never = [
-        index
-        for index, (_, kind) in enumerate(types.list_fields(query.row) or ())
-        if not types.unwrap(kind)[1]
-    ]
-    names = {[*row.keys()][index] for row in rows for index in never if row[index] is None}
-    return [f"{name} is null when it runs with its sample" for name in sorted(names)]
+def list_sources(scope: Scope) -> list[str]:
+    """Return the column of a table that each column of a result is; nothing for a computed one."""
+    sources = []
+    for target in list_targets(scope.query):
+        column = (target.resorigtbl, target.resorigcol)
+        name = scope.catalog.columns.get(column, "")
+        sources.append(name.rpartition(".")[2])
+    return sources
 
 
-def explain(query: AnyQuery, tree: Tree | None, known: Known, index: int) -> str:
-    """Return why a column can be null, or nothing."""
-    if tree is None:
-        return "it is not known whether it can be null"
-    return nulls.explain_column(nulls.enter(tree, know_params(query, known)), index)
-
-
-def list_sources(tree: Tree | None, known: Known, count: int) -> list[str]:
-    """Return the column of a table that each column of a result is, or nothing where it is
-    computed.
-    """
-    if tree is None:
-        return [""] * count
-    targets = tree["targetList" if tree["commandType"] == nulls.SELECT else "returningList"] or ()
-    places = [(it["resorigtbl"], it["resorigcol"]) for it in targets if not it["resjunk"]]
-    return [known.columns.get(place, "").rpartition(".")[2] for place in places]
+def describe_null(field: str, column: str, reason: str) -> Findings:
+    if not reason:
+        return
+    name = field or "row"
+    fix = f"Let the field be `{name}: … | None`, or coalesce it"
+    detail = f"{column} can be null: {reason}"
+    if "not known" in reason:
+        detail = f"{column}: {reason}"
+        fix = f"{fix}, or excuse `nulls` and give a sample, which is run"
+    yield Finding("nulls", detail, f"{fix}.")

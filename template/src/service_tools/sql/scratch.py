@@ -11,11 +11,11 @@ from service.kit.db.sessions import read_database_url
 from service.kit.migrate.apply import apply_pending
 from service.kit.migrate.files import MigrationOptions
 from service.kit.work.command_error import CommandError
-from service_tools.sql import plans
 from service_tools.sql.budgets import DEFAULT_ROWS, Budgets
+from service_tools.sql.samples import rolled_back
 
-OLDEST = 18
-"""The oldest server that restores statistics."""
+MIN_VERSION = 18
+"""The first server that restores statistics."""
 
 # One plan for all arguments. This does not forbid scans and sorts, it avoids them wherever an index
 # offers a way: where PostgreSQL uses one all the same, there is no other way.
@@ -36,7 +36,7 @@ select c.oid::regclass::text as name, c.relname as plain, i.inhparent::regclass:
 
 # The planner multiplies the density of rows by the real pages of the file. So the density is what
 # is wanted, over them.
-PRETEND = """
+RESTORE_STATISTICS = """
 select pg_restore_relation_stats(
            'schemaname', 'public',
            'relname', c.relname::text,
@@ -45,7 +45,8 @@ select pg_restore_relation_stats(
            'relallvisible', greatest(1, pg_relation_size(c.oid) / 8192)::int
        )
   from pg_class c
- where c.oid = $1::regclass or c.oid in (select indexrelid from pg_index where indrelid = $1::regclass)
+ where c.oid = $1::regclass
+    or c.oid in (select indexrelid from pg_index where indrelid = $1::regclass)
 """
 
 # What keeps a row without values out of a table.
@@ -55,47 +56,52 @@ select 'drop constraint ' || quote_ident(conname) || ' cascade'
  union all
 select 'alter column ' || quote_ident(attname) || ' drop not null'
   from pg_attribute
- where attrelid = $1::regclass and attnum > 0 and attnotnull and attidentity = '' and not attisdropped
+ where attrelid = $1::regclass and attnum > 0 and attnotnull and attidentity = ''
+   and not attisdropped
 """
 
 
-async def prepare(url: str, budgets: Budgets) -> asyncpg.Connection:
+async def open_scratch(url: str, budgets: Budgets) -> asyncpg.Connection:
     """Migrate a new database, and return a connection that is ready to plan on."""
     async for _ in apply_pending(read_database_url(url), MigrationOptions()):
         pass
     connection = await asyncpg.connect(url)
-    await pretend(connection, budgets)
+    await restore_statistics(connection, budgets)
     return connection
 
 
-async def pretend(connection: asyncpg.Connection, budgets: Budgets) -> None:
-    """Let PostgreSQL plan on this connection as if each table had the rows of its budget. Raises
-    `CommandError`.
+async def restore_statistics(connection: asyncpg.Connection, budgets: Budgets) -> None:
+    """Let PostgreSQL plan on this connection as if each table had the rows of its budget.
+
+    Raises `CommandError` for a server that cannot.
     """
-    if (version := connection.get_server_version().major) < OLDEST:
+    version = connection.get_server_version().major
+    if version < MIN_VERSION:
         raise CommandError(
-            f"Plans at the sizes of production need PostgreSQL {OLDEST}, and this server is version {version}. "
-            "Unset TEST_DATABASE_URL to plan on the embedded one, or leave out tests/kit/test_contract.py."
+            f"Plans at the sizes of production need PostgreSQL {MIN_VERSION}, "
+            f"and this server is version {version}. Unset TEST_DATABASE_URL to plan on the "
+            "embedded one, or leave out tests/kit/test_contract.py."
         )
     for name, plain, partitioned in await connection.fetch(TABLES):
         await allocate_page(connection, name, partitioned)
-        await connection.fetch(PRETEND, name, budgets.rows.get(plain, DEFAULT_ROWS))
+        rows = budgets.rows.get(plain, DEFAULT_ROWS)
+        await connection.fetch(RESTORE_STATISTICS, name, rows)
     await connection.execute(SETTINGS)
 
 
 async def allocate_page(
     connection: asyncpg.Connection, table: str, partitioned: str | None
 ) -> None:
-    """Make a table one page long: the planner takes an empty file for an empty table, whatever its
-    statistics say.
+    """Make a table one page long.
 
-    A row that is rolled back leaves its page behind. To need no valid row, constraints are dropped
-    and rolled back.
+    The planner takes an empty file for an empty table, whatever its statistics say. A row that is
+    rolled back leaves its page behind. To need no valid row, constraints are dropped and rolled
+    back.
     """
-    async with plans.undone(connection):
+    async with rolled_back(connection):
         if partitioned:
             await connection.execute(f"alter table {partitioned} detach partition {table}")
-        changes = [change for (change,) in await connection.fetch(OBSTACLES, table)]
-        for change in [*changes, "disable trigger user"]:
+        obstacles = [change for (change,) in await connection.fetch(OBSTACLES, table)]
+        for change in [*obstacles, "disable trigger user"]:
             await connection.execute(f"alter table {table} {change}")
         await connection.execute(f"insert into {table} default values")

@@ -1,98 +1,78 @@
 # kit: updated by the template; extend it from app.py
-"""Statements beside each other: one that is there twice, and one that forgets what the others of
-its slice ask for.
+"""Statements of one slice, compared with each other.
+
+One may be there twice, or forget what the others ask for.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
-from service.kit.db.query import AnyQuery
-from service_tools.sql import conditions, nulls
-from service_tools.sql.finding import Finding
-from service_tools.sql.nulls import Column, Known
-from service_tools.sql.places import strip
-from service_tools.sql.tree import Tree, walk
+from service_tools.sql.catalog import Catalog
+from service_tools.sql.ownership import list_uses
+from service_tools.sql.scope import Scope
+from service_tools.sql.statement import Finding, Statements
+from service_tools.sql.tree import DELETE, SELECT, UPDATE
 
-
-@dataclass(frozen=True)
-class Index:
-    """An index by the numbers of its columns; an expression has 0."""
-
-    table: int
-    is_unique: bool
-    columns: tuple[int, ...]
+type Asked = dict[str, set[int]]
+"""The columns of a table that have to equal an argument, by the name of the statement."""
 
 
-def check(
-    statements: Mapping[str, tuple[AnyQuery, Tree | None]], known: Known, indexes: Sequence[Index]
-) -> dict[str, list[Finding]]:
-    """Return what is found, by the name of the statement."""
-    found: dict[str, list[Finding]] = defaultdict(list)
+def check_siblings(statements: Statements, catalog: Catalog) -> Iterator[tuple[str, Finding]]:
+    """Yield findings about the statements of a slice, each with the name of the statement."""
+    for name, twin in find_twins(statements):
+        yield name, Finding("twin", f"it is the same as {twin}", "Use that one.")
+    for table, asked in list_asked(statements, catalog).items():
+        for name, column in find_forgetful(asked, table, catalog):
+            others = f"the others of its slice ask for {catalog.columns[table, column]}"
+            detail = f"it finds a row of anybody's: {others}"
+            fix = "Add this condition, or say why not: excused={'scope': '…'}."
+            yield name, Finding("scope", detail, fix)
+
+
+def find_twins(statements: Statements) -> Iterator[tuple[str, str]]:
+    """Yield each statement that is there twice, with the first of its kind."""
     first: dict[str, str] = {}
-    slices: dict[tuple[str, int], dict[str, set[int]]] = defaultdict(dict)
-    for name, (query, tree) in statements.items():
-        same = first.setdefault(f"{name.partition('.')[0]} {tree or query.sql} {query.row}", name)
-        if same != name:
-            found[name].append(Finding("twin", f"it is the same as {same}", "Use that one."))
-        for table, columns in find_equal(tree, known):
-            slices[name.partition(".")[0], table].setdefault(name, set()).update(columns)
-    for (_, table), uses in slices.items():
-        for name, column in find_unscoped(uses, [it for it in indexes if it.table == table]):
-            detail = f"it finds a row of anybody's: the others of its slice ask for {known.columns[table, column]}"
-            found[name].append(
-                Finding(
-                    "scope", detail, "Add this condition, or say why not: excused={'scope': '…'}."
-                )
-            )
+    for statement in statements:
+        query = statement.query
+        meaning = statement.tree or query.sql
+        name = statement.name
+        twin = first.setdefault(f"{meaning} {query.row}", name)
+        if twin != name:
+            yield name, twin
+
+
+def list_asked(statements: Statements, catalog: Catalog) -> Mapping[int, Asked]:
+    """Return what the statements of a slice ask of each table."""
+    found: dict[int, Asked] = defaultdict(lambda: defaultdict(set))
+    for statement in statements:
+        if statement.tree is None:
+            continue
+        for use in list_uses(Scope(statement.tree, catalog)):
+            if use.scope.query.commandType in (SELECT, UPDATE, DELETE):
+                columns = catalog.list_indexed(use.table)
+                asked = found[use.table][statement.name]
+                asked.update(filter(use.asks_for, columns))
     return found
 
 
-def find_equal(tree: Tree | None, known: Known) -> Iterator[tuple[int, set[int]]]:
-    """Yield each table that a statement reads or changes, with its columns that have to equal an
-    argument.
+def find_forgetful(asked: Asked, table: int, catalog: Catalog) -> Iterator[tuple[str, int]]:
+    """Yield statements that find a row by its key alone, each with a column that is usual.
+
+    That is what most lists ask for, or most statements that find a row.
     """
-    for query in walk(tree):
-        if query["node"] != "QUERY" or query["commandType"] not in (
-            nulls.SELECT,
-            nulls.UPDATE,
-            nulls.DELETE,
-        ):
-            continue
-        columns = [
-            column
-            for test in conditions.list_conditions(query["jointree"])
-            for column in find_columns(test, known)
-        ]
-        for number, source in enumerate(query["rtable"] or (), 1):
-            if source["rtekind"] == nulls.TABLE:
-                yield source["relid"], {column for place, column in columns if place == number}
-
-
-def find_columns(test: Tree, known: Known) -> Iterator[Column]:
-    if test["node"] == "BOOLEXPR" and test["boolop"] == "and":
-        yield from (column for part in test["args"] for column in find_columns(part, known))
-    if test["node"] == "OPEXPR" and test["opno"] in known.equal:
-        left, right = (strip(part) for part in test["args"])
-        for column, value in ((left, right), (right, left)):
-            if column["node"] == "VAR" and value["node"] == "PARAM":
-                yield column["varno"], column["varattno"]
-
-
-def find_unscoped(
-    uses: Mapping[str, set[int]], indexes: Sequence[Index]
-) -> Iterator[tuple[str, int]]:
-    """Yield statements that find a row by its key alone, where most lists, or most that find one,
-    ask for more.
-    """
-    unique = [{*it.columns} for it in indexes if it.is_unique]
-    by_key = {name for name, columns in uses.items() if any(key <= columns for key in unique)}
-    leading = {next(iter(it.columns)) for it in indexes if len(it.columns) > 1 or not it.is_unique}
-    for group in (uses.keys() - by_key, by_key):
-        counted = Counter(
-            column for name in group for column in uses[name] & leading if {column} not in unique
-        )
-        usual = [column for column, times in counted.items() if 2 * times > len(group)]
-        yield from (
-            (name, column) for name in by_key for column in usual if column not in uses[name]
-        )
+    indexes = catalog.list_indexes(table)
+    leading = {index.columns[0] for index in indexes}
+    leading.difference_update(catalog.list_keys(table))
+    by_key = set()
+    for index in indexes:
+        for name, columns in asked.items():
+            if index.is_unique and columns.issuperset(index.columns):
+                by_key.add(name)
+    for group in (by_key, asked.keys() - by_key):
+        for column in leading:
+            times = sum(column in asked[name] for name in group)
+            if 2 * times <= len(group):
+                continue
+            for name in by_key:
+                if column not in asked[name]:
+                    yield name, column

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain
 from types import FunctionType, NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeAliasType, Union, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -36,61 +37,81 @@ https://magicstack.github.io/asyncpg/current/usage.html#type-conversion"""
 JSON = ("json", "jsonb")
 ANYTHING = {Any, object}
 
-
-def unwrap(annotation: Any) -> tuple[set[type], bool]:
-    """Return the plain types that an annotation allows, and whether it allows None."""
-    kinds = {get_origin(part) or part for part in list_parts(annotation)}
-    return kinds - {NoneType, None}, bool(kinds & {NoneType, None, *ANYTHING})
+MODULE = re.compile(r"\b(?:\w+\.)+(?=\w)")
 
 
-def list_parts(annotation: Any) -> list[Any]:
+def list_alternatives(annotation: Any) -> list[Any]:
     """Return what an annotation allows, without names, `Annotated` and unions."""
     if isinstance(annotation, TypeAliasType):
-        return list_parts(annotation.__value__)
+        return list_alternatives(annotation.__value__)
     origin = get_origin(annotation)
+    arguments = get_args(annotation)
     if origin is Annotated:
-        return list_parts(get_args(annotation)[0])
+        return list_alternatives(arguments[0])
     if origin is Literal:
-        return [type(value) for value in get_args(annotation)]
+        return [type(value) for value in arguments]
     if origin in (Union, UnionType):
-        return [kind for part in get_args(annotation) for kind in list_parts(part)]
+        return list(chain(*map(list_alternatives, arguments)))
     return [annotation]
 
 
-def takes(postgres_type: str, annotation: Any) -> bool:
-    """Return whether an argument of a type may be passed. Anything goes for JSON, and for types
-    unknown here.
-    """
-    if not postgres_type.endswith("[]"):
-        wanted = TYPES.get(postgres_type)
-        return wanted is None or bool(unwrap(annotation)[0] & {wanted, *ANYTHING})
-    lists = [
-        part for part in list_parts(annotation) if (get_origin(part) or part) in (list, *ANYTHING)
-    ]
-    return any(
-        takes(postgres_type.removesuffix("[]"), item)
-        for part in lists
-        for item in get_args(part) or (Any,)
-    )
+def allows_any_of(annotation: Any, wanted: set[Any]) -> bool:
+    """Return whether an annotation allows one of some classes: for `list[str]`, `list`."""
+    alternatives = list_alternatives(annotation)
+    return any((get_origin(part) or part) in wanted for part in alternatives)
 
 
-def returns(postgres_type: str, annotation: Any) -> bool:
+def allows_none(annotation: Any) -> bool:
+    return allows_any_of(annotation, {NoneType, *ANYTHING})
+
+
+def fits_argument(postgres_type: str, annotation: Any) -> bool:
+    """Return whether an argument may be passed. Anything goes for types unknown here, like JSON."""
+    if postgres_type.endswith("[]"):
+        return fits_array(postgres_type.removesuffix("[]"), annotation)
+    wanted = TYPES.get(postgres_type)
+    if wanted is None:
+        return True
+    return allows_any_of(annotation, {wanted, *ANYTHING})
+
+
+def fits_array(item_type: str, annotation: Any) -> bool:
+    for part in list_alternatives(annotation):
+        if part in ANYTHING:
+            return True
+        if part is list:
+            return True
+        if get_origin(part) is list and fits_argument(item_type, get_args(part)[0]):
+            return True
+    return False
+
+
+def fits_column(postgres_type: str, annotation: Any) -> bool:
     """Return whether a column may fill a field. JSON comes as it was stored."""
     if postgres_type in JSON:
-        return bool(unwrap(annotation)[0] & {str, msgspec.Raw, *ANYTHING})
-    return takes(postgres_type, annotation)
+        return allows_any_of(annotation, {str, msgspec.Raw, *ANYTHING})
+    return fits_argument(postgres_type, annotation)
 
 
-def show(annotation: Any) -> str:
+def format_annotation(annotation: Any) -> str:
     """Return an annotation as one writes it: by its name, and without modules."""
-    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", inspect.formatannotation(plain))
+    is_annotated = get_origin(annotation) is Annotated
+    plain = get_args(annotation)[0] if is_annotated else annotation
+    return MODULE.sub("", inspect.formatannotation(plain))
 
 
-def list_fields(row: Any) -> list[tuple[str, Any]] | None:
-    """Return the names and types that a row consists of, or None for a function, whose parts cannot
-    be known.
-    """
+class Field(NamedTuple):
+    """A field of a row type, or a type without a name."""
+
+    name: str
+    type: Any
+
+
+def list_fields(row: Any) -> list[Field] | None:
+    """Return what a row consists of, or None for a function, which may do anything."""
+    if isinstance(row, FunctionType):
+        return None
     if isinstance(row, type) and issubclass(row, msgspec.Struct):
-        return [(field.name, field.type) for field in msgspec.structs.fields(row)]
-    return None if isinstance(row, FunctionType) else [("", row)]
+        fields = msgspec.structs.fields(row)
+        return [Field(field.name, field.type) for field in fields]
+    return [Field("", row)]

@@ -1,0 +1,72 @@
+# kit: updated by the template; extend it from app.py
+"""Statements are run with their samples, and whatever they do is rolled back."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from service.kit.db.query import AnyQuery
+from service_tools.sql import types
+
+
+@asynccontextmanager
+async def rolled_back(connection: asyncpg.Connection) -> AsyncGenerator[None]:
+    """Roll back whatever the block does."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> Any:
+    """Return arguments to try a statement with, as its sample selects them.
+
+    Return None where it has no sample, or no row to take one from.
+    """
+    if not query.sample:
+        return None
+    return await connection.fetchrow(query.sample)
+
+
+async def run_sample(connection: asyncpg.Connection, query: AnyQuery, sql: str) -> list[Any]:
+    """Return the rows of some SQL with the sample of a statement, none without a sample."""
+    async with rolled_back(connection):
+        arguments = await fetch_arguments(connection, query)
+        if arguments is None:
+            return []
+        rows: list[Any] = await connection.fetch(sql, *arguments)
+        return rows
+
+
+async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str:
+    """Run a statement that has a plan with its sample, and return what PostgreSQL shows of it."""
+    sql = f"explain (analyze, buffers) {query.sql}"
+    lines = await run_sample(connection, query, sql)
+    return "\n".join(line for (line,) in lines)
+
+
+async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
+    """Run a statement with its sample, and return what is null in spite of the row type.
+
+    Also return what went wrong. Its sample may be a row that others need, or one that is there
+    already: that is no fault of the statement.
+    """
+    try:
+        rows = await run_sample(connection, query, query.sql)
+    except asyncpg.IntegrityConstraintViolationError:
+        return []
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return [f"its sample fails: {error}"]
+    names: set[str] = set()
+    fields = types.list_fields(query.row) or ()
+    for index, field in enumerate(fields):
+        if types.allows_none(field.type):
+            continue
+        for row in rows:
+            if row[index] is None:
+                names.add([*row.keys()][index])
+    return [f"{name} is null when it runs with its sample" for name in sorted(names)]

@@ -1,0 +1,63 @@
+# kit: updated by the template; extend it from app.py
+"""A statement of a slice, and the rules of the contract that it breaks."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from service.kit.db.query import AnyQuery
+from service_tools.sql.plans import Step, walk_plan
+from service_tools.sql.tree import Node
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that a statement breaks: what is wrong, and what to do."""
+
+    rule: str
+    detail: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.detail}. {self.fix}"
+
+
+type Findings = Iterator[Finding]
+
+
+@dataclass
+class Statement:
+    """One `Query` by its name, with its plan, if it has one, and what it does not excuse.
+
+    `plan_text` is the plan as PostgreSQL shows it, `ran` how it ran with its sample, if it did.
+    """
+
+    name: str
+    query: AnyQuery
+    plan: Step | None = None
+    findings: list[Finding] = field(default_factory=list)
+    plan_text: str = ""
+    tree: Node | None = field(default=None, repr=False)
+    ran: str = ""
+
+    @property
+    def slice_name(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def indexes(self) -> list[str]:
+        """The indexes that the plan uses."""
+        steps = walk_plan(self.plan) if self.plan else ()
+        return sorted({step.index_name for step, _ in steps if step.index_name})
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """Add what is not excused.
+
+        That nothing is null is believed only of a statement whose sample can be run.
+        """
+        excused = {rule for rule, reason in self.query.excused.items() if reason}
+        if not self.query.sample:
+            excused.discard("nulls")
+        self.findings += [finding for finding in findings if finding.rule not in excused]
+
+
+type Statements = Sequence[Statement]
