@@ -4,7 +4,8 @@ from service.kit import web
 from service.kit.db.database import Database
 from service.kit.db.query import Query
 from service.kit.edge.edge import Edge
-from service.kit.rows.export import Export, Exports, FormatName
+from service.kit.rows.export import Export, Exports
+from service.kit.rows.formats import FormatName
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
 from service.kit.server.settings import KitSettings, read_settings

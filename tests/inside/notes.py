@@ -16,7 +16,7 @@ from service.kit.edge.edge import Edge
 from service.kit.server.http_server import serve
 from service.kit.server.settings import KitSettings, read_settings
 from service.kit.web.binder import Reply, created
-from service.kit.web.idempotency import IdempotencyKey, once, require
+from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import PUBLIC, Routes, Slice
 from service.kit.work import asgi, headers
 from service.kit.work.problems import conflict
@@ -64,7 +64,7 @@ async def create_strictly(db: Database, data: NewNote, key: IdempotencyKey) -> R
     async def work(connection: Connection) -> Reply[Note]:
         return Reply(await connection.fetch_one(insert_note, data.text, 0))
 
-    require(key)
+    require_key(key)
     return await once(db, key, data, work)
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from inside.issuer import AUDIENCE, NAME, ask, issue, make_options, publish
 from prometheus_client import REGISTRY
 from pydantic import SecretStr, ValidationError
-from service.kit.auth import bearer, keys
+from service.kit.auth import key_set, keys
 from service.kit.auth.bearer import Auth
 from service.kit.auth.keys import AuthOptions, IssuerOptions
 from service.kit.server.settings import KitSettings, SettingsError, read_settings
@@ -131,7 +131,7 @@ async def test_no_more_tokens_are_remembered_than_the_settings_say():
     for token in [*sent, sent[2], sent[0]]:
         await ask(auth, f"Bearer {token}")
     assert count("verified") == before + 4
-    assert auth.verify.cache_info().currsize == 2
+    assert auth.verify_cached.cache_info().currsize == 2
 
 
 async def test_a_known_token_costs_a_small_part_of_a_new_one():
@@ -169,7 +169,7 @@ async def test_published_keys_are_read_once_and_again_for_a_new_one(monkeypatch:
         assert await asyncio.gather(*(ask(auth, sent) for _ in range(20))) == ["ada"] * 20
         assert publisher.reads == 1
         publisher.keys = {"b": OTHER}
-        monkeypatch.setattr(bearer, "PAUSE", 0)
+        monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL", 0)
         assert await ask(auth, f"Bearer {issue(OTHER, name='b')}") == "ada"
         assert publisher.reads == 2
         assert "a key that its issuer does not have" in (await refuse(auth, sent)).detail
@@ -186,7 +186,7 @@ async def test_made_up_key_ids_do_not_make_requests_to_the_issuer():
 
 
 async def test_keys_stay_while_the_issuer_is_away_and_without_any_the_answer_is_503(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bearer, "PAUSE", 0)
+    monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY}
@@ -203,7 +203,7 @@ async def test_keys_stay_while_the_issuer_is_away_and_without_any_the_answer_is_
 
 
 async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bearer, "PAUSE", 0)
+    monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY, "b": OTHER}
@@ -218,7 +218,7 @@ async def test_the_token_of_a_withdrawn_key_is_refused_once_the_keys_are_old(mon
 
 
 async def test_an_issuer_that_hangs_delays_nobody_whose_key_is_known(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bearer, "PAUSE", 0)
+    monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL", 0)
     sent = f"Bearer {issue(KEY, name='a')}"
     with publish() as publisher:
         publisher.keys = {"a": KEY}

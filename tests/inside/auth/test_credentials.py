@@ -5,7 +5,7 @@ import jwt
 import pytest
 from click.testing import CliRunner, Result
 from service.kit.auth import keys
-from service.kit.auth.bearer import Keys
+from service.kit.auth.key_set import KeySet
 from service.kit.auth.keys import AuthOptions, IssuerOptions
 from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.key import print_key
@@ -51,7 +51,7 @@ def test_a_service_in_development_takes_the_token_that_the_command_prints(kind: 
     printed = call(kind, "--subject", "ada").output.strip()
     credentials.accept_development_tokens(kind)
     options = read_options(kind)
-    key = next(iter(Keys(options).known.values()))
+    key = next(iter(KeySet(options).by_id.values()))
     claims = jwt.decode(printed, key, ["EdDSA"], audience=options.audience, issuer=options.issuer)
     assert claims["sub"] == "ada"
     assert (folder / KEY_FILE).stat().st_mode & 0o777 == 0o600

@@ -81,8 +81,8 @@ def make_tokens() -> Iterator[str]:
 async def test_a_hostile_token_is_refused_and_never_an_error_of_ours(several: bool):
     auth = Auth(make_options(KEY))
     if several:
-        auth.keys.any_name = False
-        auth.keys.known = {ID: KEY.public_key(), "other": Ed25519PrivateKey.generate().public_key()}
+        auth.keys.any_id = False
+        auth.keys.by_id = {ID: KEY.public_key(), "other": Ed25519PrivateKey.generate().public_key()}
     assert await ask(auth, f"Bearer {sign(dump(HEADER), dump(CLAIMS))}") == "ada"
     tokens = list(make_tokens())
     assert len(tokens) > 200
@@ -98,4 +98,4 @@ async def test_one_token_has_one_spelling():
     for spelling in (f"{token}=", f"{token}{'=' * 60_000}", f"{token[:-9]}!{token[-9:]}"):
         with pytest.raises(Problem, match="401 unauthenticated"):
             await ask(auth, f"Bearer {spelling}")
-    assert auth.verify.cache_info().currsize == 0
+    assert auth.verify_cached.cache_info().currsize == 0

@@ -10,7 +10,7 @@ from inside import offloaded, peers
 from inside.issuer import AUDIENCE, NAME, ask, issue
 from inside.peers import Behaviour
 from jwt.algorithms import OKPAlgorithm
-from service.kit.auth import bearer
+from service.kit.auth import key_set
 from service.kit.auth.bearer import Auth
 from service.kit.auth.keys import AuthOptions
 from service.kit.work import context
@@ -63,7 +63,7 @@ BAD: dict[str, tuple[Behaviour, dict[str, float]]] = {
 async def test_without_keys_the_answer_is_503_in_time_and_when_the_issuer_is_well_again_it_is_not(
     fault: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bearer, "PAUSE", 0)
+    monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL", 0)
     behaviour, options = BAD[fault]
     async with peers.run(behaviour) as peer, asyncio.timeout(PATIENT):
         auth = make_auth(peer.url, **({"jwks_timeout": 10} | options))

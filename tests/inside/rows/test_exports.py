@@ -82,18 +82,18 @@ def count_refused() -> float:
 
 async def test_one_export_more_than_may_run_is_refused_at_once(db: Database):
     exports = Exports(db, ExportOptions(concurrency=2))
-    assert exports.places.limit == 1, "one connection is left for everything else"
+    assert exports.slots.limit == 1, "one connection is left for everything else"
     few = exports.stream(exporting.QUERIES["few"], name="few")
     refused = count_refused()
-    assert exports.places.try_enter()
+    assert exports.slots.try_enter()
     with pytest.raises(Problem) as caught:
         await fetch(few)
-    exports.places.leave()
+    exports.slots.leave()
     assert caught.value.status == 503
     assert "retry-after" in caught.value.headers
     assert count_refused() == refused + 1
     assert (await fetch(few)).status_code == 200
-    assert exports.places.running == 0
+    assert exports.slots.running == 0
 
 
 async def test_an_export_may_take_longer_than_a_statement(db: Database):

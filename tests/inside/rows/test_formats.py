@@ -14,7 +14,8 @@ import pytest_asyncio
 from service.kit.db.database import Database
 from service.kit.db.errors import to_problem
 from service.kit.db.query import Query
-from service.kit.rows.export import ExportOptions, Exports, FormatName, choose_format
+from service.kit.rows.export import ExportOptions, Exports
+from service.kit.rows.formats import FormatName, choose_format
 from service.kit.work.problems import Problem
 from service.settings import Settings
 

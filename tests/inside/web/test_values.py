@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from service.kit.web import body
+from service.kit.web import body, mismatches
 
 EAST, WEST = timezone(timedelta(hours=5)), timezone(timedelta(hours=-5))
 
@@ -26,7 +26,7 @@ def nest(levels: int) -> dict[str, Any]:
         Decimal("-99999999999999.999999"),
         Decimal("1E+13"),
         datetime(2026, 1, 31, tzinfo=EAST),
-        nest(body.MOST_LEVELS),
+        nest(body.MAX_LEVELS),
         {"a": [[1, 2.5, True, None, "\\u0000"]]},
     ],
 )
@@ -49,12 +49,12 @@ def test_a_value_that_can_be_stored_passes(value: object):
         datetime(9999, 12, 31, 23, tzinfo=WEST),
         datetime(1, 1, 1, tzinfo=UTC),
         datetime.max.replace(tzinfo=UTC),
-        nest(body.MOST_LEVELS + 1),
+        nest(body.MAX_LEVELS + 1),
         {"a": [[{"b": "\x00"}]]},
         {"a": {"\x00": 1}},
     ],
 )
 def test_a_value_that_cannot_be_stored_is_refused_by_its_field(value: object):
-    problem = body.refuse(body.find_unstorable({"fine": 1, "field": value}))
+    problem = mismatches.invalid_fields(body.find_unstorable({"fine": 1, "field": value}))
     assert (problem.status, len(problem.errors)) == (422, 1)
     assert problem.errors[0].field.startswith("field")

@@ -50,9 +50,9 @@ async def create_session(
 ) -> Session:
     """Return a token for the account that has this e-mail address and this password."""
     secret = await db.find(queries.find_secret, data.email)
-    guess = await throttle.begin(request.scope, data.email)
+    attempt = await throttle.count_attempt(request.scope, data.email)
     stored = secret.password_hash if secret else None
     if not await passwords.is_correct(offload, data.password, stored) or secret is None:
         raise Problem(401, "wrong-credentials", REFUSED)
-    await guess.forgive()
+    await attempt.forgive()
     return Session(issuer.sign(str(secret.id)), int(issuer.token_lifetime))

@@ -105,6 +105,7 @@ RENAMED = {
     "service.kit.web.Cache": "service.kit.cache.Cache",
     "service.kit.web.CacheOptions": "service.kit.cache.CacheOptions",
     "service.kit.web.IdempotencyOptions": "service.kit.web.idempotency.IdempotencyOptions",
+    "service.kit.web.require": "service.kit.web.require_key",
 }
 """New names by old ones."""
 

@@ -1,9 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""Who sends a request: bearer tokens, the keys that sign and check them, and passwords.
+"""Who sends a request: bearer tokens, the keys that sign and verify them, and passwords.
 
-`bearer.py` checks the signature of a request's token (401); `keys.py` signs tokens, and has the
-settings AUTH_*. `passwords.py` hashes and checks passwords, and `login_throttle.py` bounds attempts
-to log in (429). Imports db, offload, calls and work.
+`bearer.py` verifies the token of a request, and with it the signature (401); `key_set.py` has the
+public keys for that. `keys.py` signs tokens, and has the settings AUTH_*. `passwords.py` hashes and
+checks passwords, and `login_throttle.py` limits attempts to log in (429). Imports db, offload,
+calls and work.
 """
 
 from service.kit.auth import passwords

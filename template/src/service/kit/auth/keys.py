@@ -1,9 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Keys: their text, the tokens signed with them (JWT, Ed25519: RFC 7519, RFC 8037), and the
-settings AUTH_*.
+"""Keys: their text, the tokens signed with them, and the settings AUTH_*.
 
-The group `auth` in settings.py is `IssuerOptions` if the service signs its own tokens, and
-`AuthOptions` if another service does.
+Tokens are JWT (RFC 7519), signed with Ed25519 (RFC 8037). The group `auth` in settings.py is
+`IssuerOptions` if the service signs its own tokens, and `AuthOptions` if another service does.
 """
 
 import base64
@@ -21,20 +20,18 @@ from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model
 
 def make_key() -> str:
     """Return a new private key, in one line."""
-    form = (
+    key = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return base64.b64encode(Ed25519PrivateKey.generate().private_bytes(*form)).decode()
+    return base64.b64encode(key).decode()
 
 
 def read_private_key(text: str) -> Ed25519PrivateKey:
-    """Return a private key from PEM or one line. Raises `ValueError` for anything but an Ed25519
-    key.
-    """
+    """Return an Ed25519 key from PEM or one line. Raises ValueError for anything else."""
     try:
-        key = serialization.load_pem_private_key(write_pem("PRIVATE KEY", text), None)
+        key = serialization.load_pem_private_key(to_pem("PRIVATE KEY", text), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("it is not a private key; make one with `uv run service key`") from None
     if not isinstance(key, Ed25519PrivateKey):
@@ -43,30 +40,27 @@ def read_private_key(text: str) -> Ed25519PrivateKey:
 
 
 def read_public_key(text: str) -> PublicKeyTypes:
-    """Return a public key from PEM or one line. Raises `ValueError`."""
+    """Return a public key from PEM or one line. Raises ValueError."""
     try:
-        return serialization.load_pem_public_key(write_pem("PUBLIC KEY", text))
+        return serialization.load_pem_public_key(to_pem("PUBLIC KEY", text))
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError(
-            "it is not a public key; `uv run service key` prints one beside each private key"
-        ) from None
+        advice = "`uv run service key` prints one with each private key"
+        raise ValueError(f"it is not a public key; {advice}") from None
 
 
-def write_pem(kind: str, text: str) -> bytes:
-    """Return a key in PEM. Without that frame, it is the same Base64 in one line, which fits a
-    variable best.
-    """
-    return (
-        text
-        if text.startswith("-----BEGIN")
-        else f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n"
-    ).encode()
+def to_pem(label: str, text: str) -> bytes:
+    """Return a key in PEM. In one line, as it fits a variable best, it lacks the first and last."""
+    if not text.startswith("-----BEGIN"):
+        text = f"-----BEGIN {label}-----\n{text}\n-----END {label}-----\n"
+    return text.encode()
 
 
 def format_public_key(key: PublicKeyTypes) -> str:
     """Return a public key in one line."""
-    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return base64.b64encode(key.public_bytes(*form)).decode()
+    content = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return base64.b64encode(content).decode()
 
 
 def get_key_id(key: PublicKeyTypes) -> str:
@@ -90,24 +84,22 @@ def sign_token(
     return jwt.encode(claims, key, "EdDSA", {"kid": get_key_id(key.public_key())})
 
 
-def check_public(text: str) -> str:
+def check_public_key(text: str) -> str:
     read_public_key(text)
     return text
 
 
-def check_private(text: SecretStr) -> SecretStr:
+def check_private_key(text: SecretStr) -> SecretStr:
     read_private_key(text.get_secret_value())
     return text
 
 
-PublicKey = Annotated[str, AfterValidator(check_public)]
+PublicKey = Annotated[str, AfterValidator(check_public_key)]
+PrivateKey = Annotated[SecretStr, AfterValidator(check_private_key)]
 
 
-PrivateKey = Annotated[SecretStr, AfterValidator(check_private)]
-
-
-class CheckOptions(BaseModel, frozen=True):
-    """AUTH_*: how tokens are checked, whoever issues them."""
+class VerificationOptions(BaseModel, frozen=True):
+    """AUTH_*: how tokens are verified, whoever issues them."""
 
     leeway: Annotated[float, Field(ge=0, le=300, description="seconds that clocks may differ")] = 10
     cache_size: Annotated[
@@ -115,10 +107,8 @@ class CheckOptions(BaseModel, frozen=True):
     ] = 10_000
 
 
-class AuthOptions(CheckOptions, frozen=True):
-    """AUTH_*: the issuer whose tokens are accepted, and its key or the address where it publishes
-    its keys.
-    """
+class AuthOptions(VerificationOptions, frozen=True):
+    """AUTH_*: the issuer whose tokens are accepted, and its key or where it publishes its keys."""
 
     issuer: Annotated[str, Field(min_length=1, description="the `iss` that tokens must have")]
     audience: Annotated[
@@ -147,14 +137,13 @@ class AuthOptions(CheckOptions, frozen=True):
     @model_validator(mode="after")
     def require_key(self) -> Self:
         if (self.public_key is None) == (self.jwks_url is None):
-            raise ValueError(
-                "set AUTH_PUBLIC_KEY or AUTH_JWKS_URL, and not both: tokens are checked with the key"
-            )
+            reason = "tokens are checked with the key"
+            raise ValueError(f"set AUTH_PUBLIC_KEY or AUTH_JWKS_URL, and not both: {reason}")
         return self
 
 
-class IssuerOptions(CheckOptions, frozen=True):
-    """AUTH_*: the key that signs the service's own tokens, and how they are checked."""
+class IssuerOptions(VerificationOptions, frozen=True):
+    """AUTH_*: the key that signs the service's own tokens, and how they are verified."""
 
     signing_key: Annotated[
         PrivateKey,

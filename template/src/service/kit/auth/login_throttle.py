@@ -1,10 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""How many passwords an account and an address may guess, counted over all replicas.
+"""Limits how often a password is tried for an account and from an address, over all replicas.
 
-An address where the account has signed in before is bound by its own guesses alone, so nobody
-locks the owner out there. From elsewhere, all guesses of the address and all for the account count
-as well. A guess counts before it is checked, so many at once are no way around; a right one is
-taken back, and so is one that was never checked because there was no room for it.
+An address where the account has logged in before is limited by its own attempts alone, so nobody
+locks the owner out there. From elsewhere, all attempts of the address and all for the account count
+as well. An attempt counts before its password is checked, so many at once are no way around. It
+stops counting if the password was right, or was never checked because there was no room for it.
 """
 
 import asyncio
@@ -27,17 +27,14 @@ from service.kit.work.problems import Problem
 
 log = structlog.get_logger(__name__)
 
+CANCEL_PAUSES = (0.0, 0.1, 1.0)
+"""Seconds before each try to cancel an attempt: the database may be busy."""
 
-PAUSES = (0.0, 0.1, 1.0)
-"""Seconds before each attempt to give a guess back: the database may be busy."""
-
-
-DOT = "\u0307"
+DOT_ABOVE = "\u0307"
 """Python's `lower()` makes "i" and this dot of "İ", and PostgreSQL's makes "i"."""
 
-
-pending: ContextVar["Guess | None"] = ContextVar("pending", default=None)
-"""The guess that this request began last."""
+current_attempt: ContextVar["LoginAttempt | None"] = ContextVar("login_attempt", default=None)
+"""The last attempt of this request."""
 
 
 class LoginThrottleOptions(BaseModel, frozen=True):
@@ -59,16 +56,14 @@ class LoginThrottleOptions(BaseModel, frozen=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """What a guess found: whether the account is known at the address, and the seconds to wait, 0
-    for none.
-    """
+    """Whether the account is known at the address, its attempts there, and the seconds to wait."""
 
     is_known: bool
     count: int
     wait: int
 
 
-# The guesses of the account from the address ($1) count first: only those allowed count for the
+# The attempts of the account from the address ($1) count first. Only those allowed count for the
 # address ($2) and for the account ($3), so that no address alone spends what others may. Every new
 # row deletes up to ten expired ones.
 count_guess = Query(
@@ -84,13 +79,19 @@ count_guess = Query(
                   for update skip locked
          ))
     ), known as (
-        select exists (select from kit.guesses where digest = $1 and known_until > now()) as is_known
+        select exists (
+               select from kit.guesses where digest = $1 and known_until > now()
+        ) as is_known
     ), own as (
         insert into kit.guesses as kept (digest, count, ends_at)
         select $1, 1, now() + $6::interval
           from known
          where is_known
-            or not exists (select from kit.guesses where digest in ($2, $3) and count >= $5 and ends_at > now())
+            or not exists (
+               select
+                 from kit.guesses
+                where digest in ($2, $3) and count >= $5 and ends_at > now()
+            )
             on conflict (digest) do update
            set count = case when kept.ends_at > now() then kept.count + 1 else 1 end,
                ends_at = case when kept.ends_at > now() then kept.ends_at else excluded.ends_at end
@@ -112,19 +113,21 @@ count_guess = Query(
          union all
         select ends_at
           from kit.guesses
-         where digest in ($2, $3) and count >= $5 and ends_at > now() and not exists (select from own)
+         where digest in ($2, $3) and count >= $5 and ends_at > now()
+           and not exists (select from own)
     )
-    select is_known, coalesce((select count from own), 0) as count,
-           coalesce((select ceil(extract(epoch from max(ends_at) - now()))::int from spent), 0) as wait
+    select is_known,
+           coalesce((select count from own), 0) as count,
+           coalesce(
+               (select ceil(extract(epoch from max(ends_at) - now()))::int from spent), 0
+           ) as wait
       from known
     """,
     Count,
     tuple[bytes, bytes, bytes, int, int, timedelta],
 )
 
-
-lower = Query("select lower($1)", str, tuple[str])
-
+lower_name = Query("select lower($1)", str, tuple[str])
 
 # More than the limit were refused, and so were never to be checked.
 return_guess = Query(
@@ -132,7 +135,9 @@ return_guess = Query(
     with shared as (
         update kit.guesses
            set count = greatest(least(count, $4) - 1, 0)
-         where digest in (select digest from kit.guesses where digest = any($2) order by digest for update)
+         where digest in (
+               select digest from kit.guesses where digest = any($2) order by digest for update
+         )
     )
     update kit.guesses
        set count = greatest(least(count, $3) - 1, 0)
@@ -143,13 +148,14 @@ return_guess = Query(
     tuple[bytes, list[bytes], int, int],
 )
 
-
 forget_guess = Query(
     """
     with shared as (
         update kit.guesses
            set count = greatest(count - 1, 0)
-         where digest in (select digest from kit.guesses where digest = any($2) order by digest for update)
+         where digest in (
+               select digest from kit.guesses where digest = any($2) order by digest for update
+         )
     )
     insert into kit.guesses (digest, count, ends_at, known_until)
     values ($1, 0, now(), now() + $3::interval)
@@ -162,44 +168,45 @@ forget_guess = Query(
 )
 
 
-class Guess:
-    """One guess that was allowed. It counts until `forgive` says that the password was right."""
+class LoginAttempt:
+    """One attempt that was allowed. It counts until `forgive` says that the password was right."""
 
     def __init__(
         self,
-        guesses: "LoginThrottle",
+        throttle: "LoginThrottle",
         digests: tuple[bytes, bytes, bytes],
-        found: Count,
+        counted: Count,
         *,
         is_exact: bool,
     ) -> None:
-        self.guesses = guesses
+        self.throttle = throttle
         self.own, *shared = digests
-        self.shared = [] if found.is_known else shared
-        self.found = found
+        self.shared = [] if counted.is_known else shared
+        self.counted = counted
         self.is_exact = is_exact
-        self.may_return = True
+        self.may_cancel = True
 
-    def keep(self) -> None:
-        """Let it count: its password is being checked."""
-        self.may_return = False
+    def mark_checked(self) -> None:
+        """Let it count for good: its password is being checked."""
+        self.may_cancel = False
 
     async def forgive(self) -> None:
-        """Note that the password was right. Where the account is known, this mostly costs no
-        statement.
+        """Note that the password was right.
+
+        Where the account is known, this mostly costs no statement.
         """
         metrics.get_metrics().guesses.labels("right").inc()
-        options = self.guesses.options
+        options = self.throttle.options
         if not self.is_exact:  # it may be another account's that is spelled like this one
-            await asyncio.shield(self.give_back())
+            await asyncio.shield(self.cancel())
             return
-        if self.found.is_known and self.found.count <= options.allowed // 2:
+        if self.counted.is_known and self.counted.count <= options.allowed // 2:
             return
         days = timedelta(days=options.remember_days)
         try:
-            await self.guesses.db.fetch_one(forget_guess, self.own, self.shared, days)
+            await self.throttle.db.fetch_one(forget_guess, self.own, self.shared, days)
         except BaseException:
-            self.give_back()
+            self.cancel()
             raise
 
     async def take_back(self) -> None:
@@ -207,61 +214,79 @@ class Guess:
         warnings.warn("take_back is now forgive", DeprecationWarning, stacklevel=2)
         await self.forgive()
 
-    def give_back(self) -> asyncio.Task[None]:
-        """Begin to count the guess no more: a task that may outlast the request."""
-        self.may_return = False
+    def cancel(self) -> asyncio.Task[None]:
+        """Stop counting the attempt, in a task that may outlast the request."""
+        self.may_cancel = False
         task = asyncio.create_task(self.uncount(), context=Context())
-        self.guesses.tasks.add(task)
-        task.add_done_callback(self.guesses.tasks.discard)
+        self.throttle.tasks.add(task)
+        task.add_done_callback(self.throttle.tasks.discard)
         return task
 
     async def uncount(self) -> None:
-        db, options = self.guesses.db, self.guesses.options
-        for pause in PAUSES:
+        db = self.throttle.db
+        limits = self.throttle.options.allowed, self.throttle.options.total
+        for pause in CANCEL_PAUSES:
             await asyncio.sleep(pause)
             try:
-                await db.find(return_guess, self.own, self.shared, options.allowed, options.total)
+                await db.find(return_guess, self.own, self.shared, *limits)
             except (Problem, *ERRORS) as error:
-                log.info("guess not given back yet", error=repr(error))
+                log.info("login attempt still counts", error=repr(error))
             else:
                 metrics.get_metrics().guesses.labels("returned").inc()
                 return
-        log.warning("guess not given back", attempts=len(PAUSES))
+        log.warning("login attempt still counts", tries=len(CANCEL_PAUSES))
 
 
 class LoginThrottle:
-    """The guesses of passwords that the service has taken; `app.py` makes one."""
+    """Counts the attempts to log in; `app.py` makes one."""
 
     def __init__(self, db: Database, options: LoginThrottleOptions | None = None) -> None:
         self.db = db
         self.options = options or LoginThrottleOptions()
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def begin(self, scope: asgi.Scope, account: str) -> Guess:
-        """Count a guess for an account, right before its password is checked.
+    async def count_attempt(self, scope: asgi.Scope, account: str) -> LoginAttempt:
+        """Count an attempt to log in to an account, right before its password is checked.
 
-        Raises a 429 problem when there are too many. `account` is whatever the client named, as it
+        Raises a 429 problem when there were too many. `account` is whatever the client named, as it
         named it, whether there is such an account or not. All that the database's `lower()` makes
         the same counts as one; where the lookup takes more for the same, pass the id that it found.
         """
         address = addresses.identify_client(scope) or "unknown"
-        lowered = await self.db.fetch_one(lower, account)
+        lowered = await self.db.fetch_one(lower_name, account)
         # The handler may have lowered the name by Python, so it may be that of either account.
-        name, is_exact = lowered.replace(DOT, ""), DOT not in lowered
-        own = digest(name, address) if is_exact else digest(name, address, "similar")
-        digests = own, digest(address), digest(name, "")
-        options, window = self.options, timedelta(seconds=self.options.window)
-        limits = options.allowed, options.total, window
-        found = await self.db.fetch_one(count_guess, *digests, *limits)
-        if found.wait:
+        is_exact = DOT_ABOVE not in lowered
+        name = lowered.replace(DOT_ABOVE, "")
+        own = make_digest(name, address) if is_exact else make_digest(name, address, "similar")
+        digests = own, make_digest(address), make_digest(name, "")
+
+        options = self.options
+        limits = options.allowed, options.total, timedelta(seconds=options.window)
+        counted = await self.db.fetch_one(count_guess, *digests, *limits)
+        if counted.wait:
             metrics.get_metrics().guesses.labels("refused").inc()
-            detail = f"Too many wrong passwords. Try again in {found.wait} seconds, or from where you signed in before."
-            raise Problem(429, "too-many-guesses", detail, headers={"retry-after": str(found.wait)})
+            raise refuse_attempt(counted.wait)
         metrics.get_metrics().guesses.labels("taken").inc()
-        guess = Guess(self, digests, found, is_exact=is_exact)
-        pending.set(guess)
-        return guess
+        attempt = LoginAttempt(self, digests, counted, is_exact=is_exact)
+        current_attempt.set(attempt)
+        return attempt
+
+    async def begin(self, scope: asgi.Scope, account: str) -> LoginAttempt:
+        """`count_attempt`, as it was called before version 3."""
+        warnings.warn("begin is now count_attempt", DeprecationWarning, stacklevel=2)
+        return await self.count_attempt(scope, account)
 
 
-def digest(*parts: str) -> bytes:
+def refuse_attempt(wait: int) -> Problem:
+    """429 with Retry-After: try again in so many seconds."""
+    advice = f"Try again in {wait} seconds, or from where you signed in before."
+    return Problem(
+        429,
+        "too-many-guesses",
+        f"Too many wrong passwords. {advice}",
+        headers={"retry-after": str(wait)},
+    )
+
+
+def make_digest(*parts: str) -> bytes:
     return sha256(msgspec.json.encode(parts)).digest()

@@ -1,14 +1,17 @@
 # kit: updated by the template; extend it from app.py
-"""Lists and exports: declared once as a `Listing`, read page by page, or streamed as CSV or NDJSON.
+"""Lists and exports: declared once as a `Listing`, read page by page, or streamed as a file.
 
 To add a filter, give the slice's `Filter` a field, and the `Listing` in its `queries.py` a set with
-it: `listing.py` makes the statements, and has cursors and the `Link` header; `export.py` has the
-streams. Imports db and work.
+it. `listing.py` makes the statements and the `Link` header, and `cursor.py` encodes where a page
+ends. `export.py` streams rows; `formats.py` has CSV, with its escaping, and NDJSON. Imports db and
+work.
 """
 
 from service.kit.renamed import find_renamed
-from service.kit.rows.export import Export, Exports, FormatName
-from service.kit.rows.listing import DEFAULT_LIMIT, Cursor, Filter, Limit, Listing, Page
+from service.kit.rows.cursor import Cursor
+from service.kit.rows.export import Export, Exports
+from service.kit.rows.formats import FormatName
+from service.kit.rows.listing import DEFAULT_LIMIT, Filter, Limit, Listing, Page
 
 __all__ = [
     "DEFAULT_LIMIT",

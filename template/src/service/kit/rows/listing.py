@@ -1,56 +1,51 @@
 # kit: updated by the template; extend it from app.py
-"""Lists by declared access paths, read a page at a time: one statement for each declared set of
-filters and direction.
+"""Lists, read a page at a time: a statement for each declared set of filters and direction.
 
 Each set needs an index on the columns of the scope, the filters and the key, in this order; the
 contract sees to it. A page starts after the last row of the page before it, so page 10,000 costs
 what page 1 costs.
-
-A cursor holds that row's sort values. It carries a digest over them, the list, its sort and its
-filters, so one that was cut, altered or moved to another list is refused. It is no secret: it holds
-what the page itself showed.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
-from itertools import product
 from operator import attrgetter
 from types import GenericAlias, MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import quote, quote_plus, unquote
 from uuid import UUID
 
-from msgspec import Meta, Struct, inspect, json, msgpack, structs
+from msgspec import Meta, Struct, inspect, structs
 
 from service.kit.db.database import Connection, Database
 from service.kit.db.query import Query
-from service.kit.work.problems import Problem, invalid
+from service.kit.rows.cursor import CursorCodec
+from service.kit.work.problems import invalid
 
-DIGEST_BYTES = 8
 DEFAULT_LIMIT = 20
-MOST = 100
-SAFE = "%&=+:,;@/?!$'()*"
-"""What a link takes over from a query string as it is; anything else could end it."""
+MAX_LIMIT = 100
 
-Limit = Annotated[int, Meta(ge=1, le=MOST, description=f"Rows per page, at most {MOST}.")]
-Cursor = (
-    Annotated[
-        str, Meta(max_length=512, description="`next` of the previous page, with the same filters.")
-    ]
-    | None
-)
+Limit = Annotated[
+    int,
+    Meta(ge=1, le=MAX_LIMIT, description=f"Rows per page, at most {MAX_LIMIT}."),
+]
+
+SAFE_IN_LINK = "%&=+:,;@/?!$'()*"
+"""What a link takes over from a query string as it is; anything else could end it."""
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
-LEAST: dict[type[inspect.Type], object] = {
+NEWEST_FIRST: Final = "-created_at"
+OLDEST_FIRST: Final = "created_at"
+
+BEFORE_ALL_IDS: dict[type[inspect.Type], object] = {
     inspect.UUIDType: UUID(int=0),
     inspect.IntType: -1,
     inspect.StrType: "",
 }
 """Less than every id of a type: a list that starts here includes all rows of its first moment."""
+
+type PageQuery[Row] = Query[Row, *tuple[Any, ...]]
 
 
 class Page[Row](Struct, frozen=True):
@@ -60,60 +55,31 @@ class Page[Row](Struct, frozen=True):
     next: str | None
 
 
-class Keyset:
-    """One ordering of one list under one set of filters, its `identity`: what a cursor is good
-    for.
-    """
-
-    def __init__(self, key: Any, *identity: object) -> None:
-        self.key = key
-        self.identity = json.encode(identity)
-
-    def seal(self, key: tuple[Any, ...]) -> str:
-        """Return the cursor of the page that starts after `key`."""
-        payload = msgpack.encode(key)
-        digest = blake2b(self.identity + payload, digest_size=DIGEST_BYTES).digest()
-        return urlsafe_b64encode(payload + digest).rstrip(b"=").decode()
-
-    def open(self, cursor: str) -> tuple[Any, ...]:
-        """Return the key in a cursor, or raise a 422 problem."""
-        try:
-            sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-            key: tuple[Any, ...] = msgpack.decode(sealed[:-DIGEST_BYTES], type=self.key)
-            if (
-                self.seal(key) == cursor
-            ):  # so there is one spelling of a cursor, and its digest is right
-                return key
-        except (ValueError, OverflowError):  # of a time whose offset moves it out of all years
-            pass
-        raise invalid(
-            "cursor", "it belongs to another list, sort or filter, or was altered; start without it"
-        )
-
-
 def make_link_header(query_string: str, cursor: str) -> str:
-    """Return the header `Link` (RFC 8288) to the next page of a list that was asked for with this
-    query string.
+    """Return the header `Link` (RFC 8288) to the page after the one that a query string asked for.
 
     The target is relative, so it holds behind any proxy and path prefix.
     """
-    kept = [
-        part
-        for part in query_string.split("&")
-        if part and unquote(part.partition("=")[0]) != "cursor"
-    ]
-    return f'<?{quote("&".join([*kept, f"cursor={quote_plus(cursor)}"]), SAFE)}>; rel="next"'
+    parts = []
+    for part in query_string.split("&"):
+        name = unquote(part.partition("=")[0])
+        if part and name != "cursor":
+            parts.append(part)
+    parts.append(f"cursor={quote_plus(cursor)}")
+    target = quote("&".join(parts), SAFE_IN_LINK)
+    return f'<?{target}>; rel="next"'
 
 
 class Filter(Struct, frozen=True):
-    """What the query string asks of a list. A subclass adds its filters: `status: Status | None =
-    None`.
+    """What the query string asks of a list.
+
+    A subclass adds its filters: `status: Status | None = None`.
     """
 
     __query__: ClassVar[bool] = True
-    """The room web fills such a parameter of a handler from the query string."""
+    """The package web fills such a parameter of a handler from the query string."""
 
-    sort: Literal["-created_at", "created_at"] = "-created_at"
+    sort: Literal["-created_at", "created_at"] = NEWEST_FIRST
     created_from: Annotated[datetime, Meta(description="The earliest creation time.")] | None = None
     created_before: (
         Annotated[datetime, Meta(description="Only what was created before this.")] | None
@@ -121,8 +87,11 @@ class Filter(Struct, frozen=True):
 
 
 class Listing[Row: Struct, Where: Filter]:
-    """The lists of a table: `Listing("orders", Order, OrderFilter, scope={"account": str},
-    filters=((), ("status",)))`.
+    """The lists of a table, declared in a slice's `queries.py`.
+
+        Listing(
+            "orders", Order, OrderFilter, scope={"account": str}, filters=((), ("status",))
+        )
 
     `scope` has the columns whose values the handler gives, with their types: the caller sees no
     rows but those. `key` orders the rows and tells them apart. `filters` are the sets of fields
@@ -146,27 +115,32 @@ class Listing[Row: Struct, Where: Filter]:
         self.fields = [
             name for name in where.__struct_fields__ if name not in Filter.__struct_fields__
         ]
-        if unknown := {name for names in filters for name in names} ^ {*self.fields}:
-            raise TypeError(
-                f"fields of {where.__name__} and filters of {table} differ: {', '.join(sorted(unknown))}"
-            )
-        columns = {field.name: field.type for field in structs.fields(row)}
-        if missing := {*key} - columns.keys():
-            raise TypeError(f"{row.__name__} lacks a key of {table}: {', '.join(sorted(missing))}")
-        types = {field.name: field.type for field in structs.fields(where)} | dict(scope)
-        keys = {name: columns[name] for name in key}
-        self.key = GenericAlias(tuple, tuple(keys.values()))
+        declared = set[str]().union(*filters)
+        different = declared ^ {*self.fields}
+        if different:
+            names = ", ".join(sorted(different))
+            both = f"fields of {where.__name__} and filters of {table}"
+            raise TypeError(f"{both} differ: {names}")
+
+        columns = get_field_types(row)
+        missing = {*key} - columns.keys()
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise TypeError(f"{row.__name__} lacks a key of {table}: {names}")
+        key_types = {name: columns[name] for name in key}
+        self.key = GenericAlias(tuple, tuple(key_types.values()))
         self.read_key = attrgetter(*key)
-        self.least = LEAST[type(inspect.type_info(columns[key[1]]))]
-        self.queries: dict[str, Query[Row, *tuple[Any, ...]]] = {}
-        self.paths: dict[
-            tuple[str, frozenset[str]], tuple[Sequence[str], Query[Row, *tuple[Any, ...]]]
-        ] = {}
-        for names, sort in product(filters, ("-created_at", "created_at")):
-            equal = {name: types[name] for name in (*scope, *names)}
-            query = write(table, row, equal, keys, sort, excused)
-            self.queries[name_query(sort, names)] = query
-            self.paths[sort, frozenset(names)] = names, query
+        id_type = inspect.type_info(columns[key[1]])
+        self.before_all_ids = BEFORE_ALL_IDS[type(id_type)]
+
+        types = get_field_types(where) | dict(scope)
+        self.queries: dict[str, PageQuery[Row]] = {}
+        for filter_names in filters:
+            fixed = (*scope, *filter_names)
+            equal = {name: types[name] for name in fixed}
+            for sort in (NEWEST_FIRST, OLDEST_FIRST):
+                query = make_page_query(table, row, equal, key_types, sort, excused)
+                self.queries[name_query(sort, filter_names)] = query
 
     async def page(
         self,
@@ -176,75 +150,108 @@ class Listing[Row: Struct, Where: Filter]:
         limit: int,
         *scope: object,
     ) -> Page[Row]:
-        """Return the rows that `where` asks for: the first ones, or those after a cursor. Raises a
-        422 problem.
+        """Return the rows that `where` asks for: the first ones, or those after a cursor.
+
+        Raises a 422 problem.
         """
-        query, args, keyset = self.choose(where, scope, cursor)
+        query, args, codec = self.choose_query(where, scope, cursor)
         rows = await db.fetch(query, *args, limit + 1)
         if len(rows) <= limit:
             return Page(rows, None)
-        return Page(rows[:limit], keyset.seal(self.read_key(rows[limit - 1])))
+        last = rows[limit - 1]
+        cursor = codec.encode(self.read_key(last))
+        return Page(rows[:limit], cursor)
 
-    def choose(
+    def choose_query(
         self, where: Where, scope: tuple[object, ...], cursor: str | None = None
-    ) -> tuple[Query[Row, *tuple[Any, ...]], tuple[object, ...], Keyset]:
-        """Return the statement for `where` with all its arguments but the limit, and what its
-        cursors are good for.
-        """
-        given = {name: value for name in self.fields if (value := getattr(where, name)) is not None}
-        if not (path := self.paths.get((where.sort, frozenset(given)))):
-            raise self.refuse(given)
-        names, query = path
+    ) -> tuple[PageQuery[Row], tuple[object, ...], CursorCodec]:
+        """Return the statement for `where`, its arguments but for the limit, and its cursors."""
+        given: dict[str, object] = {}
+        for name in self.fields:
+            value = getattr(where, name)
+            if value is not None:
+                given[name] = value
+        filters = self.find_filters(given)
+        query = self.queries[name_query(where.sort, filters)]
+
         since = (where.created_from or EARLIEST).astimezone(UTC)
         until = (where.created_before or LATEST).astimezone(UTC)
-        start, stop = (until, since) if where.sort == "-created_at" else (since, until)
-        keyset = Keyset(self.key, self.table, scope, where.sort, given, since, until)
-        after = (start, self.least) if cursor is None else keyset.open(cursor)
-        args = (*scope, *map(given.__getitem__, names), *after, stop)
-        return query, args, keyset
+        if where.sort == NEWEST_FIRST:
+            start, stop = until, since
+        else:
+            start, stop = since, until
 
-    def refuse(self, given: Mapping[str, object]) -> Problem:
-        """422: this combination of filters has no statement."""
-        *ways, last = (
-            f"by {' and '.join(names) or 'nothing'}" for names in sorted(self.filters, reverse=True)
-        )
-        detail = f"filter {', '.join(ways)}, or {last}" if ways else f"filter {last}"
-        return invalid([self.fields[0], *given][-1], detail)
+        identity = self.table, scope, where.sort, given, since, until
+        codec = CursorCodec(self.key, *identity)
+        after: tuple[Any, ...] = (start, self.before_all_ids)
+        if cursor is not None:
+            after = codec.decode(cursor)
+        values = [given[name] for name in filters]
+        args = (*scope, *values, *after, stop)
+        return query, args, codec
+
+    def find_filters(self, given: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the declared set of these filters. Raises a 422 problem that lists all sets."""
+        for names in self.filters:
+            if given.keys() == {*names}:
+                return names
+        declared = sorted(self.filters, reverse=True)
+        *others, last = [" and ".join(names) or "nothing" for names in declared]
+        detail = f"filter by {last}"
+        if others:
+            ways = ", by ".join(others)
+            detail = f"filter by {ways}, or by {last}"
+        field = [self.fields[0], *given][-1]
+        raise invalid(field, detail)
 
 
-def name_query(sort: str, names: Sequence[str]) -> str:
-    order = "newest" if sort == "-created_at" else "oldest"
-    return f"{order}_by_{'_and_'.join(names)}" if names else order
+def get_field_types(kind: type[Struct]) -> dict[str, Any]:
+    return {field.name: field.type for field in structs.fields(kind)}
 
 
-def write[Row](
+def name_query(sort: str, filters: Sequence[str]) -> str:
+    order = "newest" if sort == NEWEST_FIRST else "oldest"
+    if not filters:
+        return order
+    names = "_and_".join(filters)
+    return f"{order}_by_{names}"
+
+
+def make_page_query[Row](
     table: str,
     row: type[Row],
     equal: Mapping[str, Any],
     key: Mapping[str, Any],
     sort: str,
     excused: Mapping[str, str],
-) -> Query[Row, *tuple[Any, ...]]:
-    """Return a statement with arguments for the columns in `equal`, the key to start after, a
-    bound, and the limit.
+) -> PageQuery[Row]:
+    """Return the statement that reads a page.
 
-    All are conditions on one index, so PostgreSQL reads the rows of the page and no others, however
-    deep the page is.
+    Its arguments are values for the columns in `equal`, the key to start after, a bound, and the
+    limit. All are conditions on one index, so PostgreSQL reads the rows of the page and no others,
+    however deep the page is.
     """
     time, identity = key
-    after, until, order, end = (
-        ("<", ">=", " desc", "-infinity") if sort == "-created_at" else (">", "<", "", "infinity")
-    )
+    after, until, order, end = ">", "<", "", "infinity"
+    if sort == NEWEST_FIRST:
+        after, until, order, end = "<", ">=", " desc", "-infinity"
     conditions = [f"{name} = ${number}" for number, name in enumerate(equal, 1)]
-    n = len(equal)
-    conditions += [f"({time}, {identity}) {after} (${n + 1}, ${n + 2})", f"{time} {until} ${n + 3}"]
+    number = len(equal) + 1
+    last_row = f"(${number}, ${number + 1})"
+    conditions.append(f"({time}, {identity}) {after} {last_row}")
+    conditions.append(f"{time} {until} ${number + 2}")
+    where = " and ".join(conditions)
     sql = f"""
         select {{columns}}
           from {table}
-         where {" and ".join(conditions)}
+         where {where}
          order by {time}{order}, {identity}{order}
-         limit ${n + 4}
+         limit ${number + 3}
     """  # noqa: S608 - of constants
-    sample = f"select {', '.join((*equal, *key))}, '{end}'::timestamptz, 21::bigint from {table} offset 500 limit 1"  # noqa: S608
-    params: Any = GenericAlias(tuple, (*equal.values(), *key.values(), datetime, int))
+    columns = ", ".join((*equal, *key))
+    sample = f"""
+        select {columns}, '{end}'::timestamptz, 21::bigint from {table} offset 500 limit 1
+    """  # noqa: S608 - of constants
+    types = (*equal.values(), *key.values(), datetime, int)
+    params: Any = GenericAlias(tuple, types)
     return Query(sql, row, params, sample=sample, excused=excused)

@@ -226,7 +226,7 @@ def build(
     for part in slices:
         routes += part.routes
     check_access(routes, has_auth=auth is not None)
-    read_key = partial(keys.read, idempotency or IdempotencyOptions())
+    read_key = partial(keys.read_idempotency_key, idempotency or IdempotencyOptions())
     readers: dict[Any, Reader] = {**READERS, IdempotencyKey: read_key}
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     apps: list[tuple[Route, App]] = [(binding.route, binding) for binding in bindings]

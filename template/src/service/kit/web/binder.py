@@ -20,10 +20,10 @@ from service.kit.auth.bearer import Caller
 from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.rows.listing import Page, make_link_header
 from service.kit.web.body import Body
-from service.kit.web.mismatches import is_struct, unwrap
+from service.kit.web.mismatches import is_struct, unwrap_type
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
-from service.kit.web.routes import PARAMETER, PUBLIC, AccessError, Route
+from service.kit.web.routes import PATH_PARAMETER, PUBLIC, AccessError, Route
 from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.limits import charge
 from service.kit.work.resources import find_provided
@@ -73,7 +73,7 @@ class Binding:
         self.path: dict[str, Any] = {}
         self.query = QueryString()
         self.body: tuple[str, Body[Any]] | None = None
-        self.converters = dict(PARAMETER.findall(route.path))
+        self.converters = dict(PATH_PARAMETER.findall(route.path))
         function = route.endpoint
         where = f"{route}, {function.__module__}.{function.__qualname__}"
         if not inspect.iscoroutinefunction(function):
@@ -103,7 +103,7 @@ class Binding:
     ) -> None:
         """Decide where the argument of one parameter comes from."""
         name = parameter.name
-        kind = unwrap(hint)
+        kind = unwrap_type(hint)
         offers = find_provided(get_origin(kind) or kind, provided)
         if name in self.converters:
             self.bind_path(name, hint)
@@ -128,7 +128,7 @@ class Binding:
             raise TypeError("nothing is of this type; add it to what app.py provides")
 
     def bind_path(self, name: str, hint: Any) -> None:
-        kind = unwrap(hint)
+        kind = unwrap_type(hint)
         if CONVERTED.get(self.converters[name], kind) is not kind:
             examples = f"{{{name}:uuid}} or {{{name}:int}}"
             raise TypeError(f"write its type into the path as well, like {examples}")

@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""The JSON body of a request, decoded into a slice's type, and checked.
+"""The JSON body of a request, decoded straight into a slice's type, and checked.
 
-A value may fit its type, and still be one that PostgreSQL could not hold or would round.
+A value may fit its type, and still be one that PostgreSQL could not hold or would round. A function
+that reads its body itself is given a request of `request.py`.
 """
 
 import json
@@ -16,31 +17,32 @@ from uuid import UUID
 
 import msgspec
 
-from service.kit.web.mismatches import MOST_FAULTS, cut, find_misfits, refuse
+from service.kit.web.mismatches import MAX_ERRORS, find_mismatches, invalid_fields, shorten_echo
 from service.kit.work import asgi
 from service.kit.work.problems import InvalidField, Problem
 
 JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 
-MOST_LEVELS = 100
+MAX_LEVELS = 100
 """How deeply JSON may be nested: far more than anybody writes, and far less than any parser's
 stack."""
-WHOLE_DIGITS, DECIMAL_PLACES = 14, 6
+
+DECIMAL_DIGITS = 14
+DECIMAL_PLACES = 6
 """A decimal is a numeric(20, 6)."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 STORABLE = frozenset((NoneType, bool, int, UUID))
 CONTAINERS = (dict, list, tuple, set, frozenset, msgspec.Struct)
-INFINITE = "it must lie within the years 1 to 9999 in UTC, and not at their very ends"
 
-type Place = tuple[Place, Any, int] | None
-"""Where a value stands: the place of the container it is in, that container, and its number
-there."""
+type Location = tuple[Location, Any, int] | None
+"""Where a value is: the location of its container, that container, and its number in there."""
 
 
 class Body[Kind]:
-    """The JSON body of a route. Raises a problem: 415 for another media type, 400 for no JSON, 422
-    for a misfit.
+    """The JSON body of a route.
+
+    Raises a problem: 415 for another media type, 400 for what is not JSON, 422 for a mismatch.
     """
 
     def __init__(self, kind: type[Kind]) -> None:
@@ -48,80 +50,123 @@ class Body[Kind]:
         self.decoder = msgspec.json.Decoder(kind)
 
     async def read(self, scope: asgi.Scope, receive: asgi.Receive) -> Kind:
-        body = (await receive()).get("body", b"")  # all of it: the edge has read it
+        message = await receive()  # it has all of the body, which the edge has read
         sent = [value for name, value in scope["headers"] if name == b"content-type"]
-        return self.decode(body, b", ".join(sent).decode("latin-1"))
+        media_type = b", ".join(sent).decode("latin-1")
+        return self.decode(message.get("body", b""), media_type)
 
     def decode(self, body: bytes, media_type: str) -> Kind:
-        if not JSON_TYPE.fullmatch(media_type.partition(";")[0].strip()):
-            raise Problem(
-                415,
-                "unsupported-media-type",
-                "Send JSON, with the header content-type: application/json.",
-            )
+        essence, _, _ = media_type.partition(";")
+        if not JSON_TYPE.fullmatch(essence.strip()):
+            advice = "Send JSON, with the header content-type: application/json."
+            raise Problem(415, "unsupported-media-type", advice)
         try:
             return self.parse(body)
         except (ValueError, RecursionError) as error:
-            raise malformed(body, error) from None
+            raise malformed_json(body, error) from None
 
     def parse(self, body: bytes) -> Kind:
-        """Return what a body holds. Raises a 422 problem; what is no JSON is another ValueError."""
+        """Return what a body holds.
+
+        Raises a 422 problem, or another ValueError for what is not JSON.
+        """
         try:
             decoded = self.decoder.decode(body)
         except msgspec.ValidationError:
-            raise refuse(find_misfits(body, self.kind)) from None
-        if faults := find_unstorable(decoded):
-            raise refuse(faults)
+            raise invalid_fields(find_mismatches(body, self.kind)) from None
+        errors = find_unstorable(decoded)
+        if errors:
+            raise invalid_fields(errors)
         # In fields that a type does not have msgspec takes what is not UTF-8, and it takes fields
         # given twice.
-        LENIENT.decode(body.decode())
+        PYTHON_JSON.decode(body.decode())
         return decoded
 
 
+CHECKED_TYPES = frozenset((str, float))
+"""Of these, Python's own parser takes more than JSON has."""
+
+
+def check_object(pairs: list[tuple[str, object]]) -> None:
+    """Refuse a JSON object with a field given twice, or with a value that only Python reads."""
+    names: set[str] = set()
+    for name, value in pairs:
+        if name in names:
+            raise invalid_fields([InvalidField(name, "it is given twice")])
+        names.add(name)
+        for part in (name, value):
+            detail = find_storage_error(part) if type(part) in CHECKED_TYPES else None
+            if detail:
+                raise invalid_fields([InvalidField(name, detail)])
+
+
+PYTHON_JSON = json.JSONDecoder(object_pairs_hook=check_object)
+
+
+def malformed_json(body: bytes, error: Exception) -> Problem:
+    """400: the body is not JSON. Or 422 with the field, where Python's parser can tell it."""
+    if isinstance(error, RecursionError):
+        return Problem(400, "malformed", "The body is nested too deeply.")
+    try:
+        PYTHON_JSON.decode(body.decode())
+    except Problem as problem:
+        return problem
+    except (ValueError, RecursionError):
+        pass
+    reason = shorten_echo(str(error))
+    return Problem(400, "malformed", f"The body is not valid JSON: {reason}.")
+
+
 def find_unstorable(value: object) -> list[InvalidField]:
-    """Return the fields of a decoded body that cannot be stored, at most `MOST_FAULTS`."""
-    faults: list[InvalidField] = []
-    collect_unstorable([value], None, -2, faults)  # it may be no container, but null
-    return faults
+    """Return the fields of a decoded body that cannot be stored, at most `MAX_ERRORS`."""
+    errors: list[InvalidField] = []
+    collect_unstorable([value], None, 0, errors)  # it may be no container, but null
+    return errors
 
 
-def collect_unstorable(value: Any, place: Place, level: int, faults: list[InvalidField]) -> None:
-    """Add the faults in a container, whose parts may be half a million, of two bytes each."""
-    if level == MOST_LEVELS:
-        too_deep = f"it is nested more than {MOST_LEVELS} levels deep"
-        faults.append(InvalidField(spell(place), too_deep))
+def collect_unstorable(
+    container: Any, location: Location, level: int, errors: list[InvalidField]
+) -> None:
+    """Add what is wrong in a container, whose parts may be half a million, of two bytes each."""
+    if level == MAX_LEVELS + 2:  # the body, and the list around it, do not count
+        too_deep = f"it is nested more than {MAX_LEVELS} levels deep"
+        errors.append(InvalidField(format_location(location), too_deep))
         return
-    parts: Iterable[Any] = value
-    if isinstance(value, dict):
-        parts = (*value, *value.values())
-    elif isinstance(value, msgspec.Struct):
-        parts = msgspec.structs.astuple(value)
+    parts: Iterable[Any] = container
+    if isinstance(container, dict):
+        parts = (*container, *container.values())
+    elif isinstance(container, msgspec.Struct):
+        parts = msgspec.structs.astuple(container)
     for number, part in enumerate(parts):
         kind = type(part)
         if kind in STORABLE or (kind is str and part.isprintable()):  # as most texts are
             continue
-        if len(faults) >= MOST_FAULTS:
+        if len(errors) >= MAX_ERRORS:
             return
+        inner = (location, container, number)
         if kind is not str and isinstance(part, CONTAINERS):
-            collect_unstorable(part, (place, value, number), level + 1, faults)
-        elif detail := find_fault(part):
-            faults.append(InvalidField(spell((place, value, number)), detail))
+            collect_unstorable(part, inner, level + 1, errors)
+            continue
+        detail = find_storage_error(part)
+        if detail:
+            errors.append(InvalidField(format_location(inner), detail))
 
 
-def spell(place: Place) -> str:
-    """Return a place as clients know it, like `.lines.sku`. Items of a list go by its name."""
+def format_location(location: Location) -> str:
+    """Return a location as clients know it, like `.lines.sku`. Items of a list go by its name."""
     path = ""
-    while place is not None:
-        outer, value, number = place
-        if isinstance(value, msgspec.Struct):
-            path = f".{value.__struct_encode_fields__[number]}{path}"
-        elif isinstance(value, dict) and number >= len(value):  # before that it is a name
-            path = f".{[*value][number - len(value)]}{path}"
-        place = outer
+    while location is not None:
+        outer, container, number = location
+        if isinstance(container, msgspec.Struct):
+            path = f".{container.__struct_encode_fields__[number]}{path}"
+        elif isinstance(container, dict) and number >= len(container):  # before that it is a name
+            name = [*container][number - len(container)]
+            path = f".{name}{path}"
+        location = outer
     return path
 
 
-def find_fault(value: object) -> str | None:
+def find_storage_error(value: object) -> str | None:
     """Return why PostgreSQL could not hold a single value as it is, or None."""
     match value:
         case str():
@@ -132,65 +177,31 @@ def find_fault(value: object) -> str | None:
         case float():
             return None if isfinite(value) else "it is not a finite number"
         case Decimal():
-            return find_fault_of_decimal(value)
+            return find_decimal_error(value)
         case datetime():
-            return find_fault_of_time(value)
+            return find_time_error(value)
     return None
 
 
-def find_fault_of_decimal(value: Decimal) -> str | None:
+def find_decimal_error(value: Decimal) -> str | None:
     if not value.is_finite():
         return "it is not a finite number"
-    if value and value.adjusted() >= WHOLE_DIGITS:
-        return f"it may have {WHOLE_DIGITS} digits before the point"
+    if value and value.adjusted() >= DECIMAL_DIGITS:
+        return f"it may have {DECIMAL_DIGITS} digits before the point"
     if int(value.as_tuple().exponent) < -DECIMAL_PLACES:
         return f"it may have {DECIMAL_PLACES} digits after the point"
     return None
 
 
-def find_fault_of_time(value: datetime) -> str | None:
+def find_time_error(value: datetime) -> str | None:
     if value.tzinfo is None:
         return "it needs its offset from UTC, like 2026-01-31T09:30:00Z"
     if datetime.min.year < value.year < datetime.max.year:
         return None
     try:
-        is_infinite = value.astimezone(UTC).replace(tzinfo=None) in (datetime.min, datetime.max)
+        utc = value.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
-        is_infinite = True  # to the driver, the first and the last moment are
-    return INFINITE if is_infinite else None
-
-
-CHECKED = frozenset((str, float))
-"""What Python's own parser may take for a value although it is none."""
-
-
-def check_pairs(pairs: list[tuple[str, object]]) -> None:
-    """Refuse a JSON object with a field given twice, or with what a lenient parser alone takes for
-    a value.
-    """
-    names: set[str] = set()
-    for name, value in pairs:
-        if name in names:
-            raise refuse([InvalidField(name, "it is given twice")])
-        names.add(name)
-        for part in (name, value):
-            if type(part) in CHECKED and (detail := find_fault(part)):
-                raise refuse([InvalidField(name, detail)])
-
-
-LENIENT = json.JSONDecoder(object_pairs_hook=check_pairs)
-
-
-def malformed(body: bytes, error: Exception) -> Problem:
-    """Return the problem of a body that is not JSON, naming the field where a lenient parser can
-    tell it.
-    """
-    if isinstance(error, RecursionError):
-        return Problem(400, "malformed", "The body is nested too deeply.")
-    try:
-        LENIENT.decode(body.decode())
-    except Problem as problem:
-        return problem
-    except (ValueError, RecursionError):
-        pass
-    return Problem(400, "malformed", f"The body is not valid JSON: {cut(str(error))}.")
+        utc = datetime.max
+    if utc in (datetime.min, datetime.max):  # which to the driver are infinite
+        return "it must lie within the years 1 to 9999 in UTC, and not at their very ends"
+    return None

@@ -1,6 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""One effect for a request that is sent again: its reply is stored under the key that the client
-chose.
+"""One effect for a request that is sent again: its reply is stored under a key of the client.
 
 The row of a key is written in the transaction of the effect, so there is never one without the
 other: whatever crashes, and whenever, the same request with the same key finds the reply, or
@@ -32,10 +31,14 @@ PATTERN = r'([!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")'
 """The draft's form is a string of RFC 9651, in quotes; most clients send the bare key, and both
 name the same."""
 
+HELP = (
+    "A new one for each request, and the same for each retry of it, "
+    "which then gets the first reply."
+)
 DESCRIPTION = {
     "name": HEADER,
     "in": "header",
-    "description": "A new one for each request, and the same for each retry of it, which then gets the first reply.",
+    "description": HELP,
     "required": False,
     "schema": {"type": "string", "pattern": f"^{PATTERN}$"},
     "examples": {"uuid": {"value": "0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e"}},
@@ -52,9 +55,7 @@ class IdempotencyOptions(BaseModel, frozen=True):
 
 
 class IdempotencyKey(NamedTuple):
-    """The key of a request, None where it has none. It is unique within its caller and its
-    route.
-    """
+    """The key of a request, None where it has none. It is unique within its caller and route."""
 
     value: str | None
     caller: str
@@ -63,16 +64,18 @@ class IdempotencyKey(NamedTuple):
     keep: timedelta
 
     def identify(self, data: object) -> tuple[bytes, bytes]:
-        """Return digests of the key, and of what is asked for: a body counts as what it means, not
-        as it is written.
+        """Return digests of the key, and of what is asked for.
+
+        A body counts as what it means, not as it is written.
         """
-        identity = msgspec.json.encode((self.caller, self.route, self.value))
+        identity = (self.caller, self.route, self.value)
+        key = sha256(msgspec.json.encode(identity))
         plain = msgspec.to_builtins(data, str_keys=True, order="sorted")
         content = msgspec.json.encode((self.target, plain), order="sorted")
-        return sha256(identity).digest(), sha256(content).digest()
+        return key.digest(), sha256(content).digest()
 
 
-class Stored(msgspec.Struct, frozen=True):
+class StoredReply(msgspec.Struct, frozen=True):
     """A stored reply. Without a `status` it has that of its route."""
 
     fingerprint: bytes
@@ -94,7 +97,7 @@ read_reply = Query(
       from kit.idempotency_keys
      where digest = $1 and expires_at > now()
     """,
-    Stored,
+    StoredReply,
     tuple[bytes],
 )
 
@@ -113,11 +116,14 @@ store_reply = Query(
                   for update skip locked
          ))
     )
-    insert into kit.idempotency_keys as kept (digest, fingerprint, status, headers, body, expires_at)
+    insert into kit.idempotency_keys as kept (
+        digest, fingerprint, status, headers, body, expires_at
+    )
     values ($1, $2, $3, $4::text::jsonb, $5, now() + $6::interval)
     on conflict (digest) do update
        set (fingerprint, status, headers, body, expires_at)
-         = (excluded.fingerprint, excluded.status, excluded.headers, excluded.body, excluded.expires_at)
+         = (excluded.fingerprint, excluded.status, excluded.headers, excluded.body,
+            excluded.expires_at)
      where kept.expires_at <= now()
     returning true
     """,
@@ -126,41 +132,38 @@ store_reply = Query(
 )
 
 
-def read(
+def read_idempotency_key(
     options: IdempotencyOptions, scope: asgi.Scope, _: asgi.Receive, __: asgi.Send
 ) -> IdempotencyKey:
-    caller = scope["auth"].id if "auth" in scope else ""
-    route = f"{scope['method']} {scope['path_template']}"
-    target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
+    """Return the key in the headers of a request. Raises a 400 problem."""
+    query = scope["query_string"].decode("latin-1")
     return IdempotencyKey(
-        parse(scope["headers"]), caller, route, target, timedelta(hours=options.keep_hours)
+        value=parse_key(scope["headers"]),
+        caller=scope["auth"].id if "auth" in scope else "",
+        route=f"{scope['method']} {scope['path_template']}",
+        target=f"{scope['path']}?{query}",
+        keep=timedelta(hours=options.keep_hours),
     )
 
 
-def parse(headers: asgi.Headers) -> str | None:
-    """Return the key in the headers, or None where there is none. Raises a 400 problem."""
-    sent = [
-        value.decode("latin-1").strip() for name, value in headers if name == b"idempotency-key"
-    ]
+def parse_key(headers: asgi.Headers) -> str | None:
+    sent = [value for name, value in headers if name == b"idempotency-key"]
     if not sent:
         return None
-    if len(sent) == 1 and re.fullmatch(PATTERN, sent[0]):
-        return re.sub(r"\\(.)", r"\1", sent[0][1:-1]) if sent[0].startswith('"') else sent[0]
-    raise refuse(
-        400, "malformed", "send it once, with 1 to 255 visible ASCII characters, like a new UUID"
-    )
+    key = sent[0].decode("latin-1").strip()
+    if len(sent) > 1 or not re.fullmatch(PATTERN, key):
+        advice = "send it once, with 1 to 255 visible ASCII characters, like a new UUID"
+        raise refuse_key(400, "malformed", advice)
+    if key.startswith('"'):
+        return re.sub(r"\\(.)", r"\1", key[1:-1])
+    return key
 
 
-def require(key: IdempotencyKey) -> None:
-    """Raise a 400 problem for a request without a key: for a route that does nothing without
-    one.
-    """
+def require_key(key: IdempotencyKey) -> None:
+    """Raise a 400 problem for a request without a key: for a route that needs one."""
     if key.value is None:
-        raise refuse(
-            400,
-            "key-required",
-            "send a new UUID with each new request, and the same one with each retry",
-        )
+        advice = "send a new UUID with each new request, and the same one with each retry"
+        raise refuse_key(400, "key-required", advice)
 
 
 async def once[Body](
@@ -169,8 +172,7 @@ async def once[Body](
     data: object,
     work: Callable[[Connection], Awaitable[Reply[Body]]],
 ) -> Reply[Body]:
-    """Run `work` in a transaction, and no second time for the same key: then return the stored
-    reply.
+    """Run `work` in a transaction once for each key. After that, return the stored reply.
 
     `data` is the body: another one under the same key is refused. Without a key, the work is just
     done. A deadlock lets all of it run again.
@@ -178,52 +180,59 @@ async def once[Body](
 
     async def attempt(connection: Connection) -> Reply[Body]:
         digest, fingerprint = key.identify(data)
-        if stored := await find(connection, digest, fingerprint):
+        stored = await find_stored_reply(connection, digest, fingerprint)
+        if stored:
             return cast("Reply[Body]", stored)
         reply = await work(connection)
         if reply.status and not 200 <= reply.status < 300:
-            raise ValueError(
-                f"{reply.status} is no success: raise a Problem, which undoes what was done"
-            )
+            advice = "raise a Problem, which undoes what was done"
+            raise ValueError(f"{reply.status} is not a success: {advice}")
         body = encode(reply.body)
-        headers = msgspec.json.encode({**reply.headers}).decode()
-        if not await connection.find(
-            store_reply, digest, fingerprint, reply.status, headers, body, key.keep
-        ):
+        status = reply.status
+        headers = msgspec.json.encode(dict(reply.headers)).decode()
+        row = (digest, fingerprint, status, headers, body, key.keep)
+        if not await connection.find(store_reply, *row):
             raise in_flight()  # the lock should rule it out; the key decides
-        return cast("Reply[Body]", Reply(msgspec.Raw(body), reply.status, reply.headers))
+        encoded = Reply(msgspec.Raw(body), status, reply.headers)
+        return cast("Reply[Body]", encoded)
 
     return await db.in_transaction(work if key.value is None else attempt)
 
 
-async def find(
+async def find_stored_reply(
     connection: Connection, digest: bytes, fingerprint: bytes
 ) -> Reply[msgspec.Raw] | None:
-    """Return the stored reply, or None when the transaction may go on: no other with this key does
-    until its end.
+    """Return the stored reply, or None when this transaction alone may do the work.
 
     Raises a 409 problem while another has the key, and a 422 problem when the key was used for
     another request.
     """
-    is_first = await connection.fetch_one(take_lock, int.from_bytes(digest[:8], signed=True))
+    lock = int.from_bytes(digest[:8], signed=True)
+    has_lock = await connection.fetch_one(take_lock, lock)
     stored = await connection.find(read_reply, digest)
     if stored is None:
-        if not is_first:
+        if not has_lock:
             raise in_flight()
         return None
     if stored.fingerprint != fingerprint:
-        raise refuse(
-            422, "key-reused", "it was used for another request; send a new key with a new request"
-        )
+        advice = "it was used for another request; send a new key with a new request"
+        raise refuse_key(422, "key-reused", advice)
     headers = msgspec.json.decode(stored.headers, type=dict[str, str])
-    return Reply(msgspec.Raw(stored.body), stored.status, {**headers, REPLAYED: "true"})
+    headers[REPLAYED] = "true"
+    return Reply(msgspec.Raw(stored.body), stored.status, headers)
 
 
-def refuse(status: int, kind: str, detail: str) -> Problem:
-    return Problem(status, kind, f"{HEADER}: {detail}", InvalidField(HEADER, detail))
+def refuse_key(status: int, kind: str, detail: str) -> Problem:
+    error = InvalidField(HEADER, detail)
+    return Problem(status, kind, f"{HEADER}: {detail}", error)
 
 
 def in_flight() -> Problem:
     """409 with Retry-After: another request with this key is being answered."""
-    detail = "A request with this Idempotency-Key is being answered. Send it again shortly to get its reply."
-    return Problem(409, "in-flight", detail, headers={"retry-after": str(RETRY_AFTER)})
+    state = "A request with this Idempotency-Key is being answered"
+    return Problem(
+        409,
+        "in-flight",
+        f"{state}. Send it again shortly to get its reply.",
+        headers={"retry-after": str(RETRY_AFTER)},
+    )

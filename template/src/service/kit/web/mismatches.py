@@ -2,7 +2,7 @@
 """Refusals of what a client sent: each names every field that does not fit.
 
 A refusal takes time linear in the body, some times that of decoding it, and echoes at most
-`MOST_FAULTS` names and messages, each cut.
+`MAX_ERRORS` names and messages, each shortened.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,25 +14,31 @@ import msgspec
 
 from service.kit.work.problems import InvalidField, Problem
 
-MOST_FAULTS = 20
+MAX_ERRORS = 20
 """Fields that a refusal names."""
-MOST_ECHOED = 100
+
+MAX_ECHO = 100
 """Characters of a name or a message, whose length the client may have chosen."""
-MOST_ITEMS = 100
+
+MAX_ITEMS = 100
 """In a longer list, only the first item that does not fit is named."""
-MOST_STEPS = 8
-"""Levels of lists and structs below which only the first fault is named."""
+
+MAX_DEPTH = 8
+"""Levels of lists and structs below which only the first mismatch is named."""
+
+type Json = bytes | msgspec.Raw
+type Mismatches = Iterator[InvalidField]
 
 
-def unwrap(hint: Any) -> Any:
-    """Return what a type is without its name, its constraints, and None."""
+def unwrap_type(hint: Any) -> Any:
+    """Return a type without its alias, its constraints, and None."""
     if isinstance(hint, TypeAliasType):
-        return unwrap(hint.__value__)
+        return unwrap_type(hint.__value__)
+    origin = get_origin(hint)
     parts = [part for part in get_args(hint) if part is not NoneType]
-    if get_origin(hint) is Annotated or (
-        get_origin(hint) in (Union, UnionType) and len(parts) == 1
-    ):
-        return unwrap(parts[0])
+    is_optional = origin in (Union, UnionType) and len(parts) == 1
+    if is_optional or origin is Annotated:
+        return unwrap_type(parts[0])
     return hint
 
 
@@ -41,53 +47,77 @@ def is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def find_misfits(
-    raw: bytes | msgspec.Raw, kind: Any, path: str = "", steps: int = 0
-) -> Iterator[InvalidField]:
+def find_mismatches(piece: Json, kind: Any, path: str = "", depth: int = 0) -> Mismatches:
     """Yield every field of a piece of JSON that does not fit its type."""
     try:
-        msgspec.json.decode(raw, type=kind)
+        msgspec.json.decode(piece, type=kind)
     except msgspec.ValidationError as error:
-        inner = find_inner_misfits(raw, unwrap(kind), path, steps + 1) if steps < MOST_STEPS else ()
-        detail, found, place = str(error).rpartition(" - at `$")
-        own = InvalidField(path + place.rstrip("`"), detail) if found else InvalidField(path, place)
-        yield from list(islice(inner, MOST_FAULTS)) or [own]
+        inner: list[InvalidField] = []
+        if depth < MAX_DEPTH:
+            mismatches = find_inner_mismatches(piece, unwrap_type(kind), path, depth + 1)
+            inner = list(islice(mismatches, MAX_ERRORS))
+        yield from inner or [read_mismatch(error, path)]
 
 
-def find_inner_misfits(
-    raw: bytes | msgspec.Raw, kind: Any, path: str, steps: int
-) -> Iterator[InvalidField]:
-    """Yield what does not fit of the fields of a struct, or of the items of a list."""
-    start = bytes(raw).lstrip()[:1]
+def read_mismatch(error: msgspec.ValidationError, path: str) -> InvalidField:
+    """Return what msgspec says, like "Expected `int`, got `str` - at `$.amount`"."""
+    detail, found, place = str(error).rpartition(" - at `$")
+    if not found:
+        return InvalidField(path, place)
+    return InvalidField(path + place.rstrip("`"), detail)
+
+
+def find_inner_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Mismatches:
+    """Yield the mismatches in the fields of a struct, or in the items of a list."""
+    start = bytes(piece).lstrip()[:1]
     if is_struct(kind) and start == b"{":
-        given = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        for name, field in fields.items():
-            if name in given:
-                yield from find_misfits(given[name], field.type, f"{path}.{name}", steps)
-            elif field.required:
-                yield InvalidField(f"{path}.{name}", "it is required")
-        config = (get_origin(kind) or kind).__struct_config__
-        for name in given if config.forbid_unknown_fields else ():
-            if name not in fields and name != config.tag_field:
-                yield InvalidField(f"{path}.{cut(name)}", "there is no such field")
-    elif get_origin(kind) is list and start == b"[":
-        items = msgspec.json.decode(raw, type=list[msgspec.Raw])
-        for number, item in enumerate(items if len(items) <= MOST_ITEMS else ()):
-            yield from find_misfits(item, get_args(kind)[0], f"{path}[{number}]", steps)
+        yield from find_field_mismatches(piece, kind, path, depth)
+    if get_origin(kind) is list and start == b"[":
+        yield from find_item_mismatches(piece, kind, path, depth)
 
 
-def cut(text: str) -> str:
-    """Return what may be echoed of a text."""
-    return text if len(text) <= MOST_ECHOED else f"{text[:MOST_ECHOED]}…"
+def find_field_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Mismatches:
+    given = msgspec.json.decode(piece, type=dict[str, msgspec.Raw])
+    config = (get_origin(kind) or kind).__struct_config__
+    known = {config.tag_field}
+    for field in msgspec.structs.fields(kind):
+        name = field.encode_name
+        inner = f"{path}.{name}"
+        known.add(name)
+        if name in given:
+            yield from find_mismatches(given[name], field.type, inner, depth)
+        elif field.required:
+            yield InvalidField(inner, "it is required")
+    if config.forbid_unknown_fields:
+        for name in given:
+            if name not in known:
+                yield InvalidField(f"{path}.{name}", "there is no such field")
 
 
-def refuse(faults: Iterable[InvalidField]) -> Problem:
-    """422, for all of these fields."""
-    named = [
-        InvalidField(cut(fault.field.lstrip(".")) or "body", cut(fault.detail))
-        for fault in islice(faults, MOST_FAULTS)
-    ]
-    return Problem(
-        422, "invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in named), *named
-    )
+def find_item_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Mismatches:
+    items = msgspec.json.decode(piece, type=list[msgspec.Raw])
+    if len(items) > MAX_ITEMS:
+        return
+    (item_kind,) = get_args(kind)
+    for number, item in enumerate(items):
+        inner = f"{path}[{number}]"
+        yield from find_mismatches(item, item_kind, inner, depth)
+
+
+def shorten_echo(text: str) -> str:
+    """Return as much of a text as may be echoed."""
+    if len(text) > MAX_ECHO:
+        return f"{text[:MAX_ECHO]}…"
+    return text
+
+
+def invalid_fields(errors: Iterable[InvalidField]) -> Problem:
+    """422: some fields of the request are not acceptable."""
+    named = []
+    lines = []
+    for error in islice(errors, MAX_ERRORS):
+        name = shorten_echo(error.field.lstrip(".")) or "body"
+        detail = shorten_echo(error.detail)
+        named.append(InvalidField(name, detail))
+        lines.append(f"{name}: {detail}")
+    return Problem(422, "invalid", "; ".join(lines), *named)

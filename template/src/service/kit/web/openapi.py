@@ -1,10 +1,12 @@
 # kit: updated by the template; extend it from app.py
 """The description of the API, `/openapi.json`, and the page that lets people try it, `/docs`.
 
-The page's files come from the development group, so that it works without a network; production
-serves neither.
+msgspec describes types: there, a field of a struct is required if it has no default. The page's
+files come from the development group, so that it works without a network; production serves
+neither.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -20,6 +22,7 @@ from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
 from service.kit.web.binder import Binding, choose_status, is_described
+from service.kit.web.query_string import Parameter
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
 from service.kit.work import asgi
 from service.kit.work.problems import MEDIA_TYPE, ProblemDetails
@@ -35,67 +38,71 @@ PAGE = """\
 <div id="page"></div>
 <script src="docs/swagger-ui-bundle.js"></script>
 <script>
-SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: true, displayRequestDuration: true})
+SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#page", deepLinking: true, displayRequestDuration: true
+})
 </script>
 """
 
-POLICY = {
-    "content-security-policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-}
+SOURCES = "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+POLICY = {"content-security-policy": SOURCES}
 """What the page may load: its own files, and what Swagger UI writes into it."""
 
 REFERENCE = "#/components/schemas/{name}"
+PROBLEM_SCHEMA = {"$ref": REFERENCE.format(name="ProblemDetails")}
 PROBLEM = {
     "description": "A problem, as RFC 9457 defines it.",
-    "content": {MEDIA_TYPE.decode(): {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}},
+    "content": {MEDIA_TYPE.decode(): {"schema": PROBLEM_SCHEMA}},
 }
 
-HEADERS = {idempotency.read: idempotency.DESCRIPTION, read_last_event_id: LAST_EVENT_ID_PARAMETER}
+NULL = {"type": "null"}
+NO_DEFAULT = (None, msgspec.NODEFAULT, msgspec.UNSET)
+
+HEADERS = {
+    idempotency.read_idempotency_key: idempotency.DESCRIPTION,
+    read_last_event_id: LAST_EVENT_ID_PARAMETER,
+}
+"""The description of the header that a function reads."""
 
 type Description = dict[str, Any]
-type Known = dict[int, Description]
+type Schemas = dict[int, Description]
 """The schema of each type, by its id."""
 
 
 def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
     """Yield the description, and the page where the package of Swagger UI is installed."""
-    files = {"/openapi.json": (msgspec.json.encode(describe(bindings)), "application/json")}
-    package = find_spec(
-        "flask_swagger_ui"
-    )  # for its files; the Flask extension in it is not imported
+    encoded = msgspec.json.encode(describe_api(bindings))
+    description = json.loads(encoded, object_hook=end_pattern)
+    files = {"/openapi.json": (msgspec.json.encode(description), "application/json")}
+    package = find_spec("flask_swagger_ui")  # its files; the Flask extension is not imported
     if package and package.origin:
         folder = Path(package.origin).parent / "dist"
-        files |= {
-            f"/docs/{name}": ((folder / name).read_bytes(), media_type)
-            for name, media_type in ASSETS.items()
-        }
-        files["/docs"] = (PAGE.encode(), "text/html")
+        for name, media_type in ASSETS.items():
+            content = (folder / name).read_bytes()
+            files[f"/docs/{name}"] = content, media_type
+        files["/docs"] = PAGE.encode(), "text/html"
     for path, (content, media_type) in files.items():
         page = Response(content, media_type=media_type, headers=POLICY)
         yield Route("GET", path, page, PUBLIC), page
 
 
-def describe(bindings: Sequence[Binding]) -> Description:
-    """Return the API in OpenAPI 3.1, under the name and version of the service; it has no word for
-    WebSockets.
-    """
+def describe_api(bindings: Sequence[Binding]) -> Description:
+    """Return the API in OpenAPI 3.1, which has no word for WebSockets."""
     about = find_distribution()
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
-    types = [kind for binding in shown for kind in list_types(binding) if is_described(kind)]
-    schemas, components = msgspec.json.schema_components(
-        [*types, ProblemDetails], ref_template=REFERENCE
-    )
-    schemas, components = end_patterns(schemas), end_patterns(components)
-    known = {id(kind): schema for kind, schema in zip(types, schemas, strict=False)}
-    bodies = [known[id(binding.body[1].kind)] for binding in shown if binding.body]
-    widen_decimals(bodies, components)
+    schemas, components = make_schemas(shown)
     paths: dict[str, Description] = {}
     for binding in shown:
-        operations = paths.setdefault(binding.route.template, {})
-        operations[binding.route.method.lower()] = describe_operation(binding, known)
+        route = binding.route
+        operations = paths.setdefault(route.template, {})
+        operations[route.method.lower()] = describe_operation(binding, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": about.name, "version": about.version, "description": about.summary},
+        "info": {
+            "title": about.name,
+            "version": about.version,
+            "description": about.summary,
+        },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -105,118 +112,147 @@ def describe(bindings: Sequence[Binding]) -> Description:
     }
 
 
-def end_patterns(part: Any) -> Any:
-    r"""Return a schema whose patterns end in `$`, which means in JSON Schema what `\Z` means in
-    Python.
-    """
-    if isinstance(part, list | tuple):
-        return [end_patterns(value) for value in part]
-    if not isinstance(part, dict):
-        return part
-    ended = {name: end_patterns(value) for name, value in part.items()}
-    if str(pattern := part.get("pattern")).endswith(r"\Z"):
-        ended["pattern"] = f"{str(pattern).removesuffix(r'\Z')}$"
-    return ended
+def make_schemas(bindings: Sequence[Binding]) -> tuple[Schemas, Description]:
+    """Return the schemas of all types of some routes, and those that they refer to by name."""
+    types: list[Any] = []
+    for binding in bindings:
+        types += filter(is_described, list_types(binding))
+    found, components = msgspec.json.schema_components(
+        [*types, ProblemDetails], ref_template=REFERENCE
+    )
+    ids = map(id, types)
+    schemas = dict(zip(ids, found, strict=False))
+    for binding in bindings:
+        if binding.body:
+            _, body = binding.body
+            accept_numbers(schemas[id(body.kind)], components, set())
+    return schemas, components
 
 
-def widen_decimals(part: Any, components: Description, seen: set[str] | None = None) -> None:
-    """Describe a decimal that a client sends as a string or a number: both are read, and
-    exactly.
-    """
-    seen = set() if seen is None else seen
+def list_types(binding: Binding) -> Iterator[Any]:
+    """Yield the types of a route: of its parameters, its body, and its result."""
+    yield from binding.path.values()
+    for parameter in binding.query.parameters.values():
+        yield parameter.hint
+    if binding.body:
+        _, body = binding.body
+        yield body.kind
+    if get_origin(binding.result) is EventStream:
+        yield from get_args(binding.result)
+    else:
+        yield binding.result
+
+
+def end_pattern(part: Description) -> Description:
+    r"""Let a pattern end in `$`, which means in JSON Schema what `\Z` means in Python."""
+    pattern = part.get("pattern")
+    if isinstance(pattern, str) and pattern.endswith(r"\Z"):
+        part["pattern"] = pattern.removesuffix(r"\Z") + "$"
+    return part
+
+
+def accept_numbers(part: Any, components: Description, seen: set[str]) -> None:
+    """Describe decimals that a client sends as strings or numbers: both are read, and exactly."""
     if isinstance(part, list | tuple):
         for value in part:
-            widen_decimals(value, components, seen)
+            accept_numbers(value, components, seen)
     if not isinstance(part, dict):
         return
     if part.get("type") == "string" and part.get("format") == "decimal":
         part["type"] = ["string", "number"]
     for value in part.values():
-        widen_decimals(value, components, seen)
-    name = str(part.get("$ref", "")).rpartition("/")[2]
+        accept_numbers(value, components, seen)
+    reference = str(part.get("$ref", ""))
+    _, _, name = reference.rpartition("/")
     if name and name not in seen:
         seen.add(name)
-        widen_decimals(components[name], components, seen)
+        accept_numbers(components[name], components, seen)
 
 
-def list_types(binding: Binding) -> list[Any]:
-    body = [binding.body[1].kind] if binding.body else []
-    return [
-        *binding.path.values(),
-        *(parameter.hint for parameter in binding.query.parameters.values()),
-        *body,
-        *(
-            get_args(binding.result)
-            if get_origin(binding.result) is EventStream
-            else [binding.result]
-        ),
-    ]
-
-
-def describe_operation(binding: Binding, known: Known) -> Description:
-    route, name = binding.route, binding.route.endpoint.__name__
+def describe_operation(binding: Binding, schemas: Schemas) -> Description:
+    route = binding.route
+    name = route.endpoint.__name__
     operation: Description = {
         "operationId": name,
         "summary": route.summary or name.replace("_", " ").capitalize(),
         "description": cleandoc(route.endpoint.__doc__ or ""),
         "tags": [*route.tags],
-        "parameters": [*describe_parameters(binding, known)],
-        "responses": {**describe_result(binding, known), "default": PROBLEM},
+        "parameters": [*describe_parameters(binding, schemas)],
+        "responses": {**describe_response(binding, schemas), "default": PROBLEM},
     }
     if binding.body:
-        content = {"application/json": {"schema": known[id(binding.body[1].kind)]}}
+        _, body = binding.body
+        schema = schemas[id(body.kind)]
+        content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": True, "content": content}
     if route.access is NEEDS_TOKEN:
         operation["security"] = [{"token": []}]
     return operation
 
 
-def describe_parameters(binding: Binding, known: Known) -> Iterator[Description]:
+def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Description]:
+    """Yield the parameters of the path, the query string and the headers."""
     for name, hint in binding.path.items():
-        yield {"name": name, "in": "path", "required": True, "schema": known[id(hint)]}
-    for name, (hint, required, default, _) in binding.query.parameters.items():
-        schema = drop_null(known[id(hint)])
-        if not required and default not in (None, msgspec.NODEFAULT, msgspec.UNSET):
-            schema["default"] = msgspec.to_builtins(default)
-        text = {"description": schema["description"]} if "description" in schema else {}
-        yield {"name": name, "in": "query", "required": required, "schema": schema, **text}
+        schema = schemas[id(hint)]
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    for name, parameter in binding.query.parameters.items():
+        schema = schemas[id(parameter.hint)]
+        yield {"name": name, "in": "query", **describe_query_parameter(parameter, schema)}
     for read in binding.readers.values():
-        if description := HEADERS.get(getattr(read, "func", read)):
+        description = HEADERS.get(getattr(read, "func", read))
+        if description:
             yield description
 
 
+def describe_query_parameter(parameter: Parameter, schema: Description) -> Description:
+    schema = drop_null(schema)
+    if not parameter.required and parameter.default not in NO_DEFAULT:
+        schema["default"] = msgspec.to_builtins(parameter.default)
+    description = {"required": parameter.required, "schema": schema}
+    if "description" in schema:
+        description["description"] = schema["description"]
+    return description
+
+
 def drop_null(schema: Description) -> Description:
-    """Return the schema of an optional parameter without null, which a query string cannot
-    express.
-    """
-    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
-    rest = {name: value for name, value in schema.items() if name != "anyOf"}
-    return kinds[0] | rest if len(kinds) == 1 else dict(schema)
+    """Return the schema of an optional parameter without null, which a query string cannot have."""
+    rest = dict(schema)
+    kinds: list[Description] = [kind for kind in rest.get("anyOf", []) if kind != NULL]
+    if len(kinds) == 1:
+        del rest["anyOf"]
+        return kinds[0] | rest
+    return rest
 
 
-def describe_result(binding: Binding, known: Known) -> Description:
-    """Return the response of a success. What sends itself, like a stream, is described by its media
-    type at most.
-    """
-    result = binding.result
-    status = choose_status(binding.route, has_body=result is not NoneType)
+def describe_response(binding: Binding, schemas: Schemas) -> Description:
+    """Return the response of a success, by its status."""
+    has_body = binding.result is not NoneType
+    status = choose_status(binding.route, has_body=has_body)
     response: Description = {"description": HTTPStatus(status).description}
-    if id(result) in known and result is not NoneType:
-        response["content"] = {"application/json": {"schema": known[id(result)]}}
-    elif (get_origin(result) or result) is EventStream:
-        data = next((known.get(id(kind), {}) for kind in get_args(result)), {})
-        response["content"] = {"text/event-stream": {"schema": describe_event(data)}}
-    elif media_types := getattr(result, "media_types", ()):
-        response["content"] = {
-            media_type: {"schema": {"type": "string"}} for media_type in media_types
-        }
-    elif result is not NoneType:
-        response["content"] = {getattr(result, "media_type", None) or "*/*": {}}
+    if has_body:
+        response["content"] = describe_content(binding.result, schemas)
     return {str(status): response}
 
 
-def describe_event(data: Description) -> Description:
+def describe_content(result: Any, schemas: Schemas) -> Description:
+    """Return a result by its media type. Of what sends itself, nothing more may be known."""
+    if id(result) in schemas:
+        return {"application/json": {"schema": schemas[id(result)]}}
+    if (get_origin(result) or result) is EventStream:
+        return {"text/event-stream": {"schema": describe_event(result, schemas)}}
+    media_types = getattr(result, "media_types", ())
+    if media_types:
+        text = {"schema": {"type": "string"}}
+        return dict.fromkeys(media_types, text)
+    return {getattr(result, "media_type", None) or "*/*": {}}
+
+
+def describe_event(stream: Any, schemas: Schemas) -> Description:
     """Return the schema of one event of a stream, as OpenAPI 3.2 has it, with that of its data."""
-    content = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
-    fields = {name: {"type": "string"} for name in ("event", "id")}
-    return {"type": "object", "required": ["data"], "properties": {"data": content, **fields}}
+    data: Description = {"type": "string", "contentMediaType": "application/json"}
+    data["contentSchema"] = {}
+    for kind in get_args(stream):
+        data["contentSchema"] = schemas.get(id(kind), {})
+    text = {"type": "string"}
+    properties = {"data": data, "event": text, "id": text}
+    return {"type": "object", "required": ["data"], "properties": properties}

@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Query strings: parameters by name, each read as its type; a refusal names every one that does not
-fit.
+"""Query strings: parameters by name, each read as its type.
+
+A refusal names every parameter that does not fit.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,13 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from service.kit.web.body import find_fault
-from service.kit.web.mismatches import MOST_FAULTS, cut, refuse
+from service.kit.web.body import find_storage_error
+from service.kit.web.mismatches import MAX_ERRORS, invalid_fields
 from service.kit.work.problems import InvalidField
+
+type Decoder = msgspec.json.Decoder[Any]
+type Names = dict[str, str]
+"""The names of a struct's fields, by those that clients know."""
 
 
 class Parameter(NamedTuple):
@@ -21,75 +26,81 @@ class Parameter(NamedTuple):
     hint: Any
     required: bool
     default: object
-    decoder: msgspec.json.Decoder[Any]
+    decoder: Decoder
 
 
 class QueryString:
-    """That of one route: its parameters by name, and the filters that some of them are the fields
-    of.
+    """The query string of a route.
+
+    `parameters` has all by name. `filters` has the structs that some of them are the fields of.
     """
 
     def __init__(self) -> None:
         self.parameters: dict[str, Parameter] = {}
-        self.filters: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
+        self.filters: dict[str, tuple[type[msgspec.Struct], Names]] = {}
 
     def add(self, name: str, hint: Any, required: bool, default: object) -> None:
         if name in self.parameters:
             raise TypeError(f"two parameters of its query are called {name}")
-        self.parameters[name] = Parameter(
-            hint, required, default, msgspec.json.Decoder(hint, strict=False)
-        )
+        decoder = msgspec.json.Decoder(hint, strict=False)
+        self.parameters[name] = Parameter(hint, required, default, decoder)
 
     def add_filter(self, name: str, kind: Any) -> None:
-        fields = msgspec.structs.fields(kind)
-        self.filters[name] = kind, {field.encode_name: field.name for field in fields}
-        for field in fields:
+        names: Names = {}
+        for field in msgspec.structs.fields(kind):
+            names[field.encode_name] = field.name
             self.add(field.encode_name, field.type, field.required, field.default)
+        self.filters[name] = kind, names
 
     def read(self, query_string: bytes) -> dict[str, object]:
-        """Return the arguments that are given. Raises a 422 problem that names each unacceptable
-        parameter.
+        """Return the arguments that are given.
+
+        Raises a 422 problem that names each unacceptable parameter.
         """
         values: dict[str, object] = {}
-        faults: list[InvalidField] = []
-        for name, text in split(query_string.decode("latin-1")):
-            if len(faults) >= MOST_FAULTS:
+        errors: list[InvalidField] = []
+        for name, text in split_query_string(query_string.decode("latin-1")):
+            if len(errors) >= MAX_ERRORS:
                 break
-            if (parameter := self.parameters.get(name)) is None:
-                known = ", ".join(sorted(self.parameters)) or "none"
-                faults.append(
-                    InvalidField(cut(name), f"there is no such parameter; known are {known}")
-                )
-            elif name in values:
-                faults.append(InvalidField(name, "it is given twice"))
-            else:
-                values[name], fault = convert(text, parameter.decoder)
-                faults += [InvalidField(name, fault)] if fault else []
-        missing = (
-            name
-            for name, parameter in self.parameters.items()
-            if parameter.required and name not in values
-        )
-        faults += [InvalidField(name, "it is required") for name in missing]
-        if faults:
-            raise refuse(faults)
+            detail = self.read_parameter(name, text, values)
+            if detail:
+                errors.append(InvalidField(name, detail))
+        for name, parameter in self.parameters.items():
+            if parameter.required and name not in values:
+                errors.append(InvalidField(name, "it is required"))
+        if errors:
+            raise invalid_fields(errors)
         for filter_name, (kind, fields) in self.filters.items():
-            values[filter_name] = kind(
-                **{field: values.pop(name) for name, field in fields.items() if name in values}
-            )
+            given = {}
+            for name, field in fields.items():
+                if name in values:
+                    given[field] = values.pop(name)
+            values[filter_name] = kind(**given)
         return values
 
+    def read_parameter(self, name: str, text: str, values: dict[str, object]) -> str | None:
+        """Add the value of a parameter, and return what is wrong with it."""
+        parameter = self.parameters.get(name)
+        if parameter is None:
+            known = ", ".join(sorted(self.parameters)) or "none"
+            return f"there is no such parameter; known are {known}"
+        if name in values:
+            return "it is given twice"
+        values[name], detail = convert_parameter(text, parameter.decoder)
+        return detail
 
-def split(query_string: str) -> Iterator[tuple[str, str]]:
+
+def split_query_string(query_string: str) -> Iterator[tuple[str, str]]:
     """Yield the names and values of a query string, in a third of the time of `parse_qsl`."""
-    decode = unquote_plus if "%" in query_string or "+" in query_string else str
+    is_escaped = "%" in query_string or "+" in query_string
+    unescape = unquote_plus if is_escaped else str
     for part in query_string.split("&"):
         if part:
             name, _, text = part.partition("=")
-            yield decode(name), decode(text)
+            yield unescape(name), unescape(text)
 
 
-def convert(text: str, decoder: msgspec.json.Decoder[Any]) -> tuple[object, str | None]:
+def convert_parameter(text: str, decoder: Decoder) -> tuple[object, str | None]:
     """Return a value of a query string as its type, and what is wrong with it.
 
     What msgspec converts leniently is refused: the client may have meant something else.
@@ -105,4 +116,4 @@ def convert(text: str, decoder: msgspec.json.Decoder[Any]) -> tuple[object, str 
             return value, "it must be true or false"
         case datetime() if "T" not in text.upper() and " " not in text:
             return value, "it must be a time like 2026-01-31T09:30:00Z"
-    return value, find_fault(value)
+    return value, find_storage_error(value)

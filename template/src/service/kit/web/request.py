@@ -1,5 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""The request for a function that reads its body itself. What cannot be read is a 400 problem."""
+"""The request for a function that reads its body itself: JSON of any shape, or a form.
+
+What cannot be read is a 400 problem. Bodies with a type are read by `body.py`.
+"""
 
 import json
 import re
@@ -10,15 +13,15 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from service.kit.web.body import malformed
-from service.kit.web.mismatches import cut
+from service.kit.web.body import malformed_json
+from service.kit.web.mismatches import shorten_echo
 from service.kit.work.problems import Problem
 
 BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
 
 
 class CheckedRequest(Request):
-    """Starlette's `Request`, but for how it refuses a body."""
+    """Starlette's `Request`, except for how it refuses a body."""
 
     async def json(self) -> Any:
         """Return what the body holds. Raises a 400 problem."""
@@ -26,7 +29,7 @@ class CheckedRequest(Request):
         try:
             return json.loads(body.decode(), parse_constant=refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise malformed(body, error) from None
+            raise malformed_json(body, error) from None
 
     def form(self, **limits: Any) -> "Form":
         """Return the fields and files of a form, to be awaited or entered. Raises a 400 problem."""
@@ -39,7 +42,7 @@ def refuse_constant(name: str) -> None:
 
 
 class Form:
-    """A form that is to be read: `await request.form()`, or `async with request.form() as form`."""
+    """A form to be read: `await request.form()`, or `async with request.form() as form`."""
 
     def __init__(self, request: Request, limits: Mapping[str, Any]) -> None:
         self.request = request
@@ -57,18 +60,18 @@ class Form:
 
     async def read(self) -> FormData:
         """Return the form. With `charset=undefined`, its parser raises UnicodeError."""
-        request, body = self.request, await self.request.body()
-        if is_cut_off(body, request.headers.get("content-type", "")):
+        body = await self.request.body()
+        media_type = self.request.headers.get("content-type", "")
+        if is_truncated_form(body, media_type):
             raise Problem(400, "malformed", "The form ends before its last boundary.")
         try:
-            return await Request.form(request, **self.limits)
+            return await Request.form(self.request, **self.limits)
         except (MultiPartException, ValueError) as error:
-            reason = getattr(error, "message", str(error))
-            detail = f"The body is not a valid form: {cut(reason)}"
-            raise Problem(400, "malformed", detail) from None
+            reason = shorten_echo(getattr(error, "message", str(error)))
+            raise Problem(400, "malformed", f"The body is not a valid form: {reason}") from None
 
 
-def is_cut_off(body: bytes, media_type: str) -> bool:
+def is_truncated_form(body: bytes, media_type: str) -> bool:
     """Return whether a multipart form lacks its end. The parser takes what came before for all."""
     if not media_type.lower().startswith("multipart/"):
         return False

@@ -1,7 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The table of routes that a slice fills: each with its path, its function, and who may call it how
-often.
-"""
+"""The routes of a slice: each with its path, its function, who may call it, and how often."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -14,12 +12,12 @@ from service.kit.db.errors import Constraints
 from service.kit.db.query import Seed
 from service.kit.work import asgi
 
-PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
+PATH_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """Part of a path: `{order_id:uuid}`, or `{name}` for a string
 (https://www.starlette.io/routing/#path-parameters)."""
 
-
-MOUNT, WEBSOCKET = "MOUNT", "WEBSOCKET"
+MOUNT = "MOUNT"
+WEBSOCKET = "WEBSOCKET"
 
 
 class Access(Enum):
@@ -29,19 +27,17 @@ class Access(Enum):
     PUBLIC = auto()
 
 
-NEEDS_TOKEN, PUBLIC = Access.NEEDS_TOKEN, Access.PUBLIC
+NEEDS_TOKEN = Access.NEEDS_TOKEN
+PUBLIC = Access.PUBLIC
 
 
 class AccessError(Exception):
-    """Routes for which nobody decided who may call them. The message names each, and what to
-    write.
-    """
+    """Nobody decided who may call some routes. The message names each, and says what to write."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """So many requests in `per` seconds: for each caller where a route needs a token, elsewhere for
-    each address.
+    """So many requests in `per` seconds for each caller, or each address on a public route.
 
     They may come all at once; each is given back a moment later than the one before. An IPv6
     address counts as its network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes
@@ -53,9 +49,8 @@ class Rate:
 
     def __post_init__(self) -> None:
         if self.requests < 1 or self.per <= 0:
-            raise ValueError(
-                f"{self} lets nobody in; allow at least one request in more than 0 seconds"
-            )
+            advice = "allow at least one request in more than 0 seconds"
+            raise ValueError(f"{self} lets nobody in; {advice}")
 
 
 type Handler = Callable[..., Awaitable[Any]]
@@ -72,8 +67,9 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path; `method` is MOUNT or WEBSOCKET for what has none. `status` is that of
-    a success.
+    """One method of one path. `method` is MOUNT or WEBSOCKET for what has none.
+
+    `status` is that of a success.
     """
 
     method: str
@@ -91,12 +87,16 @@ class Route:
     @property
     def template(self) -> str:
         """The path as OpenAPI, logs and metrics have it: without the types of its parameters."""
-        return PARAMETER.sub(r"{\1}", self.path)
+        return PATH_PARAMETER.sub(r"{\1}", self.path)
 
 
 class Routes:
-    """Routes under one prefix: `@routes.get("/{order_id:uuid}", summary="Read an order")` above an
-    async function.
+    """Routes under one prefix.
+
+        routes = Routes("/v1/orders", access=NEEDS_TOKEN)
+
+        @routes.get("/{order_id:uuid}", summary="Read an order")
+        async def read_order(…) -> Order: …
 
     The function stays as it is. Its parameters are bound by their types: what app.py provides,
     `Caller`, `IdempotencyKey`, and Starlette's `Request` or `WebSocket`; a `Filter` is the query
@@ -118,7 +118,7 @@ class Routes:
     ) -> None:
         self.prefix = prefix
         self.access = access
-        self.limit = copy(limit)  # one object is counted once, so each place has one of its own
+        self.limit = copy(limit)  # what is one object is counted together
         self.tags = tags
         self.table: list[Route] = []
 
@@ -128,21 +128,28 @@ class Routes:
     def add[Function: Handler](
         self, method: str, path: str, **options: Unpack[Options]
     ) -> Callable[[Function], Function]:
-        """Return the decorator that adds a function. Without `status`, a POST sends 201, and no
-        result 204.
+        """Return the decorator that adds a function.
+
+        Without `status`, a POST sends 201, and no result 204.
         """
 
-        def record(function: Function) -> Function:
-            full = (self.prefix.rstrip("/") + path).rstrip("/") or "/"
-            access = options.get("access", self.access)
-            summary, status = options.get("summary", ""), options.get("status")
+        def add_function(function: Function) -> Function:
+            full_path = self.prefix.rstrip("/") + path
             limit = copy(options["limit"]) if "limit" in options else self.limit
-            self.table.append(
-                Route(method, full, function, access, summary, status, self.tags, limit)
+            route = Route(
+                method,
+                full_path.rstrip("/") or "/",
+                function,
+                options.get("access", self.access),
+                options.get("summary", ""),
+                options.get("status"),
+                self.tags,
+                limit,
             )
+            self.table.append(route)
             return function
 
-        return record
+        return add_function
 
     def get[Function: Handler](
         self, path: str, **options: Unpack[Options]
@@ -183,8 +190,8 @@ class Routes:
 class Slice:
     """One folder of the service, as `app.py` wires it.
 
-    `constraints` makes the problem of each constraint of the slice's tables. `seed` makes
-    sample rows for development.
+    `constraints` makes the problem of each constraint of the slice's tables, such as a 409 for a
+    unique violation. `seed` makes sample rows for development.
     """
 
     routes: Routes
@@ -193,12 +200,13 @@ class Slice:
 
 
 def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
-    """Raise `AccessError` unless each route says who may call it, and can be held to that."""
-    faults: dict[Access | None, str] = {
+    """Raise `AccessError` unless each route says who may call it, and that can be checked."""
+    advice: dict[Access | None, str] = {
         None: "give it or its Routes `access=NEEDS_TOKEN`, or `access=PUBLIC`"
     }
     if not has_auth:
-        faults[NEEDS_TOKEN] = "it needs a token; give `web.build` an `auth` to check it with"
-    found = sorted(f"{route}: {faults[route.access]}" for route in routes if route.access in faults)
-    if found:
-        raise AccessError("\n".join(["Who may call these routes?", *found]))
+        advice[NEEDS_TOKEN] = "it needs a token; give `web.build` an `auth` to check it with"
+    undecided = [route for route in routes if route.access in advice]
+    if undecided:
+        lines = sorted(f"{route}: {advice[route.access]}" for route in undecided)
+        raise AccessError("\n".join(["Who may call these routes?", *lines]))

@@ -1,4 +1,4 @@
-"""A password that nobody had room to check is no guess: a flood by others does not lock the owner out."""
+"""A password that nobody had room to check does not count: a flood by others does not lock the owner out."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from inside import offloaded
-from inside.guessing import HOME, OPTIONS
+from inside.login_attempts import HOME, OPTIONS
 from inside.pools import Make
 from inside.schema import ask
 from service.kit.auth import passwords
@@ -23,90 +23,92 @@ PASSWORD, WRONG = "correct horse battery staple", "wrong horse battery staple"
 HASH = passwords.hasher.hash(PASSWORD)
 
 
-async def hold(places: ThreadPool, release: threading.Event) -> asyncio.Task[bool]:
-    """Let a call occupy the only place until it is released."""
-    call = asyncio.create_task(places.run("wait", release.wait))
-    await offloaded.until(lambda: places.running == 1)
+async def hold(pool: ThreadPool, release: threading.Event) -> asyncio.Task[bool]:
+    """Let a call occupy the only slot until it is released."""
+    call = asyncio.create_task(pool.run("wait", release.wait))
+    await offloaded.until(lambda: pool.running == 1)
     return call
 
 
 async def try_password(
-    guesses: LoginThrottle, offload: Offload, password: str, stored: str, address: str = HOME
+    throttle: LoginThrottle, offload: Offload, password: str, stored: str, address: str = HOME
 ) -> bool:
     """Sign in as ada, as a handler does."""
-    taken = await guesses.begin({"client": (address, 1)}, "ada")
+    attempt = await throttle.count_attempt({"client": (address, 1)}, "ada")
     is_right = await passwords.is_correct(offload, password, stored)
     if is_right:
-        await taken.forgive()
+        await attempt.forgive()
     return is_right
 
 
-async def sign_in(guesses: LoginThrottle, offload: Offload, password: str, stored: str) -> int | bool:
+async def sign_in(throttle: LoginThrottle, offload: Offload, password: str, stored: str) -> int | bool:
     """Return whether the password is right, or the status of the refusal."""
     try:
-        return await try_password(guesses, offload, password, stored)
+        return await try_password(throttle, offload, password, stored)
     except Problem as problem:
         return problem.status
 
 
 @pytest.mark.parametrize("waiters", [0, 1], ids=["no room to wait", "waited in vain"])
-async def test_a_password_that_was_never_checked_is_no_guess(guesses: LoginThrottle, database_url: str, waiters: int):
+async def test_a_password_that_was_never_checked_does_not_count(
+    throttle: LoginThrottle, database_url: str, waiters: int
+):
     options = OffloadOptions(hashes=1, thread_waiters=waiters, thread_wait=0.01)
     async with Offload(options) as offload:
         release = threading.Event()
         holding = await hold(offload.hashes, release)
-        answers = [await sign_in(guesses, offload, PASSWORD, HASH) for _ in range(20)]
+        answers = [await sign_in(throttle, offload, PASSWORD, HASH) for _ in range(20)]
         assert answers == [503] * 20
         assert await ask(database_url, COUNTED) == 0
         release.set()
         await holding
-        assert await sign_in(guesses, offload, PASSWORD, HASH) is True
+        assert await sign_in(throttle, offload, PASSWORD, HASH) is True
 
 
-async def test_a_sign_in_that_is_cancelled_while_it_waits_is_no_guess(guesses: LoginThrottle, database_url: str):
+async def test_a_sign_in_that_is_cancelled_while_it_waits_does_not_count(throttle: LoginThrottle, database_url: str):
     async with Offload(OffloadOptions(hashes=1, thread_wait=60)) as offload:
         release = threading.Event()
         holding = await hold(offload.hashes, release)
-        waiting = asyncio.create_task(try_password(guesses, offload, PASSWORD, HASH))
+        waiting = asyncio.create_task(try_password(throttle, offload, PASSWORD, HASH))
         await offloaded.until(lambda: offload.hashes.waiting == 1)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        await asyncio.gather(*guesses.tasks)
+        await asyncio.gather(*throttle.tasks)
         assert await ask(database_url, COUNTED) == 0
         release.set()
         await holding
 
 
 async def test_a_sign_in_that_is_cancelled_while_its_password_is_checked_counts(
-    guesses: LoginThrottle, database_url: str
+    throttle: LoginThrottle, database_url: str
 ):
     async with Offload(OffloadOptions(hashes=1)) as offload:
-        checking = asyncio.create_task(try_password(guesses, offload, WRONG, HASH))
+        checking = asyncio.create_task(try_password(throttle, offload, WRONG, HASH))
         await offloaded.until(lambda: offload.hashes.running == 1)
         checking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await checking
-        await asyncio.gather(*guesses.tasks)
+        await asyncio.gather(*throttle.tasks)
     assert await ask(database_url, COUNTED) == 3
 
 
-async def test_no_more_passwords_are_checked_than_are_allowed_however_many_are_given_back(
-    guesses: LoginThrottle,
+async def test_no_more_passwords_are_checked_than_are_allowed_however_many_are_cancelled(
+    throttle: LoginThrottle,
 ):
     async with Offload(OffloadOptions(hashes=1, thread_waiters=1, thread_wait=60)) as offload:
         answers: list[int | bool] = []
         while 503 in answers[-100:] or not answers:
-            attempts = (sign_in(guesses, offload, WRONG, HASH) for _ in range(100))
+            attempts = (sign_in(throttle, offload, WRONG, HASH) for _ in range(100))
             answers += await asyncio.gather(*attempts)
     assert answers.count(False) == OPTIONS.allowed
     assert set(answers) == {False, 429, 503}
 
 
-async def test_a_second_check_of_one_guess_gives_nothing_back(guesses: LoginThrottle, database_url: str):
+async def test_a_second_check_of_one_attempt_cancels_nothing(throttle: LoginThrottle, database_url: str):
     options = OffloadOptions(hashes=1, thread_waiters=0)
     async with Offload(options) as offload:
-        await guesses.begin({"client": (HOME, 1)}, "ada")
+        await throttle.count_attempt({"client": (HOME, 1)}, "ada")
         assert not await passwords.is_correct(offload, WRONG, HASH)
         release = threading.Event()
         holding = await hold(offload.hashes, release)
@@ -117,26 +119,28 @@ async def test_a_second_check_of_one_guess_gives_nothing_back(guesses: LoginThro
     assert await ask(database_url, COUNTED) == 3
 
 
-async def test_a_right_password_is_no_guess_even_if_the_database_is_too_busy_to_note_it(make: Make, database_url: str):
+async def test_a_right_password_does_not_count_even_if_the_database_is_too_busy_to_note_it(
+    make: Make, database_url: str
+):
     async with make(acquire_timeout=0.05) as db, Offload() as offload:
-        guesses = LoginThrottle(db, OPTIONS)
-        taken = await guesses.begin({"client": (HOME, 1)}, "ada")
+        throttle = LoginThrottle(db, OPTIONS)
+        attempt = await throttle.count_attempt({"client": (HOME, 1)}, "ada")
         assert await passwords.is_correct(offload, PASSWORD, HASH)
         async with db.connection(), db.connection():
             with pytest.raises(Problem, match="503 busy"):
-                await taken.forgive()
-        await asyncio.gather(*guesses.tasks)
+                await attempt.forgive()
+        await asyncio.gather(*throttle.tasks)
         assert await ask(database_url, COUNTED) == 0
 
 
-async def test_new_passwords_take_no_place_of_those_to_check(guesses: LoginThrottle):
+async def test_new_passwords_take_no_slot_of_those_to_check(throttle: LoginThrottle):
     options = OffloadOptions(hashes=1, new_hashes=1, thread_waiters=0)
     async with Offload(options) as offload:
         release = threading.Event()
         holding = await hold(offload.new_hashes, release)
         with pytest.raises(Problem, match="503 busy"):
             await passwords.hash_password(offload, PASSWORD)
-        assert await sign_in(guesses, offload, PASSWORD, HASH) is True
+        assert await sign_in(throttle, offload, PASSWORD, HASH) is True
         release.set()
         await holding
 
