@@ -1,7 +1,6 @@
 # kit: updated by the template
-"""Tools for development, in no wheel: `dev` runs the service, `scaffold` adds slices, `sql` checks,
-`perf` measures.
+"""Tools for development, in no wheel.
 
-The kit never imports them; its command line loads the `commands` of each by name, when they are
-called.
+`dev` runs the service, `scaffold` adds slices, `sql` checks statements, `perf` measures. The kit
+does not import them: `kit/commands/development.py` loads their commands by name, when called.
 """

@@ -18,14 +18,16 @@ class Distribution(NamedTuple):
 
 
 def find_distribution() -> Distribution:
-    """Return the distribution that this service is installed as: the one with a command in
-    `service`.
+    """Return the distribution that this service is installed as: that of its command.
 
-    It is the one place that knows the name, so a service can be renamed. Takes 2 ms. Where nothing
-    is installed, it is the name of the package, of an unknown version.
+    It is the one place that knows the name, so a service can be renamed. Takes 2 ms. If nothing is
+    installed, the name is that of the package, and the version is unknown.
     """
-    for it in distributions():
-        # Not `entry.module`, which raises for an entry of another package that is malformed.
-        if any(re.split(r"[.:\s]", entry.value)[0] == PACKAGE for entry in it.entry_points):
-            return Distribution(it.name, it.version, it.metadata.get("Summary", ""))
+    for installed in distributions():
+        for entry in installed.entry_points:
+            # Not `entry.module`, which raises for a malformed entry of another package.
+            package, *_ = re.split(r"[.:\s]", entry.value)
+            if package == PACKAGE:
+                summary = installed.metadata.get("Summary", "")
+                return Distribution(installed.name, installed.version, summary)
     return Distribution(PACKAGE, "unknown", "")

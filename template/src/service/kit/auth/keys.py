@@ -98,41 +98,34 @@ PublicKey = Annotated[str, AfterValidator(check_public_key)]
 PrivateKey = Annotated[SecretStr, AfterValidator(check_private_key)]
 
 
-class VerificationOptions(BaseModel, frozen=True):
+class VerificationOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """AUTH_*: how tokens are verified, whoever issues them."""
 
-    leeway: Annotated[float, Field(ge=0, le=300, description="seconds that clocks may differ")] = 10
-    cache_size: Annotated[
-        int, Field(ge=0, description="verified tokens that each worker remembers")
-    ] = 10_000
+    leeway: Annotated[float, Field(ge=0, le=300)] = 10
+    """seconds that clocks may differ"""
+    cache_size: Annotated[int, Field(ge=0)] = 10_000
+    """verified tokens that each worker remembers"""
 
 
 class AuthOptions(VerificationOptions, frozen=True):
     """AUTH_*: the issuer whose tokens are accepted, and its key or where it publishes its keys."""
 
-    issuer: Annotated[str, Field(min_length=1, description="the `iss` that tokens must have")]
-    audience: Annotated[
-        str, Field(min_length=1, description="the `aud` that tokens must have: this service")
-    ]
-    algorithm: Annotated[
-        Literal["EdDSA", "ES256", "PS256", "RS256"],
-        Field(description="the only signature algorithm accepted"),
-    ] = "EdDSA"
-    public_key: Annotated[
-        PublicKey | None, Field(description="the issuer's public key, as PEM or in one line")
-    ] = None
-    jwks_url: Annotated[HttpUrl | None, Field(description="or the URL of its published keys")] = (
-        None
-    )
-    jwks_max_age: Annotated[
-        float, Field(ge=1, description="seconds until published keys are fetched again")
-    ] = 600
-    jwks_timeout: Annotated[
-        float, Field(gt=0, le=10, description="seconds that fetching them may take")
-    ] = 2
-    jwks_bytes: Annotated[
-        int, Field(ge=1, le=10**8, description="the largest set of keys that is read")
-    ] = 1_000_000
+    issuer: Annotated[str, Field(min_length=1)]
+    """the `iss` that tokens must have"""
+    audience: Annotated[str, Field(min_length=1)]
+    """the `aud` that tokens must have: this service"""
+    algorithm: Literal["EdDSA", "ES256", "PS256", "RS256"] = "EdDSA"
+    """the only signature algorithm accepted"""
+    public_key: PublicKey | None = None
+    """the issuer's public key, as PEM or in one line"""
+    jwks_url: HttpUrl | None = None
+    """or the URL of its published keys"""
+    jwks_max_age: Annotated[float, Field(ge=1)] = 600
+    """seconds until published keys are fetched again"""
+    jwks_timeout: Annotated[float, Field(gt=0, le=10)] = 2
+    """seconds that fetching them may take"""
+    jwks_bytes: Annotated[int, Field(ge=1, le=10**8)] = 1_000_000
+    """the largest set of keys that is read"""
 
     @model_validator(mode="after")
     def require_key(self) -> Self:
@@ -145,20 +138,18 @@ class AuthOptions(VerificationOptions, frozen=True):
 class IssuerOptions(VerificationOptions, frozen=True):
     """AUTH_*: the key that signs the service's own tokens, and how they are verified."""
 
-    signing_key: Annotated[
-        PrivateKey,
-        Field(description="the private key that signs tokens; `uv run service key` makes one"),
-    ]
-    previous_key: Annotated[
-        PublicKey | None,
-        Field(description="the public half of the old signing key, until its tokens expire"),
-    ] = None
-    token_lifetime: Annotated[
-        float, Field(ge=60, le=86400, description="seconds until a token expires")
-    ] = 3600
-    issuer: Annotated[str, Field(min_length=1, description="the `iss` of tokens")] = "service"
-    audience: Annotated[str, Field(min_length=1, description="the `aud` of tokens")] = "service"
-    algorithm: Annotated[Literal["EdDSA"], Field(description="the signature algorithm")] = "EdDSA"
+    signing_key: PrivateKey
+    """the private key that signs tokens; `uv run service key` makes one"""
+    previous_key: PublicKey | None = None
+    """the public half of the old signing key, until its tokens expire"""
+    token_lifetime: Annotated[float, Field(ge=60, le=86400)] = 3600
+    """seconds until a token expires"""
+    issuer: Annotated[str, Field(min_length=1)] = "service"
+    """the `iss` of tokens"""
+    audience: Annotated[str, Field(min_length=1)] = "service"
+    """the `aud` of tokens"""
+    algorithm: Literal["EdDSA"] = "EdDSA"
+    """the signature algorithm"""
 
     def sign(self, subject: str) -> str:
         """Return a token whose bearer is `subject`. Costs about 0.2 ms."""

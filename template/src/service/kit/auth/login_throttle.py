@@ -37,22 +37,17 @@ current_attempt: ContextVar["LoginAttempt | None"] = ContextVar("login_attempt",
 """The last attempt of this request."""
 
 
-class LoginThrottleOptions(BaseModel, frozen=True):
+class LoginThrottleOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """GUESSES_*: how many wrong passwords are taken before more are refused for a while."""
 
-    allowed: Annotated[
-        int, Field(ge=1, description="wrong passwords for an account from one address")
-    ] = 10
-    total: Annotated[
-        int, Field(ge=1, description="wrong passwords from an address, or for an account elsewhere")
-    ] = 100
-    window: Annotated[
-        Seconds, Field(description="seconds from the first wrong password until all are forgotten")
-    ] = 900
-    remember_days: Annotated[
-        int,
-        Field(ge=1, le=400, description="days that an address is known where an account signed in"),
-    ] = 30
+    allowed: Annotated[int, Field(ge=1)] = 10
+    """wrong passwords for an account from one address"""
+    total: Annotated[int, Field(ge=1)] = 100
+    """wrong passwords from an address, or for an account elsewhere"""
+    window: Seconds = 900
+    """seconds from the first wrong password until all are forgotten"""
+    remember_days: Annotated[int, Field(ge=1, le=400)] = 30
+    """days that an address is known where an account signed in"""
 
 
 class Count(msgspec.Struct, frozen=True):

@@ -11,29 +11,25 @@ if TYPE_CHECKING:
     import httpx2
 
 
-class ClientOptions(BaseModel, frozen=True):
+class ClientOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """CLIENT_*: how one worker calls other services."""
 
-    timeout: Annotated[
-        Seconds, Field(description="seconds for a whole call with all its attempts, then 504")
-    ] = 5
-    connect_timeout: Annotated[
-        Seconds, Field(description="seconds to find a host and connect to it")
-    ] = 1
-    retries: Annotated[
-        int, Field(ge=0, le=5, description="further attempts at a call that may be repeated")
-    ] = 2
-    hosts: Annotated[
-        int, Field(ge=1, le=1000, description="hosts told apart; all others are as one")
-    ] = 20
-    connections: Annotated[int, Field(ge=1, le=1000, description="calls to one host at once")] = 20
-    waiters: Annotated[
-        int, Field(ge=0, le=10_000, description="calls that may wait for that; more get 503")
-    ] = 100
-    wait: Annotated[Seconds, Field(description="seconds a call waits for that, then 503")] = 1
-    answer_bytes: Annotated[
-        int, Field(ge=1, le=2**40, description="the largest answer, unpacked, then 502")
-    ] = 10**7
+    timeout: Seconds = 5
+    """seconds for a whole call with all its attempts, then 504"""
+    connect_timeout: Seconds = 1
+    """seconds to find a host and connect to it"""
+    retries: Annotated[int, Field(ge=0, le=5)] = 2
+    """further attempts at a call that may be repeated"""
+    hosts: Annotated[int, Field(ge=1, le=1000)] = 20
+    """hosts told apart; all others are as one"""
+    connections: Annotated[int, Field(ge=1, le=1000)] = 20
+    """calls to one host at once"""
+    waiters: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """calls that may wait for that; more get 503"""
+    wait: Seconds = 1
+    """seconds a call waits for that, then 503"""
+    answer_bytes: Annotated[int, Field(ge=1, le=2**40)] = 10**7
+    """the largest answer, unpacked, then 502"""
 
 
 def make_client(options: ClientOptions | None = None, **arguments: Any) -> "httpx2.AsyncClient":

@@ -36,49 +36,34 @@ def check_url(url: SecretStr) -> SecretStr:
 Url = Annotated[SecretStr, AfterValidator(check_url)]
 
 
-class DatabaseOptions(BaseModel, frozen=True):
+class DatabaseOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """DATABASE_*: where PostgreSQL is, and how long anything may wait for it."""
 
     url: Annotated[Url, Field(description=f"PostgreSQL, as {EXAMPLE_URL}")]
-    direct_url: Annotated[
-        Url | None, Field(description="past a PgBouncer at DATABASE_URL, for migrations")
-    ] = None
-    replica_url: Annotated[
-        Url | None, Field(description="a replica, for reads that may be slightly stale")
-    ] = None
-    pool_size: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=500,
-            description="maximum connections per worker; by default 4 per core, shared",
-        ),
-    ] = None
-    pool_waiters: Annotated[
-        int, Field(ge=0, le=10_000, description="requests that may wait for a connection")
-    ] = 100
-    reserve: Annotated[
-        int, Field(ge=0, le=10_000, description="connections left to others, as other instances")
-    ] = 10
-    idle_lifetime: Annotated[
-        Lifetime, Field(description="seconds before an unused connection is closed")
-    ] = 300
-    max_lifetime: Annotated[
-        Lifetime, Field(description="seconds before a connection is replaced")
-    ] = 1800
-    connect_timeout: Annotated[Seconds, Field(description="seconds to open a connection")] = 3
-    acquire_timeout: Annotated[
-        Seconds, Field(description="seconds to wait for a free connection, then 503")
-    ] = 1
-    lock_timeout: Annotated[
-        Seconds, Field(description="seconds a statement may wait for a lock")
-    ] = 2
-    statement_timeout: Annotated[
-        Seconds, Field(description="seconds before PostgreSQL cancels a statement")
-    ] = 4.5
-    command_timeout: Annotated[
-        Seconds, Field(description="seconds before we stop waiting for PostgreSQL")
-    ] = 5
+    direct_url: Url | None = None
+    """past a PgBouncer at DATABASE_URL, for migrations"""
+    replica_url: Url | None = None
+    """a replica, for reads that may be slightly stale"""
+    pool_size: Annotated[int | None, Field(ge=1, le=500)] = None
+    """maximum connections per worker; by default 4 per core, shared"""
+    pool_waiters: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """requests that may wait for a connection"""
+    reserve: Annotated[int, Field(ge=0, le=10_000)] = 10
+    """connections left to others, as other instances"""
+    idle_lifetime: Lifetime = 300
+    """seconds before an unused connection is closed"""
+    max_lifetime: Lifetime = 1800
+    """seconds before a connection is replaced"""
+    connect_timeout: Seconds = 3
+    """seconds to open a connection"""
+    acquire_timeout: Seconds = 1
+    """seconds to wait for a free connection, then 503"""
+    lock_timeout: Seconds = 2
+    """seconds a statement may wait for a lock"""
+    statement_timeout: Seconds = 4.5
+    """seconds before PostgreSQL cancels a statement"""
+    command_timeout: Seconds = 5
+    """seconds before we stop waiting for PostgreSQL"""
 
     @model_validator(mode="after")
     def nest_deadlines(self) -> Self:

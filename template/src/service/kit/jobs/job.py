@@ -68,48 +68,31 @@ class Schedule[Argument: msgspec.Struct]:
     argument: Argument
 
 
-class JobOptions(BaseModel, frozen=True):
+class JobOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """JOBS_*: how many jobs one worker runs, how often they are tried, and how the worker stops."""
 
-    concurrency: Annotated[
-        int, Field(ge=2, le=500, description="jobs that one worker runs at once")
-    ] = 10
-    pool_size: Annotated[
-        int | None,
-        Field(
-            ge=1, le=500, description="connections for the jobs of one worker; default: one per job"
-        ),
-    ] = None
-    attempts: Annotated[
-        int, Field(ge=1, le=100, description="runs of a job that keeps failing before it is held")
-    ] = 5
-    backoff: Annotated[
-        Lifetime, Field(description="seconds before the first retry, doubled for each further one")
-    ] = 2
-    max_backoff: Annotated[
-        Lifetime, Field(description="longest pause before a retry, in seconds")
-    ] = 300
-    timeout: Annotated[Lifetime, Field(description="seconds that one run of a job may take")] = 300
-    heartbeat: Annotated[
-        float,
-        Field(
-            ge=1,
-            le=3600,
-            description="seconds without a heartbeat after which others take a worker's jobs",
-        ),
-    ] = 30
-    poll_interval: Annotated[
-        Seconds, Field(description="seconds between checks of an empty queue")
-    ] = 0.5
-    keep_days: Annotated[
-        int, Field(ge=1, le=3650, description="days that records of finished jobs are kept")
-    ] = 7
-    drain_timeout: Annotated[
-        Seconds, Field(description="seconds to finish jobs, then they are requeued")
-    ] = 12
-    kill_timeout: Annotated[
-        Seconds, Field(description="seconds to finish and close, then the worker is killed")
-    ] = 15
+    concurrency: Annotated[int, Field(ge=2, le=500)] = 10
+    """jobs that one worker runs at once"""
+    pool_size: Annotated[int | None, Field(ge=1, le=500)] = None
+    """connections for the jobs of one worker; default: one per job"""
+    attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    """runs of a job that keeps failing before it is held"""
+    backoff: Lifetime = 2
+    """seconds before the first retry, doubled for each further one"""
+    max_backoff: Lifetime = 300
+    """longest pause before a retry, in seconds"""
+    timeout: Lifetime = 300
+    """seconds that one run of a job may take"""
+    heartbeat: Annotated[float, Field(ge=1, le=3600)] = 30
+    """seconds without a heartbeat after which others take a worker's jobs"""
+    poll_interval: Seconds = 0.5
+    """seconds between checks of an empty queue"""
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 7
+    """days that records of finished jobs are kept"""
+    drain_timeout: Seconds = 12
+    """seconds to finish jobs, then they are requeued"""
+    kill_timeout: Seconds = 15
+    """seconds to finish and close, then the worker is killed"""
 
     @model_validator(mode="after")
     def check_deadlines(self) -> Self:

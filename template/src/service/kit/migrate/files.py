@@ -38,19 +38,17 @@ KIT = Path(__file__).parent / "tables"
 """The files of the kit's own tables. They come with updates, and are never edited."""
 
 
-class MigrationOptions(BaseModel, frozen=True):
+class MigrationOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """MIGRATIONS_*: where the files are, and how long their locks may take."""
 
-    folder: Annotated[
-        Path, Field(description="folder of the SQL files, relative to the working directory")
-    ] = Path("migrations")
-    lock_timeout: Annotated[
-        Seconds, Field(description="seconds to wait for a table lock at each try")
-    ] = 1
-    lock_tries: Annotated[int, Field(ge=1, le=1000, description="tries to get a table lock")] = 20
-    wait: Annotated[
-        Seconds, Field(description="seconds to wait for another process that migrates")
-    ] = 300
+    folder: Path = Path("migrations")
+    """folder of the SQL files, relative to the working directory"""
+    lock_timeout: Seconds = 1
+    """seconds to wait for a table lock at each try"""
+    lock_tries: Annotated[int, Field(ge=1, le=1000)] = 20
+    """tries to get a table lock"""
+    wait: Seconds = 300
+    """seconds to wait for another process that migrates"""
 
 
 class MigrationError(CommandError):

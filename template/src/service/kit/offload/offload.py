@@ -19,34 +19,27 @@ Limit = Annotated[int, Field(ge=1, le=1000)]
 MaxWaiting = Annotated[int, Field(ge=0, le=10_000)]
 
 
-class OffloadOptions(BaseModel, frozen=True):
+class OffloadOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """OFFLOAD_*: how many calls one worker runs alongside its event loop, and how many may wait."""
 
-    threads: Annotated[Limit, Field(description="calls in threads at once")] = 8
-    thread_waiters: Annotated[
-        MaxWaiting, Field(description="calls that may wait for a thread; more get 503")
-    ] = 32
-    thread_wait: Annotated[
-        Seconds, Field(description="seconds a call waits for a thread, then 503")
-    ] = 1
-    hashes: Annotated[
-        Limit | None, Field(description="passwords checked at once; default: cores / workers")
-    ] = None
-    new_hashes: Annotated[
-        Limit, Field(description="new passwords hashed at once, apart from those checked")
-    ] = 1
-    processes: Annotated[
-        Limit | None, Field(description="calls in processes at once; default: cores / workers")
-    ] = None
-    process_waiters: Annotated[
-        MaxWaiting, Field(description="calls that may wait for a process; more get 503")
-    ] = 8
-    process_wait: Annotated[
-        Seconds, Field(description="seconds a call waits for a process, then 503")
-    ] = 3
-    drain_timeout: Annotated[
-        Seconds, Field(description="seconds for calls to finish when the service stops")
-    ] = 1
+    threads: Limit = 8
+    """calls in threads at once"""
+    thread_waiters: MaxWaiting = 32
+    """calls that may wait for a thread; more get 503"""
+    thread_wait: Seconds = 1
+    """seconds a call waits for a thread, then 503"""
+    hashes: Limit | None = None
+    """passwords checked at once; default: cores / workers"""
+    new_hashes: Limit = 1
+    """new passwords hashed at once, apart from those checked"""
+    processes: Limit | None = None
+    """calls in processes at once; default: cores / workers"""
+    process_waiters: MaxWaiting = 8
+    """calls that may wait for a process; more get 503"""
+    process_wait: Seconds = 3
+    """seconds a call waits for a process, then 503"""
+    drain_timeout: Seconds = 1
+    """seconds for calls to finish when the service stops"""
 
 
 class Offload:

@@ -44,22 +44,15 @@ set local intervalstyle = 'iso_8601';
 PLACEHOLDER = re.compile(r"\$(\d+)\b")
 
 
-class ExportOptions(BaseModel, frozen=True):
+class ExportOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """EXPORT_*: how many large results a worker streams at once, and for how long."""
 
-    concurrency: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=100,
-            description="maximum exports per worker, then 503; fewer than its connections",
-        ),
-    ] = 2
-    timeout: Annotated[Seconds, Field(description="seconds an export may take")] = 300
-    escape_formulas: Annotated[
-        bool,
-        Field(description="put ' before text in CSV that a spreadsheet would run as a formula"),
-    ] = True
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 2
+    """maximum exports per worker, then 503; fewer than its connections"""
+    timeout: Seconds = 300
+    """seconds an export may take"""
+    escape_formulas: bool = True
+    """put ' before text in CSV that a spreadsheet would run as a formula"""
 
 
 class Exports:

@@ -39,44 +39,31 @@ RESPAWN_SECONDS = 3
 """At SIGHUP, a new worker has so long to start before the one that it replaces is stopped."""
 
 
-class ServerOptions(BaseModel, frozen=True):
+class ServerOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """SERVER_*: where the service listens, its processes and connections, and how it stops."""
 
-    host: Annotated[str, Field(description="address to listen on; 0.0.0.0 listens on all")] = (
-        "127.0.0.1"
-    )
-    port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8000
-    workers: Annotated[
-        int, Field(ge=1, le=256, description="worker processes; one per core is best")
-    ] = 1
-    docs: Annotated[
-        bool, Field(description="serve /openapi.json, and /docs if the dev group is installed")
-    ] = False
-    connections: Annotated[
-        int, Field(ge=1, le=65535, description="open connections per worker; more wait")
-    ] = 1024
-    idle_timeout: Annotated[
-        Seconds, Field(description="seconds to send headers, and between two requests")
-    ] = 10
-    send_timeout: Annotated[
-        Seconds, Field(description="seconds a client may take nothing that it is sent")
-    ] = 60
-    batch_threads: Annotated[
-        bool,
-        Field(
-            description="server threads preempt nothing; turn off where neighbours use all cores"
-        ),
-    ] = True
-    drain_delay: Annotated[
-        float, Field(ge=0, le=300, description="seconds of /readyz 503 before accepting stops")
-    ] = 0
-    drain_timeout: Annotated[
-        Seconds, Field(description="seconds to finish requests before they are cancelled")
-    ] = 12
-    kill_timeout: Annotated[
-        int,
-        Field(ge=1, le=3600, description="seconds to finish and close before workers are killed"),
-    ] = 15
+    host: str = "127.0.0.1"
+    """address to listen on; 0.0.0.0 listens on all"""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """port to listen on"""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """worker processes; one per core is best"""
+    docs: bool = False
+    """serve /openapi.json, and /docs if the dev group is installed"""
+    connections: Annotated[int, Field(ge=1, le=65535)] = 1024
+    """open connections per worker; more wait"""
+    idle_timeout: Seconds = 10
+    """seconds to send headers, and between two requests"""
+    send_timeout: Seconds = 60
+    """seconds a client may take nothing that it is sent"""
+    batch_threads: bool = True
+    """server threads preempt nothing; turn off where neighbours use all cores"""
+    drain_delay: Annotated[float, Field(ge=0, le=300)] = 0
+    """seconds of /readyz 503 before accepting stops"""
+    drain_timeout: Seconds = 12
+    """seconds to finish requests before they are cancelled"""
+    kill_timeout: Annotated[int, Field(ge=1, le=3600)] = 15
+    """seconds to finish and close before workers are killed"""
 
 
 def serve(

@@ -34,22 +34,15 @@ MAX_LINE = 100_000
 """Characters of a line: a message of 50 MB would be a line of 150."""
 
 
-class LogOptions(BaseModel, frozen=True):
+class LogOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """LOG_*: how much is logged, and how."""
 
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        Field(description="least severe level that is logged"),
-    ] = "info"
-    format: Annotated[
-        Literal["json", "console"], Field(description="json for machines, console for people")
-    ] = "json"
-    buffer_bytes: Annotated[
-        int,
-        Field(
-            ge=65_536, description="bytes that wait for a late reader of the log; more are dropped"
-        ),
-    ] = BUFFER_BYTES
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """least severe level that is logged"""
+    format: Literal["json", "console"] = "json"
+    """json for machines, console for people"""
+    buffer_bytes: Annotated[int, Field(ge=65_536)] = BUFFER_BYTES
+    """bytes that wait for a late reader of the log; more are dropped"""
 
 
 def configure_logs(options: LogOptions) -> None:

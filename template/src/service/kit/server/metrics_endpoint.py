@@ -34,15 +34,13 @@ from service.kit.work.command_error import CommandError
 log = structlog.get_logger()
 
 
-class MetricsOptions(BaseModel, frozen=True):
+class MetricsOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """METRICS_*: where Prometheus finds /metrics, apart from the public port."""
 
-    host: Annotated[str, Field(description="address of /metrics; 0.0.0.0 listens on all")] = (
-        "127.0.0.1"
-    )
-    port: Annotated[int, Field(ge=0, le=65535, description="port of /metrics; 0 turns it off")] = (
-        9464
-    )
+    host: str = "127.0.0.1"
+    """address of /metrics; 0.0.0.0 listens on all"""
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    """port of /metrics; 0 turns it off"""
 
 
 @contextmanager

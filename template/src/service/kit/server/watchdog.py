@@ -47,24 +47,15 @@ MAX_REPORTS = 500
 """The latest reports that the console shows."""
 
 
-class WatchdogOptions(BaseModel, frozen=True):
+class WatchdogOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """WATCHDOG_*: how long the event loop of a worker may be blocked."""
 
-    lag: Annotated[
-        Seconds,
-        Field(description="seconds the event loop may be blocked before the culprit is logged"),
-    ] = 0.25
-    stuck: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=3600,
-            description="seconds until a worker with a blocked loop is replaced; 0: never",
-        ),
-    ] = 10
-    console: Annotated[
-        bool, Field(description="let `service perf` of the same user ask a worker what it does")
-    ] = False
+    lag: Seconds = 0.25
+    """seconds the event loop may be blocked before the culprit is logged"""
+    stuck: Annotated[float, Field(ge=0, le=3600)] = 10
+    """seconds until a worker with a blocked loop is replaced; 0: never"""
+    console: bool = False
+    """let `service perf` of the same user ask a worker what it does"""
 
 
 class Watchdog:

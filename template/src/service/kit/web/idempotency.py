@@ -45,13 +45,11 @@ DESCRIPTION = {
 }
 
 
-class IdempotencyOptions(BaseModel, frozen=True):
+class IdempotencyOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """IDEMPOTENCY_*: how long a reply is kept."""
 
-    keep_hours: Annotated[
-        float,
-        Field(gt=0, le=8760, description="hours for which the reply to an Idempotency-Key is kept"),
-    ] = 24
+    keep_hours: Annotated[float, Field(gt=0, le=8760)] = 24
+    """hours for which the reply to an Idempotency-Key is kept"""
 
 
 class IdempotencyKey(NamedTuple):
