@@ -68,6 +68,10 @@ TESTS = {
     ],
     "slices/test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf load"],
     "doctor/test_defects.py::test_a_new_project_is_well_and_on_which_release_is_said": ["uv run service doctor"],
+    "update/test_update.py::test_a_service_of_the_last_release_passes_its_suite_after_an_update": [
+        "uv run python -m service_tools.dev.renames",
+        "uv run ruff check --fix",
+    ],
     "generated/test_generated.py::test_its_types_are_right": ["uv sync", "uv run ty check"],
     "generated/test_generated.py::test_its_formatter_and_linter_have_nothing_to_do": [
         "uv run ruff format",

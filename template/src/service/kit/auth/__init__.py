@@ -7,13 +7,13 @@ checks passwords, and `login_throttle.py` limits attempts to log in (429). Impor
 calls and work.
 """
 
-from service.kit.auth import passwords
+from service.kit.auth import keys, passwords
 from service.kit.auth.bearer import Auth, Caller
 from service.kit.auth.keys import AuthOptions, IssuerOptions
 from service.kit.auth.login_throttle import LoginThrottle
 from service.kit.renamed import find_renamed
 
-__all__ = ["Auth", "AuthOptions", "Caller", "IssuerOptions", "LoginThrottle", "passwords"]
+__all__ = ["Auth", "AuthOptions", "Caller", "IssuerOptions", "LoginThrottle", "keys", "passwords"]
 
 
 def __getattr__(name: str) -> object:
