@@ -11,9 +11,27 @@ JOBS = re.compile(
 SPOKEN_OF = (
     *(
         f"src/service/kit/{name}.py"
-        for name in ("db/database", "db/sessions", "edge/context", "edge/traces", "server/__init__", "server/cli")
+        for name in (
+            "calls/client",
+            "calls/transport",
+            "commands/cli",
+            "commands/definition",
+            "commands/startup",
+            "db/capacity",
+            "db/database",
+            "db/sessions",
+            "offload/offload",
+            "offload/thread_pool",
+            "server/__init__",
+            "server/settings",
+            "server/signals",
+            "work/__init__",
+            "work/context",
+            "work/limits",
+            "work/traces",
+        )
     ),
-    "src/service/kit/server/settings.py",
+    "src/service_tools/dev/commands.py",
     "tests/kit/test_layout.py",
     ".github/workflows/checks.yml",
     ".github/workflows/update.yml",

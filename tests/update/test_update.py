@@ -71,13 +71,13 @@ def test_a_file_of_the_kit_comes_changes_and_goes_with_the_versions(shop):
     kit = shop / "src/service/kit"
     (kit / "db/pool.py").unlink()
     assert (kit / "older.py").exists()
-    assert "# older" in (kit / "edge/problems.py").read_text()
+    assert "# older" in (kit / "edge/health.py").read_text()
     service.save(shop)
 
     service.update(shop)
 
     assert not (kit / "older.py").exists()
-    assert "# older" not in (kit / "edge/problems.py").read_text()
+    assert "# older" not in (kit / "edge/health.py").read_text()
     assert not (kit / "db/pool.py").exists()  # deleted by the team, and copier respects that
 
 

@@ -30,8 +30,16 @@ def find_statements() -> Iterator[tuple[str, Query[Any]]]:
     for name, module in sorted(sys.modules.items()):
         if name.startswith("service.") and not name.startswith("service.kit."):
             for value in [*vars(module).values()]:
-                held = [value, *gc.get_referents(value)]
-                yield from ((name, it) for it in held if isinstance(it, Query))
+                for statement in list_held_statements(value):
+                    yield name, statement
+
+
+def list_held_statements(value: object) -> Iterator[Query[Any]]:
+    """Yield the statements in a value: in a class, a list, a mapping, or an object that refers to them."""
+    parts = vars(value).values() if isinstance(value, type) else gc.get_referents(value)
+    for part in [value, *parts]:
+        if isinstance(part, Query):
+            yield part
 
 
 def list_names() -> set[str]:

@@ -60,6 +60,6 @@ def test_a_package_names_files_of_its_own_or_of_the_team(package: Path):
     text = re.split('"""', (package / "__init__.py").read_text())[1]
     names = re.findall(r"`(\w+\.py)`", text)
     assert len(names) >= 2
-    assert len(text.strip().splitlines()) <= 7
+    assert len(text.strip().splitlines()) <= 9
     places = (package, SERVICE, SERVICE / "orders")
     assert [name for name in names if not any((place / name).exists() for place in places)] == []
