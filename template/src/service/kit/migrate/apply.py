@@ -57,7 +57,8 @@ end $$
 IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 INDEX = re.compile(
     r"create\s+(?:unique\s+)?index\s+concurrently\s+(?P<repeatable>if\s+not\s+exists\s+)?"
-    rf"(?:(?P<name>{IDENTIFIER})\s+)?on\s+(?:only\s+)?(?P<table>{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER})?)",
+    rf"(?:(?P<name>{IDENTIFIER})\s+)?on\s+(?:only\s+)?"
+    rf"(?P<table>{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER})?)",
     re.IGNORECASE,
 )
 DROP = re.compile(r"drop\s+index\s+concurrently\b(?!\s+if\s+exists\s)", re.IGNORECASE)

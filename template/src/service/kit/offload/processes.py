@@ -91,7 +91,8 @@ class Process:
 
     def __init__(self, imports: Sequence[str]) -> None:
         command = [sys.executable, "-c", PROGRAM]
-        self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
+        pipe = subprocess.PIPE
+        self.popen = subprocess.Popen(command, stdin=pipe, stdout=pipe)  # noqa: S603 - our program
         self.calls = cast("IO[bytes]", self.popen.stdin)
         self.outcomes = cast("IO[bytes]", self.popen.stdout)
         pickle.dump((sys.path, imports), self.calls)
