@@ -19,7 +19,8 @@ from inside import peers
 from inside.peers import Behaviour
 from prometheus_client import CollectorRegistry
 from service.kit import web
-from service.kit.calls.client import ClientOptions, make_client
+from service.kit.calls.client import make_client
+from service.kit.calls.options import ClientOptions
 from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
 from service.kit.web.routes import PUBLIC, Routes, Slice

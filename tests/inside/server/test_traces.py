@@ -18,7 +18,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 from service import app
 from service.kit import web
-from service.kit.calls.client import ClientOptions, make_client
+from service.kit.calls.client import make_client
+from service.kit.calls.options import ClientOptions
 from service.kit.db.database import Database
 from service.kit.edge.edge import Edge
 from service.kit.jobs.job import Job, JobOptions, Worker

@@ -21,7 +21,8 @@ from service.kit.auth.keys import (
     read_private_key,
     read_public_key,
 )
-from service.kit.calls.client import ClientOptions, make_client
+from service.kit.calls.client import make_client
+from service.kit.calls.options import ClientOptions
 from service.kit.work.problems import busy
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,8 @@ import httpcore2
 import httpx2
 import structlog
 
-from service.kit.calls.client import ClientOptions
 from service.kit.calls.name_lookup import Network
+from service.kit.calls.options import ClientOptions
 from service.kit.work import metrics, tracing
 from service.kit.work.context import request_id
 from service.kit.work.limits import FullError, Limiter, Span, time_left
