@@ -59,7 +59,7 @@ def test_more_connections_than_the_server_admits_are_a_finding(monkeypatch: pyte
     monkeypatch.setenv("DATABASE_RESERVE", "1000")
     [found] = run_check("connections")
     assert "and 1000 for others (DATABASE_RESERVE)" in found.says
-    assert (found.fix or "").startswith("Lower one of the former, raise max_connections, or put a PgBouncer")
+    assert (found.fix or "").startswith("Lower one of these settings, raise max_connections, or put a PgBouncer")
 
 
 def test_a_database_that_does_not_answer_is_a_finding(monkeypatch: pytest.MonkeyPatch):

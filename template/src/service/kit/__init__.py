@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What every service of this template shares. It imports nothing from the service around it."""
+"""The code that all services of this template share. It imports nothing from your packages."""
 
 import re
 from importlib.metadata import distributions
@@ -10,7 +10,7 @@ PACKAGE = __name__.partition(".")[0]
 
 
 class Distribution(NamedTuple):
-    """What pyproject.toml said of this service when it was installed."""
+    """What pyproject.toml said about this service when it was installed."""
 
     name: str
     version: str
@@ -18,10 +18,10 @@ class Distribution(NamedTuple):
 
 
 def find_distribution() -> Distribution:
-    """Return the distribution that this service is installed as: that of its command.
+    """Return the distribution that installed this service: the one with its command.
 
-    It is the one place that knows the name, so a service can be renamed. Takes 2 ms. If nothing is
-    installed, the name is that of the package, and the version is unknown.
+    Nothing else knows the name, so a service can be renamed. Takes 2 ms. Without an installation,
+    the name is that of the package, and the version is "unknown".
     """
     for installed in distributions():
         for entry in installed.entry_points:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""A cache of what is expensive to read: kept for some seconds, computed once for all who ask."""
+"""A cache of expensive values: kept for some seconds, computed once for all concurrent readers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -16,12 +16,12 @@ from service.kit.work.problems import Problem
 
 
 class CacheOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
-    """CACHE_*: how much a worker keeps of what was expensive to read, and for how long."""
+    """CACHE_*: how many values a worker keeps, and for how long."""
 
     entries: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    """values kept per worker; the least used go"""
+    """values kept per worker; the least recently used go"""
     seconds: Annotated[float, Field(ge=0, le=86_400)] = 10
-    """seconds a value is kept; 0: until it is there"""
+    """seconds a value is kept; 0: only until it is computed"""
     timeout: Seconds = 10
     """seconds a value may take to compute, then 504"""
 
@@ -30,8 +30,8 @@ class Cache:
     """The values that one worker keeps.
 
     Each is kept under the function that computes it and all of its arguments, so it may depend on
-    nothing else: what belongs to a caller needs `caller.id` among them. All who ask share a value,
-    so leave it as it is.
+    nothing else: what belongs to a caller needs `caller.id` among them. Readers share a value, so
+    do not change it.
     """
 
     def __init__(self, options: CacheOptions | None = None) -> None:
@@ -46,9 +46,9 @@ class Cache:
     ) -> R:
         """Return what a function returns for these arguments, now or some seconds ago.
 
-        The function is at the top level of a module, and the arguments can be hashed. An error goes
-        to all who wait for the value, and is not kept. One of them may leave; when nobody waits any
-        more, the function is cancelled.
+        The function must be at the top level of a module, and the arguments hashable. An error goes
+        to all that wait for the value, and is not kept. When nobody waits any more, the function is
+        cancelled.
         """
         if "<locals>" in getattr(function, "__qualname__", "<locals>"):
             raise TypeError(

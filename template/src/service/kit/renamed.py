@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """Old names of the kit's public API: each still works, and warns what to write instead.
 
-`uv run python -m service_tools.dev.renames` rewrites them in your files. They go with version 4.
+`uv run python -m service_tools.dev.renames` rewrites them in your files. Version 4
+removes the old names.
 """
 
 import warnings
@@ -111,7 +112,7 @@ RENAMED = {
 
 
 def find_renamed(module: str, name: str) -> object:
-    """Return what a package once had under a name, for its `__getattr__`."""
+    """Return what an old name of a package stands for, for its `__getattr__`. It warns."""
     old = f"{module}.{name}"
     new = RENAMED.get(old)
     if new is None:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Who sends a request: bearer tokens, the keys that sign and verify them, and passwords.
+"""Tells who sends a request: bearer tokens, the keys that sign and verify them, and passwords.
 
 `bearer.py` verifies the token of a request, and with it the signature (401); `key_set.py` has the
 public keys for that. `keys.py` signs tokens, and has the settings AUTH_*. `passwords.py` hashes and

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Bearer tokens (RFC 6750), verified as a resource server must (RFC 9068, RFC 8725).
+"""Verifies bearer tokens (RFC 6750), as a resource server must (RFC 9068, RFC 8725).
 
 The settings fix the algorithm, so no token can choose it. Verified tokens are cached until they
 expire: verifying a signature costs about 0.1 ms, finding a token in the cache about 1 µs.
@@ -22,8 +22,8 @@ REQUIRED_CLAIMS = ["exp", "iss", "aud", "sub"]
 """The claims that a token must have. `nbf` is checked if present."""
 
 DECODING_ERRORS = (jwt.PyJWTError, TypeError, ValueError, OverflowError, RecursionError)
-"""What decoding raises for nonsense: numbers of 400 digits, lone surrogates, deep nesting, and
-worse."""
+"""What decoding raises for malformed tokens: numbers of 400 digits, lone surrogates, deep nesting,
+and worse."""
 
 REASONS: dict[type[Exception], str] = {
     jwt.ExpiredSignatureError: "it has expired",
@@ -80,8 +80,8 @@ class Auth:
     def verify_token(self, token: str, version: int = 0) -> Caller:
         """Return the caller of a token whose signature and claims are right.
 
-        `version` is that of the keys. It belongs to the cache: once the keys have changed, what was
-        cached no longer counts, for one of them may be withdrawn.
+        `version` is that of the keys, and there for the cache: once the keys have changed, what was
+        cached no longer counts, since one of them may be withdrawn.
         """
         try:
             key = self.keys.find_key(jwt.get_unverified_header(token).get("kid"))

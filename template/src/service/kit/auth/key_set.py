@@ -41,9 +41,10 @@ class UnknownKeyError(Exception):
 class KeySet:
     """Public keys by their ids.
 
-    Another issuer's key in the settings has no id, and verifies tokens with `any_id`. Known keys
-    stay in use during a fetch, so a slow issuer delays nobody whose key is known. `version` grows
-    when the keys change. `source` has the address of published keys, and the limits of a fetch.
+    A key of another issuer in the settings has no id; with `any_id`, it verifies all tokens. Known
+    keys stay in use during a fetch, so a slow issuer delays nobody whose key is known. `version`
+    grows when the keys change. `source` has the address of published keys, and the limits of a
+    fetch.
     """
 
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
@@ -77,7 +78,7 @@ class KeySet:
             raise UnknownKeyError from None
 
     def refresh(self, *, force: bool = False) -> None:
-        """Start to fetch published keys again when they are old, or with `force` in any case."""
+        """Start to fetch published keys again, if they are old or `force` is set."""
         if self.source is None or self.fetching is not None:
             return
         now = time.monotonic()
@@ -100,7 +101,7 @@ class KeySet:
             raise busy(f"{reason}; try again in a moment.")
 
     async def fetch(self, source: AuthOptions) -> None:
-        """Fetch the keys once. Known keys stay when it fails."""
+        """Fetch the keys once. Known keys stay if it fails."""
         try:
             self.by_id = await fetch_published_keys(source)
             self.version += 1
@@ -123,7 +124,7 @@ def read_own_keys(options: IssuerOptions) -> dict[str, Any]:
 
 
 async def fetch_published_keys(source: AuthOptions) -> dict[str, Any]:
-    """Return the keys that are published. Raises whatever is wrong with them."""
+    """Return the keys that are published. Raises any error of the call or of the keys."""
     url = str(source.jwks_url)
     options = ClientOptions(
         timeout=source.jwks_timeout,
@@ -142,7 +143,7 @@ async def fetch_published_keys(source: AuthOptions) -> dict[str, Any]:
 def find_proxy(url: str) -> str | None:
     """Return the proxy of the environment for an address: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
 
-    There may be no other way to the issuer.
+    It may be the only way to the issuer.
     """
     parts = urlsplit(url)
     if proxy_bypass(parts.netloc):

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Keys: their text, the tokens signed with them, and the settings AUTH_*.
+"""Reads and makes keys, signs tokens with them, and has the settings AUTH_*.
 
 Tokens are JWT (RFC 7519), signed with Ed25519 (RFC 8037). The group `auth` in settings.py is
 `IssuerOptions` if the service signs its own tokens, and `AuthOptions` if another service does.
@@ -49,7 +49,7 @@ def read_public_key(text: str) -> PublicKeyTypes:
 
 
 def to_pem(label: str, text: str) -> bytes:
-    """Return a key in PEM. In one line, as it fits a variable best, it lacks the first and last."""
+    """Return a key in PEM. In one line, as in a variable, it lacks the first and the last line."""
     if not text.startswith("-----BEGIN"):
         text = f"-----BEGIN {label}-----\n{text}\n-----END {label}-----\n"
     return text.encode()
@@ -99,7 +99,7 @@ PrivateKey = Annotated[SecretStr, AfterValidator(check_private_key)]
 
 
 class VerificationOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
-    """AUTH_*: how tokens are verified, whoever issues them."""
+    """AUTH_*: how the tokens of any issuer are verified."""
 
     leeway: Annotated[float, Field(ge=0, le=300)] = 10
     """seconds that clocks may differ"""
@@ -125,7 +125,7 @@ class AuthOptions(VerificationOptions, frozen=True):
     jwks_timeout: Annotated[float, Field(gt=0, le=10)] = 2
     """seconds that fetching them may take"""
     jwks_bytes: Annotated[int, Field(ge=1, le=10**8)] = 1_000_000
-    """the largest set of keys that is read"""
+    """maximum size of published keys in bytes"""
 
     @model_validator(mode="after")
     def require_key(self) -> Self:

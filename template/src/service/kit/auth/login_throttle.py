@@ -3,8 +3,8 @@
 
 An address where the account has logged in before is limited by its own attempts alone, so nobody
 locks the owner out there. From elsewhere, all attempts of the address and all for the account count
-as well. An attempt counts before its password is checked, so many at once are no way around. It
-stops counting if the password was right, or was never checked because there was no room for it.
+as well. An attempt counts before its password is checked, so many at once do not get around it. It
+stops counting if the password was right, or was never checked because no slot was free.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ CANCEL_PAUSES = (0.0, 0.1, 1.0)
 """Seconds before each try to cancel an attempt: the database may be busy."""
 
 DOT_ABOVE = "\u0307"
-"""Python's `lower()` makes "i" and this dot of "İ", and PostgreSQL's makes "i"."""
+"""Python's `lower()` turns "İ" into "i" and this dot, PostgreSQL's into "i"."""
 
 current_attempt: ContextVar["LoginAttempt | None"] = ContextVar("login_attempt", default=None)
 """The last attempt of this request."""
@@ -59,8 +59,8 @@ class Count(msgspec.Struct, frozen=True):
 
 
 # The attempts of the account from the address ($1) count first. Only those allowed count for the
-# address ($2) and for the account ($3), so that no address alone spends what others may. Every new
-# row deletes up to ten expired ones.
+# address ($2) and for the account ($3), so that no address can use up the limit of others. Every
+# new row deletes up to ten expired ones.
 count_guess = Query(
     """
     with expired as (
@@ -124,7 +124,7 @@ count_guess = Query(
 
 lower_name = Query("select lower($1)", str, tuple[str])
 
-# More than the limit were refused, and so were never to be checked.
+# Attempts beyond the limit were refused, so they do not count here.
 return_guess = Query(
     """
     with shared as (
@@ -182,17 +182,17 @@ class LoginAttempt:
         self.may_cancel = True
 
     def mark_checked(self) -> None:
-        """Let it count for good: its password is being checked."""
+        """Make it count for good: its password is being checked."""
         self.may_cancel = False
 
     async def forgive(self) -> None:
         """Note that the password was right.
 
-        Where the account is known, this mostly costs no statement.
+        From an address where the account is known, this mostly costs no statement.
         """
         metrics.get_metrics().guesses.labels("right").inc()
         options = self.throttle.options
-        if not self.is_exact:  # it may be another account's that is spelled like this one
+        if not self.is_exact:  # it may belong to another account, spelled like this one
             await asyncio.shield(self.cancel())
             return
         if self.counted.is_known and self.counted.count <= options.allowed // 2:
@@ -243,13 +243,13 @@ class LoginThrottle:
     async def count_attempt(self, scope: asgi.Scope, account: str) -> LoginAttempt:
         """Count an attempt to log in to an account, right before its password is checked.
 
-        Raises a 429 problem when there were too many. `account` is whatever the client named, as it
-        named it, whether there is such an account or not. All that the database's `lower()` makes
-        the same counts as one; where the lookup takes more for the same, pass the id that it found.
+        Raises a 429 problem when there were too many. `account` is the name as the client
+        sent it, whether there is such an account or not. Names that the database's `lower()` makes
+        equal count as one; if your lookup finds an account by more names, pass the id it found.
         """
         address = addresses.identify_client(scope) or "unknown"
         lowered = await self.db.fetch_one(lower_name, account)
-        # The handler may have lowered the name by Python, so it may be that of either account.
+        # The handler may have lowered the name in Python, so it may be that of either account.
         is_exact = DOT_ABOVE not in lowered
         name = lowered.replace(DOT_ABOVE, "")
         own = make_digest(name, address) if is_exact else make_digest(name, address, "similar")

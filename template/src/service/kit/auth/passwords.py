@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Passwords: hashed with Argon2id, and checked, each within a limit of its own."""
+"""Hashes passwords with Argon2id and checks them, each within a limit of its own."""
 
 import asyncio
 from functools import partial
@@ -19,7 +19,7 @@ NOBODYS_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$SXh0sCSj35AfA7jzfVJsJA"
     "$OpUX50Ri6FvT6MkWuKENoBSCFHCU2MpOV3bGxofxaIc"
 )
-"""What a password is checked against when there is no account, so that the answer takes as long."""
+"""The hash for a password without an account, so that checking it takes as long."""
 
 
 async def hash_password(offload: Offload, password: str) -> str:
@@ -30,8 +30,8 @@ async def hash_password(offload: Offload, password: str) -> str:
 async def is_correct(offload: Offload, password: str, stored: str | None) -> bool:
     """Return whether a password matches a stored hash.
 
-    With none it does not, and that takes as long. If there is no room to check it, or its request
-    ends before, the login attempt of this request no longer counts: whoever tries again begins
+    Without a stored hash it does not, and that takes as long. If no slot is free to check it, or
+    the request ends first, the login attempt of this request no longer counts: a retry begins
     another.
     """
     attempt = current_attempt.get()

@@ -13,12 +13,12 @@ def make_client(options: ClientOptions | None = None, **arguments: Any) -> "http
     """Return the client for all calls to other services.
 
     app.py provides it, and lists it among the resources; handlers ask for `httpx2.AsyncClient`.
-    `arguments` are those of that class; `proxy` is the address of an HTTP proxy, those of the
+    `arguments` are those of that class; `proxy` is the address of an HTTP proxy, and those of the
     environment are not used. No call outlasts the request or job that it is for, and `timeout=`
-    bounds a whole call. A call without an answer below 500, or with 429, raises a problem of 502
-    or 504 that is an `httpx2.TransportError` as well.
+    bounds a whole call. A call without an answer, or with 429 or 5xx, raises a problem (502, 503 or
+    504) that is also an `httpx2.TransportError`.
     """
-    # Imported here, for they take 0.1 s, and not every service calls others.
+    # Imported here, since they take 0.1 s, and not every service calls others.
     import httpx2
 
     from service.kit.calls.transport import Transport

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Connections to other services, whose names are looked up in threads of their own."""
+"""Connects to other services, and looks up their names in threads of its own."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ MAX_WAITING_LOOKUPS = 100
 class Network(httpcore2.AsyncNetworkBackend):
     """Connects to hosts.
 
-    A lookup can hang, and asyncio's own threads serve the database as well: so lookups have others.
+    A lookup can hang, and the database needs asyncio's own threads, so lookups have other threads.
     """
 
     def __init__(self, lookup_timeout: float) -> None:
@@ -45,7 +45,7 @@ class Network(httpcore2.AsyncNetworkBackend):
     async def look_up(self, host: str) -> None:
         """Return when a name is found.
 
-        All who ask at once share a lookup, so a name that nobody answers for takes one thread.
+        Calls at the same time share a lookup, so a name that gets no answer takes up one thread.
         """
         lookup = self.lookups.get(host)
         if lookup is None:
@@ -59,4 +59,4 @@ class Network(httpcore2.AsyncNetworkBackend):
     def forget_lookup(self, host: str, lookup: asyncio.Task[object]) -> None:
         del self.lookups[host]
         if not lookup.cancelled():
-            lookup.exception()  # so that asyncio does not log it, if nobody waits any more
+            lookup.exception()  # otherwise asyncio logs it, if nobody waits any more

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""CLIENT_*: how one worker calls other services, and the limits of these calls."""
+"""CLIENT_*: the limits of calls to other services."""
 
 from typing import Annotated
 
@@ -18,12 +18,12 @@ class ClientOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     retries: Annotated[int, Field(ge=0, le=5)] = 2
     """further attempts at a call that may be repeated"""
     hosts: Annotated[int, Field(ge=1, le=1000)] = 20
-    """hosts told apart; all others are as one"""
+    """hosts with limits of their own; all others share one"""
     connections: Annotated[int, Field(ge=1, le=1000)] = 20
     """calls to one host at once"""
     waiters: Annotated[int, Field(ge=0, le=10_000)] = 100
-    """calls that may wait for that; more get 503"""
+    """calls that may wait for their turn; more get 503"""
     wait: Seconds = 1
-    """seconds a call waits for that, then 503"""
+    """seconds a call waits for its turn, then 503"""
     answer_bytes: Annotated[int, Field(ge=1, le=2**40)] = 10**7
-    """the largest answer, unpacked, then 502"""
+    """maximum size of an answer in bytes, decoded, then 502"""

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Calls to other services: bounded in number and time, and repeated where that is safe.
+"""Makes calls to other services: bounded in number and time, and repeated where that is safe.
 
 It is imported when a client is made: httpx2 takes long to import.
 """
@@ -44,7 +44,7 @@ class CallError(Problem, httpx2.TransportError):
 
 
 class AnswerError(Exception):
-    """A useless answer. `retry_after` seconds have to pass before the call may be repeated."""
+    """A useless answer. The call may be repeated after `retry_after` seconds."""
 
     retry_after = inf
 
@@ -103,7 +103,7 @@ class Transport(httpx2.AsyncBaseTransport):
             return response
 
     def name_host(self, url: httpx2.URL) -> str:
-        """Return the name under which a host is bounded and counted: "other" beyond so many."""
+        """Return the name for limits and metrics of a host: "other" beyond CLIENT_HOSTS hosts."""
         host = url.netloc.decode()
         is_known = host in self.limiters
         return host if is_known or len(self.limiters) < self.options.hosts else "other"
@@ -177,16 +177,17 @@ class Call(httpx2.AsyncByteStream):
         return await self.attempt(retries)
 
     def may_repeat(self, error: Exception) -> bool:
-        """Return whether an attempt that failed can have no second effect when it is repeated."""
+        """Return whether repeating a failed attempt cannot have a second effect."""
         request = self.request
         if not isinstance(request.stream, httpx2.ByteStream):
-            return isinstance(error, UNSENT)  # its body can be read once
+            return isinstance(error, UNSENT)  # its body can be read only once
         is_safe = request.method in REPEATABLE or "idempotency-key" in request.headers
         return is_safe or isinstance(error, UNSENT)
 
     async def attempt(self, number: int) -> httpx2.Response:
         """Send the request once, as a span of the trace, and return the answer when it begins."""
-        request, url = self.request, self.request.url
+        request = self.request
+        url = request.url
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
@@ -206,7 +207,7 @@ class Call(httpx2.AsyncByteStream):
         return await self.receive(answer)
 
     async def send(self, target: httpcore2.URL, trace: dict[str, str]) -> httpcore2.Response:
-        """Send the request once, with the headers of a trace that it does not have already."""
+        """Send the request once, with those headers of a trace that it does not have yet."""
         request = self.request
         headers = list(request.headers.raw)
         for name, value in trace.items():
@@ -240,7 +241,7 @@ class Call(httpx2.AsyncByteStream):
         )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the body, unpacked and up to CLIENT_ANSWER_BYTES."""
+        """Yield the body, decoded, up to CLIENT_ANSWER_BYTES."""
         size = 0
         max_bytes = self.transport.options.answer_bytes
         try:
@@ -277,7 +278,7 @@ class Call(httpx2.AsyncByteStream):
 
 
 def refuse_answer(status: int, headers: httpx2.Headers) -> AnswerError:
-    """Return the error of a useless answer, with the pause that it asks for."""
+    """Return the error for a useless answer, with the pause that it asks for."""
     error = AnswerError(f"it answered {status}")
     asked = headers.get("retry-after", "0")
     if status in BUSY and asked.isascii() and asked.isdigit():  # "²" is a digit too

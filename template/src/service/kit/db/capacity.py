@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""How many connections a worker may open, and whether PostgreSQL admits all of the service."""
+"""Chooses the pool size of a worker, and checks that PostgreSQL admits all connections."""
 
 import asyncpg
 
@@ -37,15 +37,15 @@ select array_agg(name order by name) as missing, quote_ident(current_database())
 
 
 def choose_pool_size(workers: int) -> int:
-    """Return how many connections each worker may open when no setting says so."""
+    """Return how many connections each worker may open, for when no setting says so."""
     share = round(count_cores() * CONNECTIONS_PER_CORE / workers)
     return max(MIN_POOL_SIZE, min(MAX_POOL_SIZE, share))
 
 
-async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0) -> None:
+async def check_capacity(options: DatabaseOptions, workers: int, others: int = 0) -> None:
     """Raise `DatabaseError` unless each database admits all connections of this instance.
 
-    `beside` is how many connections processes other than the web workers open, such as the job
+    `others` is how many connections other processes than the web workers open, such as the job
     worker.
     """
     for url in filter(None, (options.url, options.replica_url)):
@@ -54,30 +54,31 @@ async def check_capacity(options: DatabaseOptions, workers: int, beside: int = 0
             if options.direct_url:
                 await check_role_limits(connection, database)
             else:
-                await check_max_connections(connection, database, workers, beside)
+                await check_max_connections(connection, database, workers, others)
 
 
 async def check_max_connections(
-    connection: asyncpg.Connection, options: DatabaseOptions, workers: int, beside: int
+    connection: asyncpg.Connection, options: DatabaseOptions, workers: int, others: int
 ) -> None:
     size = options.pool_size or choose_pool_size(workers)
-    wanted = workers * size + beside + options.reserve
+    wanted = workers * size + others + options.reserve
     [(maximum, reserved)] = await connection.fetch(READ_MAX_CONNECTIONS)
     admitted = maximum - reserved
     if wanted <= admitted:
         return
-    of_others = f", {beside} of other processes of the service" if beside else ""
+    of_others = f", {others} of other processes of the service" if others else ""
     raise DatabaseError(
         f"{workers} workers (SERVER_WORKERS) with {size} connections each (DATABASE_POOL_SIZE)"
         f"{of_others}, and {options.reserve} for others (DATABASE_RESERVE), make {wanted}. "
         f"PostgreSQL at {describe_database(options)} admits {admitted}: {maximum} "
-        f"(max_connections) less {reserved} (reserved for superusers and roles). Lower one of the "
-        "former, raise max_connections, or put a PgBouncer in between and set DATABASE_DIRECT_URL."
+        f"(max_connections) minus {reserved} (reserved for superusers and roles). Lower one of "
+        "these settings, raise max_connections, or put a PgBouncer in between and set "
+        "DATABASE_DIRECT_URL."
     )
 
 
 async def check_role_limits(connection: asyncpg.Connection, options: DatabaseOptions) -> None:
-    """Refuse a role without time limits behind a pooler, which does not take them from us."""
+    """Refuse a role without time limits behind a pooler, which accepts none from us."""
     limits = get_session_limits(options)
     [(missing, database)] = await connection.fetch(FIND_UNLIMITED, list(limits))
     if not missing:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The one way to PostgreSQL: borrow a connection of the pool, and run statements on it."""
+"""How the service reaches PostgreSQL: borrow a connection of the pool, and run statements on it."""
 
 import asyncio
 import random
@@ -23,18 +23,18 @@ from service.kit.work.problems import Problem, busy
 type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 MAX_ATTEMPTS = 3
-"""Attempts of a transaction that others undo."""
+"""Attempts at a transaction that a deadlock or a conflict undoes."""
 
 RETRY_PAUSE = 0.05
-"""Seconds before the second attempt, at most; before the third, twice that. Chance keeps two from
-colliding again."""
+"""Maximum seconds before the second attempt; before the third, twice that. They are random, so that
+two transactions do not collide again."""
 
 
 class Connection:
     """A connection of the pool for the length of a block: run statements on it, one at a time.
 
     Each statement may take `timeout` seconds, or what is left of the request when that is less.
-    `raw` is the connection of asyncpg; what is awaited on it goes through `run`.
+    `raw` is the connection of asyncpg; await its methods through `run`.
     """
 
     __slots__ = ("durations", "pool", "raw", "timeout", "transaction")
@@ -65,10 +65,10 @@ class Connection:
         del self.raw  # a handler that kept the connection would disturb the next request
 
     def choose_cleanup(self, error: BaseException | None) -> Cleanup | None:
-        """Return what undoes that which a block left on the connection.
+        """Return what cleans up after a block, or None.
 
-        Mostly that is nothing, and then nothing is sent. A block that ended by an error, unless it
-        was an answer of PostgreSQL or of ours, may have left a statement.
+        Mostly there is nothing to clean, and nothing is sent. After an error, unless it was an
+        answer of PostgreSQL or of ours, a statement may still be running.
         """
         if self.transaction:
             rollback: Cleanup = self.transaction.rollback
@@ -110,7 +110,7 @@ class Connection:
     async def copy_to(
         self, sql: str, write: Callable[[bytes], Awaitable[None]], seconds: float, **options: object
     ) -> None:
-        """Hand the rows to `write` by COPY. The seconds may outlast the request.
+        """Pass the rows to `write`, by COPY. `seconds` may outlast the request.
 
         The options are those of asyncpg's `copy_from_query`.
         """
@@ -123,7 +123,7 @@ class Connection:
     ) -> Result:
         """Wait for work on `raw` as for a statement, which `sql` names in traces and metrics.
 
-        Work that is late is cancelled. When no answer comes, the error is a problem.
+        Late work is cancelled. If no answer comes, the error is a problem.
         """
         if limit is None:
             seconds = time_left(self.timeout)
@@ -203,9 +203,9 @@ class Database:
     ) -> Result:
         """Run `work` in a transaction, up to three times while a deadlock or a conflict undoes it.
 
-        `work` must have no effect but on this connection, since it may run again. After any other
-        error it does not: least of all when the connection was lost, because the transaction may
-        have been committed.
+        `work` must change nothing except through this connection, since it may run again. After
+        other errors it does not run again, least of all after a lost connection: the transaction
+        may have been committed.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
@@ -215,7 +215,7 @@ class Database:
                 pause = random.uniform(0, RETRY_PAUSE * attempt)
                 is_last = attempt == MAX_ATTEMPTS or time_left(pause) < pause
                 if is_last:
-                    raise busy("Other requests kept changing the same at the same time.") from error
+                    raise busy("Other requests kept changing the same data.") from error
                 await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 

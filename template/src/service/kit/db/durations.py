@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""How long statements took, by their names, for `/metrics`."""
+"""Counts how long statements took, by their names, for `/metrics`."""
 
 from collections import defaultdict
 from functools import cache
@@ -18,7 +18,7 @@ OTHER = "other"
 
 @cache
 def read_names() -> dict[str, str]:
-    """Return the name of each statement by its text. The first call looks for files."""
+    """Return the name of each statement by its text. The first call reads files."""
     package = import_module(PACKAGE)
     return {query.sql: name for name, query in find_queries(package)}
 

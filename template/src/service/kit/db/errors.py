@@ -12,13 +12,12 @@ type Constraints = Mapping[str, Callable[[], Problem]]
 """Makes the problem of each constraint, by its name in the schema."""
 
 ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises."""
+"""All errors that asyncpg raises."""
 
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""PostgreSQL undid a transaction in favour of another. The same work may well succeed if it starts
-over."""
+"""PostgreSQL undid a transaction in favour of another. The same may well succeed if repeated."""
 
-CHECK = "If the request was to change something, check whether it took effect before retrying."
+CHECK = "If the request changes something, check whether it took effect before retrying."
 
 
 class DatabaseError(CommandError):
@@ -34,7 +33,7 @@ class NoAnswer(Problem):
 
 
 def diagnose(error: Exception, where: str) -> DatabaseError:
-    """Return the reason and the remedy for a failure to connect."""
+    """Return the reason for a failure to connect, and what to do."""
     match error:
         case (
             asyncpg.InvalidAuthorizationSpecificationError()
@@ -47,7 +46,7 @@ def diagnose(error: Exception, where: str) -> DatabaseError:
                 f"{where} refuses how the service connects: {error}. "
                 "If this is a PgBouncer, set DATABASE_DIRECT_URL to the PostgreSQL behind it."
             )
-        # asyncpg has one class for this and for a server that stops while it is asked.
+        # asyncpg has one class for this and for a server that stops meanwhile.
         case ConnectionError() if "rejected SSL upgrade" in str(error):
             return DatabaseError(
                 f"What answers at {where} is not PostgreSQL, or does not speak TLS. "
@@ -87,23 +86,23 @@ def examine(error: Exception, connection: asyncpg.Connection) -> None:
 def to_problem(error: Exception, constraints: Constraints) -> Problem | None:
     """Return the problem that a client gets for an error of PostgreSQL.
 
-    It is None for a fault of ours, and for an error that is not PostgreSQL's. A violated constraint
-    is what `constraints`, those of the slices, make of it: a unique one mostly a 409.
+    It is None for a fault of ours, and for an error that is not PostgreSQL's. `constraints`, those
+    of the slices, decide about a violated constraint: a unique one is mostly a 409.
     """
     match error:
         case asyncpg.RestrictViolationError():  # by a delete; the constraint is the other table's
-            return Problem(409, "conflict", "Others refer to it, so it cannot be deleted.")
+            return Problem(409, "conflict", "Something else refers to it, so it cannot be deleted.")
         case asyncpg.IntegrityConstraintViolationError():
             name = error.as_dict().get("constraint_name", "")
             make_problem = constraints.get(name)
             return make_problem() if make_problem else None
         case asyncpg.DataError():
-            return Problem(422, "invalid", "A value lies outside what the database can store.")
+            return Problem(422, "invalid", "A value is outside what the database can store.")
         case asyncpg.LockNotAvailableError():
             return busy("Another request holds what this one needs.")
         case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
-            return busy("Other requests changed the same at the same time.")
+            return busy("Other requests changed the same data at the same time.")
         case asyncpg.QueryCanceledError():
-            detail = "The database took too long, and undid the statement that did."
+            detail = "The database took too long, and cancelled the statement."
             return Problem(504, "timeout", detail)
     return None

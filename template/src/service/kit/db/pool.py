@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""A pool of PostgreSQL connections: bounded in number, in waiters, and in how long it takes.
+"""A pool of PostgreSQL connections: bounded in number, in waiting requests, and in time.
 
 A request takes a slot, then the connection that was returned last, or else opens one. Nothing is
-sent when a connection changes hands: that is a third of what asyncpg's own pool costs. Opening,
+sent when a connection changes hands, so it costs a third of asyncpg's own pool. Opening,
 cleaning and closing run in tasks of their own: a request that is cancelled or late leaves at once,
 and its connection follows within a bounded time, even while PostgreSQL is frozen.
 """
@@ -42,14 +42,14 @@ COUNT_INTERVAL = 1.0
 """Seconds for which durations of statements are collected, and then counted at once."""
 
 MAX_UNCOUNTED = 250
-"""Borrowed connections whose durations are collected, at most."""
+"""Maximum number of borrowed connections whose durations are collected."""
 
 
 class Pool:
-    """The connections to one database. Whoever uses, opens or cleans one holds a slot.
+    """The connections to one database. To use, open or clean one takes a slot.
 
-    `connections` are all that are open, each with the time when it is to be replaced; `free` are
-    those that nobody uses, each with the time since when.
+    `connections` has all open ones, each with the time when it is to be replaced; `free` has those
+    that nobody uses, each with the time since when.
     """
 
     def __init__(self, options: DatabaseOptions) -> None:
@@ -101,9 +101,9 @@ class Pool:
         return time.monotonic() - started
 
     async def open_connection(self, seconds: float) -> asyncpg.Connection:
-        """Open a connection, for a request that waits for it up to some seconds.
+        """Open a connection for a request, which waits for it up to `seconds`.
 
-        If the request leaves before it is there, it becomes free, and only then its slot.
+        If the request leaves first, the connection becomes free once it is open, then its slot.
         """
         timeout = time_left(seconds)
         opening = self.start_task(self.open_in_slot())
@@ -122,7 +122,7 @@ class Pool:
             self.release(opening.result())
 
     async def open_in_slot(self) -> asyncpg.Connection:
-        """Open a connection, or give the slot back that was taken for it."""
+        """Open a connection. If that fails, give back the slot that was taken for it."""
         try:
             connection = await open_session(self.options)
         except asyncio.CancelledError as error:  # the pool closes
@@ -176,7 +176,7 @@ class Pool:
         self.start_task(connection.close(timeout=self.options.acquire_timeout))
 
     def start_task[Result](self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
-        """Run work alongside the requests, and in the context of none."""
+        """Run work alongside the requests, in the context of none of them."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(work, context=Context())
         self.tasks.add(task)
@@ -186,7 +186,7 @@ class Pool:
     def forget_task(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # otherwise asyncio complains that nobody looked at it
+            task.exception()  # otherwise asyncio logs that nobody retrieved it
 
     async def close(self) -> None:
         """Refuse new and waiting requests, let those with a connection finish, and end the rest."""

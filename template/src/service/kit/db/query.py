@@ -30,7 +30,7 @@ class Query[Row, *Args]:
     row of arguments, and `excused` has the reason for each rule of the contract that the statement
     may break.
 
-    `module` and `line` say where it has its name, once `find_queries` has found it.
+    `module` and `line` say where it is assigned to its name, once `find_queries` has found it.
     """
 
     __slots__ = ("excused", "is_scalar", "line", "module", "params", "row", "sample", "sql")
@@ -45,7 +45,7 @@ class Query[Row, *Args]:
         excused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         if get_origin(params) is not tuple:
-            raise TypeError(f"params are a tuple of types, as tuple[str, UUID], and not {params}")
+            raise TypeError(f"params must be a tuple of types, like tuple[str, UUID], not {params}")
         fields: tuple[str, ...] | None = getattr(row, "__struct_fields__", None)
         columns = ", ".join(fields or ())
         self.sql = cleandoc(sql).replace("{columns}", columns)
@@ -65,8 +65,8 @@ type AnyQuery = Query[Any, *tuple[Any, ...]]
 def find_queries(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
     """Yield every statement of a package's `queries.py` files by name, like `orders.read_order`.
 
-    A file's own names count, and not those that it imports. A mapping, a list, or an object with a
-    mapping `queries` adds its own name to each of its statements: `orders.orders.newest`.
+    Only names that a file assigns count, not those that it imports. A mapping, a list, or an object
+    with a mapping `queries` adds its own name to each of its statements: `orders.orders.newest`.
     """
     for folder in package.__path__:
         for path in sorted(Path(folder).glob("**/queries.py")):

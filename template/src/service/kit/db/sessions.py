@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Sessions with PostgreSQL: their settings DATABASE_*, and how they are opened."""
+"""Opens sessions with PostgreSQL, and has their settings DATABASE_*."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -16,11 +16,11 @@ from service.kit.work.options import Lifetime, Seconds, check_nesting
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
 MIN_SERVER_VERSION = 15
-"""The oldest that the template's tests run on. What 18 brought, and production needs, a migration
-of the kit makes."""
+"""The oldest version that the template's tests run on. A migration of the kit adds to it what the
+service needs of version 18: `uuidv7()`."""
 
 JSON_PREFIXES = {"json": b"", "jsonb": b"\x01"}
-"""What precedes the text of such values on the wire: the version of the format."""
+"""The bytes before the text of such a value on the wire: the version of the format."""
 
 
 def check_url(url: SecretStr) -> SecretStr:
@@ -39,7 +39,7 @@ Url = Annotated[SecretStr, AfterValidator(check_url)]
 class DatabaseOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """DATABASE_*: where PostgreSQL is, and how long anything may wait for it."""
 
-    url: Annotated[Url, Field(description=f"PostgreSQL, as {EXAMPLE_URL}")]
+    url: Annotated[Url, Field(description=f"PostgreSQL, like {EXAMPLE_URL}")]
     direct_url: Url | None = None
     """past a PgBouncer at DATABASE_URL, for migrations"""
     replica_url: Url | None = None
@@ -49,7 +49,7 @@ class DatabaseOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     pool_waiters: Annotated[int, Field(ge=0, le=10_000)] = 100
     """requests that may wait for a connection"""
     reserve: Annotated[int, Field(ge=0, le=10_000)] = 10
-    """connections left to others, as other instances"""
+    """connections left to others, like other instances"""
     idle_lifetime: Lifetime = 300
     """seconds before an unused connection is closed"""
     max_lifetime: Lifetime = 1800
@@ -86,7 +86,7 @@ def read_database_url(url: str) -> DatabaseOptions:
 
 
 def bypass_pooler(options: DatabaseOptions) -> DatabaseOptions:
-    """Return options that lead to PostgreSQL itself, for what needs a session of its own."""
+    """Return options that lead to PostgreSQL itself, for work that needs a session of its own."""
     return options.model_copy(update={"url": options.direct_url or options.url})
 
 
@@ -114,7 +114,7 @@ async def open_connection(
     """Open a connection. `settings` are those of its session."""
     return await asyncpg.connect(
         options.url.get_secret_value(),
-        # Fractions are taken, whatever the type says.
+        # asyncpg accepts fractions, whatever its type says.
         timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]
         command_timeout=command_timeout,
         server_settings=dict(settings),
@@ -125,7 +125,7 @@ async def open_connection(
 async def connect(
     options: DatabaseOptions, application: str, settings: Mapping[str, str] | None = None
 ) -> AsyncGenerator[asyncpg.Connection]:
-    """Open a connection of its own, without time limits on statements, for migrations and checks.
+    """Open a separate connection without time limits on statements, for migrations and checks.
 
     `application` is its name in pg_stat_activity. Raises `DatabaseError`.
     """
@@ -161,7 +161,7 @@ async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
 
 
 def session_settings(options: DatabaseOptions) -> dict[str, str]:
-    """Return the settings of a pooled session. A pooler would refuse limits: the role has them."""
+    """Return the settings of a pooled session. A pooler refuses limits: its role has them."""
     settings = {"application_name": "service"}
     if not options.direct_url:
         settings |= get_session_limits(options)

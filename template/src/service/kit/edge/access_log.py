@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The access log, and the metrics of answered requests.
+"""Writes the access log, and the metrics of answered requests.
 
 Both are written for many requests at once. One by one they would cost twice as much: between the
 system calls of a request, little of their code stays in the processor's caches.
@@ -27,13 +27,13 @@ WRITE_DELAY = 0.1
 """Seconds for which a record waits for others."""
 
 MAX_WAITING = 64
-"""Records written at once, in less than a millisecond, in which no other request proceeds."""
+"""Records written at once, in less than a millisecond, during which no request proceeds."""
 
 MAX_PATH_LENGTH = 500
-"""Characters of a path that a line shows."""
+"""Characters of a path that a log line shows."""
 
 CLIENT_LEFT = 499
-"""Counted as the status of a request whose client left before there was a response."""
+"""The status that is counted for a request whose client left before the response."""
 
 
 class Record(NamedTuple):
@@ -42,14 +42,14 @@ class Record(NamedTuple):
     line: dict[str, Any]
     seconds: float
     layers: dict[str, float]
-    """Seconds by layer. The handler has what no other layer has."""
+    """Seconds by layer. The handler gets what no other layer took."""
     ended_at: float
     context: Context | None
-    """What the handler bound to log lines; None when no line is wanted."""
+    """What the handler bound to its log lines; None if this request is not logged."""
 
 
 class AccessLog(Batch[Record]):
-    """The records of this worker. One with a cause of ours is written at once, and all before."""
+    """The records of this worker. One with a cause is written at once, with all before it."""
 
     def __init__(self) -> None:
         super().__init__(write_records, WRITE_DELAY, MAX_WAITING)
@@ -77,7 +77,7 @@ class AccessLog(Batch[Record]):
 
 
 def describe_request(exchange: Exchange, scope: Scope, problem: Problem | None) -> dict[str, Any]:
-    """Return the line of a request without its times."""
+    """Return the log line of a request, without its times."""
     client = scope.get("client")
     caller = scope.get("auth")
     line = {
@@ -98,7 +98,7 @@ def describe_request(exchange: Exchange, scope: Scope, problem: Problem | None) 
 
 
 def write_records(records: list[Record]) -> None:
-    """Count requests and their times, and write their lines."""
+    """Count requests and their times, and write their log lines."""
     requests = defaultdict(list)
     layers = defaultdict(list)
     for record in records:
@@ -106,7 +106,7 @@ def write_records(records: list[Record]) -> None:
         route = line["route"] or "unmatched"
         status = line["status"] or CLIENT_LEFT
         requests[line["method"], route, status].append(record.seconds)
-        if len(record.layers) > 1:  # it did more than to be refused
+        if len(record.layers) > 1:  # more than a refusal
             for layer, seconds in record.layers.items():
                 layers[layer].append(seconds)
     for (method, route, status), durations in requests.items():
@@ -117,9 +117,9 @@ def write_records(records: list[Record]) -> None:
 
 
 def write_lines(records: list[Record]) -> None:
-    """Write the lines of requests, those with a cause as warnings.
+    """Write the log lines of requests, those with a cause as warnings.
 
-    A refusal under overload has no cause; what has one is a fault to look into.
+    A refusal under overload has no cause; a request with one needs a look.
     """
     logger = log.bind()
     config = structlog.get_config()
@@ -139,7 +139,7 @@ def write_lines(records: list[Record]) -> None:
 
 
 def to_milliseconds(seconds: float) -> float:
-    """Return milliseconds with three places. `round` takes three times as long."""
+    """Return milliseconds with three decimals. `round` takes three times as long."""
     return int(seconds * 1_000_000) / 1000
 
 

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Request bodies on their way in: bounded in number, size and rate, so slow clients hold little.
+"""Reads request bodies, bounded in number, size and rate, so that slow clients take up little.
 
 `EDGE_BODY_BYTES` is the maximum size. `slow_clients.py` lists where else clients are cut off.
 """
@@ -18,7 +18,7 @@ class Bodies:
     """The request bodies that a worker receives.
 
     Together they hold no more memory than the bodies of admitted requests may: `concurrency` times
-    `body_bytes`. When there are too many, the oldest is given up: a healthy client's body is soon
+    `body_bytes`. When there are too many, the oldest is dropped: a healthy client's body is soon
     complete.
     """
 
@@ -28,9 +28,9 @@ class Bodies:
         """The bytes that have arrived, by request."""
 
     async def read_body(self, exchange: Exchange, receive: Receive) -> Receive:
-        """Read the body, and return the `receive` that hands it over in one message.
+        """Read the body, and return a `receive` that returns it in one message.
 
-        It has `body_grace` seconds, and one more for every `body_rate` bytes that arrived.
+        The client has `body_grace` seconds, and one more for every `body_rate` bytes that arrived.
         """
         options = self.options
         self.check_headers(exchange.request)
@@ -59,12 +59,12 @@ class Bodies:
         return hand_over(b"".join(chunks), receive)
 
     def check_headers(self, request: Fields) -> None:
-        """Raise a problem for a body whose headers say that it will not be taken."""
+        """Raise a problem for a body that is too large or encoded, as its headers say."""
         length = request.get(b"content-length", b"")
         if length.isdigit():
             self.check_size(int(length[:20]))  # int() refuses 5,000 digits
         coding = request.get(b"content-encoding", b"identity")
-        if coding.lower() != b"identity":  # it would become larger
+        if coding.lower() != b"identity":  # decoded, it would be larger
             raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
 
     def check_size(self, size: int) -> None:
@@ -73,7 +73,7 @@ class Bodies:
             raise Problem(413, "too-large", f"The body is larger than {max_bytes:,} bytes.")
 
     def make_room(self) -> None:
-        """Give up the oldest body when there are too many, or when they hold too much."""
+        """Drop the oldest body when there are too many, or when they hold too much."""
         max_held = self.options.body_bytes * self.options.concurrency
         is_full = len(self.arriving) > self.options.receiving
         if is_full or sum(self.arriving.values()) > max_held:
@@ -84,7 +84,7 @@ class Bodies:
 
 
 def hand_over(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the whole body first, and then what the server gives."""
+    """Return a `receive` with the whole body first, and then the messages of the server."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_whole() -> Message:

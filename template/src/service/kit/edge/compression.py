@@ -1,10 +1,10 @@
 # kit: updated by the template; extend it from app.py
-"""Responses are compressed by zstd, brotli or gzip, as clients prefer, unless they hold secrets.
+"""Compresses responses with zstd, brotli or gzip, as clients prefer, unless they may hold secrets.
 
 BREACH (breachattack.com) reads a secret from the lengths of compressed responses. It needs many
-requests that carry the victim's credentials and text of the attacker, and browsers add only these
-by themselves: cookies, and the schemes of `AMBIENT_SCHEMES`. So nothing is compressed for them, nor
-what sets a cookie or says `no-transform`.
+requests with the victim's credentials and the attacker's text. The only credentials that browsers
+add by themselves are cookies and those of `AMBIENT_SCHEMES`, so responses to requests with these
+are not compressed, nor are those that set a cookie or say `no-transform`.
 """
 
 import re
@@ -33,7 +33,7 @@ GZIP_LEVEL = 1
 docs/compression.md of the template has the figures.
 """
 
-# Smaller windows, and a smaller table of zstd, need less memory; rows compress as well.
+# Smaller windows, and a smaller table of zstd, need less memory; rows compress just as well.
 ZSTD_OPTIONS: dict[int, int] = {
     zstd.CompressionParameter.compression_level: ZSTD_LEVEL,
     zstd.CompressionParameter.window_log: 17,
@@ -53,7 +53,7 @@ TEXT_TYPES = re.compile(
 )
 
 UNENCODED = frozenset({204, 205, 206})
-"""Statuses without a body, or with a part of one."""
+"""Statuses of responses without a body, or with a part of one."""
 
 
 class CompressionOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
@@ -68,14 +68,14 @@ class CompressionOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
 
 
 class Coder(NamedTuple):
-    """Compresses a body in pieces."""
+    """Compresses a body in pieces. Each function returns compressed bytes."""
 
     feed: Callable[[bytes], bytes]
-    """Returns what is ready of the body so far."""
+    """Takes a piece, and returns what is ready."""
     flush: Callable[[], bytes]
-    """Returns what makes all of it so far decodable."""
+    """Returns what the client needs to decode everything so far."""
     finish: Callable[[], bytes]
-    """Returns the end."""
+    """Returns the end of the body."""
 
 
 def make_coder(coding: bytes) -> Coder:
@@ -90,7 +90,7 @@ def make_coder(coding: bytes) -> Coder:
 
 
 class Compression:
-    """What one worker compresses."""
+    """Compresses the responses of one worker."""
 
     def __init__(self, options: CompressionOptions) -> None:
         self.options = options
@@ -98,7 +98,7 @@ class Compression:
         self.zstd = zstd.ZstdCompressor(options=ZSTD_OPTIONS)
 
     def compress(self, coding: bytes, body: bytes) -> bytes:
-        """Return a whole body in a coding."""
+        """Return a whole body, compressed with a coding."""
         if coding == b"zstd":
             return self.zstd.compress(body, self.zstd.FLUSH_FRAME)
         coder = make_coder(coding)
@@ -107,7 +107,7 @@ class Compression:
     def negotiate(self, request: Fields, status: int, fields: Fields, length: int) -> bytes | None:
         """Return the coding for a body of this length, or None.
 
-        The headers of the response, `fields`, are changed to say so.
+        Changes `fields`, the headers of the response, to say so.
         """
         is_unchanged = status == 304
         if not self.options.enabled or not (is_unchanged or is_compressible(status, fields)):
@@ -134,13 +134,13 @@ class Compression:
         if b"cookie" in request and not self.options.cookies:
             return True
         credentials = request.get(b"authorization", b"")
-        # With a comma, there may be several of them.
+        # A comma may separate several of them.
         return b"," in credentials or AMBIENT_SCHEMES.match(credentials) is not None
 
 
 @lru_cache(maxsize=256)
 def choose_coding(accepted: bytes) -> tuple[bytes | None, bool]:
-    """Return the coding that an `Accept-Encoding` prefers, and whether there must be one.
+    """Return the coding that an `Accept-Encoding` prefers, and whether the body must be encoded.
 
     By RFC 9110 §12.5.3. In a tie, zstd comes before brotli before gzip.
     """
@@ -175,7 +175,7 @@ def is_text(media_type: bytes) -> bool:
 
 
 def add_vary(fields: Fields) -> None:
-    """Add `Accept-Encoding` to what `Vary` names already."""
+    """Add `Accept-Encoding` to the header `Vary`."""
     given = fields.get(b"vary")
     if given is None:
         fields[b"vary"] = b"accept-encoding"
@@ -186,7 +186,7 @@ def add_vary(fields: Fields) -> None:
 
 
 def weaken_etag(fields: Fields) -> None:
-    """Make a strong ETag weak: it promises the very same bytes."""
+    """Make a strong ETag weak: a strong one promises the same bytes."""
     etag = fields.get(b"etag", b"W/")
     if not etag.startswith(b"W/"):
         fields[b"etag"] = b"W/" + etag

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The outermost layer: every request is bounded in size and time, and gets an answer."""
+"""The outermost layer: it limits the size and time of every request, and always answers."""
 
 import asyncio
 import re
@@ -39,7 +39,7 @@ MAX_FORWARDED_LENGTH = 500
 """Characters of `X-Forwarded-For` that are read, from its end."""
 
 REPORT_SECONDS = 1.0
-"""How long refusals are collected for one line in the log."""
+"""Seconds for which refusals are collected into one log line."""
 
 SOME_ID = "0" * 32
 REFUSAL = busy(OVERLOADED)
@@ -49,7 +49,7 @@ REFUSAL_HEADERS = {
     **REFUSAL.encode_headers(),
     **PROTECTIVE_HEADERS,
 }
-"""The answer to one request too many, but for its id. It comes in floods, so it is made once."""
+"""The answer to a request too many, apart from its id. These come in floods: it is made once."""
 
 
 class Edge:
@@ -118,7 +118,7 @@ class Edge:
             self.access_log.record(exchange, scope, problem, logged=is_logged)
 
     async def run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run what is no request: the application from start to stop."""
+        """Run what is not a request: the application from start to stop."""
         gauges = metrics.get_metrics()
         metrics.watch_gauge(gauges.in_flight, lambda: self.admission.running)
         metrics.watch_gauge(gauges.receiving, lambda: len(self.bodies.arriving))
@@ -130,7 +130,7 @@ class Edge:
             self.refusals.flush()
 
     async def refuse(self, request: Headers, send: Send) -> None:
-        """Answer 503 at the least cost, since admitted requests wait for it: without a line."""
+        """Answer 503 as cheaply as possible, since admitted requests wait: without a log line."""
         self.refusals.add(None)
         identity = choose_request_id(dict(request))
         body = REFUSAL_BODY.replace(SOME_ID.encode(), identity.encode())
@@ -172,7 +172,7 @@ class Edge:
                 exchange.slot.leave()
 
     async def send_error(self, error: Exception, exchange: Exchange, scope: Scope) -> None:
-        """Answer with the problem that an error is.
+        """Answer with the problem for an error.
 
         Raises the error when it is too late for another answer: the server then cuts the
         connection, so that the client notices.
@@ -181,7 +181,7 @@ class Edge:
             path = scope["path"][:MAX_PATH_LENGTH]
             log.exception("request failed", method=exchange.method, path=path)
         if exchange.status:
-            if not exchange.is_late:  # late is a client that stopped reading
+            if not exchange.is_late:  # if it is, the client stopped reading
                 route = scope.get("path_template", "unmatched")
                 metrics.get_metrics().failed_responses.labels(route).inc()
             raise error
@@ -189,7 +189,7 @@ class Edge:
         await problem.send(exchange, exchange.id)
 
     def locate_client(self, scope: Scope, fields: Fields) -> None:
-        """Let the `client` of a request be who sent it to the proxies, not the last of these."""
+        """Set the `client` of a request to the one that called our proxies, not the last proxy."""
         forwarded = fields.get(b"x-forwarded-for")
         peer = scope.get("client")
         if not forwarded or not peer:
@@ -202,7 +202,7 @@ class Edge:
         scope["client"] = (address, peer[1])
 
     def check_host(self, request: Fields, version: str) -> None:
-        """Raise a 400 problem for a request to no host, to several, or to one that is not ours."""
+        """Raise a 400 problem for a request with no host, several, or one that is not ours."""
         host = request.get(b"host", b"")
         if (not host and version not in ("1", "1.0")) or b"," in host:
             raise Problem(400, "no-host", "Send one Host header.")
@@ -212,7 +212,7 @@ class Edge:
 
 
 def has_body(request: Fields) -> bool:
-    """Return whether a body comes. HTTP/1, the server's, has no other way to announce one."""
+    """Return whether a body follows. The server speaks HTTP/1, which has no other sign of one."""
     length = request.get(b"content-length", b"0")
     return length != b"0" or b"transfer-encoding" in request
 

@@ -29,9 +29,9 @@ HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"x-accel-bufferin
 
 MIN_RETRY = 1000
 MAX_RETRY = 5000
-"""Milliseconds after which a client connects again.
+"""Milliseconds after which a client reconnects.
 
-They are drawn for each, so that the clients of a stopped worker come apart.
+They are random for each client, so that those of a stopped worker do not all return at once.
 """
 
 HEARTBEAT = b":\n\n"
@@ -49,7 +49,7 @@ LAST_EVENT_ID_PARAMETER = {
 
 
 class LastEventId(str):
-    """The id of the last event that the client has received; empty when it has had none."""
+    """The id of the last event that the client has received; empty if there was none."""
 
     __slots__ = ()
 
@@ -64,8 +64,8 @@ def read_last_event_id(scope: Scope, _: Receive, __: Send) -> LastEventId:
 class Event[Data]:
     """One event. `data` is sent as JSON.
 
-    Browsers listen for its `name`, which is "message" by default. A client that connects again says
-    which `id` it had last. Raises ValueError for what the format has no way to send.
+    Browsers listen for its `name`, which is "message" by default. A client that reconnects sends
+    the `id` of the last event it received. Raises ValueError for a name or id that cannot be sent.
     """
 
     data: Data
@@ -99,7 +99,7 @@ class Streams(Limiter):
         self.options = options
 
     def admit(self, exchange: Exchange) -> None:
-        """Give a request a slot here for its slot among requests. Raises a 503 problem."""
+        """Exchange a request's slot for one among event streams. Raises a 503 problem."""
         if not self.try_enter():
             raise self.refuse()
         if exchange.slot:
@@ -126,10 +126,10 @@ class Streams(Limiter):
 class EventStream[Data]:
     """A response that sends what a generator yields, until that ends or the client leaves.
 
-    It ends as well when the caller's token expires, after `EDGE_STREAM_LIFETIME`, and when the
-    worker stops: clients of the standard connect again by themselves. However it ends, the
-    generator is closed at once, wherever it waits. The status is sent before the generator runs, so
-    the handler has to refuse what is to be refused.
+    It also ends when the caller's token expires, after `EDGE_STREAM_LIFETIME`, and when the worker
+    stops: standard clients reconnect by themselves. However it ends, the generator is closed at
+    once, wherever it waits. The status is sent before the generator runs, so the handler, and not
+    the generator, must raise any problem.
     """
 
     events: AsyncGenerator[Event[Data]]
@@ -152,11 +152,11 @@ class EventStream[Data]:
             seconds=streams.get_lifetime(scope.get("auth")),
         ) as has_left:
             if not has_left:
-                async with lock:  # an event that is half sent comes first
+                async with lock:  # after an event that is half sent
                     await send({"type": "http.response.body", "body": b""})
 
     async def send_events(self, scope: Scope, send_piece: SendPiece) -> None:
-        """Send the events, as work without a deadline, whose time is not that of the request."""
+        """Send the events, as work without a deadline that is not charged to the request."""
         current.set(Work(request_id(), scope=scope))
         # At once, so that the client sees the stream open.
         await send_piece(b"retry: %d\n\n" % random.randint(MIN_RETRY, MAX_RETRY))

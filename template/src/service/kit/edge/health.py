@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""The probes of an orchestrator: `/livez`, is the process alive; `/readyz`, may it get requests.
+"""Answers an orchestrator's probes: `/livez` (is it alive) and `/readyz` (may it get requests).
 
-Liveness never touches the database: restarting does not fix one, and restarting every replica at
+Liveness never touches the database: a restart does not fix it, and restarting every replica at
 once makes it worse. Readiness uses a connection of its own, so that a busy pool does not look like
 a lost database.
 """
@@ -25,14 +25,14 @@ CHECK_SECONDS = 2.0
 """Maximum duration of a check; a probe's own timeout should be longer."""
 
 CACHE_SECONDS = 1.0
-"""How long a result is kept, so that neither probes nor strangers load the database."""
+"""Seconds that a result is kept, so that neither probes nor strangers load the database."""
 
 type Check = Callable[[], Awaitable[str | None]]
 """Returns what keeps the service from answering requests, or None."""
 
 
 class Health:
-    """Answers probes, with what the latest check found."""
+    """Answers probes with the result of the latest check."""
 
     def __init__(self, check: Check | None) -> None:
         self.check = check

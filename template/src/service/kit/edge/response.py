@@ -26,14 +26,14 @@ PROTECTIVE_HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""Headers of a response unless its handler sets them: browsers neither guess its type, frame it nor
+"""Headers of a response unless its handler sets them: browsers do not guess its type, frame it, or
 keep it.
 
-Source: the REST security cheat sheet of OWASP. HSTS belongs to whatever ends TLS.
+Source: OWASP's REST security cheat sheet. HSTS belongs to the proxy that terminates TLS.
 """
 
 MAX_HASHED_BYTES = 262_144
-"""Longer bodies get no ETag from here."""
+"""Longer bodies get no ETag, unless their handler sets one."""
 
 PIECE_BYTES = 65_536
 """Bytes compressed at once, in 0.1 to 0.4 ms.
@@ -50,7 +50,7 @@ BODY_HEADERS = (
     b"content-type",
     b"last-modified",
 )
-"""Headers that describe a body, which 304 does not have."""
+"""Headers that describe a body, which a 304 does not have."""
 
 
 class HeadDoneError(Exception):
@@ -58,7 +58,7 @@ class HeadDoneError(Exception):
 
 
 def is_head_done(error: BaseException | None) -> bool:
-    """Return whether an error is that one, or was made from it and from no other."""
+    """Return whether an error is a `HeadDoneError`, or was caused by nothing else."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_head_done(each) for each in error.exceptions)
     return isinstance(error, HeadDoneError) or (error is not None and is_head_done(error.__cause__))
@@ -76,7 +76,7 @@ class Exchange(Work, TimeLimit):
     """The status of the response that has begun; 0 before."""
     bytes_sent = 0
     cookies: Sequence[tuple[bytes, bytes]] = ()
-    """What the response sets; cookies cannot be joined into one header."""
+    """The `Set-Cookie` headers of the response, which cannot be joined into one."""
     coder: Coder | None = None
     """Compresses a body that is sent in pieces."""
     span: Any = None
@@ -164,11 +164,10 @@ class Exchange(Work, TimeLimit):
             raise HeadDoneError
 
     def is_not_modified(self, body: bytes, fields: Fields) -> bool:
-        """Return whether the client has this very body, by RFC 9110 §8.8.3.2.
+        """Return whether the client already has this body, by RFC 9110 §8.8.3.2.
 
-        The headers get an ETag, and a `Cache-Control` by which the client may keep the body, but
-        asks before it uses it again. With `no-store` they get neither: what nobody keeps cannot be
-        compared.
+        Adds an ETag, and a `Cache-Control` that lets the client keep the body and makes it ask
+        before it uses it again. With `no-store` it adds neither, since nobody keeps the body.
         """
         etag = fields.get(b"etag")
         control = fields.get(b"cache-control", b"")
@@ -177,7 +176,7 @@ class Exchange(Work, TimeLimit):
         if not etag:
             if len(body) > MAX_HASHED_BYTES:
                 return False
-            # A weak one, which stays when the body is encoded.
+            # A weak one, which stays valid when the body is compressed.
             etag = b'W/"%b"' % xxh3_128_hexdigest(body).encode()
             fields[b"etag"] = etag
         if not control:
@@ -186,7 +185,7 @@ class Exchange(Work, TimeLimit):
         return known.strip() == b"*" or etag.removeprefix(b"W/") in ETAG.findall(known)
 
     def begin(self, status: int, fields: Fields) -> Message:
-        """Return the start of the response, with the headers that each has."""
+        """Return the start of the response, with the headers that every response has."""
         self.status = status
         fields = {**PROTECTIVE_HEADERS, **fields, b"x-request-id": self.id.encode()}
         if self.options.timing:
@@ -197,16 +196,16 @@ class Exchange(Work, TimeLimit):
         return {"type": "http.response.start", "status": status, "headers": pairs}
 
     def describe_timing(self) -> bytes:
-        """Return where the time went so far, for the network panel of a browser."""
+        """Return the time spent so far by layer, for the network panel of a browser."""
         total = time.perf_counter() - self.began_at
         layers = {**self.spans, "handler": total - sum(self.spans.values()), "total": total}
         metrics = [f"{name};dur={seconds * 1000:.3f}" for name, seconds in layers.items()]
         return ", ".join(metrics).encode()
 
     async def send_piece(self, body: bytes, more: bool) -> None:
-        """Send a part of the body, and if it is encoded, so that all of it can be decoded at once.
+        """Send a part of the body, compressed so that the client can decode all of it at once.
 
-        What streams may pause now.
+        A stream may pause after it.
         """
         coder = self.coder
         if coder is None:

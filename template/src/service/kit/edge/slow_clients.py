@@ -9,7 +9,7 @@
 | take or acknowledge anything else | `server/http_server.py`: the kernel | `SERVER_SEND_TIMEOUT` |
 
 The second and third are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
-slow handler. It cancels the task of the request, and `Edge.serve` then raises a problem of here.
+slow handler. They cancel the task of the request, and `Edge.serve` raises the problem from here.
 """
 
 from math import inf
@@ -19,7 +19,7 @@ from service.kit.work.problems import Problem
 
 
 def explain_cut_off(exchange: Exchange) -> Problem:
-    """Return the problem of a request whose time was up."""
+    """Return the problem for a request that ran out of time."""
     if exchange.status:
         return Problem(504, "stalled", "The client stopped reading the response.")
     if exchange.ends_at == inf:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Applies the pending files, each once, in order, and in a transaction unless it says not.
+"""Applies the pending files in order, each once, and in a transaction unless it says otherwise.
 
 An advisory lock lets one process apply them while others wait, so every replica may run `service
 migrate` at its start. A file gives up waiting for a table's lock after a moment, and tries again:
@@ -90,7 +90,7 @@ KIT_ADVICE = (
     "user create the schema (`grant create on database …`), or create it for that user (`create "
     "schema kit authorization …`)."
 )
-"""What to do when a file of the kit fails, which the team cannot correct."""
+"""What to do when a file of the kit fails, since the team cannot correct it."""
 
 
 async def apply_pending(
@@ -212,7 +212,7 @@ async def clean_up(connection: asyncpg.Connection, migration: Migration) -> str:
         return "Nothing of this file was applied."
     index = INDEX.match(migration.code)
     if index is None:
-        return "It ran outside a transaction: look whether a part of it was done."
+        return "It ran outside a transaction: check whether a part of it was applied."
     try:
         dropped = await drop_invalid(connection, migration)
     except (asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -236,19 +236,18 @@ def describe_failure(migration: Migration, error: asyncpg.PostgresError, left: s
     """Return what failed, in which line of the file, and what to do."""
     details = error.as_dict()
     position = find_position(migration, details)
-    place = migration.name
+    location = migration.name
     if position:
         line = migration.sql[: position - 1].count("\n") + 1
-        place = f"{migration.name}, line {line}"
-    reasons = [f"{place}: {details.get('message') or error}."]
+        location = f"{migration.name}, line {line}"
+    is_syntax_error = isinstance(error, asyncpg.PostgresSyntaxError)
+    reasons = [f"{location}: {details.get('message') or error}."]
     if isinstance(error, asyncpg.ActiveSQLTransactionError):
         reasons.append(f"Put it alone into a file whose first line is exactly `{STANDALONE}`.")
     elif details.get("server_source_function") == "exec_stmt_dynexecute":
         advice = "remove begin, commit, rollback, savepoint and `copy` to the client"
         reasons.append(f"A file is one transaction: {advice}.")
-    elif (
-        migration.is_standalone and isinstance(error, asyncpg.PostgresSyntaxError) and not position
-    ):
+    elif migration.is_standalone and is_syntax_error and not position:
         advice = "put each into a file of its own"
         reasons.append(f"Outside a transaction a file holds one statement: {advice}.")
     advice = KIT_ADVICE if migration.is_of_kit else "Correct it and run it again."

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The files of migrations/: their names and order, and which of them a database has."""
+"""Reads the files of migrations/ in order, and finds which of them a database has."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ DRAFT = f"""\
 --   {STANDALONE}    <- as the first line
 --   create index concurrently if not exists orders_note_idx on orders (note);
 -- `uv run pytest tests/kit/test_migration_lint.py` says what would stop traffic, and what to write.
--- Until a statement stands below, `service migrate` refuses this file.
+-- Until there is a statement below, `service migrate` refuses this file.
 
 """
 
@@ -57,7 +57,7 @@ class MigrationError(CommandError):
 
 @dataclass(frozen=True)
 class Migration:
-    """One file. It is `missing` if it was applied, and an older release does not have it."""
+    """One file. It is `missing` if a newer release applied it, and this one does not have it."""
 
     number: int
     name: str
@@ -129,7 +129,7 @@ def read_all_files(folder: Path) -> list[Migration]:
 
 
 async def compare_with_database(connection: asyncpg.Connection, folder: Path) -> State:
-    """Return the state of the kit's files, the folder's, and those that only a newer release has.
+    """Return the state of the kit's files, the folder's, and those of a newer release.
 
     Raises `MigrationError` for a file that contradicts the database.
     """

@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""What would block the event loop, run alongside it: in threads and in processes, both bounded.
+"""Runs calls that would block the event loop in threads and in processes, both bounded.
 
-`offload.py` bounds and runs it, with the settings OFFLOAD_*; `processes.py` keeps the processes and
-holds their program. Imports work.
+`offload.py` is what handlers call, with the settings OFFLOAD_*; `thread_pool.py` bounds the calls
+and runs them in threads; `processes.py` keeps the processes and holds their program. Imports work.
 """
 
 from service.kit.offload.offload import Offload

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What one worker runs alongside its event loop, in threads and in processes, and its OFFLOAD_*."""
+"""Runs calls alongside the event loop, in threads and in processes, within the limits OFFLOAD_*."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -107,9 +107,9 @@ class Offload:
     ) -> R:
         """Call a function that computes, in a process.
 
-        The function is at the top level of a module. Pickling its arguments and its result blocks
-        the event loop: pass bytes and lists of numbers rather than many objects. Raises a 503
-        problem when no process becomes free in time, or when the process dies.
+        The function must be at the top level of a module. Pickling its arguments and its result
+        blocks the event loop: pass bytes and lists of numbers rather than many objects. Raises a
+        503 problem when no process becomes free in time, or when the process dies.
         """
         call = partial(self.computing.call, function, args, kwargs)
         return cast("R", await self.run(self.processes, function, call))
@@ -130,5 +130,5 @@ class Offload:
 
 
 def share_cores(workers: int) -> int:
-    """Return how many calls each worker may compute at once, if no setting says so."""
+    """Return how many calls each worker may compute at once, for when no setting says so."""
     return max(1, count_cores() // workers)

@@ -26,10 +26,10 @@ log = structlog.get_logger()
 PROGRAM = f"from {__name__} import serve_calls; serve_calls()"
 
 NICENESS = 10
-"""Computing gets about a tenth of what the worker gets of a busy core."""
+"""On a busy core, computing gets about a tenth of the time that the worker gets."""
 
 END_SECONDS = 1.0
-"""Seconds that a process has to end once its input is closed; then it is killed."""
+"""Seconds that a process has to end once its input is closed, before it is killed."""
 
 
 class ProcessError(Exception):
@@ -65,7 +65,8 @@ class Processes:
     def take_process(self) -> "Process":
         """Return an idle process that is alive, or a new one."""
         with suppress(IndexError):  # another thread may take the last one
-            while process := self.idle.pop():
+            while True:
+                process = self.idle.pop()
                 if process.popen.poll() is None:
                     return process
                 self.reap(process)
@@ -141,12 +142,12 @@ def unpack_outcome(outcome: bytes) -> object:
 
 
 def serve_calls() -> None:
-    """Read calls from the input, write outcomes to the output: what each process does."""
+    """Read calls from stdin and write outcomes to stdout: the program of each process."""
     # Ctrl-C reaches all processes of a terminal; the worker decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     outcomes = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a call prints belongs in the log
+    os.dup2(2, 1)  # what a call prints goes to the log
     sys.path[:], modules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the worker
     for module in modules:
         import_module(module)

@@ -43,7 +43,7 @@ class ThreadPool(Limiter):
         """Return what a call returns.
 
         Raises a 503 problem if no slot becomes free, 504 past the request's deadline. `begins` is
-        called when there is a slot: from then on the call runs, whatever becomes of its request.
+        called when there is a slot: from then on the call runs, even if its request ends.
         """
         waits_since = time.perf_counter()
         await self.enter()
@@ -68,7 +68,7 @@ class ThreadPool(Limiter):
         threading.Thread(target=self.serve_calls, name=name, daemon=True).start()
 
     def serve_calls(self) -> None:
-        """Run calls until there is a None: what each thread does."""
+        """Run calls until one is None: the loop of each thread."""
         while run_call := self.calls.get():
             run_call()
             del run_call  # frees the result, however long the next call takes to come

@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Cursors: the row that a page ends with, encoded for the client to ask for what comes after it.
+"""Cursors: the last row of a page, encoded, so that a client can ask for the page after it.
 
 A cursor holds that row's sort values, and a digest over them, the list, its sort and its filters.
-So one that was cut, altered or moved to another list is refused. It is no secret: it holds what the
-page itself showed.
+So one that was cut, altered or moved to another list is refused. It is not secret: it holds what
+the page itself showed.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -24,7 +24,7 @@ Cursor = Annotated[str, META] | None
 
 
 class CursorCodec:
-    """Encodes and decodes the cursors of one list under one sort and its filters: its `identity`.
+    """Encodes and decodes the cursors of one list, sort and set of filters: its `identity`.
 
     `key` is the type of a row's sort values.
     """
@@ -48,10 +48,10 @@ class CursorCodec:
             encoded = f"{cursor}{padding}".encode("ascii")
             payload = urlsafe_b64decode(encoded)[:-DIGEST_BYTES]
             key: tuple[Any, ...] = msgpack.decode(payload, type=self.key)
-            # This checks the digest, and that the cursor is spelled as we spell it.
+            # This checks the digest, and that the cursor is encoded as we encode it.
             if self.encode(key) == cursor:
                 return key
-        except (ValueError, OverflowError):  # as of a time whose offset moves it out of all years
+        except (ValueError, OverflowError):  # like a time whose offset moves it past year 9999
             pass
         reason = "it belongs to another list, sort or filter, or was altered"
         raise invalid("cursor", f"{reason}; start without it")

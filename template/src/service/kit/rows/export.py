@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Large results by COPY: in flat memory, limited in number and time, ended with their readers."""
+"""Streams large results by COPY: in flat memory, limited in number and time."""
 
 import re
 from collections.abc import Iterable
@@ -76,10 +76,10 @@ class Exports:
         name: str,
         form: FormatName | None = None,
     ) -> "Export":
-        """Return the response that is a file `name` of rows.
+        """Return a response that sends rows as a file called `name`.
 
         They are those of a statement with its arguments, or of a listing with its filter and scope.
-        The file is in the format `form`, or in what the header `Accept` prefers.
+        `form` is the format of the file, by default the one that the header `Accept` prefers.
         """
         if isinstance(source, Listing):
             where, *scope = args
@@ -120,7 +120,7 @@ class Export:
             slots.leave()
 
     async def copy(self, form: Format, response: Stream) -> None:
-        """Send the rows and the end, in a transaction of its own."""
+        """Send the rows, in a transaction of its own."""
         seconds = self.exports.options.timeout
         settings = SETTINGS.format(milliseconds=int(seconds * 1000))
         async with self.exports.db.transaction(readonly=True) as connection:

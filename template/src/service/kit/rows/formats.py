@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The formats of exports: NDJSON, and CSV with what a spreadsheet would run escaped."""
+"""The formats of exports: NDJSON, and CSV in which formulas are escaped."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -16,8 +16,8 @@ type FormatName = Literal["csv", "ndjson"]
 class Format(NamedTuple):
     """One format.
 
-    `select` is what COPY reads, `options` are those of COPY, and `spellings` has how values of a
-    type are written where PostgreSQL's own way would surprise a reader of the API's JSON.
+    `select` is what COPY reads, `options` are those of COPY, and `spellings` has SQL for
+    types whose values PostgreSQL writes in a way that would surprise a reader of the API's JSON.
     """
 
     name: FormatName
@@ -66,17 +66,17 @@ MEDIA_TYPES = tuple(form.media_type for form in FORMATS.values())
 TEXT_TYPES = ("text", "varchar", "bpchar", "name", "citext")
 
 FORMULA_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b"
-"""A spreadsheet runs a cell that begins with one of these, some of them also as wide or small
-letters."""
+"""A spreadsheet runs a cell that begins with one of these signs, which include full-width and small
+forms."""
 
 BREAKS = "\t\n\r"
-"""What some run as well, or take for the end of the cell, whatever follows."""
+"""Some spreadsheets run a cell that begins with one of these, or take it for the end of a cell."""
 
 INVISIBLE = (
     *range(0x01, 0x21),  # control characters, and the space
     *range(0x7F, 0xA1),
     *(0xAD, 0x61C, 0x1680, 0x180E),
-    *range(0x2000, 0x2010),  # spaces of every width, none included, and marks of direction
+    *range(0x2000, 0x2010),  # spaces of every width, even zero, and direction marks
     *range(0x2028, 0x2030),
     *range(0x205F, 0x2070),
     *(0x3000, 0xFEFF),
@@ -85,9 +85,9 @@ INVISIBLE = (
 
 
 def write_formula_escape() -> str:
-    """Return SQL that puts an apostrophe before a text that would be run, which keeps it a text.
+    """Return SQL that puts an apostrophe before a formula, so that a spreadsheet shows it as text.
 
-    Nearly all texts begin with another character, and cost a look into a table of numbers.
+    Nearly all texts begin with another character, and cost one lookup in a list of numbers.
     """
     codes = [*map(ord, FORMULA_SIGNS), *INVISIBLE]
     first = ", ".join(map(str, codes))

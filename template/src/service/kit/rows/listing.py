@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Lists, read a page at a time: a statement for each declared set of filters and direction.
+"""Reads lists a page at a time, with a statement for each declared set of filters and direction.
 
 Each set needs an index on the columns of the scope, the filters and the key, in this order; the
-contract sees to it. A page starts after the last row of the page before it, so page 10,000 costs
-what page 1 costs.
+SQL contract checks that. A page starts after the last row of the page before it, so page 10,000
+costs what page 1 costs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ Limit = Annotated[
 ]
 
 SAFE_IN_LINK = "%&=+:,;@/?!$'()*"
-"""What a link takes over from a query string as it is; anything else could end it."""
+"""Characters that a link keeps from a query string as they are; others could end it."""
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
@@ -96,7 +96,7 @@ class Listing[Row: Struct, Where: Filter]:
     `scope` has the columns whose values the handler gives, with their types: the caller sees no
     rows but those. `key` orders the rows and tells them apart. `filters` are the sets of fields
     that may be given together. `queries` has the statements by name, as newest_by_status; an export
-    runs the same ones without a limit. `excused` is that of each.
+    runs the same ones without a limit. `excused` is passed on to each of them.
     """
 
     def __init__(
@@ -232,9 +232,14 @@ def make_page_query[Row](
     however deep the page is.
     """
     time, identity = key
-    after, until, order, end = ">", "<", "", "infinity"
     if sort == NEWEST_FIRST:
-        after, until, order, end = "<", ">=", " desc", "-infinity"
+        after, until = "<", ">="
+        order = " desc"
+        end = "-infinity"
+    else:
+        after, until = ">", "<"
+        order = ""
+        end = "infinity"
     conditions = [f"{name} = ${number}" for number, name in enumerate(equal, 1)]
     number = len(equal) + 1
     last_row = f"(${number}, ${number + 1})"

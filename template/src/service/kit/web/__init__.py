@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
-To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")`: `routes.py`.
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
 `app.py` finds the route of a request, has its token verified, limits how often it is called, and
 turns errors into problems: a unique violation becomes the 409 of its slice. `binder.py` calls the
 function, with what `query_string.py` and `body.py` read and check; `mismatches.py` names what does

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Slices become one ASGI application: Starlette's router, then who may call a route, how often."""
+"""Builds an ASGI application of the slices: finds routes, checks access, and limits rates."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,20 +37,20 @@ from service.kit.work.resources import Resource, open_resources
 
 type RouteClass = Callable[[str, App], BaseRoute]
 type EndpointKey = tuple[RouteClass, str]
-"""The sort of a route, and its path."""
+"""The kind of a route, and its path."""
 
 MAX_PATH_LENGTH = 2000
-"""Characters of a path with parameters; the next limit would be that of the digits of an int."""
+"""Maximum characters of a path: a number of over 4,300 digits would be an error in `int`."""
 
 MAX_CALLERS = 10_000
-"""Callers that a worker remembers for one rate, in some 2 MB. The one unheard of for longest is
+"""Callers that a worker remembers for one rate, in about 2 MB. The one that was silent longest is
 forgotten first."""
 
 ROUTE_CLASSES: Mapping[str, RouteClass] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
 
 
 class RateLimit:
-    """What each caller has used of a rate: the time at which all of it will be given back."""
+    """Limits each caller to a rate. `whole_at` is when a caller has all of its requests back."""
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
@@ -163,7 +163,7 @@ class Application:
             raise problem from error
 
     def find_endpoint(self, scope: Scope) -> App:
-        """Return what is at a path.
+        """Return the application for the path of a request.
 
         Starlette's own router takes three times as long for a route of ours.
         """
@@ -214,7 +214,7 @@ def build(
 ) -> App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` on errors.
 
-    What is in `provide` is handed to each function with a parameter of its type. `resources` are
+    Each object in `provide` is passed to functions with a parameter of its type. `resources` are
     opened in order before the first request and closed in reverse after the last. With `docs`, the
     API is shown at `/docs`; services that v2.1.0 or an earlier release rendered pass a name, which
     counts as true.

@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""A route's function as an ASGI application: where its arguments come from, and how it answers.
+"""Makes an ASGI application of a route's function: reads its arguments, and sends its result.
 
-The first is decided once, at start. Results become JSON, encoded once, unless they send themselves.
+Where arguments come from is decided once, at start. Results become JSON, encoded once, unless they
+send themselves.
 """
 
 import inspect
@@ -36,10 +37,10 @@ READERS: Mapping[Any, Reader] = {
     Request: CheckedRequest,
     WebSocket: WebSocket,
 }
-"""What any function may ask for by its type."""
+"""How to read what any function may ask for, by its type."""
 
 CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid": UUID}
-"""What Starlette makes of a path parameter, by what follows its name."""
+"""The type that Starlette converts a path parameter to, by what follows its name."""
 
 ENCODER = msgspec.json.Encoder()
 
@@ -54,7 +55,7 @@ class Reply[Result]:
 
 
 def created[Result](body: Result, location: str) -> Reply[Result]:
-    """Return the reply 201 for what can be read at `location` from now on."""
+    """Return a 201 reply for something new, which can be read at `location`."""
     return Reply(body, 201, {"Location": location})
 
 
@@ -201,7 +202,7 @@ def is_body(kind: Any) -> bool:
 
 
 def is_described(hint: Any) -> bool:
-    """Return whether msgspec can make and describe values of a type."""
+    """Return whether msgspec can decode and describe values of a type."""
     try:
         msgspec.json.schema(hint)
     except TypeError:

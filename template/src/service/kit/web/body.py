@@ -2,7 +2,7 @@
 """The JSON body of a request, decoded straight into a slice's type, and checked.
 
 A value may fit its type, and still be one that PostgreSQL could not hold or would round. A function
-that reads its body itself is given a request of `request.py`.
+that reads its body itself gets a request of `request.py`.
 """
 
 import json
@@ -29,14 +29,14 @@ stack."""
 
 DECIMAL_DIGITS = 14
 DECIMAL_PLACES = 6
-"""A decimal is a numeric(20, 6)."""
+"""The digits of a numeric(20, 6)."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 STORABLE = frozenset((NoneType, bool, int, UUID))
 CONTAINERS = (dict, list, tuple, set, frozenset, msgspec.Struct)
 
 type Location = tuple[Location, Any, int] | None
-"""Where a value is: the location of its container, that container, and its number in there."""
+"""Where a value is: the location of its container, the container, and its number in it."""
 
 
 class Body[Kind]:
@@ -77,14 +77,13 @@ class Body[Kind]:
         errors = find_unstorable(decoded)
         if errors:
             raise invalid_fields(errors)
-        # In fields that a type does not have msgspec takes what is not UTF-8, and it takes fields
-        # given twice.
+        # msgspec accepts fields that are given twice, and invalid UTF-8 in unknown fields.
         PYTHON_JSON.decode(body.decode())
         return decoded
 
 
 CHECKED_TYPES = frozenset((str, float))
-"""Of these, Python's own parser takes more than JSON has."""
+"""Types of which Python's own parser accepts more than JSON has."""
 
 
 def check_object(pairs: list[tuple[str, object]]) -> None:
@@ -104,7 +103,7 @@ PYTHON_JSON = json.JSONDecoder(object_pairs_hook=check_object)
 
 
 def malformed_json(body: bytes, error: Exception) -> Problem:
-    """400: the body is not JSON. Or 422 with the field, where Python's parser can tell it."""
+    """400: the body is not JSON. Or 422 with the field, if Python's parser finds it."""
     if isinstance(error, RecursionError):
         return Problem(400, "malformed", "The body is nested too deeply.")
     try:
@@ -120,14 +119,14 @@ def malformed_json(body: bytes, error: Exception) -> Problem:
 def find_unstorable(value: object) -> list[InvalidField]:
     """Return the fields of a decoded body that cannot be stored, at most `MAX_ERRORS`."""
     errors: list[InvalidField] = []
-    collect_unstorable([value], None, 0, errors)  # it may be no container, but null
+    collect_unstorable([value], None, 0, errors)  # in a list, since it may be null
     return errors
 
 
 def collect_unstorable(
     container: Any, location: Location, level: int, errors: list[InvalidField]
 ) -> None:
-    """Add what is wrong in a container, whose parts may be half a million, of two bytes each."""
+    """Add what is wrong in a container, which may have half a million parts of two bytes each."""
     if level == MAX_LEVELS + 2:  # the body, and the list around it, do not count
         too_deep = f"it is nested more than {MAX_LEVELS} levels deep"
         errors.append(InvalidField(format_location(location), too_deep))
@@ -153,13 +152,13 @@ def collect_unstorable(
 
 
 def format_location(location: Location) -> str:
-    """Return a location as clients know it, like `.lines.sku`. Items of a list go by its name."""
+    """Return a location as clients know it, like `.lines.sku`. Items have their list's name."""
     path = ""
     while location is not None:
         outer, container, number = location
         if isinstance(container, msgspec.Struct):
             path = f".{container.__struct_encode_fields__[number]}{path}"
-        elif isinstance(container, dict) and number >= len(container):  # before that it is a name
+        elif isinstance(container, dict) and number >= len(container):  # before that, it is a name
             name = [*container][number - len(container)]
             path = f".{name}{path}"
         location = outer
@@ -173,7 +172,7 @@ def find_storage_error(value: object) -> str | None:
             if "\x00" in value:
                 return "it contains the character NUL, which cannot be stored"
             if not value.isascii() and SURROGATE.search(value):
-                return "it contains half of a surrogate pair, which is no character"
+                return "it contains half of a surrogate pair, which is not a character"
         case float():
             return None if isfinite(value) else "it is not a finite number"
         case Decimal():
@@ -202,6 +201,6 @@ def find_time_error(value: datetime) -> str | None:
         utc = value.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
         utc = datetime.max
-    if utc in (datetime.min, datetime.max):  # which to the driver are infinite
-        return "it must lie within the years 1 to 9999 in UTC, and not at their very ends"
+    if utc in (datetime.min, datetime.max):  # which asyncpg takes for infinity
+        return "it must be within the years 1 to 9999 in UTC, excluding their very ends"
     return None

@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""One effect for a request that is sent again: its reply is stored under a key of the client.
+"""Lets a request that is sent again have one effect: its reply is stored under the client's key.
 
 The row of a key is written in the transaction of the effect, so there is never one without the
 other: whatever crashes, and whenever, the same request with the same key finds the reply, or
-nothing that was done.
+that nothing was done.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -53,7 +53,7 @@ class IdempotencyOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
 
 
 class IdempotencyKey(NamedTuple):
-    """The key of a request, None where it has none. It is unique within its caller and route."""
+    """The key of a request. `value` is None without one, and unique within its caller and route."""
 
     value: str | None
     caller: str
@@ -62,9 +62,9 @@ class IdempotencyKey(NamedTuple):
     keep: timedelta
 
     def identify(self, data: object) -> tuple[bytes, bytes]:
-        """Return digests of the key, and of what is asked for.
+        """Return the digests of the key and of the request.
 
-        A body counts as what it means, not as it is written.
+        A body counts by its content, however its JSON is written.
         """
         identity = (self.caller, self.route, self.value)
         key = sha256(msgspec.json.encode(identity))
@@ -82,9 +82,8 @@ class StoredReply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-# Whoever comes second gets no lock and no place in a queue, so its connection is free again at
-# once. The lock ends with the transaction, also behind a pooler that hands out connections by the
-# transaction.
+# A second request gets no lock and does not wait for it, so its connection is free again at once.
+# The lock ends with the transaction, also behind a pooler in transaction mode.
 take_lock = Query("select pg_try_advisory_xact_lock($1)", bool, tuple[int])
 
 # A statement of its own, after the lock: one that began before would not see what the holder of the
@@ -172,8 +171,8 @@ async def once[Body](
 ) -> Reply[Body]:
     """Run `work` in a transaction once for each key. After that, return the stored reply.
 
-    `data` is the body: another one under the same key is refused. Without a key, the work is just
-    done. A deadlock lets all of it run again.
+    `data` is the body: another one under the same key is refused. Without a key, `work` just
+    runs. After a deadlock, all of it runs again.
     """
 
     async def attempt(connection: Connection) -> Reply[Body]:
@@ -190,7 +189,7 @@ async def once[Body](
         headers = msgspec.json.encode(dict(reply.headers)).decode()
         row = (digest, fingerprint, status, headers, body, key.keep)
         if not await connection.find(store_reply, *row):
-            raise in_flight()  # the lock should rule it out; the key decides
+            raise in_flight()  # the lock should rule this out; the primary key decides
         encoded = Reply(msgspec.Raw(body), status, reply.headers)
         return cast("Reply[Body]", encoded)
 

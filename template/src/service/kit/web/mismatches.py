@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Refusals of what a client sent: each names every field that does not fit.
+"""Refuses what a client sent with a problem that names every field that does not fit.
 
-A refusal takes time linear in the body, some times that of decoding it, and echoes at most
+A refusal takes time linear in the body, a few times that of decoding it, and echoes at most
 `MAX_ERRORS` names and messages, each shortened.
 """
 
@@ -61,10 +61,10 @@ def find_mismatches(piece: Json, kind: Any, path: str = "", depth: int = 0) -> M
 
 def read_mismatch(error: msgspec.ValidationError, path: str) -> InvalidField:
     """Return what msgspec says, like "Expected `int`, got `str` - at `$.amount`"."""
-    detail, found, place = str(error).rpartition(" - at `$")
+    detail, found, location = str(error).rpartition(" - at `$")
     if not found:
-        return InvalidField(path, place)
-    return InvalidField(path + place.rstrip("`"), detail)
+        return InvalidField(path, location)
+    return InvalidField(path + location.rstrip("`"), detail)
 
 
 def find_inner_mismatches(piece: Json, kind: Any, path: str, depth: int) -> Mismatches:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The description of the API, `/openapi.json`, and the page that lets people try it, `/docs`.
+"""Describes the API at `/openapi.json`, and serves the page on which people try it, `/docs`.
 
 msgspec describes types: there, a field of a struct is required if it has no default. The page's
 files come from the development group, so that it works without a network; production serves
@@ -70,7 +70,7 @@ type Schemas = dict[int, Description]
 
 
 def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
-    """Yield the description, and the page where the package of Swagger UI is installed."""
+    """Yield the description, and the page if the package of Swagger UI is installed."""
     encoded = msgspec.json.encode(describe_api(bindings))
     description = json.loads(encoded, object_hook=end_pattern)
     files = {"/openapi.json": (msgspec.json.encode(description), "application/json")}
@@ -87,7 +87,7 @@ def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
 
 
 def describe_api(bindings: Sequence[Binding]) -> Description:
-    """Return the API in OpenAPI 3.1, which has no word for WebSockets."""
+    """Return the API in OpenAPI 3.1, which cannot describe WebSockets."""
     about = find_distribution()
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
     schemas, components = make_schemas(shown)
@@ -144,7 +144,7 @@ def list_types(binding: Binding) -> Iterator[Any]:
 
 
 def end_pattern(part: Description) -> Description:
-    r"""Let a pattern end in `$`, which means in JSON Schema what `\Z` means in Python."""
+    r"""Make a pattern end in `$`, which means in JSON Schema what `\Z` means in Python."""
     pattern = part.get("pattern")
     if isinstance(pattern, str) and pattern.endswith(r"\Z"):
         part["pattern"] = pattern.removesuffix(r"\Z") + "$"
@@ -235,7 +235,7 @@ def describe_response(binding: Binding, schemas: Schemas) -> Description:
 
 
 def describe_content(result: Any, schemas: Schemas) -> Description:
-    """Return a result by its media type. Of what sends itself, nothing more may be known."""
+    """Return a result by its media type. Of one that sends itself, only that may be known."""
     if id(result) in schemas:
         return {"application/json": {"schema": schemas[id(result)]}}
     if (get_origin(result) or result) is EventStream:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Query strings: parameters by name, each read as its type.
+"""Reads query strings: parameters by name, each as its type.
 
 A refusal names every parameter that does not fit.
 """
@@ -17,7 +17,7 @@ from service.kit.work.problems import InvalidField
 
 type Decoder = msgspec.json.Decoder[Any]
 type Names = dict[str, str]
-"""The names of a struct's fields, by those that clients know."""
+"""The names of a struct's fields, by their names for clients."""
 
 
 class Parameter(NamedTuple):
@@ -32,7 +32,7 @@ class Parameter(NamedTuple):
 class QueryString:
     """The query string of a route.
 
-    `parameters` has all by name. `filters` has the structs that some of them are the fields of.
+    `parameters` has all by name. `filters` has the structs whose fields some of them are.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class QueryString:
         self.filters[name] = kind, names
 
     def read(self, query_string: bytes) -> dict[str, object]:
-        """Return the arguments that are given.
+        """Return the arguments that a query string gives.
 
         Raises a 422 problem that names each unacceptable parameter.
         """
@@ -103,7 +103,7 @@ def split_query_string(query_string: str) -> Iterator[tuple[str, str]]:
 def convert_parameter(text: str, decoder: Decoder) -> tuple[object, str | None]:
     """Return a value of a query string as its type, and what is wrong with it.
 
-    What msgspec converts leniently is refused: the client may have meant something else.
+    Refuses what only msgspec's lenient mode accepts: the client may have meant something else.
     """
     try:
         value = decoder.decode(msgspec.json.encode(text))

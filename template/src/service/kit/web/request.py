@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """The request for a function that reads its body itself: JSON of any shape, or a form.
 
-What cannot be read is a 400 problem. Bodies with a type are read by `body.py`.
+A body that cannot be read is a 400 problem. Bodies with a type are read by `body.py`.
 """
 
 import json
@@ -72,7 +72,7 @@ class Form:
 
 
 def is_truncated_form(body: bytes, media_type: str) -> bool:
-    """Return whether a multipart form lacks its end. The parser takes what came before for all."""
+    """Return whether a multipart form lacks its end. The parser takes it for complete."""
     if not media_type.lower().startswith("multipart/"):
         return False
     found = BOUNDARY.search(media_type)

@@ -37,11 +37,11 @@ class AccessError(Exception):
 
 @dataclass(frozen=True)
 class Rate:
-    """So many requests in `per` seconds for each caller, or each address on a public route.
+    """`requests` in `per` seconds for each caller, or for each address on a public route.
 
-    They may come all at once; each is given back a moment later than the one before. An IPv6
-    address counts as its network of 64 bits. `Routes(…, limit=…)` is one rate for all its routes
-    together, and one that stands at several routes counts at each of them on its own.
+    They may come all at once; the caller then gets them back one by one. An IPv6 address counts as
+    its /64 network. `Routes(…, limit=…)` is one rate for all its routes together; one that is given
+    to several routes counts for each of them on its own.
     """
 
     requests: int
@@ -57,7 +57,7 @@ type Handler = Callable[..., Awaitable[Any]]
 
 
 class Options(TypedDict, total=False):
-    """What a route may say of itself. `access` and `limit` override those of its `Routes`."""
+    """The options of a route. `access` and `limit` override those of its `Routes`."""
 
     access: Access
     limit: Rate | None
@@ -103,7 +103,7 @@ class Routes:
     string, any other struct (or list, or dict) the JSON body. Path parameters are bound by name,
     and all others come from the query string.
 
-    `access` and `limit` count for each route that does not say otherwise; a route without any
+    `access` and `limit` apply to each route that does not say otherwise; a route without any
     `access` keeps the service from starting. `service serve` leaves WebSockets off: `websocket`
     needs `websockets=True` in kit/server/http_server.py.
     """
@@ -118,7 +118,7 @@ class Routes:
     ) -> None:
         self.prefix = prefix
         self.access = access
-        self.limit = copy(limit)  # what is one object is counted together
+        self.limit = copy(limit)  # routes with one object share its count
         self.tags = tags
         self.table: list[Route] = []
 

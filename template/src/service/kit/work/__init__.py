@@ -1,12 +1,12 @@
 # kit: updated by the template; extend it from app.py
-"""What everything else builds on: the request or job being worked on, its limits, its problems.
+"""The base of all other packages: the current request or job, its limits, and its problems.
 
-`context.py` knows the request or job; `limits.py` ends what takes too long, charges its time, and
-bounds how many run and wait at once. `problems.py` has the errors that clients see,
-`command_error.py` that of commands. `asgi.py`, `headers.py`, `addresses.py` and `responses.py` are
-what all packages know of HTTP. `metrics.py`, `tracing.py` and `batch.py` report what happened;
-`options.py` and `cores.py` serve the settings, `resources.py` what app.py provides. It imports no
-other package.
+`context.py` has the current request or job; `limits.py` ends what takes too long, records where
+time goes, and bounds how many run and wait at once. `problems.py` has the errors that clients see,
+`command_error.py` the one of commands. `asgi.py`, `headers.py`, `addresses.py` and `responses.py`
+have what all packages need of HTTP. `metrics.py`, `tracing.py` with `traces.py`, and `batch.py`
+report what happened; `options.py` and `cores.py` help with settings, `resources.py` with what
+app.py provides. It imports no other package.
 """
 
 from service.kit.renamed import find_renamed

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The address of a client, also behind proxies."""
+"""Finds the address of a client, behind proxies as well."""
 
 import re
 from functools import lru_cache
@@ -11,15 +11,15 @@ from pydantic import AfterValidator
 from service.kit.work.asgi import Scope
 
 BRACKETED = re.compile(r"\[(.*)\](?::\d{1,5})?", re.ASCII)
-"""As proxies also write an address: `[2001:db8::1]`, `[2001:db8::1]:443`."""
+"""An IPv6 address as some proxies write it: `[2001:db8::1]`, `[2001:db8::1]:443`."""
 
 WITH_PORT = re.compile(r"([^:]*):\d{1,5}", re.ASCII)
-"""The same for IPv4: `203.0.113.7:4433`."""
+"""An IPv4 address with a port: `203.0.113.7:4433`."""
 
 
 @lru_cache(10)
 def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return the networks of a comma-separated list. Raises ValueError for what is not one."""
+    """Return the networks of a comma-separated list. Raises ValueError."""
     names = map(str.strip, text.split(","))
     return tuple(ip_network(name) for name in names if name)
 
@@ -35,10 +35,10 @@ Networks = Annotated[str, AfterValidator(check_networks)]
 
 @lru_cache(1000)
 def find_client_address(peer: str, forwarded: str, proxies: str) -> str:
-    """Return the address of a client, by `X-Forwarded-For`: the one before the last of our proxies.
+    """Return the address of a client, by `X-Forwarded-For`: the last that is not a proxy of ours.
 
-    Each proxy adds to the end the address that it was asked from. A hop that cannot be read ends
-    the search at the proxy that wrote it: what stands before may be the client's own words.
+    Each proxy appends the address that its request came from. An entry that is not an address ends
+    the search at the proxy that wrote it: the client may have sent what comes before.
     """
     address = parse_address(peer)
     for hop in reversed(forwarded.split(",")):
@@ -52,9 +52,9 @@ def find_client_address(peer: str, forwarded: str, proxies: str) -> str:
 
 
 def identify_client(scope: Scope) -> str:
-    """Return the address by which to count what a client does.
+    """Return the address under which to count a client's requests.
 
-    Of IPv6 it is the network of 64 bits: a client that has one address has all of them.
+    For IPv6 it is the /64 network: a client with one of its addresses has all of them.
     """
     client = scope.get("client")
     if not client:
@@ -66,7 +66,7 @@ def identify_client(scope: Scope) -> str:
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return an address, written with or without a port and brackets; None if it is not one."""
+    """Return an address, written with or without port and brackets, or None if it is not one."""
     match = BRACKETED.fullmatch(text) or WITH_PORT.fullmatch(text)
     if match:
         text = match[1]
@@ -76,5 +76,5 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
         return None
     if isinstance(address, IPv4Address):
         return address
-    # Without its zone, which is any text, and means something on one machine only.
+    # Without its zone, which may be any text, and is valid on one machine only.
     return address.ipv4_mapped or IPv6Address(int(address))

@@ -11,7 +11,7 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 type Headers = list[tuple[bytes, bytes]]
-"""Headers as ASGI has them: pairs of a lower-case name and a value, repeated ones included."""
+"""Headers as ASGI has them: pairs of lower-case name and value. A name may be repeated."""
 
 type Fields = dict[bytes, bytes]
-"""Headers by name, where none is repeated."""
+"""Headers by name, each once."""

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Items that are written together."""
+"""Collects items, to write them together."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from collections.abc import Callable
 class Batch[Item]:
     """Collects items and writes them together: `delay` seconds after the first, or at `max_items`.
 
-    Where no event loop runs, an item is written at once. A process that is killed loses what waits.
+    Without a running event loop, an item is written at once. A killed process loses what waits.
     """
 
     def __init__(self, write: Callable[[list[Item]], object], delay: float, max_items: int) -> None:
@@ -17,7 +17,7 @@ class Batch[Item]:
         self.max_items = max_items
         self.waiting: list[Item] = []
         self.loop: asyncio.AbstractEventLoop | None = None
-        """The loop that has a timer for what waits."""
+        """The loop with a timer for the waiting items."""
 
     def add(self, item: Item) -> None:
         self.waiting.append(item)
@@ -33,7 +33,7 @@ class Batch[Item]:
         self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting items now."""
         if self.waiting:
             items = self.waiting
             self.waiting = []

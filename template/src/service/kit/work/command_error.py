@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The error of a command."""
+"""The error that ends a command with a message."""
 
 
 class CommandError(Exception):

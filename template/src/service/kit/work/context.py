@@ -23,20 +23,20 @@ class Work:
 
 
 current: ContextVar[Work | None] = ContextVar("current", default=None)
-"""The work that this code is done for; None outside of requests and jobs."""
+"""The request or job that this code runs for; None outside of both."""
 
 
 def begin_work(identity: str = "", seconds: float = inf) -> Work:
-    """Start work outside a request, in this context: a job, or a test. It has so many seconds."""
+    """Start work other than a request, such as a job, with a deadline in `seconds`."""
     work = Work(identity, time.monotonic() + seconds)
     current.set(work)
     return work
 
 
 def request_id() -> str:
-    """Return the id of the request being answered, or of that which enqueued the job.
+    """Return the id of the current request, or of the one that enqueued the current job.
 
-    It is for logs and for calls to other services.
+    It is for logs and for calls to other services; empty outside of requests and jobs.
     """
     work = current.get()
     return work.id if work else ""

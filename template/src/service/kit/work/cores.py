@@ -1,11 +1,11 @@
 # kit: updated by the template; extend it from app.py
-"""How many processor cores this process may use."""
+"""Counts the CPU cores that this process may use."""
 
 import os
 from pathlib import Path
 
 QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
-"""The quota of the container: microseconds of processor time, and the period they are for."""
+"""The container's quota: microseconds of CPU time, and the period in microseconds."""
 
 
 def count_cores(quota_file: Path = QUOTA_FILE) -> int:
@@ -17,6 +17,6 @@ def count_cores(quota_file: Path = QUOTA_FILE) -> int:
     try:
         quota, period = quota_file.read_text().split()
         allowed = round(int(quota) / int(period))
-    except (OSError, ValueError):  # there is no such file, or it says "max"
+    except (OSError, ValueError):  # no such file, or it says "max"
         return cores
     return max(1, min(cores, allowed))

@@ -6,7 +6,7 @@ import re
 from service.kit.work.asgi import Fields, Headers
 
 MAX_HEADER_LENGTH = 1000
-"""Characters of an `Accept` or `Accept-Encoding`; a longer one counts as none.
+"""Characters of an `Accept` or `Accept-Encoding`; a longer one is ignored.
 
 Browsers send about 150.
 """
@@ -26,7 +26,7 @@ def merge_headers(headers: Headers) -> Fields:
 
 
 def split_cookies(headers: Headers) -> tuple[Fields, Headers]:
-    """Return headers by name, and every `Set-Cookie` by itself: these cannot be joined."""
+    """Return headers by name, and each `Set-Cookie` as it is: these cannot be joined."""
     fields = merge_headers(headers)
     if b"set-cookie" not in fields:
         return fields, []
@@ -36,7 +36,7 @@ def split_cookies(headers: Headers) -> tuple[Fields, Headers]:
 def parse_qvalues(header: str) -> dict[str, float]:
     """Return the weights (q) of an `Accept` or `Accept-Encoding` by lower-case name.
 
-    By RFC 9110 §12.4.2. Malformed members, and parameters of media ranges, are left out.
+    By RFC 9110 §12.4.2. Malformed members, and parameters of media ranges, are ignored.
     """
     qvalues: dict[str, float] = {}
     if len(header) > MAX_HEADER_LENGTH:

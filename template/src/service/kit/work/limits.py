@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Limits on what is under way: how long it takes, and how many there are at once.
+"""Limits on running work: how long it takes, and how much of it runs at once.
 
-Where the time of a request goes is noted here as well: `TimeLimit` ends a block that takes too long
-and charges its time, `Span` only charges it.
+It also records where the time of a request goes: `TimeLimit` ends a block that takes too long and
+charges its time to a layer, `Span` only charges it.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from service.kit.work.context import current
 from service.kit.work.problems import RETRY_AFTER, Problem
 
 TICK_INTERVAL = 0.05
-"""Seconds between two looks at all deadlines. A timer for each request, statement and wait would
+"""Seconds between two checks of all deadlines. A timer for each request, statement and wait would
 cost 1 to 3 µs."""
 
 
@@ -59,9 +59,9 @@ class DeadlineError(TimeoutError):
 
 
 class Deadlines:
-    """Everything with a deadline on one event loop; one timer looks after all of it.
+    """Time limits that share one timer of the event loop.
 
-    The timer stops while nothing is under way.
+    The timer stops while there are none.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Deadlines:
             loop.call_later(TICK_INTERVAL, self.tick, loop)
 
     def tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End what is past its deadline."""
+        """End the blocks that are past their deadlines."""
         now = time.monotonic()
         for limit in self.under_way:
             if limit.expires_at <= now:
@@ -91,15 +91,15 @@ class Deadlines:
 class TimeLimit:
     """Cancel a block that takes too long, and charge its time: `with TimeLimit(deadlines, 5):`.
 
-    The block then ends with `DeadlineError`, up to a tick late. If somebody else cancels the task
-    as well, it ends with their CancelledError. `expires_at` may be moved while the block runs.
+    The block then ends with `DeadlineError`, up to a tick late. If something else cancels the task
+    as well, it ends with that CancelledError. `expires_at` may be moved while the block runs.
     """
 
     deadlines: Deadlines
     task: asyncio.Task[Any]
     started: float
     cancellations: int
-    """Those of the task that came before the block."""
+    """How often the task had been cancelled before the block."""
     expires_at = inf
     is_late = False
     layer = ""
@@ -136,13 +136,13 @@ class TimeLimit:
 
 
 class FullError(Problem):
-    """503: no slot was free, or became free in time."""
+    """503: no slot was free, and none became free in time."""
 
 
 class Limiter:
-    """At most `limit` at once, and `waiters` more that wait in order for a slot.
+    """Lets `limit` run at once, and `waiters` more wait in order for a slot.
 
-    Each waits up to `wait_timeout` seconds, or until its deadline. Past that, `FullError` tells the
+    Each waits up to `wait_timeout` seconds, or until its deadline. Then `FullError` tells the
     client `full`, and counts as a refusal for `reason`. `running` and `waiting` are for monitoring.
     """
 
@@ -192,7 +192,7 @@ class Limiter:
             raise
 
     def give_up(self, slot: asyncio.Future[None]) -> None:
-        """Wait no longer. A slot that was handed over at this very moment goes to the next."""
+        """Stop waiting. A slot that was handed over at this very moment goes to the next."""
         if slot in self.queue:
             self.queue.remove(slot)
         elif slot.done() and not slot.cancelled():
@@ -205,7 +205,7 @@ class Limiter:
         return FullError(503, "busy", self.full, headers={"retry-after": str(RETRY_AFTER)})
 
     def leave(self) -> None:
-        """Give a slot back: the longest waiting gets it."""
+        """Give a slot back: it goes to the one that has waited longest."""
         while self.queue:
             slot = self.queue.popleft()
             if not slot.done():

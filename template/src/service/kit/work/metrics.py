@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The kit's metrics for Prometheus. Make your own with prometheus_client: they join these."""
+"""The kit's metrics for Prometheus. Those that you make with prometheus_client join them."""
 
 import asyncio
 import os
@@ -21,11 +21,11 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 """Upper bounds of every histogram, in seconds."""
 
 SAMPLE_SECONDS = 1.0
-"""How old a sampled gauge may be."""
+"""Seconds between two samples of a gauge."""
 
 
 class BatchHistogram(Histogram):
-    """A histogram that takes many values at the price of one."""
+    """A histogram that counts many values for the price of one."""
 
     def observe_all(self, values: Sequence[float]) -> None:
         self._sum.inc(sum(values))
@@ -50,10 +50,10 @@ class Metrics:
             "http_requests_total", "Answered requests.", ["method", "route", "status"]
         )
         self.request_seconds = histogram(
-            "http_request_duration_seconds", "From request to answer.", ["method", "route"]
+            "http_request_duration_seconds", "Time from request to answer.", ["method", "route"]
         )
         self.layer_seconds = histogram(
-            "http_layer_duration_seconds", "What a request spent in one layer.", ["layer"]
+            "http_layer_duration_seconds", "Time that a request spent in a layer.", ["layer"]
         )
         self.refused = counter(
             "http_requests_refused_total", "Requests refused because a limit was hit.", ["reason"]
@@ -75,7 +75,7 @@ class Metrics:
         )
         self.guesses = counter(
             "auth_guesses_total",
-            "Passwords sent: taken, of those right or returned unchecked, and refused.",
+            "Login attempts: taken, of those right or returned unchecked, and refused.",
             ["outcome"],
         )
         self.call_seconds = histogram(
@@ -95,9 +95,9 @@ class Metrics:
         self.statement_seconds = histogram(
             "db_statement_duration_seconds", "Duration of statements.", ["statement"]
         )
-        self.cache_entries = gauge("cache_entries", "Values that are kept, or being computed.")
+        self.cache_entries = gauge("cache_entries", "Values that are cached, or being computed.")
         self.cache_reads = counter(
-            "cache_reads_total", "Values asked for: hits, and misses to compute.", ["outcome"]
+            "cache_reads_total", "Reads of the cache: hits, and misses to compute.", ["outcome"]
         )
 
         self.offload_running = gauge(
@@ -107,23 +107,23 @@ class Metrics:
             "offload_calls_waiting", "Calls that wait for a slot.", ["pool"]
         )
         self.offload_wait_seconds = histogram(
-            "offload_wait_seconds", "What calls waited for a slot.", ["pool", "call"]
+            "offload_wait_seconds", "Time that calls waited for a slot.", ["pool", "call"]
         )
         self.offload_run_seconds = histogram(
-            "offload_run_seconds", "What calls ran.", ["pool", "call"]
+            "offload_run_seconds", "Time that calls ran.", ["pool", "call"]
         )
         self.offload_abandoned = counter(
             "offload_calls_abandoned_total", "Calls whose request ended first.", ["pool"]
         )
 
         self.loop_lag_seconds = histogram(
-            "event_loop_lag_seconds", "How late the event loop was, some sixteen times a second."
+            "event_loop_lag_seconds", "How late the event loop was, about sixteen times a second."
         )
         self.loop_blocked = counter(
             "event_loop_blocked_total", "Times the event loop was blocked beyond WATCHDOG_LAG."
         )
         self.log_dropped = counter(
-            "log_lines_dropped_total", "Lines of the log that nobody read in time.", ["stream"]
+            "log_lines_dropped_total", "Log lines that nobody read in time.", ["stream"]
         )
         for stream in ("stdout", "stderr"):
             self.log_dropped.labels(stream)
@@ -136,14 +136,14 @@ class Metrics:
 
 @cache
 def get_metrics() -> Metrics:
-    """Return the metrics of this process, which are made at the first call."""
+    """Return the metrics of this process. The first call makes them."""
     return Metrics()
 
 
 def count_requests(method: str, route: str, status: int, seconds: Sequence[float]) -> None:
     """Count answered requests, and the time of each.
 
-    `route` is their template, as /v1/orders/{id}, or "unmatched".
+    `route` is their template, like /v1/orders/{id}, or "unmatched".
     """
     if method not in METHODS:
         method = "other"
@@ -160,7 +160,7 @@ def count_refusal(reason: str, number: int = 1) -> None:
 def watch_gauge(gauge: Gauge, read: Callable[[], float]) -> None:
     """Let a gauge show what `read` returns.
 
-    It is read at the scrape, or where workers share a folder, up to a second before.
+    It is read at each scrape, or every second if workers share their metrics through a folder.
     """
     if MULTIPROC_DIR in os.environ:
         get_metrics().watched_gauges.append((gauge, read))

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What the options of all packages share: types of durations, and the order of timeouts."""
+"""Types of durations for the options of all packages, and a check of the order of timeouts."""
 
 from itertools import pairwise
 from typing import Annotated
@@ -10,13 +10,13 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 """A timeout."""
 
 Lifetime = Annotated[float, Field(gt=0, le=86_400)]
-"""Seconds for which something that stays open is kept."""
+"""Seconds that something may stay open."""
 
 
 def check_nesting(**timeouts: float) -> None:
     """Raise ValueError unless each timeout is shorter than the next.
 
-    The one that ends first then names the true cause.
+    The innermost one then ends first, and its error names the cause.
     """
     for shorter, longer in pairwise(timeouts.values()):
         if shorter >= longer:

@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """Errors as clients see them: RFC 9457 problems, one shape for every status.
 
-A handler raises `Problem`; the edge adds the request id and sends it. Nothing of an exception's own
-text reaches a client unless it was written here or in a slice.
+A handler raises `Problem`; the edge adds the request id and sends it. An exception that nothing
+turns into a problem becomes a 500 without its text.
 """
 
 from http import HTTPStatus
@@ -18,10 +18,10 @@ RETRY_AFTER = 1
 """Seconds a client is asked to wait when the service is busy: about one acquire timeout."""
 
 MAX_TEXT_LENGTH = 500
-"""Characters of a detail, which may echo what a client sent, however long that is."""
+"""Maximum characters of a detail, which may echo what a client sent."""
 
 MAX_ERRORS = 100
-"""Rejected fields that a problem lists."""
+"""Maximum number of rejected fields that a problem lists."""
 
 
 class InvalidField(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class InvalidField(msgspec.Struct, frozen=True):
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A `Problem` on the wire."""
+    """The body of an error response (RFC 9457)."""
 
     type: str
     title: str
@@ -43,7 +43,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(Exception):
-    """An answer that is not a success.
+    """An error response.
 
     `kind` names the problem for programs (`urn:problem:<kind>`), `detail` tells people what to do
     next, `errors` names the rejected fields, `headers` are sent along.
@@ -89,7 +89,7 @@ class Problem(Exception):
 
 
 def make_sendable(text: str) -> str:
-    """Return a text cut to its maximum, and without halves of surrogate pairs."""
+    """Return a text cut to its maximum, and without lone surrogates."""
     return text[:MAX_TEXT_LENGTH].encode("utf-8", "replace").decode()
 
 
@@ -104,7 +104,7 @@ def conflict(field: str, detail: str) -> Problem:
 
 
 def not_found(what: str) -> Problem:
-    """404: nothing has this identity, or the caller may not know that it exists."""
+    """404: it does not exist, or the caller may not know that it does."""
     return Problem(404, "not-found", f"{what} does not exist.")
 
 

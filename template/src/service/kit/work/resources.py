@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What app.py provides: resources, open while a process works, and objects by type."""
+"""Opens the resources of app.py while a process works, and finds what it provides by type."""
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -18,7 +18,7 @@ async def open_resources(resources: Iterable[Resource]) -> AsyncGenerator[None]:
 
 
 def find_provided(kind: Any, provided: Iterable[object]) -> list[object]:
-    """Return those of the provided objects that a parameter of this type could be given."""
+    """Return the provided objects that a parameter of this type could be given."""
     if kind is Any or not isinstance(kind, type):
         return []
     return [item for item in provided if isinstance(item, kind)]

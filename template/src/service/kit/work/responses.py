@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Responses below the web framework: whole, or in pieces as fast as the client reads."""
+"""Sends responses without the web framework: whole, or in pieces as fast as the client reads."""
 
 import asyncio
 import time
@@ -10,10 +10,10 @@ from math import inf
 from service.kit.work.asgi import Fields, Headers, Receive, Send
 
 CHUNK_BYTES = 65_536
-"""Bytes that a `Stream` sends at once: each send has a price of its own."""
+"""Bytes that a `Stream` collects before it sends them: each send costs something."""
 
 MAX_DELAY = 0.1
-"""Seconds after the last piece from which a `Stream` sends what it has, however little."""
+"""Seconds after the last piece when a `Stream` sends what it has, however little."""
 
 
 async def respond(
@@ -32,7 +32,7 @@ async def respond(
 class Stream:
     """A response sent in pieces, as fast as the client reads.
 
-    Until the first one, an error can still be a problem.
+    Until the first one is sent, an error can still become a problem.
     """
 
     def __init__(self, send: Send, headers: Headers) -> None:
@@ -43,7 +43,7 @@ class Stream:
         self.sent_at = -inf
 
     async def write(self, chunk: bytes) -> None:
-        """Take a chunk, and return when there is room for more."""
+        """Add a chunk, and return when there is room for more."""
         self.chunks.append(chunk)
         self.size += len(chunk)
         delay = time.monotonic() - self.sent_at
@@ -67,9 +67,9 @@ class Stream:
 async def run_until_first(
     *work: Awaitable[object], seconds: float | None = None
 ) -> AsyncGenerator[bool]:
-    """Run work until some of it ends or its time is over; cancel the rest when the block ends.
+    """Run several things until one ends or time is up; cancel the rest when the block ends.
 
-    Yields whether the first work has ended. Raises what the work raised.
+    Yields whether the first of them has ended. Raises what one of them raised.
     """
     tasks = [asyncio.ensure_future(each) for each in work]
     try:
@@ -84,6 +84,6 @@ async def run_until_first(
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
-    """Return when the client has gone, which shows even while nothing is sent to it."""
+    """Return when the client has gone, even while nothing is sent to it."""
     while (await receive())["type"] != "http.disconnect":
         pass

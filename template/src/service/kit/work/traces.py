@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""Spans by OpenTelemetry for requests, statements, calls and jobs.
+"""OpenTelemetry spans for requests, statements, calls and jobs.
 
-It is imported when traces are on, and not before. The span of a request or job is OpenTelemetry's
+It is imported only when traces are on. The span of a request or job is OpenTelemetry's
 current one, so spans of your own, and of libraries that are instrumented, become its children.
 """
 
@@ -35,7 +35,7 @@ PROPAGATOR = TraceContextTextMapPropagator()
 
 
 def make_exporter(endpoint: str) -> SpanProcessor:
-    """Return what sends spans in batches, by a thread of its own.
+    """Return a processor that sends spans in batches, in a thread of its own.
 
     When its queue of 2,048 is full, further spans are dropped.
     """
@@ -75,7 +75,7 @@ class Traces:
         return self.begin(method, SpanKind.SERVER, headers)
 
     def end_request(self, span: trace.Span, line: Mapping[str, Any]) -> None:
-        """End the span of a request, with what its line in the access log says."""
+        """End the span of a request, with the fields of its line in the access log."""
         if span.is_recording():
             span.update_name(f"{line['method']} {line['route']}".rstrip())
             for attribute, field in REQUEST_ATTRIBUTES.items():
@@ -101,7 +101,7 @@ class Traces:
         return self.begin_client_span(sql.split(None, 1)[0].upper(), attributes)
 
     def begin_call(self, method: str, host: str, port: int, attempt: int) -> trace.Span | None:
-        """Begin the span of an attempt at a call, without its path: a webhook's is a secret."""
+        """Begin the span of an attempt at a call, without its path: that of a webhook is secret."""
         attributes: dict[str, Any] = {
             "http.request.method": method,
             "server.address": host,
@@ -124,14 +124,14 @@ class Traces:
         self.end(span, str(status) if status >= 400 else error)
 
     def end(self, span: trace.Span, error: str = "") -> None:
-        """End a span. `error` is the kind of an error: its text may hold what is confidential."""
+        """End a span. `error` is the type of an error: its text may be confidential."""
         if error:
             span.set_attribute("error.type", error)
             span.set_status(Status(StatusCode.ERROR))
         span.end()
 
     def headers(self, span: trace.Span | None = None) -> dict[str, str]:
-        """Return the headers that make what is called a child of a span, by default the current."""
+        """Return the headers that let a called service continue a span, by default the current."""
         headers: dict[str, str] = {}
         PROPAGATOR.inject(headers, trace.set_span_in_context(span) if span else None)
         return headers

@@ -24,9 +24,9 @@ class TracesOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
 
 
 def configure_traces(options: TracesOptions, name: str = "") -> None:
-    """Send spans of this process, if there is an endpoint to send them to.
+    """Send the spans of this process, if there is an endpoint to send them to.
 
-    They are from the service of that name, which is the distribution's if none is given.
+    `name` is the service's name in them, by default that of its distribution.
     """
     if not options.endpoint:
         return
@@ -42,9 +42,10 @@ def configure_traces(options: TracesOptions, name: str = "") -> None:
 
 
 def trace_headers(span: Any = None) -> dict[str, str]:
-    """Return the headers that let the service called join the trace.
+    """Return the headers with which a called service joins the trace.
 
-    `client.get(url, headers=trace_headers())`. By default it becomes a child of the current span.
+    `client.get(url, headers=trace_headers())`. Its spans become children of `span`, by default the
+    current one.
     """
     traces = active_traces.get()
     return traces.headers(span) if traces else {}
