@@ -118,7 +118,7 @@ class Edge:
             self.access_log.record(exchange, scope, problem, logged=is_logged)
 
     async def run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run what is not a request: the application from start to stop."""
+        """Run the application from start to stop, or a WebSocket."""
         gauges = metrics.get_metrics()
         metrics.watch_gauge(gauges.in_flight, lambda: self.admission.running)
         metrics.watch_gauge(gauges.receiving, lambda: len(self.bodies.arriving))

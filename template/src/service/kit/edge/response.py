@@ -59,9 +59,11 @@ class HeadDoneError(Exception):
 
 def is_head_done(error: BaseException | None) -> bool:
     """Return whether an error is a `HeadDoneError`, or was caused by nothing else."""
+    if error is None:
+        return False
     if isinstance(error, BaseExceptionGroup):
         return all(is_head_done(each) for each in error.exceptions)
-    return isinstance(error, HeadDoneError) or (error is not None and is_head_done(error.__cause__))
+    return isinstance(error, HeadDoneError) or is_head_done(error.__cause__)
 
 
 class Exchange(Work, TimeLimit):
@@ -126,7 +128,7 @@ class Exchange(Work, TimeLimit):
             fields, self.cookies = headers.split_cookies(self.start["headers"])
             if is_body:
                 await self.respond(status, body, fields, more)
-            else:  # a file, which the server sends
+            else:  # a file, which the server sends itself
                 await self.send(self.begin(status, fields))
                 await self.send(message)
 
@@ -152,8 +154,8 @@ class Exchange(Work, TimeLimit):
                 with Span("compression"):
                     body = self.compression.compress(coding, body)
 
-        is_unmeasured = more or self.coder or (coding and is_head)
-        if not is_unmeasured and status not in BODILESS:
+        is_length_unknown = more or self.coder or (coding and is_head)
+        if not is_length_unknown and status not in BODILESS:
             fields[b"content-length"] = b"%d" % len(body)
         await self.send(self.begin(status, fields))
         if not is_head:

@@ -51,7 +51,8 @@ class Offload:
     """
 
     def __init__(self, options: OffloadOptions | None = None, imports: Sequence[str] = ()) -> None:
-        self.options = options = options or OffloadOptions()
+        options = options or OffloadOptions()
+        self.options = options
         waiters, wait = options.thread_waiters, options.thread_wait
         self.threads = ThreadPool("thread", options.threads, waiters, wait)
         self.hashes = ThreadPool("password", options.hashes or 1, waiters, wait)

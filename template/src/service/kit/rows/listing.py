@@ -201,7 +201,7 @@ class Listing[Row: Struct, Where: Filter]:
         if others:
             ways = ", by ".join(others)
             detail = f"filter by {ways}, or by {last}"
-        field = [self.fields[0], *given][-1]
+        field = [*given][-1] if given else self.fields[0]
         raise invalid(field, detail)
 
 

@@ -62,7 +62,8 @@ class RateLimit:
         now = time.monotonic()
         whole_at = max(now, self.whole_at.pop(caller, now))
         share = self.rate.per / self.rate.requests
-        wait = round(whole_at + share - now - self.rate.per, 6)
+        used = whole_at + share - now
+        wait = round(used - self.rate.per, 6)
         self.whole_at[caller] = whole_at if wait > 0 else whole_at + share
         if len(self.whole_at) > MAX_CALLERS:
             del self.whole_at[next(iter(self.whole_at))]

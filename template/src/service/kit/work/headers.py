@@ -21,7 +21,8 @@ def merge_headers(headers: Headers) -> Fields:
         return fields
     fields = {}
     for name, value in headers:
-        fields[name] = fields[name] + b", " + value if name in fields else value
+        first = fields.get(name)
+        fields[name] = value if first is None else first + b", " + value
     return fields
 
 
