@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The code that all services of this template share. It imports nothing from your packages."""
+"""The code that all services of this template share. It imports nothing of the team's files."""
 
 import re
 from importlib.metadata import distributions
@@ -18,7 +18,7 @@ class Distribution(NamedTuple):
 
 
 def find_distribution() -> Distribution:
-    """Return the distribution that installed this service: the one with its command.
+    """Return the distribution that this service was installed from: the one with its command.
 
     Nothing else knows the name, so a service can be renamed. Takes 2 ms. Without an installation,
     the name is that of the package, and the version is "unknown".

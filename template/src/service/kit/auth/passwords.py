@@ -19,7 +19,7 @@ NOBODYS_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$SXh0sCSj35AfA7jzfVJsJA"
     "$OpUX50Ri6FvT6MkWuKENoBSCFHCU2MpOV3bGxofxaIc"
 )
-"""The hash for a password without an account, so that checking it takes as long."""
+"""The hash to check against when there is no account, so that the answer takes as long."""
 
 
 async def hash_password(offload: Offload, password: str) -> str:

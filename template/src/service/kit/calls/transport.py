@@ -44,7 +44,7 @@ class CallError(Problem, httpx2.TransportError):
 
 
 class AnswerError(Exception):
-    """A useless answer. The call may be repeated after `retry_after` seconds."""
+    """A useless answer. The call may be repeated after `retry_after` seconds, by default never."""
 
     retry_after = inf
 

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""How the service reaches PostgreSQL: borrow a connection of the pool, and run statements on it."""
+"""How the service reaches PostgreSQL: borrow a connection from the pool, run statements on it."""
 
 import asyncio
 import random

@@ -15,7 +15,7 @@ ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Intern
 """All errors that asyncpg raises."""
 
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""PostgreSQL undid a transaction in favour of another. The same may well succeed if repeated."""
+"""PostgreSQL undid a transaction in favour of another. The same work may succeed if repeated."""
 
 CHECK = "If the request changes something, check whether it took effect before retrying."
 

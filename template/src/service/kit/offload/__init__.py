@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Runs calls that would block the event loop in threads and in processes, both bounded.
+"""Runs calls that would block the event loop: in threads and in processes, both bounded.
 
 `offload.py` is what handlers call, with the settings OFFLOAD_*; `thread_pool.py` bounds the calls
 and runs them in threads; `processes.py` keeps the processes and holds their program. Imports work.

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Lets a request that is sent again have one effect: its reply is stored under the client's key.
+"""Gives a repeated request one effect: its reply is stored under the client's key.
 
 The row of a key is written in the transaction of the effect, so there is never one without the
 other: whatever crashes, and whenever, the same request with the same key finds the reply, or

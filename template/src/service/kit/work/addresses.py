@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Finds the address of a client, behind proxies as well."""
+"""Finds the address of a client, even behind proxies."""
 
 import re
 from functools import lru_cache
