@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The client that calls other services over HTTP."""
+"""Makes the client that calls other services over HTTP."""
 
 from typing import TYPE_CHECKING, Any
 
