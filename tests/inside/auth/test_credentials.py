@@ -96,3 +96,13 @@ def test_the_command_makes_a_new_key_each_time_and_prints_its_public_half():
     variable, _, key = lines[0][0].partition("=")
     assert variable == "AUTH_SIGNING_KEY"
     assert lines[0][1] == f"# public half: {keys.format_public_key(keys.read_private_key(key).public_key())}"
+
+
+def test_a_key_of_ones_own_signs_for_the_issuer_of_development(monkeypatch: pytest.MonkeyPatch):
+    key = keys.make_key()
+    monkeypatch.setenv("AUTH_SIGNING_KEY", key)
+    monkeypatch.setenv("AUTH_PUBLIC_KEY", keys.format_public_key(keys.read_private_key(key).public_key()))
+    token = credentials.sign_development_token(Trusting)
+    assert token
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["iss"], claims["aud"]) == ("development", "development")

@@ -32,3 +32,12 @@ async def test_a_statement_that_fails_is_counted_as_well(make: Make):
         with pytest.raises(asyncpg.DivisionByZeroError):
             await db.fetch(Query("select 1 / 0", int))
     assert read("other") - before == 1
+
+
+async def test_a_connection_that_is_held_for_long_keeps_few_durations(make: Make):
+    before = read("other")
+    async with make() as db, db.connection() as connection:
+        for _ in range(250):
+            await connection.fetch(Query("select 1", int))
+        assert len(connection.durations) < 100
+    assert read("other") - before == 250

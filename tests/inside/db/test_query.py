@@ -20,10 +20,12 @@ shared = read_by_id("shared")
 
 CARTS = """
 from shop.helper import read_by_id, shared
-from shop.tills.queries import read_till
 from service.kit.db import Query
+from shop.tills import queries as tills
+from shop.tills.queries import read_till
 
 read_cart = read_by_id("carts")
+again = tills.read_till
 several = {"all": Query("select id from carts", int), "few": [read_by_id("few")]}
 
 
@@ -68,7 +70,7 @@ def test_a_statement_knows_where_it_has_its_name_once_it_is_found(shop: ModuleTy
         "shop.carts.queries",
         CARTS.splitlines().index('read_cart = read_by_id("carts")') + 1,
     )
-    assert places["carts.several.few.0"][1] == places["carts.read_cart"][1] + 1
+    assert places["carts.several.few.0"][1] == places["carts.read_cart"][1] + 2
     assert places["tills.read_till"][0] == "shop.tills.queries"
 
 

@@ -156,6 +156,14 @@ async def test_a_request_for_another_host_is_refused(host: str, status: int):
     assert response.status_code == status
 
 
+@pytest.mark.parametrize(("hosts", "status"), [("api.example.com,", 400), (" , ", 200)])
+async def test_an_empty_name_among_the_hosts_is_none(hosts: str, status: int):
+    request = ask("/fine")
+    request.headers["host"] = ":80"
+    response = await send(request, Edge(answer, EdgeOptions(hosts=hosts)))
+    assert response.status_code == status
+
+
 async def test_a_request_without_a_host_is_refused():
     request = ask("/fine")
     request.headers["host"] = ""

@@ -65,6 +65,7 @@ create table other.things (id int constraint things_pkey primary key, name text 
 STATEMENTS: dict[str, tuple[str, Any, str | None]] = {
     "notes.commented": ("-- why\nselect body from notes where author = $1 limit 1", tuple[str], "scan"),
     "notes.in_parentheses": ("(select body from notes where author = $1 limit 1)", tuple[str], "scan twin"),
+    "notes.no_tree": ("select body from notes where author = $1::cstring::text limit 1", tuple[str], "nulls scan"),
     "notes.both": (
         "select body from notes where id = $1 union all select author from notes where id = $1",
         tuple[UUID],
@@ -171,7 +172,7 @@ def test_arguments_fit_their_types_and_so_do_the_items_of_lists(kind: str, annot
 
 def test_arguments_are_declared_as_a_tuple():
     params: Any = UUID
-    with pytest.raises(TypeError, match=r"as tuple\[str, UUID\], and not <class 'uuid.UUID'>"):
+    with pytest.raises(TypeError, match=r"like tuple\[str, UUID\], not <class 'uuid.UUID'>"):
         Query("select $1::uuid", UUID, params)
 
 

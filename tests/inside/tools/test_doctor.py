@@ -157,6 +157,20 @@ def test_a_requirement_is_looser_if_it_lets_in_other_versions(found: str, is_loo
     assert packages.is_looser(found, "pgqueuer>=1.6,<1.7") == is_looser
 
 
+def test_an_extra_may_be_missing_and_what_is_not_a_requirement_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tested = (
+        '[project]\ndependencies = ["click>=8"]\n[project.optional-dependencies]\ntraces = ["opentelemetry-sdk>=1"]\n'
+    )
+    (tmp_path / "tested").mkdir()
+    (tmp_path / "tested/pyproject.toml").write_text(tested)
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["click", "not a requirement!"]\n')
+    monkeypatch.chdir(tmp_path)
+    found = [says for says, _ in packages.find_loosened_pins(tmp_path / "tested")]
+    assert found == ["pyproject.toml says `click`, and is tested with `click>=8`."]
+
+
 def test_another_exact_version_is_a_choice():
     assert not packages.is_looser("ruff==0.18.0", "ruff==0.17.5")
     assert packages.is_looser("ruff>=0.17.5", "ruff==0.17.5")

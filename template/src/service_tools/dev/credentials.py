@@ -48,10 +48,16 @@ def sign_development_token(settings: type[KitSettings], subject: str = DEVELOPER
         ) from None
     except ValueError as error:
         raise CommandError(f"AUTH_SIGNING_KEY, or {KEY_FILE}: {error}.") from None
-    defaults = group.model_fields
-    issuer = os.environ.get("AUTH_ISSUER") or defaults["issuer"].default
-    audience = os.environ.get("AUTH_AUDIENCE") or defaults["audience"].default
+    issuer = read_option(group, "issuer")
+    audience = read_option(group, "audience")
     return keys.sign_token(private, issuer, audience, subject, TOKEN_LIFETIME)
+
+
+def read_option(group: AuthGroup, option: str) -> str:
+    """Return the issuer or the audience that the service expects."""
+    is_own = issubclass(group, IssuerOptions)
+    default: str = group.model_fields[option].default if is_own else DEVELOPER
+    return os.environ.get(f"AUTH_{option.upper()}", default)
 
 
 def find_auth_group(settings: type[KitSettings]) -> AuthGroup | None:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from logging.handlers import BufferingHandler
 from pathlib import Path
 
-import psutil
-
 from service.kit.work.command_error import CommandError
 
 DATA_FOLDER = Path(".postgres")
@@ -62,6 +60,8 @@ def clear_traces(folder: Path) -> None:
     The package believes both files: it would take any process with the old number for the server,
     and would not stop a server that a dead process still seems to use.
     """
+    import psutil  # a package of development, like the embedded PostgreSQL itself
+
     lock = folder / "postmaster.pid"
     if lock.is_file() and not is_postgresql(lock.read_text().partition("\n")[0]):
         lock.unlink()
@@ -72,6 +72,8 @@ def clear_traces(folder: Path) -> None:
 
 
 def is_postgresql(pid: str) -> bool:
+    import psutil
+
     try:
         return "postgres" in psutil.Process(int(pid)).name()
     except (ValueError, psutil.NoSuchProcess):

@@ -5,9 +5,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from service_tools.dev.programs import ExitError, ProgramError, run_program
 from service_tools.dev.results import Findings
 
@@ -39,7 +36,9 @@ def find_loosened_pins(folder: Path) -> Findings:
     """Yield requirements that allow more versions here than in the project rendered to a folder."""
     tested = dict(read_requirements(folder / PROJECT_FILE))
     present = read_requirements(PROJECT_FILE)
-    for name in sorted(tested.keys() - dict(present).keys()):
+    optional = list_traces_extra(read_project(folder / PROJECT_FILE))
+    needed = tested.keys() - {name_package(text) for text in optional}
+    for name in sorted(needed - dict(present).keys()):
         says = f"pyproject.toml has no {name}, which the template's code or tests need."
         yield says, advise_pin(tested[name])
     for name, found in present:
@@ -67,13 +66,34 @@ def read_requirements(file: Path) -> list[tuple[str, str]]:
     project: dict[str, Any] = content.get("project", {})
     found = [
         *project.get("dependencies", []),
-        *project.get("optional-dependencies", {}).get("traces", []),
+        *list_traces_extra(content),
         *content.get("dependency-groups", {}).get("dev", []),
     ]
     if python := project.get("requires-python"):
         found.append(f"requires-python{python}")
-    texts = [text for text in found if isinstance(text, str)]  # a group may include others
-    return [(canonicalize_name(Requirement(text).name), text) for text in texts]
+    named = []
+    for text in found:
+        name = name_package(text) if isinstance(text, str) else ""  # a group may include others
+        if name:
+            named.append((name, text))
+    return named
+
+
+def list_traces_extra(content: dict[str, Any]) -> list[str]:
+    """Return the requirements of the extra `traces`, without which a service may do."""
+    extras = content.get("project", {}).get("optional-dependencies", {})
+    requirements: list[str] = extras.get("traces", [])
+    return requirements
+
+
+def name_package(text: str) -> str:
+    """Return the name of the package in a requirement, or nothing for what is not one."""
+    from packaging import requirements, utils  # the doctor itself must work without it
+
+    try:
+        return utils.canonicalize_name(requirements.Requirement(text).name)
+    except requirements.InvalidRequirement:
+        return ""
 
 
 def is_looser(found: str, tested: str) -> bool:
@@ -81,6 +101,8 @@ def is_looser(found: str, tested: str) -> bool:
 
     Another exact version is a choice, and so is a URL.
     """
+    from packaging.requirements import Requirement
+
     here, there = Requirement(found), Requirement(tested)
     if here.url or ("==" in str(here.specifier) and "==" in str(there.specifier)):
         return False

@@ -14,7 +14,7 @@ PACKAGE = Path("src/service")
 PERSONAL = re.compile(r".*\.(to|email|recipient|customer_email)")
 """Attributes that tell who somebody is."""
 
-THROTTLE_CALL = re.compile(r"(.*\.)?(throttle|guesses)\.begin")
+THROTTLE_CALL = re.compile(r"(.*\.)?\w*(throttle|guesses)\.(begin|count_attempt)")
 LOWERED = re.compile(r".*\.(lower|casefold)\(\)")
 LOG_CALL = re.compile(r"log(ger)?\.(debug|info|warning|error|exception|critical)")
 

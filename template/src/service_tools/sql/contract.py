@@ -15,7 +15,7 @@ from service.kit.db.query import AnyQuery
 from service_tools.sql import cost, text
 from service_tools.sql.budgets import Budgets
 from service_tools.sql.catalog import Catalog, read_catalog
-from service_tools.sql.ownership import check_ownership
+from service_tools.sql.ownership import check_ownership, check_unread
 from service_tools.sql.plans import explain_statement
 from service_tools.sql.result import (
     check_columns,
@@ -78,15 +78,21 @@ async def check_rules(
     findings = [*text.check_text(query), *check_params(query, params)]
     if plan is None:
         return [*findings, *text.check_unplanned(query)]
-    tree = await parse_statement(connection, sql, params, catalog.functions)
-    statement.tree = tree
     columns = prepared.get_attributes()
+    findings += cost.check_plan(plan, bool(columns), catalog)
+    try:
+        tree = await parse_statement(connection, sql, params, catalog.functions)
+    except ValueError as error:
+        if columns:
+            detail = f"it is not known which columns can be null: {error}"
+            findings.append(Finding("nulls", detail, "Write it in another way."))
+        return [*findings, *check_unread(plan, catalog)]
+    statement.tree = tree
     scope = Scope(tree, catalog, nullable_params=list_nullable_params(query))
     return [
         *findings,
         *check_columns(scope, query.row, columns),
         *check_nullable_params(scope),
-        *cost.check_plan(plan, bool(columns), catalog),
         *cost.check_limits(tree),
         *check_ownership(scope),
         *check_whole_rows(tree),

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from service_tools.sql.catalog import Catalog
 from service_tools.sql.conditions import has_table
+from service_tools.sql.plans import Step, walk_plan
 from service_tools.sql.proofs import WHOLE_ROW, ScopedColumn, is_given
 from service_tools.sql.scope import Scope, walk_scopes
 from service_tools.sql.statement import Finding, Findings
@@ -69,6 +71,15 @@ def check_functions(tree: Node) -> Findings:
         if function and function.hidden:
             fix = f"Write its statements out as queries, {EXCUSE}."
             yield Finding("scope", function.hidden, fix)
+
+
+def check_unread(plan: Step, catalog: Catalog) -> Iterator[Finding]:
+    """Yield a finding for each table of accounts in the plan of a statement without a tree."""
+    accounts = {catalog.name_account(table)[0] for table in catalog.account_columns}
+    planned = {step.relation_name for step, _ in walk_plan(plan)}
+    for table in sorted(planned & accounts):
+        detail = f"it is not known whose rows of {table} it takes"
+        yield Finding("scope", detail, f"Write it in another way, {EXCUSE}.")
 
 
 def list_uses(scope: Scope) -> Iterator[Use]:

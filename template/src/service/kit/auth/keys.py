@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model_validator
 
+from service.kit.renamed import find_renamed
+
 
 def make_key() -> str:
     """Return a new private key, in one line."""
@@ -155,3 +157,7 @@ class IssuerOptions(VerificationOptions, frozen=True):
         """Return a token whose bearer is `subject`. Costs about 0.2 ms."""
         key = read_private_key(self.signing_key.get_secret_value())
         return sign_token(key, self.issuer, self.audience, subject, self.token_lifetime)
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -17,7 +17,7 @@ from service.kit.db.pool import Cleanup, Pool
 from service.kit.db.query import Query
 from service.kit.db.sessions import DatabaseOptions
 from service.kit.work import metrics, tracing
-from service.kit.work.limits import TimeLimit, charge, time_left
+from service.kit.work.limits import DeadlineError, TimeLimit, charge, time_left
 from service.kit.work.problems import Problem, busy
 
 type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
@@ -28,6 +28,9 @@ MAX_ATTEMPTS = 3
 RETRY_PAUSE = 0.05
 """Maximum seconds before the second attempt; before the third, twice that. They are random, so that
 two transactions do not collide again."""
+
+MAX_UNCOUNTED = 100
+"""Statements of a borrowed connection that are counted at once. A job may run any number."""
 
 
 class Connection:
@@ -59,10 +62,15 @@ class Connection:
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         cleanup = self.choose_cleanup(error)
-        if self.durations:
-            self.pool.durations.add(self.durations)
+        self.count_durations()
         self.pool.release(self.raw, cleanup)
         del self.raw  # a handler that kept the connection would disturb the next request
+
+    def count_durations(self) -> None:
+        """Count the statements since the last time."""
+        if self.durations:
+            self.pool.durations.add(self.durations)
+            self.durations = []
 
     def choose_cleanup(self, error: BaseException | None) -> Cleanup | None:
         """Return what cleans up after a block, or None.
@@ -135,13 +143,16 @@ class Connection:
             with limit:
                 return await work
         except BaseException as error:
-            failure = type(error).__name__
+            is_late = isinstance(error, DeadlineError)
+            failure = "TimeoutError" if is_late else type(error).__name__
             if isinstance(error, errors.ERRORS):
                 errors.examine(error, self.raw)
             raise
         finally:
             duration = time.perf_counter() - limit.started
             self.durations.append((sql, duration))
+            if len(self.durations) >= MAX_UNCOUNTED:
+                self.count_durations()
             if span is not None:
                 traces.end(span, failure)
 

@@ -194,6 +194,7 @@ class Pool:
         while self.free:
             connection, _ = self.free.pop()
             self.close_connection(connection)
+        self.durations.flush()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.options.command_timeout):
                 while self.connections:  # noqa: ASYNC110

@@ -83,17 +83,24 @@ def find_queries_of_module(
     for name, line in find_assignments(path).items():
         value = getattr(module, name, None)
         for known, query in list_queries(name, value):
+            if query.module not in ("", module.__name__):
+                continue  # another slice's, under a second name
             query.module = module.__name__
             query.line = line
             yield f"{prefix}.{known}", query
 
 
 def find_assignments(path: Path) -> dict[str, int]:
-    """Return the names that a module assigns outside of functions, each with its line."""
+    """Return the names that a module assigns outside of functions, each with its line.
+
+    A second name for what has one already, as in `newest = listings.newest`, does not count.
+    """
     lines: dict[str, int] = {}
     module = ast.parse(path.read_text("utf-8"))
     for statement in module.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if isinstance(getattr(statement, "value", None), ast.Name | ast.Attribute):
             continue
         for node in ast.walk(statement):
             match node:

@@ -72,7 +72,8 @@ class Edge:
         self.options = options or EdgeOptions()
         self.compression = Compression(compression or CompressionOptions())
         self.health = Health(ready)
-        self.hosts = self.options.hosts.lower().replace(" ", "").encode().split(b",")
+        hosts = self.options.hosts.lower().replace(" ", "").encode().split(b",")
+        self.hosts = {host for host in hosts if host}
         self.admission = Limiter(self.options.concurrency)
         self.streams = Streams(self.options)
         self.bodies = Bodies(self.options)
@@ -206,7 +207,7 @@ class Edge:
         host = request.get(b"host", b"")
         if (not host and version not in ("1", "1.0")) or b"," in host:
             raise Problem(400, "no-host", "Send one Host header.")
-        if self.options.hosts and PORT.sub(b"", host).lower() not in self.hosts:
+        if self.hosts and PORT.sub(b"", host).lower() not in self.hosts:
             detail = "This service does not answer for the host of the request."
             raise Problem(400, "unknown-host", detail)
 

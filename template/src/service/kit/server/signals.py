@@ -74,7 +74,8 @@ def call_on_sigterm(callback: Callable[[], object]) -> None:
     earlier = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(callback)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(callback)
         if callable(earlier):
             earlier(number, frame)
 

@@ -4,6 +4,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from service.kit.renamed import find_renamed
+
 type Scope = MutableMapping[str, Any]
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -15,3 +17,7 @@ type Headers = list[tuple[bytes, bytes]]
 
 type Fields = dict[bytes, bytes]
 """Headers by name, each once."""
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

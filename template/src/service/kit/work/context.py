@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import inf
 
+from service.kit.renamed import find_renamed
 from service.kit.work.asgi import Scope
 
 
@@ -40,3 +41,7 @@ def request_id() -> str:
     """
     work = current.get()
     return work.id if work else ""
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -9,6 +9,8 @@ from functools import cache, partial
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+from service.kit.renamed import find_renamed
+
 MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder through which workers share their metrics.
 
@@ -174,3 +176,7 @@ async def sample_gauges() -> None:
         for gauge, read in get_metrics().watched_gauges:
             gauge.set(read())
         await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)
