@@ -56,7 +56,7 @@ def rewrite_source(source: str) -> str:
     tree = ast.parse(source)
     edits: list[Edit] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("service.kit."):
+        if isinstance(node, ast.ImportFrom) and is_from_kit(node):
             edits += rewrite_import(node, tree)
     edits += rename_throttle_methods(tree)
 
@@ -111,11 +111,15 @@ def rename_throttle_methods(tree: ast.Module) -> Iterator[Edit]:
 
 
 def imports_throttle(tree: ast.Module) -> bool:
+    names: list[str] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("service.kit."):
-            if any(THROTTLE.fullmatch(alias.name) for alias in node.names):
-                return True
-    return False
+        if isinstance(node, ast.ImportFrom) and is_from_kit(node):
+            names += [alias.name for alias in node.names]
+    return any(THROTTLE.fullmatch(name) for name in names)
+
+
+def is_from_kit(node: ast.ImportFrom) -> bool:
+    return f"{node.module}.".startswith("service.kit.")
 
 
 def find_throttles(tree: ast.Module) -> Iterator[str]:
@@ -143,8 +147,8 @@ def find_uses(tree: ast.Module, name: str) -> Iterator[ast.Name]:
 def find_attributes(tree: ast.Module, name: str) -> Iterator[ast.Attribute]:
     """Yield each attribute that is read from a name, such as `web.Problem` from `web`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == name:
+        match node:
+            case ast.Attribute(value=ast.Name(id=found)) if found == name:
                 yield node
 
 
@@ -165,7 +169,8 @@ def rename_attribute(node: ast.Attribute, name: str) -> Edit:
 
 
 def find_end(node: ast.stmt | ast.expr) -> tuple[int, int]:
-    assert node.end_lineno is not None and node.end_col_offset is not None  # noqa: S101 - parsed
+    assert node.end_lineno is not None  # noqa: S101 - `ast.parse` sets both
+    assert node.end_col_offset is not None  # noqa: S101
     return node.end_lineno, node.end_col_offset
 
 
