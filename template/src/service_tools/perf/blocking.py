@@ -69,9 +69,9 @@ def show_blocking(
         rows.append(row)
     page.tabulate(COLUMNS, rows)
     page.remark(
-        "A line that was found once or twice may only have run while the machine was busy: leave it "
-        "alone. The watchdog runs in every worker. It costs two wake-ups for each quarter of the "
-        "lag, too little to measure."
+        "A line that was found once or twice may only have run while the machine was busy: leave "
+        "it alone. The watchdog runs in every worker. It costs two wake-ups for each quarter of "
+        "the lag, too little to measure."
     )
     for line, found in lines[:MAX_STACKS]:
         page.show(shorten(line), f"<pre>{escape(found[0]['stack'])}</pre>")
