@@ -103,6 +103,12 @@ def test_old_names_are_rewritten_where_they_are_imported_and_used():
     assert rewrite_source(RENAMED_APP) == RENAMED_APP
 
 
+def test_a_name_that_is_also_a_parameter_keeps_its_old_name():
+    used = "\n\n\ndef tell(link: str) -> str:\n    return link\n"
+    renamed = f"from service.kit.rows.listing import make_link_header as link{used}"
+    assert rewrite_source(f"from service.kit.rows import link{used}") == renamed
+
+
 def test_methods_of_the_login_throttle_are_renamed_and_no_others():
     assert rewrite_source(LOGIN) == RENAMED_LOGIN
     assert rewrite_source(RENAMED_LOGIN) == RENAMED_LOGIN

@@ -75,6 +75,8 @@ def rewrite_import(node: ast.ImportFrom, tree: ast.Module) -> Iterator[Edit]:
         imports.append(f"from {package} import {name}")
         if alias.asname:
             imports[-1] += f" as {alias.asname}"
+        elif name != alias.name and is_parameter(tree, alias.name):
+            imports[-1] += f" as {alias.name}"  # its uses may mean the parameter
         elif name != alias.name:
             for use in find_uses(tree, alias.name):
                 yield replace_node(use, name)
@@ -135,6 +137,10 @@ def find_throttles(tree: ast.Module) -> Iterator[str]:
             case ast.Assign(targets, value):
                 if MAKES_THROTTLE.fullmatch(ast.unparse(value)):
                     yield from map(ast.unparse, targets)
+
+
+def is_parameter(tree: ast.Module, name: str) -> bool:
+    return any(isinstance(node, ast.arg) and node.arg == name for node in ast.walk(tree))
 
 
 def find_uses(tree: ast.Module, name: str) -> Iterator[ast.Name]:
