@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service dev` and `service token`: run a service for development, and sign in to it."""
+"""`service dev` and `service token`: run a service for development, and print a token."""
 
 import asyncio
 import os

@@ -60,8 +60,8 @@ type Change = Callable[[asyncpg.Connection, list[Any]], Awaitable[object]]
 def manage_jobs() -> None:
     """Show the queue, and retry or drop jobs that are held.
 
-    A job is held after JOBS_ATTEMPTS failed runs, or at once when a retry would not help. Fix the
-    cause and retry it, or drop it; until then it stays.
+    A job is held after JOBS_ATTEMPTS failed runs, or at once when a retry would not help. It stays
+    held until you fix the cause and retry it, or drop it.
     """
 
 

@@ -13,7 +13,7 @@ from service.kit.server.settings import KitSettings, read_settings
 
 
 def prepare_process(definition: ServiceDefinition, meanwhile: str) -> KitSettings:
-    """Return all settings. Raises `CommandError` if one is wrong, or connections are too many.
+    """Return all settings. Raises `CommandError` if one is wrong, or connections are too few.
 
     An unreachable database is a warning: `meanwhile` says what the process does until it is back.
     """

@@ -38,7 +38,7 @@ FULL_BATCH = "DELETE 5000"
 
 DIED = "The worker died at each attempt, the last time while it ran nothing else. See its log."
 
-UNKNOWN = "No job of this name is declared here: these wait for a worker of a release that has it."
+UNKNOWN = "These names are not declared here: their jobs wait for a release that has them."
 
 REQUEUE_OWN = """
 update kit.pgqueuer

@@ -25,7 +25,7 @@ from service.kit.work.context import current
 log = structlog.get_logger()
 
 SCAN_SECONDS = 1.0
-"""Seconds between looks at the tasks: the precision of their ages."""
+"""Seconds between two looks at the tasks, and so the precision of their ages."""
 
 MAX_FRAMES = 16
 """Frames that are kept of the stack of an allocation. Each costs memory and time."""

@@ -30,7 +30,7 @@ CANCEL_SECONDS = 1.0
 """How long a cancelled request may take to clean up."""
 
 SEND_SECONDS = 0.5
-"""How long granian has to send the answers of cancelled requests: it does not report when."""
+"""Time for granian to send the answers of cancelled requests: it does not report when it has."""
 
 THREADS_SECONDS = 0.1
 """How long after its start granian has all its threads.
