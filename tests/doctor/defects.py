@@ -107,7 +107,7 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
     "src/service/__init__.py": (
         append('\nNAME = "another"\n'),
         "team",
-        "src/service/__init__.py calls the service another, and pyproject.toml my-service.",
+        "src/service/__init__.py calls the service another, but pyproject.toml my-service.",
         "Remove NAME from both files: ",
     ),
 }
