@@ -40,7 +40,7 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
         append("# edited\n"),
         "kit",
         "src/service/kit/db/pool.py was edited here, so an update may conflict.",
-        "Take the edit out (`git log -p src/service/kit/db/pool.py`)",
+        "Revert the edit (`git log -p src/service/kit/db/pool.py`)",
     ),
     "src/service/kit/db/query.py": (
         use_windows,
@@ -64,7 +64,7 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
     "pyproject.toml": (
         swap('    "pgqueuer>=1.6,<1.7",\n', '    "pgqueuer>=1.6",\n'),
         "pins",
-        "pyproject.toml says `pgqueuer>=1.6`, and is tested with `pgqueuer>=1.6,<1.7`.",
+        "pyproject.toml says `pgqueuer>=1.6`, but the template is tested with `pgqueuer>=1.6,<1.7`.",
         "Write `pgqueuer>=1.6,<1.7` again, and run `uv lock`.",
     ),
     "uv.lock": (
@@ -107,7 +107,7 @@ DEFECTS: dict[str, tuple[Plant, str, str, str]] = {
     "src/service/__init__.py": (
         append('\nNAME = "another"\n'),
         "team",
-        "src/service/__init__.py calls the service another, and pyproject.toml my-service.",
+        "src/service/__init__.py calls the service another, but pyproject.toml my-service.",
         "Remove NAME from both files: ",
     ),
 }

@@ -103,9 +103,9 @@ def test_edits_that_the_next_update_drops_are_named_beforehand(shop, successor, 
 
     found = find(reports, "kit")
     assert sorted(says for _, says, _ in found) == [
-        ".squawk.toml was edited here, and the next update removes it: the edit is lost without a word.",
+        ".squawk.toml was edited here, and the next update removes it: the edit is lost silently.",
         "deploy/postgres/limits.sql was edited here, and the next update moves it to deploy/postgres/roles.sql:"
-        " the edit is lost without a word.",
+        " the edit is lost silently.",
         "ruff.toml was edited here, so an update may conflict.",
     ]
     assert len({fix for *_, fix in found}) == 3
@@ -121,5 +121,5 @@ def test_edits_that_another_answer_drops_are_named_when_it_is_given(shop):
     append("# ours\n")(shop / ".github/workflows/checks.yml")
     found = find(examine(shop, "--data", "ci=gitlab")[1], "kit")
     assert [says for _, says, _ in found] == [
-        ".github/workflows/checks.yml was edited here, and the next update removes it: the edit is lost without a word."
+        ".github/workflows/checks.yml was edited here, and the next update removes it: the edit is lost silently."
     ]

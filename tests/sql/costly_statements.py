@@ -51,7 +51,7 @@ STATEMENTS = {
     ),
     "by_chance": (
         '"select id from orders order by random() limit 1", UUID',
-        r"\[sort\] it sorts about [\d,]+ rows by \(random\(\)\). Do not sort by chance",
+        r"\[sort\] it sorts about [\d,]+ rows by \(random\(\)\). Do not sort randomly",
     ),
     "infix": (
         "\"select id from orders where note like '%a%' limit 9\", UUID",

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Reports: what a command finds, printed, and kept as one file of HTML in perf/reports/."""
+"""Reports: printed on the terminal, and written as one HTML file to perf/reports/."""
 
 import os
 import platform
@@ -95,7 +95,7 @@ pre {{
 
 
 class Page:
-    """A report. With `as_json`, it prints nothing but the results, for programs."""
+    """A report. With `as_json`, it prints only the results, as JSON."""
 
     def __init__(self, name: str, title: str, as_json: bool = False) -> None:
         self.path = FOLDER / f"{name}.html"
@@ -133,7 +133,7 @@ class Page:
 
     @contextmanager
     def until_interrupted(self, found: object = True) -> Generator[None]:
-        """Let Ctrl-C end the block alone, if something was found by then. The page says so."""
+        """Let Ctrl-C end only the block, if something was found by then. The page says so."""
         try:
             yield
         except KeyboardInterrupt:
@@ -167,7 +167,7 @@ def write_row(tag: str, cells: Iterable[str], columns: Columns) -> str:
 
 
 def describe_origin() -> str:
-    """Return commit, date and machine of a report."""
+    """Return the commit, the time, and the machine."""
     now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     machine = f"{platform.node()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
     return f"{find_commit()} · {now} · {machine} · Python {platform.python_version()}"

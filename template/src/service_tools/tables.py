@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Tables of text: cells are formatted by column, and columns stand one below the other."""
+"""Tables of text, with cells formatted and aligned by column."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ def format_rows(columns: Columns, rows: Sequence[Sequence[object]]) -> list[list
 
 
 def format_cell(cell: object, spec: str) -> str:
-    """Return a cell as text: a dash for what is not known."""
+    """Return a cell as text, or a dash for None."""
     return "-" if cell is None else format(cell, spec)
 
 

@@ -1,2 +1,2 @@
 # kit: updated by the template
-"""Tests of the kit: they hold whatever the service around it does."""
+"""The template's tests of a service: they hold for any slices."""

@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""Two accounts of a service: what one is told where the other has rows, and where it has none."""
+"""Two accounts of a service: what one gets where the other has rows, and where it has none."""
 
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ from tests.kit.statements import BUDGETS
 
 type Ask = Callable[[httpx2.AsyncClient], Awaitable[httpx2.Request]]
 type Asks = Mapping[str, Ask | str]
-"""By route, as "GET /v1/invoices": what makes a request, or why all accounts may see all rows."""
+"""By route, like "GET /v1/invoices": a function that makes a request, or why all accounts may see all rows."""
 
 ROWS = 5
 
@@ -32,14 +32,14 @@ VARIABLE = (
     re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\",]*"),
     re.compile(r'"request_id":"[^"]*"'),
 )
-"""What differs from one answer to the next, beside keys."""
+"""What differs from one answer to the next, apart from keys."""
 
 NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
-class Place:
-    """A service with its database. `tables` have the column that says whose a row is."""
+class Deployment:
+    """A service with its database. `tables` has the column that says whose a row is, by table."""
 
     client: httpx2.AsyncClient
     connection: asyncpg.Connection
@@ -62,68 +62,73 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Places:
-    """A service with the rows of `owner`, the same without them, and another account that asks."""
+class Deployments:
+    """A service with the rows of `owner`, the same service without them, and the account that asks."""
 
-    full: Place
-    bare: Place
+    full: Deployment
+    bare: Deployment
     owner: str
     other: str
 
     async def find_leak(self, attempt: Attempt) -> str:
-        """Return what the other account is told, or does, of the owner's; nothing, if all is well.
+        """Return what the other account sees or changes of the owner's rows, or "" if nothing.
 
-        A refusal tells nothing. Any other answer has to be what it is without the owner's rows.
+        A refusal shows nothing. Any other answer has to be the same as without the owner's rows.
         """
         before = await self.full.read_rows(self.owner)
-        told = attempt.told = await self.full.send(attempt.request, self.other)
+        answer = await self.full.send(attempt.request, self.other)
+        attempt.other_answer = answer
         after = await self.full.read_rows(self.owner)
-        if changed := [table for table in before if before[table] != after[table]]:
+        changed = [table for table in before if before[table] != after[table]]
+        if changed:
             return f"it changes rows of {', '.join(changed)} that belong to another account"
-        if 400 <= told.status_code < 500:
+        if 400 <= answer.status_code < 500:
             return ""
-        bare = [await self.bare.send(attempt.request, self.other)]
-        if outline(told) == outline(bare[0]):
+        bare = await self.bare.send(attempt.request, self.other)
+        if outline(answer) == outline(bare):
             return ""
-        bare.append(await self.bare.send(attempt.request, self.other))
-        if not depends(told, *bare) and not shows_key(told, "".join(before.values())):
+        again = await self.bare.send(attempt.request, self.other)
+        rows = "".join(before.values())
+        if not depends_on_rows(answer, bare, again) and not shows_key(answer, rows):
             return ""
         return (
-            f"its answer to one account depends on the rows of another: {told.status_code} "
-            f"{told.text[:300]}\n    without them: {bare[0].status_code} {bare[0].text[:300]}"
+            f"its answer to one account depends on the rows of another: {answer.status_code} "
+            f"{answer.text[:300]}\n    without them: {bare.status_code} {bare.text[:300]}"
         )
 
     async def ask_owner(self, attempt: Attempt) -> None:
-        attempt.answer = await self.full.send(attempt.request, self.owner)
+        attempt.owner_answer = await self.full.send(attempt.request, self.owner)
 
 
-def is_telling(attempt: Attempt) -> bool:
-    """Return whether a request found rows of the owner, as far as the two answers tell."""
-    answer, told = attempt.answer, attempt.told
-    if answer is None or told is None:
+def finds_rows(attempt: Attempt) -> bool:
+    """Return whether a request found rows of the owner, as far as the two answers show."""
+    own = attempt.owner_answer
+    other = attempt.other_answer
+    if own is None or other is None:
         return False
-    if answer.status_code != told.status_code:
+    if own.status_code != other.status_code:
         return True
-    return answer.status_code < 400 and (attempt.names_row or outline(answer) != outline(told))
+    return own.status_code < 400 and (attempt.names_row or outline(own) != outline(other))
 
 
-def depends(told: httpx2.Response, bare: httpx2.Response, again: httpx2.Response) -> bool:
-    """Return whether an answer differs from two others, which do not, or in numbers alone."""
+def depends_on_rows(answer: httpx2.Response, bare: httpx2.Response, again: httpx2.Response) -> bool:
+    """Return whether an answer differs from two without the rows, which are equal, but perhaps for numbers."""
     for has_numbers in (True, False):
-        answers = [outline(it, has_numbers=has_numbers) for it in (told, bare, again)]
-        if answers[1] == answers[2]:
-            return answers[0] != answers[1]
+        with_rows, first, second = [outline(it, has_numbers=has_numbers) for it in (answer, bare, again)]
+        if first == second:
+            return with_rows != first
     return False
 
 
-def shows_key(told: httpx2.Response, rows: str) -> bool:
+def shows_key(answer: httpx2.Response, rows: str) -> bool:
     """Return whether an answer has a key from some rows that was not in its request."""
-    asked = f"{told.request.url} {told.request.content!r}"
-    return any(it in told.text for it in {*KEY.findall(rows)} - {*KEY.findall(asked)})
+    asked = f"{answer.request.url} {answer.request.content!r}"
+    unasked = {*KEY.findall(rows)} - {*KEY.findall(asked)}
+    return any(key in answer.text for key in unasked)
 
 
 def outline(answer: httpx2.Response, *, has_numbers: bool = True) -> tuple[int, str]:
-    """Return an answer without keys and times; one to a change is without numbers, too."""
+    """Return the status and text of an answer without keys and times, and after a change without numbers."""
     text = answer.text
     for pattern in (KEY, *VARIABLE):
         text = pattern.sub("…", text)
@@ -140,16 +145,16 @@ async def read_tables(settings: Settings) -> dict[str, str]:
     return dict(catalog.name_account(table) for table in catalog.account_columns)
 
 
-async def fill(settings: Settings, url: str, without: Mapping[str, str]) -> None:
-    """Add sample rows to tables, more to the first ones, so that some are referred to by none."""
-    for place, part in enumerate(app.SLICES):
+async def fill_tables(settings: Settings, url: str, without: Mapping[str, str]) -> None:
+    """Add sample rows to tables, more to the first ones, so that no row refers to some of them."""
+    for position, part in enumerate(app.SLICES):
         if part.seed and part.seed.table not in without:
-            wanted = ROWS + 2 * (len(app.SLICES) - place)
-            await database.fill_all(adapt(settings, url), [part], wanted)
+            wanted = ROWS + 2 * (len(app.SLICES) - position)
+            await database.fill_all(adapt_settings(settings, url), [part], wanted)
 
 
-def adapt(settings: Settings, url: str, *, docs: bool = False) -> Settings:
-    """Return the settings with another database, perhaps the description, and short streams."""
+def adapt_settings(settings: Settings, url: str, *, docs: bool = False) -> Settings:
+    """Return the settings with another database and short streams, and the API description if `docs`."""
     changed = {
         "database": settings.database.model_copy(update={"url": SecretStr(url)}),
         "server": settings.server.model_copy(update={"docs": docs}),
@@ -159,23 +164,23 @@ def adapt(settings: Settings, url: str, *, docs: bool = False) -> Settings:
 
 
 @asynccontextmanager
-async def open_places(
+async def open_deployments(
     settings: Settings,
     filled: str,
     bare: str,
     tables: Mapping[str, str],
-) -> AsyncGenerator[Places]:
+) -> AsyncGenerator[Deployments]:
     """Yield the service on a copy of a database with the owner's rows, and on one without."""
     async with AsyncExitStack() as stack:
-        places = []
+        deployments = []
         for url in (filled, bare):
             copy = await stack.enter_async_context(copy_database(url))
             connection = await asyncpg.connect(copy)
             stack.push_async_callback(connection.close)
-            opened = open_client(app.build(adapt(settings, copy)))
+            opened = open_client(app.build(adapt_settings(settings, copy)))
             client = await stack.enter_async_context(opened)
-            places.append(Place(client, connection, tables))
-        yield Places(*places, *await choose_accounts(places[0]))
+            deployments.append(Deployment(client, connection, tables))
+        yield Deployments(*deployments, *await choose_accounts(deployments[0]))
 
 
 def copy_database(url: str) -> AbstractAsyncContextManager[str]:
@@ -183,10 +188,10 @@ def copy_database(url: str) -> AbstractAsyncContextManager[str]:
     return make_database(urlsplit(url).path.removeprefix("/"))
 
 
-async def choose_accounts(place: Place) -> tuple[str, str]:
+async def choose_accounts(deployment: Deployment) -> tuple[str, str]:
     """Return the account that the sample rows belong to, and another one of the same kind."""
-    for table, column in place.tables.items():
-        owner = await place.connection.fetchval(f"select {column}::text from {table} limit 1")
+    for table, column in deployment.tables.items():
+        owner = await deployment.connection.fetchval(f"select {column}::text from {table} limit 1")
         if owner is not None and owner != DEVELOPER:
             return owner, str(uuid4()) if is_uuid(owner) else "grace"
     return DEVELOPER, "grace"

@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""Requests for a route, made up from the description of the API and from a row."""
+"""Make requests for a route from the description of the API and a row."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ FORMATS = {"date-time": "2026-01-01T00:00:00Z", "date": "2026-01-01", "time": "0
 
 @dataclass
 class Attempt:
-    """One request: the answer to the owner of a row, and what another account is told.
+    """One request, with the answers that the owner of a row and another account get.
 
     `names_row` says whether the request has the key of a row.
     """
 
     request: httpx2.Request
     names_row: bool
-    answer: httpx2.Response | None = None
-    told: httpx2.Response | None = None
+    owner_answer: httpx2.Response | None = None
+    other_answer: httpx2.Response | None = None
 
 
 @dataclass
 class Writer:
-    """Writes requests about a `row`, with values for its columns in `fresh` that no row has yet."""
+    """Writes requests about a `row`. `fresh` has values for its columns that no row has yet."""
 
     client: httpx2.AsyncClient
     description: Schema
@@ -38,7 +38,7 @@ class Writer:
     names_row: bool = field(default=False, init=False)
 
     def write_all(self, method: str, template: str) -> Iterator[Attempt]:
-        """Yield requests: with what is required, with each key in the query, and with all fields."""
+        """Yield requests: with required fields only, with each key in the query, and with all fields."""
         operation = self.description["paths"][template][method.lower()]
         parameters = [it for it in operation.get("parameters", ()) if it["in"] != "path"]
         keys = [it["name"] for it in parameters if is_key(it["name"], it["schema"])]
@@ -70,7 +70,7 @@ class Writer:
         return self.row.get(name, self.row.get("id", "1"))
 
     def make(self, schema: Schema, name: str, has_all: bool) -> Any:
-        """Return a value of a schema: that of a new row, a key of the row, or a small one."""
+        """Return a value for a schema: a new row's, a key of the row, or a small one."""
         schema = self.resolve(schema)
         if name in self.fresh:
             self.names_row = self.names_row or is_key(name, schema)
@@ -108,7 +108,7 @@ class Writer:
         return False
 
     def resolve(self, schema: Schema) -> Schema:
-        """Return the schema that is meant: what it refers to, or the first that is not null."""
+        """Return the schema behind a reference, or the first alternative that is not null."""
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
             return self.resolve(self.description["components"]["schemas"][name])
@@ -124,7 +124,7 @@ def is_key(name: str, schema: Schema) -> bool:
 
 
 def make_small(schema: Schema) -> Any:
-    """Return a value of a schema."""
+    """Return a value for a schema: its constant, default or example, or a short one."""
     for name in ("const", "default"):
         if name in schema:
             return schema[name]

@@ -10,12 +10,12 @@ PATH = "/livez/blocked"
 
 
 def create() -> asgi.App:
-    """Return the application as `service serve` would, but for the path that blocks."""
+    """Return the application of `service serve`, and one more path that blocks."""
     service = app.create()
 
     async def block(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH:
-            time.sleep(60)  # noqa: ASYNC251 - to block the loop is what it is for
+            time.sleep(60)  # noqa: ASYNC251 - it is meant to block the loop
         await service(scope, receive, send)
 
     return block

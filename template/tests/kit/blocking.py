@@ -1,9 +1,9 @@
 # kit: updated by the template
-"""Fail every test in which the service blocks the event loop: by waiting, or by computing for too long at a stretch.
+"""Fail every test in which the service blocks the event loop: by waiting, or by computing for too long without a pause.
 
-Waiting is what blockbuster knows: sleep, files, sockets, locks and more, called by code of the service while a loop
-runs. Computing is measured by the processor time of the loop's thread while a request is answered, so a machine that is
-busy with something else fails no test.
+blockbuster finds the waiting: sleep, files, sockets, locks and more, called by code of the service while a loop runs.
+Computing is measured by the processor time of the loop's thread while a request is answered, so a machine that is busy
+with something else fails no test.
 """
 
 import asyncio
@@ -31,7 +31,6 @@ BUDGET = 0.1
 
 ADVICE = "`await offload.in_thread(…)` waits elsewhere, `await offload.in_process(…)` computes elsewhere."
 
-
 FOREIGN = ("<", sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
 
 ALLOWED = (
@@ -41,14 +40,14 @@ ALLOWED = (
     ("service/kit/calls/client.py", "make_client"),  # reads the certificates at the start
     ("service/kit/web/openapi.py", "make_pages"),  # the documentation is made at the start, in development
 )
-"""Where blocking is let pass: the end of a file name, and a function."""
+"""Where blocking is allowed: the end of a file name, and a function."""
 
 COMMANDS = ("service.kit.migrate", "service.kit.db.query", "service_tools.sql")
-"""What only commands call: it may block a loop that serves nobody. Called by other code of the service, it may not."""
+"""Modules that only commands call: they may block a loop that serves nobody. Called by the service, they may not."""
 
 
 def make_guard() -> BlockBuster:
-    """Return what raises when code of the service blocks."""
+    """Return the guard that raises when code of the service blocks."""
     guard = BlockBuster([service], excluded_modules=COMMANDS)
     for function in guard.functions.values():
         for file, name in ALLOWED:
@@ -58,7 +57,7 @@ def make_guard() -> BlockBuster:
 
 @dataclass
 class Watch:
-    """What has blocked since the last test, and since when the loop of this thread runs the step it is in."""
+    """Notes what has blocked since the last test, and when the current step of the loop began."""
 
     thread: int = field(default_factory=threading.get_ident)
     found: list[str] = field(default_factory=list)
@@ -73,12 +72,12 @@ class Watch:
     def note(self, what: str, stack: traceback.StackSummary) -> None:
         """Keep a finding, with the nearest line of the service or of its tests."""
         ours = (frame for frame in reversed(stack) if not frame.filename.startswith(FOREIGN))
-        place = next((frame for frame in ours if frame.filename != __file__), None)
-        where = f"{place.filename}:{place.lineno}, in {place.name}: {place.line}" if place else "an unknown place"
+        found = next((frame for frame in ours if frame.filename != __file__), None)
+        where = f"{found.filename}:{found.lineno}, in {found.name}: {found.line}" if found else "an unknown line"
         self.found.append(f"{where}\n    {what}. {ADVICE}")
 
     def measure(self, run: Any, handle: asyncio.Handle) -> None:
-        """Run a step of a loop, knowing when it began."""
+        """Run a step of a loop, and note when it began."""
         if threading.get_ident() != self.thread:
             return run(handle)
         self.began = self.clock()
@@ -88,14 +87,14 @@ class Watch:
             self.began = None
 
     def discount(self, phase: str, _: dict[str, int]) -> None:
-        """Leave the garbage collector out: how much it has to look at is up to the tests, and not to the request."""
+        """Leave out the garbage collector: its work depends on the tests, not on the request."""
         if self.began is not None and phase == "start" and threading.get_ident() == self.thread:
             self.spent, self.began = self.clock() - self.began, None
         elif self.spent is not None and phase == "stop" and threading.get_ident() == self.thread:
             self.began, self.spent = self.clock() - self.spent, None
 
     def sample(self, over: threading.Event) -> None:
-        """Look at what the loop's thread does, beside it, and note each step that takes too long, once."""
+        """Watch the loop's thread from another one, and note each step that takes too long, once."""
         noted = None
         while not over.wait(0.01):
             began = self.began
@@ -108,7 +107,7 @@ class Watch:
 
 
 def counts(frame: FrameType | None) -> bool:
-    """Return whether code is called by the edge, or by the cache, and by nothing that is allowed to block."""
+    """Return whether the edge or the cache calls this code, and nothing that may block does."""
     while frame:
         name = frame.f_code.co_filename
         if name in (edge.__file__, cache.__file__):
@@ -121,7 +120,8 @@ def counts(frame: FrameType | None) -> bool:
 
 @pytest.fixture(scope="session")
 def watch() -> Generator[Watch]:
-    watch, over = Watch(), threading.Event()
+    watch = Watch()
+    over = threading.Event()
     sampler = threading.Thread(target=watch.sample, args=(over,), daemon=True)
     remember, run = BlockingError.__init__, asyncio.Handle._run
 
@@ -145,7 +145,7 @@ def watch() -> Generator[Watch]:
 
 @pytest.fixture(autouse=True)
 def nothing_blocks(watch: Watch) -> Generator[None]:
-    """Fail the test in which something blocked, also where it became a response with the status 500."""
+    """Fail a test in which something blocked, even if that became a response with the status 500."""
     watch.found.clear()
     yield
     if watch.found:

@@ -1,9 +1,9 @@
 # kit: updated by the template; fixtures of your own belong in tests/conftest.py
-"""Fixtures for every test: a database of its own, cloned from a migrated one, and production's own application on it.
+"""Fixtures for every test: a database of its own, copied from a migrated one, and production's application on it.
 
-One PostgreSQL serves the whole run: the first process starts it, or takes TEST_DATABASE_URL, and the parallel ones
-share it. Copying the migrated database costs 7 ms a test in memory, and 30 to 90 ms on a disk. Nothing of one test
-reaches another.
+One PostgreSQL serves the whole run: the first process starts it, or uses TEST_DATABASE_URL, and the parallel ones
+share it. Copying the migrated database costs 7 ms a test in memory, and 30 to 90 ms on a disk. No test sees the data of
+another.
 """
 
 import asyncio
@@ -43,8 +43,11 @@ pytest_plugins = ["tests.kit.blocking"]
 SERVER = "TEST_DATABASE_URL"
 TEMPLATE = "TEST_TEMPLATE_DATABASE"
 
-MEMORY, ROOM = Path("/dev/shm"), 2**30
-"""Linux keeps the files in this folder in memory. With less room, as in most containers, tests use the disk."""
+MEMORY = Path("/dev/shm")
+"""Linux keeps the files in this folder in memory."""
+
+MIN_FREE_BYTES = 2**30
+"""With less free memory in that folder, as in most containers, tests use the disk."""
 
 resources = ExitStack()
 
@@ -73,17 +76,17 @@ def pytest_sessionfinish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run a whole folder of tests in two processes, and fewer tests in one: to start others would take longer."""
-    return 2 if all(Path(place).is_dir() for place in config.args) and not config.option.keyword else 0
+    """Run a whole folder of tests in two processes, and fewer tests in one: starting others would take longer."""
+    return 2 if all(Path(argument).is_dir() for argument in config.args) and not config.option.keyword else 0
 
 
 def find_memory() -> Path | None:
     """Return the folder whose files are in memory, if it has room."""
-    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MIN_FREE_BYTES else None
 
 
 def show_plain_tracebacks() -> None:
-    """Let errors be logged as they are. Drawn with the variables of each frame, one takes 100 ms of the event loop."""
+    """Log plain tracebacks: rendering one with the variables of each frame blocks the event loop for 100 ms."""
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, logs.add_context, plain])
 
@@ -102,7 +105,7 @@ async def execute(*statements: str) -> None:
 
 
 async def trade_durability_for_speed() -> None:
-    """Let the server skip what only matters after a crash: its data is thrown away anyway."""
+    """Turn off what only matters after a crash: the data is thrown away anyway."""
     speedups = [f"alter system set {name} = off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
     others = "alter system set autovacuum = off", "alter system set max_wal_size = '128MB'"
     await execute(*speedups, *others, "select pg_reload_conf()")
@@ -143,12 +146,12 @@ async def empty_database_url() -> AsyncGenerator[str]:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """The settings of production, but for the database."""
+    """The settings of production, except for the database."""
     return Settings(database=DatabaseOptions(url=SecretStr(database_url)))
 
 
 def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
-    """Return what a client sends along to be known as `subject`: nothing, where the service takes no tokens."""
+    """Return the headers of a client that is `subject`: none if the service takes no tokens."""
     token = credentials.sign_development_token(Settings, subject)
     return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -168,7 +171,7 @@ async def fetch_all(client: httpx2.AsyncClient, path: str, **query: Any) -> list
 
 @asynccontextmanager
 async def open_client(application: asgi.App) -> AsyncGenerator[httpx2.AsyncClient]:
-    """Start an application in this process as a server would, and yield a client of it, with a token of development."""
+    """Start an application in this process as a server would, and yield a client with a development token."""
     events: asyncio.Queue[asgi.Message] = asyncio.Queue()
     answers: asyncio.Queue[asgi.Message] = asyncio.Queue()
     lifespan = asyncio.ensure_future(
@@ -195,4 +198,4 @@ async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
 
 @pytest.fixture
 def ownership_requests() -> None:
-    """Requests to routes that `test_ownership.py` finds none for: tests/conftest.py may have them."""
+    """Requests to routes for which `test_ownership.py` finds none; override it in tests/conftest.py."""

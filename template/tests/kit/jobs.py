@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""Running jobs in a test: `await run_jobs(app.create_worker())` runs what is queued, until nothing is left."""
+"""Run jobs in a test: `await run_jobs(app.create_worker())` runs what is queued until nothing is left."""
 
 from contextlib import AsyncExitStack
 from uuid import uuid4

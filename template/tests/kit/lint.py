@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""What is wrong with a migration: squawk's findings by the rules that count, and a few of our own."""
+"""Lints migrations: with the rules of squawk that count, and a few of our own."""
 
 import json
 import re
@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[2]
 IGNORE = re.compile(r"squawk-(?:ignore|disable|enable)")
 EXPLAINED = re.compile(r"--\s*squawk-ignore(?:-file)?\s+[a-z-]+(?:\s*,\s*[a-z-]+)*\s+--\s*\S+\s+\S")
 """An ignore that names its rules and, behind another `--`, a reason of at least two words."""
-
 
 INDEX = "In a file of its own, with `-- migrate: without a transaction` as its first line: "
 LATER = "Release code that does without it; once no running release needs it, state that as the reason of an ignore."
@@ -69,8 +68,8 @@ ADVICE = {
     "transaction-nesting": "Take it out: `service migrate` runs each file in a transaction.",
     "unused-ignore": "Write the name of the rule as it stands in the finding.",
 }
-"""The rules that count, with what to write instead where squawk's own help is not enough. Rules of later versions of
-squawk wait until somebody has judged them: a new version must not turn a suite red."""
+"""The rules that count, with what to write instead where squawk's own help is not enough. New rules of squawk are left
+out until they are reviewed: a new version must not turn a suite red."""
 
 ALTER = r"alter\s+table\b[^;]*?\b"
 
@@ -114,7 +113,7 @@ OURS = {
         "Nobody can check what it runs. Write the statements out.",
     ),
 }
-"""What squawk does not know: how a statement begins, and what is to be said of it."""
+"""Rules that squawk lacks: how a statement begins, and the finding's message."""
 
 BEGINNING = r"(?:\A|;|\b(?:begin|then|else|loop)\b)\s*"
 """Where a statement may begin, in a file or in the body of a `do`."""
@@ -130,25 +129,27 @@ class Finding:
     message: str
 
     def __str__(self) -> str:
-        """Say where, what, and what to write instead."""
+        """Return file and line, rule, and message."""
         return f"{self.file}:{self.line}: {self.rule}: {self.message}"
 
 
-def choose(folder: Path) -> list[Migration]:
-    """Return the files from the number in migrations/linted-from on; all, where there is no such file."""
+def choose_migrations(folder: Path) -> list[Migration]:
+    """Return the files from the number in migrations/linted-from on, or all if there is no such file."""
     path = folder / "linted-from"
     first = re.match(r"\d{1,4}\b", path.read_text("utf-8") if path.exists() else "0")
     assert first, f"{path}: begin it with the number of a file, like 0001"
     return [migration for migration in read_migration_files(folder) if migration.number >= int(first[0])]
 
 
-def check(folder: Path) -> list[Finding]:
+def check_migrations(folder: Path) -> list[Finding]:
     """Return what is wrong with the migrations of a folder."""
-    files = choose(folder)
+    files = choose_migrations(folder)
     standalone = [file for file in files if file.is_standalone]
     within = [file for file in files if not file.is_standalone]
     found = [*run_squawk(folder, within), *run_squawk(folder, standalone, "--no-assume-in-transaction")]
-    return sorted({*found, *(finding for file in files for finding in [*find_ours(file), *find_unexplained(file)])})
+    for file in files:
+        found += [*find_ours(file), *find_unexplained(file)]
+    return sorted(set(found))
 
 
 def run_squawk(folder: Path, files: Sequence[Migration], *options: str) -> Iterator[Finding]:
@@ -175,7 +176,7 @@ def run_squawk(folder: Path, files: Sequence[Migration], *options: str) -> Itera
 
 
 def find_ours(migration: Migration) -> Iterator[Finding]:
-    """Yield the statements that squawk lets pass and we do not."""
+    """Yield findings of our own rules."""
     code = COMMENT.sub(lambda comment: re.sub(r"[^\n]", " ", comment[0]), migration.sql)
     lines = ["", *migration.sql.splitlines()]
     for rule, (beginning, message) in OURS.items():
@@ -186,8 +187,8 @@ def find_ours(migration: Migration) -> Iterator[Finding]:
 
 
 def find_unexplained(migration: Migration) -> Iterator[Finding]:
-    """Yield what silences a rule and does not say why."""
+    """Yield comments that silence a rule without a reason."""
     for line, text in enumerate(migration.sql.splitlines(), 1):
         if IGNORE.search(text) and not EXPLAINED.search(text):
-            advice = "Say why, in this form: -- squawk-ignore ban-drop-column -- no release since 1.4 reads it"
+            advice = "Give the reason, in this form: -- squawk-ignore ban-drop-column -- no release since 1.4 reads it"
             yield Finding(migration.name, line, "unexplained-ignore", advice)

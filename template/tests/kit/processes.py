@@ -20,8 +20,8 @@ from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service"]
-# What would change what a command does, but for the keys that the tests sign tokens with; and what some CI images set,
-# by which each start compiles every module anew.
+# Variables that would change what a command does, except the keys that the tests sign tokens with; and one that some
+# CI images set, with which each start compiles every module again.
 FOREIGN = {name for name, *_ in list_variables(Settings) if not name.startswith("AUTH_")}
 FOREIGN |= {"PYTHONDONTWRITEBYTECODE", metrics.MULTIPROC_DIR}
 
@@ -34,7 +34,7 @@ def find_port() -> int:
 
 
 def make_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with just these settings of the service, and those of .env.development."""
+    """Return this process's environment with only these settings of the service, and those of .env.development."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     kept |= {name: value or "" for name, value in dotenv_values(ROOT / ".env.development").items()}
     return kept | {"MIGRATIONS_FOLDER": str(ROOT / "migrations"), "METRICS_PORT": "0"} | dict(settings)
@@ -52,7 +52,7 @@ def run(*arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.Comple
 def start(
     *arguments: str, cwd: Path, command: Sequence[str] = COMMAND, **settings: str
 ) -> Generator[subprocess.Popen[bytes]]:
-    """Start a command that stays, in a process group of its own, with its output in cwd/output; end it afterwards."""
+    """Start a command in a process group of its own, with its output in cwd/output, and stop it afterwards."""
     with (cwd / "output").open("wb") as output:
         process = subprocess.Popen(
             [*command, *arguments],
@@ -71,7 +71,7 @@ def start(
 
 
 def wait_until_live(process: subprocess.Popen[bytes] | None, url: str, seconds: float = 60) -> None:
-    """Return when the service answers. Its process, if it is known, must be alive meanwhile."""
+    """Return when the service answers. Raise if its process, where known, ends before."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and (process is None or process.poll() is None):
         try:

@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""What the source text of the team's modules tells of their statements."""
+"""Find statements and names in the source of the team's modules."""
 
 import ast
 import gc
@@ -18,14 +18,14 @@ FILES = [path for path in sorted(PACKAGE.glob("**/*.py")) if not path.is_relativ
 
 
 def import_all() -> None:
-    """Import every module of the team's, but the command itself."""
+    """Import every module of the team's, except the command itself."""
     for module in pkgutil.walk_packages(service.__path__, "service."):
         if not module.name.startswith("service.kit.") and not module.name.endswith("__main__"):
             import_module(module.name)
 
 
 def find_statements() -> Iterator[tuple[str, Query[Any]]]:
-    """Yield every statement that a module of the team's holds, wherever, with the name of the module."""
+    """Yield every statement that a team's module holds, also in lists and dicts, with the module's name."""
     import_all()
     for name, module in sorted(sys.modules.items()):
         if name.startswith("service.") and not name.startswith("service.kit."):
@@ -45,20 +45,22 @@ def list_held_statements(value: object) -> Iterator[Query[Any]]:
 def list_names() -> set[str]:
     """Return every name that the team's modules read or import."""
     names: set[str] = set()
-    for node in (node for path in FILES for node in ast.walk(ast.parse(path.read_text("utf-8")))):
-        if isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        elif isinstance(node, ast.alias):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            names.add(node.id)
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute):
+                names.add(node.attr)
+            elif isinstance(node, ast.alias):
+                names.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                names.add(node.id)
     return names
 
 
 def find_strays(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of statements that the contract cannot see, or that are not constant, and what to do."""
+    """Yield lines with statements that the contract cannot see, or that are not constants, and what to do."""
     tree = ast.parse(path.read_text("utf-8"))
-    names, values = {"Query"}, [*list_constants(tree)]
+    names = {"Query"}
+    values = [*list_constants(tree)]
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names |= {alias.asname or alias.name for alias in node.names if alias.name == "Query"}
@@ -93,7 +95,7 @@ def list_hints(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def is_fixed(text: ast.expr | None) -> bool:
-    """Return whether an expression is a string, perhaps with constants of the module in capitals put into it."""
+    """Return whether an expression is a string, perhaps an f-string of constants in capitals."""
     if isinstance(text, ast.JoinedStr):
         inserted = [part.value for part in text.values if isinstance(part, ast.FormattedValue)]
         return all(isinstance(value, ast.Name) and value.id.isupper() for value in inserted)

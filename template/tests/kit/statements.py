@@ -54,7 +54,7 @@ def limit_statements(application: asgi.App) -> asgi.App:
 
 
 def check_budget(route: str, statements: list[Query]) -> None:
-    """Raise when a request made more statements than its budget allows."""
+    """Raise if a request made more statements than its budget allows."""
     count = len(statements)
     allowed = BUDGETS.statements.get(route, DEFAULT_STATEMENTS)
     if count <= allowed:

@@ -26,7 +26,7 @@ STATEMENTS = dict(query.find_queries(service))
 ROOT = PACKAGE.parents[1]
 
 ROWS = 600
-"""Sample rows of each table: the samples of lists skip some hundred."""
+"""Sample rows of each table: the samples of lists skip a few hundred."""
 
 
 @pytest_asyncio.fixture
@@ -133,7 +133,7 @@ async def test_every_plan_is_as_recorded(statements: list[Statement]):
 
 
 def test_every_statement_is_a_constant_with_a_name():
-    """So the contract sees all of them, and no part of one comes from a request."""
+    """Then the contract sees all of them, and no part of one comes from a request."""
     strays = []
     for path in source.FILES:
         strays += [f"{path}:{line}: {advice}" for line, advice in source.find_strays(path)]
@@ -143,7 +143,7 @@ def test_every_statement_is_a_constant_with_a_name():
 def test_every_statement_is_found_by_its_name():
     known = {id(query) for query in STATEMENTS.values()}
     lost = [f"{name}: {query.sql}" for name, query in source.find_statements() if id(query) not in known]
-    advice = "Give it a name in its slice's queries.py, or a place in a list or dict there."
+    advice = "Give it a name in its slice's queries.py, or add it to a list or dict there."
     assert not lost, list_lines([*lost, advice])
 
 

@@ -1,7 +1,7 @@
 # kit: updated by the template
 """Faults on the service itself, in real processes: the database away, too many requests, SIGTERM, a blocked event loop.
 
-How the kit takes each fault in detail is tested where the kit is made.
+The template's own tests cover each fault in detail.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.faults
 NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 
 REQUESTS = 40
-"""At once: many times what the tests of overload let in."""
+"""Sent at once: many times what the overload test allows."""
 
 
 @contextmanager
@@ -40,13 +40,13 @@ def serve(folder: Path, *command: str, **settings: str) -> Generator[tuple[Popen
 
 
 def list_reads(url: str) -> list[str]:
-    """Return the paths that can be read without knowing an id, from the description of the API."""
+    """Return the paths that can be read without an id, from the description of the API."""
     paths: dict[str, Any] = httpx2.get(f"{url}/openapi.json", timeout=10).json()["paths"]
     return [path for path, operations in paths.items() if "get" in operations and "{" not in path] or ["/livez"]
 
 
 async def flood(url: str, paths: list[str]) -> list[httpx2.Response | BaseException]:
-    """Send many requests at once, and return the answers, or why there is none."""
+    """Send many requests at once, and return the answers, or the errors in their place."""
     limits = httpx2.Limits(max_connections=REQUESTS)
     async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=20, headers=make_headers()) as client:
         requests = [client.get(paths[number % len(paths)]) for number in range(REQUESTS)]

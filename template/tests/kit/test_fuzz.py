@@ -1,5 +1,5 @@
 # kit: updated by the template
-"""The whole API, asked by a machine for all that its description allows, and for much that it does not."""
+"""Fuzz the whole API with requests that its description allows, and with many that it does not."""
 
 import subprocess
 import sys
@@ -12,13 +12,14 @@ from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
 pytestmark = pytest.mark.faults
 
-# What a description in JSON Schema allows and the service refuses: 1.0 for an integer, and a cursor of no list. And a
-# create that is sent again with its key gets its first answer, although the resource was deleted since.
+# JSON Schema allows 1.0 for an integer, and any string for a cursor, and the service refuses them. And a create that is
+# repeated with its key gets its first answer, even if the resource has been deleted since.
 EXCLUDED = "positive_data_acceptance,ensure_resource_availability"
 
 
 def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database_url: str, tmp_path: Path):
-    url = f"http://127.0.0.1:{(port := find_port())}"
+    port = find_port()
+    url = f"http://127.0.0.1:{port}"
     settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "SERVER_DOCS": "true"}
     settings["EDGE_STREAM_LIFETIME"] = "0.05"  # or each event stream would be read until the run is over
     command = [

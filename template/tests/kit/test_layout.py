@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.kit.renamed import RENAMED as RENAMED_NAMES
+from service.kit.renamed import RENAMED
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "service"
@@ -34,12 +34,16 @@ PACKAGES = (
     "commands",
 )
 """The packages of the kit, and its one module. Each may import those before it, and itself."""
+
 EVERYWHERE = {"PACKAGE", "find_distribution", "renamed"}
 """What every package may import of the kit itself."""
-RENAMED = KIT / "renamed.py"
-"""Old names by strings: whoever imports one gets a warning, and the package that has it now."""
+
+RENAMED_FILE = KIT / "renamed.py"
+"""Has old and new names as strings, which are not imports."""
+
 TOOLS_ENTRY = KIT / "commands" / "development.py"
 """The one module that looks for the tools for development, which production does not have."""
+
 PRESENT = [name for name in PACKAGES if (KIT / name / "__init__.py").exists()]
 
 SLICES = [path.parent for path in PACKAGE.glob("*/__init__.py") if path.parent != KIT]
@@ -50,18 +54,18 @@ SQL = re.compile(
 )
 
 
-def parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"), str(path))
-
-
 MODULE = re.compile(r"service(\.kit|_tools)(\.[a-z_]\w*)*")
 """A string that names a module, for `import_module`."""
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
 
 
 def find_imports(path: Path) -> set[str]:
     """Return the dotted names that a module imports, with `from a import b` as a.b.
 
-    Those for types only and those by string count as well: a reader has to follow them all the same.
+    Imports for types and imports by string count as well: a reader has to follow them, too.
     """
     names: set[str] = set()
     for node in ast.walk(parse(path)):
@@ -70,21 +74,19 @@ def find_imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: import by the full name"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    if path != RENAMED:
+    if path != RENAMED_FILE:
         names |= {text for _, text in find_strings(path) if MODULE.fullmatch(text)}
     return names
 
 
 def find_strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the strings of a module with their lines, docstrings apart; what an f-string inserts shows as x."""
+    """Yield the strings of a module with their lines, without docstrings; x stands for values of an f-string."""
     tree = parse(path)
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            yield (
-                node.lineno,
-                "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values),
-            )
+            parts = [str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values]
+            yield node.lineno, "".join(parts)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             yield node.lineno, node.value
 
@@ -154,7 +156,7 @@ def test_the_teams_files_import_only_the_public_api_of_the_kit():
     for path in [*ours, *tests]:
         for name in find_imports(path):
             if is_within(name, "service.kit") and not is_within(name, "service.kit.cache"):
-                is_old = name in RENAMED_NAMES
+                is_old = name in RENAMED
                 assert name in public or is_old, f"{path} imports {name}, which no package of the kit exports"
 
 

@@ -1,9 +1,9 @@
 # kit: updated by the template
-"""Whatever belongs to an account, no route shows to another account, or lets it change.
+"""No route shows the rows of one account to another, or lets it change them.
 
-Each route that needs a token is asked by another account, once where the first one has rows, and
-once where it has none: the answers have to be the same, or a refusal, and the rows unchanged. The
-first account asks as well, and has to be told more: so it was a request that finds rows.
+Another account sends requests to each route that needs a token, once where the first account has
+rows, and once where it has none: the answers have to be the same, or refusals, and the rows
+unchanged. The first account sends them as well, and has to get more: so the request finds rows.
 """
 
 import re
@@ -25,12 +25,12 @@ from tests.kit import statements
 from tests.kit.accounts import (
     Ask,
     Asks,
-    Places,
-    adapt,
+    Deployments,
+    adapt_settings,
     copy_database,
-    fill,
-    is_telling,
-    open_places,
+    fill_tables,
+    finds_rows,
+    open_deployments,
     read_tables,
 )
 from tests.kit.attempts import Attempt, Writer
@@ -52,7 +52,7 @@ Give its slice sample rows that it can be asked for (seed.py), or a request in t
 
 @dataclass
 class Trial:
-    """One route on trial. `made` has the statements of the request that is being answered."""
+    """One route to try. `made` has the statements of the current request."""
 
     part: Slice
     route: Route
@@ -62,39 +62,39 @@ class Trial:
     def __str__(self) -> str:
         return f"{self.route.method} {self.route.template}"
 
-    async def judge(self, places: Places, ask: Ask | None) -> tuple[str, bool]:
+    async def judge(self, deployments: Deployments, ask: Ask | None) -> tuple[str, bool]:
         """Return what is wrong with the route, and whether it could be tried."""
-        async for attempts in self.list_attempts(places, ask):
+        async for attempts in self.list_attempts(deployments, ask):
             for attempt in attempts:
-                if self.route.method == "GET":  # first, so that what is cached for it is found
-                    await places.ask_owner(attempt)
+                if self.route.method == "GET":  # the owner first, so that its answer is cached
+                    await deployments.ask_owner(attempt)
                 self.made.clear()
-                leak = await places.find_leak(attempt)
+                leak = await deployments.find_leak(attempt)
                 is_excused = any(made.excused.get("scope") for made in self.made)
                 if leak and not is_excused:
                     path = attempt.request.url.raw_path.decode()
                     return f"{path}: {leak}", True
             for attempt in attempts:
                 if self.route.method != "GET":
-                    await places.ask_owner(attempt)
-                if is_telling(attempt):
+                    await deployments.ask_owner(attempt)
+                if finds_rows(attempt):
                     return "", True
-        return "", not self.is_owed(places)
+        return "", not self.is_owed(deployments)
 
-    async def list_attempts(self, places: Places, ask: Ask | None) -> AsyncGenerator[list[Attempt]]:
+    async def list_attempts(self, deployments: Deployments, ask: Ask | None) -> AsyncGenerator[list[Attempt]]:
         """Yield requests, those about one row together."""
         if ask:
-            yield [Attempt(await ask(places.full.client), names_row=True)]
+            yield [Attempt(await ask(deployments.full.client), names_row=True)]
         elif self.route.template in self.description["paths"]:
-            for row, fresh in await self.read_rows(places.full.connection):
-                yield self.write(places, row, fresh)
+            for row, fresh in await self.read_rows(deployments.full.connection):
+                yield self.write(deployments, row, fresh)
 
-    def write(self, places: Places, row: Row, fresh: Row) -> list[Attempt]:
-        writer = Writer(places.full.client, self.description, row, fresh)
+    def write(self, deployments: Deployments, row: Row, fresh: Row) -> list[Attempt]:
+        writer = Writer(deployments.full.client, self.description, row, fresh)
         return [*writer.write_all(self.route.method, self.route.template)]
 
     async def read_rows(self, connection: asyncpg.Connection) -> list[tuple[Row, Row]]:
-        """Return the sample rows of the slice, each with the columns of one that is not there."""
+        """Return the sample rows of the slice, each with the columns of a row that does not exist."""
         seed = self.part.seed
         if seed is None:
             return [({}, {})]
@@ -103,16 +103,16 @@ class Trial:
         fresh = await make_fresh(connection, seed, len(rows) + 1) if rows else {}
         return [(row, fresh) for row in rows] or [({}, {})]
 
-    def is_owed(self, places: Places) -> bool:
-        """Return whether the route takes a key or lists rows, where rows belong to accounts."""
+    def is_owed(self, deployments: Deployments) -> bool:
+        """Return whether the route has to be tried: it takes a key or lists rows that belong to accounts."""
         template = self.route.template
-        if not self.uses_tables(places.full.tables):
+        if not self.uses_tables(deployments.full.tables):
             return False
         if "{" in template or template not in self.description["paths"]:
             return True
-        if any(attempt.names_row for attempt in self.write(places, {}, {})):
+        if any(attempt.names_row for attempt in self.write(deployments, {}, {})):
             return True
-        writer = Writer(places.full.client, self.description, {}, {})
+        writer = Writer(deployments.full.client, self.description, {}, {})
         return self.route.method == "GET" and writer.is_list(template)
 
     def uses_tables(self, tables: Iterable[str]) -> bool:
@@ -128,7 +128,7 @@ class Trial:
 
 
 async def make_fresh(connection: asyncpg.Connection, seed: Seed, number: int) -> Row:
-    """Return the columns of a sample row that is not there yet, as JSON has them."""
+    """Return the columns of a sample row that does not exist yet, as JSON has them."""
     related = []
     for reference in seed.references:
         rows = await connection.fetch(reference.sql)
@@ -138,13 +138,13 @@ async def make_fresh(connection: asyncpg.Connection, seed: Seed, number: int) ->
 
 
 async def read_description(settings: Settings, url: str) -> Mapping[str, Any]:
-    async with open_client(app.build(adapt(settings, url, docs=True))) as client:
+    async with open_client(app.build(adapt_settings(settings, url, docs=True))) as client:
         return (await client.get("/openapi.json")).json()
 
 
 @pytest.fixture(autouse=True)
 def nothing_blocks() -> None:
-    """Whether a route blocks the event loop is for the tests of its slice."""
+    """Allow blocking: the tests of the slice cover that."""
 
 
 async def test_no_route_shows_or_changes_what_belongs_to_another_account(
@@ -155,23 +155,23 @@ async def test_no_route_shows_or_changes_what_belongs_to_another_account(
     statements.noted.set(made)
     bare = settings.database.url.get_secret_value()
     tables = await read_tables(settings)
-    await fill(settings, bare, without=tables)
+    await fill_tables(settings, bare, without=tables)
     asks = ownership_requests or {}
     leaks: list[str] = []
     untried: list[str] = []
     async with copy_database(bare) as filled:
-        await fill(settings, filled, without={})
+        await fill_tables(settings, filled, without={})
         description = await read_description(settings, filled)
         trials = list_trials(description, made)
         routes = {str(trial) for trial in trials}
         assert asks.keys() <= routes, "ownership_requests has other routes"
         for group in group_trials(trials):
-            async with open_places(settings, filled, bare, tables) as places:
+            async with open_deployments(settings, filled, bare, tables) as deployments:
                 for trial in group:
                     ask = asks.get(str(trial))
                     if isinstance(ask, str):
                         continue
-                    leak, is_tried = await trial.judge(places, ask)
+                    leak, is_tried = await trial.judge(deployments, ask)
                     if leak:
                         leaks.append(f"{trial}\n    {leak}")
                     if not is_tried:
@@ -179,13 +179,13 @@ async def test_no_route_shows_or_changes_what_belongs_to_another_account(
     assert not leaks, "\n".join(["", *leaks])
     if untried:
         said = f"no request to these routes was found that finds rows: {', '.join(untried)}"
-        # A service that is older than this test has no such fixture: it is told, and passes.
+        # A service without that fixture is older than this test: it gets the advice, and passes.
         end = pytest.skip if ownership_requests is None else pytest.fail
         end(f"{said}\n{ADVICE % untried[0]}")
 
 
 def group_trials(trials: list[Trial]) -> list[list[Trial]]:
-    """Return all that only read, and each of the others, for databases of its own."""
+    """Return groups that each need databases of their own: all reads together, and each of the others."""
     reads = [trial for trial in trials if trial.route.method == "GET"]
     groups = [[trial] for trial in trials if trial not in reads]
     return [reads, *groups] if reads else groups

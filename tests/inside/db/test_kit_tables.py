@@ -93,4 +93,4 @@ def test_they_stop_no_traffic_and_are_marked_as_the_kits(tmp_path: Path):
         assert path.read_text("utf-8").startswith("-- kit: updated by the template"), path
     shutil.copytree(files.KIT, tmp_path, dirs_exist_ok=True)
     assert os.listdir(tmp_path)
-    assert lint.check(tmp_path) == []
+    assert lint.check_migrations(tmp_path) == []

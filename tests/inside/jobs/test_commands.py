@@ -23,7 +23,7 @@ def test_an_unknown_id_is_named_and_nothing_is_changed(command: tuple[str, str],
 def test_a_retry_of_nothing_says_what_to_give(database_url: str):
     result = queue.run("jobs", "retry", url=database_url)
     assert result.returncode == 2
-    assert "Name the jobs, or say --all." in result.stderr
+    assert "Name the jobs, or pass --all." in result.stderr
 
 
 def test_a_database_without_a_queue_says_what_to_run(empty_database_url: str):

@@ -97,8 +97,8 @@ async def test_what_cannot_succeed_is_held_at_the_first_attempt(url: str, tmp_pa
         ("tests.cancelled", "It was cancelled, or waited for something that was cancelled."),
         ("tests.cancelling", "It was cancelled, or waited for something that was cancelled."),
         ("tests.short", "It took longer than 0.2 s, the timeout of this job."),
-        ("tests.write", "Its argument is no Task: Expected `int`, got `str` - at `$.number`"),
-        ("tests.write", "Its argument is no Task: Input data was truncated"),
+        ("tests.write", "Its argument is not a valid Task: Expected `int`, got `str` - at `$.number`"),
+        ("tests.write", "Its argument is not a valid Task: Input data was truncated"),
     }
 
 

@@ -82,4 +82,4 @@ async def test_told_twice_it_ends_at_once(url: str, tmp_path: Path):
         await wait_until(lambda: asyncio.to_thread(is_logged, tmp_path, "worker stops"))
         process.send_signal(signal.SIGINT)
         await asyncio.to_thread(process.wait, 5)
-    assert is_logged(tmp_path, "told to stop twice: ending at once")
+    assert is_logged(tmp_path, "second stop signal: ending at once")

@@ -10,14 +10,14 @@ from tests.kit import lint
 def check(folder: Path, sql: str) -> list[tuple[int, str]]:
     """Return the line and the rule of each finding in a file with this content."""
     (folder / "0002_it.sql").write_text(sql)
-    return [(finding.line, finding.rule) for finding in lint.check(folder)]
+    return [(finding.line, finding.rule) for finding in lint.check_migrations(folder)]
 
 
 def test_a_finding_names_file_line_rule_and_what_to_write(tmp_path: Path):
     check(tmp_path, "-- why\ncreate index orders_note_idx on orders (note);\n")
     assert re.fullmatch(
         r"0002_it\.sql:2: require-concurrent-index-creation: .*first line.*`create index concurrently if not exists .*",
-        str(lint.check(tmp_path)[0]),
+        str(lint.check_migrations(tmp_path)[0]),
     )
 
 

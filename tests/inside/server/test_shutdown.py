@@ -126,7 +126,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path):
         stalled.sendall(b"GET /stream HTTP/1.1\r\nhost: test\r\n\r\n")
         wait_for(lambda: len(server.ledger) == 1)
         server.stop()
-        wait_for(lambda: "told to stop" in server.output)
+        wait_for(lambda: "stop signal received" in server.output)
         server.stop()
         assert server.process.wait(10) == 0
 
@@ -142,4 +142,4 @@ def test_ctrl_c_in_a_terminal_is_for_the_main_process_alone(tmp_path: Path):
         assert server.process.wait(10) == 0
     events = {json.loads(line)["event"] for line in server.output.splitlines()}
     assert "Stopping worker-1" in events
-    assert "told to stop twice: ending at once" not in events
+    assert "second stop signal: ending at once" not in events

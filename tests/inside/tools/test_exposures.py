@@ -36,7 +36,13 @@ def test_a_new_service_exposes_nothing():
         (HTTP, ", limit=SIGN_UPS", "", "hash passwords by create_account", "limit=Rate(10, per=60)"),
         (HTTP, "limit=SIGN_UPS", "limit=None", "hash passwords by create_account", "limit=Rate(10, per=60)"),
         (HTTP, "scope, data.email)", "scope, data.email.lower())", "lowers a name", "what the client sent"),
-        (HTTP, "throttle.begin(request.scope, data.email)", "guesses.begin(data.email.lower())", "lowers", "client"),
+        (
+            HTTP,
+            "throttle.count_attempt(request.scope, data.email)",
+            "guesses.begin(data.email.lower())",
+            "lowers",
+            "client",
+        ),
         (MAIL, "id=mail.id)", "id=mail.id, to=mail.to)", "writes mail.to to the log", "Leave it out"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_live_table_of_tasks_is_drawn_anew_until_then(folder: Path, database_u
     with start("perf", "tasks", "--live", "--rows=10", cwd=folder, DATABASE_URL=database_url) as process:
         said = interrupt(process, folder / "output", " tasks, ", times=2)
     assert "Traceback" not in said
-    assert "await self.told.wait()" in said
+    assert "await self.stop_requested.wait()" in said
 
 
 def test_where_nothing_was_measured_nothing_is_reported():

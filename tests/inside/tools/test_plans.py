@@ -90,7 +90,7 @@ def test_the_slowest_statements_of_a_database_are_shown_and_a_database_that_does
 ):
     counted = run("queries", cwd=project)
     assert counted.returncode == 0, counted.stderr
-    assert "calls" in counted.stdout.splitlines()[0]
+    assert "CALLS" in counted.stdout.splitlines()[0]
     result = run("queries", cwd=project, DATABASE_URL=database_url)
     assert result.returncode == 1
     assert "shared_preload_libraries" in result.stderr

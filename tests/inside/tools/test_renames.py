@@ -48,10 +48,79 @@ def build() -> asgi.App:
     return Edge(web.build(Cache(), Auth()), Problem)
 """
 
+LOGIN = """\
+from service.kit.auth import Guesses
+
+
+class Doors:
+    def __init__(self, db: Database, guesses: "Guesses | None") -> None:
+        self.guesses = guesses
+        self.throttle = Guesses(db)
+
+    async def open(self, scope: Scope, name: str) -> None:
+        attempt = await self.throttle.begin(scope, name)
+        await attempt.take_back()
+
+
+async def log_in(db: Database, guesses: Guesses, data: Credentials) -> None:
+    transaction = db.begin()
+    guess = await guesses.begin(scope, "é"), transaction.begin(scope)
+    await guess[0].take_back()
+"""
+
+RENAMED_LOGIN = """\
+from service.kit.auth import LoginThrottle
+
+
+class Doors:
+    def __init__(self, db: Database, guesses: "Guesses | None") -> None:
+        self.guesses = guesses
+        self.throttle = LoginThrottle(db)
+
+    async def open(self, scope: Scope, name: str) -> None:
+        attempt = await self.throttle.count_attempt(scope, name)
+        await attempt.forgive()
+
+
+async def log_in(db: Database, guesses: LoginThrottle, data: Credentials) -> None:
+    transaction = db.begin()
+    guess = await guesses.count_attempt(scope, "é"), transaction.begin(scope)
+    await guess[0].forgive()
+"""
+
+OTHER = """\
+from service.kit.db import Database
+
+
+async def change(db: Database, throttle: Throttle) -> None:
+    await throttle.begin(db)
+    await throttle.take_back()
+"""
+
 
 def test_old_names_are_rewritten_where_they_are_imported_and_used():
     assert rewrite_source(APP) == RENAMED_APP
     assert rewrite_source(RENAMED_APP) == RENAMED_APP
+
+
+def test_a_name_that_is_also_a_parameter_keeps_its_old_name():
+    used = "\n\n\ndef tell(link: str) -> str:\n    return link\n"
+    renamed = f"from service.kit.rows.listing import make_link_header as link{used}"
+    assert rewrite_source(f"from service.kit.rows import link{used}") == renamed
+
+
+def test_methods_of_the_login_throttle_are_renamed_and_no_others():
+    assert rewrite_source(LOGIN) == RENAMED_LOGIN
+    assert rewrite_source(RENAMED_LOGIN) == RENAMED_LOGIN
+    assert rewrite_source(OTHER) == OTHER
+
+
+def test_a_file_that_is_not_python_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/broken.py").write_text("def (")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(rename_imports)
+    assert (result.exit_code, result.output) == (1, "Error: src/broken.py:1: invalid syntax\n")
 
 
 def test_it_names_the_files_that_it_changes_and_leaves_the_templates_alone(

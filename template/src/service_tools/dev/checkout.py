@@ -34,7 +34,7 @@ SECRET_NAMES = (
 """Names of files that hold secrets."""
 
 HARMLESS_NAMES = (".env.development", ".env.test", "*.example", "*.sample", "*.template")
-"""Names that look like those, of files without secrets."""
+"""Names that look alike, of files without secrets."""
 
 PRIVATE_KEY = r"^-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----"
 PUBLIC_KEY = re.compile(rb"-----BEGIN ((TRUSTED |X509 )?CERTIFICATE|([A-Z0-9]+ )*PUBLIC KEY)")
@@ -42,7 +42,7 @@ CONFLICT_MARKER = "^(<<<<<<<|>>>>>>>) "
 
 
 def find_conflicts() -> Findings:
-    """Yield what an update left to be resolved by hand."""
+    """Yield conflicts that an update left behind."""
     for name in list_files_with(CONFLICT_MARKER, "--untracked"):
         says = f"{name} has the markers of a conflict."
         fix = f"Resolve the conflict (`git diff {quote(name)}`), remove the markers, and commit."

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service dev` runs all that a service needs in one foreground process; `service token`."""
+"""`service dev` and `service token`: run a service for development, and print a token."""
 
 import asyncio
 import os
@@ -91,10 +91,10 @@ def run_service(definition: ServiceDefinition, settings: KitSettings) -> None:
 
 @contextmanager
 def run_alongside(commands: Sequence[str]) -> Generator[Callable[[], None]]:
-    """Run commands of the service as long as the block. Yield what restarts them.
+    """Run commands of the service while the block runs, and yield a function that restarts them.
 
-    An old process may finish its work. Each is in a process group of its own, so that Ctrl-C
-    reaches it as one SIGTERM, from here.
+    An old process may finish its work. Each has a process group of its own, so Ctrl-C reaches it
+    only as a SIGTERM from here.
     """
     running: list[subprocess.Popen[bytes]] = []
     stopping: list[subprocess.Popen[bytes]] = []
@@ -132,7 +132,7 @@ def wait_or_kill(process: subprocess.Popen[bytes]) -> None:
 def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
     """Apply new migrations, and restart the worker.
 
-    An unfinished file must not end the session.
+    An unfinished migration must not end the session.
     """
     try:
         asyncio.run(apply_migrations(settings))

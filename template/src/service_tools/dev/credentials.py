@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The key of development, in a file, and tokens signed with it. `service serve` never reads it."""
+"""The development key, in a file, and tokens signed with it. `service serve` never reads it."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ KEY_FILE = Path(".signing-key")
 TOKEN_LIFETIME = 3600.0
 
 FOREIGN_KEYS = {"AUTH_PUBLIC_KEY", "AUTH_JWKS_URL"}
-"""Variables with which another service issues the tokens."""
+"""Variables that are set where another service issues the tokens."""
 
 type AuthGroup = type[AuthOptions | IssuerOptions]
 
@@ -70,7 +70,7 @@ def find_auth_group(settings: type[KitSettings]) -> AuthGroup | None:
 
 
 def read_development_key() -> str:
-    """Return the key of development. The first call makes it."""
+    """Return the development key. The first call creates it."""
     if not KEY_FILE.exists():
         KEY_FILE.touch(0o600)
         KEY_FILE.write_text(keys.make_key(), "utf-8")

@@ -117,4 +117,5 @@ async def fill(db: Database, seed: Seed, wanted: int) -> None:
             )
             await connection.run(copying, f"copy {table}")
         click.echo(f"{table}: {last:,} of {wanted:,} sample rows")
-    await db.fetch(Query(f"analyze {table}", int))  # so that plans fit the number of rows
+    # So that the planner knows how many rows there are.
+    await db.fetch(Query(f"analyze {table}", int))

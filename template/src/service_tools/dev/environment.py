@@ -16,7 +16,7 @@ from service_tools.dev import credentials, embedded
 from service_tools.dev.results import CheckResult
 
 PLACEHOLDER_URL = "postgresql://localhost/postgres"
-"""Stands for the development database as long as there is none."""
+"""Stands for the development database until there is one."""
 
 
 def examine_environment(definition: ServiceDefinition) -> Iterator[CheckResult]:

@@ -12,7 +12,7 @@ def explain_missing_package(error: ImportError) -> str | None:
     """Return which imports to remove, or None if no package of the kit is missing."""
     source = Path(import_module(PACKAGE).__file__ or "").parents[1]
     package = ".".join((error.name or "").split(".")[:3])
-    # Its folder may be left, with what Python compiled of it.
+    # Its folder may be left, with compiled files in __pycache__.
     file = source / package.replace(".", "/") / "__init__.py"
     if not package.startswith(f"{PACKAGE}.kit.") or file.is_file():
         return None

@@ -14,7 +14,7 @@ UV_CHECKS = {
     ("lock", "--check"): "Run `uv lock`, and commit uv.lock.",
     ("sync", "--check", "--frozen", "--inexact"): "Run `uv sync`.",
 }
-"""What uv is asked, and how to fix what it finds."""
+"""Arguments of uv, each with the fix for what it finds."""
 
 
 def find_stale_packages() -> Findings:
@@ -44,7 +44,9 @@ def find_loosened_pins(folder: Path) -> Findings:
     for name, found in present:
         requirement = tested.get(name, found)
         if is_looser(found, requirement):
-            says = f"pyproject.toml says `{found}`, and is tested with `{requirement}`."
+            says = (
+                f"pyproject.toml says `{found}`, but the template is tested with `{requirement}`."
+            )
             yield says, advise_pin(requirement)
 
 
@@ -61,7 +63,7 @@ def read_project(file: Path = PROJECT_FILE) -> dict[str, Any]:
 
 
 def read_requirements(file: Path) -> list[tuple[str, str]]:
-    """Return what a pyproject.toml requires, with the name of each package, and the Python."""
+    """Return the requirements of a pyproject.toml and its Python, each with the package's name."""
     content = read_project(file)
     project: dict[str, Any] = content.get("project", {})
     found = [

@@ -16,7 +16,7 @@ class ProgramError(Exception):
 
 
 class ExitError(ProgramError):
-    """A program failed. The message is its own."""
+    """A program failed. The message is what it printed."""
 
 
 def run_program(*command: str, stdin: str = "", accepted: Container[int] = (0,)) -> str:
@@ -44,7 +44,7 @@ def run_program(*command: str, stdin: str = "", accepted: Container[int] = (0,))
             raise ProgramError(f"{command[0]} took longer than {TIMEOUT:g} s.") from None
         finally:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)  # and what it started
+                os.killpg(process.pid, signal.SIGKILL)  # also what it started
     if process.wait() not in accepted:
         reasons = re.findall(r"(?:fatal|[Ee]rror): (.*)", errors) or errors.splitlines()
         raise ExitError(f"{command[0]}: {reasons[-1] if reasons else 'it failed'}")

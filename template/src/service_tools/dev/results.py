@@ -35,7 +35,7 @@ def report_findings(check: str, good: str, findings: Findings) -> Iterator[Check
 
 
 def run_checks(checks: Mapping[str, Iterable[CheckResult]]) -> list[CheckResult]:
-    """Return the results of all checks. A check that fails is a finding, and the others go on."""
+    """Return the results of all checks. One that raises is a finding, and the others still run."""
     results: list[CheckResult] = []
     for check, found in checks.items():
         try:

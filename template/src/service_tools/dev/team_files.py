@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Check the team's own files, which no update touches, for what earlier releases wrote there."""
+"""Check the team's own files, which no update touches, for faults that earlier releases made."""
 
 import ast
 import re
@@ -11,8 +11,11 @@ from service_tools.dev.results import Findings
 
 PACKAGE = Path("src/service")
 
+TEMPLATE_FOLDERS = (PACKAGE / "kit", Path("src/service_tools"), Path("tests/kit"))
+"""The folders that are the template's, in those of the team."""
+
 PERSONAL = re.compile(r".*\.(to|email|recipient|customer_email)")
-"""Attributes that tell who somebody is."""
+"""Attributes that identify a person."""
 
 THROTTLE_CALL = re.compile(r"(.*\.)?\w*(throttle|guesses)\.(begin|count_attempt)")
 LOWERED = re.compile(r".*\.(lower|casefold)\(\)")
@@ -22,17 +25,25 @@ type Exposure = tuple[int, str, str]
 """A line of a file, what it exposes, and how to fix it."""
 
 type Options = dict[str, str]
-"""The keyword arguments of a call, as they are written."""
+"""The keyword arguments of a call, as source."""
+
+
+def list_team_files(*folders: Path) -> Iterator[Path]:
+    """Yield the team's Python files in folders of the project, which is the current folder."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            if not any(path.is_relative_to(owned) for owned in TEMPLATE_FOLDERS):
+                yield path
 
 
 def find_outdated_code() -> Findings:
-    """Yield what a file of the team does that it should not do any more."""
+    """Yield what the team's files should no longer do."""
     yield from find_exposures()
     yield from find_old_name()
 
 
 def find_old_name() -> Findings:
-    """Yield whether the service's name in its code is not that of its distribution."""
+    """Yield a finding if the name in the code differs from the one in pyproject.toml."""
     try:
         name = packages.read_project()["project"]["name"]
         source = (PACKAGE / "__init__.py").read_text("utf-8")
@@ -40,19 +51,17 @@ def find_old_name() -> Findings:
         return
     named = re.search(r"^NAME = [\"'](.*)[\"']$", source, re.MULTILINE)
     if named and named[1] != name:
-        says = f"{PACKAGE}/__init__.py calls the service {named[1]}, and pyproject.toml {name}."
+        says = f"{PACKAGE}/__init__.py calls the service {named[1]}, but pyproject.toml {name}."
         advice = "`docs=settings.server.docs` and `configure_traces(settings.traces)`"
         yield says, f"Remove NAME from both files: in app.py, write {advice}, without it."
 
 
 def find_exposures() -> Findings:
     """Yield what the team's files expose, with file and line."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if PACKAGE / "kit" in path.parents:
-            continue
+    for path in list_team_files(PACKAGE):
         try:
             tree = ast.parse(path.read_text("utf-8"))
-        except (OSError, SyntaxError, ValueError):  # other checks say so
+        except (OSError, SyntaxError, ValueError):  # other checks report it
             continue
         for line, says, fix in sorted(find_exposures_in(tree)):
             yield f"{path}:{line} {says}", fix
@@ -70,22 +79,24 @@ def find_exposures_in(tree: ast.Module) -> Iterator[Exposure]:
 
 
 def examine_call(call: ast.Call) -> Iterator[Exposure]:
-    """Yield whether a call counts guesses of a name in lower case, or logs who somebody is."""
+    """Yield a finding if a call throttles a lower-cased name, or logs personal data."""
     function = ast.unparse(call.func)
     if THROTTLE_CALL.fullmatch(function):
         for argument in call.args:
             if LOWERED.fullmatch(ast.unparse(argument)):
-                says = "lowers a name in Python before its guesses are counted: PostgreSQL differs."
+                says = (
+                    "lowers a name before its attempts are counted: Python's lower() is not SQL's."
+                )
                 yield call.lineno, says, f"Pass to `{function}` what the client sent."
     if LOG_CALL.fullmatch(function):
         for value in read_options(call).values():
             if PERSONAL.fullmatch(value):
-                says = f"writes {value} to the log, which tells who somebody is."
-                yield call.lineno, says, "Leave it out; an id leads to it in the database."
+                says = f"writes {value} to the log, which identifies a person."
+                yield call.lineno, says, "Leave it out; log an id instead."
 
 
 def read_route_tables(tree: ast.Module) -> dict[str, Options]:
-    """Return the options of tables of routes: `routes = Routes("/v1", access=PUBLIC)`."""
+    """Return the options of each table of routes, as in `routes = Routes("/v1", access=PUBLIC)`."""
     tables = {}
     for node in tree.body:
         match node:
@@ -95,7 +106,7 @@ def read_route_tables(tree: ast.Module) -> dict[str, Options]:
 
 
 def is_open_to_floods(function: ast.AsyncFunctionDef, tables: dict[str, Options]) -> bool:
-    """Return whether a public route without a rate hashes passwords."""
+    """Return whether a function hashes passwords for a public route without a rate limit."""
     if not re.search(r"\bhash_password\(", ast.unparse(function)):
         return False
     for decorator in function.decorator_list:

@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """The template of the project: its release, its files as they were rendered, and its next update.
 
-Copier says all of this, so that it is true.
+All of it comes from Copier itself.
 """
 
 import json
@@ -21,7 +21,7 @@ RESTORE = f"Restore it from git (`git log -p {ANSWERS_FILE}`)"
 
 
 class OriginError(Exception):
-    """It is unknown what the project was rendered from: what is wrong, and how to fix it."""
+    """The project's origin is unknown. The arguments are what is wrong, and how to fix it."""
 
 
 class Origin(msgspec.Struct, rename={"commit": "_commit", "source": "_src_path"}):
@@ -86,7 +86,7 @@ def render_again(origin: Origin) -> Generator[Path]:
 
 
 def try_update(folder: Path, changed_answers: Sequence[str]) -> dict[str, str]:
-    """Update a rendered folder. Return the files that go, each with its new name, if it has one."""
+    """Update a rendered folder. Return the files that are gone, with new names of moved ones."""
     answers = [f"--data={answer}" for answer in changed_answers]
     run_git(folder, "init", "--quiet")
     run_git(folder, "add", "--all", "--force")

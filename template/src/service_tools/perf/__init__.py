@@ -1,2 +1,2 @@
 # kit: updated by the template
-"""Measuring the real service: `commands` has `service perf`, and each command its own module."""
+"""Measures the real service. `commands` has `service perf`; each subcommand has its own module."""

@@ -28,8 +28,12 @@ from service_tools.perf.ratios import bound_median
 from service_tools.sql.samples import fetch_arguments, rolled_back
 
 FILE = Path(".perf/bench.json")
-BATCH_SECONDS, BATCHES = 0.002, 60
-"""The least CPU time of a batch of calls, and how many there are of each piece."""
+
+BATCH_SECONDS = 0.002
+"""Seconds of CPU that a batch of calls takes, at least."""
+
+BATCHES = 60
+"""How many batches of each piece are timed."""
 
 NOISE = 1.15
 """Two processes of the same program differ by less."""
@@ -55,16 +59,16 @@ class Time(msgspec.Struct, frozen=True):
 @click.command(name="bench")
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @ROWS
-@click.option("--save", is_flag=True, help="Save the times as what later runs are compared with.")
+@click.option("--save", is_flag=True, help="Save the times, for later runs to be compared with.")
 @click.pass_obj
 def show_times(
     definition: ServiceDefinition, names: Sequence[str], rows: int | None, save: bool
 ) -> None:
     """Time small pieces of the kit and of the slices, and compare with saved times.
 
-    For each statement in a `queries.py` with a sample: building its rows, and encoding them. NAME
-    is a part of a name. Exits with 1 when a piece became slower beyond the noise. The first run on
-    a machine saves its times in .perf/bench.json.
+    A piece is building the rows of a statement in a `queries.py` that has a sample, or encoding
+    them. NAME is a part of a name. Exits with 1 if a piece became slower by more than the noise.
+    The first run on a machine saves its times in .perf/bench.json.
     """
     credentials.accept_development_tokens(definition.settings)
     with database.prepare_database(definition, rows, 1000, "perf") as settings:
@@ -117,7 +121,7 @@ async def find_pieces(options: Any) -> dict[str, Piece]:
 
 
 async def fetch_records(connection: Any, query: Any) -> list[Any]:
-    """Return what a statement returns for its sample; nothing for one without."""
+    """Return the rows of a statement run with its sample; none without one."""
     if query.is_scalar:
         return []
     arguments: Sequence[Any] | None = ()
@@ -134,7 +138,7 @@ def build_rows(row: Callable[..., object], records: list[Any]) -> list[object]:
 
 
 def make_request() -> Piece:
-    """Return what routes, binds and answers a request. It never waits: no loop is needed."""
+    """Return a piece that routes, binds and answers a request. It never waits, so needs no loop."""
     routes = web.Routes("/items", access=web.PUBLIC)
 
     @routes.get("/{item_id:uuid}")
@@ -170,7 +174,7 @@ def run_to_end(work: Any) -> None:
 
 
 def measure_pieces(pieces: Mapping[str, Piece]) -> dict[str, Time]:
-    """Return the time of each piece. They take turns, so that a drift reaches all."""
+    """Return the time of each piece. They take turns, so drift affects all alike."""
     timers = {name: Timer(piece, timer=thread_time) for name, piece in pieces.items()}
     sizes = {name: choose_size(timer) for name, timer in timers.items()}
     found: dict[str, list[float]] = {name: [] for name in pieces}
@@ -195,7 +199,7 @@ def choose_size(timer: Timer) -> int:
 
 
 def identify_machine() -> str:
-    """Return what times must have in common to be compared."""
+    """Return the machine and the Python that times must share to be compared."""
     return f"{platform.node()}, {platform.machine()}, Python {platform.python_version()}"
 
 

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf blocking`: the lines that kept an event loop from its other requests."""
+"""`service perf blocking`: the lines that blocked an event loop."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ COLUMNS = {
 MAX_STACKS = 5
 
 type Stall = dict[str, Any]
-"""What the watchdog noted of a time that the loop stood still."""
+"""A report of the watchdog on a time when the loop was blocked."""
 
 
 @click.command(name="blocking")
@@ -35,13 +35,13 @@ type Stall = dict[str, Any]
     default=0.05,
     show_default=True,
     type=click.FloatRange(0.01),
-    help="Seconds to tolerate.",
+    help="Report when the loop is blocked for this many seconds.",
 )
 @click.pass_obj
 def show_blocking(
     definition: ServiceDefinition, /, seconds: float, lag: float, **subject: Any
 ) -> None:
-    """Show what blocks the event loop: the lines on which it stood still for `--lag` or longer.
+    """Show what blocks the event loop: the lines that blocked it for `--lag` seconds or longer.
 
     With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG,
     and sends nothing: that is safe in production. The service needs WATCHDOG_CONSOLE=true.
@@ -53,7 +53,7 @@ def show_blocking(
             observed.note(seconds)
         for worker in observed.workers:
             stalls += worker.ask("blocked")
-    page.say(f"{len(stalls)} times the loop stood still, under {observed.load}.")
+    page.say(f"The event loop was blocked {len(stalls)} times, under {observed.load}.")
     lines = group_by_line(stalls)
     rows = []
     for line, found in lines:
@@ -69,9 +69,9 @@ def show_blocking(
         rows.append(row)
     page.tabulate(COLUMNS, rows)
     page.remark(
-        "A line that was found once or twice may only have been at work when the machine was busy: "
-        "leave it alone. The watchdog runs in every worker: its cost is two wake-ups for each "
-        "quarter of the lag, which no measurement has shown."
+        "A line that was found once or twice may only have run while the machine was busy: leave "
+        "it alone. The watchdog runs in every worker. It costs two wake-ups for each quarter of "
+        "the lag, too little to measure."
     )
     for line, found in lines[:MAX_STACKS]:
         page.show(shorten(line), f"<pre>{escape(found[0]['stack'])}</pre>")
@@ -79,7 +79,7 @@ def show_blocking(
 
 
 def group_by_line(stalls: Sequence[Stall]) -> list[tuple[str, list[Stall]]]:
-    """Return the lines of the service that stalls stood on, the most frequent first."""
+    """Return the lines of the service that blocked the loop, the most frequent first."""
     lines: defaultdict[str, list[Stall]] = defaultdict(list)
     for stall in stalls:
         frames = [frame.partition(": ")[0] for frame in stall["stack"].splitlines()]

@@ -25,7 +25,7 @@ PARTS = {
     "offload": "calls in threads and processes, and waiting for them",
 }
 MIN_GAIN = 0.05
-"""What halving a part must save of a request's time to be worth a look."""
+"""The share of a request's time that halving a part must save to be worth a look."""
 
 type Times = dict[str, float]
 """Mean milliseconds by part."""
@@ -38,7 +38,7 @@ type Times = dict[str, float]
     default=50.0,
     show_default=True,
     type=click.FloatRange(0.1),
-    help="Requests a second: few.",
+    help="Send this many requests a second; few, so that none waits.",
 )
 @AS_JSON
 @click.pass_obj
@@ -53,8 +53,8 @@ def show_budget(
 ) -> None:
     """Show where the time of each kind of request goes, and what halving a part would gain.
 
-    Also says what to leave alone. At a rate that leaves the service idle between requests: under
-    more load, each part also holds its queue.
+    Also says what to leave alone. The rate leaves the service idle between requests: under more
+    load, each part includes time in a queue.
     """
     page = Page("budget", "Where the time goes", as_json)
     found: dict[str, dict[str, Times]] = {}
@@ -86,7 +86,7 @@ def split_times(report: Report) -> dict[str, Times]:
 
 
 def show_times(steps: Mapping[str, Times], page: Page) -> None:
-    """Show what each part takes, as a share, and what it would gain."""
+    """Show the time and share of each part, and what halving it would save."""
     if not steps:
         page.say("No answer had Server-Timing: set EDGE_TIMING=true in the service.")
         return

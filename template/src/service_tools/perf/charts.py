@@ -8,10 +8,10 @@ from itertools import chain
 from math import ceil, floor, log10
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 340, 10, 176
-"""Where the axes of a plot end, in units of its SVG."""
+"""The edges of a plot's axes, in units of its SVG."""
 
 MIN_SHARE = 0.002
-"""Of a flame graph's width: narrower frames are left out."""
+"""A share of a flame graph's width: narrower frames are left out."""
 
 
 def choose_ticks(highest: float) -> list[float]:
@@ -73,7 +73,7 @@ def draw_series(rates: Sequence[float], values: Sequence[float]) -> str:
 
 
 type Stacks = Mapping[tuple[str, ...], float]
-"""How much was found in each stack of frames, the outermost first."""
+"""The weight of each stack. Its frames are listed from the outermost."""
 
 
 def draw_flame_graph(stacks: Stacks, unit: str) -> str:

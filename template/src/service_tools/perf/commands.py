@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf`, a command for each question about speed, and the options that they share."""
+"""`service perf`: a command for each question about speed, and the options that they share."""
 
 import signal
 import sys
@@ -23,7 +23,7 @@ MODULES = {
 
 @click.group(cls=cli.LazyGroup, modules=MODULES)
 def perf() -> None:
-    """Measure the service: what it carries, where its time, CPU and memory go, and what blocks it.
+    """Measure the service: its capacity, where time, CPU and memory go, and what blocks it.
 
     Each command starts the service as in production, on a database of its own in the PostgreSQL of
     `service dev`, and sends it the requests in perf/scenarios/. With DATABASE_URL set, it uses that
@@ -55,7 +55,7 @@ def add_seconds(default: float) -> Decorator:
         default=default,
         show_default=True,
         type=click.FloatRange(0.1, 3600),
-        help="How long to measure.",
+        help="Measure for this many seconds.",
     )
 
 
@@ -85,8 +85,8 @@ WORKERS = add_options(
         default=100.0,
         show_default=True,
         type=click.FloatRange(0.1),
-        help="Requests a second.",
+        help="Send this many requests a second.",
     ),
     ROWS,
 )
-"""Whose workers to observe: a service that is started here and put under load, or a running one."""
+"""Which workers to observe: of a service started here and put under load, or of a running one."""

@@ -37,11 +37,12 @@ from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import Scenario, find_scenarios
 from service_tools.perf.target import Target, start_service
 
-CONNECTIONS, TURN_TIMEOUT = 8, 120
-"""How many send at once, and the seconds that a turn may take."""
+CONNECTIONS = 8
+TURN_TIMEOUT = 120
+"""Seconds that a turn may take."""
 
 REPEATS = 8
-"""In a round: A, B, B, A, where B is this tree. Drift and other load reach both alike."""
+"""How often a round measures A, B, B, A, where B is this tree: drift affects both alike."""
 
 COLUMNS = {
     "scenario": "",
@@ -61,7 +62,7 @@ read_cells = attrgetter(
     "this_us",
     "other_us",
 )
-"""Returns what the columns show of a ratio."""
+"""Returns the cells of a ratio's row."""
 
 type Start = dict[str, Any]
 """How a tree's service is started."""
@@ -79,7 +80,7 @@ type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
     default=16,
     show_default=True,
     type=click.IntRange(MIN_ROUNDS, 50),
-    help="Maximum starts of each tree.",
+    help="Start each tree at most this often.",
 )
 @click.option(
     "--requests",
@@ -87,9 +88,9 @@ type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
     default=300,
     show_default=True,
     type=click.IntRange(50),
-    help="Sent in each turn.",
+    help="Send this many in each turn.",
 )
-@click.option("--check", is_flag=True, help="Exit with 1 when this tree is slower.")
+@click.option("--check", is_flag=True, help="Exit with 1 if this tree is slower.")
 @click.pass_obj
 def show_comparison(
     definition: ServiceDefinition,
@@ -104,9 +105,9 @@ def show_comparison(
     """Compare this tree, with uncommitted changes, with a commit REF, by CPU for each request.
 
     Each runs on a database of its own, with its own migrations. They get load in turn, at full
-    speed, and start anew each round: two processes of the same program differ by some percent. If
-    the first 8 rounds agree, that is the verdict; otherwise more follow until none could change it.
-    Both use the packages that are installed here.
+    speed, and start anew each round: two processes of the same program differ by a few percent. If
+    the first 8 rounds agree, that is the verdict; otherwise more follow until no further round
+    could change it. Both use the packages that are installed here.
     """
     scenarios = find_scenarios(names)
     done: defaultdict[str, list[Costs]] = defaultdict(list)
@@ -124,7 +125,7 @@ def show_comparison(
     page.tabulate(columns, [*map(read_cells, ratios)])
     page.remark(
         f"CPU for each request, over {max_rounds} rounds at most: a ratio of 1.2 is a fifth more "
-        f"here. Leave alone what says “{SAME}”; more rounds tell smaller ones."
+        f"here. Leave alone what says “{SAME}”; more rounds show smaller ones."
     )
     page.finish(ratios)
     if check and any(it.verdict == "slower" for it in ratios):
@@ -213,7 +214,7 @@ def run_round(
         for name, scenario in scenarios.items():
             pairs[name] = Turn(other, scenario, size), Turn(this, scenario, size)
             for turn in pairs[name]:
-                turn.measure()  # opens connections, prepares statements, specialises bytecode
+                turn.measure()  # warms up connections, statements and bytecode
         turns = defaultdict(list)
         for name in REPEATS * [*scenarios]:
             turns[name].append(take_turns(*pairs[name]))

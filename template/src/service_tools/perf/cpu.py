@@ -19,7 +19,7 @@ from service_tools.perf.commands import WORKERS, add_options, add_seconds
 from service_tools.perf.workers import observe_workers
 
 HERTZ = 100
-"""Samples a second. At 500, the service itself gets slower by a fifth."""
+"""Samples a second. At 500, the service becomes slower by a fifth."""
 
 PY_SPY = "py-spy>=0.4.3"
 SPY_FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")

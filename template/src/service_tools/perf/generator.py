@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Load by HTTP/1.1, at a rate or at full speed. It knows nothing of scenarios."""
+"""Sends load over HTTP/1.1, at a rate or at full speed. It knows nothing about scenarios."""
 
 import asyncio
 import gc
@@ -17,7 +17,7 @@ NO_ANSWER = 0
 """The status of a request whose connection failed or ended, or whose answer came too late."""
 
 MAX_CONNECTIONS = 500
-"""Requests beyond them wait for a connection, and their clock runs."""
+"""Further requests wait for a connection, and their clock runs."""
 
 TIMER_SLACK = 0.001
 """Seconds that a timer of uvloop, or of epoll, may be late. They do not count for the service."""
@@ -53,7 +53,7 @@ type Record = Callable[[Sample], object]
 
 
 class LoadConnection(asyncio.Protocol):
-    """A connection for one request at a time. It costs a fraction of a complete HTTP client."""
+    """A connection for one request at a time. It costs a fraction of a full HTTP client."""
 
     def __init__(self) -> None:
         self.parser = HttpResponseParser(self)
@@ -99,7 +99,7 @@ class LoadConnection(asyncio.Protocol):
 
 
 class LoadClient:
-    """Sends requests over connections that it opens when they are needed, and uses again."""
+    """Sends requests over connections that it opens when needed, and reuses."""
 
     def __init__(self, url: str, max_connections: int, record: Record) -> None:
         parts = urlsplit(url)
@@ -126,7 +126,7 @@ class LoadClient:
         except OSError:
             # Let other tasks run: a service that is not there must not keep this loop busy.
             await asyncio.sleep(0)
-        finally:  # also if it was given up
+        finally:  # also if it was cancelled
             seconds = perf_counter() - due
             is_expected = status == call.expect
             self.record(Sample(call.step, status, seconds, late, timing, is_expected))
@@ -143,7 +143,7 @@ class LoadClient:
         return connection
 
     async def finish(self, tasks: set[asyncio.Task[None]], answer_timeout: float) -> None:
-        """Give up the tasks that are not done in time, and close the connections."""
+        """Cancel the tasks that are not done in time, and close the connections."""
         with suppress(TimeoutError):
             async with asyncio.timeout(answer_timeout):
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -179,7 +179,7 @@ async def send_at_full_speed(
 ) -> None:
     """Let each connection send its next request once it has an answer, and record a sample of each.
 
-    They end after `seconds`, or with the calls. That shows how many requests are possible. How long
+    Ends after `seconds`, or with the calls. This shows how many requests are possible. How long
     they take says nothing about what clients see.
     """
     client = LoadClient(url, connections, record)

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf load`: what the service carries as rates rise, or what it does at one rate."""
+"""`service perf load`: find the rate that the service can carry, or measure it at one rate."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,13 +24,15 @@ from service_tools.perf.target import Target, provide_target
 SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 """The rates, as shares of what is answered at full speed over CONNECTIONS."""
 
-CONNECTIONS, PROBE_SECONDS = 16, 3.0
+CONNECTIONS = 16
+PROBE_SECONDS = 3.0
 
 MAX_MISSES = 2
-"""Rates in a row that were not carried: one may only have met a busy moment of the machine."""
+"""Rates in a row that were not carried: a single one may have met a busy moment of the machine."""
 
-KNEE_FACTOR, KNEE_MS = 5, 100.0
-"""A rate is carried while its p99 is within five times that of the first rate, or within 100 ms."""
+# A rate is carried while its p99 is within five times that of the first rate, or within 100 ms.
+KNEE_FACTOR = 5
+KNEE_MS = 100.0
 
 PLOTS = {
     "Latency, ms": {"p50": "total.p50", "p95": "total.p95", "p99": "total.p99"},
@@ -74,16 +76,16 @@ read_cells = attrgetter(
     "usage.lag_p99_ms",
     "total.cpu_us",
 )
-"""Returns what the columns show of a report."""
+"""Returns the cells of a report's row."""
 
 ADVICE = (
-    "The dashed line is the knee: beyond it, times grow with every request that waits. Leave alone "
-    "whatever is far below the other lines here: it limits nothing at these rates."
+    "The dashed line is the knee: beyond it, latency grows with every request that waits. Leave "
+    "alone whatever is far below the other lines here: it limits nothing at these rates."
 )
 
 
 class Ramp(msgspec.Struct, frozen=True):
-    """All rates of a scenario. `knee` is the highest that was carried; 0 if none was."""
+    """The reports of all rates. `knee` is the highest rate that was carried; 0 if none was."""
 
     scenario: str
     knee: float
@@ -95,7 +97,7 @@ class Ramp(msgspec.Struct, frozen=True):
 @click.option(
     "--rate",
     type=click.FloatRange(0.1, 100_000),
-    help="Requests a second, instead of rising rates.",
+    help="Send this many requests a second, instead of rising rates.",
 )
 @click.option(
     "--check", is_flag=True, help="Exit with 1 on an unexpected answer or an exceeded budget."
@@ -116,8 +118,8 @@ def show_load(
 
     Rates rise until requests wait or fail; a report shows latency, errors, CPU, memory, pool, lag
     and layers at each. With `--rate`, one rate is sent and printed. Requests are sent when they are
-    due, whatever the answers do: the times are those that clients would see. Budgets are checked at
-    the first rate.
+    due, however late the answers are: the times are those that clients would see. Budgets are
+    checked at the first rate.
 
     Scenarios that create rows leave them there.
     """

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf memory`: what a worker still holds of what it allocated, traced by tracemalloc."""
+"""`service perf memory`: the memory that a worker still holds, traced by tracemalloc."""
 
 import time
 from collections import defaultdict
@@ -15,18 +15,19 @@ from service_tools.perf import stacks
 from service_tools.perf.commands import WORKERS, add_options, add_seconds
 from service_tools.perf.workers import Observed, observe_workers
 
-MIN_OBJECTS, MIN_PER_REQUEST = 20, 0.1
-"""Objects that a line must keep to be named: less is a cache that still fills."""
+# Objects that a line must keep to be named: fewer are a cache that still fills.
+MIN_OBJECTS = 20
+MIN_PER_REQUEST = 0.1
 
 MARKS = 6
-"""How often what is held is noted."""
+"""How many snapshots of what is held are compared."""
 
 type Allocation = dict[str, Any]
 """A stack, and the objects and bytes that it held at each mark."""
 
 
 class Growth(NamedTuple):
-    """A line of the service, and the objects and bytes that it holds more than at first."""
+    """A line of the service, and by how many objects and bytes it grew."""
 
     line: str
     objects: int
@@ -37,11 +38,11 @@ class Growth(NamedTuple):
 @add_options(WORKERS, add_seconds(20.0))
 @click.pass_obj
 def show_memory(definition: ServiceDefinition, /, seconds: float, **subject: Any) -> None:
-    """Show which lines allocated what a worker still holds, and which hold more and more.
+    """Show which lines allocated what a worker still holds, and which keep growing.
 
-    What is held is noted six times: what grew each time may be a leak. Tracing makes the worker
-    several times slower, and each note stops it for a moment: on a service in production, take a
-    few seconds. With `--pid`, the service needs WATCHDOG_CONSOLE=true.
+    Six snapshots are taken: what grew each time may be a leak. Tracing makes the worker several
+    times slower, and each snapshot stops it for a moment: on a service in production, take a few
+    seconds. With `--pid`, the service needs WATCHDOG_CONSOLE=true.
     """
     page = Page("memory", "What a worker holds")
     with observe_workers(definition, **subject) as observed:
@@ -60,7 +61,7 @@ def show_memory(definition: ServiceDefinition, /, seconds: float, **subject: Any
         f"Worker {worker.process.pid} under {observed.load}. Its memory went from "
         f"{before / 1e6:.0f} to {after / 1e6:.0f} MB, tracing included. {cost}"
     )
-    page.show("What grew from each note to the next")
+    page.show("What grew from each snapshot to the next")
     grown = find_growth(held, max(MIN_OBJECTS, MIN_PER_REQUEST * answered))
     for growth in grown:
         page.say(describe_growth(growth, answered))
@@ -77,7 +78,7 @@ def show_memory(definition: ServiceDefinition, /, seconds: float, **subject: Any
 
 
 def take_marks(observed: Observed, seconds: float, page: Page) -> int:
-    """Note several times what is held, and return how many requests came meanwhile."""
+    """Take snapshots of what is held, and return how many requests came meanwhile."""
     worker = observed.workers[0]
     worker.ask("memory mark")
     first = len(observed.samples)
@@ -85,7 +86,7 @@ def take_marks(observed: Observed, seconds: float, page: Page) -> int:
         for number in range(2, MARKS + 1):
             time.sleep(seconds / MARKS)
             worker.ask("memory mark")
-            click.echo(f"{number} of {MARKS} notes are taken.", err=True)
+            click.echo(f"{number} of {MARKS} snapshots are taken.", err=True)
     return len(observed.samples) - first
 
 

@@ -10,10 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 TOLERANCE = 1.01
-"""Ratios within this, or its inverse, are no difference."""
+"""Ratios up to this, or down to its inverse, are no difference."""
 
-MIN_ROUNDS, RISK = 8, 0.01
-"""RISK is how often one look tells equal trees apart. Fewer rounds could all agree by chance."""
+MIN_ROUNDS = 8
+"""Fewer rounds could all agree by chance."""
+
+RISK = 0.01
+"""How often one check finds a difference between equal trees."""
 
 SAME = "no difference"
 
@@ -29,7 +32,7 @@ class Costs(NamedTuple):
 class Ratio(msgspec.Struct, frozen=True):
     """How the CPU of a request of this tree compares with the other's: 1.2 is a fifth more.
 
-    The true ratio is between `low` and `high`, but for RISK.
+    The true ratio is between `low` and `high`, except with a probability of RISK.
     """
 
     scenario: str
@@ -91,10 +94,10 @@ def judge_rounds(name: str, rounds: Sequence[Costs]) -> Ratio:
 
 
 def bound_median(values: Sequence[float], risk: float) -> tuple[float, float]:
-    """Return the two of the values that the true median lies between, but for a risk.
+    """Return the values between which the true median is, except with a probability of `risk`.
 
-    A value is above the median or below it as a coin falls: so many ends may be cut as the risk
-    allows.
+    Each value is above or below the median, like the toss of a coin. As many are cut off at both
+    ends as the risk allows.
     """
     ordered = sorted(values)
     count = len(values)

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What a run has shown of each step: requests, errors, times, CPU, layers, and exceeded budgets."""
+"""The results of a run by step: requests, errors, times, CPU, layers, and exceeded budgets."""
 
 import re
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ ALL_STEPS = "all"
 LAYER = re.compile(r"([\w-]+);dur=([\d.]+)")
 
 MAX_LATE_MS = 5.0
-"""With more, the machine was too busy to send the requests when they were due."""
+"""Beyond this, the machine was too busy to send the requests when they were due."""
 
 COLUMNS = {
     "step": "",
@@ -41,7 +41,7 @@ read_cells = attrgetter(
     "most",
     "cpu_us",
 )
-"""Returns what the columns show of a row."""
+"""Returns the cells of a row."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -98,12 +98,12 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def cores(self) -> float:
-        """What the service used of the machine's processors."""
+        """CPU cores that the service used."""
         return (self.total.cpu_us or 0) * self.total.per_second / 1e6
 
 
 def summarise(step: str, samples: Sequence[Sample], seconds: float, cpu: float | None) -> Row:
-    """Return what is known of a step. `cpu` is the seconds of CPU that the service used."""
+    """Return the results of a step. `cpu` is the seconds of CPU that the service used."""
     count = len(samples)
     times = sorted(sample.seconds * 1000 for sample in samples)
     wrong = [sample.status for sample in samples if not sample.is_expected]
@@ -127,7 +127,7 @@ def name_status(status: int) -> str:
 
 
 def find_rank(ordered: Sequence[float], share: float) -> float:
-    """Return the least value that a share of all does not exceed; 0 of none."""
+    """Return the smallest value that a share of all does not exceed; 0 if there is none."""
     if not ordered:
         return 0.0
     return ordered[ceil(share * len(ordered)) - 1]

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""From a scenario to requests: the values that answers give before the run, and the bytes."""
+"""Makes requests from a scenario, with values that are read from answers before the run."""
 
 import json
 import random
@@ -28,7 +28,7 @@ HEADERS = {
     "accept-encoding": "gzip, br, zstd",
     "user-agent": "service perf",
 }
-"""What clients send, and so what they cause: answers are compressed as for them."""
+"""What clients send, so that answers are compressed as for them."""
 
 type Values = Mapping[str, list[object]]
 """What each `${name}` may stand for."""
@@ -69,7 +69,7 @@ class RequestWriter:
                 self.headers[name] = self.fill(text, write_plain)
 
     def choose(self, name: str) -> object:
-        """Return one of the values of a name, or a fresh one."""
+        """Return one of the values of a name at random, or a fresh one."""
         values = self.values.get(name)
         if values:
             return self.random.choice(values)

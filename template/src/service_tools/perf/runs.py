@@ -22,7 +22,7 @@ type Send = Callable[[float, Record], Awaitable[None]]
 
 
 class Measured(NamedTuple):
-    """The samples of a load, its seconds, and the CPU seconds and other usage of the service."""
+    """The samples of a load, how long it took, and the CPU and other usage of the service."""
 
     samples: Sequence[Sample]
     seconds: float

@@ -19,8 +19,9 @@ FOLDER = Path("perf/scenarios")
 PLACEHOLDER = re.compile(r"\$(?:\$|\{(\w+)\})")
 """`${name}`, which stands for a value; or `$$`, which stands for a dollar sign."""
 
-FIRST_DAY, DAYS = 1_000_001, 2_650_000
-"""Days from the year 2738 on, which repeat after as many. Sample rows count theirs from year 1."""
+# Days from the year 2738 on, which then repeat. Those of sample rows count from the year 1.
+FIRST_DAY = 1_000_001
+DAYS = 2_650_000
 
 FRESH: Mapping[str, Callable[[int], object]] = {
     "day": lambda number: date.fromordinal(FIRST_DAY + number % DAYS).isoformat(),
@@ -29,7 +30,7 @@ FRESH: Mapping[str, Callable[[int], object]] = {
     "number": int,
     "uuid": lambda _: str(uuid4()),
 }
-"""Make a value that no row has yet, from a number that no request had before."""
+"""Functions that make a value that no row has yet, from a number that no request had before."""
 
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -65,7 +66,7 @@ class Source(Table, frozen=True):
 
 
 class Scenario(Table, frozen=True):
-    """A file.
+    """The content of a file.
 
     `values` are what `${name}` in the requests, bodies and headers may stand for.
     """
@@ -124,10 +125,10 @@ def check_request(name: str, request: Source | Step, known: set[str]) -> Iterato
     yield from check_placeholders(name, request.request + request.body, known)
 
 
-def check_placeholders(place: str, text: str, known: set[str]) -> Iterator[str]:
+def check_placeholders(owner: str, text: str, known: set[str]) -> Iterator[str]:
     if "$" in PLACEHOLDER.sub("", text):
-        yield f"{place}: write a dollar sign that begins no ${{name}} as $$"
+        yield f"{owner}: write a dollar sign that begins no ${{name}} as $$"
     for name in PLACEHOLDER.findall(text):
         if name and name not in known:
             names = ", ".join(sorted(known))
-            yield f"{place}: ${{{name}}} is not known here; there are {names}"
+            yield f"{owner}: ${{{name}}} is not known here; there are {names}"

@@ -19,11 +19,11 @@ SERVICE = re.compile(rf"(?:src|site-packages)/{PACKAGE}/(?P<kit>kit/)?")
 MAX_LINES = 10
 
 UNKNOWN = "<unknown>:0"
-"""What tracemalloc has for an allocation below no frame of Python."""
+"""The frame that tracemalloc has for an allocation outside of Python."""
 
 
 def find_line(stack: Sequence[str]) -> str:
-    """Return the innermost frame of the service; or of the kit, or the innermost at all."""
+    """Return the innermost frame of the service, or else of the kit, or else of all."""
     return max(reversed(stack), key=rank_frame, default="?")
 
 
@@ -44,13 +44,13 @@ def shorten(frame: str) -> str:
 
 
 def quote(frame: str) -> str:
-    """Return where a frame stands, with its source."""
+    """Return the line of a frame, with its source."""
     source = read_source(frame)
     return f"{shorten(frame)}: {source}" if source else shorten(frame)
 
 
 def read_source(frame: str) -> str:
-    """Return the source of the line that a frame stands on, if there is one."""
+    """Return the source of a frame's line, or "" if there is none."""
     found = FRAME.match(frame)
     return linecache.getline(found[1], int(found[2])).strip() if found else ""
 
@@ -72,7 +72,7 @@ def show_flame_graph(page: Page, title: str, stacks: Mapping[Stack, int], unit: 
 
 
 def show_lines(page: Page, unit: str, stacks: Mapping[Stack, int]) -> None:
-    """Show the lines of the service with what is found on them or below, the largest first."""
+    """Show the lines of the service with their weight, callees included, the largest first."""
     weights: Counter[str] = Counter()
     frames: dict[str, str] = {}
     for stack, weight in stacks.items():

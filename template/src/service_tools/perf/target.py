@@ -22,7 +22,8 @@ from service_tools.dev import credentials, database
 from service_tools.dev.commands import is_ready
 from service_tools.perf.commands import DEFAULT_ROWS
 
-START_TIMEOUT, STOP_TIMEOUT = 60, 15
+START_TIMEOUT = 60
+STOP_TIMEOUT = 15
 
 WARM_UP = 1.0
 """Seconds before a measurement: connections are opened and statements prepared."""

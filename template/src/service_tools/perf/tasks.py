@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf tasks`: a table of a worker's tasks, those that stand on the same line together."""
+"""`service perf tasks`: a table of a worker's tasks, grouped by the line that they wait on."""
 
 import re
 import sys
@@ -59,21 +59,21 @@ def show_tasks(
 
 
 def draw_tasks(worker: WorkerProcess) -> str:
-    """Return a table with a row for each place where tasks stand, the most crowded first."""
+    """Return a table with a row for each group of tasks, the largest first."""
     tasks: Sequence[Task] = worker.ask("tasks")
     states = Counter(task["state"] for task in tasks)
-    places: defaultdict[tuple[str, ...], list[Task]] = defaultdict(list)
+    groups: defaultdict[tuple[str, ...], list[Task]] = defaultdict(list)
     for task in tasks:
-        place = (
+        group = (
             task["state"],
             task["coroutine"],
             task["request"],
             find_line(task["stack"]),
         )
-        places[place].append(task)
+        groups[group].append(task)
 
     rows: list[list[str]] = []
-    for found in sorted(places.values(), key=len, reverse=True):
+    for found in sorted(groups.values(), key=len, reverse=True):
         task = found[0]
         oldest = max(task["age"] for task in found)
         row = [
@@ -89,7 +89,7 @@ def draw_tasks(worker: WorkerProcess) -> str:
 
 
 def name_tasks(tasks: Sequence[Task]) -> str:
-    """Return the name that somebody gave to all these tasks, or their coroutine."""
+    """Return the name that was given to all these tasks, or else their coroutine."""
     names = {task["name"] for task in tasks if not re.match(r"Task-\d", task["name"])}
     name = names.pop() if len(names) == 1 else tasks[0]["coroutine"]
     request = tasks[0]["request"]
@@ -97,7 +97,7 @@ def name_tasks(tasks: Sequence[Task]) -> str:
 
 
 def locate_task(task: Task) -> Iterator[str]:
-    """Yield on which line of the service a task stands, and where that waits."""
+    """Yield the line of the service that a task is at, and what it waits in."""
     stack = task["stack"]
     if stack:
         line = find_line(stack)

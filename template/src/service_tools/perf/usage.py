@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What the service uses under a load: memory, connections, and lag of the event loop."""
+"""What the service uses under load: memory, connections, and event loop lag."""
 
 import asyncio
 import urllib.request
@@ -10,16 +10,16 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 INTERVAL = 0.5
-"""Seconds from one look at the metrics to the next."""
+"""Seconds between two reads of the metrics."""
 
 type Metrics = Mapping[str, Mapping[str, float]]
-"""Values by metric, and by the pool or the bucket that they are of."""
+"""Values by metric, and then by pool or histogram bucket."""
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """The most that was used. Memory is known of a service that is started here.
+    """The most that was used at once. Memory is known only of a service that is started here.
 
-    `pool_waiting` requests waited for a connection. The lag of the event loop is milliseconds.
+    `pool_waiting` requests waited for a connection. The event loop lag is in milliseconds.
     """
 
     memory_mb: float | None
@@ -29,7 +29,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 async def watch_metrics(url: str, seen: list[Metrics]) -> None:
-    """Add the metrics at a URL to a list, again and again."""
+    """Add the metrics at a URL to a list every INTERVAL, until cancelled."""
     while True:
         seen.append(await asyncio.to_thread(read_metrics, url))
         await asyncio.sleep(INTERVAL)
@@ -67,7 +67,7 @@ def find_highest(seen: Sequence[Metrics], name: str) -> float:
 
 
 def find_lag(before: Metrics, after: Metrics) -> float:
-    """Return the p99 of the event loop's lag between two looks, in milliseconds, 10 s at most."""
+    """Return the p99 of the event loop lag between two reads, in milliseconds, 10 s at most."""
     name = "event_loop_lag_seconds_bucket"
     old = before.get(name, {})
     grown = {float(le): count - old.get(le, 0) for le, count in after.get(name, {}).items()}

@@ -28,7 +28,7 @@ from service_tools.perf.scenario import find_scenarios
 from service_tools.perf.target import WARM_UP, provide_target, read_cpu
 
 CONSOLE_TIMEOUT = 120
-"""Seconds: a snapshot of memory takes some."""
+"""Seconds: a snapshot of memory takes several."""
 
 DAY = 86_400
 
@@ -95,7 +95,7 @@ def identify_worker(process: psutil.Process) -> WorkerProcess | None:
 
 @dataclass
 class Observed:
-    """Workers and the load on them. Of a load of our own, `samples` has the answers."""
+    """Workers and the load on them. `samples` has the answers, if the load is ours."""
 
     workers: Sequence[WorkerProcess]
     load: str = "whatever load it has"
@@ -105,7 +105,7 @@ class Observed:
     """How many samples there were, and the seconds of CPU that the workers had used."""
 
     def note(self, seconds: float = 0) -> None:
-        """Note the cost until now, after some seconds of a load of our own."""
+        """Note the cost until now, after `seconds` of a load of our own."""
         if self.sending:
             time.sleep(seconds)
             if self.sending.done():
@@ -114,7 +114,7 @@ class Observed:
         self.notes.append((len(self.samples), used))
 
     def compare_costs(self) -> str:
-        """Return a sentence on a request between the first two notes, and one since then."""
+        """Return a sentence that compares requests before the instrument with those since."""
         if not self.sending:
             return (
                 "The load was not ours, so what the instrument cost is not known; docs/measure.md "
@@ -127,7 +127,7 @@ class Observed:
     def describe_cost(self, begin: tuple[int, float], end: tuple[int, float]) -> str:
         samples = self.samples[begin[0] : end[0]]
         if not samples:
-            return "no time, as there was none"
+            return "nothing, as there was none"
         p50 = statistics.median(sample.seconds for sample in samples) * 1000
         cpu_us = (end[1] - begin[1]) / len(samples) * 1e6
         return f"{p50:.1f} ms (p50) and {cpu_us:,.0f} µs of CPU"
@@ -167,7 +167,7 @@ def observe_workers(
 
 
 def alternate_calls(mixes: Sequence[Iterator[Call]], over: threading.Event) -> Iterator[Call]:
-    """Yield a request of each scenario in turn, until it is over."""
+    """Yield a request of each scenario in turn, until `over` is set."""
     for calls in zip(*mixes, strict=True):
         if over.is_set():
             return

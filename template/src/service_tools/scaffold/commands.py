@@ -32,7 +32,7 @@ SHARED = """
 
 ADDED = "The slice is added to src/service/app.py. Next:\n"
 ADD_BY_HAND = """\
-Add the slice to src/service/app.py, which does not look as this command expects it:
+Add the slice to src/service/app.py by hand: this command could not find where.
 
   from service import …, {table}
   SLICES = (…, {table}.SLICE)
@@ -50,7 +50,7 @@ RECORD = "  uv run service plans --record   # keeps the plans of its statements 
 @click.argument("table", metavar="RESOURCE")
 @click.argument("specs", metavar="NAME:TYPE…", nargs=-1)
 @click.option(
-    "--singular", help="What one is called, if the plural does not tell: news_item for news."
+    "--singular", help="Name one of them, if the plural is irregular: news_item for news."
 )
 @click.option("--shared", is_flag=True, help="Let every caller read and change every row.")
 @click.option(
@@ -63,7 +63,7 @@ RECORD = "  uv run service plans --record   # keeps the plans of its statements 
 @click.option(
     "--no-plans",
     is_flag=True,
-    help="Do not record the plans of its statements, which takes a PostgreSQL.",
+    help="Do not record the plans of its statements, which needs PostgreSQL.",
 )
 @click.pass_obj
 def new_slice(definition: ServiceDefinition, /, no_plans: bool, **order: Any) -> None:
@@ -78,7 +78,7 @@ def new_slice(definition: ServiceDefinition, /, no_plans: bool, **order: Any) ->
     timestamp, uuid, enum(a,b), text[], json (an object), and references:TABLE:
     invoice:references:invoices makes the column invoice_id, its foreign key, and a filter of the
     list. Where the rows of both tables belong to accounts, a row can refer only to those of its own
-    account. A row may refer to another of its own table, if it need not: parent:references:folders?
+    account. A reference to the same table must be nullable: parent:references:folders?
 
     The files are yours: read them, and change them as you like.
     """
@@ -99,7 +99,7 @@ def new_slice(definition: ServiceDefinition, /, no_plans: bool, **order: Any) ->
 def describe_resource(
     definition: ServiceDefinition, here: Project, order: Mapping[str, Any]
 ) -> Resource:
-    """Return the resource that is ordered. Raises `CommandError`."""
+    """Return the resource that the arguments describe. Raises `CommandError`."""
     table = order["table"]
     resource.check_table(table)
     singular = resource.find_singular(table, order["singular"])

@@ -84,7 +84,7 @@ class Column:
 
     @property
     def reference_name(self) -> str:
-        """What it refers to, in the singular."""
+        """The name of what it refers to, without `_id`."""
         return self.name.removesuffix("_id")
 
 

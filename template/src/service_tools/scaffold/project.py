@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Plan the files of a new slice, and check that nothing is in their way."""
+"""Plan the files of a new slice, and check that they would overwrite nothing."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def plan_files(project: Project, resource: Resource) -> dict[Path, str]:
 
 
 def check_free(root: Path, table: str) -> None:
-    """Raise `CommandError` if a file, a folder or a name in app.py is in the way."""
+    """Raise `CommandError` if a file, a folder or a name in app.py is there already."""
     for pattern in TAKEN:
         path = root / pattern.format(table)
         if is_occupied(path):

@@ -35,7 +35,7 @@ def render_file(template: str, path: Path, resource: Resource) -> str:
     if doubled:
         raise CommandError(
             f"{path.name} would have two things called {', '.join(doubled)}; rename the field, or"
-            " say what one is called by --singular."
+            " give another name by --singular."
         )
     return text
 

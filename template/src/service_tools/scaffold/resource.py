@@ -12,10 +12,10 @@ from service_tools.scaffold import words
 from service_tools.scaffold.fields import Column
 
 UNCLEAR = re.compile(r".*[^s]|.*(ss|us|is)|.*[hosvxz]es|movies|series|species|news")
-"""Words whose singular has to be given: it is not clear, or they are not plurals."""
+"""Words whose singular is unclear, or that are not plurals: `--singular` must give it."""
 
 VOWEL = re.compile(r"[aeio]|u(?!ni|[rst])")
-"""Begins a word after "an": an invoice and an upload, a user and a unit."""
+"""The beginning of a word that takes "an": an invoice and an upload, but a user and a unit."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def find_singular(plural: str, given: str | None) -> str:
         words.check_form(given, "resource")
         return given
     if UNCLEAR.fullmatch(plural.rpartition("_")[2]):
-        advice = "name the resource in the plural, and what one is called by `--singular`"
+        advice = "name the resource in the plural, and one of them by `--singular`"
         raise CommandError(f"{plural}: its singular is not clear; {advice}: news_item for news.")
     return re.sub("ies$", "ys", plural).removesuffix("s")
 

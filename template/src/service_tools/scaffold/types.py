@@ -9,8 +9,8 @@ from typing import Any
 class Type:
     """One type of column.
 
-    - `alias` is its name in model.py, and `definition` what that stands for. `stored` is the name
-      in rows, if that is another one. `python` is the type without its rules.
+    - `alias` is its name in model.py, and `definition` what that stands for. `stored` is its name
+      in rows, if that differs. `python` is the type without its constraints.
     - `examples` are two values that a client may send, and one that it may not.
     - `sample` is Python that makes a value of sample row `number`. {} is the column's name. N is
       the number, or one of ten if values may repeat.

@@ -35,9 +35,9 @@ PARAMETERS = frozenset({*dir(Filter), "cursor", "limit", "format"})
 
 REASONS = {
     "every resource has it already": {"id", "account", "version", "created_at", "updated_at"},
-    "it is a word of Python": kwlist,
-    "it is a word of SQL and would need quotes": SQL,
-    "every table of PostgreSQL has it already": {
+    "it is a Python keyword": kwlist,
+    "it is an SQL keyword and would need quotes": SQL,
+    "every PostgreSQL table has it already": {
         "tableoid",
         "xmin",
         "cmin",
@@ -45,7 +45,7 @@ REASONS = {
         "cmax",
         "ctid",
     },
-    "it would hide a type of Python": {"bool"},
+    "it would hide a Python type": {"bool"},
 }
 """Names that a field cannot have, by the reason."""
 

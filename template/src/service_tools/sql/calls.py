@@ -66,7 +66,7 @@ AGGREGATES = {
 """Aggregates that are null for one row or more only if the values are."""
 
 FRAME_FUNCTIONS = AGGREGATES | {"first_value", "last_value"}
-"""The same of a window's frame, if the row itself is in it."""
+"""The same for a window's frame, if the row itself is in it."""
 
 ROW_FUNCTIONS = {
     "generate_series",

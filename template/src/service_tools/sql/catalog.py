@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What PostgreSQL's catalogue and the team's budgets tell about the tables."""
+"""The tables, as PostgreSQL's catalogue and the team's budgets describe them."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from service_tools.sql.plans import Step
 from service_tools.sql.tree import Node, read_tree
 
 LARGE = 10_000
-"""From this many rows on, a table may not be read as a whole."""
+"""A table with this many rows or more may not be read as a whole."""
 
 # Tables of extensions, of PostgreSQL and of the kit belong to nobody's account.
 COLUMNS = """
@@ -43,7 +43,7 @@ select ev_class::int8, ev_action::text
 UNIQUE = "select oid::int8, conkey from pg_constraint where contype in ('p', 'u')"
 EQUAL = "select oid::int8 from pg_operator where oprname = '='"
 
-# As one writes them: `timestamptz`, not `timestamp with time zone`.
+# As people write them: `timestamptz`, not `timestamp with time zone`.
 TYPES = """
 select oid, replace(replace(replace(format_type(oid, null),
             'timestamp with time zone', 'timestamptz'),

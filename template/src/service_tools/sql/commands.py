@@ -30,7 +30,7 @@ ADVICE = "If this is meant, record it: service plans --record"
 @click.option(
     "--analyze", is_flag=True, help="Also run each statement on the development database."
 )
-@click.option("--check", is_flag=True, help="Exit with 1 when a plan is not as in perf/plans/.")
+@click.option("--check", is_flag=True, help="Exit with 1 if a plan differs from perf/plans/.")
 @click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
 def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> None:
     """Show the plan of every statement, or of NAME, like orders.read_order.
@@ -62,7 +62,7 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
 
 
 async def plan_statements(url: str, prefix: str = "") -> list[Statement]:
-    """Return the statements whose names begin so, with their plans in a new database."""
+    """Return the statements whose names begin with `prefix`, planned in a new database."""
     budgets = read_budgets()
     queries = find_queries(import_module(PACKAGE))
     chosen = [(name, query) for name, query in queries if name.startswith(prefix)]

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The conditions that rows have met, and what they tell about nulls.
+"""The conditions that rows have met, and which columns they prove not to be null.
 
 In a row that `note like $1` kept, `note` is not null.
 """
@@ -103,7 +103,7 @@ def find_strict(expression: Node) -> list[Node]:
 
 
 def find_not_null_otherwise(test: Node) -> list[Node]:
-    """Return the columns that cannot be null where a condition is not true: so false, or null."""
+    """Return the columns that cannot be null where a condition is false or null."""
     if test.tag == "BOOLEXPR" and test.boolop == "or":
         return list(chain(*map(find_not_null_otherwise, test.args)))
     if test.tag == "NULLTEST":

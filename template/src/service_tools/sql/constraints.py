@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What the structs of a slice accept, against what its tables accept.
+"""Compare what the structs of a slice accept with what its tables accept.
 
 Choices, patterns and lengths of text are compared.
 """

@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Each statement of a slice, checked against the migrated schema at the sizes of production.
 
-A statement that breaks a rule with reason says so: `Query(…, excused={"sort": "a customer has few
+A statement that breaks a rule for a reason gives it: `Query(…, excused={"sort": "a customer has few
 addresses"})`.
 """
 

@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
-"""What a statement costs at the sizes of production.
+"""What a statement costs at the sizes of production, in rows.
 
-That is the rows that it reads, sorts, counts, changes, locks or returns.
+It may read, sort, count, change, lock or return them.
 """
 
 import re
@@ -19,7 +19,7 @@ COMBINING = ("Append", "Merge Append", "Nested Loop", "Hash Join", "Merge Join")
 GROUPING = ("Aggregate", "Group", "Unique")
 CHANGING = ("Update", "Delete", "Merge")
 
-# What PostgreSQL writes of a condition that a plain index does not serve, and what does.
+# Conditions that a plain index does not serve, as PostgreSQL writes them, and what does.
 ADVICE = {
     r"~~\*? '[^%_]": (
         "Add an index on its column with text_pattern_ops, for a pattern with a fixed beginning."
@@ -33,9 +33,7 @@ ADVICE = {
     r"\((?P<column>[a-z]\w*\([^$]*?\)) [=<>]": "Add an index on the expression: ({column}).",
 }
 QUALIFIER = re.compile(r"\b\w+\.|::\w+")
-RANDOM_ADVICE = (
-    "Do not sort by chance: start at a random key, `where id >= $1 order by id limit 1`."
-)
+RANDOM_ADVICE = "Do not sort randomly: start at a random key, `where id >= $1 order by id limit 1`."
 
 
 def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Findings:
@@ -72,7 +70,7 @@ def reads_all(step: Step, above: Steps) -> bool:
 
 
 def advise(condition: str, above: Steps) -> str:
-    """Return what would spare a statement from reading a whole table."""
+    """Return how to keep a statement from reading a whole table."""
     if condition:
         return find_advice(condition) or f"Add an index for: {condition}."
     if any(is_random(step) for step in above):
@@ -98,7 +96,7 @@ def is_random(step: Step) -> bool:
 
 
 def check_sort(step: Step) -> Findings:
-    """Refuse to sort more rows than some pages: an index has them in order already."""
+    """Refuse to sort more rows than a few pages: an index has them in order already."""
     rows = step.plan_rows
     is_sort = step.node_type in ("Sort", "Incremental Sort")
     if not is_sort or rows <= MAX_SORTED:
@@ -174,7 +172,7 @@ def are_bound(steps: Sequence[Step], catalog: Catalog) -> bool:
 
 
 def check_limits(tree: Node | None) -> Findings:
-    """Refuse to skip rows, which are all read first, and a limit that is none."""
+    """Refuse an offset, whose rows are read in vain, and a limit too large to be one."""
     for node in walk_nodes(tree):
         if node.tag != "QUERY":
             continue

@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""What PostgreSQL's catalogue tells of functions, operators and aggregates.
+"""Functions, operators and aggregates, from PostgreSQL's catalogue.
 
-It knows which are strict, so null for a null. Which of them are null for nothing else, unlike
-`->>`, stands here.
+It knows which are strict, so null for a null. It does not know which of them are null for nothing
+else, unlike `->>`: those are listed here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import asyncpg
 
 # Operators and casts are taken to return null for null only, but for these; functions only if they
-# are in NULL_FOR_NULL. Statements that are not seen are those of a function of the service's that
-# names a table of accounts, and those that PostgreSQL's own functions run from text.
+# are in NULL_FOR_NULL. Hidden statements are those of the service's own functions that name a table
+# of accounts, and those that functions of PostgreSQL run from text.
 FUNCTIONS = r"""
 select p.oid::int8, p.proname, p.proisstrict,
        p.pronamespace = 'pg_catalog'::regnamespace and p.proisstrict
@@ -61,14 +61,14 @@ ts_rank ts_rank_cd upper uuidv4 uuidv7 version websearch_to_tsquery width_bucket
 
 
 class Function(NamedTuple):
-    """A function; also what an operator, an aggregate or a window function is made of."""
+    """A function, also one behind an operator, an aggregate or a window function."""
 
     name: str
     is_strict: bool = False
     is_null_for_null: bool = False
     """Whether it is null for a null, and for nothing else."""
     hidden: str | None = None
-    """What to say of statements that it runs and that are not seen here."""
+    """What to say about statements that it runs out of sight of these checks."""
 
 
 type Functions = Mapping[int, Function]

@@ -2,7 +2,7 @@
 """Whether a column of a result can be null, and why.
 
 PostgreSQL's tree of the statement and its catalogue tell. An empty reason is a proof that there is
-no null. What is not known, as of a function of the team's, is said to be so.
+no null. Where nothing is known, as about a function of the team's, the reason says so.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ IS_NULL = "it is null, or a `case` without `else`"
 UNKNOWN_SOURCE = "it is not known whether what it selects from has nulls"
 
 CUTS = ("groupClause", "groupingSets", "havingQual", "limitOffset", "limitCount", "setOperations")
-"""What may leave a query without its row."""
+"""Clauses that may leave a query without its row."""
 
 
 def explain_output(scope: Scope, index: int) -> str:
@@ -70,7 +70,7 @@ def explain_expression(node: Node, scope: Scope) -> str:
         return explain_expression(conditions.get_argument(node), scope)
     explain = EXPLANATIONS.get(node.tag)
     if explain is None:
-        return f"what is not known of {node.tag.lower()}"
+        return f"it is not known whether {node.tag.lower()} is null"
     return explain(node, scope)
 
 
@@ -90,7 +90,7 @@ def explain_deciding(parts: Deciding, call: Node, scope: Scope) -> str:
 
 
 def explain_member(node: Node, scope: Scope) -> str:
-    """Of `x = any(…)`: it is null if x is, or when only a null may have been it."""
+    """Explain `x = any(…)`: it is null if x is, or if only a null could have matched."""
     value, array = node.args
     if array.tag == "ARRAYEXPR":
         return explain_any([value, *array.elements], scope)
@@ -101,7 +101,7 @@ def explain_member(node: Node, scope: Scope) -> str:
 
 
 def explain_alternatives(node: Node, scope: Scope) -> str:
-    """Of `coalesce`, `greatest` and `least`: they are null only if all arguments are."""
+    """Explain `coalesce`, `greatest` and `least`: they are null only if all arguments are."""
     reasons = [explain_expression(part, scope) for part in node.args]
     return reasons[0] if all(reasons) else ""
 
@@ -130,7 +130,7 @@ def explain_subquery(node: Node, scope: Scope) -> str:
         return explain_output(inner, 0)
     if kind == EXPRESSION:
         return "the subquery may find no row"
-    return "what is not known of a comparison with a subquery"
+    return "it is not known whether a comparison with a subquery is null"
 
 
 def has_one_row(query: Node) -> bool:
@@ -186,7 +186,7 @@ def list_not_null(scope: Scope) -> list[Node]:
 
 
 def explain_variable(node: Node, scope: Scope) -> str:
-    """Of a column of a table, or of whatever else stands in a `from`."""
+    """Explain a column of a table, or of anything else in a `from`."""
     scope = scope.up(node.varlevelsup)
     query = scope.query
     number = node.varno

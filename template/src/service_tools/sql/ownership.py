@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""A statement asks for the account wherever it reads or changes a table with an account column."""
+"""Check that statements ask for the account wherever they use a table with an account column."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ def check_ownership(scope: Scope) -> Findings:
 
 
 def check_functions(tree: Node) -> Findings:
-    """Yield a finding for each call that runs statements which are not seen here."""
+    """Yield a finding for each call that runs hidden statements."""
     for node in walk_nodes(tree):
         function = getattr(node, "function", None)
         if function and function.hidden:

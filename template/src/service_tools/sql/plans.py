@@ -49,7 +49,7 @@ def walk_plan(step: Step, above: Steps = ()) -> Iterator[tuple[Step, Steps]]:
 async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[Step | None, str]:
     """Return the plan of a statement that is not run, and the plan as PostgreSQL shows it.
 
-    Return None and nothing for one that has no plan, like `analyze`.
+    Return None and "" for one that has no plan, like `analyze`.
     """
     try:
         await connection.execute(f"prepare explained as {sql}")

@@ -39,14 +39,14 @@ UNKNOWN = ("AGGREF", "WINDOWFUNC", "SUBLINK", "SETTODEFAULT", "CASETESTEXPR", "C
 """Nodes whose value is not computed from the columns and arguments below them alone."""
 
 CUTS = ("limitCount", "limitOffset", "hasDistinctOn", "hasWindowFuncs", "groupingSets", "rowMarks")
-"""What makes rows depend on others, so that a condition outside is not as good as one inside."""
+"""Clauses by which rows depend on others, so a condition outside is not as good as one inside."""
 
 # The `paramkind` of an argument of the statement, and of a column that a subquery returns.
 EXTERNAL = 0
 OF_SUBQUERY = 2
 
 WHOLE_ROW = -1
-"""Stands for a column where it is the row itself that has to be of the account."""
+"""Stands for a column where the row itself has to belong to the account."""
 
 
 class ScopedColumn(NamedTuple):

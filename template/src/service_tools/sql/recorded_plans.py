@@ -17,7 +17,7 @@ COSTS = re.compile(r"  \(cost=.*\)$", re.MULTILINE)
 def record_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[Path]:
     """Write the plans of all slices, and return the files that changed.
 
-    A slice that is gone takes its file along.
+    The file of a slice that is gone is deleted.
     """
     texts = render_plans(statements, folder)
     for path in folder.glob("*.txt"):

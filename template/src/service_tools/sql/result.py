@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Arguments and result of a statement, against the types that its `Query` declares."""
+"""Compare the arguments and the result of a statement with the types that its `Query` declares."""
 
 from collections.abc import Sequence
 from types import NoneType
@@ -80,7 +80,7 @@ def check_whole_rows(tree: Node) -> Findings:
 
 
 def is_whole_row(node: Node) -> bool:
-    """Return whether a node is a row of a table. Of one of a subquery, the columns are listed."""
+    """Return whether a node is a row of a table. A row of a subquery has its columns listed."""
     is_row = node.tag == "VAR" and node.varattno == 0
     return bool(is_row and node.vartype != RECORD)
 
@@ -119,7 +119,7 @@ def check_columns(scope: Scope, row: Any, columns: Sequence[asyncpg.Attribute]) 
 
 
 def list_sources(scope: Scope) -> list[str]:
-    """Return the column of a table that each column of a result is; nothing for a computed one."""
+    """Return the table's column behind each column of a result, or "" for a computed one."""
     sources = []
     for target in list_targets(scope.query):
         column = (target.resorigtbl, target.resorigcol)

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Statements are run with their samples, and whatever they do is rolled back."""
+"""Run statements with their samples, and roll back whatever they do."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -33,7 +33,7 @@ async def fetch_arguments(connection: asyncpg.Connection, query: AnyQuery) -> An
 
 
 async def run_sample(connection: asyncpg.Connection, query: AnyQuery, sql: str) -> list[Any]:
-    """Return the rows of some SQL with the sample of a statement, none without a sample."""
+    """Run SQL with the sample of a statement, and return its rows: none without a sample."""
     async with rolled_back(connection):
         arguments = await fetch_arguments(connection, query)
         if arguments is None:
@@ -43,7 +43,7 @@ async def run_sample(connection: asyncpg.Connection, query: AnyQuery, sql: str) 
 
 
 async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str:
-    """Run a statement that has a plan with its sample, and return what PostgreSQL shows of it."""
+    """Run a statement with its sample, and return its plan with times, as PostgreSQL shows it."""
     sql = f"explain (analyze, buffers) {query.sql}"
     lines = await run_sample(connection, query, sql)
     return "\n".join(line for (line,) in lines)
@@ -52,8 +52,8 @@ async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str
 async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
     """Run a statement with its sample, and return what is null in spite of the row type.
 
-    Also return what went wrong. Its sample may be a row that others need, or one that is there
-    already: that is no fault of the statement.
+    Also return what went wrong. The sample may be a row that others need, or one that is there
+    already: that is not the statement's fault.
     """
     try:
         rows = await run_sample(connection, query, query.sql)

@@ -34,8 +34,8 @@ select c.oid::regclass::text as name, c.relname as plain, i.inhparent::regclass:
  where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
 """
 
-# The planner multiplies the density of rows by the real pages of the file. So the density is what
-# is wanted, over them.
+# The planner multiplies the density of rows by the real pages of the file, so these statistics
+# divide the wanted rows by the real pages.
 RESTORE_STATISTICS = """
 select pg_restore_relation_stats(
            'schemaname', 'public',
@@ -49,7 +49,7 @@ select pg_restore_relation_stats(
     or c.oid in (select indexrelid from pg_index where indrelid = $1::regclass)
 """
 
-# What keeps a row without values out of a table.
+# Changes to a table that let a row without values in.
 OBSTACLES = """
 select 'drop constraint ' || quote_ident(conname) || ' cascade'
   from pg_constraint where conrelid = $1::regclass and contype in ('c', 'p')
@@ -73,7 +73,7 @@ async def open_scratch(url: str, budgets: Budgets) -> asyncpg.Connection:
 async def restore_statistics(connection: asyncpg.Connection, budgets: Budgets) -> None:
     """Let PostgreSQL plan on this connection as if each table had the rows of its budget.
 
-    Raises `CommandError` for a server that cannot.
+    Raises `CommandError` if the server is too old for that.
     """
     version = connection.get_server_version().major
     if version < MIN_VERSION:

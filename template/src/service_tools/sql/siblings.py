@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Statements of one slice, compared with each other.
+"""Compare the statements of one slice with each other.
 
 One may be there twice, or forget what the others ask for.
 """
@@ -56,9 +56,9 @@ def list_asked(statements: Statements, catalog: Catalog) -> Mapping[int, Asked]:
 
 
 def find_forgetful(asked: Asked, table: int, catalog: Catalog) -> Iterator[tuple[str, int]]:
-    """Yield statements that find a row by its key alone, each with a column that is usual.
+    """Yield statements that find a row by its key alone, each with a column that it forgets.
 
-    That is what most lists ask for, or most statements that find a row.
+    Most lists ask for that column, or most statements that find a row.
     """
     indexes = catalog.list_indexes(table)
     leading = {index.columns[0] for index in indexes}

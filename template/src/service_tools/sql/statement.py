@@ -52,7 +52,7 @@ class Statement:
     def add_findings(self, findings: Iterable[Finding]) -> None:
         """Add what is not excused.
 
-        That nothing is null is believed only of a statement whose sample can be run.
+        `nulls` can be excused only for a statement with a sample, which is run.
         """
         excused = {rule for rule, reason in self.query.excused.items() if reason}
         if not self.query.sample:

@@ -1,13 +1,13 @@
 # kit: updated by the template; extend it from app.py
-"""What the text of a statement tells: whether it selects `*`, or changes its session."""
+"""Check the text of a statement: whether it selects `*`, or changes its session."""
 
 import re
 
 from service.kit.db.query import AnyQuery
 from service_tools.sql.statement import Finding, Findings
 
-# `count(*)` and a product are none: a star that follows a word, a comma or a dot, or that is
-# followed by no operand.
+# A star that follows a word, a comma or a dot, or that no operand follows. `count(*)` and a product
+# are not meant.
 STAR = re.compile(
     r"""(?:\b(?:select|returning|distinct|all)|,)\s*\*|\.\s*\*|\)\s*\*\s*(?:,|\bfrom\b|$)
     |(?:^|\(|\b(?:union|all|except|intersect|as)\b)\s*table\s+["\w]""",
@@ -26,7 +26,7 @@ SESSION = {
     r"^(?:prepare|deallocate|discard|load)\b": "Do without.",
     r"^declare\b.*\bwith\s+hold\b": "Leave `with hold` out.",
 }
-"""How statements begin, or what they call, that outlasts the request on its connection; and what to
+"""What statements begin with, or call, that stays on the connection after the request; and what to
 write instead."""
 
 UNPLANNED = re.compile(r"(?:set\s+(?:local|transaction|constraints)|notify|show)\b", re.IGNORECASE)

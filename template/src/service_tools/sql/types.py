@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Whether the types of PostgreSQL fit those of Python, and how both are written."""
+"""Compare types of PostgreSQL with those of Python."""
 
 import inspect
 import re
@@ -94,7 +94,7 @@ def fits_column(postgres_type: str, annotation: Any) -> bool:
 
 
 def format_annotation(annotation: Any) -> str:
-    """Return an annotation as one writes it: by its name, and without modules."""
+    """Return an annotation as source, without the names of modules."""
     is_annotated = get_origin(annotation) is Annotated
     plain = get_args(annotation)[0] if is_annotated else annotation
     return MODULE.sub("", inspect.formatannotation(plain))

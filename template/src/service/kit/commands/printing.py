@@ -10,13 +10,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def print_json(value: object) -> None:
-    """Print a value, in which rows of the database count as objects."""
+    """Print a value as JSON, with rows of the database as objects."""
     encoded = msgspec.json.encode(value, enc_hook=dict)
     click.echo(msgspec.json.format(encoded, indent=2))
 
 
 MAX_COLUMN_WIDTH = 40
-"""A longer text sticks out, rather than moving all others to the right."""
+"""Longer texts stick out, rather than widen the column for all."""
 
 
 def print_table(

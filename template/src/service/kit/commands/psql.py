@@ -37,7 +37,7 @@ def run_psql(definition: ServiceDefinition, arguments: tuple[str, ...]) -> None:
 
 
 def split_password(url: str) -> tuple[str, str]:
-    """Return a URL without its password, and that: the list of processes shows a URL."""
+    """Return a URL without its password, and the password: lists of processes show arguments."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     netloc = f"{parts.username}@{host}" if parts.username else host

@@ -33,7 +33,7 @@ select queryid, query, calls, mean_exec_time as mean, rows::float / calls as row
 """
 
 MAX_WIDTH = 80
-"""Characters that are shown of a statement without a name."""
+"""Characters to show of a statement without a name."""
 
 ADVICE = (
     "This database does not count its statements. Set "
@@ -44,7 +44,11 @@ ADVICE = (
 
 @click.command(name="queries")
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many to show."
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Show at most this many.",
 )
 @json_option
 @click.pass_obj

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What `service serve` and `service worker` do first: read settings, check the database."""
+"""The first steps of `service serve` and `service worker`: settings, logs, the database."""
 
 import asyncio
 
@@ -13,9 +13,9 @@ from service.kit.server.settings import KitSettings, read_settings
 
 
 def prepare_process(definition: ServiceDefinition, meanwhile: str) -> KitSettings:
-    """Return all settings. Raises `CommandError` if one is wrong, or too many connections.
+    """Return all settings. Raises `CommandError` if one is wrong, or connections are too few.
 
-    A database that is away is a warning: `meanwhile` says what the process does until it is back.
+    An unreachable database is a warning: `meanwhile` says what the process does until it is back.
     """
     settings = read_settings(definition.settings)
     configure_logs(settings.log)

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""`service worker`: run jobs until told to stop."""
+"""`service worker`: run jobs until SIGTERM."""
 
 import click
 
@@ -25,7 +25,7 @@ def create_worker() -> Worker:
 @click.command(name="worker")
 @click.pass_obj
 def run_worker(definition: ServiceDefinition) -> None:
-    """Run jobs, JOBS_CONCURRENCY at once, until told to stop.
+    """Run jobs, JOBS_CONCURRENCY at once, until SIGTERM.
 
     Start any number, on any number of machines: each job is taken by one of them. A worker process
     that dies, or loses PostgreSQL, is replaced. SIGTERM lets the jobs finish; those unfinished

@@ -3,8 +3,8 @@
 
 A committed job runs at least once, on whichever worker is free; a rolled-back one never. PgQueuer
 keeps the queue, in the same PostgreSQL. `supervisor.py` keeps a process of `consumer.py` running;
-`runner.py` runs a job, and decides on its retry; `statements.py` records what became of it;
-`upkeep.py` recovers those of dead workers. Only the worker and its commands import PgQueuer.
+`runner.py` runs a job, and decides on its retry; `statements.py` records its outcome; `upkeep.py`
+recovers the jobs of dead workers. Only the worker and its commands import PgQueuer.
 Imports server, db and work.
 """
 

@@ -42,11 +42,11 @@ EXIT_IN_ORDER = 75
 CHECK_INTERVAL = 0.5
 
 MIN_SILENCE = 10.0
-"""Seconds without a question for jobs after which PgQueuer is taken to have stopped, at least."""
+"""Seconds without polling, at least, after which PgQueuer is taken to have stopped."""
 
 
 class Consumer:
-    """Runs the jobs of a worker until it is told to stop."""
+    """Runs the jobs of a worker until SIGTERM."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -55,7 +55,7 @@ class Consumer:
         self.connection_lost = False
 
     async def run(self, identity: UUID, *, died: bool) -> None:
-        """Run jobs until SIGTERM.
+        """Run jobs until SIGTERM, with a connection to the queue.
 
         All processes of one supervisor share `identity`; `died` says that the last one crashed.
         Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the
@@ -143,7 +143,7 @@ class Consumer:
     ) -> None:
         """Shut the queue down if it or a job is stuck; then end all jobs and the process in time.
 
-        PgQueuer would wait for its jobs for ever, and a job may ignore its cancellation.
+        PgQueuer would wait for its jobs forever, and a job may ignore its cancellation.
         """
         await self.watch(queue, statements)
         if not self.connection_lost:
@@ -172,10 +172,10 @@ class Consumer:
                 queue.shutdown.set()
 
     async def exit(self, upkeep: Upkeep) -> NoReturn:
-        """End this process with jobs that ignore their cancellation. They go back to the queue.
+        """End this process although jobs ignore their cancellation. They go back to the queue.
 
         A job that ran past its timeout stays taken, as if it had crashed the process: this counts
-        as an attempt, or it would run for ever.
+        as an attempt, or it would be retried forever.
         """
         names = self.running.name_jobs(self.running.tasks)
         advice = "Let CancelledError propagate."
@@ -199,7 +199,7 @@ async def enqueue_scheduled(
 def run_consumer(create: str, identity: UUID, died: bool) -> None:
     """Run jobs in this process until SIGTERM. Its exit code tells the supervisor how it ended."""
     exit_with_parent()
-    logging.getLogger("pgqueuer").addFilter(is_no_interruption)
+    logging.getLogger("pgqueuer").addFilter(is_worth_logging)
     consumer = Consumer(make_in_worker(create))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -213,7 +213,7 @@ def run_consumer(create: str, identity: UUID, died: bool) -> None:
         sys.exit(EXIT_IN_ORDER)
 
 
-def is_no_interruption(record: logging.LogRecord) -> bool:
-    """Return whether PgQueuer may log a record: interrupted runs are no errors."""
+def is_worth_logging(record: logging.LogRecord) -> bool:
+    """Return whether PgQueuer may log a record: interrupted runs are not errors."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, Interrupted)

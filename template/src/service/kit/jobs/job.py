@@ -80,7 +80,7 @@ class JobOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     backoff: Lifetime = 2
     """seconds before the first retry, doubled for each further one"""
     max_backoff: Lifetime = 300
-    """longest pause before a retry, in seconds"""
+    """maximum pause before a retry, in seconds"""
     timeout: Lifetime = 300
     """seconds that one run of a job may take"""
     heartbeat: Annotated[float, Field(ge=1, le=3600)] = 30

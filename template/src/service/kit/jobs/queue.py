@@ -23,7 +23,7 @@ STATUSES = "queued", "picked", "failed"
 """The statuses of jobs in the queue."""
 
 REQUEST_ID = "request_id"
-"""The header of a job that has the id of the request which enqueued it, alongside its trace."""
+"""The header of a job with the id of the request that enqueued it, alongside its trace."""
 
 insert_jobs = Query(
     """
@@ -96,17 +96,17 @@ async def begin_once(connection: Connection, job_id: int) -> bool:
 
 
 class JobMetrics:
-    """The metrics of jobs. Their label is `name`: Prometheus keeps `job` for itself."""
+    """The metrics of jobs. Their label is `name`: Prometheus reserves `job`."""
 
     def __init__(self) -> None:
-        metrics.get_metrics()  # it sets how values are shared
+        metrics.get_metrics()  # first, since it sets how processes share values
         buckets = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
         self.enqueued = Counter(
             "jobs_enqueued_total", "Jobs added to the queue, rolled-back ones included.", ["name"]
         )
         self.runs = Counter("job_runs_total", "Runs that ended.", ["name", "outcome"])
         self.running = Gauge(
-            "jobs_running", "Jobs that run.", ["name"], multiprocess_mode="livesum"
+            "jobs_running", "Jobs that are running.", ["name"], multiprocess_mode="livesum"
         )
         self.wait = Histogram(
             "job_wait_seconds", "From when a job was due until it ran.", ["name"], buckets=buckets

@@ -44,7 +44,7 @@ class Runner(AbstractEntrypointExecutor):
         )
 
     async def execute(self, job: models.Job, context: models.Context) -> None:
-        """Run a job, and decide what becomes of it: success, a retry, or held."""
+        """Run a job, and decide its outcome: succeeded, retried, held, or cut off."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         task.set_name(f"{self.job.name} {job.id}")
@@ -71,7 +71,7 @@ class Runner(AbstractEntrypointExecutor):
             self.report(outcome, time.monotonic() - started_at)
 
     async def wait_for_turn(self, job: models.Job) -> None:
-        """Wait until the job may begin: alone, if it was there when a worker died, and again."""
+        """Wait until the job may begin: alone, if it is suspected of killing workers."""
         alone = upkeep.is_suspect(job, self.max_attempts)
         await self.running.enter(job.id, alone=alone)
         if alone:
@@ -95,7 +95,8 @@ class Runner(AbstractEntrypointExecutor):
                 job.payload or b"", type=self.job.argument
             )
         except msgspec.DecodeError as error:
-            raise Hold(f"Its argument is no {self.job.argument.__name__}: {error}") from error
+            wanted = self.job.argument.__name__
+            raise Hold(f"Its argument is not a valid {wanted}: {error}") from error
         return argument
 
     async def call_handler(self, job: models.Job, argument: msgspec.Struct) -> None:
@@ -127,7 +128,7 @@ class Runner(AbstractEntrypointExecutor):
             overdue.cancel()
 
     def request_retry(self, job: models.Job, error: Exception) -> RetryRequested:
-        """Return what lets PgQueuer run the job again after a pause, which doubles each time."""
+        """Return the exception by which PgQueuer retries the job, after a pause that doubles."""
         pause = min(self.options.backoff * 2**job.attempts, self.options.max_backoff)
         attempt = job.attempts + 1
         log.warning(
@@ -144,7 +145,7 @@ class Runner(AbstractEntrypointExecutor):
 
 
 def has_text(error: BaseException) -> bool:
-    """Return whether `str(error)` works. That of a faulty class raises."""
+    """Return whether `str(error)` works: a faulty class may raise."""
     try:
         str(error)
     except Exception:

@@ -14,8 +14,8 @@ log = structlog.get_logger()
 class Interrupted(BaseException):
     """The worker interrupted a run: the job stays in the queue, and runs again.
 
-    PgQueuer deletes a job whose task is cancelled, but leaves alone one that raises this. It is no
-    `Exception`, so that no `except Exception` in a handler swallows it.
+    PgQueuer deletes a job whose task is cancelled, but leaves alone one that raises this. It is not
+    an `Exception`, so no `except Exception` in a handler swallows it.
     """
 
 
@@ -31,7 +31,7 @@ class RunningJobs:
         self.overdue: set[int] = set()
         self.is_interrupted = False
         self.deadlines = Deadlines()
-        self.unrecorded: set[int] = set()  # begun, and their outcome is not in the database yet
+        self.unrecorded: set[int] = set()  # started, and without an outcome in the database
         self.alone: int | None = None
         self.entry = asyncio.Lock()  # first come, first served
         self.recorded = asyncio.Event()

@@ -51,7 +51,7 @@ class Driver(AsyncpgDriver):
         self.callbacks.append(callback)
 
     def wake_listeners(self) -> None:
-        """Let the worker check the queue now, in place of the trigger that these tables lack."""
+        """Let the worker check the queue now: these tables lack the trigger that would."""
         event = {
             "channel": NAMES.channel,
             "table": NAMES.queue_table,
@@ -74,7 +74,7 @@ class Statements(Queries):
     asked_at: float
 
     async def dequeue(self, *args: Any, **kwargs: Any) -> list[models.Job]:
-        """Take queued jobs, those that have failed last: they may crash the process.
+        """Take queued jobs, and put retries at the end: they may crash the process.
 
         Jobs of a worker without a heartbeat are not taken: upkeep.py judges those.
         """
@@ -97,7 +97,7 @@ class Statements(Queries):
             self.driver.wake_listeners()
 
     async def log_job(self, outcome: Outcome) -> None:
-        """Record the outcome of a job, without its error if PostgreSQL does not take that."""
+        """Record the outcome of a job, without its error if PostgreSQL rejects that."""
         try:
             await super().log_jobs([outcome])
         except Exception as error:
@@ -117,7 +117,7 @@ class Statements(Queries):
         self.running.mark_recorded([job.id])
 
     async def forget_deaths(self, ids: Sequence[int]) -> None:
-        """Forget the deaths of a job that ran alone, and survived it."""
+        """Forget the crashes that a job shared, if it has now run alone without one."""
         if self.running.alone in ids:
             await self.driver.execute(FORGET_DEATHS, [self.running.alone])
 
@@ -132,7 +132,7 @@ def make_statements(connection: asyncpg.Connection) -> Statements:
 
 
 def clean_record(record: Record | None) -> Record | None:
-    """Return the record of an error with what PostgreSQL can store as JSON, and within bounds."""
+    """Return the record of an error so that PostgreSQL can store it as JSON, and shortened."""
     if record is None:
         return None
     context = dict(record.additional_context or {})

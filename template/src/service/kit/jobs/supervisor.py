@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The supervisor of the process that runs jobs: it replaces one that ends, until told to stop."""
+"""Keeps a process running that runs jobs: replaces it when it ends, until a stop signal."""
 
 import multiprocessing
 import threading
@@ -17,11 +17,11 @@ log = structlog.get_logger()
 
 
 def keep_consumer_running(create: str, kill_timeout: float, supervision: Supervision) -> None:
-    """Keep one process running jobs until told to stop.
+    """Keep one process running jobs until SIGTERM or SIGINT.
 
-    The first signal lets the jobs finish, the second ends them at once. A process ends with the
-    connection of its queue, or when the watchdog or the system ends it. The next one returns its
-    unfinished jobs to the queue at once: all of them share an identity.
+    The first signal lets the jobs finish, the second ends them at once. A process ends when it
+    loses its connection to the queue, or when the watchdog or the system kills it. The next one
+    returns the unfinished jobs to the queue at once: all of them share an identity.
     """
     stop_requested = threading.Event()
     kill_requested = threading.Event()

@@ -36,9 +36,9 @@ CHECK_INTERVAL = 15.0
 FULL_BATCH = "DELETE 5000"
 """PostgreSQL's answer when more may be left. Workers wait for each batch, so it is small."""
 
-DIED = "The worker died at each attempt, last while it ran nothing else. Its log may tell why."
+DIED = "The worker died at each attempt, the last time while it ran nothing else. See its log."
 
-UNKNOWN = "No job of this name is declared here: they wait for a worker of a release that does."
+UNKNOWN = "These names are not declared here: their jobs wait for a release that has them."
 
 REQUEUE_OWN = """
 update kit.pgqueuer
@@ -67,15 +67,15 @@ with worker as (
      order by job.id
        for update of job
 ), counted as (
-    select *, count(*) over same as beside,
+    select *, count(*) over same as total,
            count(*) filter (where headers ? 'alone') over same as alone,
            coalesce((headers ->> 'deaths')::int, 0) as shared
       from taken
     window same as (partition by worker)
 ), judged as (
     select id, headers - 'alone' as headers, shared,
-           beside = 1 or alone = 1 and headers ? 'alone' as was_alone,
-           beside > 1 and alone <> 1 as was_among_others,
+           total = 1 or alone = 1 and headers ? 'alone' as was_alone,
+           total > 1 and alone <> 1 as was_among_others,
            attempts + 1 >= least(kind.allowed, $7) and attempts + shared + 1 >= kind.allowed
                as is_last
       from counted
@@ -139,7 +139,7 @@ def is_suspect(job: models.Job, max_attempts: int) -> bool:
 
 
 class Upkeep:
-    """What a worker does for the queue alongside its jobs. `identity` is its own in the queue."""
+    """Keeps the queue in order alongside the jobs of the worker with this `identity`."""
 
     def __init__(self, driver: Driver, identity: UUID, worker: Worker) -> None:
         self.driver = driver
@@ -208,5 +208,5 @@ class Upkeep:
         """Delete records of finished jobs that are too old."""
         for statement in (DELETE_OLD_LOG, DELETE_OLD_DONE):
             answer = FULL_BATCH
-            while answer == FULL_BATCH:  # jobs are taken in between
+            while answer == FULL_BATCH:  # workers take jobs in between
                 answer = await self.driver.execute(statement, self.options.keep_days)

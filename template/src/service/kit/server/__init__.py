@@ -2,9 +2,10 @@
 """The processes: settings, the HTTP server and its workers, logs and metrics.
 
 `settings.py` reads the settings, and says how to add one. `http_server.py` (granian) starts the
-workers of `process.py`; `supervision.py` replaces one that ends, or whose event loop is stuck, as
-`watchdog.py` tells. `signals.py` says what SIGTERM does. `metrics_endpoint.py` sums the counts of
-all workers; `logs.py` forms lines, and `output.py` waits for no reader. Imports all but jobs.
+workers of `process.py`; `supervision.py` replaces one that ends, or that has no heartbeat from
+`watchdog.py`. `signals.py` says what SIGTERM does. `metrics_endpoint.py` adds up the metrics of all
+workers; `logs.py` formats log lines, and `output.py` writes them without blocking. Imports all
+packages but jobs and commands.
 """
 
 from service.kit.renamed import find_renamed

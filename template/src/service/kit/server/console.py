@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The console of a worker: a thread that tells what the worker does, over a Unix socket.
+"""The console of a worker: a thread that reports what the worker does, over a Unix socket.
 
 It answers even while the event loop is blocked. A request is one line: `tasks`, `blocked`,
 `memory start`, `memory mark` or `memory stop`; the answer is JSON. Only the user of the service
@@ -25,10 +25,10 @@ from service.kit.work.context import current
 log = structlog.get_logger()
 
 SCAN_SECONDS = 1.0
-"""How often tasks are looked at: their ages are known to so much."""
+"""Seconds between two looks at the tasks, and so the precision of their ages."""
 
 MAX_FRAMES = 16
-"""How much of the stack of an allocation is kept. Each frame costs memory and time."""
+"""Frames that are kept of the stack of an allocation. Each costs memory and time."""
 
 MAX_STACKS = 2000
 CLIENT_TIMEOUT = 5.0
@@ -36,7 +36,7 @@ CLIENT_TIMEOUT = 5.0
 
 
 class Console:
-    """Answers while its block runs. Until it is asked, it costs a look at the tasks each second."""
+    """Answers while its block runs. When idle, it costs one look at the tasks each second."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, path: Path, blocked: Collection[object]
@@ -116,7 +116,7 @@ class Console:
         }
 
     def start_tracing(self) -> None:
-        """Trace allocations from now on. It makes all that allocates several times slower."""
+        """Trace allocations from now on. Code that allocates becomes several times slower."""
         self.marks = []
         tracemalloc.start(MAX_FRAMES)
 
@@ -162,7 +162,7 @@ def find_request(task: asyncio.Task[Any]) -> str:
 
 
 def list_awaits(work: Any) -> Iterator[str]:
-    """Yield the lines on which a coroutine and those that it awaits stand, the outermost first."""
+    """Yield the current lines of a coroutine and of those that it awaits, the outermost first."""
     while work is not None:
         frame = get_first(work, "cr_frame", "gi_frame", "ag_frame")
         if frame:
@@ -171,7 +171,7 @@ def list_awaits(work: Any) -> Iterator[str]:
 
 
 def get_first(value: object, *names: str) -> Any:
-    """Return the first of some attributes that a value has."""
+    """Return the first of these attributes that a value has, or None."""
     for name in names:
         if hasattr(value, name):
             return getattr(value, name)

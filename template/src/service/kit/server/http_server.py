@@ -1,10 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """The HTTP server: granian over ASGI, one event loop in each worker process.
 
-It cuts off clients that are slow at the level of the connection: `make_server` those that do not
-send their headers (SERVER_IDLE_TIMEOUT), `limit_sending` those that do not take what they are sent
-(SERVER_SEND_TIMEOUT). What takes HTTP to see is the edge's: a body that arrives slowly
-(`edge/bodies.py`), and a stream that is not read (`edge/response.py`).
+Clients that are slow on the level of the connection are cut off here: by `make_server` if they do
+not send their headers (SERVER_IDLE_TIMEOUT), by `limit_sending` if they do not read what they are
+sent (SERVER_SEND_TIMEOUT). The edge cuts off the others: `edge/slow_clients.py` lists all four.
 """
 
 import multiprocessing
@@ -36,7 +35,7 @@ log = structlog.get_logger()
 MAX_HEADER_BYTES = 65_536
 
 RESPAWN_SECONDS = 3
-"""At SIGHUP, a new worker has so long to start before the one that it replaces is stopped."""
+"""At SIGHUP, a new worker has this long to start before the one that it replaces is stopped."""
 
 
 class ServerOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
@@ -55,7 +54,7 @@ class ServerOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     idle_timeout: Seconds = 10
     """seconds to send headers, and between two requests"""
     send_timeout: Seconds = 60
-    """seconds a client may take nothing that it is sent"""
+    """seconds a client may go without reading what it is sent"""
     batch_threads: bool = True
     """server threads preempt nothing; turn off where neighbours use all cores"""
     drain_delay: Annotated[float, Field(ge=0, le=300)] = 0
@@ -77,15 +76,15 @@ def serve(
     """Serve until SIGTERM or SIGINT. `create` names the application's factory: `module:function`.
 
     With `watched` folders, restart the workers whenever a file in them changes, after calling
-    `on_reload`, and survive a change that does not even import: that is for development.
+    `on_reload`, and keep running after one that cannot be imported: that is for development.
     """
     check_port(options)
     if watched:
         options = options.model_copy(update={"drain_timeout": 1, "kill_timeout": 5})
     watchdog = watchdog or WatchdogOptions()
     metrics = metrics or MetricsOptions(port=0)
-    # A forked worker would keep the modules of this process, and not take up a change. From 3.14
-    # on, granian spawns.
+    # A forked worker would keep the modules of this process, and not see a change. From Python 3.14
+    # on, granian spawns workers by itself.
     multiprocessing.set_start_method("spawn", force=True)
     with supervise(metrics, watchdog) as supervision:
         server = make_server(create, options, watched)
@@ -143,7 +142,7 @@ class Server(MPServer):
 
 
 def make_server(create: str, options: ServerOptions, watched: Sequence[Path]) -> Server:
-    """Return the server, set up and not started. Its own log lines take the form of ours."""
+    """Return the server, ready to start. Its own log lines have the format of ours."""
     ours = {"handlers": [], "level": "INFO", "propagate": True}
     return Server(
         create,
@@ -152,8 +151,8 @@ def make_server(create: str, options: ServerOptions, watched: Sequence[Path]) ->
         workers=options.workers,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
-        # Where HTTP/2 is possible, a client that says nothing at all is never cut off. Leave it to
-        # the proxy.
+        # With HTTP/2 enabled, granian never cuts off a client that sends nothing at all. Leave
+        # HTTP/2 to the proxy.
         http=HTTPModes.http1,
         websockets=False,
         backpressure=options.connections,
@@ -173,7 +172,7 @@ def make_server(create: str, options: ServerOptions, watched: Sequence[Path]) ->
 def serve_in_worker(
     send_timeout: float, index: int, name: str, load: Callable[..., Any], sockets: Any, *rest: Any
 ) -> None:
-    """Serve in the process of a worker."""
+    """Serve in a worker process."""
     # Only on Linux, where each worker makes a listener of its own.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener = sockets[0][0].build()
@@ -183,10 +182,10 @@ def serve_in_worker(
 
 
 def limit_sending(descriptor: int, send_timeout: float) -> None:
-    """Cut off clients that take nothing for so many seconds: connections inherit from the listener.
+    """Cut off clients that read nothing for `send_timeout` seconds. Connections inherit this.
 
-    Linux would wait some 15 minutes for one whose network is gone, and forever for one that does
-    not read.
+    Linux would wait some 15 minutes for a client whose network is gone, and forever for one that
+    does not read.
     """
     with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as listener:
         milliseconds = round(send_timeout * 1000)
@@ -197,7 +196,7 @@ def handle_signals(server: Server, drain_delay: float) -> None:
     """Replace the handlers that granian installs when it starts (signals.py)."""
 
     def stop(received: signal.Signals) -> None:
-        """Turn `/readyz` to 503, and let the server stop after the delay.
+        """Make `/readyz` answer 503, and stop the server after the delay.
 
         Ctrl-C comes from a person at a terminal, who does not wait.
         """

@@ -19,7 +19,7 @@ from service.kit.work.batch import Batch
 from service.kit.work.context import request_id
 
 BATCH_SECONDS = 0.1
-"""Seconds that a line may wait for others.
+"""Seconds that a line may wait for more lines.
 
 A write hands the GIL to granian's own thread, which costs more than the write itself: in batches, a
 request takes a seventh less CPU.
@@ -28,10 +28,10 @@ request takes a seventh less CPU.
 MAX_BATCH = 1000
 
 MAX_TEXT = 10_000
-"""Characters of a text that is logged."""
+"""Characters of one text in a line."""
 
 MAX_LINE = 100_000
-"""Characters of a line: a message of 50 MB would be a line of 150."""
+"""Characters of a line: a message of 50 MB could become a line of 150 MB."""
 
 
 class LogOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
@@ -42,11 +42,11 @@ class LogOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     format: Literal["json", "console"] = "json"
     """json for machines, console for people"""
     buffer_bytes: Annotated[int, Field(ge=65_536)] = BUFFER_BYTES
-    """bytes that wait for a late reader of the log; more are dropped"""
+    """bytes that wait for a slow reader of the log; more are dropped"""
 
 
 def configure_logs(options: LogOptions) -> None:
-    """Set up logging for this process. Lines of libraries take the same form, from WARNING on."""
+    """Set up logging for this process. Libraries log in the same format, from WARNING up."""
     unblock_output(options.buffer_bytes)
     first: list[Processor] = [structlog.contextvars.merge_contextvars, add_context]
     last = make_renderers(options)
@@ -71,7 +71,7 @@ def configure_logs(options: LogOptions) -> None:
 
 
 def make_renderers(options: LogOptions) -> list[Processor]:
-    """Return what turns the fields of a line into text, for machines or for people."""
+    """Return the processors that turn a line's fields into text, for machines or for people."""
     if options.format == "console":
         console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
         return [shorten_request, shorten_error, console, shorten_line]
@@ -99,7 +99,7 @@ def add_context(_: WrappedLogger, level: str, line: EventDict) -> EventDict:
 
 
 def render_json(_: WrappedLogger, __: str, line: EventDict) -> str:
-    """Return a line as JSON. What is too long in it is shortened."""
+    """Return a line as JSON. If it is too long, its fields are shortened."""
     encoded = encode_json(line)
     if len(encoded) <= MAX_LINE:
         return encoded
@@ -120,7 +120,7 @@ def encode_json(value: object) -> str:
 def shorten_text(text: str, max_length: int = MAX_TEXT) -> str:
     """Return a text that any log and PostgreSQL can take, without its middle if it is too long.
 
-    Neither takes half of a surrogate pair, and PostgreSQL no NUL: they are written as Python would.
+    Neither takes a lone surrogate, and PostgreSQL takes no NUL: they are escaped as in Python.
     """
     if len(text) > max_length:
         half = max_length // 2
@@ -158,7 +158,7 @@ def shorten_request(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 
 
 def shorten_error(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:
-    """Render an error that is long, or a group, without colors, which could take minutes."""
+    """Render a long error, or a group, without colors, which could take minutes."""
     plain = structlog.processors.format_exc_info(logger, name, {**line})
     text = plain.get("exception", "")
     if len(text) <= MAX_TEXT and "Exception Group Traceback" not in text:

@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """`/metrics` for Prometheus: the sum over all workers, dead ones included, on a port of its own.
 
-The main process serves it. Each process counts in files of a slot, which it holds by a lock
-(flock). A worker that takes over the slot of a dead one goes on where that stopped, so no count is
-lost and no file is left over.
+The main process serves it. Each process counts in the files of a slot, which it holds by a lock
+(flock). A worker that takes over the slot of a dead one continues its counts, so none is lost and
+no file is left over.
 """
 
 import os
@@ -47,13 +47,14 @@ class MetricsOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
 def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
     """Serve `/metrics` while the block runs. Processes started in it count in `folder`.
 
-    If the default port is taken, the service runs without metrics; raises `CommandError` for a port
-    that was set.
+    If the default port is taken, the service runs without metrics. Raises `CommandError` if a port
+    that was set is taken.
     """
     folder.mkdir(exist_ok=True)
     registry = CollectorRegistry()
     registry.register(SummedMetrics(folder))
-    Info("service_build", "What runs.", registry=registry).info(describe_build())
+    text = "Name and version of the service, and version of Python."
+    Info("service_build", text, registry=registry).info(describe_build())
     try:
         if options.port:
             # In a thread, which ends with the process.
@@ -129,7 +130,7 @@ class SummedMetrics:
 
 
 def measure_processes(processes: Mapping[str, int]) -> Iterable[Metric]:
-    """Return what processes use, as Linux tells it, with their names as the label `process`."""
+    """Return what processes use, measured by Linux, with their names as the label `process`."""
     families: dict[str, Metric] = {}
     for name, pid in processes.items():
         for found in ProcessCollector(pid=partial(int, pid), registry=None).collect():

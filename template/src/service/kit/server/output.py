@@ -1,8 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Standard output and error that never wait: what nobody reads is kept for a while, then dropped.
+"""Standard output and error that never block: what nobody reads is kept for a while, then dropped.
 
-Otherwise a log pipe whose reader has stopped would stop the event loop, probes included, and the
-main process before it replaces a worker.
+Otherwise a log pipe whose reader has stopped would block the event loop, probes included, and keep
+the main process from replacing a worker.
 """
 
 import io
@@ -27,13 +27,13 @@ from service.kit.work import metrics
 log = structlog.get_logger()
 
 BUFFER_BYTES = 8_000_000
-"""What is kept until the settings are read."""
+"""The most that is kept until the settings are read."""
 
 RETRY_SECONDS = 1.0
-"""How often a full disk or a closed pipe is tried again, and how late the metric may be."""
+"""Seconds before a full disk or a closed pipe is tried again; the metric may be as late."""
 
 END_SECONDS = 0.5
-"""How long a process that ends waits for a reader."""
+"""Seconds that an ending process waits for a reader."""
 
 ENCODING = "utf-8"
 ERRORS = "backslashreplace"
@@ -46,10 +46,10 @@ type Write = Callable[[bytes], int]
 
 
 class Output(io.TextIOBase):
-    """A text stream in place of `stream`. A write goes out at once where that takes no waiting.
+    """A text stream that replaces `stream`. It writes at once if that does not block.
 
-    Else it waits, with all that come after it, and a thread writes them as they can be written.
-    At most `limit` bytes wait: later lines are dropped, counted, and reported once there is room.
+    Otherwise the data waits, with all that comes after it, and a thread writes it when it can. At
+    most `limit` bytes wait: later lines are dropped, counted, and reported once there is room.
     """
 
     encoding = ENCODING
@@ -57,7 +57,7 @@ class Output(io.TextIOBase):
 
     def __init__(self, stream: Any, name: str) -> None:
         self.name = name
-        self.buffer = stream.buffer  # for those who write bytes, and may then have to wait
+        self.buffer = stream.buffer  # for code that writes bytes, which may block
         self.descriptor: int = stream.fileno()
         self.write_now = find_writer(self.descriptor)
         self.limit = BUFFER_BYTES
@@ -66,7 +66,7 @@ class Output(io.TextIOBase):
         os.register_at_fork(after_in_child=self.reset)
 
     def reset(self) -> None:
-        """Start empty. A fork has no thread, and leaves to its parent what waits there."""
+        """Start empty. A fork has no thread, and leaves what waits to its parent."""
         self.lock = threading.RLock()  # a signal handler may write while this thread does
         self.pieces: list[str] = []
         self.waiting: deque[bytes] = deque()
@@ -81,7 +81,7 @@ class Output(io.TextIOBase):
         return True
 
     def reconfigure(self, **_: object) -> None:
-        """Change nothing: how lines are written is decided here."""
+        """Do nothing: encoding and buffering are fixed."""
 
     def fileno(self) -> int:
         return self.descriptor
@@ -90,8 +90,8 @@ class Output(io.TextIOBase):
         return os.isatty(self.descriptor)
 
     def write(self, text: str, /) -> int:
-        """Take a text. A line leaves at once and whole: other processes may write between lines."""
-        if not isinstance(text, str):  # by this, click finds out what it writes to
+        """Take a text. A line is sent at once, and whole: other processes write in between."""
+        if not isinstance(text, str):  # click probes streams with bytes
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         with self.lock:
             self.pieces.append(text)
@@ -100,20 +100,20 @@ class Output(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Send what was taken. This waits only in a process that ends, and then not for long."""
+        """Send what was taken. Only an ending process waits for a reader, and not for long."""
         if self.pieces:
             with self.lock:
                 self.send_pieces()
         if self.deadline is None or self.reporting_thread == threading.get_ident():
             return
-        thread = self.thread  # which sets this to None when it is over
+        thread = self.thread  # the thread sets this to None when it is done
         if thread:
             thread.join(max(0.0, self.deadline - time.monotonic()))
         elif self.waiting:
             self.write_waiting()
 
     def end(self) -> None:
-        """From now on, wait for a reader, in all for `END_SECONDS`."""
+        """From now on, wait for a reader, for `END_SECONDS` in all."""
         self.deadline = self.deadline or time.monotonic() + END_SECONDS
         self.flush()
 
@@ -161,7 +161,7 @@ class Output(io.TextIOBase):
         return written
 
     def write_waiting(self) -> None:
-        """Write what waits, until nothing does, or the time to end is over."""
+        """Write what waits until nothing does, or until the deadline."""
         write = self.write_now or partial(write_little, self.descriptor)
         poll = select.poll()
         poll.register(self.descriptor, select.POLLOUT)
@@ -189,7 +189,7 @@ class Output(io.TextIOBase):
         return min(RETRY_SECONDS, self.deadline - time.monotonic())
 
     def get_first(self) -> bytes | None:
-        """Return what to write next. When there is nothing, the thread is over."""
+        """Return what to write next, or None, after which the thread ends."""
         with self.lock:
             while True:
                 while self.waiting and not self.waiting[0]:
@@ -202,13 +202,13 @@ class Output(io.TextIOBase):
                 self.report_dropped()
 
     def report_dropped(self) -> None:
-        """Log how many lines are missing here."""
+        """Log how many lines were dropped at this point."""
         lines = self.dropped
         if not lines:
             return
         self.dropped = 0
         self.reporting_thread = threading.get_ident()
-        # In a context of its own: it is not about the request that happens to be served.
+        # In an empty context: the line is not about the request that happens to be served.
         Context().run(log.error, "log lines dropped", stream=self.name, lines=lines)
         self.reporting_thread = None
         if self.dropped:  # there was no room for that either
@@ -223,7 +223,7 @@ class Output(io.TextIOBase):
 
 
 def unblock_output(limit: int = BUFFER_BYTES) -> None:
-    """Let what this process prints and logs wait for no reader. At most `limit` bytes are kept.
+    """Keep what this process prints and logs from blocking it. At most `limit` bytes are kept.
 
     Streams that are not the process's own, such as those of a test, stay as they are.
     """
@@ -239,14 +239,14 @@ def unblock_output(limit: int = BUFFER_BYTES) -> None:
 
 
 def end_output() -> None:
-    """Wait, but not for long, until what was printed is written: before `os._exit`."""
+    """Wait briefly until what was printed is written. Call it before `os._exit`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, Output):
             stream.end()
 
 
 def find_writer(descriptor: int) -> Write | None:
-    """Return what writes as much as it can without waiting; None where nothing does.
+    """Return a function that writes as much as it can without blocking; None if there is none.
 
     O_NONBLOCK on the descriptor itself would also be set for all processes that share it.
     """
@@ -265,5 +265,5 @@ def find_writer(descriptor: int) -> Write | None:
 
 
 def write_little(descriptor: int, data: bytes) -> int:
-    """Write no more than what fits where `poll` says that there is room."""
+    """Write no more than surely fits once `poll` says that there is room."""
     return os.write(descriptor, data[: select.PIPE_BUF])

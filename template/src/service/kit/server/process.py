@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""A worker process: it makes the application, passes requests on to it, and ends in time."""
+"""A worker process: it creates the application, passes requests to it, and ends in time."""
 
 import asyncio
 import os
@@ -30,17 +30,17 @@ CANCEL_SECONDS = 1.0
 """How long a cancelled request may take to clean up."""
 
 SEND_SECONDS = 0.5
-"""How long granian has to send the answers of cancelled requests: it does not say when it did."""
+"""Time for granian to send the answers of cancelled requests: it does not report when it has."""
 
 THREADS_SECONDS = 0.1
 """How long after its start granian has all its threads.
 
-It starts them while the event loop stands still.
+It starts them while the event loop does not run.
 """
 
 
 def make_in_worker(target: str) -> Any:
-    """Return what the factory `target`, as `module:function`, makes in a process started for it."""
+    """Call the factory `target` (`module:function`) in a new worker, and return what it makes."""
     ignore_ctrl_c()
     take_slot()
     unblock_output()  # before the application is imported: if that fails, the log must say why
@@ -53,9 +53,9 @@ def make_in_worker(target: str) -> Any:
 
 
 class WorkerApplication:
-    """The application that the factory `target` makes, and around it what ends it in time.
+    """Wraps the application that the factory `target` makes, and ends it in time.
 
-    granian stops a worker by SIGTERM, and waits for the requests in flight; then the application
+    granian stops a worker with SIGTERM, and waits for the requests in flight; then the application
     closes. Requests that are unfinished after `drain_timeout` seconds are cancelled, which leaves
     time to close before the process is killed.
     """
@@ -90,7 +90,7 @@ class WorkerApplication:
             return ""
 
     async def run_lifespan(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        """Run the application between granian's messages, or ours when granian waits too long."""
+        """Run the application until granian shuts it down, or our deadline does."""
         ignore_ctrl_c()  # granian has just installed a handler
         call_on_sigterm(self.stop_requested.set)
         tasks = [
@@ -122,7 +122,7 @@ class WorkerApplication:
             self.messages.put_nowait(await receive())
 
     async def stop_in_time(self) -> None:
-        """Once told to stop, cancel what still runs at the deadline, and close the application."""
+        """After SIGTERM, cancel requests that outlast the deadline, and close the application."""
         await self.stop_requested.wait()
         await asyncio.sleep(self.drain_timeout)
         unfinished = [task for task in asyncio.all_tasks() if is_request(task)]
@@ -142,11 +142,11 @@ def is_request(task: asyncio.Task[object]) -> bool:
 
 
 def batch_new_threads() -> None:
-    """Let granian's threads, which start within the next moments, interrupt no other.
+    """Keep granian's threads, which start in the next moments, from preempting the event loop.
 
-    They inherit the policy of this thread. With SCHED_BATCH, Linux takes the core from no thread
-    when they wake. Else they would interrupt the event loop for each request, only to wait for it:
-    that costs a tenth of the CPU.
+    They inherit the scheduling policy of this thread. With SCHED_BATCH, they preempt no other
+    thread when they wake. Otherwise they would interrupt the event loop for each request, only to
+    wait for it: that costs a tenth of the CPU.
     """
     set_policy("SCHED_BATCH")
     loop = asyncio.get_running_loop()

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""The folder through which the main process and its workers know how the others are."""
+"""The folder of files by which the main process and its workers know each other's state."""
 
 import fcntl
 import os
@@ -15,10 +15,10 @@ STARTED_FILE = "started"
 """Exists once a worker has started."""
 
 DRAINING_FILE = "draining"
-"""Exists once the service has been told to stop."""
+"""Exists once the service is stopping."""
 
 FAULT_FILE = "fault"
-"""Says why the main process wants no requests for now."""
+"""Says why `/readyz` answers 503, while too many workers keep ending."""
 
 HEARTBEAT_FILE = "heartbeat-{pid}"
 """Touched by the event loop of a worker."""
@@ -27,14 +27,14 @@ CONSOLE_SOCKET = "console-{pid}"
 """The socket on which a worker answers questions about itself (console.py)."""
 
 STACK_FILE = "stack-{pid}"
-"""Takes the stack of a worker that is asked for it. A worker that has logged one touches it."""
+"""Gets the stack of a worker that is asked for it. A worker that logs its stack touches it."""
 
 
 @contextmanager
 def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
     """Yield a new folder, in memory where possible: nothing must wait for a disk.
 
-    Removes it afterwards, and first those that killed main processes left behind.
+    It is removed afterwards. Those that killed main processes left behind are removed as well.
     """
     parent = parent or find_memory()
     with tempfile.TemporaryDirectory(prefix="service-", dir=parent) as name:
@@ -58,7 +58,7 @@ def find_memory() -> Path:
 def remove_abandoned_folders(parent: Path) -> None:
     """Remove the folders whose main process has ended, and its lock with it.
 
-    A process id would not tell: containers that share their memory have equal ones.
+    Process ids would not tell: containers that share /dev/shm may have the same ones.
     """
     for path in parent.glob("service-*/lock"):
         with suppress(OSError):  # another user's, or just gone

@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """Settings from environment variables: typed, frozen, and checked before anything starts.
 
-To add one, give a group (a frozen model such as `OrderOptions`) a field with a default and a
-`Field(description=…)`, and the team's `Settings` a field for the group: `orders.page_size` is the
-variable ORDERS_PAGE_SIZE, and `service settings` lists it.
+To add one, give a group (a frozen pydantic model such as `ServerOptions`) a field with a default,
+and a description as its docstring; a new group needs a field in the team's `Settings`. The option
+`page_size` of the field `orders` is the variable ORDERS_PAGE_SIZE, and `service settings` lists it.
 
 In development, the commands also read `.env` (yours alone, ignored by git) and `.env.development`
 (the team's, committed, without secrets); tests read `.env.development`. A variable that is set wins
@@ -49,7 +49,7 @@ SIZES = {
 """The options whose default depends on the cores and on the number of workers."""
 
 MIN_SIMILARITY = 0.7
-"""How alike a misspelt option and a real one must be, as difflib measures it."""
+"""How similar a misspelt option and a real one must be, as a ratio of difflib."""
 
 
 class KitSettings(BaseSettings):
@@ -116,11 +116,11 @@ class KitSettings(BaseSettings):
 
 
 class SettingsError(CommandError):
-    """The environment does not describe a service that can start. The message has every problem."""
+    """Settings are missing or wrong. The message lists every problem."""
 
 
 def load_env_files(*paths: Path) -> None:
-    """Set the variables of these files that are not set yet. A file that is not there is skipped.
+    """Set the variables of these files that are not set yet. Missing files are skipped.
 
     Raises `CommandError` for one that cannot be read.
     """
@@ -177,8 +177,8 @@ def list_variables(kind: type[KitSettings]) -> Iterator[tuple[str, object, str]]
 def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
     """Yield a problem for each variable that is nearly one of ours, or named like a group.
 
-    Variables that only begin like ours are let alone: LOG_DIR or SERVER_SOFTWARE may be somebody
-    else's.
+    Variables that only begin like ours are ignored: LOG_DIR or SERVER_SOFTWARE may belong to other
+    software.
     """
     known = [name for name, *_ in list_variables(kind)]
     for field in kind.model_fields:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""What each process does when the service is told to stop, by SIGTERM or by Ctrl-C (SIGINT).
+"""What each process does when the service is stopped, by SIGTERM or by Ctrl-C (SIGINT).
 
 `service serve`, in this order:
 
@@ -39,18 +39,18 @@ def install_signal_handlers(
     stop: Callable[[signal.Signals], object],
     stop_at_once: Callable[[], object],
 ) -> None:
-    """Let a main process call `stop` at the first signal, `stop_at_once` at each further one."""
+    """In a main process, call `stop` at the first signal and `stop_at_once` at each further one."""
     is_stopping = False
 
     def handle(number: int, _: FrameType | None) -> None:
         nonlocal is_stopping
         if is_stopping:
-            log.warning("told to stop twice: ending at once")
+            log.warning("second stop signal: ending at once")
             stop_at_once()
             return
         is_stopping = True
         received = signal.Signals(number)
-        log.info("told to stop", signal=received.name)
+        log.info("stop signal received", signal=received.name)
         stop(received)
 
     for number in STOP_SIGNALS:
@@ -58,18 +58,18 @@ def install_signal_handlers(
 
 
 def ignore_signals() -> None:
-    """Let a main process that ends anyway finish: a further signal would leave workers behind."""
+    """Ignore signals while a main process ends: a further one would leave workers behind."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def ignore_ctrl_c() -> None:
-    """Let a worker go on at Ctrl-C: that reaches all processes, and the main one decides."""
+    """Ignore Ctrl-C in a worker: it reaches all processes, and the main one decides."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def call_on_sigterm(callback: Callable[[], object]) -> None:
-    """Let a worker call `callback` in its event loop at SIGTERM, before the installed handler."""
+    """Call `callback` in the event loop of a worker at SIGTERM, then the handler set before."""
     loop = asyncio.get_running_loop()
     earlier = signal.getsignal(signal.SIGTERM)
 
@@ -83,7 +83,7 @@ def call_on_sigterm(callback: Callable[[], object]) -> None:
 
 
 def exit_with_parent() -> None:
-    """Send this process SIGTERM once its parent has ended: one that was killed cannot do so."""
+    """Send this process SIGTERM once its parent has ended: a killed parent cannot do so itself."""
 
     def wait_for_parent() -> None:
         parent = multiprocessing.parent_process()

@@ -31,17 +31,17 @@ from service.kit.work import metrics
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.1
-"""The seconds between two calls of `Supervision.check_workers`."""
+"""Seconds between two calls of `Supervision.check_workers`."""
 
 MAX_POLL_SECONDS = 1.0
-"""No more counts as the time between two checks: a suspended main process saw nothing."""
+"""The most that counts as time between two checks: a suspended main process saw nothing."""
 
 MIN_SILENCE = 1.0
-"""How long a heartbeat is away, at least, before the main process asks who holds the GIL."""
+"""Seconds without a heartbeat, at least, before the main process asks for the stack."""
 
 MIN_PAUSE = 0.25
 MAX_PAUSE = 5.0
-"""Seconds before a worker is replaced."""
+"""Seconds before a worker that ended is replaced."""
 
 HEALTHY_SECONDS = 30.0
 """A worker that ran for longer was healthy: it is replaced after the shortest pause."""
@@ -49,14 +49,14 @@ HEALTHY_SECONDS = 30.0
 
 @contextmanager
 def supervise(options: MetricsOptions, watchdog: WatchdogOptions) -> Generator["Supervision"]:
-    """Yield the supervision of this process's workers. Metrics are served meanwhile."""
+    """Yield the supervision of this process's workers, and serve metrics meanwhile."""
     with open_runtime_folder() as folder, serve_metrics(options, folder / "metrics"):
         yield Supervision(folder, watchdog)
 
 
 @dataclass
 class WorkerState:
-    """What is known of one worker."""
+    """The state of one worker, as the main process sees it."""
 
     number: int
     pause: float = MIN_PAUSE
@@ -67,9 +67,9 @@ class WorkerState:
     heartbeat: int = 0
     """When it was last seen alive, in nanoseconds of the file system's clock."""
     silent_for: float = 0.0
-    """Seconds for which its heartbeat has been away."""
+    """Seconds without a heartbeat."""
     stack_begins_at: int | None = None
-    """Where in its file the stack will begin that it was asked for."""
+    """Where in its file the requested stack will begin."""
     has_answered: bool = False
     is_reported: bool = False
     """Whether the log says what blocks its loop."""
@@ -79,11 +79,11 @@ class WorkerState:
 class Supervision:
     """Watches the workers of a main process that calls `check_workers` every `POLL_SECONDS`.
 
-    A worker is stuck when its heartbeat has been away for WATCHDOG_STUCK seconds of the wall clock:
-    under a CPU quota, the CPU time of a worker runs slower.
+    A worker is stuck after WATCHDOG_STUCK seconds without a heartbeat, by the wall clock: under a
+    CPU quota, the CPU time of a worker runs slower.
 
-    What blocks its loop for WATCHDOG_LAG seconds, a worker logs by itself (watchdog.py), unless a
-    call holds the GIL. If it has not done so after twice the time, it is asked for its stack.
+    A worker logs by itself what blocks its loop for WATCHDOG_LAG seconds (watchdog.py), unless a
+    call holds the GIL. If it has not done so after twice that time, it is asked for its stack.
     """
 
     def __init__(self, folder: Path, watchdog: WatchdogOptions) -> None:
@@ -92,7 +92,7 @@ class Supervision:
         self.ask_after = max(MIN_SILENCE, 2 * watchdog.lag)
         self.workers: dict[int, WorkerState] = {}
         self.checked_at = time.monotonic()
-        text = "Worker processes that ended without being told to, or were stuck."
+        text = "Worker processes that ended unexpectedly, or were stuck."
         self.deaths = Counter("service_worker_deaths_total", text, ["cause"], registry=None)
 
     def check_workers(self, processes: Sequence[BaseProcess]) -> list[int]:
@@ -121,7 +121,7 @@ class Supervision:
         """Count and log the end of a worker, and remove its files."""
         now = time.monotonic()
         was_healthy = now - worker.started_at > HEALTHY_SECONDS
-        if was_healthy or worker.is_stuck:  # to get stuck takes time enough
+        if was_healthy or worker.is_stuck:  # it ran long enough to get stuck
             worker.pause = MIN_PAUSE
         worker.replace_at = now + worker.pause
         for name in (HEARTBEAT_FILE, STACK_FILE, CONSOLE_SOCKET):
@@ -135,7 +135,7 @@ class Supervision:
         )
 
     def check_heartbeat(self, worker: WorkerState, process: BaseProcess, passed: float) -> None:
-        """Log the stack of a worker whose heartbeat is away, and in the end kill it."""
+        """Log the stack of a worker without a heartbeat, and kill it when it is stuck."""
         try:
             heartbeat = self.get_file(HEARTBEAT_FILE, process).stat().st_mtime_ns
         except FileNotFoundError:
@@ -165,10 +165,10 @@ class Supervision:
             self.report_stack(worker, process, stack, is_stuck=is_stuck)
 
     def ask_for_stack(self, worker: WorkerState, process: BaseProcess, stack_file: Path) -> str:
-        """Ask a worker for its stack by SIGVTALRM. Return it one check after it came; before, "".
+        """Ask a worker for its stack by SIGVTALRM. Return "" until one check after it answered.
 
-        A suspended worker does not answer, and is let alone. A worker that answers because it goes
-        on again is known by its heartbeat, one check later.
+        A suspended worker does not answer, and is left alone. One that answers because it runs
+        again has a new heartbeat by the next check.
         """
         size = stack_file.stat().st_size
         if worker.stack_begins_at is None:
@@ -195,7 +195,7 @@ class Supervision:
             log.error("event loop blocked: a call holds the GIL", **report)
 
     def report_fault(self) -> None:
-        """Let `/readyz` answer 503 while half of the workers or more keep ending."""
+        """Make `/readyz` answer 503 while at least half of the workers keep ending."""
         count = len(self.workers)
         ending = 0
         for worker in self.workers.values():

@@ -1,11 +1,10 @@
 # kit: updated by the template; extend it from app.py
 """The watchdog of a worker: a thread that logs what blocks the event loop, and a heartbeat.
 
-The loop ticks four times within the lag it may have, and the thread checks as often whether it did.
-By the heartbeat the main process sees a worker that is stuck, and replaces it (supervision.py). A
-call that holds the GIL stops the thread as well: the main process then asks for the stack by a
-signal, whose handler needs no GIL. Time in which the whole process stands still, as under SIGSTOP
-or a debugger, does not count.
+The loop ticks four times within the allowed lag, and the thread checks as often whether it has. The
+main process replaces a worker without a heartbeat (supervision.py). A call that holds the GIL stops
+the thread as well: the main process then asks for the stack by a signal, whose handler needs no
+GIL. Time in which the whole process is suspended, by SIGSTOP or a debugger, does not count.
 """
 
 import asyncio
@@ -38,7 +37,7 @@ from service.kit.work.options import Seconds
 log = structlog.get_logger()
 
 MAX_TICK_INTERVAL = 1.0
-"""In seconds, however much lag is allowed: the heartbeat depends on it."""
+"""Seconds, however much lag is allowed: each tick is a heartbeat."""
 
 MAX_FRAMES = 12
 """The innermost frames of a stack that are logged."""
@@ -110,7 +109,7 @@ class Watchdog:
             self.resources.enter_context(Console(self.loop, socket_path, self.reports))
 
     def tick(self) -> None:
-        """Note, in the loop, how late it is."""
+        """Record, in the loop, how late it is, and touch the heartbeat."""
         now = time.monotonic()
         metrics.get_metrics().loop_lag_seconds.observe(max(0.0, now - self.next_tick_at))
         self.ticks += 1
@@ -131,7 +130,7 @@ class Watchdog:
             cpu_then = cpu_now
 
     def check_loop(self, passed: float, cpu_time: float) -> None:
-        """Report the loop if it stands still. Takes the seconds, and of CPU, since the last check.
+        """Report the loop if it is blocked. Takes the seconds and CPU seconds since the last check.
 
         A call that holds the GIL may have kept the thread from checking, and takes CPU time.
         Suspension takes none, so no more than two intervals of it count.
