@@ -168,7 +168,7 @@ def test_an_extra_may_be_missing_and_what_is_not_a_requirement_is_left_out(
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["click", "not a requirement!"]\n')
     monkeypatch.chdir(tmp_path)
     found = [says for says, _ in packages.find_loosened_pins(tmp_path / "tested")]
-    assert found == ["pyproject.toml says `click`, and is tested with `click>=8`."]
+    assert found == ["pyproject.toml says `click`, but the template is tested with `click>=8`."]
 
 
 def test_another_exact_version_is_a_choice():
