@@ -12,6 +12,7 @@ SPOKEN_OF = (
     *(
         f"src/service/kit/{name}.py"
         for name in (
+            "__init__",
             "calls/client",
             "calls/transport",
             "commands/cli",

@@ -1,5 +1,12 @@
 # kit: updated by the template; extend it from app.py
-"""The code that all services of this template share. It imports nothing of the team's files."""
+"""The code that all services of this template share. It imports nothing of the team's files.
+
+`work` is the base: the current request or job, limits, problems. `edge` is around every request,
+`web` has routes, `auth` tokens and passwords. `db` is PostgreSQL, `migrate` its schema, `rows`
+lists and exports. `offload` runs what would block, `calls` calls other services, `cache.py` keeps
+values. `server` has the processes and the settings, `jobs` durable work, `commands` the command
+line. `renamed.py` has the old names of all that.
+"""
 
 import re
 from importlib.metadata import distributions

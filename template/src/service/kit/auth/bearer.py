@@ -85,6 +85,7 @@ class Auth:
         """
         try:
             key = self.keys.find_key(jwt.get_unverified_header(token).get("kid"))
+            # This checks the signature, the algorithm, the times, the issuer and the audience.
             claims = jwt.decode(
                 token,
                 key,

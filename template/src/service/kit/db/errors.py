@@ -1,5 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""Errors of PostgreSQL, and the problems that clients get for them: a unique violation is a 409."""
+"""Errors of PostgreSQL, and the problems that clients get for them.
+
+A violated constraint gets the problem that its slice names in CONSTRAINTS: for a unique one mostly
+a 409. One that no slice names is a fault of the service, a 500.
+"""
 
 from collections.abc import Callable, Mapping
 

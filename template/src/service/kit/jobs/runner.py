@@ -1,5 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Runs one job: decodes its argument, calls its handler in time, and decides on a retry."""
+"""Runs one job: decodes its argument, calls its handler in time, and decides on a retry.
+
+A job whose process died is judged in upkeep.py instead.
+"""
 
 import asyncio
 import time
