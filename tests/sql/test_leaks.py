@@ -16,7 +16,7 @@ def branches(render, workshop):
     """A service with a slice to plant leaks in."""
     folder = service.adopt(render(), workshop / "leaks")
     shell.run("uv", "sync", "--quiet", cwd=folder)
-    command = ("service", "new", "branches", "name:text", "--no-plans")
+    command = ("service", "new", "branches", "name:text", "--singular", "branch", "--no-plans")
     shell.run("uv", "run", "--quiet", *command, cwd=folder)
     return folder
 

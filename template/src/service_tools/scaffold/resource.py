@@ -86,8 +86,10 @@ def find_singular(plural: str, given: str | None) -> str:
         words.check_form(given, "resource")
         return given
     if UNCLEAR.fullmatch(plural.rpartition("_")[2]):
-        advice = "name the resource in the plural, and one of them by `--singular`"
-        raise CommandError(f"{plural}: its singular is not clear; {advice}: news_item for news.")
+        is_regular = re.search("(s|x|z|ch|sh)es$", plural)
+        example = plural.removesuffix("es") if is_regular else "news_item"
+        advice = f"name one of them, like `--singular {example}`"
+        raise CommandError(f"{plural}: its singular is not clear; {advice}.")
     return re.sub("ies$", "ys", plural).removesuffix("s")
 
 
