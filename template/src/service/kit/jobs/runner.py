@@ -91,18 +91,15 @@ class Runner(AbstractEntrypointExecutor):
         with span:
             await self.call_handler(job, self.decode_argument(job))
 
-    def decode_argument(self, job: models.Job) -> msgspec.Struct:
+    def decode_argument(self, job: models.Job) -> Any:
         """Return the argument of a job. Raises `Hold`: a retry could not read it either."""
         try:
-            argument: msgspec.Struct = msgspec.json.decode(
-                job.payload or b"", type=self.job.argument
-            )
+            return msgspec.json.decode(job.payload or b"", type=self.job.argument)
         except msgspec.DecodeError as error:
             wanted = self.job.argument.__name__
             raise Hold(f"Its argument is not a valid {wanted}: {error}") from error
-        return argument
 
-    async def call_handler(self, job: models.Job, argument: msgspec.Struct) -> None:
+    async def call_handler(self, job: models.Job, argument: Any) -> None:
         """Call the handler within its timeout, and raise only what PgQueuer can record."""
         latest_end = self.timeout + self.options.grace
         loop = asyncio.get_running_loop()

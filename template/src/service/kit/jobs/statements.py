@@ -84,7 +84,9 @@ class Statements(Queries):
 
     async def log_jobs(self, job_status: list[Outcome]) -> None:
         """Record outcomes of jobs, and look for more jobs at once."""
-        outcomes = [(job, status, clean_record(record)) for job, status, record in job_status]
+        outcomes: list[Outcome] = [
+            (job, status, clean_record(record)) for job, status, record in job_status
+        ]
         ids = [job.id for job, _, _ in job_status]
         await self.forget_deaths(ids)
         try:
