@@ -16,7 +16,6 @@ MAX_CONNECTIONS = 100
 """PostgreSQL's default, less the three that it keeps for superusers."""
 POOL = 4
 """Connections of one worker on one core: PER_CORE of the room db."""
-DECLARED = re.MULTILINE | re.DOTALL
 OVERLAYS = ("staging", "production")
 
 
@@ -133,6 +132,6 @@ def test_all_pods_together_fit_into_the_database(deploy, overlay, jobs):
 def test_a_role_behind_the_pooler_has_the_limits_of_the_settings(deploy):
     code = (deploy.parent / "src/service/kit/db/sessions.py").read_text()
     names = ("statement_timeout", "lock_timeout", "command_timeout")
-    wanted = [float(re.findall(rf"^    {name}: .*?\] = ([\d.]+)$", code, DECLARED)[0]) for name in names]
+    wanted = [float(re.findall(rf"^    {name}: .*= ([\d.]+)$", code, re.MULTILINE)[0]) for name in names]
     limits = re.findall(r"_timeout = '(\d+)ms'", (deploy / "postgres/limits.sql").read_text())
     assert [int(limit) / 1000 for limit in limits] == wanted
