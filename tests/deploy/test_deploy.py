@@ -15,7 +15,7 @@ PEOPLE = 10
 MAX_CONNECTIONS = 100
 """PostgreSQL's default, less the three that it keeps for superusers."""
 POOL = 4
-"""Connections of one worker on one core: PER_CORE of the room db."""
+"""Connections of one worker on one core: CONNECTIONS_PER_CORE of the package db."""
 OVERLAYS = ("staging", "production")
 
 
@@ -92,7 +92,7 @@ def test_an_overlay_keeps_what_the_base_promises(deploy, overlay, jobs):
     probes = list_pods(objects)["Deployment", "web"]["containers"][0]
     assert probes["livenessProbe"]["httpGet"]["path"] == "/livez", "which never asks the database"
     assert probes["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert probes["readinessProbe"]["timeoutSeconds"] > 2, "CHECK_SECONDS of the room edge"
+    assert probes["readinessProbe"]["timeoutSeconds"] > 2, "CHECK_SECONDS of the package edge"
 
 
 @pytest.mark.slow

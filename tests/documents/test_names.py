@@ -1,4 +1,4 @@
-"""Files, exports of the rooms and other names that a document quotes are there."""
+"""Files, public names of the packages and other names that a document quotes are there."""
 
 import ast
 import re

@@ -95,10 +95,10 @@ def draw_packages(source: Path) -> str:
     """Return in Markdown what each package of the kit and of the tools is for, and its lines."""
     found = [*sorted(source.glob("service/kit/*/__init__.py")), *sorted(source.glob("service_tools/*/__init__.py"))]
     rows = []
-    for face in found:
-        said = ast.get_docstring(ast.parse(face.read_text())) or ""
+    for path in found:
+        said = ast.get_docstring(ast.parse(path.read_text())) or ""
         purpose = " ".join(said.partition("\n\n")[0].split()).rstrip(".")
-        rows.append(f"| `{face.parent.relative_to(source)}` | {count_lines(face.parent):,} | {purpose} |")
+        rows.append(f"| `{path.parent.relative_to(source)}` | {count_lines(path.parent):,} | {purpose} |")
     return "\n".join(["| package | lines | what it is for |", "|---|---|---|", *rows, ""])
 
 

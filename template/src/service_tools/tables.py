@@ -3,6 +3,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from service.kit.commands.printing import align_columns
+
 TEXT = "<"
 
 type Columns = Mapping[str, str]
@@ -26,13 +28,6 @@ def format_cell(cell: object, spec: str) -> str:
 
 def align_rows(columns: Columns, rows: Sequence[Sequence[str]]) -> list[str]:
     """Return lines: the titles, and a line for each row."""
-    table = [[*columns], *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    pads = [str.ljust if spec == TEXT else str.rjust for spec in columns.values()]
-    pads[0] = str.ljust
-
-    lines = []
-    for row in table:
-        cells = [pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)]
-        lines.append(f"  {'  '.join(cells)}".rstrip())
-    return lines
+    is_right = [spec != TEXT for spec in columns.values()]
+    is_right[0] = False
+    return [f"  {line}" for line in align_columns([[*columns], *rows], is_right)]

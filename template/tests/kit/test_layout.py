@@ -17,7 +17,6 @@ from service.kit.renamed import RENAMED
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "service"
 KIT = PACKAGE / "kit"
-TOOLS = ROOT / "src" / "service_tools"
 PACKAGES = (
     "work",
     "edge",

@@ -1,4 +1,4 @@
-"""What still imports a room that is gone is named, and an import that fails for another reason stays an error."""
+"""What still imports a package that is gone is named, and an import that fails for another reason stays an error."""
 
 import sys
 from pathlib import Path

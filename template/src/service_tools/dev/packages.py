@@ -34,10 +34,10 @@ def find_stale_packages() -> Findings:
 
 def find_loosened_pins(folder: Path) -> Findings:
     """Yield requirements that allow more versions here than in the project rendered to a folder."""
-    tested = dict(read_requirements(folder / PROJECT_FILE))
-    present = read_requirements(PROJECT_FILE)
-    optional = list_traces_extra(read_project(folder / PROJECT_FILE))
-    needed = tested.keys() - {name_package(text) for text in optional}
+    rendered = read_project(folder / PROJECT_FILE)
+    tested = dict(list_requirements(rendered))
+    present = list_requirements(read_project())
+    needed = tested.keys() - {name_package(text) for text in list_traces_extra(rendered)}
     for name in sorted(needed - dict(present).keys()):
         says = f"pyproject.toml has no {name}, which the template's code or tests need."
         yield says, advise_pin(tested[name])
@@ -62,9 +62,8 @@ def read_project(file: Path = PROJECT_FILE) -> dict[str, Any]:
         raise ProgramError(f"{file} cannot be read: {error}") from None
 
 
-def read_requirements(file: Path) -> list[tuple[str, str]]:
+def list_requirements(content: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the requirements of a pyproject.toml and its Python, each with the package's name."""
-    content = read_project(file)
     project: dict[str, Any] = content.get("project", {})
     found = [
         *project.get("dependencies", []),

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.printing import json_option
 from service_tools.pages import Page
-from service_tools.perf.commands import AS_JSON, TARGET, add_options, add_seconds
+from service_tools.perf.commands import TARGET, add_options, add_seconds
 from service_tools.perf.report import Report, list_layers
 from service_tools.perf.runs import run_scenario
 from service_tools.perf.scenario import find_scenarios
@@ -40,7 +41,7 @@ type Times = dict[str, float]
     type=click.FloatRange(0.1),
     help="Send this many requests a second; few, so that none waits.",
 )
-@AS_JSON
+@json_option
 @click.pass_obj
 def show_budget(
     definition: ServiceDefinition,

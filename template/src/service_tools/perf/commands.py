@@ -65,7 +65,6 @@ ROWS = click.option(
     type=click.IntRange(0),
     help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
 )
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 TARGET = add_options(
     SCENARIOS,

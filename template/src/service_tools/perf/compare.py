@@ -19,11 +19,12 @@ import click
 
 from service.kit import PACKAGE
 from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.printing import json_option
 from service.kit.server.settings import read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database, programs
 from service_tools.pages import Page
-from service_tools.perf.commands import AS_JSON, DEFAULT_ROWS, ROWS, SCENARIOS, add_options
+from service_tools.perf.commands import DEFAULT_ROWS, ROWS, SCENARIOS, add_options
 from service_tools.perf.generator import Sample, run_load, send_at_full_speed
 from service_tools.perf.ratios import (
     MIN_ROUNDS,
@@ -73,7 +74,7 @@ type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
 
 @click.command(name="compare")
 @click.argument("ref")
-@add_options(SCENARIOS, ROWS, AS_JSON)
+@add_options(SCENARIOS, ROWS, json_option)
 @click.option(
     "--rounds",
     "max_rounds",

@@ -11,10 +11,11 @@ import click
 import msgspec
 
 from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.printing import json_option
 from service_tools.pages import Page
 from service_tools.perf import generator, report
 from service_tools.perf.charts import plot_lines
-from service_tools.perf.commands import AS_JSON, TARGET, add_options, add_seconds
+from service_tools.perf.commands import TARGET, add_options, add_seconds
 from service_tools.perf.report import Report
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.runs import measure, run_scenario
@@ -102,7 +103,7 @@ class Ramp(msgspec.Struct, frozen=True):
 @click.option(
     "--check", is_flag=True, help="Exit with 1 on an unexpected answer or an exceeded budget."
 )
-@AS_JSON
+@json_option
 @click.pass_obj
 def show_load(
     definition: ServiceDefinition,

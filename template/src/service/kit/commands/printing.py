@@ -2,6 +2,7 @@
 """What commands print: tables for people, JSON for programs."""
 
 from collections.abc import Collection, Sequence
+from math import inf
 
 import click
 import msgspec
@@ -23,11 +24,18 @@ def print_table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()
 ) -> None:
     """Print rows below their headers. The columns of `right` are aligned to the right."""
-    lines = [headers, *rows]
+    is_right = [header in right for header in headers]
+    for line in align_columns([headers, *rows], is_right, MAX_COLUMN_WIDTH):
+        click.echo(line)
+
+
+def align_columns(
+    table: Sequence[Sequence[str]], is_right: Sequence[bool], max_width: float = inf
+) -> list[str]:
+    """Return the lines of a table, each column as wide as its longest text up to `max_width`."""
     columns = []
-    for texts in zip(*lines, strict=True):
-        width = max(len(text) for text in texts if len(text) <= MAX_COLUMN_WIDTH)
-        align = str.rjust if texts[0] in right else str.ljust
+    for texts, right in zip(zip(*table, strict=True), is_right, strict=True):
+        width = max(len(text) for text in texts if len(text) <= max_width)
+        align = str.rjust if right else str.ljust
         columns.append([align(text, width) for text in texts])
-    for cells in zip(*columns, strict=True):
-        click.echo("  ".join(cells).rstrip())
+    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
