@@ -57,6 +57,7 @@ def test_an_update_with_nothing_new_asks_for_nothing(outdated):
     assert (outdated.read_branch(), outdated.read_asked()) == ([], "")
 
 
+@pytest.mark.slow
 def test_a_second_request_in_the_same_week_is_asked_for_once_the_first_is_merged(outdated):
     outdated.update()
     shell.run("git", "branch", "--quiet", "--delete", "--force", BRANCH, cwd=outdated.host)

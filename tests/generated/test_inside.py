@@ -10,8 +10,8 @@ from tests.harness.snapshot import ROOT
 
 PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
-SLOW = {"poison", "tools"}
-"""Jobs that end their worker again and again, and what a service in production does not have."""
+SLOW = {"jobs", "poison", "tools"}
+"""Tests that kill workers again and again, and those of what a service in production does not have."""
 
 PGBOUNCER = "inside/db/test_pgbouncer*.py"
 """These tests need a Debian package, so they are slow as well."""

@@ -17,7 +17,7 @@ TAKEN_OUT = {
         ("from service.kit.jobs import Worker\n", ""),
         ("from service.mail import Mailer\nfrom service.orders import confirm\n", ""),
         ("\nJOBS = (confirm.confirm_order,)\n", ""),
-        ('"""What the worker runs: the jobs of the slices, and those that begin by the clock."""\n', ""),
+        ('"""What the worker runs: the jobs of the slices, and schedules."""\n', ""),
     ),
     "src/service/settings.py": (
         ("from service.kit.jobs import JobOptions\n", ""),

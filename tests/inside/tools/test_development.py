@@ -160,7 +160,7 @@ def test_a_folder_that_postgresql_cannot_use_is_explained_and_kept(project: Path
 
 def test_a_change_of_the_code_is_taken_up_and_a_broken_one_outlived(project: Path):
     port = find_port()
-    shutil.copytree(ROOT / "src", project / "src")
+    shutil.copytree(ROOT / "src", project / "src", ignore=shutil.ignore_patterns("__pycache__"))  # others write there
     module = project / "src" / "service" / "kit" / "edge" / "health.py"
     code = module.read_text()
     with start("dev", "--port", str(port), cwd=project, PYTHONPATH=str(project / "src")) as process:

@@ -57,7 +57,7 @@ def interrupt(process: subprocess.Popen[bytes], output: Path, text: str, times: 
     ("command", "text", "result"),
     [
         ("load --seconds 2", "requests a second, p99", "ping: it carried "),
-        ("memory --seconds 20", "2 of 6 notes", "Its memory went from"),
+        ("memory --seconds 20", "2 of 6 snapshots", "Its memory went from"),
     ],
 )
 def test_what_was_measured_is_reported_and_the_page_says_that_it_was_cut_short(

@@ -10,9 +10,9 @@ from tests.kit import fixtures
 
 def test_the_server_of_the_tests_is_in_memory_only_if_that_has_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(fixtures, "MEMORY", tmp_path)
-    monkeypatch.setattr(fixtures, "ROOM", 0)
+    monkeypatch.setattr(fixtures, "MIN_FREE_BYTES", 0)
     assert fixtures.find_memory() == tmp_path
-    monkeypatch.setattr(fixtures, "ROOM", 2**60)
+    monkeypatch.setattr(fixtures, "MIN_FREE_BYTES", 2**60)
     assert fixtures.find_memory() is None
     monkeypatch.setattr(fixtures, "MEMORY", tmp_path / "missing")
     assert fixtures.find_memory() is None
