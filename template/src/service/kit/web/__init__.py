@@ -6,8 +6,8 @@ To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("
 turns errors into problems: a unique violation becomes the 409 of its slice. `binder.py` calls the
 function, with what `query_string.py` and `body.py` read and check; `mismatches.py` names what does
 not fit. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
-`openapi.py` describes all routes, and `problem_format.py` has the shape of errors. Imports work,
-edge, db, rows and auth.
+`openapi.py` with `schemas.py` describes all routes, and `pages.py` serves that. `problem_format.py`
+has the shape of errors. Imports work, edge, db, rows and auth.
 """
 
 from service.kit.auth.bearer import Caller

@@ -16,7 +16,7 @@ from starlette.routing import Route as StarletteRoute
 from service.kit.auth.bearer import Auth
 from service.kit.db.errors import to_problem
 from service.kit.web import idempotency as keys
-from service.kit.web import openapi
+from service.kit.web import pages
 from service.kit.web.binder import READERS, Binding, Reader
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
 from service.kit.web.problem_format import ProblemFormat, ShowProblem
@@ -241,7 +241,7 @@ def build(
     apps += [(route, route.endpoint) for route in routes if route.method == MOUNT]
     problems = ProblemFormat(problem)
     if docs:
-        apps += openapi.make_pages(bindings, problems)
+        apps += pages.make_pages(bindings, problems)
     return Application(make_endpoints(apps, auth), slices, resources, problems.encode)
 
 
