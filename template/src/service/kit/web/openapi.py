@@ -21,9 +21,10 @@ from starlette.responses import Response
 from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
+from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Needs
 from service.kit.web.binder import Binding, choose_status, is_described
 from service.kit.web.query_string import Parameter
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
+from service.kit.web.routes import WEBSOCKET, Route
 from service.kit.work import asgi
 from service.kit.work.problems import MEDIA_TYPE, ProblemDetails
 
@@ -69,9 +70,9 @@ type Schemas = dict[int, Description]
 """The schema of each type, by its id."""
 
 
-def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
+def make_pages(bindings: Sequence[Binding], scheme: str) -> Iterator[tuple[Route, asgi.App]]:
     """Yield the description, and the page if the package of Swagger UI is installed."""
-    encoded = msgspec.json.encode(describe_api(bindings))
+    encoded = msgspec.json.encode(describe_api(bindings, scheme))
     description = json.loads(encoded, object_hook=end_pattern)
     files = {"/openapi.json": (msgspec.json.encode(description), "application/json")}
     package = find_spec("flask_swagger_ui")  # its files; the Flask extension is not imported
@@ -86,8 +87,11 @@ def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
         yield Route("GET", path, page, PUBLIC), page
 
 
-def describe_api(bindings: Sequence[Binding]) -> Description:
-    """Return the API in OpenAPI 3.1, which cannot describe WebSockets."""
+def describe_api(bindings: Sequence[Binding], scheme: str) -> Description:
+    """Return the API in OpenAPI 3.1, which cannot describe WebSockets.
+
+    `scheme` is the word before a token.
+    """
     about = find_distribution()
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
     schemas, components = make_schemas(shown)
@@ -107,9 +111,17 @@ def describe_api(bindings: Sequence[Binding]) -> Description:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": describe_scheme(scheme)},
         },
     }
+
+
+def describe_scheme(scheme: str) -> Description:
+    """Return how a token is sent. OpenAPI knows the schemes that are registered."""
+    if scheme.lower() == "bearer":
+        return {"type": "http", "scheme": "bearer"}
+    description = f"`{scheme} TOKEN`"
+    return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
 def make_schemas(bindings: Sequence[Binding]) -> tuple[Schemas, Description]:
@@ -185,8 +197,13 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
         schema = schemas[id(body.kind)]
         content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.access is NEEDS_TOKEN:
-        operation["security"] = [{"token": []}]
+    if route.level is not PUBLIC:
+        words = route.access.words if isinstance(route.access, Needs) else ()
+        operation["security"] = [{"token": [*words]}]
+    if route.level is OPTIONAL_TOKEN:
+        operation["security"].append({})
+    if route.access is not route.level:  # it is checked
+        operation["responses"]["403"] = PROBLEM
     return operation
 
 
@@ -206,6 +223,8 @@ def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Descript
 
 def describe_query_parameter(parameter: Parameter, schema: Description) -> Description:
     schema = drop_null(schema)
+    if parameter.max_values is not None:
+        schema["maxItems"] = parameter.max_values
     if not parameter.required and parameter.default not in NO_DEFAULT:
         schema["default"] = msgspec.to_builtins(parameter.default)
     description = {"required": parameter.required, "schema": schema}
