@@ -7,7 +7,10 @@ from typing import NoReturn
 import pytest
 
 PACKAGES = {
-    "kustomize": "kustomize", "promtool": "prometheus", "npx": "npm", "pgbouncer": "pgbouncer",
+    "kustomize": "kustomize",
+    "promtool": "prometheus",
+    "npx": "npm",
+    "pgbouncer": "pgbouncer",
     "chromium": "chromium",
 }
 """The Debian package of each program."""

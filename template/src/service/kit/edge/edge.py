@@ -26,7 +26,7 @@ from service.kit.work import addresses, headers, metrics, tracing
 from service.kit.work.asgi import App, Fields, Headers, Receive, Scope, Send
 from service.kit.work.batch import Batch
 from service.kit.work.limits import DeadlineError, Deadlines, Limiter
-from service.kit.work.problems import MEDIA_TYPE, Problem, busy
+from service.kit.work.problems import EncodeProblem, Problem, busy, encode_problem
 
 log = structlog.get_logger()
 
@@ -43,14 +43,7 @@ REPORT_SECONDS = 1.0
 """Seconds for which refusals are collected into one log line."""
 
 SOME_ID = "0" * 32
-REFUSAL = busy(OVERLOADED)
-REFUSAL_BODY = REFUSAL.encode(SOME_ID)
-REFUSAL_HEADERS = {
-    b"content-type": MEDIA_TYPE,
-    **REFUSAL.encode_headers(),
-    **PROTECTIVE_HEADERS,
-}
-"""The answer to a request too many, apart from its id. These come in floods: it is made once."""
+"""Stands for the id of a request in a refusal, which is encoded once: they come in floods."""
 
 
 class Edge:
@@ -58,6 +51,7 @@ class Edge:
 
     Errors become problems, responses are compressed, and reads have an ETag. `/livez` and `/readyz`
     are always answered: `ready` returns what keeps the service from answering requests, or None.
+    The shape of errors is that of the application, its `encode_problem`.
 
     A request is admitted when it is complete, so that slow clients take no slot.
     """
@@ -70,6 +64,8 @@ class Edge:
         ready: Check | None = None,
     ) -> None:
         self.app = app
+        self.encode_problem: EncodeProblem = getattr(app, "encode_problem", encode_problem)
+        self.refusal = self.encode_problem(busy(OVERLOADED), SOME_ID)
         self.options = options or EdgeOptions()
         self.compression = Compression(compression or CompressionOptions())
         self.health = Health(ready)
@@ -114,7 +110,7 @@ class Edge:
         except asyncio.CancelledError:
             if not exchange.status:  # the drain is over, and this process ends in a moment
                 problem = busy(RESTARTING)
-                await problem.send(exchange, exchange.id)
+                await self.send_problem(problem, exchange)
             raise
         except Exception as error:
             if is_head_done(error):
@@ -143,16 +139,18 @@ class Edge:
         self.refusals.add(None)
         given = dict(request)
         identity = choose_request_id(given)
-        body = REFUSAL_BODY.replace(SOME_ID.encode(), identity.encode())
+        status, body, fields = self.refusal
+        body = body.replace(SOME_ID.encode(), identity.encode())
         fields = {
-            **REFUSAL_HEADERS,
+            **PROTECTIVE_HEADERS,
+            **fields,
             b"x-request-id": identity.encode(),
             b"content-length": b"%d" % len(body),
         }
         if self.cors:
             self.cors.add_headers(given, fields)
         pairs = [*fields.items()]
-        await send({"type": "http.response.start", "status": REFUSAL.status, "headers": pairs})
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
 
     async def serve(self, exchange: Exchange, scope: Scope, receive: Receive) -> None:
@@ -199,7 +197,11 @@ class Edge:
                 metrics.get_metrics().failed_responses.labels(route).inc()
             raise error
         problem = error if isinstance(error, Problem) else Problem(500, "internal", FAULT)
-        await problem.send(exchange, exchange.id)
+        await self.send_problem(problem, exchange)
+
+    async def send_problem(self, problem: Problem, exchange: Exchange) -> None:
+        status, body, fields = self.encode_problem(problem, exchange.id)
+        await exchange.respond(status, body, fields)
 
     def locate_client(self, scope: Scope, fields: Fields) -> None:
         """Set the `client` of a request to the one that called our proxies, not the last proxy."""

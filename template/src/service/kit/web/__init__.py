@@ -6,7 +6,8 @@ To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("
 turns errors into problems: a unique violation becomes the 409 of its slice. `binder.py` calls the
 function, with what `query_string.py` and `body.py` read and check; `mismatches.py` names what does
 not fit. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
-`openapi.py` describes all routes. Imports work, edge, db, rows and auth.
+`openapi.py` describes all routes, and `problem_format.py` has the shape of errors. Imports work,
+edge, db, rows and auth.
 """
 
 from service.kit.auth.bearer import Caller
@@ -16,7 +17,15 @@ from service.kit.web.app import build
 from service.kit.web.binder import Reply, created
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
-from service.kit.work.problems import InvalidField, Problem, busy, conflict, invalid, not_found
+from service.kit.work.problems import (
+    InvalidField,
+    Problem,
+    ProblemDetails,
+    busy,
+    conflict,
+    invalid,
+    not_found,
+)
 
 __all__ = [
     "NEEDS_TOKEN",
@@ -28,6 +37,7 @@ __all__ = [
     "InvalidField",
     "LastEventId",
     "Problem",
+    "ProblemDetails",
     "Rate",
     "Reply",
     "Routes",

@@ -19,6 +19,7 @@ from service.kit.web import idempotency as keys
 from service.kit.web import openapi
 from service.kit.web.binder import READERS, Binding, Reader
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
+from service.kit.web.problem_format import ProblemFormat, ShowProblem
 from service.kit.web.routes import (
     MOUNT,
     NEEDS_TOKEN,
@@ -32,7 +33,7 @@ from service.kit.web.routes import (
 )
 from service.kit.work import addresses, metrics
 from service.kit.work.asgi import App, Receive, Scope, Send
-from service.kit.work.problems import Problem
+from service.kit.work.problems import EncodeProblem, Problem, make_details
 from service.kit.work.resources import Resource, open_resources
 
 type RouteClass = Callable[[str, App], BaseRoute]
@@ -122,14 +123,19 @@ class Endpoint:
 
 
 class Application:
-    """All endpoints. Raises `Problem` for every error that a client can do something about."""
+    """All endpoints. Raises `Problem` for every error that a client can do something about.
+
+    The edge sends them, by its `encode_problem`.
+    """
 
     def __init__(
         self,
         endpoints: Mapping[EndpointKey, Endpoint],
         slices: Iterable[Slice],
         resources: Sequence[Resource],
+        encode_problem: EncodeProblem,
     ) -> None:
+        self.encode_problem = encode_problem
         self.constraints: dict[str, Callable[[], Problem]] = {}
         for part in slices:
             self.constraints.update(part.constraints)
@@ -212,13 +218,14 @@ def build(
     idempotency: IdempotencyOptions | None = None,
     auth: Auth | None = None,
     docs: bool | str = False,
+    problem: ShowProblem = make_details,
 ) -> App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` on errors.
 
     Each object in `provide` is passed to functions with a parameter of its type. `resources` are
     opened in order before the first request and closed in reverse after the last. With `docs`, the
     API is shown at `/docs`; services that v2.1.0 or an earlier release rendered pass a name, which
-    counts as true.
+    counts as true. `problem` decides how errors look: `problem_format.py` says how.
 
     Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that
     nothing can fill.
@@ -232,9 +239,10 @@ def build(
     bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
     apps: list[tuple[Route, App]] = [(binding.route, binding) for binding in bindings]
     apps += [(route, route.endpoint) for route in routes if route.method == MOUNT]
+    problems = ProblemFormat(problem)
     if docs:
-        apps += openapi.make_pages(bindings)
-    return Application(make_endpoints(apps, auth), slices, resources)
+        apps += openapi.make_pages(bindings, problems)
+    return Application(make_endpoints(apps, auth), slices, resources, problems.encode)
 
 
 def make_endpoints(
