@@ -7,7 +7,8 @@ limits how often it is called, and turns errors into problems: a unique violatio
 of its slice. `binder.py` calls the function, with what `inputs.py`, `query_string.py` and `body.py`
 read and check; `mismatches.py` names what does not fit, and `unbound.py` what to write instead.
 `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
-`openapi.py` describes all routes. Imports work, edge, db, rows and auth.
+`openapi.py` describes all routes, and `problem_format.py` has the shape of errors. Imports work,
+edge, db, rows and auth.
 """
 
 from service.kit.auth.bearer import Caller
@@ -18,7 +19,15 @@ from service.kit.web.app import build
 from service.kit.web.binder import Reply, created
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import Rate, Routes, Slice
-from service.kit.work.problems import InvalidField, Problem, busy, conflict, invalid, not_found
+from service.kit.work.problems import (
+    InvalidField,
+    Problem,
+    ProblemDetails,
+    busy,
+    conflict,
+    invalid,
+    not_found,
+)
 
 __all__ = [
     "NEEDS_TOKEN",
@@ -32,6 +41,7 @@ __all__ = [
     "LastEventId",
     "Needs",
     "Problem",
+    "ProblemDetails",
     "Rate",
     "Reply",
     "Routes",

@@ -20,11 +20,12 @@ from service.kit.web import openapi
 from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Access
 from service.kit.web.binder import Binding, bind_check
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
+from service.kit.web.problem_format import ProblemFormat, ShowProblem
 from service.kit.web.routes import MOUNT, WEBSOCKET, Rate, Route, Slice, check_access
 from service.kit.work import addresses, metrics
 from service.kit.work.arguments import Call, Provided
 from service.kit.work.asgi import App, Receive, Scope, Send
-from service.kit.work.problems import Problem
+from service.kit.work.problems import EncodeProblem, Problem, make_details
 from service.kit.work.resources import Resource, open_resources
 
 type RouteClass = Callable[[str, App], BaseRoute]
@@ -124,14 +125,19 @@ class Endpoint:
 
 
 class Application:
-    """All endpoints. Raises `Problem` for every error that a client can do something about."""
+    """All endpoints. Raises `Problem` for every error that a client can do something about.
+
+    The edge sends them, by its `encode_problem`.
+    """
 
     def __init__(
         self,
         endpoints: Mapping[EndpointKey, Endpoint],
         slices: Iterable[Slice],
         resources: Sequence[Resource],
+        encode_problem: EncodeProblem,
     ) -> None:
+        self.encode_problem = encode_problem
         self.constraints: dict[str, Callable[[], Problem]] = {}
         for part in slices:
             self.constraints.update(part.constraints)
@@ -214,6 +220,7 @@ def build(
     idempotency: IdempotencyOptions | None = None,
     auth: Auth | None = None,
     docs: bool | str = False,
+    problem: ShowProblem = make_details,
 ) -> App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` on errors.
 
@@ -223,7 +230,7 @@ def build(
     `Caller`, Starlette's `Request` without the body, and path parameters. `resources` are opened
     in order before the first request and closed in reverse after the last. With `docs`, the API is
     shown at `/docs`; services that v2.1.0 or an earlier release rendered pass a name, which counts
-    as true.
+    as true. `problem` decides how errors look: `problem_format.py` says how.
 
     Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that
     nothing can fill.
@@ -240,9 +247,11 @@ def build(
     bindings = [Binding(route, provided, readers) for route in routes if route.method != MOUNT]
     apps: list[tuple[Route, App]] = [(binding.route, binding) for binding in bindings]
     apps += [(route, route.endpoint) for route in routes if route.method == MOUNT]
+    problems = ProblemFormat(problem)
     if docs:
-        apps += openapi.make_pages(bindings, auth.scheme if auth else "")
-    return Application(make_endpoints(apps, auth, provided), slices, resources)
+        apps += openapi.make_pages(bindings, problems, auth.scheme if auth else "")
+    endpoints = make_endpoints(apps, auth, provided)
+    return Application(endpoints, slices, resources, problems.encode)
 
 
 def make_endpoints(

@@ -32,6 +32,7 @@ from service.kit.work.arguments import (
 )
 from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.limits import charge
+from service.kit.work.times import WHOLE_SECOND, write_whole_seconds
 
 BODILESS = ("GET", "DELETE", WEBSOCKET)
 """Methods with which a list of texts or numbers is in the query string. Otherwise it is the
@@ -188,6 +189,8 @@ def encode(body: object) -> bytes:
     """Return a result as JSON. The time is charged to the request."""
     started = time.perf_counter()
     encoded = ENCODER.encode(body)
+    if WHOLE_SECOND.search(encoded):
+        encoded = ENCODER.encode(write_whole_seconds(body))
     charge("encoding", started)
     return encoded
 
