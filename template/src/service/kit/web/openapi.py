@@ -18,12 +18,13 @@ import msgspec
 from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
+from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Needs
 from service.kit.web.binder import Binding, choose_status
-from service.kit.web.mismatches import unwrap_type
 from service.kit.web.problem_format import ProblemFormat
 from service.kit.web.query_string import Parameter
-from service.kit.web.routes import PUBLIC, WEBSOCKET, Route
+from service.kit.web.routes import WEBSOCKET, Route
 from service.kit.web.schemas import Description, Schemas, make_schemas
+from service.kit.work.arguments import unwrap_type
 
 NULL = {"type": "null"}
 NO_DEFAULT = (None, msgspec.NODEFAULT, msgspec.UNSET)
@@ -37,6 +38,7 @@ HEADERS = {
 PROBLEMS = {
     400: "What was sent is malformed.",
     401: "The token is missing, or not valid.",
+    403: "The caller of this token may not do this.",
     404: "It does not exist, or the caller may not know that it does.",
     406: "The header Accept leaves no format to send.",
     409: "It contradicts what is stored.",
@@ -50,8 +52,11 @@ PROBLEMS = {
 BODY_METHODS = ("POST", "PUT", "PATCH")
 
 
-def describe_api(bindings: Sequence[Binding], problems: ProblemFormat) -> Description:
-    """Return the description of all routes but WebSockets, sorted by path."""
+def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: str) -> Description:
+    """Return the description of all routes but WebSockets, sorted by path.
+
+    `scheme` is the word before a token.
+    """
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
     shown.sort(key=lambda binding: binding.route.template)
     schemas, components = make_schemas(shown, problems.result)
@@ -76,9 +81,17 @@ def describe_api(bindings: Sequence[Binding], problems: ProblemFormat) -> Descri
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": describe_scheme(scheme)},
         },
     }
+
+
+def describe_scheme(scheme: str) -> Description:
+    """Return how a token is sent. OpenAPI knows the schemes that are registered."""
+    if scheme.lower() == "bearer":
+        return {"type": "http", "scheme": "bearer"}
+    description = f"`{scheme} TOKEN`"
+    return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
 def describe_service() -> Description:
@@ -131,7 +144,7 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
         "summary": route.summary or name.replace("_", " ").capitalize(),
         "description": cleandoc(route.endpoint.__doc__ or ""),
         "tags": [*route.tags],
-        "security": [] if route.access is PUBLIC else [{"token": []}],
+        "security": describe_security(route),
         "parameters": [*describe_parameters(binding, schemas)],
     }
     if binding.body:
@@ -140,6 +153,15 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
         content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def describe_security(route: Route) -> list[Description]:
+    """Return what is asked of the token: nothing, if it is public."""
+    if route.level is PUBLIC:
+        return []
+    words = route.access.words if isinstance(route.access, Needs) else ()
+    token: Description = {"token": [*words]}
+    return [token, {}] if route.level is OPTIONAL_TOKEN else [token]
 
 
 def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Description]:
@@ -158,6 +180,8 @@ def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Descript
 
 def describe_query_parameter(parameter: Parameter, schema: Description) -> Description:
     schema = drop_null(schema)
+    if parameter.max_values is not None:
+        schema["maxItems"] = parameter.max_values
     if unwrap_type(parameter.hint) is datetime:
         schema["format"] = "date-time"  # without an offset, none is accepted
     if not parameter.required and parameter.default not in NO_DEFAULT:
@@ -209,8 +233,10 @@ def list_statuses(binding: Binding) -> set[int]:
     readers = {getattr(read, "func", read) for read in binding.readers.values()}
     has_key = idempotency.read_idempotency_key in readers
     found = {422}
-    if route.access is not PUBLIC:
+    if route.level is not PUBLIC:
         found.add(401)
+    if route.access is not route.level:  # it is checked
+        found.add(403)
     if binding.path:
         found.add(404)
     if binding.body:

@@ -41,10 +41,13 @@ POLICY = {"content-security-policy": SOURCES}
 
 
 def make_pages(
-    bindings: Sequence[Binding], problems: ProblemFormat
+    bindings: Sequence[Binding], problems: ProblemFormat, scheme: str
 ) -> Iterator[tuple[Route, asgi.App]]:
-    """Yield the description, and the page if the package of Swagger UI is installed."""
-    description = msgspec.json.encode(describe_api(bindings, problems))
+    """Yield the description, and the page if the package of Swagger UI is installed.
+
+    `scheme` is the word before a token.
+    """
+    description = msgspec.json.encode(describe_api(bindings, problems, scheme))
     files = {"/openapi.json": (description, "application/json")}
     package = find_spec("flask_swagger_ui")  # its files; the Flask extension is not imported
     if package and package.origin:
