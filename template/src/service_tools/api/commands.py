@@ -53,7 +53,7 @@ def print_description(definition: ServiceDefinition, against: str | None) -> Non
         return
     changes = [*compare_descriptions(old, description)]
     for title, breaks in (("Breaks clients:", True), ("Breaks no client:", False)):
-        lines = [f"  {it.operation}  {it.text}" for it in changes if it.breaks is breaks]
+        lines = [f"  {change}" for change in changes if change.breaks is breaks]
         if lines:
             click.echo("\n".join([title, *lines]))
     if not changes:
