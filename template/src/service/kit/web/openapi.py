@@ -22,7 +22,8 @@ from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
 from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Needs
-from service.kit.web.binder import Binding, choose_status, is_described
+from service.kit.web.binder import Binding, choose_status
+from service.kit.web.inputs import is_described
 from service.kit.web.problem_format import ProblemFormat
 from service.kit.web.query_string import Parameter
 from service.kit.web.routes import WEBSOCKET, Route
