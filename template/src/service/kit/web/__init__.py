@@ -3,11 +3,11 @@
 
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
 `app.py` finds the route of a request, checks its token and its `access.py`, limits its rate, and
-turns errors into problems. `binder.py` calls the function with its `inputs.py`, with what
-`query_string.py` and `body.py` read, and what app.py provides; `mismatches.py` names what does not
-fit, and `unbound.py` what to write instead. `request.py` is for functions that read a body
-themselves. `idempotency.py` has `once`; `openapi.py` describes all routes, `problem_format.py`
-shapes errors. Imports work, edge, db, rows and auth.
+turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
+`inputs.py`, with what `query_string.py` and `body.py` read, and what app.py provides;
+`mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` is for
+functions that read a body themselves. `idempotency.py` has `once`; `openapi.py` and `schemas.py`
+describe all routes, `pages.py` serves that. Imports work, edge, db, rows and auth.
 """
 
 from service.kit.auth.bearer import Caller
