@@ -197,11 +197,11 @@ class Listing[Row: Struct, Where: BaseFilter]:
                 offset = "\noffset $page_offset"
                 excused.setdefault("offset", f"at most {self.max_offset:,} rows are skipped")
             page = self.source.write_page(sort, conditions, offset)
-            query = Query(page, self.row, columns=self.columns, excused=excused)
+            query: AnyQuery = Query(page, self.row, columns=self.columns, excused=excused)
             self.add_query(sort, sort.name_page(terms), query)
             if self.max_count:
                 sql = self.source.write_count(sort, conditions, self.max_count)
-                count = Query(sql, int, columns=NOTHING, excused=self.excused)
+                count: AnyQuery = Query(sql, int, columns=NOTHING, excused=self.excused)
                 self.add_query(sort, sort.name_count(terms), count)
 
     def add_query(self, sort: Sort, name: str, query: AnyQuery) -> None:
