@@ -181,7 +181,11 @@ def describe_operation(binding: Binding, schemas: Schemas, problem: Description)
         "description": cleandoc(route.endpoint.__doc__ or ""),
         "tags": [*route.tags],
         "parameters": [*describe_parameters(binding, schemas)],
-        "responses": {**describe_response(binding, schemas), "default": problem},
+        "responses": {
+            **describe_response(binding, schemas),
+            **dict.fromkeys(list_statuses(binding), problem),
+            "default": problem,
+        },
     }
     if binding.body:
         _, body = binding.body
@@ -235,6 +239,12 @@ def describe_response(binding: Binding, schemas: Schemas) -> Description:
     if has_body:
         response["content"] = describe_content(binding.result, schemas)
     return {str(status): response}
+
+
+def list_statuses(binding: Binding) -> Iterator[str]:
+    """Yield the statuses with which what a route is given may fail, as a client may with 502."""
+    for provided in binding.fixed.values():
+        yield from map(str, getattr(provided, "problem_statuses", ()))
 
 
 def describe_content(result: Any, schemas: Schemas) -> Description:
