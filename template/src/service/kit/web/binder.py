@@ -28,6 +28,7 @@ from service.kit.web.routes import PATH_PARAMETER, PUBLIC, AccessError, Route
 from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.limits import charge
 from service.kit.work.resources import find_provided
+from service.kit.work.times import WHOLE_SECOND, write_whole_seconds
 
 type Reader = Callable[[Scope, Receive, Send], object]
 
@@ -190,6 +191,8 @@ def encode(body: object) -> bytes:
     """Return a result as JSON. The time is charged to the request."""
     started = time.perf_counter()
     encoded = ENCODER.encode(body)
+    if WHOLE_SECOND.search(encoded):
+        encoded = ENCODER.encode(write_whole_seconds(body))
     charge("encoding", started)
     return encoded
 
