@@ -21,6 +21,9 @@ INSERTED = "an f-string may insert names that a module gives a literal once, and
 OPERATORS = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
 LITERALS = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Tuple, *OPERATORS)
 
+FRAGMENTS = ("columns", "conditions", "joins")
+"""The arguments that have parts of SQL."""
+
 
 def import_all() -> None:
     """Import every module of the team's, except the command itself."""
@@ -75,6 +78,8 @@ def find_strays(path: Path) -> Iterator[tuple[int, str]]:
         made = [it for it in calls if is_constant(it.args[0], tree)]
         allowed |= {id(it.func) for it in made}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and not has_fixed_fragments(node, tree):
+            yield node.lineno, "write its SQL out, as constants; what a request gives is a parameter, like $tag"
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
         if isinstance(node, ast.Attribute) and name == "raw":
             yield node.lineno, "run a Query instead of text on the raw connection"
@@ -98,6 +103,15 @@ def list_hints(node: ast.AST) -> Iterator[ast.expr]:
             yield hint
     if isinstance(node, ast.TypeAlias):
         yield node.value
+
+
+def has_fixed_fragments(call: ast.Call, tree: ast.Module) -> bool:
+    """Return whether the parts of SQL that a `Query` or a `Listing` is given are constants."""
+    if getattr(call.func, "id", "") not in ("Query", "Listing"):
+        return True
+    fragments = [keyword.value for keyword in call.keywords if keyword.arg in FRAGMENTS]
+    texts = [part for value in fragments for part in ast.walk(value) if isinstance(part, ast.JoinedStr)]
+    return all(is_constant(text, tree) for text in texts)
 
 
 def is_constant(value: ast.expr, tree: ast.Module) -> bool:
