@@ -71,10 +71,18 @@ def get_key_id(key: PublicKeyTypes) -> str:
 
 
 def sign_token(
-    key: Ed25519PrivateKey, issuer: str, audience: str, subject: str, lifetime: float
+    key: Ed25519PrivateKey,
+    issuer: str,
+    audience: str,
+    subject: str,
+    lifetime: float,
+    issued_at: float | None = None,
 ) -> str:
-    """Return a token for `subject`, valid for `lifetime` seconds. Costs about 0.1 ms."""
-    now = int(time.time())
+    """Return a token for `subject`, valid for `lifetime` seconds. Costs about 0.1 ms.
+
+    Its times have fractions: a login may follow a revocation within the same second.
+    """
+    now = time.time() if issued_at is None else issued_at
     claims = {
         "iss": issuer,
         "aud": audience,
@@ -153,10 +161,14 @@ class IssuerOptions(VerificationOptions, frozen=True):
     algorithm: Literal["EdDSA"] = "EdDSA"
     """the signature algorithm"""
 
-    def sign(self, subject: str) -> str:
-        """Return a token whose bearer is `subject`. Costs about 0.2 ms."""
+    def sign(self, subject: str, issued_at: float | None = None) -> str:
+        """Return a token whose bearer is `subject`. Costs about 0.2 ms.
+
+        `issued_at` is the Unix time since when it counts, by default now: give it that of the
+        database, where the password was still right, and no revocation misses the token.
+        """
         key = read_private_key(self.signing_key.get_secret_value())
-        return sign_token(key, self.issuer, self.audience, subject, self.token_lifetime)
+        return sign_token(key, self.issuer, self.audience, subject, self.token_lifetime, issued_at)
 
 
 def __getattr__(name: str) -> object:
