@@ -1,6 +1,7 @@
 """Changing the password, and signing out everywhere: the tokens from before are refused, those from after are not."""
 
 import asyncio
+from typing import Any
 
 import httpx2
 import pytest
@@ -83,7 +84,7 @@ async def test_a_login_that_checked_the_old_password_gets_no_token_of_the_new_on
     checked, changed = asyncio.Event(), asyncio.Event()
     is_correct = passwords.is_correct
 
-    async def pause(*args: object) -> bool:
+    async def pause(*args: Any) -> bool:
         correct = await is_correct(*args)
         checked.set()
         await changed.wait()
