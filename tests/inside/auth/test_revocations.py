@@ -87,7 +87,7 @@ async def test_a_token_of_our_own_tells_the_moment_it_was_issued(revocations: Re
     with pytest.raises(Problem, match="signed out"):
         await ask(auth, f"Bearer {old}")
     later = (await revocations.db.fetch_one(NOW)).timestamp()
-    assert await ask(auth, f"Bearer {options.sign('ada', later)}") == "ada"
+    assert await ask(auth, f"Bearer {options.sign('ada', issued_at=later)}") == "ada"
 
 
 async def test_a_revocation_that_is_rolled_back_has_no_effect(revocations: Revocations):

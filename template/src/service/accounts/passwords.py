@@ -72,5 +72,5 @@ async def begin_session(db: Database, issuer: IssuerOptions, account: UUID, pass
     issued_at = await db.find(queries.begin_session, account, password_hash)
     if issued_at is None:
         raise Problem(401, "wrong-credentials", REFUSED)
-    token = issuer.sign(str(account), issued_at.timestamp())
+    token = issuer.sign(str(account), issued_at=issued_at.timestamp())
     return Session(token, int(issuer.token_lifetime))

@@ -21,11 +21,12 @@ from starlette.responses import Response
 from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
+from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Needs
 from service.kit.web.binder import Binding, choose_status, is_described
+from service.kit.web.problem_format import ProblemFormat
 from service.kit.web.query_string import Parameter
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
+from service.kit.web.routes import WEBSOCKET, Route
 from service.kit.work import asgi
-from service.kit.work.problems import MEDIA_TYPE, ProblemDetails
 
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
@@ -49,11 +50,6 @@ POLICY = {"content-security-policy": SOURCES}
 """What the page may load: its own files, and what Swagger UI writes into it."""
 
 REFERENCE = "#/components/schemas/{name}"
-PROBLEM_SCHEMA = {"$ref": REFERENCE.format(name="ProblemDetails")}
-PROBLEM = {
-    "description": "A problem, as RFC 9457 defines it.",
-    "content": {MEDIA_TYPE.decode(): {"schema": PROBLEM_SCHEMA}},
-}
 
 NULL = {"type": "null"}
 NO_DEFAULT = (None, msgspec.NODEFAULT, msgspec.UNSET)
@@ -69,9 +65,14 @@ type Schemas = dict[int, Description]
 """The schema of each type, by its id."""
 
 
-def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
-    """Yield the description, and the page if the package of Swagger UI is installed."""
-    encoded = msgspec.json.encode(describe_api(bindings))
+def make_pages(
+    bindings: Sequence[Binding], problems: ProblemFormat, scheme: str
+) -> Iterator[tuple[Route, asgi.App]]:
+    """Yield the description, and the page if the package of Swagger UI is installed.
+
+    `scheme` is the word before a token.
+    """
+    encoded = msgspec.json.encode(describe_api(bindings, problems, scheme))
     description = json.loads(encoded, object_hook=end_pattern)
     files = {"/openapi.json": (msgspec.json.encode(description), "application/json")}
     package = find_spec("flask_swagger_ui")  # its files; the Flask extension is not imported
@@ -86,16 +87,17 @@ def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
         yield Route("GET", path, page, PUBLIC), page
 
 
-def describe_api(bindings: Sequence[Binding]) -> Description:
+def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: str) -> Description:
     """Return the API in OpenAPI 3.1, which cannot describe WebSockets."""
     about = find_distribution()
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
-    schemas, components = make_schemas(shown)
+    schemas, components = make_schemas(shown, problems)
+    problem = describe_problem(problems, schemas)
     paths: dict[str, Description] = {}
     for binding in shown:
         route = binding.route
         operations = paths.setdefault(route.template, {})
-        operations[route.method.lower()] = describe_operation(binding, schemas)
+        operations[route.method.lower()] = describe_operation(binding, schemas, problem)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -107,26 +109,39 @@ def describe_api(bindings: Sequence[Binding]) -> Description:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": describe_scheme(scheme)},
         },
     }
 
 
-def make_schemas(bindings: Sequence[Binding]) -> tuple[Schemas, Description]:
+def describe_scheme(scheme: str) -> Description:
+    """Return how a token is sent. OpenAPI knows the schemes that are registered."""
+    if scheme.lower() == "bearer":
+        return {"type": "http", "scheme": "bearer"}
+    description = f"`{scheme} TOKEN`"
+    return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
+
+
+def make_schemas(
+    bindings: Sequence[Binding], problems: ProblemFormat
+) -> tuple[Schemas, Description]:
     """Return the schemas of all types of some routes, and those that they refer to by name."""
-    types: list[Any] = []
+    types: list[Any] = [problems.result]
     for binding in bindings:
         types += filter(is_described, list_types(binding))
-    found, components = msgspec.json.schema_components(
-        [*types, ProblemDetails], ref_template=REFERENCE
-    )
+    found, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     ids = map(id, types)
-    schemas = dict(zip(ids, found, strict=False))
+    schemas = dict(zip(ids, found, strict=True))
     for binding in bindings:
         if binding.body:
             _, body = binding.body
             accept_numbers(schemas[id(body.kind)], components, set())
     return schemas, components
+
+
+def describe_problem(problems: ProblemFormat, schemas: Schemas) -> Description:
+    content = {problems.media_type.decode(): {"schema": schemas[id(problems.result)]}}
+    return {"description": "An error.", "content": content}
 
 
 def list_types(binding: Binding) -> Iterator[Any]:
@@ -169,7 +184,7 @@ def accept_numbers(part: Any, components: Description, seen: set[str]) -> None:
         accept_numbers(components[name], components, seen)
 
 
-def describe_operation(binding: Binding, schemas: Schemas) -> Description:
+def describe_operation(binding: Binding, schemas: Schemas, problem: Description) -> Description:
     route = binding.route
     name = route.endpoint.__name__
     operation: Description = {
@@ -178,15 +193,20 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
         "description": cleandoc(route.endpoint.__doc__ or ""),
         "tags": [*route.tags],
         "parameters": [*describe_parameters(binding, schemas)],
-        "responses": {**describe_response(binding, schemas), "default": PROBLEM},
+        "responses": {**describe_response(binding, schemas), "default": problem},
     }
     if binding.body:
         _, body = binding.body
         schema = schemas[id(body.kind)]
         content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.access is NEEDS_TOKEN:
-        operation["security"] = [{"token": []}]
+    if route.level is not PUBLIC:
+        words = route.access.words if isinstance(route.access, Needs) else ()
+        operation["security"] = [{"token": [*words]}]
+    if route.level is OPTIONAL_TOKEN:
+        operation["security"].append({})
+    if route.access is not route.level:  # it is checked
+        operation["responses"]["403"] = problem
     return operation
 
 
@@ -206,6 +226,8 @@ def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Descript
 
 def describe_query_parameter(parameter: Parameter, schema: Description) -> Description:
     schema = drop_null(schema)
+    if parameter.max_values is not None:
+        schema["maxItems"] = parameter.max_values
     if not parameter.required and parameter.default not in NO_DEFAULT:
         schema["default"] = msgspec.to_builtins(parameter.default)
     description = {"required": parameter.required, "schema": schema}
