@@ -3,17 +3,16 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from msgspec import Struct, json
+from msgspec import Struct
 
 from service.kit.db import Database
+from service.kit.web import encode
 
 type ReadAll = Callable[[Database, str], AsyncGenerator[Struct]]
 """Yields the rows of an account."""
 
 type DeleteSome = Callable[[Database, str], Awaitable[int]]
 """Deletes some rows of an account, by one short statement, and returns how many."""
-
-ENCODER = json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -36,4 +35,4 @@ class PersonalData:
 
 
 def encode_line(kind: str, row: Struct) -> bytes:
-    return ENCODER.encode({kind: row}) + b"\n"
+    return encode({kind: row}) + b"\n"
