@@ -50,7 +50,7 @@ async def ask_all(client: httpx2.AsyncClient, headers: dict[str, str]) -> set[in
     return {answer.status_code for answer in await asyncio.gather(*asks)}
 
 
-async def test_all_workers_refuse_a_token_within_seconds(url: str, database_url: str):
+async def test_all_workers_refuse_a_revoked_token_soon(url: str, database_url: str):
     async with httpx2.AsyncClient(base_url=url, timeout=20) as client:
         account = (await client.post("/v1/accounts", json=ADA)).json()
         for signs_out in (True, False):
