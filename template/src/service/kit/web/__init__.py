@@ -1,14 +1,13 @@
 # kit: updated by the template; extend it from app.py
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
-To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`);
-`access.py` says who may call it. `app.py` finds the route of a request, has its token verified,
-limits how often it is called, and turns errors into problems: a unique violation becomes the 409
-of its slice. `binder.py` calls the function, with what `inputs.py`, `query_string.py` and `body.py`
-read and check; `mismatches.py` names what does not fit, and `unbound.py` what to write instead.
-`request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
-`openapi.py` with `schemas.py` describes all routes, and `pages.py` serves that;
-`problem_format.py` has the shape of errors. Imports work, edge, db, rows and auth.
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
+`app.py` finds the route of a request, checks its token and its `access.py`, limits its rate, and
+turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
+`inputs.py`, with what `query_string.py` and `body.py` read, and what app.py provides;
+`mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` is for
+functions that read a body themselves. `idempotency.py` has `once`; `openapi.py` and `schemas.py`
+describe all routes, `pages.py` serves that. Imports work, edge, db, rows and auth.
 """
 
 from service.kit.auth.bearer import Caller
