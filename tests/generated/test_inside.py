@@ -10,7 +10,7 @@ from tests.harness.snapshot import ROOT
 
 PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
-SLOW = {"jobs", "poison", "tools"}
+SLOW = {"jobs", "poison", "tools", "uploads"}
 """Tests that kill workers again and again, and those of what a service in production does not have."""
 
 PGBOUNCER = "inside/db/test_pgbouncer*.py"

@@ -4,10 +4,10 @@
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
 `app.py` finds the route of a request, has its token verified, limits how often it is called, and
 turns errors into problems: a unique violation becomes the 409 of its slice. `binder.py` calls the
-function, with what `query_string.py` and `body.py` read and check; `mismatches.py` names what does
-not fit. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
-`openapi.py` describes all routes, and `problem_format.py` has the shape of errors. Imports work,
-edge, db, rows and auth.
+function, with what `query_string.py`, `body.py` and `forms.py` read and check, the last with files
+of `uploads.py`; `mismatches.py` names what does not fit. `request.py` is for functions that read a
+body themselves. `idempotency.py` has `once`; `openapi.py` describes all routes, and
+`problem_format.py` has the shape of errors. Imports work, edge, db, rows, offload and auth.
 """
 
 from service.kit.auth.bearer import Caller
@@ -15,8 +15,10 @@ from service.kit.edge.events import Event, EventStream, LastEventId
 from service.kit.renamed import find_renamed
 from service.kit.web.app import build
 from service.kit.web.binder import Reply, created
+from service.kit.web.forms import Form
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
+from service.kit.web.uploads import Parts, Upload
 from service.kit.work.problems import (
     InvalidField,
     Problem,
@@ -33,15 +35,18 @@ __all__ = [
     "Caller",
     "Event",
     "EventStream",
+    "Form",
     "IdempotencyKey",
     "InvalidField",
     "LastEventId",
+    "Parts",
     "Problem",
     "ProblemDetails",
     "Rate",
     "Reply",
     "Routes",
     "Slice",
+    "Upload",
     "build",
     "busy",
     "conflict",

@@ -21,10 +21,12 @@ from service.kit.auth.bearer import Caller
 from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.rows.listing import Page, make_link_header
 from service.kit.web.body import Body
+from service.kit.web.forms import FormBody, PartsBody, make_form
 from service.kit.web.mismatches import is_struct, unwrap_type
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PATH_PARAMETER, PUBLIC, AccessError, Route
+from service.kit.web.uploads import describe_upload
 from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.limits import charge
 from service.kit.work.resources import find_provided
@@ -74,7 +76,7 @@ class Binding:
         self.fixed: dict[str, object] = {}
         self.path: dict[str, Any] = {}
         self.query = QueryString()
-        self.body: tuple[str, Body[Any]] | None = None
+        self.body: tuple[str, Body[Any] | FormBody | PartsBody] | None = None
         self.converters = dict(PATH_PARAMETER.findall(route.path))
         function = route.endpoint
         where = f"{route}, {function.__module__}.{function.__qualname__}"
@@ -91,6 +93,7 @@ class Binding:
         if missing:
             names = ", ".join(sorted(missing))
             raise TypeError(f"{where}: its path has {names}, so add parameters of these names")
+        self.max_bytes = self.choose_max_bytes()
         self.function = partial(function, **self.fixed)
         self.result = hints.get("return", Any)
         if get_origin(self.result) is Reply:
@@ -106,6 +109,7 @@ class Binding:
         """Decide where the argument of one parameter comes from."""
         name = parameter.name
         kind = unwrap_type(hint)
+        form = make_form(kind, provided)
         offers = find_provided(get_origin(kind) or kind, provided)
         if name in self.converters:
             self.bind_path(name, hint)
@@ -119,15 +123,25 @@ class Binding:
             raise TypeError(f"app.py provides {len(offers)} of them; give each a class of its own")
         elif getattr(kind, "__query__", False):
             self.query.add_filter(name, kind)
-        elif is_body(kind):
+        elif form or is_body(kind):
             if self.body:
                 raise TypeError(f"`{self.body[0]}` is its body already")
-            self.body = name, Body(hint)
+            self.body = name, form or Body(hint)
         elif is_described(hint):
             is_required = parameter.default is parameter.empty
             self.query.add(name, hint, is_required, parameter.default)
         else:
             raise TypeError("nothing is of this type; add it to what app.py provides")
+
+    def choose_max_bytes(self) -> int | None:
+        """Return the maximum size of an upload: 0 is the default, and None if it takes none."""
+        max_bytes = self.route.max_bytes
+        if self.body and self.body[1].takes_upload:
+            return max_bytes or 0
+        if max_bytes is not None:
+            advice = "`max_bytes` is for a form with files; EDGE_BODY_BYTES limits other bodies"
+            raise TypeError(f"{self.route}: {advice}")
+        return None
 
     def bind_path(self, name: str, hint: Any) -> None:
         kind = unwrap_type(hint)
@@ -207,7 +221,7 @@ def is_body(kind: Any) -> bool:
 def is_described(hint: Any) -> bool:
     """Return whether msgspec can decode and describe values of a type."""
     try:
-        msgspec.json.schema(hint)
+        msgspec.json.schema(hint, schema_hook=describe_upload)
     except TypeError:
         return False
     return True

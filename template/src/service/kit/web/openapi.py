@@ -25,6 +25,7 @@ from service.kit.web.binder import Binding, choose_status, is_described
 from service.kit.web.problem_format import ProblemFormat
 from service.kit.web.query_string import Parameter
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
+from service.kit.web.uploads import describe_upload
 from service.kit.work import asgi
 
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
@@ -117,7 +118,9 @@ def make_schemas(
     types: list[Any] = [problems.result]
     for binding in bindings:
         types += filter(is_described, list_types(binding))
-    found, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    found, components = msgspec.json.schema_components(
+        types, schema_hook=describe_upload, ref_template=REFERENCE
+    )
     ids = map(id, types)
     schemas = dict(zip(ids, found, strict=True))
     for binding in bindings:
@@ -186,7 +189,7 @@ def describe_operation(binding: Binding, schemas: Schemas, problem: Description)
     if binding.body:
         _, body = binding.body
         schema = schemas[id(body.kind)]
-        content = {"application/json": {"schema": schema}}
+        content = {media_type: {"schema": schema} for media_type in body.media_types}
         operation["requestBody"] = {"required": True, "content": content}
     if route.access is NEEDS_TOKEN:
         operation["security"] = [{"token": []}]
