@@ -11,6 +11,7 @@ import structlog
 from service.kit.edge.access_log import MAX_PATH_LENGTH, AccessLog
 from service.kit.edge.bodies import Bodies
 from service.kit.edge.compression import Compression, CompressionOptions
+from service.kit.edge.cors import Cors, is_preflight
 from service.kit.edge.events import Streams
 from service.kit.edge.health import PROBE_PATHS, Check, Health
 from service.kit.edge.options import EdgeOptions
@@ -69,6 +70,7 @@ class Edge:
         self.options = options or EdgeOptions()
         self.compression = Compression(compression or CompressionOptions())
         self.health = Health(ready)
+        self.cors = Cors(self.options) if self.options.origins else None
         hosts = self.options.hosts.lower().replace(" ", "").encode().split(b",")
         self.hosts = {host for host in hosts if host}
         self.admission = Limiter(self.options.concurrency)
@@ -84,7 +86,9 @@ class Edge:
             self.locate_client(scope, headers.merge_headers(scope.get("headers", [])))
             return await self.run_lifespan(scope, receive, send)
         is_probe = scope["path"] in PROBE_PATHS
-        if self.admission.running >= self.admission.limit and not is_probe:
+        cors = self.cors
+        is_free = is_probe or (cors and is_preflight(scope))
+        if self.admission.running >= self.admission.limit and not is_free:
             return await self.refuse(scope["headers"], send)
 
         given = scope["headers"]
@@ -92,6 +96,7 @@ class Edge:
         if len(fields) < len(given):  # some are repeated, which is rare
             fields = headers.merge_headers(given)
         exchange = Exchange(scope, fields, send, self.compression, self.options)
+        exchange.cors = cors
         traces = tracing.active_traces.get()
         if traces and not is_probe:
             exchange.span = traces.begin_request(exchange.method, fields)
@@ -99,6 +104,9 @@ class Edge:
         try:
             if is_probe:
                 await self.health.answer_probe(scope, exchange)
+            elif cors and is_free:
+                scope["path_template"] = "preflight"
+                await exchange.respond(204, b"", cors.answer_preflight(fields))
             else:
                 await self.serve(exchange, scope, receive)
         except asyncio.CancelledError:
@@ -134,15 +142,20 @@ class Edge:
     async def refuse(self, request: Headers, send: Send) -> None:
         """Answer 503 as cheaply as possible, since admitted requests wait: without a log line."""
         self.refusals.add(None)
-        identity = choose_request_id(dict(request))
+        given = dict(request)
+        identity = choose_request_id(given)
         status, body, fields = self.refusal
         body = body.replace(SOME_ID.encode(), identity.encode())
-        headers = [
-            *{**PROTECTIVE_HEADERS, **fields}.items(),
-            (b"x-request-id", identity.encode()),
-            (b"content-length", b"%d" % len(body)),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        fields = {
+            **PROTECTIVE_HEADERS,
+            **fields,
+            b"x-request-id": identity.encode(),
+            b"content-length": b"%d" % len(body),
+        }
+        if self.cors:
+            self.cors.add_headers(given, fields)
+        pairs = [*fields.items()]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
 
     async def serve(self, exchange: Exchange, scope: Scope, receive: Receive) -> None:
