@@ -85,7 +85,7 @@ class Operation(NamedTuple):
     access: Access | None
     limit: RateLimit | None
     app: App
-    max_bytes: int | None
+    max_bytes: int | None = None
     """The maximum size of an upload; 0 is the default, and None if it takes none."""
 
 
