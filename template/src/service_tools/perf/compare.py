@@ -118,7 +118,7 @@ def show_comparison(
         prepare_trees(definition, [other, Path.cwd()], rows) as starts,
         page.until_interrupted(done),
     ):
-        token = credentials.sign_development_token(definition.settings)
+        token = credentials.make_authorization(definition.settings)
         run_rounds(lambda left: run_round(token, starts, left, size), scenarios, max_rounds, done)
 
     ratios = [judge_rounds(name, rounds) for name, rounds in done.items()]

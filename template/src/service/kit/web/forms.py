@@ -5,26 +5,19 @@ A form without files arrives whole, like JSON. One with files is parsed as it ar
 `uploads.py`, and its files are written to disk.
 """
 
-from collections.abc import Sequence
 from math import inf
-from typing import Annotated, Any, cast, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
 from service.kit.edge.uploads import IncomingUpload
 from service.kit.offload.offload import Offload
-from service.kit.web.mismatches import (
-    MAX_ERRORS,
-    invalid_fields,
-    is_struct,
-    read_mismatch,
-    unwrap_type,
-)
+from service.kit.web.mismatches import MAX_ERRORS, invalid_fields, is_struct, read_mismatch
 from service.kit.web.query_string import QueryString, convert_parameter, split_query_string
 from service.kit.web.uploads import MULTIPART, Parts, Upload, malformed, parse_content_type
+from service.kit.work.arguments import Provided, unwrap_type
 from service.kit.work.asgi import Receive, Scope
 from service.kit.work.problems import InvalidField
-from service.kit.work.resources import find_provided
 
 type Form[Fields] = Annotated[Fields, "form"]
 """The type of a parameter that is a form: `form: Form[NewPicture]`, where that is a struct.
@@ -42,7 +35,7 @@ class FormBody:
     type, 422 for fields that do not fit.
     """
 
-    def __init__(self, kind: Any, provided: Sequence[object]) -> None:
+    def __init__(self, kind: Any, provided: Provided) -> None:
         if not is_struct(kind):
             raise TypeError("name the struct of its fields, like Form[NewPicture]")
         self.kind = kind
@@ -164,7 +157,7 @@ class PartsBody:
         return Parts(scope, receive)
 
 
-def make_form(kind: Any, provided: Sequence[object]) -> FormBody | PartsBody | None:
+def make_form(kind: Any, provided: Provided) -> FormBody | PartsBody | None:
     """Return the form that a parameter asks for by its type, or None."""
     if kind is Parts:
         return PartsBody()
@@ -176,12 +169,12 @@ def make_form(kind: Any, provided: Sequence[object]) -> FormBody | PartsBody | N
     return None
 
 
-def find_offload(provided: Sequence[object]) -> Offload:
+def find_offload(provided: Provided) -> Offload:
     """Return what writes files in threads."""
-    offers = find_provided(Offload, provided)
-    if not offers:
-        raise TypeError("its files are written in threads; add an Offload to what app.py provides")
-    return cast("Offload", offers[0])
+    for offer in provided.find(Offload):
+        if isinstance(offer, Offload):
+            return offer
+    raise TypeError("its files are written in threads; add an Offload to what app.py provides")
 
 
 def decode_text(text: bytes) -> str:

@@ -21,10 +21,11 @@ from starlette.responses import Response
 from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
+from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Needs
 from service.kit.web.binder import Binding, choose_status, is_described
 from service.kit.web.problem_format import ProblemFormat
 from service.kit.web.query_string import Parameter
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
+from service.kit.web.routes import WEBSOCKET, Route
 from service.kit.web.uploads import describe_upload
 from service.kit.work import asgi
 
@@ -66,10 +67,13 @@ type Schemas = dict[int, Description]
 
 
 def make_pages(
-    bindings: Sequence[Binding], problems: ProblemFormat
+    bindings: Sequence[Binding], problems: ProblemFormat, scheme: str
 ) -> Iterator[tuple[Route, asgi.App]]:
-    """Yield the description, and the page if the package of Swagger UI is installed."""
-    encoded = msgspec.json.encode(describe_api(bindings, problems))
+    """Yield the description, and the page if the package of Swagger UI is installed.
+
+    `scheme` is the word before a token.
+    """
+    encoded = msgspec.json.encode(describe_api(bindings, problems, scheme))
     description = json.loads(encoded, object_hook=end_pattern)
     files = {"/openapi.json": (msgspec.json.encode(description), "application/json")}
     package = find_spec("flask_swagger_ui")  # its files; the Flask extension is not imported
@@ -84,7 +88,7 @@ def make_pages(
         yield Route("GET", path, page, PUBLIC), page
 
 
-def describe_api(bindings: Sequence[Binding], problems: ProblemFormat) -> Description:
+def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: str) -> Description:
     """Return the API in OpenAPI 3.1, which cannot describe WebSockets."""
     about = find_distribution()
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
@@ -106,9 +110,17 @@ def describe_api(bindings: Sequence[Binding], problems: ProblemFormat) -> Descri
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": describe_scheme(scheme)},
         },
     }
+
+
+def describe_scheme(scheme: str) -> Description:
+    """Return how a token is sent. OpenAPI knows the schemes that are registered."""
+    if scheme.lower() == "bearer":
+        return {"type": "http", "scheme": "bearer"}
+    description = f"`{scheme} TOKEN`"
+    return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
 def make_schemas(
@@ -191,8 +203,13 @@ def describe_operation(binding: Binding, schemas: Schemas, problem: Description)
         schema = schemas[id(body.kind)]
         content = {media_type: {"schema": schema} for media_type in body.media_types}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.access is NEEDS_TOKEN:
-        operation["security"] = [{"token": []}]
+    if route.level is not PUBLIC:
+        words = route.access.words if isinstance(route.access, Needs) else ()
+        operation["security"] = [{"token": [*words]}]
+    if route.level is OPTIONAL_TOKEN:
+        operation["security"].append({})
+    if route.access is not route.level:  # it is checked
+        operation["responses"]["403"] = problem
     return operation
 
 
@@ -212,6 +229,8 @@ def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Descript
 
 def describe_query_parameter(parameter: Parameter, schema: Description) -> Description:
     schema = drop_null(schema)
+    if parameter.max_values is not None:
+        schema["maxItems"] = parameter.max_values
     if not parameter.required and parameter.default not in NO_DEFAULT:
         schema["default"] = msgspec.to_builtins(parameter.default)
     description = {"required": parameter.required, "schema": schema}
