@@ -7,8 +7,9 @@ limits how often it is called, and turns errors into problems: a unique violatio
 of its slice. `binder.py` calls the function, with what `inputs.py`, `query_string.py`, `body.py`
 and `forms.py` read and check, the last with files of `uploads.py`; `mismatches.py` names what does
 not fit, and `unbound.py` what to write instead. `request.py` is for functions that read a body
-themselves. `idempotency.py` has `once`; `openapi.py` describes all routes, and `problem_format.py`
-has the shape of errors. Imports work, edge, db, rows, offload and auth.
+themselves. `idempotency.py` has `once`; `openapi.py` with `schemas.py` describes all routes, and
+`pages.py` serves that; `problem_format.py` has the shape of errors. Imports work, edge, db, rows,
+offload and auth.
 """
 
 from service.kit.auth.bearer import Caller

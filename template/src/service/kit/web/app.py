@@ -16,7 +16,7 @@ from starlette.routing import Route as StarletteRoute
 from service.kit.auth.bearer import Auth
 from service.kit.db.errors import to_problem
 from service.kit.web import idempotency as keys
-from service.kit.web import openapi
+from service.kit.web import pages
 from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Access
 from service.kit.web.binder import Binding, bind_check
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
@@ -268,7 +268,7 @@ def build(
     apps += [(route, route.endpoint) for route in routes if route.method == MOUNT]
     problems = ProblemFormat(problem)
     if docs:
-        apps += openapi.make_pages(bindings, problems, auth.scheme if auth else "")
+        apps += pages.make_pages(bindings, problems, auth.scheme if auth else "")
     endpoints = make_endpoints(apps, auth, provided)
     return Application(endpoints, slices, resources, problems.encode)
 
