@@ -1,15 +1,13 @@
 # kit: updated by the template; extend it from app.py
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
-To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`);
-`access.py` says who may call it. `app.py` finds the route of a request, has its token verified,
-limits how often it is called, and turns errors into problems: a unique violation becomes the 409
-of its slice. `binder.py` calls the function, with what `inputs.py`, `query_string.py`, `body.py`
-and `forms.py` read and check, the last with files of `uploads.py`; `mismatches.py` names what does
-not fit, and `unbound.py` what to write instead. `request.py` is for functions that read a body
-themselves. `idempotency.py` has `once`; `openapi.py` with `schemas.py` describes all routes, and
-`pages.py` serves that; `problem_format.py` has the shape of errors. Imports work, edge, db, rows,
-offload and auth.
+Decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`, `access.py`).
+`app.py` finds the route of a request, verifies its token, limits its rate, and turns errors into
+problems, a unique violation into the 409 of its slice; `problem_format.py` has their shape.
+`binder.py` calls the function, with what `inputs.py`, `query_string.py`, `body.py`, and `forms.py`
+with `uploads.py` read; `mismatches.py` names what does not fit, `unbound.py` what to write instead.
+`request.py` has bodies that functions read themselves, `idempotency.py` has `once`. `openapi.py`
+and `schemas.py` describe all routes, for `pages.py`. Imports work, edge, db, rows, offload, auth.
 """
 
 from service.kit.auth.bearer import Caller
