@@ -1,13 +1,13 @@
 # kit: updated by the template; extend it from app.py
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
-Decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`, `access.py`).
-`app.py` finds the route of a request, verifies its token, limits its rate, and turns errors into
-problems, a unique violation into the 409 of its slice; `problem_format.py` has their shape.
-`binder.py` calls the function, with what `inputs.py`, `query_string.py`, `body.py`, and `forms.py`
-with `uploads.py` read; `mismatches.py` names what does not fit, `unbound.py` what to write instead.
-`request.py` has bodies that functions read themselves, `idempotency.py` has `once`. `openapi.py`
-and `schemas.py` describe all routes, for `pages.py`. Imports work, edge, db, rows, offload, auth.
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
+`app.py` finds the route of a request, checks its token and its `access.py`, limits its rate, and
+turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
+`inputs.py`, and what `query_string.py`, `body.py`, and `forms.py` with `uploads.py` read;
+`mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` has bodies
+that functions read themselves, `idempotency.py` has `once`; `openapi.py` and `schemas.py` describe
+all routes, for `pages.py`. Imports work, edge, db, rows, offload and auth.
 """
 
 from service.kit.auth.bearer import Caller

@@ -15,21 +15,32 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from service.kit.auth.bearer import Caller
 from service.kit.rows.listing import Page, make_link_header
 from service.kit.web.access import Access, AccessError
 from service.kit.web.body import Body
 from service.kit.web.forms import FormBody, PartsBody, make_form
-from service.kit.web.inputs import READERS, Inputs, Readers
-from service.kit.web.mismatches import is_struct
+from service.kit.web.inputs import (
+    PROVIDER_READERS,
+    READERS,
+    Readers,
+    check_caller,
+    check_converter,
+    is_body,
+    is_described,
+    is_list_of_values,
+)
 from service.kit.web.query_string import QueryString
-from service.kit.web.routes import WEBSOCKET, Route
+from service.kit.web.routes import PATH_PARAMETER, WEBSOCKET, Route
 from service.kit.web.unbound import advise_on_parameter
-from service.kit.web.uploads import describe_upload
 from service.kit.work.arguments import (
+    Binder,
     Call,
     Provided,
+    Reader,
     bind_parameters,
     name_function,
+    split_none,
     unwrap_type,
 )
 from service.kit.work.asgi import App, Receive, Scope, Send
@@ -55,6 +66,36 @@ class Reply[Result]:
 def created[Result](body: Result, location: str) -> Reply[Result]:
     """Return a 201 reply for something new, which can be read at `location`."""
     return Reply(body, 201, {"Location": location})
+
+
+class Inputs:
+    """Finds what the functions of a route read of its requests.
+
+    `path` has the path parameters that they ask for.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.level = route.level
+        self.converters = dict(PATH_PARAMETER.findall(route.path))
+        self.path: dict[str, Any] = {}
+
+    def make_binder(self, provided: Provided) -> Binder:
+        """Return what binds the providers and the check of the route."""
+        return Binder(provided, partial(self.find_reader, PROVIDER_READERS))
+
+    def find_reader(self, readers: Readers, name: str, hint: Any) -> Reader | None:
+        """Return what reads an argument: a path parameter, the caller, or by type."""
+        kind, is_optional = split_none(hint)
+        if name in self.converters:
+            check_converter(name, self.converters[name], kind)
+            self.path[name] = hint
+            return lambda scope, *_: scope["path_params"][name]
+        if kind is not Caller:
+            return readers.get(kind)
+        check_caller(self.level, is_optional=is_optional)
+        if is_optional:
+            return lambda scope, *_: scope.get("auth")
+        return lambda scope, *_: scope["auth"]
 
 
 @contextmanager
@@ -207,24 +248,3 @@ def encode(body: object) -> bytes:
         encoded = ENCODER.encode(write_whole_seconds(body))
     charge("encoding", started)
     return encoded
-
-
-def is_body(kind: Any) -> bool:
-    """Return whether a parameter of a type is the JSON body: a struct, a list or a dict."""
-    base = get_origin(kind) or kind
-    parts = [kind, *get_args(kind)]
-    return base in (list, dict) or any(is_struct(part) for part in parts)
-
-
-def is_list_of_values(kind: Any) -> bool:
-    """Return whether a type is a list of texts, numbers or the like."""
-    return get_origin(kind) is list and not any(map(is_body, get_args(kind)))
-
-
-def is_described(hint: Any) -> bool:
-    """Return whether msgspec can decode and describe values of a type."""
-    try:
-        msgspec.json.schema(hint, schema_hook=describe_upload)
-    except TypeError:
-        return False
-    return True

@@ -14,7 +14,8 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from service.kit.edge.events import EventStream
-from service.kit.web.binder import Binding, is_described
+from service.kit.web.binder import Binding
+from service.kit.web.inputs import is_described
 from service.kit.web.uploads import describe_upload
 
 type Description = dict[str, Any]
