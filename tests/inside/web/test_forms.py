@@ -59,12 +59,13 @@ async def test_a_form_is_a_struct_with_its_files(client: httpx2.AsyncClient):
 
 
 async def test_inputs_that_a_browser_leaves_empty_are_left_out(client: httpx2.AsyncClient):
-    empty = ("", b"", "application/octet-stream")
-    files = {"picture": PICTURE, "second": empty, "others": empty}
-    response = await client.post("/pictures", data={"title": "x", "width": ""}, files=files)
+    title, picture = ('name="title"', b"x"), ('name="picture"; filename="a"', b"data")
+    empty = [(f'name="{name}"; filename=""', b"") for name in ("second", "others")]
+    body = encode(title, picture, ('name="width"', b""), *empty)
+    response = await client.post("/pictures", content=body, headers=MULTIPART)
     assert response.json()["others"] == []
-    files = {"picture": empty}
-    assert explain(await client.post("/pictures", data={"title": ""}, files=files)) == {
+    body = encode(('name="title"', b""), ('name="picture"; filename=""', b""))
+    assert explain(await client.post("/pictures", content=body, headers=MULTIPART)) == {
         "title": "it is required",
         "picture": "it is required",
     }
