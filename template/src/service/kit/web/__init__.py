@@ -15,7 +15,7 @@ from service.kit.edge.events import Event, EventStream, LastEventId
 from service.kit.renamed import find_renamed
 from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Needs
 from service.kit.web.app import build
-from service.kit.web.binder import Reply, created
+from service.kit.web.binder import Reply, created, encode
 from service.kit.web.forms import Form
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import Rate, Routes, Slice
@@ -54,6 +54,7 @@ __all__ = [
     "busy",
     "conflict",
     "created",
+    "encode",
     "invalid",
     "not_found",
     "once",

@@ -84,6 +84,16 @@ class Metrics:
             "Login attempts: taken, of those right or returned unchecked, and refused.",
             ["outcome"],
         )
+        self.revocations = gauge(
+            "auth_revocations",
+            "Subjects whose older tokens a worker refuses.",
+            multiprocess_mode="livemax",
+        )
+        self.revocations_age = gauge(
+            "auth_revocations_age_seconds",
+            "Time since a worker last read which tokens are revoked.",
+            multiprocess_mode="livemax",
+        )
         self.call_seconds = histogram(
             "client_call_duration_seconds", "Duration of outgoing calls.", ["host", "outcome"]
         )
