@@ -155,7 +155,7 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
     if binding.body:
         _, body = binding.body
         schema = schemas[id(body.kind)]
-        content = {"application/json": {"schema": schema}}
+        content = {media_type: {"schema": schema} for media_type in body.media_types}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
