@@ -71,6 +71,10 @@ class Metrics:
             "http_requests_receiving", "Requests whose bodies are still arriving."
         )
         self.open_streams = gauge("http_event_streams_open", "Event streams that are open.")
+        self.uploads = gauge("http_uploads_in_flight", "Uploads being received or answered.")
+        self.upload_disk = gauge(
+            "http_upload_disk_bytes", "Bytes on disk of the files of these uploads."
+        )
 
         self.tokens = counter(
             "auth_tokens_total", "Tokens that were not yet known, or missing.", ["outcome"]
