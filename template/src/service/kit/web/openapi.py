@@ -61,6 +61,7 @@ def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: s
     shown.sort(key=lambda binding: binding.route.template)
     schemas, components = make_schemas(shown, problems.result)
     content = {problems.media_type.decode(): {"schema": schemas[id(problems.result)]}}
+    is_public = all(binding.route.level is PUBLIC for binding in shown)
     paths: dict[str, Description] = {}
     names: set[str] = set()
     for binding in shown:
@@ -81,7 +82,7 @@ def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: s
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": describe_scheme(scheme)},
+            "securitySchemes": {} if is_public else {"token": describe_scheme(scheme)},
         },
     }
 
