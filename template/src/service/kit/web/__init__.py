@@ -5,7 +5,7 @@ To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("
 `app.py` finds the route of a request, has its token verified, limits how often it is called, and
 turns errors into problems: a unique violation becomes the 409 of its slice. `binder.py` calls the
 function, with what `query_string.py` and `body.py` read and check; `mismatches.py` names what does
-not fit. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
+not fit. `socket.py` has WebSockets of typed messages. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
 `openapi.py` describes all routes, and `problem_format.py` has the shape of errors. Imports work,
 edge, db, rows and auth.
 """
@@ -17,6 +17,7 @@ from service.kit.web.app import build
 from service.kit.web.binder import Reply, created
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
+from service.kit.web.socket import Socket
 from service.kit.work.problems import (
     InvalidField,
     Problem,
@@ -42,6 +43,7 @@ __all__ = [
     "Reply",
     "Routes",
     "Slice",
+    "Socket",
     "build",
     "busy",
     "conflict",

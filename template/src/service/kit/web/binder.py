@@ -25,6 +25,7 @@ from service.kit.web.mismatches import is_struct, unwrap_type
 from service.kit.web.query_string import QueryString
 from service.kit.web.request import CheckedRequest
 from service.kit.web.routes import PATH_PARAMETER, PUBLIC, AccessError, Route
+from service.kit.web.socket import Socket
 from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.limits import charge
 from service.kit.work.resources import find_provided
@@ -113,6 +114,8 @@ class Binding:
             raise AccessError("nobody is known on a public route; give it `access=NEEDS_TOKEN`")
         elif kind in readers:
             self.readers[name] = readers[kind]
+        elif get_origin(kind) is Socket:
+            self.readers[name] = partial(Socket, get_args(kind)[0])
         elif len(offers) == 1:
             self.fixed[name] = offers[0]
         elif offers:

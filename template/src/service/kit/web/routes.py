@@ -104,8 +104,7 @@ class Routes:
     and all others come from the query string.
 
     `access` and `limit` apply to each route that does not say otherwise; a route without any
-    `access` keeps the service from starting. `service serve` leaves WebSockets off: `websocket`
-    needs `websockets=True` in kit/server/http_server.py.
+    `access` keeps the service from starting. `websocket` needs SERVER_WEBSOCKETS.
     """
 
     def __init__(
