@@ -2,21 +2,23 @@
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
-`app.py` finds the route of a request, has its token verified, limits how often it is called, and
-turns errors into problems: a unique violation becomes the 409 of its slice. `binder.py` calls the
-function, with what `query_string.py` and `body.py` read and check; `mismatches.py` names what does
-not fit. `socket.py` has WebSockets of typed messages. `request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
-`openapi.py` describes all routes, and `problem_format.py` has the shape of errors. Imports work,
-edge, db, rows and auth.
+`app.py` finds the route of a request, checks its token and its `access.py`, limits its rate, and
+turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
+`inputs.py`, with what `query_string.py` and `body.py` read, and what app.py provides;
+`mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` is for
+functions that read a body themselves, `socket.py` for WebSockets. `idempotency.py` has `once`;
+`openapi.py` and `schemas.py` describe all routes, `pages.py` serves that. Imports work, edge, db,
+rows and auth.
 """
 
 from service.kit.auth.bearer import Caller
 from service.kit.edge.events import Event, EventStream, LastEventId
 from service.kit.renamed import find_renamed
+from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Needs
 from service.kit.web.app import build
 from service.kit.web.binder import Reply, created
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Rate, Routes, Slice
+from service.kit.web.routes import Rate, Routes, Slice
 from service.kit.web.socket import Socket
 from service.kit.work.problems import (
     InvalidField,
@@ -30,6 +32,7 @@ from service.kit.work.problems import (
 
 __all__ = [
     "NEEDS_TOKEN",
+    "OPTIONAL_TOKEN",
     "PUBLIC",
     "Caller",
     "Event",
@@ -37,6 +40,7 @@ __all__ = [
     "IdempotencyKey",
     "InvalidField",
     "LastEventId",
+    "Needs",
     "Problem",
     "ProblemDetails",
     "Rate",
