@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 import psutil
@@ -19,9 +19,9 @@ from inside.stand_in import wait_for
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from service.kit.auth import IssuerOptions, keys
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
+from websockets.exceptions import ConnectionClosed, InvalidStatus  # deptry: ignore[DEP003]
+from websockets.sync.client import ClientConnection, connect  # deptry: ignore[DEP003]
+from websockets.typing import Origin, Subprotocol  # deptry: ignore[DEP003]
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
 
@@ -103,10 +103,15 @@ def serve(folder: Path, url: str = "postgresql://nobody@127.0.0.1:1/none", **set
 def read_end(client: ClientConnection) -> tuple[int, str]:
     """Return the code and the reason with which the server closes."""
     with pytest.raises(ConnectionClosed) as caught:
-        while True:
-            client.recv(timeout=30)
+        read_all(client)
     assert caught.value.rcvd, "the connection was cut"
     return caught.value.rcvd.code, caught.value.rcvd.reason
+
+
+def read_all(client: ClientConnection) -> NoReturn:
+    """Read until the server closes, and raise how."""
+    while True:
+        client.recv(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -248,13 +253,16 @@ def test_a_client_that_stops_reading_costs_no_memory_and_is_given_up(tmp_path: P
 
 
 def test_a_quiet_client_whose_network_is_gone_is_noticed(tmp_path: Path):
-    with serve(tmp_path, SERVER_SEND_TIMEOUT="1") as service:
-        with service.open("/quiet", ping_interval=None) as gone, service.open("/doubled", ping_interval=None) as there:
-            wait_for(lambda: service.read_metric("http_websockets_open") == 2)
-            fall_silent(gone.socket)
-            wait_for(lambda: service.list_ends() == ["quiet"])
-            there.send("4")
-            assert json.loads(there.recv(timeout=30)) == {"doubled": 8}
+    with (
+        serve(tmp_path, SERVER_SEND_TIMEOUT="1") as service,
+        service.open("/quiet", ping_interval=None) as gone,
+        service.open("/doubled", ping_interval=None) as there,
+    ):
+        wait_for(lambda: service.read_metric("http_websockets_open") == 2)
+        fall_silent(gone.socket)
+        wait_for(lambda: service.list_ends() == ["quiet"])
+        there.send("4")
+        assert json.loads(there.recv(timeout=30)) == {"doubled": 8}
 
 
 class Stalled:
@@ -263,7 +271,9 @@ class Stalled:
     def __init__(self, port: int, path: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         handshake = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: "
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nhost: test\r\n{handshake}MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n".encode())
+        self.socket.sendall(
+            f"GET {path} HTTP/1.1\r\nhost: test\r\n{handshake}MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n".encode()
+        )
 
     def __enter__(self) -> None: ...
 

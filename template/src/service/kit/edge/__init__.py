@@ -5,8 +5,8 @@
 request body, `options.py` has the settings EDGE_*. `response.py` is the way out: ETag, compression,
 headers; `compression.py` has its levels. `cors.py` lets pages of other origins read it, those that
 `origins.py` reads from the settings. `slow_clients.py` says where slow clients are cut off.
-`events.py` has responses that stay open, `sockets.py` WebSockets, `health.py` /livez and /readyz, `access_log.py` the log
-line and the metrics of each request. Imports work.
+`events.py` has responses that stay open, `sockets.py` WebSockets, `health.py` /livez and /readyz,
+`access_log.py` the log line and the metrics of each request. Imports work.
 """
 
 from service.kit.edge.edge import Edge

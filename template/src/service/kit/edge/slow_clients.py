@@ -9,8 +9,9 @@
 | read a WebSocket | `sockets.py`: `Socket.send_message` | `EDGE_STALL_TIMEOUT` |
 | take or acknowledge anything else | `http_server.py`: `limit_sending` | `SERVER_SEND_TIMEOUT` |
 
-Those of a body and of a stream are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
-slow handler. They cancel the task of the request, and `Edge.serve` raises the problem from here.
+Those of a body and of a stream are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`,
+which ends a slow handler. They cancel the task of the request, and `Edge.serve` raises the problem
+from here.
 """
 
 from math import inf

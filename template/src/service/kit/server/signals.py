@@ -6,8 +6,8 @@
 1. The main process (`handle_signals` in http_server.py) lets `/readyz` answer 503 at once. After
    SERVER_DRAIN_DELAY, granian sends each worker SIGTERM.
 2. A worker (`WorkerApplication` in process.py) closes WebSockets, and then stops accepting. It ends
-   event streams and answers the requests in flight. After SERVER_DRAIN_TIMEOUT it cancels the rest. Then the application closes what it
-   opened.
+   event streams and answers the requests in flight. After SERVER_DRAIN_TIMEOUT it cancels the rest.
+   Then the application closes what it opened.
 3. The main process (granian) kills the workers that still run after SERVER_KILL_TIMEOUT.
 
 `service worker`, in this order:

@@ -6,9 +6,8 @@ To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("
 turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
 `inputs.py`, with what `query_string.py` and `body.py` read, and what app.py provides;
 `mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` is for
-functions that read a body themselves, `socket.py` for WebSockets. `idempotency.py` has `once`;
-`openapi.py` and `schemas.py` describe all routes, `pages.py` serves that. Imports work, edge, db,
-rows and auth.
+functions that read a body themselves, `socket.py` for WebSockets. `idempotency.py` has `once`,
+`openapi.py`, `schemas.py` and `pages.py` the description. Imports work, edge, db, rows and auth.
 """
 
 from service.kit.auth.bearer import Caller
