@@ -55,6 +55,19 @@ change_order = Query(
     sample="select account, id, version, 'paid', tags, gift, note from orders limit 1",
 )
 
+# Few at a time: one statement for all orders would hold their locks, and the oldest snapshot, for minutes.
+delete_some = Query(
+    """
+    delete from orders
+     where account = $1
+       and id = any(array(select id from orders where account = $1 order by created_at, id limit $2))
+    returning id
+    """,
+    UUID,
+    tuple[str, int],
+    sample="select account, 1000::bigint from orders limit 1",
+)
+
 # Lists and exports of an account's orders, by creation time in either direction. Each set of filters needs an index.
 orders = Listing("orders", Order, OrderFilter, scope={"account": str}, filters=((), ("status",)))
 

@@ -23,6 +23,7 @@ from service.kit.edge.response import (
 )
 from service.kit.edge.slow_clients import explain_cut_off
 from service.kit.edge.sockets import METHOD, Socket, check_origin, take_token
+from service.kit.edge.uploads import Uploads
 from service.kit.work import addresses, headers, metrics, tracing
 from service.kit.work.asgi import App, Fields, Headers, Receive, Scope, Send
 from service.kit.work.batch import Batch
@@ -78,6 +79,7 @@ class Edge:
         full = "Too many WebSockets are open. Try again shortly."
         self.sockets = Limiter(self.options.sockets, full=full, reason="socket")
         self.bodies = Bodies(self.options)
+        self.uploads = Uploads(self.options, self.admission)
         self.deadlines = Deadlines()
         self.access_log = AccessLog()
         self.refusals = Batch(report_refusals, REPORT_SECONDS, max_items=100_000)
@@ -132,7 +134,9 @@ class Edge:
         metrics.watch_gauge(gauges.receiving, lambda: len(self.bodies.arriving))
         metrics.watch_gauge(gauges.open_streams, lambda: self.streams.running)
         metrics.watch_gauge(gauges.open_sockets, lambda: self.sockets.running)
-
+        metrics.watch_gauge(gauges.uploads, lambda: self.uploads.running)
+        metrics.watch_gauge(gauges.upload_disk, lambda: self.uploads.disk_bytes)
+        scope["uploads"] = self.uploads
         try:
             await self.app(scope, receive, send)
         finally:
@@ -164,10 +168,17 @@ class Edge:
         self.locate_client(scope, request)
         self.check_host(request, scope["http_version"])
         expects_body = has_body(request)
+        find_limit = self.uploads.find_limit
         exchange.deadlines = self.deadlines
         scope["streams"] = self.streams
         try:
             with exchange:
+                max_bytes = None
+                if expects_body and find_limit:
+                    max_bytes = find_limit(scope, self.options.upload_bytes)
+                if max_bytes is not None:
+                    await self.uploads.serve(self.app, exchange, scope, receive, max_bytes)
+                    return
                 if expects_body:
                     receive = await self.bodies.read_body(exchange, receive)
                 if not self.admission.try_enter():

@@ -19,6 +19,7 @@ from service.kit.auth.bearer import Caller
 from service.kit.rows.listing import Page, make_link_header
 from service.kit.web.access import Access, AccessError
 from service.kit.web.body import Body
+from service.kit.web.forms import FormBody, PartsBody, make_form
 from service.kit.web.inputs import (
     PROVIDER_READERS,
     READERS,
@@ -131,7 +132,7 @@ class Binding(Call):
         super().__init__(function)
         self.route = route
         self.query = QueryString()
-        self.body: tuple[str, Body[Any]] | None = None
+        self.body: tuple[str, Body[Any] | FormBody | PartsBody] | None = None
         self.inputs = Inputs(route)
         self.path = self.inputs.path
         self.types = {**READERS, **readers}
@@ -146,6 +147,7 @@ class Binding(Call):
         if missing:
             names = ", ".join(sorted(missing))
             raise TypeError(f"{where}: its path has {names}, so add parameters of these names")
+        self.max_bytes = self.choose_max_bytes()
         self.function = partial(function, **self.fixed)
         self.result = get_type_hints(function, include_extras=True).get("return", Any)
         if get_origin(self.result) is Reply:
@@ -156,6 +158,7 @@ class Binding(Call):
         name = parameter.name
         kind = unwrap_type(hint)
         reader = self.inputs.find_reader(self.types, name, hint)
+        form = make_form(kind, self.binder.provided)
         is_in_query = self.route.method in BODILESS and is_list_of_values(kind)
         if reader:
             self.readers[name] = reader
@@ -165,11 +168,11 @@ class Binding(Call):
             return
         elif getattr(kind, "__query__", False):
             self.query.add_filter(name, kind)
-        elif is_body(kind) and not is_in_query:
+        elif form or (is_body(kind) and not is_in_query):
             if self.body:
                 advice = "a list that is in the query string is a field of a Filter"
                 raise TypeError(f"`{self.body[0]}` is its body already; {advice}")
-            self.body = name, Body(hint)
+            self.body = name, form or Body(hint)
         elif advice := advise_on_parameter(parameter, hint):
             raise TypeError(advice)
         elif is_described(hint):
@@ -177,6 +180,16 @@ class Binding(Call):
             self.query.add(name, hint, is_required, parameter.default)
         else:
             raise TypeError("nothing is of this type; add it to what app.py provides")
+
+    def choose_max_bytes(self) -> int | None:
+        """Return the maximum size of an upload: 0 is the default, and None if it takes none."""
+        max_bytes = self.route.max_bytes
+        if self.body and self.body[1].takes_upload:
+            return max_bytes or 0
+        if max_bytes is not None:
+            advice = "`max_bytes` is for a form with files; EDGE_BODY_BYTES limits other bodies"
+            raise TypeError(f"{self.route}: {advice}")
+        return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         values = {name: read(scope, receive, send) for name, read in self.readers.items()}

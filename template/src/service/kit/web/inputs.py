@@ -13,6 +13,7 @@ from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Access, AccessError
 from service.kit.web.mismatches import is_struct
 from service.kit.web.request import CheckedRequest
+from service.kit.web.uploads import describe_upload
 from service.kit.work.arguments import Reader
 
 type Readers = Mapping[Any, Reader]
@@ -62,7 +63,7 @@ def is_list_of_values(kind: Any) -> bool:
 def is_described(hint: Any) -> bool:
     """Return whether msgspec can decode and describe values of a type."""
     try:
-        msgspec.json.schema(hint)
+        msgspec.json.schema(hint, schema_hook=describe_upload)
     except TypeError:
         return False
     return True
