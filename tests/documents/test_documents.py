@@ -82,6 +82,16 @@ TESTS = {
         "uv run pytest",
         "uv sync && uv run pytest",
     ],
+    "generated/test_clients.py::test_a_strict_linter_finds_nothing": [
+        "uv run service openapi > openapi.json",
+        "npx @redocly/cli lint --extends recommended-strict openapi.json",
+    ],
+    "generated/test_clients.py::test_a_client_of_typescript_fits_its_types_and_works": [
+        "npx openapi-typescript openapi.json --default-non-nullable false --output schema.ts",
+    ],
+    "generated/test_clients.py::test_a_client_of_python_works": [
+        "uvx openapi-python-client generate --path openapi.json",
+    ],
     "planted/test_planted.py::test_a_planted_fault_is_noticed": ["uv run pytest -m slow tests/planted/test_planted.py"],
     "update/test_older_major.py::test_a_fix_reaches_a_service_on_an_older_major": [
         "git switch --create v1 v1.3.0",
