@@ -46,23 +46,28 @@ end $$;
 """
 
 RESTORE_ROWS = """
-do $$ declare name text; names text; progress boolean := true; column_name text; begin
+do $$ declare
+  name text; column_name text; names text; kept_values text; progress boolean := true;
+begin
   set constraints all immediate;
   while progress loop
     progress := false;
     for name in select distinct relation from kept_row order by 1 loop
       continue when to_regclass(name) is null;
-      select string_agg(quote_ident(attname), ', ') into names
+      select string_agg(quote_ident(attname), ', '),
+             string_agg('kept.' || quote_ident(attname), ', ')
+        into names, kept_values
         from pg_attribute
        where attrelid = to_regclass(name) and attnum > 0 and not attisdropped and attgenerated = ''
          and (select data from kept_row where relation = name limit 1) ? attname::text;
       begin
         execute format('alter table %s disable trigger user', name);
         execute format(
-          'insert into %s (%s) overriding system value select %s
-             from kept_row, jsonb_populate_record(null::%s, data)
-            where relation = %L
-               on conflict do nothing', name, names, names, name, name);
+          'insert into %1$s (%2$s) overriding system value select %3$s
+             from kept_row, jsonb_populate_record(null::%1$s, kept_row.data) as kept
+            where kept_row.relation = %1$L
+              and not exists (select from %1$s made where to_jsonb(made) = to_jsonb(kept))
+               on conflict do nothing', name, names, kept_values);
         execute format('alter table %s enable trigger user', name);
         delete from kept_row where relation = name;
         progress := true;
@@ -85,8 +90,8 @@ do $$ declare name text; names text; progress boolean := true; column_name text;
   end loop;
 end $$
 """
-"""Inserts the kept rows, table by table, until no more of them fit. The others stay in the table of
-kept rows."""
+"""Inserts the kept rows, table by table, until no more of them fit, unless a migration has inserted
+them already. Those that do not fit stay in the table of kept rows."""
 
 COUNT_LOST = "select relation, count(*) from kept_row group by 1 order by 1"
 

@@ -1,0 +1,245 @@
+"""A debugger stops the service, for longer than its deadlines, and the request still gets its response.
+
+The commands are those of docs/debugging.md and of .vscode/launch.json.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import shell
+from tests.harness.service import replace
+from tests.harness.terminal import CTRL_C, type_in_terminal, wait_for
+
+PROMPT = "(Pdb) "
+STOP = "breakpoint()\n"
+NEW = {"reference": "SO-1", "customer_email": "ada@example.com", "currency": "EUR", "total_minor": 1, "item_count": 1}
+
+SHORT = {
+    "DATABASE_ACQUIRE_TIMEOUT": "0.1",
+    "DATABASE_LOCK_TIMEOUT": "0.2",
+    "DATABASE_STATEMENT_TIMEOUT": "0.4",
+    "DATABASE_COMMAND_TIMEOUT": "0.5",
+    "EDGE_REQUEST_TIMEOUT": "0.6",
+    "JOBS_TIMEOUT": "0.5",
+    "WATCHDOG_STUCK": "0.7",
+}
+"""Deadlines that a person at a prompt misses at once."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def project(folder: Path) -> Iterator[Path]:
+    """A service without a database, before and after."""
+    yield folder
+    shutil.rmtree(folder / ".postgres", ignore_errors=True)
+
+
+@pytest.fixture
+def stopping(project: Path) -> Path:
+    """A service that stops in a request, within its transaction, and in the job which that enqueues."""
+    request = "        await enqueue(connection, confirm_order"
+    replace(project / "src/service/orders/http.py", (request, f"        {STOP}{request}"))
+    job = "        subject = f"
+    replace(project / "src/service/orders/confirm.py", (job, f"        {STOP}{job}"))
+    return project
+
+
+@contextmanager
+def debug(command: str, folder: Path, log: Path, **variables: str) -> Iterator[int]:
+    """Run a command in a terminal, and yield its keyboard. It has to end by itself, or by Ctrl-C, with 0."""
+    with type_in_terminal(command.split(), shell.environment(**variables), folder, log) as (started, keyboard):
+        try:
+            yield keyboard
+            assert started.wait(60) == 0, log.read_text()
+        finally:
+            if started.poll() is None:
+                os.killpg(started.pid, signal.SIGKILL)
+    assert "Traceback" not in log.read_text()
+
+
+def wait_for_text(text: str, log: Path, count: int = 1) -> None:
+    wait_for(lambda: log.read_text().count(text) >= count, 90, log.read_text)
+
+
+def send_order(command: str) -> tuple[str, Any]:
+    """Return the status and the body that a POST gets, made of the command that `service dev` says to try."""
+    post = f"{command} -w '\\n%{{http_code}}' -H 'Content-Type: application/json' -d '{json.dumps(NEW)}'"
+    printed = subprocess.run(post, shell=True, capture_output=True, text=True, check=True).stdout
+    body, _, status = printed.rpartition("\n")
+    return status, json.loads(body)
+
+
+def find_command(log: Path) -> str:
+    """Return the command to try, once it is printed."""
+    wait_for_text("  Stop ", log)
+    found = re.search(r"Try it\s+(curl .+)", log.read_text())
+    assert found
+    return found[1]
+
+
+def test_a_request_and_its_job_stop_at_the_terminal_and_end_as_if_nothing_were(
+    stopping: Path, port: int, workshop: Path
+):
+    log = workshop / "debug.log"
+    command = "uv run service dev --debug"
+    with debug(command, stopping, log, SERVER_PORT=str(port), **SHORT) as keyboard, ThreadPoolExecutor() as clients:
+        sent = clients.submit(send_order, find_command(log))
+        wait_for_text(PROMPT, log)
+        time.sleep(1.5)  # a person looks, for longer than the deadlines
+        os.write(keyboard, b"p order.reference\n")
+        wait_for_text(PROMPT, log, 2)
+        assert "'SO-1'" in log.read_text()
+        os.write(keyboard, b"c\n")
+        status, order = sent.result(30)
+        assert (status, order["reference"]) == ("201", "SO-1")
+
+        wait_for_text(PROMPT, log, 3)
+        time.sleep(1.5)
+        os.write(keyboard, b"p order.reference\nc\n")
+        wait_for_text("outcome", log)
+        assert "succeeded" in log.read_text()
+        assert "event loop blocked" not in log.read_text()
+        os.write(keyboard, CTRL_C)
+
+
+def test_who_quits_the_debugger_gets_a_500_and_the_service_goes_on(stopping: Path, port: int, workshop: Path):
+    log = workshop / "quit.log"
+    command = f"uv run service dev --debug --port {port}"
+    with type_in_terminal(command.split(), shell.environment(), stopping, log) as (started, keyboard):
+        try:
+            with ThreadPoolExecutor() as clients:
+                sent = clients.submit(send_order, find_command(log))
+                wait_for_text(PROMPT, log)
+                os.write(keyboard, b"q\n")
+                status, _ = sent.result(30)
+                assert status == "500"
+            assert shell.run("sh", "-c", f"{find_command(log)} --fail", cwd=stopping)
+            os.write(keyboard, CTRL_C)
+            assert started.wait(30) == 0
+        finally:
+            if started.poll() is None:
+                os.killpg(started.pid, signal.SIGKILL)
+
+
+def test_a_test_stops_for_longer_than_a_transaction_may_be_idle_and_passes(stopping: Path, workshop: Path):
+    log = workshop / "test.log"
+    command = "uv run pytest -s -k an_order_is_confirmed_to_the_customer"
+    with debug(command, stopping, log, **SHORT) as keyboard:
+        wait_for_text(PROMPT, log)
+        time.sleep(5.5)  # the default of DATABASE_COMMAND_TIMEOUT is 5
+        os.write(keyboard, b"p data.reference\nc\n")
+        wait_for_text(PROMPT, log, 3)
+        time.sleep(1)
+        os.write(keyboard, b"p order.reference\nc\n")
+        wait_for_text(" passed", log)
+    assert log.read_text().count("'SO-1'") == 2
+    assert " 1 passed" in log.read_text()
+
+
+class Editor:
+    """An editor, as far as it speaks the debug adapter protocol."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", port))
+        self.connection.settimeout(90)
+        self.stream = self.connection.makefile("rb")
+        self.number = 0
+
+    def ask(self, command: str, **arguments: object) -> None:
+        self.number += 1
+        request = {"seq": self.number, "type": "request", "command": command, "arguments": arguments}
+        body = json.dumps(request).encode()
+        self.connection.sendall(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    def wait(self, name: str) -> dict[str, Any]:
+        """Return the next event, or the next response to a command, of this name."""
+        while True:
+            length = 0
+            while (line := self.stream.readline().strip()) or not length:
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.partition(b":")[2])
+            message = json.loads(self.stream.read(length))
+            if name in (message.get("event"), message.get("command")):
+                return message
+
+
+def connect(port: int, log: Path) -> Editor:
+    """Connect as an editor once debugpy listens."""
+
+    def try_to_connect() -> Editor | None:
+        try:
+            return Editor(port)
+        except ConnectionRefusedError:
+            return None
+
+    editor = wait_for(try_to_connect, 90, log.read_text)
+    assert editor
+    return editor
+
+
+def test_an_editor_attaches_stops_a_request_and_lets_it_go_on(project: Path, port: int, workshop: Path):
+    log = workshop / "editor.log"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listening = probe.getsockname()[1]
+    handlers = project / "src/service/orders/http.py"
+    line = 1 + handlers.read_text().split("\n").index('        return created(order, f"/v1/orders/{order.id}")')
+    launch = json.loads((project / ".vscode/launch.json").read_text())["configurations"][0]
+    debugpy = f"uv run --with debugpy python -m debugpy --listen {listening} --wait-for-client"
+    command = f"{debugpy} -m {launch['module']} {' '.join(launch['args'])}"
+    with debug(command, project, log, SERVER_PORT=str(port), **SHORT) as keyboard, ThreadPoolExecutor() as clients:
+        editor = connect(listening, log)
+        assert "Starting PostgreSQL" not in log.read_text(), "it did not wait"
+        editor.ask("initialize", adapterID="test", pathFormat="path", linesStartAt1=True)
+        editor.ask("attach")
+        editor.wait("initialized")
+        editor.ask("setBreakpoints", source={"path": str(handlers)}, breakpoints=[{"line": line}])
+        editor.ask("configurationDone")
+        sent = clients.submit(send_order, find_command(log))
+        stopped = editor.wait("stopped")
+        time.sleep(1.5)
+        editor.ask("continue", threadId=stopped["body"]["threadId"])
+        status, _ = sent.result(30)
+        assert status == "201"
+        editor.ask("disconnect", terminateDebuggee=False)
+        editor.wait("disconnect")
+        os.write(keyboard, CTRL_C)
+
+
+def test_a_test_under_the_debugger_of_an_editor_may_block(project: Path, workshop: Path):
+    log = workshop / "editor_test.log"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listening = probe.getsockname()[1]
+    handlers = project / "src/service/orders/http.py"
+    line = 1 + handlers.read_text().split("\n").index('        return created(order, f"/v1/orders/{order.id}")')
+    debugpy = f"uv run --with debugpy python -m debugpy --listen {listening} --wait-for-client"
+    command = f"{debugpy} -m pytest -s -k a_created_order_can_be_read_where_its_location_says"
+    with debug(command, project, log):
+        editor = connect(listening, log)
+        editor.ask("initialize", adapterID="test", pathFormat="path", linesStartAt1=True)
+        editor.ask("attach")
+        editor.wait("initialized")
+        editor.ask("setBreakpoints", source={"path": str(handlers)}, breakpoints=[{"line": line}])
+        editor.ask("configurationDone")
+        stopped = editor.wait("stopped")
+        time.sleep(5.5)
+        editor.ask("stackTrace", threadId=stopped["body"]["threadId"])
+        assert editor.wait("stackTrace")["body"]["stackFrames"][0]["line"] == line
+        editor.ask("continue", threadId=stopped["body"]["threadId"])
+        wait_for_text(" passed", log)
+    assert " 1 passed" in log.read_text()
