@@ -33,6 +33,7 @@ FOREIGN = {
     "TestClient",
     "add_middleware",
     "dependency_overrides",
+    "exception_handler",
     "include_router",
     "capture_exception",
     "raise_for_status",

@@ -10,8 +10,11 @@ from tests.harness.snapshot import ROOT
 
 PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
-SLOW = {"jobs", "poison", "tools"}
-"""Tests that kill workers again and again, and those of what a service in production does not have."""
+SLOW = {"browser", "jobs", "poison", "tools"}
+"""Tests that start a browser, kill workers again and again, and those of what a service in production does not have."""
+
+PROGRAMS = {"browser": "chromium"}
+"""What a package's tests need beside Python packages."""
 
 PGBOUNCER = "inside/db/test_pgbouncer*.py"
 """These tests need a Debian package, so they are slow as well."""
@@ -30,6 +33,8 @@ def run_tests(folder, *arguments):
 
 @pytest.mark.parametrize("package", [pytest.param(it, marks=pytest.mark.slow if it in SLOW else ()) for it in PACKAGES])
 def test_a_package_passes_its_tests(folder, package):
+    if package in PROGRAMS:
+        find_program(PROGRAMS[package])
     run_tests(folder, f"inside/{package}", f"--ignore-glob={PGBOUNCER}")
 
 

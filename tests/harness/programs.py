@@ -6,7 +6,13 @@ from typing import NoReturn
 
 import pytest
 
-PACKAGES = {"kustomize": "kustomize", "promtool": "prometheus", "npx": "npm", "pgbouncer": "pgbouncer"}
+PACKAGES = {
+    "kustomize": "kustomize",
+    "promtool": "prometheus",
+    "npx": "npm",
+    "pgbouncer": "pgbouncer",
+    "chromium": "chromium",
+}
 """The Debian package of each program."""
 
 

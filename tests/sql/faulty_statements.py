@@ -182,6 +182,12 @@ HIDDEN = """
 
 class Box:
     inside = Query("select 1 where $1", int, tuple[bool])
+
+
+spliced = Listing(
+    "orders", Order, OrderFilter, scope={"account": str}, filters=((), ("status",)), excused={"twin": "planted"},
+    joins=f"{str()}",
+)
 """
 
 SORT = """    await db.fetch(Query(f"select 1 from orders order by {sort}", int))

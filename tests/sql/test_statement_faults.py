@@ -60,6 +60,10 @@ def test_a_statement_that_has_no_name_is_named(findings):
     assert "Give it a name in its slice's queries.py" in findings
 
 
+def test_a_list_whose_sql_is_put_together_is_named(findings):
+    assert re.search(r"queries\.py:\d+: write its SQL out, as constants", findings), findings
+
+
 def test_a_choice_that_the_table_does_not_know_is_found(folder):
     service.replace(folder / ORDERS / "model.py", ('"shipped", "cancelled"]', '"shipped", "lost"]'))
     output = fail(folder, "tests/kit/test_contract.py")

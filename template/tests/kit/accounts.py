@@ -45,9 +45,10 @@ class Deployment:
     connection: asyncpg.Connection
     tables: Mapping[str, str]
 
-    async def send(self, request: httpx2.Request, subject: str) -> httpx2.Response:
+    async def send(self, attempt: Attempt, subject: str) -> httpx2.Response:
+        request = attempt.request
         headers = httpx2.Headers(request.headers)
-        headers.update(make_headers(subject))
+        headers.update(make_headers(subject, scope=attempt.scope))
         method, url = request.method, request.url
         again = self.client.build_request(method, url, content=request.content, headers=headers)
         return await self.client.send(again)
@@ -76,7 +77,7 @@ class Deployments:
         A refusal shows nothing. Any other answer has to be the same as without the owner's rows.
         """
         before = await self.full.read_rows(self.owner)
-        answer = await self.full.send(attempt.request, self.other)
+        answer = await self.full.send(attempt, self.other)
         attempt.other_answer = answer
         after = await self.full.read_rows(self.owner)
         changed = [table for table in before if before[table] != after[table]]
@@ -84,10 +85,10 @@ class Deployments:
             return f"it changes rows of {', '.join(changed)} that belong to another account"
         if 400 <= answer.status_code < 500:
             return ""
-        bare = await self.bare.send(attempt.request, self.other)
+        bare = await self.bare.send(attempt, self.other)
         if outline(answer) == outline(bare):
             return ""
-        again = await self.bare.send(attempt.request, self.other)
+        again = await self.bare.send(attempt, self.other)
         rows = "".join(before.values())
         if not depends_on_rows(answer, bare, again) and not shows_key(answer, rows):
             return ""
@@ -97,7 +98,7 @@ class Deployments:
         )
 
     async def ask_owner(self, attempt: Attempt) -> None:
-        attempt.owner_answer = await self.full.send(attempt.request, self.owner)
+        attempt.owner_answer = await self.full.send(attempt, self.owner)
 
 
 def finds_rows(attempt: Attempt) -> bool:

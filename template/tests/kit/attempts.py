@@ -18,11 +18,12 @@ FORMATS = {"date-time": "2026-01-01T00:00:00Z", "date": "2026-01-01", "time": "0
 class Attempt:
     """One request, with the answers that the owner of a row and another account get.
 
-    `names_row` says whether the request has the key of a row.
+    `names_row` says whether the request has the key of a row, `scope` what the tokens of both accounts may do.
     """
 
     request: httpx2.Request
     names_row: bool
+    scope: str = ""
     owner_answer: httpx2.Response | None = None
     other_answer: httpx2.Response | None = None
 

@@ -170,10 +170,10 @@ def settings(database_url: str, request: pytest.FixtureRequest) -> Settings:
     pytest.fail(problem, pytrace=False)
 
 
-def make_headers(subject: str = DEVELOPER) -> dict[str, str]:
-    """Return the headers of a client that is `subject`: none if the service takes no tokens."""
-    token = credentials.sign_development_token(Settings, subject)
-    return {"Authorization": f"Bearer {token}"} if token else {}
+def make_headers(subject: str = DEVELOPER, **claims: object) -> dict[str, str]:
+    """Return the headers of a client that is `subject`, with more claims: none if the service takes no tokens."""
+    authorization = credentials.make_authorization(Settings, subject, **claims)
+    return {"Authorization": authorization} if authorization else {}
 
 
 async def fetch_all(client: httpx2.AsyncClient, path: str, **query: Any) -> list[dict[str, Any]]:

@@ -16,6 +16,9 @@ from service.kit.db.query import Query
 PACKAGE = Path(service.__file__).parent
 FILES = [path for path in sorted(PACKAGE.glob("**/*.py")) if not path.is_relative_to(PACKAGE / "kit")]
 
+FRAGMENTS = ("columns", "conditions", "joins")
+"""The arguments that have parts of SQL."""
+
 
 def import_all() -> None:
     """Import every module of the team's, except the command itself."""
@@ -69,6 +72,8 @@ def find_strays(path: Path) -> Iterator[tuple[int, str]]:
         made = [it for it in values if isinstance(it, ast.Call) and is_fixed(it.args[0] if it.args else None)]
         allowed |= {id(it.func) for it in made}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and not has_fixed_fragments(node):
+            yield node.lineno, "write its SQL out, as constants; what a request gives is a parameter, like $tag"
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
         if isinstance(node, ast.Attribute) and name == "raw":
             yield node.lineno, "run a Query instead of text on the raw connection"
@@ -92,6 +97,15 @@ def list_hints(node: ast.AST) -> Iterator[ast.expr]:
             yield hint
     if isinstance(node, ast.TypeAlias):
         yield node.value
+
+
+def has_fixed_fragments(call: ast.Call) -> bool:
+    """Return whether the parts of SQL that a `Query` or a `Listing` is given are constants."""
+    if getattr(call.func, "id", "") not in ("Query", "Listing"):
+        return True
+    fragments = [keyword.value for keyword in call.keywords if keyword.arg in FRAGMENTS]
+    texts = [part for value in fragments for part in ast.walk(value) if isinstance(part, ast.JoinedStr)]
+    return all(map(is_fixed, texts))
 
 
 def is_fixed(text: ast.expr | None) -> bool:

@@ -19,7 +19,8 @@ import service
 from service import app
 from service.kit.db import query
 from service.kit.db.query import Seed
-from service.kit.web.routes import NEEDS_TOKEN, Route, Slice
+from service.kit.web.access import PUBLIC, Needs
+from service.kit.web.routes import Route, Slice
 from service.settings import Settings
 from tests.kit import statements
 from tests.kit.accounts import (
@@ -66,6 +67,8 @@ class Trial:
         """Return what is wrong with the route, and whether it could be tried."""
         async for attempts in self.list_attempts(deployments, ask):
             for attempt in attempts:
+                if isinstance(self.route.access, Needs):
+                    attempt.scope = " ".join(self.route.access.words)
                 if self.route.method == "GET":  # the owner first, so that its answer is cached
                     await deployments.ask_owner(attempt)
                 self.made.clear()
@@ -194,6 +197,6 @@ def group_trials(trials: list[Trial]) -> list[list[Trial]]:
 def list_trials(description: Mapping[str, Any], made: list[query.Query]) -> list[Trial]:
     trials = []
     for part in app.SLICES:
-        routes = [route for route in part.routes if route.access is NEEDS_TOKEN]
+        routes = [route for route in part.routes if route.level is not PUBLIC]
         trials += [Trial(part, route, description, made) for route in routes]
     return trials

@@ -38,7 +38,7 @@ def test_every_step_of_every_scenario_gets_the_answer_that_it_expects(url: str):
 def try_out(url: str, path: Path) -> list[str]:
     """Send a few requests of each step, and return what was wrong with the answers."""
     described = scenario.read_scenario(path)
-    writer = requests.make_writer(described, Target(url, credentials.sign_development_token(Settings)))
+    writer = requests.make_writer(described, Target(url, credentials.make_authorization(Settings)))
     wrong = []
     for step in described.steps:
         samples: list[Sample] = []

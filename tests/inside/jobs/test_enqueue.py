@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from inside.jobs import queue
 from inside.jobs.working import WRITE, Settings, Task
+from service.kit.auth.bearer import Caller
 from service.kit.db.database import Database
 from service.kit.jobs.job import Job, JobOptions, Schedule, Worker
 from service.kit.jobs.queue import begin_once, enqueue, enqueue_all, insert_jobs
@@ -131,9 +132,12 @@ def test_a_senseless_bound_is_refused(bounds: dict):
 def test_a_worker_refuses_what_it_could_not_run(database_url: str):
     settings = Settings.model_validate({"database": {"url": database_url}})
     job = Job("tests.refuse", Task, refuse)
-    asks = r"tests.refuse asks for mailer: \S*Mailer; provided are"
-    for given, offered in (([], "nothing"), (["db"], "str"), ([Mailer(), Mailer()], "Mailer, Mailer")):
-        with pytest.raises(TypeError, match=f"{asks} {offered}, job_id and attempt"):
+    asks = r"the handler of tests.refuse, \S*refuse, parameter `mailer: \S*Mailer`"
+    for given, mend in (
+        ([], "nothing is of this type; add it to what app.py provides"),
+        ([Mailer()] * 2, "provides 2"),
+    ):
+        with pytest.raises(TypeError, match=f"{asks}: .*{mend}"):
             Worker([job], JobOptions(), settings, provide=given)
     with pytest.raises(ValueError, match=r"two jobs are called tests.refuse"):
         Worker([job, Job("tests.refuse", Task, refuse)], JobOptions(), settings, provide=[Mailer()])
@@ -141,3 +145,48 @@ def test_a_worker_refuses_what_it_could_not_run(database_url: str):
         Worker([Job("tests.sync", Task, print)], JobOptions(), settings)  # ty: ignore[invalid-argument-type]
     daily = [Schedule("0 3 * * *", job, Task(1)), Schedule("0 4 * * *", job, Task(2))]
     assert list(Worker(daily, JobOptions(), settings, provide=[Mailer()]).jobs) == ["tests.refuse"]
+
+
+class Sender:
+    """What is made for each run that asks for it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+async def test_a_provider_makes_what_a_run_of_a_job_asks_for_once(database_url: str):
+    settings = Settings.model_validate({"database": {"url": database_url}})
+    made: list[int] = []
+
+    async def make_mailer(job_id: int) -> Mailer:
+        made.append(job_id)
+        return Mailer()
+
+    def make_sender(mailer: Mailer, attempt: int) -> Sender:
+        return Sender(f"attempt {attempt} by {type(mailer).__name__}")
+
+    async def send(task: Task, sender: Sender, mailer: Mailer, job_id: int) -> None:
+        assert (task.number, sender.name, type(mailer), job_id) == (7, "attempt 2 by Mailer", Mailer, 5)
+
+    async def rest(task: Task) -> None:
+        """Ask for nothing."""
+
+    jobs = Job("tests.send", Task, send), Job("tests.rest", Task, rest)
+    worker = Worker(jobs, JobOptions(), settings, provide=[make_sender, make_mailer])
+    await worker.handlers["tests.rest"](Task(7), job_id=4, attempt=1)
+    await worker.handlers["tests.send"](Task(7), job_id=5, attempt=2)
+    await worker.handlers["tests.send"](Task(7), job_id=5, attempt=2)
+    assert made == [5, 5]
+
+
+async def test_a_job_has_neither_a_caller_nor_a_request(database_url: str):
+    settings = Settings.model_validate({"database": {"url": database_url}})
+
+    def find_mailer(caller: Caller | None) -> Mailer:
+        raise AssertionError(caller)
+
+    job = Job("tests.refuse", Task, refuse)
+    with pytest.raises(
+        TypeError, match=r"refuse, parameter `mailer: .*find_mailer, parameter `caller: .*: nothing is of"
+    ):
+        Worker([job], JobOptions(), settings, provide=[find_mailer])

@@ -152,15 +152,18 @@ def test_its_statements_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "owner = $1 and colour = $2 and done = $3 and (created_at, number) < ($4, $5)" in query.sql
 
 
+FITTING = {"scope": {}, "key": ("created_at", "number"), "filters": (("colour", "done"),)}
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
         ({"filters": ((),)}, "fields of NoteFilter and filters of notes differ: colour, done"),
         ({"filters": (("colour", "done", "size"),)}, "differ: size"),
-        ({"key": ("created_at", "id")}, "Note lacks a key of notes: id"),
+        ({"key": ("created_at", "id")}, "Note lacks a key of its list: id"),
     ],
 )
 def test_a_declaration_that_does_not_fit_is_refused_at_import(changes: dict[str, Any], fault: str):
     declare: Any = Listing
     with pytest.raises(TypeError, match=fault):
-        declare("notes", Note, NoteFilter, **{"scope": {}, "filters": (("colour", "done"),)} | changes)
+        declare("notes", Note, NoteFilter, **FITTING | changes)

@@ -158,11 +158,11 @@ async def check(connection: asyncpg.Connection, sql: str) -> Statement:
     """Return a statement whose result and arguments have the types that PostgreSQL gives them."""
     prepared = await connection.prepare(sql)
     [column] = prepared.get_attributes()
-    query: Query = Query(sql, str)
+    row: type = list if column.type.kind == "array" else KINDS.get(column.type.name, str)
+    query: Query = Query(sql, row)
     query.params = tuple(
         list if kind.kind == "array" else KINDS.get(kind.name, str) for kind in prepared.get_parameters()
     )
-    query.row = list if column.type.kind == "array" else KINDS.get(column.type.name, str)
     [statement] = await contract.check_statements(connection, [("orders.it", query)], Budgets())
     wrong = [it for it in statement.findings if it.rule in ("prepare", "unread", "params", "columns", "types")]
     assert not wrong, wrong

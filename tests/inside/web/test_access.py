@@ -166,7 +166,7 @@ def test_routes_that_need_tokens_need_something_that_checks_them():
 def list_operations(description: dict[str, Any]) -> list[tuple[str, str, bool]]:
     """Return method, path and whether a token is needed, of every operation."""
     return [
-        (method.upper(), path.replace("{", "").replace("}", ""), "security" in operation)
+        (method.upper(), path.replace("{", "").replace("}", ""), bool(operation["security"]))
         for path, operations in description["paths"].items()
         for method, operation in operations.items()
     ]

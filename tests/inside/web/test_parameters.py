@@ -18,6 +18,13 @@ class Colours(Struct, frozen=True):
     name: str | None = None
 
 
+class Sizes(Struct, frozen=True):
+    __query__ = True
+
+    size: Annotated[list[Literal["s", "m"]], Meta(max_length=2)] = []
+    since: list[datetime] | None = None
+
+
 routes = Routes("/things", access=PUBLIC)
 
 
@@ -38,9 +45,26 @@ async def create_thing(name: str) -> None:
     """Do nothing."""
 
 
-async def ask(method: str, query: str = "") -> httpx2.Response:
-    async with open_client(Edge(web.build([Slice(routes)]))) as client:
-        return await client.request(method, f"/things?{query}")
+lists = Routes("/lists", access=PUBLIC)
+
+
+@lists.get("")
+async def list_sizes(where: Sizes, ids: list[int], names: list[str] = [], flags: list[bool] | None = None) -> str:  # noqa: B006
+    return f"{where.size} {[str(since) for since in where.since or ()]} {ids} {names} {flags}"
+
+
+@lists.delete("")
+async def delete_sizes(ids: Annotated[list[int], Meta(max_length=3)]) -> None: ...
+
+
+@lists.post("")
+async def create_sizes(ids: list[int]) -> list[int]:
+    return ids
+
+
+async def ask(method: str, query: str = "", path: str = "/things", json: object = None) -> httpx2.Response:
+    async with open_client(Edge(web.build([Slice(routes), Slice(lists)], docs=True))) as client:
+        return await client.request(method, f"{path}?{query}", json=json)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +122,62 @@ async def test_another_method_is_refused_with_those_that_are_answered():
     response = await ask("DELETE")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, OPTIONS, POST")
     assert response.json()["type"] == "urn:problem:method-not-allowed"
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("ids=1", "[] [] [1] [] None"),
+        ("ids=2&ids=1&names=a&names=&flags=true", "[] [] [2, 1] ['a', ''] [True]"),
+        ("ids=1&size=m&names=a,b&size=s&ids=3", "['m', 's'] [] [1, 3] ['a,b'] None"),
+        ("ids=1&since=2026-01-31T09:30:00Z", "[] ['2026-01-31 09:30:00+00:00'] [1] [] None"),
+        ("&".join(f"ids={n}" for n in range(100)), f"[] [] {[*range(100)]} [] None"),
+    ],
+)
+async def test_a_list_is_given_by_repeating_its_parameter(query: str, answer: str):
+    assert (await ask("GET", query, "/lists")).json() == answer
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "detail"),
+    [
+        ("GET", "", "ids: it is required"),
+        ("GET", "ids=1,2", "ids: Expected `int`, got `str`"),
+        ("GET", "ids=1&ids=x&ids=3", "ids: Expected `int`, got `str`"),
+        ("GET", "ids=1&flags=1", "flags: it must be true or false"),
+        ("GET", "ids=1&names=%00", "names: it contains the character NUL, which cannot be stored"),
+        ("GET", "ids=1&size=l", "size: Invalid enum value 'l'"),
+        ("GET", "ids=1&size=m&size=m&size=m", "size: it may be given 2 times"),
+        ("GET", "ids=1&since=2026-01-31T09:30:00", "since: it needs its offset from UTC, like 2026-01-31T09:30:00Z"),
+        ("GET", "ids=1&ids[]=1", "ids[]: there is no such parameter; known are flags, ids, names, since, size"),
+        ("DELETE", "&".join(["ids=1"] * 4), "ids: it may be given 3 times"),
+    ],
+)
+async def test_a_list_with_a_value_that_does_not_fit_is_refused(method: str, query: str, detail: str):
+    response = await ask(method, query, "/lists")
+    assert (response.status_code, response.json()["detail"]) == (422, detail)
+
+
+async def test_a_list_is_bounded_where_its_type_says_nothing():
+    response = await ask("GET", "&".join(["ids=1"] * 101), "/lists")
+    assert (response.status_code, response.json()["detail"]) == (422, "ids: it may be given 100 times")
+    described = (await ask("GET", "", "/openapi.json")).json()["paths"]["/lists"]
+    schemas = {it["name"]: it["schema"] for it in described["get"]["parameters"]}
+    assert schemas["ids"] == {"type": "array", "items": {"type": "integer"}, "maxItems": 100}
+    assert (schemas["size"]["maxItems"], schemas["since"]["maxItems"]) == (2, 100)
+    assert described["delete"]["parameters"][0]["schema"]["maxItems"] == 3
+    assert "requestBody" not in described["get"] | described["delete"]
+
+
+async def test_a_list_of_a_method_with_a_body_is_the_body():
+    assert (await ask("POST", "", "/lists", [1, 2])).json() == [1, 2]
+    assert (await ask("POST", "ids=1", "/lists", [1, 2])).status_code == 422
+
+
+def test_a_list_that_has_to_be_given_several_times_keeps_the_service_from_starting():
+    async def compare(ids: Annotated[list[int], Meta(min_length=2)]) -> None: ...
+
+    pair = Routes("/pairs", access=PUBLIC)
+    pair.get("")(compare)
+    with pytest.raises(TypeError, match="a list in a query string has no `min_length`; check it in the function"):
+        web.build([Slice(pair)])

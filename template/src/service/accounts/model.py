@@ -14,7 +14,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Account(Struct, frozen=True):
-    """An account as it is shown; its fields are in the order of the columns that `queries` selects."""
+    """An account, without its password."""
 
     id: UUID
     email: Email
@@ -29,14 +29,14 @@ class Secret(Struct, frozen=True):
 
 
 class Credentials(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a client sends to sign up, and to log in."""
+    """An e-mail address and its password: to sign up, and to log in."""
 
     email: Email
     password: Password
 
 
 class Session(Struct, frozen=True):
-    """What a login gives: a token to send as `Authorization: Bearer TOKEN` until it expires."""
+    """A token, to be sent as `Authorization: Bearer TOKEN` until it expires."""
 
     token: str
     expires_in: Annotated[int, Meta(description="Seconds", examples=[3600])]

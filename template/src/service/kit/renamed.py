@@ -50,7 +50,7 @@ RENAMED = {
     "service.kit.edge.Limiter": "service.kit.work.limits.Limiter",
     "service.kit.edge.MEDIA_TYPE": "service.kit.work.problems.MEDIA_TYPE",
     "service.kit.edge.Problem": "service.kit.web.Problem",
-    "service.kit.edge.ProblemDetails": "service.kit.work.problems.ProblemDetails",
+    "service.kit.edge.ProblemDetails": "service.kit.web.ProblemDetails",
     "service.kit.edge.RETRY_AFTER": "service.kit.work.problems.RETRY_AFTER",
     "service.kit.edge.Seconds": "service.kit.work.Seconds",
     "service.kit.edge.Span": "service.kit.work.Span",

@@ -24,8 +24,9 @@ Version = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Counts the change
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
+# Docstrings of types are public: the description of the API has them. Fields are columns: `{columns}` in `queries`.
 class Order(Struct, frozen=True):
-    """An order as it is stored and shown; its fields are in the order of the columns that `queries` selects."""
+    """An order of one account."""
 
     id: UUID
     reference: Reference
@@ -68,13 +69,13 @@ class Summary(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """The summary of each currency, over the latest orders."""
+    """What is typical of the latest orders, by currency."""
 
     currencies: list[Summary]
 
 
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a client sends to create an order."""
+    """An order to be created."""
 
     reference: Reference
     customer_email: Email
@@ -87,7 +88,7 @@ class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OrderChange(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a client sends to change an order: the version it read, and the fields to change."""
+    """A change of an order: the version that was read, and the fields to change."""
 
     version: Version
     status: Status | UnsetType = UNSET

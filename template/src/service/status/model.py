@@ -9,6 +9,6 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Status(Struct, frozen=True):
-    """The status as it is shown; its fields are in the order of the columns that `queries` selects."""
+    """The status of the service."""
 
     database_time: Moment

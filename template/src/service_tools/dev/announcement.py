@@ -35,12 +35,12 @@ def announce(definition: ServiceDefinition, settings: KitSettings) -> None:
 
 def find_curl(definition: ServiceDefinition, base: str) -> str:
     """Return a command that reads something: sample rows, or else the first route that answers."""
-    token = None
+    authorization = None
     with suppress(CommandError):  # tokens come from elsewhere
-        token = credentials.sign_development_token(definition.settings)
-    header = f"-H 'Authorization: Bearer {token}' " if token else ""
+        authorization = credentials.make_authorization(definition.settings)
+    header = f"-H 'Authorization: {authorization}' " if authorization else ""
     for path in list_readable_paths(definition.slices):
-        if answers(f"{base}{path}", token):
+        if answers(f"{base}{path}", authorization):
             return f"curl -s {header}{base}{path}"
     return f"curl -s {base}/readyz"
 
@@ -56,11 +56,10 @@ def list_readable_paths(slices: Sequence[Slice]) -> Iterator[str]:
                 yield route.path
 
 
-def answers(url: str, token: str | None = None) -> bool:
-    """Return whether a GET succeeds, with a token or without."""
-    request = urllib.request.Request(url)  # noqa: S310 - ours
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
+def answers(url: str, authorization: str | None = None) -> bool:
+    """Return whether a GET succeeds, with an `Authorization` or without."""
+    headers = {"Authorization": authorization} if authorization else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
     try:
         with urllib.request.urlopen(request, timeout=2):  # noqa: S310
             return True

@@ -2,6 +2,7 @@
 """`service dev` and `service token`: run a service for development, and print a token."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -152,18 +153,48 @@ def take_up_change(
     restart()
 
 
+def read_claims(_: object, __: object, values: Sequence[str]) -> dict[str, object]:
+    """Return claims by name. A value that is not JSON is a text."""
+    claims: dict[str, object] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r}: write NAME=VALUE")
+        try:
+            claims[name] = json.loads(value)
+        except ValueError:
+            claims[name] = value
+    return claims
+
+
 @click.command(name="token")
 @click.option(
     "--subject", default=DEVELOPER, show_default=True, help="Whose token it is: the claim `sub`."
 )
+@click.option("--scope", multiple=True, help="A scope, or the role of a caller. May be repeated.")
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=read_claims,
+    help="Another claim, in JSON or as text. May be repeated.",
+)
 @click.pass_obj
-def print_token(definition: ServiceDefinition, subject: str) -> None:
+def print_token(
+    definition: ServiceDefinition, subject: str, scope: Sequence[str], claims: dict[str, object]
+) -> None:
     """Print a token for the API in development, valid for an hour.
 
     It is signed with AUTH_SIGNING_KEY, or else with the key in .signing-key that `service dev`
     uses. Sample rows belong to the default subject.
     """
-    token = credentials.sign_development_token(definition.settings, subject)
+    if scope:
+        claims["scope"] = " ".join(scope)
+    try:
+        token = credentials.sign_development_token(definition.settings, subject, **claims)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--claim") from None
     if token is None:
         raise click.ClickException(
             "This service takes no tokens: its settings have no group `auth`."

@@ -33,7 +33,18 @@ def accept_development_tokens(settings: type[KitSettings]) -> None:
         os.environ["AUTH_AUDIENCE"] = DEVELOPER
 
 
-def sign_development_token(settings: type[KitSettings], subject: str = DEVELOPER) -> str | None:
+def make_authorization(
+    settings: type[KitSettings], subject: str = DEVELOPER, **claims: object
+) -> str | None:
+    """Return the header `Authorization` with a token for development, or None."""
+    token = sign_development_token(settings, subject, **claims)
+    group = find_auth_group(settings)
+    return f"{read_option(group, 'scheme')} {token}" if token and group else None
+
+
+def sign_development_token(
+    settings: type[KitSettings], subject: str = DEVELOPER, **claims: object
+) -> str | None:
     """Return a token that the service accepts, or None if it takes none. Raises `CommandError`."""
     group = find_auth_group(settings)
     if group is None:
@@ -50,13 +61,13 @@ def sign_development_token(settings: type[KitSettings], subject: str = DEVELOPER
         raise CommandError(f"AUTH_SIGNING_KEY, or {KEY_FILE}: {error}.") from None
     issuer = read_option(group, "issuer")
     audience = read_option(group, "audience")
-    return keys.sign_token(private, issuer, audience, subject, TOKEN_LIFETIME)
+    return keys.sign_token(private, issuer, audience, subject, TOKEN_LIFETIME, claims)
 
 
 def read_option(group: AuthGroup, option: str) -> str:
-    """Return the issuer or the audience that the service expects."""
-    is_own = issubclass(group, IssuerOptions)
-    default: str = group.model_fields[option].default if is_own else DEVELOPER
+    """Return the issuer, the audience or the scheme that the service expects."""
+    field = group.model_fields[option]
+    default: str = DEVELOPER if field.is_required() else field.default
     return os.environ.get(f"AUTH_{option.upper()}", default)
 
 

@@ -114,7 +114,7 @@ async def find_pieces(options: Any) -> dict[str, Piece]:
             async with rolled_back(connection):
                 records = await fetch_records(connection, query)
             if records:
-                build = partial(build_rows, query.row, records)
+                build = partial(build_rows, query.make_row, records)
                 pieces[f"{name}: build {len(records)} rows"] = build
                 pieces[f"{name}: encode {len(records)} rows"] = partial(encode, build())
     return pieces

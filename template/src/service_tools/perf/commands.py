@@ -69,7 +69,9 @@ ROWS = click.option(
 TARGET = add_options(
     SCENARIOS,
     click.option("--url", help="Measure a running service, without its CPU and memory."),
-    click.option("--token", help="The token to send with `--url`."),
+    click.option(
+        "--token", help="The token to send with `--url`, as a bearer unless it has a scheme."
+    ),
     ROWS,
 )
 """Which service to measure: one that is started here, or one at a URL."""

@@ -5,8 +5,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import tarfile
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -22,7 +20,8 @@ from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.printing import json_option
 from service.kit.server.settings import read_settings
 from service.kit.work.command_error import CommandError
-from service_tools.dev import credentials, database, programs
+from service_tools.dev import credentials, database
+from service_tools.dev.revisions import check_out
 from service_tools.pages import Page
 from service_tools.perf.commands import DEFAULT_ROWS, ROWS, SCENARIOS, add_options
 from service_tools.perf.generator import Sample, run_load, send_at_full_speed
@@ -118,7 +117,7 @@ def show_comparison(
         prepare_trees(definition, [other, Path.cwd()], rows) as starts,
         page.until_interrupted(done),
     ):
-        token = credentials.sign_development_token(definition.settings)
+        token = credentials.make_authorization(definition.settings)
         run_rounds(lambda left: run_round(token, starts, left, size), scenarios, max_rounds, done)
 
     ratios = [judge_rounds(name, rounds) for name, rounds in done.items()]
@@ -131,21 +130,6 @@ def show_comparison(
     page.finish(ratios)
     if check and any(it.verdict == "slower" for it in ratios):
         raise SystemExit(1)
-
-
-@contextmanager
-def check_out(ref: str) -> Generator[Path]:
-    """Yield this project as it was at a commit, in a folder that is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="perf-compare-") as folder:
-        archive = Path(folder, "tree.tar")
-        tree = Path(folder, "tree")
-        try:
-            programs.run_program("git", "archive", f"--output={archive}", "--end-of-options", ref)
-        except programs.ProgramError as error:
-            raise CommandError(f"{error} (in CI, fetch the whole history).") from None
-        with tarfile.open(archive) as files:
-            files.extractall(tree, filter="data")
-        yield tree
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class RequestWriter:
         self.numbers = count(time.time_ns() // 1000)
         headers = {**HEADERS}
         if token:
-            headers["authorization"] = f"Bearer {token}"
+            headers["authorization"] = token if " " in token else f"Bearer {token}"
         headers.update(scenario.headers)
         known = {"", *values, *FRESH}
         self.headers = {}

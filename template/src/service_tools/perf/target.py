@@ -31,7 +31,10 @@ WARM_UP = 1.0
 
 @dataclass(frozen=True)
 class Target:
-    """Where the service answers, and the token to send. `processes` are those started here."""
+    """Where the service answers, and the token to send. `processes` are those started here.
+
+    The token has its scheme before it, or else Bearer.
+    """
 
     url: str
     token: str | None = None
@@ -78,7 +81,7 @@ def provide_target(
         yield Target(url.rstrip("/"), token)
         return
     credentials.accept_development_tokens(definition.settings)
-    token = token or credentials.sign_development_token(definition.settings)
+    token = token or credentials.make_authorization(definition.settings)
     with ExitStack() as stack:
         with redirect_stdout(sys.stderr):
             stack.enter_context(database.prepare_database(definition, rows, DEFAULT_ROWS, "perf"))

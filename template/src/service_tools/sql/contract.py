@@ -91,7 +91,7 @@ async def check_rules(
     scope = Scope(tree, catalog, nullable_params=list_nullable_params(query))
     return [
         *findings,
-        *check_columns(scope, query.row, columns),
+        *check_columns(scope, query, columns),
         *check_nullable_params(scope),
         *cost.check_limits(tree),
         *check_ownership(scope),

@@ -65,8 +65,20 @@ def reads_all(step: Step, above: Steps) -> bool:
     if step.node_type == "Seq Scan":
         return True
     is_index = step.node_type.startswith("Index")
-    stops_early = above and above[-1].node_type == "Limit"
-    return is_index and not step.index_cond and not stops_early
+    return is_index and not step.index_cond and not stops_early(step, above)
+
+
+def stops_early(step: Step, above: Steps) -> bool:
+    """Return whether a limit ends a scan, also one whose rows are joined one by one."""
+    joined = step
+    for upper in reversed(above):
+        if upper.node_type == "Limit":
+            share = upper.plan_rows / joined.plan_rows
+            return joined is step or step.plan_rows * share <= LARGE
+        if upper.node_type != "Nested Loop" or upper.plans[0] is not joined:
+            return False
+        joined = upper
+    return False
 
 
 def advise(condition: str, above: Steps) -> str:

@@ -51,6 +51,23 @@ def explain_output(scope: Scope, index: int) -> str:
     return explain_origins(list_outputs(scope, index))
 
 
+def explain_present(scope: Scope, index: int, present: int) -> str:
+    """Return why a column can be null in a row that an outer join found, or nothing.
+
+    The row was found if the column `present` is not null; that one has no other reason for a null.
+    """
+    outputs = list_outputs(scope, index)
+    found = list_outputs(scope, present)
+    reasons = []
+    for (inner, node), (_, column) in zip(outputs, found, strict=True):
+        if node is column:
+            matched = Node(**vars(node) | {"varnullingrels": ()})
+            reasons.append(explain_expression(matched, inner))
+        else:
+            reasons.append(explain_expression(node, assume(inner, [column])))
+    return next(filter(None, reasons), "")
+
+
 def explain_origins(origins: Iterable[Origin]) -> str:
     reasons = (explain_expression(node, scope) for scope, node in origins)
     return next(filter(None, reasons), "")

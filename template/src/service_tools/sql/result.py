@@ -3,14 +3,15 @@
 
 from collections.abc import Sequence
 from types import NoneType
-from typing import Any
 
 import asyncpg
 
+from service.kit.db.nested import Column, is_json, list_alternatives
 from service.kit.db.query import AnyQuery
 from service_tools.sql import types
-from service_tools.sql.nulls import explain_expression, explain_output
-from service_tools.sql.scope import Scope, list_targets, walk_scopes
+from service_tools.sql.json_values import check_json, describe_null
+from service_tools.sql.nulls import explain_expression, explain_output, explain_present
+from service_tools.sql.scope import Scope, list_outputs, list_targets, walk_scopes
 from service_tools.sql.statement import Finding, Findings
 from service_tools.sql.tree import MERGE, Node, walk_nodes
 
@@ -42,7 +43,7 @@ def list_nullable_params(query: AnyQuery) -> set[int]:
     """Return the numbers of the arguments that may be None."""
     nullable = set()
     for number, annotation in enumerate(query.params, 1):
-        if NoneType in types.list_alternatives(annotation):
+        if NoneType in list_alternatives(annotation):
             nullable.add(number)
     return nullable
 
@@ -85,10 +86,10 @@ def is_whole_row(node: Node) -> bool:
     return bool(is_row and node.vartype != RECORD)
 
 
-def check_columns(scope: Scope, row: Any, columns: Sequence[asyncpg.Attribute]) -> Findings:
+def check_columns(scope: Scope, query: AnyQuery, columns: Sequence[asyncpg.Attribute]) -> Findings:
     """Compare the result with the row type: count, names, types, and nulls."""
-    fields = types.list_fields(row)
-    if fields is None:
+    fields = types.list_fields(query)
+    if not fields:
         detail = "its row is a function, so nothing is known of it"
         yield Finding("columns", detail, "Use a struct, or a plain type.")
     if not fields or not columns:
@@ -99,23 +100,40 @@ def check_columns(scope: Scope, row: Any, columns: Sequence[asyncpg.Attribute]) 
         yield Finding("columns", detail, f"It returns {names}.")
         return
     sources = list_sources(scope)
-    filled = {field.name: source for field, source in zip(fields, sources, strict=True)}
+    filled = {field.path: source for field, source in zip(fields, sources, strict=True)}
     for index, field in enumerate(fields):
         column = columns[index]
-        kind = scope.catalog.types[column.type.oid]
         source = sources[index]
-        is_swapped = filled.get(source, source) != source
-        if field.name and (field.name != column.name or is_swapped):
+        prefix = field.path[: field.path.rfind(".") + 1]
+        is_swapped = filled.get(f"{prefix}{source}", source) != source
+        if field.path and (field.path != column.name or is_swapped):
             filling = source or column.name
-            detail = f"column {filling} fills the field {field.name}"
+            detail = f"column {filling} fills the field {field.path}"
             yield Finding("columns", detail, "Put the columns in the fields' order.")
-        elif not types.fits_column(kind, field.type):
-            written = types.format_annotation(field.type)
-            detail = f"{column.name} is {kind}, not {written}"
-            yield Finding("types", detail, "Correct the field, or cast it in SQL.")
-        elif not types.allows_none(field.type):
-            reason = explain_output(scope, index)
-            yield from describe_null(field.name, column.name, reason)
+        else:
+            yield from check_column(scope, index, field, column)
+        if is_json(field.type):
+            yield from check_json(list_outputs(scope, index), field.type, column.name)
+            yield from check_has_sample(query, column.name)
+
+
+def check_column(scope: Scope, index: int, field: Column, column: asyncpg.Attribute) -> Findings:
+    kind = scope.catalog.types[column.type.oid]
+    if not types.fits_column(kind, field.type):
+        written = types.format_annotation(field.type)
+        detail = f"{column.name} is {kind}, not {written}"
+        yield Finding("types", detail, "Correct the field, or cast it in SQL.")
+    elif not types.allows_none(field.type):
+        reason = explain_output(scope, index)
+        if field.present is not None:
+            reason = explain_present(scope, index, field.present)
+        yield from describe_null(field.path, column.name, reason)
+
+
+def check_has_sample(query: AnyQuery, column: str) -> Findings:
+    if not query.sample:
+        detail = f"nothing shows that {column} decodes into the field"
+        yield Finding("types", detail, "Give it a sample: the tests run it and decode the rows.")
 
 
 def list_sources(scope: Scope) -> list[str]:
@@ -126,15 +144,3 @@ def list_sources(scope: Scope) -> list[str]:
         name = scope.catalog.columns.get(column, "")
         sources.append(name.rpartition(".")[2])
     return sources
-
-
-def describe_null(field: str, column: str, reason: str) -> Findings:
-    if not reason:
-        return
-    name = field or "row"
-    fix = f"Let the field be `{name}: … | None`, or coalesce it"
-    detail = f"{column} can be null: {reason}"
-    if "not known" in reason:
-        detail = f"{column}: {reason}"
-        fix = f"{fix}, or excuse `nulls` and give a sample, which is run"
-    yield Finding("nulls", detail, f"{fix}.")

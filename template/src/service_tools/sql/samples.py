@@ -1,11 +1,12 @@
 # kit: updated by the template; extend it from app.py
 """Run statements with their samples, and roll back whatever they do."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from service.kit.db.query import AnyQuery
 from service_tools.sql import types
@@ -62,11 +63,22 @@ async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return [f"its sample fails: {error}"]
     names: set[str] = set()
-    fields = types.list_fields(query.row) or ()
-    for index, field in enumerate(fields):
+    for index, field in enumerate(types.list_fields(query)):
         if types.allows_none(field.type):
             continue
         for row in rows:
-            if row[index] is None:
+            is_there = field.present is None or row[field.present] is not None
+            if row[index] is None and is_there:
                 names.add([*row.keys()][index])
+    if not names and not query.is_scalar:
+        return decode_rows(query, rows)
     return [f"{name} is null when it runs with its sample" for name in sorted(names)]
+
+
+def decode_rows(query: AnyQuery, rows: Iterable[Any]) -> list[str]:
+    try:
+        for row in rows:
+            query.make_row(*row)
+    except msgspec.ValidationError as error:
+        return [f"what it returns with its sample does not decode: {error}"]
+    return []

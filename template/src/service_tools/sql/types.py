@@ -3,15 +3,17 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import chain
-from types import FunctionType, NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeAliasType, Union, get_args, get_origin
+from types import FunctionType, NoneType
+from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
 
 import msgspec
+
+from service.kit.db.nested import Column, is_json, list_alternatives
+from service.kit.db.query import AnyQuery
 
 TYPES: Mapping[str, type] = {
     "bigint": int,
@@ -38,21 +40,6 @@ JSON = ("json", "jsonb")
 ANYTHING = {Any, object}
 
 MODULE = re.compile(r"\b(?:\w+\.)+(?=\w)")
-
-
-def list_alternatives(annotation: Any) -> list[Any]:
-    """Return what an annotation allows, without names, `Annotated` and unions."""
-    if isinstance(annotation, TypeAliasType):
-        return list_alternatives(annotation.__value__)
-    origin = get_origin(annotation)
-    arguments = get_args(annotation)
-    if origin is Annotated:
-        return list_alternatives(arguments[0])
-    if origin is Literal:
-        return [type(value) for value in arguments]
-    if origin in (Union, UnionType):
-        return list(chain(*map(list_alternatives, arguments)))
-    return [annotation]
 
 
 def allows_any_of(annotation: Any, wanted: set[Any]) -> bool:
@@ -87,7 +74,9 @@ def fits_array(item_type: str, annotation: Any) -> bool:
 
 
 def fits_column(postgres_type: str, annotation: Any) -> bool:
-    """Return whether a column may fill a field. JSON comes as it was stored."""
+    """Return whether a column may fill a field. JSON comes as it was stored, or is decoded."""
+    if is_json(annotation):
+        return postgres_type in JSON
     if postgres_type in JSON:
         return allows_any_of(annotation, {str, msgspec.Raw, *ANYTHING})
     return fits_argument(postgres_type, annotation)
@@ -100,18 +89,6 @@ def format_annotation(annotation: Any) -> str:
     return MODULE.sub("", inspect.formatannotation(plain))
 
 
-class Field(NamedTuple):
-    """A field of a row type, or a type without a name."""
-
-    name: str
-    type: Any
-
-
-def list_fields(row: Any) -> list[Field] | None:
-    """Return what a row consists of, or None for a function, which may do anything."""
-    if isinstance(row, FunctionType):
-        return None
-    if isinstance(row, type) and issubclass(row, msgspec.Struct):
-        fields = msgspec.structs.fields(row)
-        return [Field(field.name, field.type) for field in fields]
-    return [Field("", row)]
+def list_fields(query: AnyQuery) -> Sequence[Column]:
+    """Return what the columns of a statement fill: nothing is known of a function."""
+    return () if isinstance(query.row, FunctionType) else query.result

@@ -6,7 +6,7 @@ expire: verifying a signature costs about 0.1 ms, finding a token in the cache a
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -51,6 +51,7 @@ class Auth:
 
     def __init__(self, options: AuthOptions | IssuerOptions) -> None:
         self.options = options
+        self.scheme = options.scheme
         self.keys = KeySet(options)
         self.verify_cached = lru_cache(options.cache_size)(self.verify_token)
 
@@ -60,7 +61,7 @@ class Auth:
         Raises a 401 problem that says what is wrong with the token, or a 503 problem while the
         issuer's keys cannot be fetched.
         """
-        token = read_bearer_token(headers)
+        token = self.read_token(headers)
         if self.keys.source:
             self.keys.refresh()
         try:
@@ -70,11 +71,11 @@ class Auth:
             try:
                 caller = self.verify_cached(token, self.keys.version)
             except UnknownKeyError:
-                raise refuse_token(
+                raise self.refuse_token(
                     "it is signed with a key that its issuer does not have"
                 ) from None
         if caller.expires + self.options.leeway <= time.time():
-            raise refuse_token("it has expired")
+            raise self.refuse_token("it has expired")
         return caller
 
     def verify_token(self, token: str, version: int = 0) -> Caller:
@@ -99,30 +100,43 @@ class Auth:
             msgspec.json.encode(claims)
             caller = Caller(claims["sub"], claims, float(claims["exp"]))
         except jwt.MissingRequiredClaimError as error:
-            raise refuse_token(f"it has no `{error.claim}`") from None
+            raise self.refuse_token(f"it has no `{error.claim}`") from None
         except DECODING_ERRORS as error:
-            raise refuse_token(REASONS.get(type(error), "it is malformed")) from None
+            raise self.refuse_token(REASONS.get(type(error), "it is malformed")) from None
         metrics.get_metrics().tokens.labels("verified").inc()
         return caller
 
+    async def identify_optional(self, headers: asgi.Headers) -> Caller | None:
+        """Return who sends a request, or None if it has no header `Authorization`.
 
-def read_bearer_token(headers: asgi.Headers) -> str:
-    """Return the token in the header `Authorization`. Raises a 401 problem."""
-    sent = [value for name, value in headers if name == b"authorization"]
-    header = sent[0].decode("latin-1") if sent else ""
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        metrics.get_metrics().tokens.labels("missing").inc()
-        detail = "This needs a token: send the header `Authorization: Bearer TOKEN`."
-        raise Problem(401, "unauthenticated", detail, headers={"www-authenticate": "Bearer"})
-    if len(sent) > 1:
-        raise refuse_token("it is sent alongside another Authorization header")
-    return token.strip()
+        Raises the problems of `identify`.
+        """
+        if all(name != b"authorization" for name, _ in headers):
+            return None
+        return await self.identify(headers)
 
+    def read_token(self, headers: asgi.Headers) -> str:
+        """Return the token in the header `Authorization`. Raises a 401 problem."""
+        sent = [value for name, value in headers if name == b"authorization"]
+        header = sent[0].decode("latin-1") if sent else ""
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != self.scheme.lower() or not token.strip():
+            metrics.get_metrics().tokens.labels("missing").inc()
+            detail = f"This needs a token: send the header `Authorization: {self.scheme} TOKEN`."
+            raise Problem(401, "unauthenticated", detail, headers={"www-authenticate": self.scheme})
+        if len(sent) > 1:
+            raise self.refuse_token("it is sent alongside another Authorization header")
+        return token.strip()
 
-def refuse_token(reason: str) -> Problem:
-    """401: a token was sent, and cannot be accepted."""
-    metrics.get_metrics().tokens.labels("refused").inc()
-    detail = f"The token is refused: {reason}. Get a new one."
-    headers = {"www-authenticate": 'Bearer error="invalid_token"'}
-    return Problem(401, "unauthenticated", detail, headers=headers)
+    def refuse_token(self, reason: str) -> Problem:
+        """401: a token was sent, and cannot be accepted."""
+        metrics.get_metrics().tokens.labels("refused").inc()
+        detail = f"The token is refused: {reason}. Get a new one."
+        headers = {"www-authenticate": f'{self.scheme} error="invalid_token"'}
+        return Problem(401, "unauthenticated", detail, headers=headers)
+
+    def refuse_access(self, missing: Sequence[str]) -> Problem:
+        """403: the token is valid, and lacks some scopes or roles (RFC 6750, section 3.1)."""
+        detail = f"The token needs {' and '.join(missing)} among its scopes or roles."
+        challenge = f'{self.scheme} error="insufficient_scope", scope="{" ".join(missing)}"'
+        return Problem(403, "forbidden", detail, headers={"www-authenticate": challenge})

@@ -14,6 +14,7 @@ COMMANDS = {
     "dev": "service_tools.dev.commands",
     "doctor": "service_tools.dev.doctor",
     "new": "service_tools.scaffold.commands",
+    "openapi": "service_tools.api.commands",
     "perf": "service_tools.perf.commands",
     "plans": "service_tools.sql.commands",
     "token": "service_tools.dev.commands",

@@ -8,9 +8,9 @@ import click
 
 from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.printing import json_option, print_json, print_table
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Route
-
-CALLERS = {NEEDS_TOKEN: "token", PUBLIC: "anyone", None: "nobody"}
+from service.kit.web.access import describe_access
+from service.kit.web.routes import Route
+from service.kit.work.arguments import name_function
 
 
 @click.command(name="routes")
@@ -20,6 +20,7 @@ def list_routes(definition: ServiceDefinition, as_json: bool) -> None:
     """List every route, who may call it and how often, and the function that answers.
 
     `token` stands for the bearer of a valid token; the function decides what that caller may see.
+    `token with admin` needs that scope or role, and `token, if …` is decided by a function.
     `100/60s` stands for 100 requests in 60 seconds by each of them, in each worker; `together`, for
     all routes of one `Routes` that have no limit of their own.
     """
@@ -31,9 +32,9 @@ def list_routes(definition: ServiceDefinition, as_json: bool) -> None:
         row = {
             "method": route.method,
             "path": route.path,
-            "access": CALLERS[route.access],
+            "access": describe_access(route.access),
             "limit": describe_limit(route, is_shared=is_shared),
-            "function": describe_function(route),
+            "function": name_function(route.endpoint),
         }
         rows.append(row)
     if as_json:
@@ -49,11 +50,3 @@ def describe_limit(route: Route, *, is_shared: bool) -> str:
         return "-"
     rate = f"{route.limit.requests}/{route.limit.per:g}s"
     return f"{rate} together" if is_shared else rate
-
-
-def describe_function(route: Route) -> str:
-    """Return the full name of the function that answers, or the type of a callable object."""
-    function = route.endpoint
-    module = getattr(function, "__module__", "")
-    name = getattr(function, "__name__", type(function).__name__)
-    return f"{module}.{name}"

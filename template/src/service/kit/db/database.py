@@ -93,7 +93,7 @@ class Connection:
         records = await self.run(fetching, query.sql)
         if query.is_scalar:
             return [record[0] for record in records]
-        make_row = query.row
+        make_row = query.make_row
         return [make_row(*record) for record in records]
 
     async def find[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row | None:
@@ -105,7 +105,7 @@ class Connection:
         if query.is_scalar:
             value: Row = record[0]
             return value
-        row: Row = query.row(*record)
+        row: Row = query.make_row(*record)
         return row
 
     async def fetch_one[Row, *Args](self, query: Query[Row, *Args], *args: *Args) -> Row:

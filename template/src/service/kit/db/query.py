@@ -11,6 +11,8 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, get_args, get_origin
 
+from service.kit.db.nested import COLUMNS, Column, Layout, is_json, make_decoder, number_params
+
 DEVELOPER = "development"
 """The account that sample rows belong to. `service token` makes a token for it."""
 
@@ -25,15 +27,32 @@ class Query[Row, *Args]:
 
     `Query("select {columns} …", Order, tuple[str, UUID])`: `row` is a struct, made of all columns
     by position, or the type of the only column. `{columns}` stands for the fields of the struct, so
-    that they and the select list cannot drift apart. `params` has the types of the arguments. JSON
-    columns take any value, and return `msgspec.Raw`. For tools, `sample` is SQL that returns one
-    row of arguments, and `excused` has the reason for each rule of the contract that the statement
-    may break.
+    that they and the select list cannot drift apart; `{o.columns}` for those of the table `o`. A
+    field that is a struct, like `author`, stands for the columns of a joined table of that name; or
+    else it is one column of JSON, as lists of structs are. `columns` has SQL for fields that are no
+    column, like `author.following`; with it, parameters may have names, `$viewer`, and are numbered
+    in the order of the text. `params` has the types of the arguments. JSON columns take any value,
+    and return `msgspec.Raw` unless the field is a struct, a mapping or a list of them. For tools,
+    `sample` is SQL that returns one row of arguments, and `excused` has the reason for each rule of
+    the contract that the statement may break.
 
     `module` and `line` say where it is assigned to its name, once `find_queries` has found it.
+    `names` are those of the parameters, and `result` the columns that `make_row` takes.
     """
 
-    __slots__ = ("excused", "is_scalar", "line", "module", "params", "row", "sample", "sql")
+    __slots__ = (
+        "excused",
+        "is_scalar",
+        "line",
+        "make_row",
+        "module",
+        "names",
+        "params",
+        "result",
+        "row",
+        "sample",
+        "sql",
+    )
 
     def __init__(
         self,
@@ -41,21 +60,42 @@ class Query[Row, *Args]:
         row: type[Row],
         params: type[tuple[*Args]] = NO_PARAMS,
         *,
+        columns: Mapping[str, str] | None = None,
         sample: str = "",
         excused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         if get_origin(params) is not tuple:
             raise TypeError(f"params must be a tuple of types, like tuple[str, UUID], not {params}")
-        fields: tuple[str, ...] | None = getattr(row, "__struct_fields__", None)
-        columns = ", ".join(fields or ())
-        self.sql = cleandoc(sql).replace("{columns}", columns)
+        self.sql = cleandoc(sql)
         self.row: Any = row
-        self.is_scalar = fields is None
+        self.names: list[str] = []
+        self.set_result(columns or {})
+        if columns is not None:
+            self.sql, self.names = number_params(self.sql)
         self.params: tuple[Any, ...] = get_args(params)
         self.sample = cleandoc(sample)
         self.excused = excused
         self.module = ""
         self.line = 0
+
+    def set_result(self, computed: Mapping[str, str]) -> None:
+        """Find out which columns it returns, write them, and choose what makes rows of them."""
+        row = self.row
+        found = COLUMNS.search(self.sql)
+        self.is_scalar = not hasattr(row, "__struct_fields__")
+        if self.is_scalar:
+            self.result = [Column("", row)]
+            self.make_row: Any = row
+            if is_json(row):
+                self.is_scalar = False
+                self.make_row = make_decoder(row)
+            return
+        prefix = (found and found[1]) or ""
+        layout = Layout(row, computed, prefix, is_spread=found is not None)
+        self.result = layout.columns
+        self.make_row = layout.make
+        if found:
+            self.sql = self.sql.replace(found[0], ", ".join(layout.items))
 
 
 type AnyQuery = Query[Any, *tuple[Any, ...]]

@@ -116,7 +116,7 @@ class Compression:
         if coding and self.has_ambient_credentials(request):
             coding = None
         if coding or not is_unchanged:
-            add_vary(fields)
+            headers.add_vary(fields, b"accept-encoding")
         if coding is None:
             return None
         if is_unchanged:
@@ -172,17 +172,6 @@ def is_compressible(status: int, fields: Fields) -> bool:
 def is_text(media_type: bytes) -> bool:
     name = media_type.partition(b";")[0]
     return TEXT_TYPES.fullmatch(name.strip()) is not None
-
-
-def add_vary(fields: Fields) -> None:
-    """Add `Accept-Encoding` to the header `Vary`."""
-    given = fields.get(b"vary")
-    if given is None:
-        fields[b"vary"] = b"accept-encoding"
-        return
-    names = {name.strip() for name in given.lower().split(b",")}
-    if names.isdisjoint({b"accept-encoding", b"*"}):
-        fields[b"vary"] = given + b", accept-encoding"
 
 
 def weaken_etag(fields: Fields) -> None:

@@ -11,6 +11,7 @@ import structlog
 from service.kit.edge.access_log import MAX_PATH_LENGTH, AccessLog
 from service.kit.edge.bodies import Bodies
 from service.kit.edge.compression import Compression, CompressionOptions
+from service.kit.edge.cors import Cors, is_preflight
 from service.kit.edge.events import Streams
 from service.kit.edge.health import PROBE_PATHS, Check, Health
 from service.kit.edge.options import EdgeOptions
@@ -25,7 +26,7 @@ from service.kit.work import addresses, headers, metrics, tracing
 from service.kit.work.asgi import App, Fields, Headers, Receive, Scope, Send
 from service.kit.work.batch import Batch
 from service.kit.work.limits import DeadlineError, Deadlines, Limiter
-from service.kit.work.problems import MEDIA_TYPE, Problem, busy
+from service.kit.work.problems import EncodeProblem, Problem, busy, encode_problem
 
 log = structlog.get_logger()
 
@@ -42,14 +43,7 @@ REPORT_SECONDS = 1.0
 """Seconds for which refusals are collected into one log line."""
 
 SOME_ID = "0" * 32
-REFUSAL = busy(OVERLOADED)
-REFUSAL_BODY = REFUSAL.encode(SOME_ID)
-REFUSAL_HEADERS = {
-    b"content-type": MEDIA_TYPE,
-    **REFUSAL.encode_headers(),
-    **PROTECTIVE_HEADERS,
-}
-"""The answer to a request too many, apart from its id. These come in floods: it is made once."""
+"""Stands for the id of a request in a refusal, which is encoded once: they come in floods."""
 
 
 class Edge:
@@ -57,6 +51,7 @@ class Edge:
 
     Errors become problems, responses are compressed, and reads have an ETag. `/livez` and `/readyz`
     are always answered: `ready` returns what keeps the service from answering requests, or None.
+    The shape of errors is that of the application, its `encode_problem`.
 
     A request is admitted when it is complete, so that slow clients take no slot.
     """
@@ -69,9 +64,12 @@ class Edge:
         ready: Check | None = None,
     ) -> None:
         self.app = app
+        self.encode_problem: EncodeProblem = getattr(app, "encode_problem", encode_problem)
+        self.refusal = self.encode_problem(busy(OVERLOADED), SOME_ID)
         self.options = options or EdgeOptions()
         self.compression = Compression(compression or CompressionOptions())
         self.health = Health(ready)
+        self.cors = Cors(self.options) if self.options.origins else None
         hosts = self.options.hosts.lower().replace(" ", "").encode().split(b",")
         self.hosts = {host for host in hosts if host}
         self.admission = Limiter(self.options.concurrency)
@@ -86,7 +84,9 @@ class Edge:
             self.locate_client(scope, headers.merge_headers(scope.get("headers", [])))
             return await self.run_lifespan(scope, receive, send)
         is_probe = scope["path"] in PROBE_PATHS
-        if self.admission.running >= self.admission.limit and not is_probe:
+        cors = self.cors
+        is_free = is_probe or (cors and is_preflight(scope))
+        if self.admission.running >= self.admission.limit and not is_free:
             return await self.refuse(scope["headers"], send)
 
         given = scope["headers"]
@@ -94,6 +94,7 @@ class Edge:
         if len(fields) < len(given):  # some are repeated, which is rare
             fields = headers.merge_headers(given)
         exchange = Exchange(scope, fields, send, self.compression, self.options)
+        exchange.cors = cors
         traces = tracing.active_traces.get()
         if traces and not is_probe:
             exchange.span = traces.begin_request(exchange.method, fields)
@@ -101,12 +102,15 @@ class Edge:
         try:
             if is_probe:
                 await self.health.answer_probe(scope, exchange)
+            elif cors and is_free:
+                scope["path_template"] = "preflight"
+                await exchange.respond(204, b"", cors.answer_preflight(fields))
             else:
                 await self.serve(exchange, scope, receive)
         except asyncio.CancelledError:
             if not exchange.status:  # the drain is over, and this process ends in a moment
                 problem = busy(RESTARTING)
-                await problem.send(exchange, exchange.id)
+                await self.send_problem(problem, exchange)
             raise
         except Exception as error:
             if is_head_done(error):
@@ -133,14 +137,20 @@ class Edge:
     async def refuse(self, request: Headers, send: Send) -> None:
         """Answer 503 as cheaply as possible, since admitted requests wait: without a log line."""
         self.refusals.add(None)
-        identity = choose_request_id(dict(request))
-        body = REFUSAL_BODY.replace(SOME_ID.encode(), identity.encode())
-        fields = [
-            *REFUSAL_HEADERS.items(),
-            (b"x-request-id", identity.encode()),
-            (b"content-length", b"%d" % len(body)),
-        ]
-        await send({"type": "http.response.start", "status": REFUSAL.status, "headers": fields})
+        given = dict(request)
+        identity = choose_request_id(given)
+        status, body, fields = self.refusal
+        body = body.replace(SOME_ID.encode(), identity.encode())
+        fields = {
+            **PROTECTIVE_HEADERS,
+            **fields,
+            b"x-request-id": identity.encode(),
+            b"content-length": b"%d" % len(body),
+        }
+        if self.cors:
+            self.cors.add_headers(given, fields)
+        pairs = [*fields.items()]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
 
     async def serve(self, exchange: Exchange, scope: Scope, receive: Receive) -> None:
@@ -187,7 +197,11 @@ class Edge:
                 metrics.get_metrics().failed_responses.labels(route).inc()
             raise error
         problem = error if isinstance(error, Problem) else Problem(500, "internal", FAULT)
-        await problem.send(exchange, exchange.id)
+        await self.send_problem(problem, exchange)
+
+    async def send_problem(self, problem: Problem, exchange: Exchange) -> None:
+        status, body, fields = self.encode_problem(problem, exchange.id)
+        await exchange.respond(status, body, fields)
 
     def locate_client(self, scope: Scope, fields: Fields) -> None:
         """Set the `client` of a request to the one that called our proxies, not the last proxy."""

@@ -21,6 +21,7 @@ from service.kit.work import headers, responses
 from service.kit.work.asgi import Headers, Receive, Scope, Send
 from service.kit.work.context import Work, current, request_id
 from service.kit.work.limits import Limiter
+from service.kit.work.times import WHOLE_SECOND, write_whole_seconds
 
 type SendPiece = Callable[[bytes], Awaitable[None]]
 
@@ -83,6 +84,8 @@ class Event[Data]:
         if self.id:
             lines.append(b"id: " + self.id.encode())
         data = ENCODER.encode(self.data)
+        if WHOLE_SECOND.search(data):
+            data = ENCODER.encode(write_whole_seconds(self.data))
         lines.extend(b"data: " + line for line in data.splitlines())
         return b"\n".join(lines) + b"\n\n"
 

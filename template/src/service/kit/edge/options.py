@@ -1,10 +1,11 @@
 # kit: updated by the template; extend it from app.py
 """EDGE_*: what one worker takes from clients, and what it tells them."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
+from service.kit.edge.origins import ANY_ORIGIN, Names, Origins
 from service.kit.work import addresses
 from service.kit.work.options import Lifetime, Seconds
 
@@ -38,7 +39,28 @@ class EdgeOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
         "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
     )
     """networks of proxies whose X-Forwarded-For is believed"""
+    origins: Origins = ""
+    """comma-separated origins whose pages may call the service; `*`: any"""
+    cors_credentials: bool = False
+    """let these pages send cookies; tokens need no such permission"""
+    cors_methods: Names = "GET, HEAD, POST, PUT, PATCH, DELETE"
+    """methods that these pages may use"""
+    cors_headers: Names = ""
+    """further request headers that these pages may send"""
+    cors_exposed: Names = ""
+    """further response headers that these pages may read"""
+    cors_max_age: Annotated[int, Field(ge=0, le=86_400)] = 7200
+    """seconds a browser may keep these permissions; Chrome keeps them 7200 at most"""
     log: bool = True
     """write a line for each request"""
     timing: bool = False
     """tell clients where the time went, in the Server-Timing header"""
+
+    @model_validator(mode="after")
+    def check_credentials(self) -> Self:
+        if self.cors_credentials and self.origins == ANY_ORIGIN:
+            raise ValueError(
+                "EDGE_CORS_CREDENTIALS needs EDGE_ORIGINS to name each origin: with `*`, every"
+                " page could act as the user who visits it"
+            )
+        return self

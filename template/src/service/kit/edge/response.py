@@ -12,6 +12,7 @@ from typing import Any
 from xxhash import xxh3_128_hexdigest
 
 from service.kit.edge.compression import Coder, Compression, make_coder
+from service.kit.edge.cors import Cors
 from service.kit.edge.options import EdgeOptions
 from service.kit.work import headers
 from service.kit.work.asgi import Fields, Message, Scope, Send
@@ -83,6 +84,8 @@ class Exchange(Work, TimeLimit):
     """Compresses a body that is sent in pieces."""
     span: Any = None
     """The span of OpenTelemetry, when traces are on."""
+    cors: Cors | None = None
+    """Adds the headers for pages of other origins, if there are any."""
     slot: Limiter | None = None
     """The limiter in which it holds a slot."""
     opened_at = 0.0
@@ -192,6 +195,8 @@ class Exchange(Work, TimeLimit):
         fields = {**PROTECTIVE_HEADERS, **fields, b"x-request-id": self.id.encode()}
         if self.options.timing:
             fields[b"server-timing"] = self.describe_timing()
+        if self.cors:
+            self.cors.add_headers(self.request, fields)
         if self.cookies:
             fields.pop(b"set-cookie")
         pairs = [*fields.items(), *self.cookies]

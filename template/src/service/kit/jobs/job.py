@@ -3,9 +3,10 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Annotated, Any, Self
 
 import msgspec
@@ -13,10 +14,13 @@ from pydantic import BaseModel, Field, model_validator
 
 from service.kit.db.sessions import DatabaseOptions
 from service.kit.server.settings import KitSettings
+from service.kit.work.arguments import Binder, Provided, Reader
 from service.kit.work.options import Lifetime, Seconds, check_nesting
-from service.kit.work.resources import find_provided
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+
+NAMED: Mapping[str, Reader] = {name: itemgetter(name) for name in ("job_id", "attempt")}
+"""What handlers and providers may ask for by its name."""
 
 type Handler = Callable[..., Awaitable[None]]
 
@@ -120,9 +124,10 @@ class JobOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
 class Worker:
     """The jobs and schedules of the service, and what their handlers need.
 
-    `provide` holds what handlers may ask for by type. `resources` are opened in order before the
-    first job and closed in reverse after the last. Raises `TypeError` for a handler that asks for
-    something else, and `ValueError` for a name that two jobs have.
+    `provide` holds what handlers may ask for by type: objects, and providers, which are called once
+    for each run of a job that needs them, and may ask for `job_id` and `attempt`. `resources` are
+    opened in order before the first job and closed in reverse after the last. Raises `TypeError`
+    for a handler that asks for something else, and `ValueError` for a name that two jobs have.
     """
 
     def __init__(
@@ -140,45 +145,29 @@ class Worker:
             job = item.job if isinstance(item, Schedule) else item
             if self.jobs.setdefault(job.name, job) is not job:
                 raise ValueError(f"two jobs are called {job.name}; rename one of them")
-        self.handlers = {name: bind_handler(job, provide) for name, job in self.jobs.items()}
+        provided = Provided(provide)
+        self.handlers = {name: bind_handler(job, provided) for name, job in self.jobs.items()}
         self.options = options
         self.settings = settings
         self.resources = resources
 
 
-def bind_handler(job: Job[Any], provide: Sequence[object]) -> Handler:
-    """Return the handler of a job, with all parameters filled in that app.py provides.
+def bind_handler(job: Job[Any], provided: Provided) -> Handler:
+    """Return the handler of a job, which needs its argument and, by name, `job_id` and `attempt`.
 
-    It takes the argument, and by name `job_id` and `attempt`.
+    All else is what app.py provides.
     """
     if not inspect.iscoroutinefunction(job.handler):
         advice = "must be an async function; `offload` runs what blocks"
         raise TypeError(f"the handler of {job.name} {advice}")
-    _, *parameters = inspect.signature(job.handler, eval_str=True).parameters.values()
-    named: list[str] = []
-    filled: dict[str, object] = {}
-    for parameter in parameters:
-        if parameter.name in ("job_id", "attempt"):
-            named.append(parameter.name)
-        else:
-            filled[parameter.name] = provide_argument(job, parameter, provide)
+    [first, *_] = inspect.signature(job.handler).parameters
+    binder = Binder(provided, lambda name, _: NAMED.get(name))
+    try:
+        call = binder.bind(job.handler, **{first: itemgetter("argument")})
+    except TypeError as error:
+        raise TypeError(f"the handler of {job.name}, {error}") from None
 
     def handle(argument: msgspec.Struct, **values: int) -> Awaitable[None]:
-        asked = {name: values[name] for name in named}
-        return job.handler(argument, **filled, **asked)
+        return call.run({"argument": argument, **values})
 
     return handle
-
-
-def provide_argument(
-    job: Job[Any], parameter: inspect.Parameter, provide: Sequence[object]
-) -> object:
-    """Return the one provided object of the type of a parameter. Raises `TypeError`."""
-    found = find_provided(parameter.annotation, provide)
-    if len(found) == 1:
-        return found[0]
-    asked = f"{parameter.name}: {inspect.formatannotation(parameter.annotation)}"
-    provided = ", ".join(sorted(type(value).__name__ for value in provide)) or "nothing"
-    raise TypeError(
-        f"the handler of {job.name} asks for {asked}; provided are {provided}, job_id and attempt"
-    )

@@ -11,10 +11,11 @@ from service.kit.renamed import find_renamed
 from service.kit.rows.cursor import Cursor
 from service.kit.rows.export import Export, Exports
 from service.kit.rows.formats import FormatName
-from service.kit.rows.listing import DEFAULT_LIMIT, Filter, Limit, Listing, Page
+from service.kit.rows.listing import DEFAULT_LIMIT, BaseFilter, Filter, Limit, Listing, Page
 
 __all__ = [
     "DEFAULT_LIMIT",
+    "BaseFilter",
     "Cursor",
     "Export",
     "Exports",

@@ -82,9 +82,8 @@ class Exports:
         `form` is the format of the file, by default the one that the header `Accept` prefers.
         """
         if isinstance(source, Listing):
-            where, *scope = args
-            source, bounds, _ = source.choose_query(where, tuple(scope))
-            args = (*bounds, None)
+            where, *given = args
+            source, args = source.bind_all(where, given)
         return Export(self, source, args, name, form)
 
 

@@ -1,24 +1,25 @@
 # kit: updated by the template; extend it from app.py
-"""Reads lists a page at a time, with a statement for each declared set of filters and direction.
+"""Reads lists a page at a time, with a statement for each declared set of filters and order.
 
 Each set needs an index on the columns of the scope, the filters and the key, in this order; the
 SQL contract checks that. A page starts after the last row of the page before it, so page 10,000
 costs what page 1 costs.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from operator import attrgetter
-from types import GenericAlias, MappingProxyType
-from typing import Annotated, Any, ClassVar, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import chain, product
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 from urllib.parse import quote, quote_plus, unquote
-from uuid import UUID
 
-from msgspec import Meta, Struct, inspect, structs
+from msgspec import Meta, Struct
 
 from service.kit.db.database import Connection, Database
-from service.kit.db.query import Query
+from service.kit.db.nested import NAMED_PARAM, list_alternatives
+from service.kit.db.query import AnyQuery, Query
 from service.kit.rows.cursor import CursorCodec
+from service.kit.rows.statements import Sort, Source, get_field_types
 from service.kit.work.problems import invalid
 
 DEFAULT_LIMIT = 20
@@ -32,20 +33,11 @@ Limit = Annotated[
 SAFE_IN_LINK = "%&=+:,;@/?!$'()*"
 """Characters that a link keeps from a query string as they are; others could end it."""
 
-EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-LATEST = datetime(9999, 12, 31, tzinfo=UTC)
-
-NEWEST_FIRST: Final = "-created_at"
-OLDEST_FIRST: Final = "created_at"
-
-BEFORE_ALL_IDS: dict[type[inspect.Type], object] = {
-    inspect.UUIDType: UUID(int=0),
-    inspect.IntType: -1,
-    inspect.StrType: "",
-}
-"""Less than every id of a type: a list that starts here includes all rows of its first moment."""
-
 type PageQuery[Row] = Query[Row, *tuple[Any, ...]]
+type FilterSets = Sequence[tuple[str, ...]]
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+PAGE_TYPES = {"page_limit": int, "page_offset": int}
 
 
 class Page[Row](Struct, frozen=True):
@@ -70,23 +62,43 @@ def make_link_header(query_string: str, cursor: str) -> str:
     return f'<?{target}>; rel="next"'
 
 
-class Filter(Struct, frozen=True):
-    """What the query string asks of a list.
+class BaseFilter(Struct, frozen=True):
+    """What the query string asks of a list: a subclass adds filters, each with the default None.
 
-    A subclass adds its filters: `status: Status | None = None`.
+    `sort` is a `Literal` of the orders, like "name" and "-total_minor". Fields like
+    `total_minor_from` and `total_minor_before` are the range of the column that sorts.
     """
 
     __query__: ClassVar[bool] = True
     """The package web fills such a parameter of a handler from the query string."""
 
-    sort: Literal["-created_at", "created_at"] = NEWEST_FIRST
+
+class Filter(BaseFilter, frozen=True):
+    """What the query string asks of a list by creation time.
+
+    A subclass adds its filters: `status: Status | None = None`.
+    """
+
+    sort: Literal["-created_at", "created_at"] = "-created_at"
     created_from: Annotated[datetime, Meta(description="The earliest creation time.")] | None = None
     created_before: (
         Annotated[datetime, Meta(description="Only what was created before this.")] | None
     ) = None
 
 
-class Listing[Row: Struct, Where: Filter]:
+class Asked(NamedTuple):
+    """What a request asks of a list: an order, conditions, and the values of all parameters.
+
+    `identity` is what its cursors are bound to.
+    """
+
+    sort: Sort
+    terms: Sequence[str]
+    values: dict[str, Any]
+    identity: Sequence[object]
+
+
+class Listing[Row: Struct, Where: BaseFilter]:
     """The lists of a table, declared in a slice's `queries.py`.
 
         Listing(
@@ -95,8 +107,18 @@ class Listing[Row: Struct, Where: Filter]:
 
     `scope` has the columns whose values the handler gives, with their types: the caller sees no
     rows but those. `key` orders the rows and tells them apart. `filters` are the sets of fields
-    that may be given together. `queries` has the statements by name, as newest_by_status; an export
-    runs the same ones without a limit. `excused` is passed on to each of them.
+    that may be given together; `sorts` has these sets for each order, where there is another than
+    by creation time. `joins` adds columns of other tables, never rows, so `count` leaves it out:
+    "join users as author on author.id = a.author_id", with "articles as a" for the table.
+
+    `conditions` has SQL for filters that are no column, like "exists (… = $tag)" for `tag`; where
+    it has no such parameter, like "paid_at is null", the filter is a bool. `columns` has SQL for
+    fields of the row that are no column. `params` are more values that the handler gives, after
+    those of the scope: `$viewer`. For tools, `samples` has SQL for a value of each parameter.
+
+    `max_offset` is how many rows `fetch_offset` may skip, `max_count` how many `count` counts.
+    `queries` has the statements by name, as newest_by_status; an export runs the same ones without
+    a limit. `excused` is passed on to each of them.
     """
 
     def __init__(
@@ -105,42 +127,91 @@ class Listing[Row: Struct, Where: Filter]:
         row: type[Row],
         where: type[Where],
         *,
-        scope: Mapping[str, type],
-        key: tuple[Literal["created_at"], str] = ("created_at", "id"),
-        filters: Sequence[tuple[str, ...]] = ((),),
-        excused: Mapping[str, str] = MappingProxyType({}),
+        joins: str = "",
+        scope: Mapping[str, Any],
+        key: tuple[str, str] = ("created_at", "id"),
+        filters: FilterSets = ((),),
+        sorts: Mapping[str, FilterSets] = NOTHING,
+        conditions: Mapping[str, str] = NOTHING,
+        columns: Mapping[str, str] = NOTHING,
+        params: Mapping[str, Any] = NOTHING,
+        samples: Mapping[str, str] = NOTHING,
+        max_offset: int = 0,
+        max_count: int = 0,
+        excused: Mapping[str, str] = NOTHING,
     ) -> None:
         self.table = table
-        self.filters = filters
-        self.fields = [
-            name for name in where.__struct_fields__ if name not in Filter.__struct_fields__
-        ]
-        declared = set[str]().union(*filters)
-        different = declared ^ {*self.fields}
-        if different:
-            names = ", ".join(sorted(different))
-            both = f"fields of {where.__name__} and filters of {table}"
-            raise TypeError(f"{both} differ: {names}")
+        self.row = row
+        self.columns = columns
+        self.max_offset = max_offset
+        self.max_count = max_count
+        self.excused = excused
+        self.scope = (*scope,)
+        self.given = (*scope, *params)
+        self.types = {**get_field_types(where), **scope, **params, **PAGE_TYPES}
+        choices = get_args(self.types.get("sort")) or (f"-{key[0]}",)
+        allowed = {**dict.fromkeys(choices, filters), **sorts}
+        check_same(allowed, choices, f"sorts of {where.__name__} and of {table}")
+        self.sorts = {name: Sort(name, key[1], row, where, allowed[name]) for name in allowed}
+        self.default_sort = choices[0]
 
-        columns = get_field_types(row)
-        missing = {*key} - columns.keys()
-        if missing:
-            names = ", ".join(sorted(missing))
-            raise TypeError(f"{row.__name__} lacks a key of {table}: {names}")
-        key_types = {name: columns[name] for name in key}
-        self.key = GenericAlias(tuple, tuple(key_types.values()))
-        self.read_key = attrgetter(*key)
-        id_type = inspect.type_info(columns[key[1]])
-        self.before_all_ids = BEFORE_ALL_IDS[type(id_type)]
+        others = {"sort", *chain(*[sort.ranges for sort in self.sorts.values()])}
+        fields = [name for name in where.__struct_fields__ if name not in others]
+        declared = chain(*chain(*allowed.values()))
+        check_same(declared, fields, f"fields of {where.__name__} and filters of {table}")
+        self.source = Source(table, joins)
+        self.flags = self.add_conditions([*self.scope, *fields], conditions)
+        self.source.samples.update(samples)
+        self.queries: dict[str, AnyQuery] = {}
+        for sort in self.sorts.values():
+            for names in sort.filters:
+                self.add_queries(sort, names)
 
-        types = get_field_types(where) | dict(scope)
-        self.queries: dict[str, PageQuery[Row]] = {}
-        for filter_names in filters:
-            fixed = (*scope, *filter_names)
-            equal = {name: types[name] for name in fixed}
-            for sort in (NEWEST_FIRST, OLDEST_FIRST):
-                query = make_page_query(table, row, equal, key_types, sort, excused)
-                self.queries[name_query(sort, filter_names)] = query
+    def add_conditions(self, names: Iterable[str], conditions: Mapping[str, str]) -> set[str]:
+        """Write the condition of each filter, and return those that hold or do not."""
+        flags = set()
+        for name in names:
+            column = self.source.prefix + name
+            sql = f"{column} = ${name}"
+            if name in conditions:
+                sql = f"({conditions[name]})"
+            else:
+                self.source.samples[name] = column
+            self.source.conditions[name] = sql
+            if name in NAMED_PARAM.findall(sql):
+                continue
+            if bool not in list_alternatives(self.types[name]):
+                raise TypeError(f"the condition of {name} lacks ${name}, or {name} is to be a bool")
+            self.source.conditions[f"not_{name}"] = f"not {sql}"
+            flags.add(name)
+        return flags
+
+    def add_queries(self, sort: Sort, names: Iterable[str]) -> None:
+        """Make the statements for a set of filters: one for each combination of its flags."""
+        choices = [[name, f"not_{name}"] if name in self.flags else [name] for name in names]
+        for terms in product(*choices):
+            conditions = (*self.scope, *terms)
+            excused = {**self.excused}
+            offset = ""
+            if self.max_offset:
+                offset = "\noffset $page_offset"
+                excused.setdefault("offset", f"at most {self.max_offset:,} rows are skipped")
+            page = self.source.write_page(sort, conditions, offset)
+            query: AnyQuery = Query(page, self.row, columns=self.columns, excused=excused)
+            self.add_query(sort, sort.name_page(terms), query)
+            if self.max_count:
+                sql = self.source.write_count(sort, conditions, self.max_count)
+                count: AnyQuery = Query(sql, int, columns=NOTHING, excused=self.excused)
+                self.add_query(sort, sort.name_count(terms), count)
+
+    def add_query(self, sort: Sort, name: str, query: AnyQuery) -> None:
+        types = {**self.types, **sort.types}
+        unknown = ", ".join(query.names - types.keys())
+        if unknown:
+            raise TypeError(f"{self.table}: no filter, scope or parameter is called {unknown}")
+        query.params = tuple(types[name] for name in query.names)
+        query.sample = self.source.write_sample(sort, query.names)
+        self.queries[name] = query
 
     async def page(
         self,
@@ -148,115 +219,108 @@ class Listing[Row: Struct, Where: Filter]:
         where: Where,
         cursor: str | None,
         limit: int,
-        *scope: object,
+        *given: object,
     ) -> Page[Row]:
         """Return the rows that `where` asks for: the first ones, or those after a cursor.
 
-        Raises a 422 problem.
+        `given` are the values of the scope, then of other parameters. Raises a 422 problem.
         """
-        query, args, codec = self.choose_query(where, scope, cursor)
-        rows = await db.fetch(query, *args, limit + 1)
+        sort, terms, values, identity = self.ask(where, given)
+        codec = CursorCodec(sort.cursor_type, *identity)
+        if cursor is not None:
+            values["page_start"], values["page_key"] = codec.decode(cursor)
+        values["page_limit"] = limit + 1
+        query, args = self.bind(sort.name_page(terms), values)
+        rows = await db.fetch(query, *args)
         if len(rows) <= limit:
             return Page(rows, None)
         last = rows[limit - 1]
-        cursor = codec.encode(self.read_key(last))
+        cursor = codec.encode(sort.read_key(last))
         return Page(rows[:limit], cursor)
 
-    def choose_query(
-        self, where: Where, scope: tuple[object, ...], cursor: str | None = None
-    ) -> tuple[PageQuery[Row], tuple[object, ...], CursorCodec]:
-        """Return the statement for `where`, its arguments but for the limit, and its cursors."""
-        given: dict[str, object] = {}
-        for name in self.fields:
+    async def fetch_offset(
+        self,
+        db: Database | Connection,
+        where: Where,
+        offset: int,
+        limit: int,
+        *given: object,
+    ) -> list[Row]:
+        """Return the rows after the first ones, which are read in vain. Raises a 422 problem."""
+        if not 0 <= offset <= self.max_offset:
+            advice = f"it must be from 0 to {self.max_offset}; narrow the list by a filter"
+            raise invalid("offset", advice)
+        sort, terms, values, _ = self.ask(where, given)
+        values["page_limit"] = limit
+        values["page_offset"] = offset
+        query, args = self.bind(sort.name_page(terms), values)
+        return await db.fetch(query, *args)
+
+    async def count(self, db: Database | Connection, where: Where, *given: object) -> int:
+        """Return how many rows the list has: `max_count` stands for that many or more."""
+        sort, terms, values, _ = self.ask(where, given)
+        query, args = self.bind(sort.name_count(terms), values)
+        return await db.fetch_one(query, *args)
+
+    def bind_all(
+        self, where: Where, given: Sequence[object]
+    ) -> tuple[PageQuery[Row], tuple[object, ...]]:
+        """Return the statement for `where` without a limit, and its arguments."""
+        sort, terms, values, _ = self.ask(where, given)
+        return self.bind(sort.name_page(terms), values)
+
+    def bind(self, name: str, values: Mapping[str, object]) -> tuple[AnyQuery, tuple[object, ...]]:
+        query = self.queries[name]
+        args = [values[name] for name in query.names]
+        return query, tuple(args)
+
+    def ask(self, where: Where, given: Sequence[object]) -> Asked:
+        """Read what `where` asks for. Raises a 422 problem if its filters are no declared set."""
+        sort = self.sorts[getattr(where, "sort", self.default_sort)]
+        filters: dict[str, object] = {}
+        for name in sort.fields:
             value = getattr(where, name)
             if value is not None:
-                given[name] = value
-        filters = self.find_filters(given)
-        query = self.queries[name_query(where.sort, filters)]
-
-        since = (where.created_from or EARLIEST).astimezone(UTC)
-        until = (where.created_before or LATEST).astimezone(UTC)
-        if where.sort == NEWEST_FIRST:
-            start, stop = until, since
-        else:
-            start, stop = since, until
-
-        identity = self.table, scope, where.sort, given, since, until
-        codec = CursorCodec(self.key, *identity)
-        after: tuple[Any, ...] = (start, self.before_all_ids)
-        if cursor is not None:
-            after = codec.decode(cursor)
-        values = [given[name] for name in filters]
-        args = (*scope, *values, *after, stop)
-        return query, args, codec
-
-    def find_filters(self, given: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the declared set of these filters. Raises a 422 problem that lists all sets."""
-        for names in self.filters:
-            if given.keys() == {*names}:
-                return names
-        declared = sorted(self.filters, reverse=True)
-        *others, last = [" and ".join(names) or "nothing" for names in declared]
-        detail = f"filter by {last}"
-        if others:
-            ways = ", by ".join(others)
-            detail = f"filter by {ways}, or by {last}"
-        field = [*given][-1] if given else self.fields[0]
-        raise invalid(field, detail)
+                filters[name] = value
+        names = find_filters(sort, filters)
+        terms = [f"not_{it}" if it in self.flags and not filters[it] else it for it in names]
+        least, greatest = sort.read_range(where)
+        values = {
+            **filters,
+            **dict(zip(self.given, given, strict=True)),  # last, so that no filter changes them
+            "page_start": greatest if sort.is_descending else least,
+            "page_key": sort.least_id,
+            "page_from": least,
+            "page_before": greatest,
+            "page_limit": None,
+            "page_offset": 0,
+        }
+        identity = (self.table, given, sort.name, filters, least, greatest)
+        return Asked(sort, terms, values, identity)
 
 
-def get_field_types(kind: type[Struct]) -> dict[str, Any]:
-    return {field.name: field.type for field in structs.fields(kind)}
+def find_filters(sort: Sort, given: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the declared set of these filters. Raises a 422 problem that lists all sets."""
+    for names in sort.filters:
+        if given.keys() == {*names}:
+            return names
+    declared = sorted(sort.filters, reverse=True)
+    *others, last = [" and ".join(names) or "nothing" for names in declared]
+    detail = f"filter by {last}"
+    if others:
+        ways = ", by ".join(others)
+        detail = f"filter by {ways}, or by {last}"
+    field = [*given][-1] if given else sort.fields[0]
+    known = {*chain(*sort.filters)}
+    for name in given:
+        if name not in known:
+            raise invalid(name, f"it does not go with sort={sort.name}; {detail}")
+    raise invalid(field, detail)
 
 
-def name_query(sort: str, filters: Sequence[str]) -> str:
-    order = "newest" if sort == NEWEST_FIRST else "oldest"
-    if not filters:
-        return order
-    names = "_and_".join(filters)
-    return f"{order}_by_{names}"
-
-
-def make_page_query[Row](
-    table: str,
-    row: type[Row],
-    equal: Mapping[str, Any],
-    key: Mapping[str, Any],
-    sort: str,
-    excused: Mapping[str, str],
-) -> PageQuery[Row]:
-    """Return the statement that reads a page.
-
-    Its arguments are values for the columns in `equal`, the key to start after, a bound, and the
-    limit. All are conditions on one index, so PostgreSQL reads the rows of the page and no others,
-    however deep the page is.
-    """
-    time, identity = key
-    if sort == NEWEST_FIRST:
-        after, until = "<", ">="
-        order = " desc"
-        end = "-infinity"
-    else:
-        after, until = ">", "<"
-        order = ""
-        end = "infinity"
-    conditions = [f"{name} = ${number}" for number, name in enumerate(equal, 1)]
-    number = len(equal) + 1
-    last_row = f"(${number}, ${number + 1})"
-    conditions.append(f"({time}, {identity}) {after} {last_row}")
-    conditions.append(f"{time} {until} ${number + 2}")
-    where = " and ".join(conditions)
-    sql = f"""
-        select {{columns}}
-          from {table}
-         where {where}
-         order by {time}{order}, {identity}{order}
-         limit ${number + 3}
-    """  # noqa: S608 - of constants
-    columns = ", ".join((*equal, *key))
-    sample = f"""
-        select {columns}, '{end}'::timestamptz, 21::bigint from {table} offset 500 limit 1
-    """  # noqa: S608 - of constants
-    types = (*equal.values(), *key.values(), datetime, int)
-    params: Any = GenericAlias(tuple, types)
-    return Query(sql, row, params, sample=sample, excused=excused)
+def check_same(declared: Iterable[str], fields: Iterable[str], both: str) -> None:
+    """Raise `TypeError` where two sides of a declaration differ."""
+    different = {*declared} ^ {*fields}
+    if different:
+        names = ", ".join(sorted(different))
+        raise TypeError(f"{both} differ: {names}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,23 +16,16 @@ from starlette.routing import Route as StarletteRoute
 from service.kit.auth.bearer import Auth
 from service.kit.db.errors import to_problem
 from service.kit.web import idempotency as keys
-from service.kit.web import openapi
-from service.kit.web.binder import READERS, Binding, Reader
+from service.kit.web import pages
+from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Access
+from service.kit.web.binder import Binding, bind_check
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
-from service.kit.web.routes import (
-    MOUNT,
-    NEEDS_TOKEN,
-    PUBLIC,
-    WEBSOCKET,
-    Access,
-    Rate,
-    Route,
-    Slice,
-    check_access,
-)
+from service.kit.web.problem_format import ProblemFormat, ShowProblem
+from service.kit.web.routes import MOUNT, WEBSOCKET, Rate, Route, Slice, check_access
 from service.kit.work import addresses, metrics
+from service.kit.work.arguments import Call, Provided
 from service.kit.work.asgi import App, Receive, Scope, Send
-from service.kit.work.problems import Problem
+from service.kit.work.problems import EncodeProblem, Problem, make_details
 from service.kit.work.resources import Resource, open_resources
 
 type RouteClass = Callable[[str, App], BaseRoute]
@@ -79,11 +72,15 @@ class RateLimit:
 
 
 class Operation(NamedTuple):
-    """One method of one path: who may call it, how often, and what answers."""
+    """One method of one path: who may call it, how often, and what answers.
+
+    `check` decides on the bearers of tokens.
+    """
 
     access: Access | None
     limit: RateLimit | None
     app: App
+    check: Call | None = None
 
 
 class Endpoint:
@@ -102,13 +99,19 @@ class Endpoint:
             response = self.list_methods(method)
             await response(scope, receive, send)
             return
-        access, limit, app = operation
+        access, limit, app, check = operation
         if access is NEEDS_TOKEN and self.auth:
             scope["auth"] = await self.auth.identify(scope["headers"])
+        elif access is OPTIONAL_TOKEN and self.auth:
+            caller = await self.auth.identify_optional(scope["headers"])
+            if caller:
+                scope["auth"] = caller
         elif access is not PUBLIC:
             raise Problem(403, "forbidden", "Nobody decided who may call this.")
         if limit:
             limit.take(scope)
+        if check and await check.run(scope, receive, send) is not True:
+            raise Problem(403, "forbidden", "The bearer of this token may not do this.")
         await app(scope, receive, send)
 
     def list_methods(self, method: str) -> Response:
@@ -122,14 +125,19 @@ class Endpoint:
 
 
 class Application:
-    """All endpoints. Raises `Problem` for every error that a client can do something about."""
+    """All endpoints. Raises `Problem` for every error that a client can do something about.
+
+    The edge sends them, by its `encode_problem`.
+    """
 
     def __init__(
         self,
         endpoints: Mapping[EndpointKey, Endpoint],
         slices: Iterable[Slice],
         resources: Sequence[Resource],
+        encode_problem: EncodeProblem,
     ) -> None:
+        self.encode_problem = encode_problem
         self.constraints: dict[str, Callable[[], Problem]] = {}
         for part in slices:
             self.constraints.update(part.constraints)
@@ -212,13 +220,17 @@ def build(
     idempotency: IdempotencyOptions | None = None,
     auth: Auth | None = None,
     docs: bool | str = False,
+    problem: ShowProblem = make_details,
 ) -> App:
     """Return the application of these slices: an ASGI callable, which raises `Problem` on errors.
 
-    Each object in `provide` is passed to functions with a parameter of its type. `resources` are
-    opened in order before the first request and closed in reverse after the last. With `docs`, the
-    API is shown at `/docs`; services that v2.1.0 or an earlier release rendered pass a name, which
-    counts as true.
+    Each object in `provide` is passed to functions with a parameter of its type. A function in it
+    is a provider: what it returns, for each request that needs it and once for each, is passed to
+    functions with a parameter of the type that it returns. It may ask for what app.py provides,
+    `Caller`, Starlette's `Request` without the body, and path parameters. `resources` are opened
+    in order before the first request and closed in reverse after the last. With `docs`, the API is
+    shown at `/docs`; services that v2.1.0 or an earlier release rendered pass a name, which counts
+    as true. `problem` decides how errors look: `problem_format.py` says how.
 
     Raises `AccessError` unless each route says who may call it, and TypeError for a parameter that
     nothing can fill.
@@ -228,17 +240,22 @@ def build(
         routes += part.routes
     check_access(routes, has_auth=auth is not None)
     read_key = partial(keys.read_idempotency_key, idempotency or IdempotencyOptions())
-    readers: dict[Any, Reader] = {**READERS, IdempotencyKey: read_key}
-    bindings = [Binding(route, provide, readers) for route in routes if route.method != MOUNT]
+    readers = {IdempotencyKey: read_key}
+    provided = Provided(provide)
+    if auth and not provided.find(Auth):
+        provided.objects.append(auth)
+    bindings = [Binding(route, provided, readers) for route in routes if route.method != MOUNT]
     apps: list[tuple[Route, App]] = [(binding.route, binding) for binding in bindings]
     apps += [(route, route.endpoint) for route in routes if route.method == MOUNT]
+    problems = ProblemFormat(problem)
     if docs:
-        apps += openapi.make_pages(bindings)
-    return Application(make_endpoints(apps, auth), slices, resources)
+        apps += pages.make_pages(bindings, problems, auth.scheme if auth else "")
+    endpoints = make_endpoints(apps, auth, provided)
+    return Application(endpoints, slices, resources, problems.encode)
 
 
 def make_endpoints(
-    apps: Sequence[tuple[Route, App]], auth: Auth | None
+    apps: Sequence[tuple[Route, App]], auth: Auth | None, provided: Provided
 ) -> dict[EndpointKey, Endpoint]:
     """Return what is at each path. Routes with one rate object share its count."""
     endpoints: dict[EndpointKey, Endpoint] = {}
@@ -252,5 +269,6 @@ def make_endpoints(
         limit = None
         if route.limit:
             limit = limits.setdefault(id(route.limit), RateLimit(route.limit))
-        endpoint.operations[route.method] = Operation(route.access, limit, app)
+        check = bind_check(route, provided)
+        endpoint.operations[route.method] = Operation(route.level, limit, app, check)
     return endpoints

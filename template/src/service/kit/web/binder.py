@@ -7,40 +7,36 @@ send themselves.
 
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast, get_args, get_origin, get_type_hints
-from uuid import UUID
 
 import msgspec
-from starlette.requests import Request
-from starlette.websockets import WebSocket
 
-from service.kit.auth.bearer import Caller
-from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.rows.listing import Page, make_link_header
+from service.kit.web.access import Access, AccessError
 from service.kit.web.body import Body
-from service.kit.web.mismatches import is_struct, unwrap_type
+from service.kit.web.inputs import READERS, Inputs, Readers
+from service.kit.web.mismatches import is_struct
 from service.kit.web.query_string import QueryString
-from service.kit.web.request import CheckedRequest
-from service.kit.web.routes import PATH_PARAMETER, PUBLIC, AccessError, Route
+from service.kit.web.routes import WEBSOCKET, Route
+from service.kit.web.unbound import advise_on_parameter
+from service.kit.work.arguments import (
+    Call,
+    Provided,
+    bind_parameters,
+    name_function,
+    unwrap_type,
+)
 from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.limits import charge
-from service.kit.work.resources import find_provided
+from service.kit.work.times import WHOLE_SECOND, write_whole_seconds
 
-type Reader = Callable[[Scope, Receive, Send], object]
-
-READERS: Mapping[Any, Reader] = {
-    Caller: lambda scope, _, __: scope["auth"],
-    LastEventId: read_last_event_id,
-    Request: CheckedRequest,
-    WebSocket: WebSocket,
-}
-"""How to read what any function may ask for, by its type."""
-
-CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid": UUID}
-"""The type that Starlette converts a path parameter to, by what follows its name."""
+BODILESS = ("GET", "DELETE", WEBSOCKET)
+"""Methods with which a list of texts or numbers is in the query string. Otherwise it is the
+body."""
 
 ENCODER = msgspec.json.Encoder()
 
@@ -59,82 +55,83 @@ def created[Result](body: Result, location: str) -> Reply[Result]:
     return Reply(body, 201, {"Location": location})
 
 
-class Binding:
+@contextmanager
+def naming_route(route: Route) -> Generator[None]:
+    """Name the route in what is wrong with its functions."""
+    try:
+        yield
+    except TypeError as error:
+        raise type(error)(f"{route}, {error}") from None
+
+
+def bind_check(route: Route, provided: Provided) -> Call | None:
+    """Return the function that lets the callers of a route in, if it has one of its own."""
+    check = route.access
+    if check is None or isinstance(check, Access):
+        return None
+    function = check if inspect.isroutine(check) else check.__call__
+    with naming_route(route):
+        if get_type_hints(function).get("return") is not bool:
+            advice = "annotate it with `-> bool`: True lets a caller in"
+            raise AccessError(f"{name_function(function)}: {advice}")
+        return Inputs(route).make_binder(provided).bind(function)
+
+
+class Binding(Call):
     """A route's function as an ASGI application.
 
     Raises TypeError for a parameter that nothing can fill.
     """
 
-    def __init__(
-        self, route: Route, provided: Sequence[object], readers: Mapping[Any, Reader]
-    ) -> None:
+    def __init__(self, route: Route, provided: Provided, readers: Readers) -> None:
+        function = route.endpoint
+        super().__init__(function)
         self.route = route
-        self.readers: dict[str, Reader] = {}
-        self.fixed: dict[str, object] = {}
-        self.path: dict[str, Any] = {}
         self.query = QueryString()
         self.body: tuple[str, Body[Any]] | None = None
-        self.converters = dict(PATH_PARAMETER.findall(route.path))
-        function = route.endpoint
-        where = f"{route}, {function.__module__}.{function.__qualname__}"
+        self.inputs = Inputs(route)
+        self.path = self.inputs.path
+        self.types = {**READERS, **readers}
+        self.binder = self.inputs.make_binder(provided)
+        where = f"{route}, {name_function(function)}"
         if not inspect.iscoroutinefunction(function):
-            raise TypeError(f"{where}: make it an async function")
-        hints = get_type_hints(function, include_extras=True)
-        for parameter in inspect.signature(function).parameters.values():
-            hint = hints.get(parameter.name, Any)
-            try:
-                self.bind(parameter, hint, provided, readers)
-            except (TypeError, AccessError) as error:
-                raise type(error)(f"{where}, parameter `{parameter}`: {error}") from None
-        missing = self.converters.keys() - self.path.keys()
+            advice = "call what blocks by `await offload.in_thread(…)`"
+            raise TypeError(f"{where}: make it an async function, and {advice}")
+        with naming_route(route):
+            bind_parameters(function, self.bind)
+        missing = self.inputs.converters.keys() - self.path.keys()
         if missing:
             names = ", ".join(sorted(missing))
             raise TypeError(f"{where}: its path has {names}, so add parameters of these names")
         self.function = partial(function, **self.fixed)
-        self.result = hints.get("return", Any)
+        self.result = get_type_hints(function, include_extras=True).get("return", Any)
         if get_origin(self.result) is Reply:
             [self.result] = get_args(self.result)
 
-    def bind(
-        self,
-        parameter: inspect.Parameter,
-        hint: Any,
-        provided: Sequence[object],
-        readers: Mapping[Any, Reader],
-    ) -> None:
+    def bind(self, parameter: inspect.Parameter, hint: Any) -> None:
         """Decide where the argument of one parameter comes from."""
         name = parameter.name
         kind = unwrap_type(hint)
-        offers = find_provided(get_origin(kind) or kind, provided)
-        if name in self.converters:
-            self.bind_path(name, hint)
-        elif kind is Caller and self.route.access is PUBLIC:
-            raise AccessError("nobody is known on a public route; give it `access=NEEDS_TOKEN`")
-        elif kind in readers:
-            self.readers[name] = readers[kind]
-        elif len(offers) == 1:
-            self.fixed[name] = offers[0]
-        elif offers:
-            raise TypeError(f"app.py provides {len(offers)} of them; give each a class of its own")
+        reader = self.inputs.find_reader(self.types, name, hint)
+        is_in_query = self.route.method in BODILESS and is_list_of_values(kind)
+        if reader:
+            self.readers[name] = reader
+        elif self.binder.fill(self, name, hint):
+            return
         elif getattr(kind, "__query__", False):
             self.query.add_filter(name, kind)
-        elif is_body(kind):
+        elif is_body(kind) and not is_in_query:
             if self.body:
-                raise TypeError(f"`{self.body[0]}` is its body already")
+                advice = "a list that is in the query string is a field of a Filter"
+                raise TypeError(f"`{self.body[0]}` is its body already; {advice}")
             self.body = name, Body(hint)
+        elif advice := advise_on_parameter(parameter, hint):
+            raise TypeError(advice)
         elif is_described(hint):
             is_required = parameter.default is parameter.empty
             self.query.add(name, hint, is_required, parameter.default)
         else:
             raise TypeError("nothing is of this type; add it to what app.py provides")
-
-    def bind_path(self, name: str, hint: Any) -> None:
-        kind = unwrap_type(hint)
-        if CONVERTED.get(self.converters[name], kind) is not kind:
-            examples = f"{{{name}:uuid}} or {{{name}:int}}"
-            raise TypeError(f"write its type into the path as well, like {examples}")
-        self.path[name] = hint
-        self.readers[name] = lambda scope, _, __: scope["path_params"][name]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         values = {name: read(scope, receive, send) for name, read in self.readers.items()}
@@ -143,6 +140,8 @@ class Binding:
         if self.body:
             name, body = self.body
             values[name] = await body.read(scope, receive)
+        if self.providers:  # last, so that a request that is refused costs none of them
+            values |= await self.provide(scope, receive, send)
         result = await self.function(**values)
         if scope["type"] != "http":
             return
@@ -190,6 +189,8 @@ def encode(body: object) -> bytes:
     """Return a result as JSON. The time is charged to the request."""
     started = time.perf_counter()
     encoded = ENCODER.encode(body)
+    if WHOLE_SECOND.search(encoded):
+        encoded = ENCODER.encode(write_whole_seconds(body))
     charge("encoding", started)
     return encoded
 
@@ -199,6 +200,11 @@ def is_body(kind: Any) -> bool:
     base = get_origin(kind) or kind
     parts = [kind, *get_args(kind)]
     return base in (list, dict) or any(is_struct(part) for part in parts)
+
+
+def is_list_of_values(kind: Any) -> bool:
+    """Return whether a type is a list of texts, numbers or the like."""
+    return get_origin(kind) is list and not any(map(is_body, get_args(kind)))
 
 
 def is_described(hint: Any) -> bool:

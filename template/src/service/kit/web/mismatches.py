@@ -7,11 +7,11 @@ A refusal takes time linear in the body, a few times that of decoding it, and ec
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from types import NoneType, UnionType
-from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
+from service.kit.work.arguments import unwrap_type
 from service.kit.work.problems import InvalidField, Problem
 
 MAX_ERRORS = 20
@@ -28,18 +28,6 @@ MAX_DEPTH = 8
 
 type Json = bytes | msgspec.Raw
 type Mismatches = Iterator[InvalidField]
-
-
-def unwrap_type(hint: Any) -> Any:
-    """Return a type without its alias, its constraints, and None."""
-    if isinstance(hint, TypeAliasType):
-        return unwrap_type(hint.__value__)
-    origin = get_origin(hint)
-    parts = [part for part in get_args(hint) if part is not NoneType]
-    is_optional = origin in (Union, UnionType) and len(parts) == 1
-    if is_optional or origin is Annotated:
-        return unwrap_type(parts[0])
-    return hint
 
 
 def is_struct(kind: Any) -> bool:

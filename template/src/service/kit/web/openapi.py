@@ -1,59 +1,30 @@
 # kit: updated by the template; extend it from app.py
-"""Describes the API at `/openapi.json`, and serves the page on which people try it, `/docs`.
+"""Describes the API in OpenAPI 3.1, for clients and for the page on which people try it.
 
-msgspec describes types: there, a field of a struct is required if it has no default. The page's
-files come from the development group, so that it works without a network; production serves
-neither.
+Docstrings of handlers, of their types, and of slices are public here. `schemas.py` describes types.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
-from importlib.util import find_spec
+from importlib.metadata import metadata
 from inspect import cleandoc
-from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
 import msgspec
-from starlette.responses import Response
 
 from service.kit import find_distribution
 from service.kit.edge.events import LAST_EVENT_ID_PARAMETER, EventStream, read_last_event_id
 from service.kit.web import idempotency
-from service.kit.web.binder import Binding, choose_status, is_described
+from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Needs
+from service.kit.web.binder import Binding, choose_status
+from service.kit.web.problem_format import ProblemFormat
 from service.kit.web.query_string import Parameter
-from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, WEBSOCKET, Route
-from service.kit.work import asgi
-from service.kit.work.problems import MEDIA_TYPE, ProblemDetails
-
-ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
-
-PAGE = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>API documentation</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="docs/swagger-ui.css">
-<div id="page"></div>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({
-  url: "openapi.json", dom_id: "#page", deepLinking: true, displayRequestDuration: true
-})
-</script>
-"""
-
-SOURCES = "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-POLICY = {"content-security-policy": SOURCES}
-"""What the page may load: its own files, and what Swagger UI writes into it."""
-
-REFERENCE = "#/components/schemas/{name}"
-PROBLEM_SCHEMA = {"$ref": REFERENCE.format(name="ProblemDetails")}
-PROBLEM = {
-    "description": "A problem, as RFC 9457 defines it.",
-    "content": {MEDIA_TYPE.decode(): {"schema": PROBLEM_SCHEMA}},
-}
+from service.kit.web.routes import WEBSOCKET, Route
+from service.kit.web.schemas import Description, Schemas, make_schemas
+from service.kit.work.arguments import unwrap_type
 
 NULL = {"type": "null"}
 NO_DEFAULT = (None, msgspec.NODEFAULT, msgspec.UNSET)
@@ -64,130 +35,133 @@ HEADERS = {
 }
 """The description of the header that a function reads."""
 
-type Description = dict[str, Any]
-type Schemas = dict[int, Description]
-"""The schema of each type, by its id."""
+PROBLEMS = {
+    400: "What was sent is malformed.",
+    401: "The token is missing, or not valid.",
+    403: "The caller of this token may not do this.",
+    404: "It does not exist, or the caller may not know that it does.",
+    406: "The header Accept leaves no format to send.",
+    409: "It contradicts what is stored.",
+    413: "The body is too large.",
+    415: "The body is of another media type.",
+    422: "Parameters or fields are not acceptable.",
+    429: "Too many requests: the header Retry-After says when to send the next.",
+}
+"""What a status of an error means to the client."""
+
+BODY_METHODS = ("POST", "PUT", "PATCH")
 
 
-def make_pages(bindings: Sequence[Binding]) -> Iterator[tuple[Route, asgi.App]]:
-    """Yield the description, and the page if the package of Swagger UI is installed."""
-    encoded = msgspec.json.encode(describe_api(bindings))
-    description = json.loads(encoded, object_hook=end_pattern)
-    files = {"/openapi.json": (msgspec.json.encode(description), "application/json")}
-    package = find_spec("flask_swagger_ui")  # its files; the Flask extension is not imported
-    if package and package.origin:
-        folder = Path(package.origin).parent / "dist"
-        for name, media_type in ASSETS.items():
-            content = (folder / name).read_bytes()
-            files[f"/docs/{name}"] = content, media_type
-        files["/docs"] = PAGE.encode(), "text/html"
-    for path, (content, media_type) in files.items():
-        page = Response(content, media_type=media_type, headers=POLICY)
-        yield Route("GET", path, page, PUBLIC), page
+def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: str) -> Description:
+    """Return the description of all routes but WebSockets, sorted by path.
 
-
-def describe_api(bindings: Sequence[Binding]) -> Description:
-    """Return the API in OpenAPI 3.1, which cannot describe WebSockets."""
-    about = find_distribution()
+    `scheme` is the word before a token.
+    """
     shown = [binding for binding in bindings if binding.route.method != WEBSOCKET]
-    schemas, components = make_schemas(shown)
+    shown.sort(key=lambda binding: binding.route.template)
+    schemas, components = make_schemas(shown, problems.result)
+    content = {problems.media_type.decode(): {"schema": schemas[id(problems.result)]}}
     paths: dict[str, Description] = {}
+    names: set[str] = set()
     for binding in shown:
         route = binding.route
+        operation = describe_operation(binding, schemas)
+        operation["operationId"] = name_operation(route, names)
+        operation["responses"] = {
+            **describe_success(binding, schemas, components),
+            **dict(describe_problems(binding, content)),
+        }
         operations = paths.setdefault(route.template, {})
-        operations[route.method.lower()] = describe_operation(binding, schemas)
+        operations[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": about.name,
-            "version": about.version,
-            "description": about.summary,
-        },
+        "info": describe_service(),
         "servers": [{"url": "/"}],
+        "tags": [*describe_tags(shown)],
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": describe_scheme(scheme)},
         },
     }
 
 
-def make_schemas(bindings: Sequence[Binding]) -> tuple[Schemas, Description]:
-    """Return the schemas of all types of some routes, and those that they refer to by name."""
-    types: list[Any] = []
+def describe_scheme(scheme: str) -> Description:
+    """Return how a token is sent. OpenAPI knows the schemes that are registered."""
+    if scheme.lower() == "bearer":
+        return {"type": "http", "scheme": "bearer"}
+    description = f"`{scheme} TOKEN`"
+    return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
+
+
+def describe_service() -> Description:
+    """Return what pyproject.toml says of the service."""
+    about = find_distribution()
+    info = {"title": about.name, "version": about.version, "description": about.summary}
+    is_installed = about.version != "unknown"
+    spdx = metadata(about.name).get("License-Expression") if is_installed else None
+    if spdx:
+        info["license"] = {"name": spdx, "identifier": spdx}
+    return info
+
+
+def describe_tags(bindings: Sequence[Binding]) -> Iterator[Description]:
+    """Yield each tag, with the first sentence of its slice's docstring."""
+    tags: dict[str, str] = {}
     for binding in bindings:
-        types += filter(is_described, list_types(binding))
-    found, components = msgspec.json.schema_components(
-        [*types, ProblemDetails], ref_template=REFERENCE
-    )
-    ids = map(id, types)
-    schemas = dict(zip(ids, found, strict=False))
-    for binding in bindings:
-        if binding.body:
-            _, body = binding.body
-            accept_numbers(schemas[id(body.kind)], components, set())
-    return schemas, components
+        package, _, _ = binding.route.endpoint.__module__.rpartition(".")
+        module = sys.modules.get(package)
+        for tag in binding.route.tags:
+            tags.setdefault(tag, take_sentence(module.__doc__ if module else None))
+    for name, sentence in tags.items():
+        yield {"name": name, "description": sentence}
 
 
-def list_types(binding: Binding) -> Iterator[Any]:
-    """Yield the types of a route: of its parameters, its body, and its result."""
-    yield from binding.path.values()
-    for parameter in binding.query.parameters.values():
-        yield parameter.hint
-    if binding.body:
-        _, body = binding.body
-        yield body.kind
-    if get_origin(binding.result) is EventStream:
-        yield from get_args(binding.result)
-    else:
-        yield binding.result
+def take_sentence(text: str | None) -> str:
+    """Return the first sentence of a docstring."""
+    paragraph, _, _ = cleandoc(text or "").partition("\n\n")
+    line = " ".join(paragraph.split())
+    sentence, stop, _ = line.partition(". ")
+    return sentence + stop.rstrip()
 
 
-def end_pattern(part: Description) -> Description:
-    r"""Make a pattern end in `$`, which means in JSON Schema what `\Z` means in Python."""
-    pattern = part.get("pattern")
-    if isinstance(pattern, str) and pattern.endswith(r"\Z"):
-        part["pattern"] = pattern.removesuffix(r"\Z") + "$"
-    return part
-
-
-def accept_numbers(part: Any, components: Description, seen: set[str]) -> None:
-    """Describe decimals that a client sends as strings or numbers: both are read, and exactly."""
-    if isinstance(part, list | tuple):
-        for value in part:
-            accept_numbers(value, components, seen)
-    if not isinstance(part, dict):
-        return
-    if part.get("type") == "string" and part.get("format") == "decimal":
-        part["type"] = ["string", "number"]
-    for value in part.values():
-        accept_numbers(value, components, seen)
-    reference = str(part.get("$ref", ""))
-    _, _, name = reference.rpartition("/")
-    if name and name not in seen:
-        seen.add(name)
-        accept_numbers(components[name], components, seen)
+def name_operation(route: Route, taken: set[str]) -> str:
+    """Return the name of a route's function, longer if another route has it."""
+    name: str = route.endpoint.__name__
+    *_, module = route.endpoint.__module__.removesuffix(".http").split(".")
+    candidates = [name, f"{module}_{name}", f"{route.method.lower()}_{module}_{name}"]
+    free = [name for name in candidates if name not in taken]
+    chosen = free[0] if free else f"{candidates[-1]}_{len(taken)}"
+    taken.add(chosen)
+    return chosen
 
 
 def describe_operation(binding: Binding, schemas: Schemas) -> Description:
+    """Return what a route takes."""
     route = binding.route
     name = route.endpoint.__name__
     operation: Description = {
-        "operationId": name,
         "summary": route.summary or name.replace("_", " ").capitalize(),
         "description": cleandoc(route.endpoint.__doc__ or ""),
         "tags": [*route.tags],
+        "security": describe_security(route),
         "parameters": [*describe_parameters(binding, schemas)],
-        "responses": {**describe_response(binding, schemas), "default": PROBLEM},
     }
     if binding.body:
         _, body = binding.body
         schema = schemas[id(body.kind)]
         content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.access is NEEDS_TOKEN:
-        operation["security"] = [{"token": []}]
     return operation
+
+
+def describe_security(route: Route) -> list[Description]:
+    """Return what is asked of the token: nothing, if it is public."""
+    if route.level is PUBLIC:
+        return []
+    words = route.access.words if isinstance(route.access, Needs) else ()
+    token: Description = {"token": [*words]}
+    return [token, {}] if route.level is OPTIONAL_TOKEN else [token]
 
 
 def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Description]:
@@ -206,11 +180,15 @@ def describe_parameters(binding: Binding, schemas: Schemas) -> Iterator[Descript
 
 def describe_query_parameter(parameter: Parameter, schema: Description) -> Description:
     schema = drop_null(schema)
+    if parameter.max_values is not None:
+        schema["maxItems"] = parameter.max_values
+    if unwrap_type(parameter.hint) is datetime:
+        schema["format"] = "date-time"  # without an offset, none is accepted
     if not parameter.required and parameter.default not in NO_DEFAULT:
         schema["default"] = msgspec.to_builtins(parameter.default)
     description = {"required": parameter.required, "schema": schema}
     if "description" in schema:
-        description["description"] = schema["description"]
+        description["description"] = schema.pop("description")
     return description
 
 
@@ -224,14 +202,54 @@ def drop_null(schema: Description) -> Description:
     return rest
 
 
-def describe_response(binding: Binding, schemas: Schemas) -> Description:
+def describe_success(
+    binding: Binding, schemas: Schemas, components: Mapping[str, Description]
+) -> Description:
     """Return the response of a success, by its status."""
-    has_body = binding.result is not NoneType
+    result = binding.result
+    has_body = result is not NoneType
     status = choose_status(binding.route, has_body=has_body)
-    response: Description = {"description": HTTPStatus(status).description}
+    _, _, name = schemas.get(id(result), {}).get("$ref", "").rpartition("/")
+    meaning = take_sentence(components.get(name, {}).get("description"))
+    response: Description = {"description": meaning or HTTPStatus(status).phrase}
     if has_body:
-        response["content"] = describe_content(binding.result, schemas)
+        response["content"] = describe_content(result, schemas)
     return {str(status): response}
+
+
+def describe_problems(binding: Binding, content: Description) -> Iterator[tuple[str, Description]]:
+    """Yield the errors that a route declares, by status, and one description for all others."""
+    for status in sorted(list_statuses(binding)):
+        yield str(status), {"description": PROBLEMS[status], "content": content}
+    yield "default", {"description": "An error.", "content": content}
+
+
+def list_statuses(binding: Binding) -> set[int]:
+    """Return the statuses of errors that follow from how a route is declared.
+
+    Its function may raise others. A parameter that no route has is a 422 everywhere.
+    """
+    route = binding.route
+    readers = {getattr(read, "func", read) for read in binding.readers.values()}
+    has_key = idempotency.read_idempotency_key in readers
+    found = {422}
+    if route.level is not PUBLIC:
+        found.add(401)
+    if route.access is not route.level:  # it is checked
+        found.add(403)
+    if binding.path:
+        found.add(404)
+    if binding.body:
+        found |= {400, 413, 415}
+    if has_key:
+        found.add(400)
+    if has_key or (binding.body and route.method in BODY_METHODS):
+        found.add(409)
+    if len(getattr(binding.result, "media_types", ())) > 1:
+        found.add(406)
+    if route.limit:
+        found.add(429)
+    return found
 
 
 def describe_content(result: Any, schemas: Schemas) -> Description:

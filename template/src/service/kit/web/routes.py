@@ -5,11 +5,12 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any, TypedDict, Unpack
 
 from service.kit.db.errors import Constraints
 from service.kit.db.query import Seed
+from service.kit.web.access import NEEDS_TOKEN, PUBLIC, Access, AccessError, Check
+from service.kit.web.unbound import INSTEAD
 from service.kit.work import asgi
 
 PATH_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -18,21 +19,6 @@ PATH_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 MOUNT = "MOUNT"
 WEBSOCKET = "WEBSOCKET"
-
-
-class Access(Enum):
-    """Who may call a route: the bearer of a valid token, or anyone."""
-
-    NEEDS_TOKEN = auto()
-    PUBLIC = auto()
-
-
-NEEDS_TOKEN = Access.NEEDS_TOKEN
-PUBLIC = Access.PUBLIC
-
-
-class AccessError(Exception):
-    """Nobody decided who may call some routes. The message names each, and says what to write."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ type Handler = Callable[..., Awaitable[Any]]
 class Options(TypedDict, total=False):
     """The options of a route. `access` and `limit` override those of its `Routes`."""
 
-    access: Access
+    access: Access | Check
     limit: Rate | None
     summary: str
     status: int
@@ -75,7 +61,7 @@ class Route:
     method: str
     path: str
     endpoint: Any
-    access: Access | None = None
+    access: Access | Check | None = None
     summary: str = ""
     status: int | None = None
     tags: Sequence[str] = ()
@@ -89,6 +75,13 @@ class Route:
         """The path as OpenAPI, logs and metrics have it: without the types of its parameters."""
         return PATH_PARAMETER.sub(r"{\1}", self.path)
 
+    @property
+    def level(self) -> Access | None:
+        """What is asked of the token. A check needs one; None is undecided."""
+        if isinstance(self.access, Access):
+            return self.access
+        return NEEDS_TOKEN if callable(self.access) else None
+
 
 class Routes:
     """Routes under one prefix.
@@ -101,18 +94,19 @@ class Routes:
     The function stays as it is. Its parameters are bound by their types: what app.py provides,
     `Caller`, `IdempotencyKey`, and Starlette's `Request` or `WebSocket`; a `Filter` is the query
     string, any other struct (or list, or dict) the JSON body. Path parameters are bound by name,
-    and all others come from the query string.
+    and all others come from the query string; so does a list of texts or numbers in a GET.
 
-    `access` and `limit` apply to each route that does not say otherwise; a route without any
-    `access` keeps the service from starting. `service serve` leaves WebSockets off: `websocket`
-    needs `websockets=True` in kit/server/http_server.py.
+    `access` may be a check of your own: a function that is bound like a provider, and returns
+    whether it lets the bearer of a token in. `access` and `limit` apply to each route that does not
+    say otherwise; a route without any `access` keeps the service from starting. `service serve`
+    leaves WebSockets off: `websocket` needs `websockets=True` in kit/server/http_server.py.
     """
 
     def __init__(
         self,
         prefix: str,
         *,
-        access: Access | None = None,
+        access: Access | Check | None = None,
         limit: Rate | None = None,
         tags: Sequence[str] = (),
     ) -> None:
@@ -130,8 +124,11 @@ class Routes:
     ) -> Callable[[Function], Function]:
         """Return the decorator that adds a function.
 
-        Without `status`, a POST sends 201, and no result 204.
+        Without `status`, a POST sends 201, and no result 204. Raises TypeError for another option.
         """
+        for option in options.keys() - Options.__annotations__.keys():
+            advice = INSTEAD.get(option, f"known are {', '.join(Options.__annotations__)}")
+            raise TypeError(f"{method} {self.prefix}{path} has no option `{option}`: {advice}")
 
         def add_function(function: Function) -> Function:
             full_path = self.prefix.rstrip("/") + path
@@ -201,12 +198,13 @@ class Slice:
 
 def check_access(routes: Sequence[Route], *, has_auth: bool) -> None:
     """Raise `AccessError` unless each route says who may call it, and that can be checked."""
-    advice: dict[Access | None, str] = {
-        None: "give it or its Routes `access=NEEDS_TOKEN`, or `access=PUBLIC`"
-    }
-    if not has_auth:
-        advice[NEEDS_TOKEN] = "it needs a token; give `web.build` an `auth` to check it with"
-    undecided = [route for route in routes if route.access in advice]
-    if undecided:
-        lines = sorted(f"{route}: {advice[route.access]}" for route in undecided)
-        raise AccessError("\n".join(["Who may call these routes?", *lines]))
+    lines: list[str] = []
+    for route in routes:
+        if route.level is None:
+            decide = "`access=NEEDS_TOKEN`, `access=Needs('admin')`, or `access=PUBLIC`"
+            lines.append(f"{route}: give it or its Routes {decide}")
+        elif route.level is not PUBLIC and not has_auth:
+            advice = "it needs a token; give `web.build` an `auth` to check it with"
+            lines.append(f"{route}: {advice}")
+    if lines:
+        raise AccessError("\n".join(["Who may call these routes?", *sorted(lines)]))

@@ -5,8 +5,9 @@
 time goes, and bounds how many run and wait at once. `problems.py` has the errors that clients see,
 `command_error.py` the one of commands. `asgi.py`, `headers.py`, `addresses.py` and `responses.py`
 have what all packages need of HTTP. `metrics.py`, `tracing.py` with `traces.py`, and `batch.py`
-report what happened; `options.py` and `cores.py` help with settings, `resources.py` with what
-app.py provides. It imports no other package.
+report what happened; `options.py` and `cores.py` help with settings, `resources.py` and
+`arguments.py` with what app.py opens and provides. `times.py` gives times in JSON one form. It
+imports no other package.
 """
 
 from service.kit.renamed import find_renamed

@@ -2,15 +2,16 @@
 """Errors as clients see them: RFC 9457 problems, one shape for every status.
 
 A handler raises `Problem`; the edge adds the request id and sends it. An exception that nothing
-turns into a problem becomes a 500 without its text.
+turns into a problem becomes a 500 without its text. `problem=` of `web.build` gives errors another
+shape.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import msgspec
 
-from service.kit.work import responses
-from service.kit.work.asgi import Fields, Send
+from service.kit.work.asgi import Fields
 
 MEDIA_TYPE = b"application/problem+json"
 
@@ -67,25 +68,33 @@ class Problem(Exception):
         self.headers = headers or {}
         super().__init__(f"{status} {kind}: {self.detail}")
 
-    def encode(self, request_id: str) -> bytes:
-        """Return the body of the response."""
-        details = ProblemDetails(
-            type=f"urn:problem:{self.kind}",
-            title=HTTPStatus(self.status).phrase,
-            status=self.status,
-            detail=self.detail,
-            request_id=request_id,
-            errors=self.errors,
-        )
-        return msgspec.json.encode(details)
-
     def encode_headers(self) -> Fields:
-        return {name.encode(): value.encode() for name, value in self.headers.items()}
+        return {name.lower().encode(): value.encode() for name, value in self.headers.items()}
 
-    async def send(self, send: Send, request_id: str) -> None:
-        """Send the problem as the response."""
-        body = self.encode(request_id)
-        await responses.respond(send, self.status, body, MEDIA_TYPE, self.encode_headers())
+
+type EncodedProblem = tuple[int, bytes, Fields]
+"""The status, the body and the headers of an error response."""
+
+type EncodeProblem = Callable[[Problem, str], EncodedProblem]
+"""Makes the response of a problem, for a request with this id."""
+
+
+def make_details(problem: Problem, request_id: str) -> ProblemDetails:
+    return ProblemDetails(
+        type=f"urn:problem:{problem.kind}",
+        title=HTTPStatus(problem.status).phrase,
+        status=problem.status,
+        detail=problem.detail,
+        request_id=request_id,
+        errors=problem.errors,
+    )
+
+
+def encode_problem(problem: Problem, request_id: str) -> EncodedProblem:
+    """Return the response of a problem, as RFC 9457 has it."""
+    body = msgspec.json.encode(make_details(problem, request_id))
+    fields = {**problem.encode_headers(), b"content-type": MEDIA_TYPE}
+    return problem.status, body, fields
 
 
 def make_sendable(text: str) -> str:

@@ -1,9 +1,8 @@
 # kit: updated by the template; extend it from app.py
-"""Opens the resources of app.py while a process works, and finds what it provides by type."""
+"""Opens the resources of app.py while a process works."""
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
 
 type Resource = AbstractAsyncContextManager[object]
 
@@ -15,10 +14,3 @@ async def open_resources(resources: Iterable[Resource]) -> AsyncGenerator[None]:
         for resource in resources:
             await stack.enter_async_context(resource)
         yield
-
-
-def find_provided(kind: Any, provided: Iterable[object]) -> list[object]:
-    """Return the provided objects that a parameter of this type could be given."""
-    if kind is Any or not isinstance(kind, type):
-        return []
-    return [item for item in provided if isinstance(item, kind)]
