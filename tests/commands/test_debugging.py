@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def project(folder: Path) -> Iterator[Path]:
+def project(folder: Path) -> Generator[Path]:
     """A service without a database, before and after."""
     yield folder
     shutil.rmtree(folder / ".postgres", ignore_errors=True)
@@ -59,7 +59,7 @@ def stopping(project: Path) -> Path:
 
 
 @contextmanager
-def debug(command: str, folder: Path, log: Path, **variables: str) -> Iterator[int]:
+def debug(command: str, folder: Path, log: Path, **variables: str) -> Generator[int]:
     """Run a command in a terminal, and yield its keyboard. It has to end by itself, or by Ctrl-C, with 0."""
     with type_in_terminal(command.split(), shell.environment(**variables), folder, log) as (started, keyboard):
         try:
@@ -183,7 +183,7 @@ def debugpy() -> tuple[str, int]:
 
 
 @contextmanager
-def attach(port: int, project: Path, log: Path) -> Iterator[Editor]:
+def attach(port: int, project: Path, log: Path) -> Generator[Editor]:
     """Attach as an editor that has a breakpoint where an order is created."""
     handlers = project / "src/service/orders/http.py"
     before = handlers.read_text().partition(LINE)[0]
