@@ -27,6 +27,9 @@ COVERED = {
     'uv run service perf compare "$BASE"': (
         "inside/tools/test_perf_compare.py::test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check"
     ),
+    'uv run service openapi --against "$BASE"': (
+        "inside/tools/test_openapi_command.py::test_a_change_that_breaks_clients_fails_the_command_and_is_named"
+    ),
     "uv run python -m tests.performance.compare": "documents/test_documents.py::test_a_measurement_runs",
     "uv run sphinx-build --fail-on-warning docs site": (
         "documents/test_site.py::test_every_page_is_built_and_stands_in_the_navigation"

@@ -99,3 +99,61 @@ def test_the_public_route_and_the_streamed_answer_work_in_a_service(render, work
     shell.run("uv", "sync", "--quiet", cwd=folder)
     shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
     shell.run("uv", "run", "--quiet", "pytest", "-q", "-n0", "tests/orders/test_examples.py", cwd=folder)
+
+
+def insert_lines(path, *pairs):
+    """Replace a text, which stands once in a file, with another, for each pair."""
+    text = path.read_text()
+    for old, new in pairs:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def add_code(path, imports, code):
+    """Add imports below the docstring of a module, and code at its end."""
+    docstring, rest = path.read_text().split("\n\n", 1)
+    path.write_text(f"{docstring}\n\n{imports}\n{rest}\n\n{code}")
+
+
+def take_up_call(folder, page):
+    """Write into a service what the document says about a call, its tests, and the shape of errors."""
+    package = folder / "src/service"
+    (group,) = re.findall(r"^client: ClientOptions = .*$", page, re.MULTILINE)
+    (client,) = re.findall(r"^(client = make_client\(settings\.client\))  # from (?:.*)$", page, re.MULTILINE)
+    blocks = dict(reversed(BLOCK.findall(page)))
+    ((imports, route),) = [code.split("\n\n\n", 1) for _, code in BLOCK.findall(page) if "async def read_rate" in code]
+    insert_lines(
+        package / "settings.py",
+        ("    jobs: JobOptions", f"    {group}\n    jobs: JobOptions"),
+        ("from service.kit.server", "from service.kit.calls import ClientOptions\nfrom service.kit.server"),
+    )
+    insert_lines(
+        package / "app.py",
+        ("from service.kit.db import", "from service.errors import show_error\nfrom service.kit.db import"),
+        ("from service.kit.cache", "from service.kit.calls import make_client\nfrom service.kit.cache"),
+        ("    cache = Cache(settings.cache)\n", f"    cache = Cache(settings.cache)\n    {client}\n"),
+        ("provide=[db, offload, exports,", "problem=show_error,\n        provide=[client, db, offload, exports,"),
+        ("resources=[db, offload],\n        auth", "resources=[db, offload, client],\n        auth"),
+    )
+    (package / "errors.py").write_text(f'"""The shape of errors."""\n\n{blocks["errors.py"]}')
+    add_code(package / "orders/http.py", imports, route)
+    (folder / "tests/orders/test_rates.py").write_text(blocks["tests/orders/test_rates.py"])
+    imports, fixture = blocks["tests/conftest.py"].split("\n\n\n", 1)
+    fixture = fixture.replace(
+        "    calls.answer(", '    calls.fail("https://rates.example.com/v1/EUR")\n    calls.answer('
+    )
+    conftest = folder / "tests/conftest.py"
+    conftest.write_text(conftest.read_text().partition("\n\n@pytest.fixture\ndef fuzz")[0])
+    add_code(conftest, imports, fixture)
+
+
+@pytest.mark.slow
+def test_the_outgoing_call_the_shape_of_errors_and_their_tests_leave_the_suite_green(render, workshop):
+    folder = service.adopt(render(), workshop / "call")
+    take_up_call(folder, (ROOT / "docs/service.md").read_text())
+    shell.run("uv", "run", "--quiet", "ruff", "check", "--quiet", "--fix", cwd=folder)
+    shell.run("uv", "run", "--quiet", "ruff", "format", "--quiet", cwd=folder)
+    shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
+    tests = ("tests/orders/test_rates.py", "tests/kit/test_layout.py", "tests/kit/test_fuzz.py")
+    shell.run("uv", "run", "--quiet", "pytest", "-q", "-n2", *tests, cwd=folder)

@@ -20,6 +20,7 @@ EXAMPLES = {
     "FILES_MAX_BYTES",
     "MAIL_SECURITY",
     "ORDERS_MAX_OPEN",
+    "PICTURES_FOLDER",
     "SENTRY_DSN",
 }
 """What a reader would make."""

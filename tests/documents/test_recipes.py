@@ -12,8 +12,12 @@ RECIPES = {
     "Sentry": ("errors", []),
     "S3": ("files", ["moto[server]"]),
     "Mail": ("mail", ["aiosmtpd"]),
+    "To a folder": ("pictures", []),
 }
 """The test of each recipe, and what its stand-in needs."""
+
+DOCUMENTS = {"To a folder": "uploads.md"}
+"""Where a recipe is that is not in recipes.md."""
 
 FILE = re.compile(r"```python\n# (src/\S+)\n(.*?)```", re.DOTALL)
 CHANGE = re.compile(r"```diff\n(.*?)```", re.DOTALL)
@@ -22,14 +26,16 @@ PACKAGE = re.compile(r"`(uv add [\w-]+)`")
 
 def read_recipe(name):
     """Return the section of the document on a recipe."""
-    return (ROOT / "docs/recipes.md").read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+    document = ROOT / "docs" / DOCUMENTS.get(name, "recipes.md")
+    return document.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
 
 
 def take_up(text, folder):
     """Do in a service what a recipe says."""
-    (command,) = PACKAGE.findall(text)
-    shell.run(*command.split(), "--quiet", cwd=folder)
+    for command in PACKAGE.findall(text):
+        shell.run(*command.split(), "--quiet", cwd=folder)
     for path, content in FILE.findall(text):
+        (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(content)
     (change,) = CHANGE.findall(text)
     (folder / "change.diff").write_text(change)
@@ -39,7 +45,7 @@ def take_up(text, folder):
 
 def test_every_recipe_is_run():
     document = (ROOT / "docs/recipes.md").read_text()
-    assert re.findall(r"^## (.*)$", document, re.MULTILINE) == [*RECIPES]
+    assert re.findall(r"^## (.*)$", document, re.MULTILINE) == [name for name in RECIPES if name not in DOCUMENTS]
 
 
 @pytest.mark.parametrize("name", RECIPES)

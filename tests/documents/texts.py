@@ -60,7 +60,7 @@ def list_rows(text: str) -> Iterator[Row]:
 def list_settings(sources: Mapping[str, str]) -> dict[str, dict[str, object]]:
     """Return the variables with their defaults by group, from the classes whose first line says `GROUP_*: …`."""
     groups: dict[str, dict[str, object]] = {}
-    for node in walk(sources, "src/service/kit/"):
+    for node in walk(sources, "src/service/"):
         if isinstance(node, ast.ClassDef) and (group := GROUP.match(ast.get_docstring(node) or "")):
             for field in [item for item in node.body if isinstance(item, ast.AnnAssign)]:
                 name = f"{group[1]}_{getattr(field.target, 'id', '').upper()}"

@@ -10,8 +10,8 @@ from tests.harness.snapshot import ROOT
 
 PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
-SLOW = {"browser", "jobs", "poison", "tools"}
-"""Tests that start a browser, kill workers again and again, and those of what a service in production does not have."""
+SLOW = {"accounts", "browser", "jobs", "poison", "tools", "uploads"}
+"""Tests that start browsers or workers, kill workers, or send large files, and of what production does not have."""
 
 PROGRAMS = {"browser": "chromium"}
 """What a package's tests need beside Python packages."""

@@ -1,7 +1,7 @@
 """Files are written and read, and a store that fails is a problem."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 
 import boto3
 import httpx2
@@ -40,6 +40,24 @@ async def test_what_is_written_can_be_read_and_linked_to(endpoint: str):
     assert await files.read("orders/1.txt") == b"hello"
     async with httpx2.AsyncClient() as stranger:
         assert (await stranger.get(await files.link("orders/1.txt"))).content == b"hello"
+
+
+async def test_a_file_is_stored_as_it_arrives_and_one_that_breaks_off_is_not(endpoint: str):
+    class LeftError(Exception):
+        """The client left."""
+
+    async def send(size: int, *, leaves: bool = False) -> AsyncGenerator[bytes]:
+        for _ in range(0, size, 65_536):
+            yield bytes(65_536)
+        if leaves:
+            raise LeftError
+
+    files = open_files(endpoint, max_bytes=20_000_000)
+    await files.receive("whole", send(13_107_200))
+    assert await files.read("whole") == bytes(13_107_200)
+    with pytest.raises(LeftError):
+        await files.receive("broken", send(13_107_200, leaves=True))
+    assert await fail(files, "broken") == (404, "not-found")
 
 
 async def test_what_is_not_there_or_too_large_is_a_problem(endpoint: str):

@@ -7,17 +7,28 @@ import pytest
 from tests.harness import service, shell
 from tests.harness.service import PASSED
 
+PERSONAL_DATA = """
+PERSONAL_DATA = PersonalData(%s)
+\"\"\"What belongs to accounts in other slices: accounts exports and deletes it.\"\"\"
+"""
+
 # What to edit, and what to delete.
 ACCOUNTS = (
     {
         "src/service/app.py": (
             ("from service import accounts, orders\n", "from service import orders\n"),
-            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
-            ("from service.kit.auth import Auth, LoginThrottle\n", "from service.kit.auth import Auth\n"),
+            ("from service.accounts import PersonalData, deletion, recovery\n", ""),
+            ("SLICES = (accounts.SLICE, recovery.SLICE, orders.SLICE)\n", "SLICES = (orders.SLICE,)\n"),
+            (PERSONAL_DATA % '{"order": orders.PERSONAL_DATA}', ""),
+            ("(deletion.delete_personal_data, *recovery.JOBS, confirm.confirm_order)", "(confirm.confirm_order,)"),
+            ("import Auth, LoginThrottle, Revocations\n", "import Auth, Revocations\n"),
             ("    throttle = LoginThrottle(db, settings.guesses)\n", ""),
-            ("provide=[db, offload, exports, throttle, cache, settings.auth]", "provide=[db, offload, exports, cache]"),
+            ("throttle, revocations, cache, settings.auth, PERSONAL_DATA]", "revocations, cache]"),
+            ("[db, offload, Mailer(), settings.accounts, PERSONAL_DATA]", "[db, offload, Mailer()]"),
         ),
         "src/service/settings.py": (
+            ("from service.accounts.recovery import AccountOptions\n", ""),
+            ("    accounts: AccountOptions = AccountOptions()\n", ""),
             ("import IssuerOptions", "import AuthOptions"),
             (
                 "    # Where another service issues the tokens, this is `AuthOptions`.\n    auth: Issuer",
@@ -36,10 +47,18 @@ EXAMPLES = (
     {
         "src/service/app.py": (
             ("from service import accounts, orders\n", ""),
-            ("SLICES = (accounts.SLICE, orders.SLICE)\n", "SLICES = ()\n"),
+            ("from service.accounts import PersonalData, deletion, recovery\n", ""),
+            ("SLICES = (accounts.SLICE, recovery.SLICE, orders.SLICE)\n", "SLICES = ()\n"),
+            (PERSONAL_DATA % '{"order": orders.PERSONAL_DATA}', ""),
             ("from service.orders import confirm\n", ""),
-            (" = (confirm.confirm_order,)\n", " = ()\n"),
-        )
+            ("(deletion.delete_personal_data, *recovery.JOBS, confirm.confirm_order)", "()"),
+            ("cache, settings.auth, PERSONAL_DATA]", "cache, settings.auth]"),
+            ("Mailer(), settings.accounts, PERSONAL_DATA]", "Mailer()]"),
+        ),
+        "src/service/settings.py": (
+            ("from service.accounts.recovery import AccountOptions\n", ""),
+            ("    accounts: AccountOptions = AccountOptions()\n", ""),
+        ),
     },
     (
         *ACCOUNTS[1],

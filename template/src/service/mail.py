@@ -21,3 +21,4 @@ class Mailer:
     async def send(self, mail: Mail) -> None:
         """Send a mail, or raise. Give up well within DATABASE_COMMAND_TIMEOUT: callers are in a transaction."""
         log.info("mail sent", id=mail.id)  # no address: logs are kept elsewhere, and read by others
+        log.debug("mail", subject=mail.subject, text=mail.text)  # for development: LOG_LEVEL=debug shows the links

@@ -20,7 +20,8 @@ async def test_who_signs_up_can_log_in_and_read_the_account_with_the_token(clien
     read = await client.get(created.headers["location"], headers=headers)
     assert (created.status_code, session.status_code, read.status_code) == (201, 201, 200)
     assert read.json() == created.json()
-    assert created.json().keys() == {"id", "email", "created_at"}
+    assert created.json().keys() >= {"id", "email", "created_at"}
+    assert ADA["password"] not in created.text
 
 
 async def test_a_token_names_the_account_and_expires_when_it_says(client: httpx2.AsyncClient):

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from service.kit.work import asgi
 from service.settings import Settings
 from service_tools.dev import credentials, debugging, embedded
 from tests.kit import statements
+from tests.kit.calls import Calls, answer_calls
+from tests.kit.fuzz import Fuzz
 
 pytest_plugins = ["tests.kit.blocking"]
 
@@ -156,8 +158,19 @@ async def empty_database_url() -> AsyncGenerator[str]:
 
 
 @pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Generator[Calls]:
+    """Answers the calls of this test's service to other services: `calls.answer("https://…", json=…)`."""
+    with answer_calls() as calls:
+        for name, value in calls.environment.items():
+            monkeypatch.setenv(name, value)
+        yield calls
+
+
+@pytest.fixture
 def settings(database_url: str, request: pytest.FixtureRequest) -> Settings:
-    """The settings of production, except for the database."""
+    """The settings of production, except for the database, and for other services if the test answers `calls`."""
+    if "calls" in request.fixturenames:
+        request.getfixturevalue("calls")
     database = {"url": database_url}
     if is_for_debugger(request.config):
         patient = debugging.PATIENT_SETTINGS.items()
@@ -219,3 +232,9 @@ async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGe
 @pytest.fixture
 def ownership_requests() -> None:
     """Requests to routes for which `test_ownership.py` finds none; override it in tests/conftest.py."""
+
+
+@pytest.fixture
+def fuzz() -> Fuzz:
+    """What `test_fuzz.py` sends; override it in tests/conftest.py."""
+    return Fuzz()

@@ -7,6 +7,7 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from service.kit.db.query import Query
 
 PACKAGE = Path(service.__file__).parent
 FILES = [path for path in sorted(PACKAGE.glob("**/*.py")) if not path.is_relative_to(PACKAGE / "kit")]
+
+INSERTED = "an f-string may insert names that a module gives a literal once, and never changes"
+OPERATORS = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
+LITERALS = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Tuple, *OPERATORS)
 
 FRAGMENTS = ("columns", "conditions", "joins")
 """The arguments that have parts of SQL."""
@@ -69,16 +74,17 @@ def find_strays(path: Path) -> Iterator[tuple[int, str]]:
             names |= {alias.asname or alias.name for alias in node.names if alias.name == "Query"}
     allowed = {id(part) for node in ast.walk(tree) for hint in list_hints(node) for part in ast.walk(hint)}
     if path.name == "queries.py":
-        made = [it for it in values if isinstance(it, ast.Call) and is_fixed(it.args[0] if it.args else None)]
+        calls = [it for it in values if isinstance(it, ast.Call) and it.args]
+        made = [it for it in calls if is_constant(it.args[0], tree)]
         allowed |= {id(it.func) for it in made}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and not has_fixed_fragments(node):
+        if isinstance(node, ast.Call) and not has_fixed_fragments(node, tree):
             yield node.lineno, "write its SQL out, as constants; what a request gives is a parameter, like $tag"
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
         if isinstance(node, ast.Attribute) and name == "raw":
             yield node.lineno, "run a Query instead of text on the raw connection"
         elif isinstance(node, ast.expr) and name in names and id(node) not in allowed:
-            yield node.lineno, "write this statement out, as a constant of its slice's queries.py"
+            yield node.lineno, f"write this statement out, as a constant of its slice's queries.py; {INSERTED}"
 
 
 def list_constants(tree: ast.Module) -> Iterator[ast.expr]:
@@ -99,18 +105,45 @@ def list_hints(node: ast.AST) -> Iterator[ast.expr]:
         yield node.value
 
 
-def has_fixed_fragments(call: ast.Call) -> bool:
+def has_fixed_fragments(call: ast.Call, tree: ast.Module) -> bool:
     """Return whether the parts of SQL that a `Query` or a `Listing` is given are constants."""
     if getattr(call.func, "id", "") not in ("Query", "Listing"):
         return True
     fragments = [keyword.value for keyword in call.keywords if keyword.arg in FRAGMENTS]
     texts = [part for value in fragments for part in ast.walk(value) if isinstance(part, ast.JoinedStr)]
-    return all(map(is_fixed, texts))
+    return all(is_constant(text, tree) for text in texts)
 
 
-def is_fixed(text: ast.expr | None) -> bool:
-    """Return whether an expression is a string, perhaps an f-string of constants in capitals."""
-    if isinstance(text, ast.JoinedStr):
-        inserted = [part.value for part in text.values if isinstance(part, ast.FormattedValue)]
-        return all(isinstance(value, ast.Name) and value.id.isupper() for value in inserted)
-    return isinstance(text, ast.Constant)
+def is_constant(value: ast.expr, tree: ast.Module) -> bool:
+    """Return whether an expression in a module has nothing but literals and constants in it."""
+    parts = [*ast.walk(value)]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    has_others = any(not isinstance(part, (ast.Name, *LITERALS)) for part in parts)
+    return not has_others and all(has_constant(tree, name) for name in names)
+
+
+def has_constant(tree: ast.Module, name: str) -> bool:
+    """Return whether a module binds a name once, to a constant of its own or of another module of the service."""
+    bound = [node for node in ast.walk(tree) if get_bound_name(node) == name]
+    if len(bound) != 1:
+        return False
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and bound[0] in node.names:
+            module = node.module or ""
+            spec = find_spec(module) if module.startswith("service.") else None
+            names = {alias.asname or alias.name: alias.name for alias in node.names}
+            text = Path(spec.origin).read_text("utf-8") if spec and spec.origin else ""
+            return has_constant(ast.parse(text), names[name])
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and bound[0] in targets:
+            return is_constant(node.value, tree)
+    return False
+
+
+def get_bound_name(node: ast.AST) -> str | None:
+    """Return the name that a node binds or deletes: a variable, an import, a function, an exception or a pattern."""
+    if isinstance(node, ast.alias):
+        return node.asname or node.name
+    if isinstance(node, ast.Name):
+        return None if isinstance(node.ctx, ast.Load) else node.id
+    return getattr(node, "name", None)

@@ -18,6 +18,10 @@ async def read(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:
     return await client.get(f"/v1/orders/{order_id}", headers=GRACE)
 
 
+async def read_any(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:
+    return await client.get(f"/v1/orders/any/{order_id}", headers=GRACE)
+
+
 async def watch(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:
     return await client.get(f"/v1/orders/{order_id}/events", headers=GRACE)
 
@@ -45,6 +49,7 @@ async def create_same(client: httpx2.AsyncClient, _: str) -> httpx2.Response:
 # What another account is told by each route, while there is one order that is not its own.
 ANSWERS: dict[str, tuple[Ask, int, str]] = {
     "read_order": (read, 404, "does not exist"),
+    "read_any_order": (read_any, 403, "The token needs operator among its scopes or roles."),
     "watch_order": (watch, 404, "does not exist"),
     "change_order": (change, 404, "does not exist"),
     "list_orders": (list_all, 200, '{"data":[],"next":null}'),

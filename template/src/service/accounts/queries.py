@@ -1,5 +1,6 @@
 """The SQL of accounts, one object for each statement. `{columns}` is every field of the type it returns."""
 
+from datetime import datetime
 from uuid import UUID
 
 from service.accounts.model import Account, Secret
@@ -37,4 +38,53 @@ find_secret = Query(
     Secret,
     tuple[str],
     sample="select email from accounts limit 1",
+)
+
+find_own_secret = Query(
+    """
+    select {columns}
+      from accounts
+     where id = $1
+    """,
+    Secret,
+    tuple[UUID],
+    sample="select id from accounts limit 1",
+)
+
+# The time of a login, unless the password was changed since it was read. It waits for a change that is under way, and a
+# change waits for it, so that the tokens which the change revokes are those of the old password.
+begin_session = Query(
+    """
+    select clock_timestamp()
+      from accounts
+     where id = $1 and password_hash = $2
+       for share
+    """,
+    datetime,
+    tuple[UUID, str],
+    sample="select id, password_hash from accounts limit 1",
+)
+
+# Unless it was changed since it was read.
+change_password = Query(
+    """
+    update accounts
+       set password_hash = $3
+     where id = $1 and password_hash = $2
+    returning id
+    """,
+    UUID,
+    tuple[UUID, str, str],
+    sample="select id, password_hash, '$argon2id$' from accounts limit 1",
+)
+
+delete_account = Query(
+    """
+    delete from accounts
+     where id = $1 and password_hash = $2
+    returning id
+    """,
+    UUID,
+    tuple[UUID, str],
+    sample="select id, password_hash from accounts limit 1",
 )

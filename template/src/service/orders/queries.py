@@ -30,6 +30,18 @@ read_order = Query(
     sample="select account, id from orders limit 1",
 )
 
+read_any_order = Query(
+    """
+    select {columns}
+      from orders
+     where id = $1
+    """,
+    Order,
+    tuple[UUID],
+    sample="select id from orders limit 1",
+    excused={"scope": "operators read the orders of all accounts; their route needs the role"},
+)
+
 # $3 is the version that the client read. After another change no row has it, and nothing is changed.
 change_order = Query(
     """
@@ -41,6 +53,19 @@ change_order = Query(
     Order,
     tuple[str, UUID, int, str, list[str], bool, str | None],
     sample="select account, id, version, 'paid', tags, gift, note from orders limit 1",
+)
+
+# Few at a time: one statement for all orders would hold their locks, and the oldest snapshot, for minutes.
+delete_some = Query(
+    """
+    delete from orders
+     where account = $1
+       and id = any(array(select id from orders where account = $1 order by created_at, id limit $2))
+    returning id
+    """,
+    UUID,
+    tuple[str, int],
+    sample="select account, 1000::bigint from orders limit 1",
 )
 
 # Lists and exports of an account's orders, by creation time in either direction. Each set of filters needs an index.

@@ -15,6 +15,7 @@ import msgspec
 
 from service.kit.auth.key_set import KeySet, UnknownKeyError
 from service.kit.auth.keys import AuthOptions, IssuerOptions
+from service.kit.auth.revocations import Revocations
 from service.kit.work import asgi, metrics
 from service.kit.work.problems import Problem
 
@@ -47,10 +48,16 @@ class Caller(NamedTuple):
 
 
 class Auth:
-    """Verifies the tokens of requests; `web.build` takes it."""
+    """Verifies the tokens of requests; `web.build` takes it.
 
-    def __init__(self, options: AuthOptions | IssuerOptions) -> None:
+    Without `revocations`, a token is valid until it expires.
+    """
+
+    def __init__(
+        self, options: AuthOptions | IssuerOptions, revocations: Revocations | None = None
+    ) -> None:
         self.options = options
+        self.revocations = revocations
         self.scheme = options.scheme
         self.keys = KeySet(options)
         self.verify_cached = lru_cache(options.cache_size)(self.verify_token)
@@ -59,7 +66,7 @@ class Auth:
         """Return who sends a request with these headers.
 
         Raises a 401 problem that says what is wrong with the token, or a 503 problem while the
-        issuer's keys cannot be fetched.
+        issuer's keys cannot be fetched, or revocations have not been read yet.
         """
         token = self.read_token(headers)
         if self.keys.source:
@@ -76,6 +83,9 @@ class Auth:
                 ) from None
         if caller.expires + self.options.leeway <= time.time():
             raise self.refuse_token("it has expired")
+        revocations = self.revocations
+        if revocations and revocations.is_revoked(caller.id, caller.claims.get("iat")):
+            raise self.refuse_token("its bearer was signed out")
         return caller
 
     def verify_token(self, token: str, version: int = 0) -> Caller:

@@ -50,6 +50,10 @@ class LoginThrottleOptions(BaseModel, frozen=True, use_attribute_docstrings=True
     """days that an address is known where an account signed in"""
 
 
+type Digests = tuple[bytes, bytes, bytes]
+"""Of the account at the address, of the address, and of the account."""
+
+
 class Count(msgspec.Struct, frozen=True):
     """Whether the account is known at the address, its attempts there, and the seconds to wait."""
 
@@ -169,7 +173,7 @@ class LoginAttempt:
     def __init__(
         self,
         throttle: "LoginThrottle",
-        digests: tuple[bytes, bytes, bytes],
+        digests: Digests,
         counted: Count,
         *,
         is_exact: bool,
@@ -247,14 +251,7 @@ class LoginThrottle:
         sent it, whether there is such an account or not. Names that the database's `lower()` makes
         equal count as one; if your lookup finds an account by more names, pass the id it found.
         """
-        address = addresses.identify_client(scope) or "unknown"
-        lowered = await self.db.fetch_one(lower_name, account)
-        # The handler may have lowered the name in Python, so it may be that of either account.
-        is_exact = DOT_ABOVE not in lowered
-        name = lowered.replace(DOT_ABOVE, "")
-        own = make_digest(name, address) if is_exact else make_digest(name, address, "similar")
-        digests = own, make_digest(address), make_digest(name, "")
-
+        digests, is_exact = await self.identify(scope, account)
         options = self.options
         limits = options.allowed, options.total, timedelta(seconds=options.window)
         counted = await self.db.fetch_one(count_guess, *digests, *limits)
@@ -265,6 +262,26 @@ class LoginThrottle:
         attempt = LoginAttempt(self, digests, counted, is_exact=is_exact)
         current_attempt.set(attempt)
         return attempt
+
+    async def forgive(self, scope: asgi.Scope, account: str) -> None:
+        """Forget the wrong passwords for an account from an address: its owner is there.
+
+        For a password that was reset by mail, so that the owner can log in.
+        """
+        (own, *_), is_exact = await self.identify(scope, account)
+        if is_exact:
+            days = timedelta(days=self.options.remember_days)
+            await self.db.fetch_one(forget_guess, own, [], days)
+
+    async def identify(self, scope: asgi.Scope, account: str) -> tuple[Digests, bool]:
+        """Return the digests of an attempt, and whether no other account may have the same ones."""
+        address = addresses.identify_client(scope) or "unknown"
+        lowered = await self.db.fetch_one(lower_name, account)
+        # The handler may have lowered the name in Python, so it may be that of either account.
+        is_exact = DOT_ABOVE not in lowered
+        name = lowered.replace(DOT_ABOVE, "")
+        own = make_digest(name, address) if is_exact else make_digest(name, address, "similar")
+        return (own, make_digest(address), make_digest(name, "")), is_exact
 
     async def begin(self, scope: asgi.Scope, account: str) -> LoginAttempt:
         """`count_attempt`, as it was called before version 3."""

@@ -21,7 +21,7 @@ def make_client(options: ClientOptions | None = None, **arguments: Any) -> "http
     # Imported here, since they take 0.1 s, and not every service calls others.
     import httpx2
 
-    from service.kit.calls.transport import Transport
+    from service.kit.calls.transport import Client, Transport
 
     options = options or ClientOptions()
     verify = arguments.pop("verify", None)
@@ -30,4 +30,4 @@ def make_client(options: ClientOptions | None = None, **arguments: Any) -> "http
         "timeout": httpx2.Timeout(options.timeout, connect=options.connect_timeout),
         **arguments,
     }
-    return httpx2.AsyncClient(transport=Transport(options, verify, proxy), **chosen)
+    return Client(transport=Transport(options, verify, proxy), **chosen)

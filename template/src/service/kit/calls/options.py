@@ -1,11 +1,28 @@
 # kit: updated by the template; extend it from app.py
 """CLIENT_*: the limits of calls to other services."""
 
+from collections.abc import Iterator
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from service.kit.work.options import Seconds
+
+
+def parse_overrides(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each host with the address that is called instead. Raises ValueError."""
+    for part in filter(None, text.replace(" ", "").split(",")):
+        host, _, address = part.partition("=")
+        scheme, instead, *rest = urlsplit(address)
+        if not (host and instead) or scheme not in ("http", "https") or any(rest):
+            raise ValueError(f"{part}: write host=http://address:port, with * for all other hosts")
+        yield host, address
+
+
+def check_overrides(text: str) -> str:
+    dict(parse_overrides(text))
+    return text
 
 
 class ClientOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
@@ -27,3 +44,5 @@ class ClientOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """seconds a call waits for its turn, then 503"""
     answer_bytes: Annotated[int, Field(ge=1, le=2**40)] = 10**7
     """maximum size of an answer in bytes, decoded, then 502"""
+    overrides: Annotated[str, AfterValidator(check_overrides)] = ""
+    """for tests and development, what to call instead: host=http://127.0.0.1:9000, or *=…"""

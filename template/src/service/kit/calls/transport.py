@@ -18,7 +18,7 @@ import httpx2
 import structlog
 
 from service.kit.calls.name_lookup import Network
-from service.kit.calls.options import ClientOptions
+from service.kit.calls.options import ClientOptions, parse_overrides
 from service.kit.work import metrics, tracing
 from service.kit.work.context import request_id
 from service.kit.work.limits import FullError, Limiter, Span, time_left
@@ -60,6 +60,13 @@ BROKEN = (
 FAILED = (*LATE, *BROKEN, FullError, AnswerError)
 
 
+class Client(httpx2.AsyncClient):
+    """The client that handlers get."""
+
+    problem_statuses = (502, 504)
+    """Those of `CallError`, for the description of each route that is given a client."""
+
+
 class Transport(httpx2.AsyncBaseTransport):
     """Makes the calls of one worker."""
 
@@ -70,6 +77,8 @@ class Transport(httpx2.AsyncBaseTransport):
         proxy: str | None = None,
     ) -> None:
         self.options = options
+        pairs = parse_overrides(options.overrides)
+        self.overrides = {host: httpx2.URL(address) for host, address in pairs}
         self.limiters: dict[str, Limiter] = {}
         self.network = Network(options.connect_timeout)
         self.pool = httpcore2.AsyncConnectionPool(
@@ -101,6 +110,11 @@ class Transport(httpx2.AsyncBaseTransport):
             closing.push_async_callback(call.answer.aclose)
             call.closing = closing.pop_all()
             return response
+
+    def find_address(self, url: httpx2.URL) -> httpx2.URL:
+        """Return where to connect to: the host itself, unless CLIENT_OVERRIDES has another."""
+        host = url.netloc.decode()
+        return self.overrides.get(host) or self.overrides.get("*") or url
 
     def name_host(self, url: httpx2.URL) -> str:
         """Return the name for limits and metrics of a host: "other" beyond CLIENT_HOSTS hosts."""
@@ -188,8 +202,9 @@ class Call(httpx2.AsyncByteStream):
         """Send the request once, as a span of the trace, and return the answer when it begins."""
         request = self.request
         url = request.url
+        to = self.transport.find_address(url)
         target = httpcore2.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+            scheme=to.raw_scheme, host=to.raw_host, port=to.port, target=url.raw_path
         )
         traces = tracing.active_traces.get()
         span = traces and traces.begin_call(request.method, url.host, target.origin.port, number)

@@ -22,6 +22,7 @@ COMMANDS = {
     "migrate": "service.kit.commands.migrate",
     "psql": "service.kit.commands.psql",
     "queries": "service.kit.commands.queries",
+    "revoke": "service.kit.commands.revoke",
     "routes": "service.kit.commands.routes",
     "serve": "service.kit.commands.serve",
     "settings": "service.kit.commands.settings",

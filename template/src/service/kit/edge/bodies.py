@@ -33,7 +33,7 @@ class Bodies:
         The client has `body_grace` seconds, and one more for every `body_rate` bytes that arrived.
         """
         options = self.options
-        self.check_headers(exchange.request)
+        check_headers(exchange.request, options.body_bytes)
         began_at = time.monotonic()
         chunks: list[bytes] = []
         size = 0
@@ -52,25 +52,11 @@ class Bodies:
                 chunks.append(chunk)
                 size += len(chunk)
                 self.arriving[exchange] = size
-                self.check_size(size)
+                check_size(size, options.body_bytes)
         finally:
             exchange.expires_at = inf
             self.arriving.pop(exchange, None)
         return hand_over(b"".join(chunks), receive)
-
-    def check_headers(self, request: Fields) -> None:
-        """Raise a problem for a body that is too large or encoded, as its headers say."""
-        length = request.get(b"content-length", b"")
-        if length.isdigit():
-            self.check_size(int(length[:20]))  # int() refuses 5,000 digits
-        coding = request.get(b"content-encoding", b"identity")
-        if coding.lower() != b"identity":  # decoded, it would be larger
-            raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
-
-    def check_size(self, size: int) -> None:
-        max_bytes = self.options.body_bytes
-        if size > max_bytes:
-            raise Problem(413, "too-large", f"The body is larger than {max_bytes:,} bytes.")
 
     def make_room(self) -> None:
         """Drop the oldest body when there are too many, or when they hold too much."""
@@ -81,6 +67,21 @@ class Bodies:
             del self.arriving[oldest]
             oldest.expire()
             metrics.count_refusal("receiving")
+
+
+def check_headers(request: Fields, max_bytes: int) -> None:
+    """Raise a problem for a body that is too large or encoded, as its headers say."""
+    length = request.get(b"content-length", b"")
+    if length.isdigit():
+        check_size(int(length[:20]), max_bytes)  # int() refuses 5,000 digits
+    coding = request.get(b"content-encoding", b"identity")
+    if coding.lower() != b"identity":  # decoded, it would be larger
+        raise Problem(415, "unsupported-encoding", "Send the body without content-encoding.")
+
+
+def check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise Problem(413, "too-large", f"The body is larger than {max_bytes:,} bytes.")
 
 
 def hand_over(body: bytes, receive: Receive) -> Receive:

@@ -22,6 +22,7 @@ from service.kit.edge.response import (
     is_head_done,
 )
 from service.kit.edge.slow_clients import explain_cut_off
+from service.kit.edge.uploads import Uploads
 from service.kit.work import addresses, headers, metrics, tracing
 from service.kit.work.asgi import App, Fields, Headers, Receive, Scope, Send
 from service.kit.work.batch import Batch
@@ -75,6 +76,7 @@ class Edge:
         self.admission = Limiter(self.options.concurrency)
         self.streams = Streams(self.options)
         self.bodies = Bodies(self.options)
+        self.uploads = Uploads(self.options, self.admission)
         self.deadlines = Deadlines()
         self.access_log = AccessLog()
         self.refusals = Batch(report_refusals, REPORT_SECONDS, max_items=100_000)
@@ -128,6 +130,9 @@ class Edge:
         metrics.watch_gauge(gauges.in_flight, lambda: self.admission.running)
         metrics.watch_gauge(gauges.receiving, lambda: len(self.bodies.arriving))
         metrics.watch_gauge(gauges.open_streams, lambda: self.streams.running)
+        metrics.watch_gauge(gauges.uploads, lambda: self.uploads.running)
+        metrics.watch_gauge(gauges.upload_disk, lambda: self.uploads.disk_bytes)
+        scope["uploads"] = self.uploads
         try:
             await self.app(scope, receive, send)
         finally:
@@ -159,10 +164,17 @@ class Edge:
         self.locate_client(scope, request)
         self.check_host(request, scope["http_version"])
         expects_body = has_body(request)
+        find_limit = self.uploads.find_limit
         exchange.deadlines = self.deadlines
         scope["streams"] = self.streams
         try:
             with exchange:
+                max_bytes = None
+                if expects_body and find_limit:
+                    max_bytes = find_limit(scope, self.options.upload_bytes)
+                if max_bytes is not None:
+                    await self.uploads.serve(self.app, exchange, scope, receive, max_bytes)
+                    return
                 if expects_body:
                     receive = await self.bodies.read_body(exchange, receive)
                 if not self.admission.try_enter():

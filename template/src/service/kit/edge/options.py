@@ -25,8 +25,16 @@ class EdgeOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """seconds for which a request body may be slow"""
     body_rate: Annotated[int, Field(ge=1)] = 10_000
     """bytes per second it needs after that, or 408"""
+    uploads: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """uploads received or answered at once, then 503"""
+    upload_bytes: Annotated[int, Field(ge=1, le=2**40)] = 10_000_000
+    """maximum size of an upload in bytes, then 413; a route may have its own"""
+    upload_files: Annotated[int, Field(ge=1, le=1000)] = 10
+    """maximum files in a form, then 413"""
+    upload_disk: Annotated[int, Field(ge=1, le=2**50)] = 50_000_000
+    """bytes that files of uploads may take on disk, then 503"""
     stall_timeout: Seconds = 30
-    """seconds a client may not read a stream, then it ends"""
+    """seconds a client may not read a stream, or send no upload, then it ends"""
     streams: Annotated[int, Field(ge=1, le=65_000)] = 200
     """maximum event streams open at once, then 503"""
     stream_lifetime: Lifetime = 3600

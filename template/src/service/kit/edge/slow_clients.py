@@ -1,14 +1,15 @@
 # kit: updated by the template; extend it from app.py
-"""Slow clients: the four places that cut them off, and what they are told.
+"""Slow clients: the five places that cut them off, and what they are told.
 
 | a client is slow to | it is cut off in | by |
 |---|---|---|
 | send its headers, or a next request | `http_server.py`: `make_server` | `SERVER_IDLE_TIMEOUT` |
 | send its body | `bodies.py`: `Bodies.read_body` | `EDGE_BODY_GRACE`, `EDGE_BODY_RATE` |
+| send an upload | `uploads.py`: `IncomingUpload.receive` | these two, and `EDGE_STALL_TIMEOUT` |
 | read a stream | `response.py`: `Exchange.send_bytes` | `EDGE_STALL_TIMEOUT` |
 | take or acknowledge anything else | `http_server.py`: `limit_sending` | `SERVER_SEND_TIMEOUT` |
 
-The second and third are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
+The second to fourth are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
 slow handler. They cancel the task of the request, and `Edge.serve` raises the problem from here.
 """
 

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, Field
@@ -17,6 +18,10 @@ from service.kit.work.options import Seconds
 
 Limit = Annotated[int, Field(ge=1, le=1000)]
 MaxWaiting = Annotated[int, Field(ge=0, le=10_000)]
+
+
+MAX_FILE_WAITERS = 10_000
+"""Calls that may wait for a thread that uses files. The edge limits the uploads that make them."""
 
 
 class OffloadOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
@@ -34,6 +39,8 @@ class OffloadOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """new passwords hashed at once, apart from those checked"""
     processes: Limit | None = None
     """calls in processes at once; default: cores / workers"""
+    file_threads: Limit = 4
+    """reads and writes of uploaded files at once; more wait"""
     process_waiters: MaxWaiting = 8
     """calls that may wait for a process; more get 503"""
     process_wait: Seconds = 3
@@ -60,7 +67,8 @@ class Offload:
         self.processes = ThreadPool(
             "process", options.processes or 1, options.process_waiters, options.process_wait
         )
-        self.pools = (self.threads, self.hashes, self.new_hashes, self.processes)
+        self.files = ThreadPool("file", options.file_threads, MAX_FILE_WAITERS, inf)
+        self.pools = (self.threads, self.hashes, self.new_hashes, self.processes, self.files)
         self.computing = Processes(imports)
         self.is_open = False
 
@@ -102,6 +110,16 @@ class Offload:
         flood of sign-ups keeps nobody from signing in.
         """
         return await self.run(self.hashes, function, partial(function, *args, **kwargs))
+
+    async def use_file[**P, R](
+        self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call a function that opens, reads or writes an uploaded file, in a thread.
+
+        These have threads of their own, so that a slow disk delays nothing else, and wait for one
+        until the deadline of the request.
+        """
+        return await self.run(self.files, function, partial(function, *args, **kwargs))
 
     async def in_process[**P, R](
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs

@@ -3,7 +3,7 @@
 
 Clients that are slow on the level of the connection are cut off here: by `make_server` if they do
 not send their headers (SERVER_IDLE_TIMEOUT), by `limit_sending` if they do not read what they are
-sent (SERVER_SEND_TIMEOUT). The edge cuts off the others: `edge/slow_clients.py` lists all four.
+sent (SERVER_SEND_TIMEOUT). The edge cuts off the others: `edge/slow_clients.py` lists all.
 """
 
 import multiprocessing

@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
 from service.kit.auth.login_throttle import LoginThrottleOptions
+from service.kit.auth.revocations import RevocationOptions
 from service.kit.cache import CacheOptions
 from service.kit.db.capacity import choose_pool_size
 from service.kit.db.sessions import DatabaseOptions
@@ -74,6 +75,7 @@ class KitSettings(BaseSettings):
     cache: CacheOptions = CacheOptions()
     compression: CompressionOptions = CompressionOptions()
     guesses: LoginThrottleOptions = LoginThrottleOptions()
+    revocations: RevocationOptions = RevocationOptions()
     export: ExportOptions = ExportOptions()
     offload: OffloadOptions = OffloadOptions()
     log: LogOptions = LogOptions()

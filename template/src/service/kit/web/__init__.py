@@ -1,14 +1,13 @@
 # kit: updated by the template; extend it from app.py
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
-To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`);
-`access.py` says who may call it. `app.py` finds the route of a request, has its token verified,
-limits how often it is called, and turns errors into problems: a unique violation becomes the 409
-of its slice. `binder.py` calls the function, with what `inputs.py`, `query_string.py` and `body.py`
-read and check; `mismatches.py` names what does not fit, and `unbound.py` what to write instead.
-`request.py` is for functions that read a body themselves. `idempotency.py` has `once`;
-`openapi.py` with `schemas.py` describes all routes, and `pages.py` serves that;
-`problem_format.py` has the shape of errors. Imports work, edge, db, rows and auth.
+To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
+`app.py` finds the route of a request, checks its token and its `access.py`, limits its rate, and
+turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
+`inputs.py`, and what `query_string.py`, `body.py`, and `forms.py` with `uploads.py` read;
+`mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` has bodies
+that functions read themselves, `idempotency.py` has `once`; `openapi.py` and `schemas.py` describe
+all routes, for `pages.py`. Imports work, edge, db, rows, offload and auth.
 """
 
 from service.kit.auth.bearer import Caller
@@ -16,9 +15,11 @@ from service.kit.edge.events import Event, EventStream, LastEventId
 from service.kit.renamed import find_renamed
 from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Needs
 from service.kit.web.app import build
-from service.kit.web.binder import Reply, created
+from service.kit.web.binder import Reply, created, encode
+from service.kit.web.forms import Form
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import Rate, Routes, Slice
+from service.kit.web.uploads import Parts, Upload
 from service.kit.work.problems import (
     InvalidField,
     Problem,
@@ -36,20 +37,24 @@ __all__ = [
     "Caller",
     "Event",
     "EventStream",
+    "Form",
     "IdempotencyKey",
     "InvalidField",
     "LastEventId",
     "Needs",
+    "Parts",
     "Problem",
     "ProblemDetails",
     "Rate",
     "Reply",
     "Routes",
     "Slice",
+    "Upload",
     "build",
     "busy",
     "conflict",
     "created",
+    "encode",
     "invalid",
     "not_found",
     "once",

@@ -81,6 +81,8 @@ class Operation(NamedTuple):
     limit: RateLimit | None
     app: App
     check: Call | None = None
+    max_bytes: int | None = None
+    """The maximum size of an upload; 0 is the default, and None if it takes none."""
 
 
 class Endpoint:
@@ -99,7 +101,7 @@ class Endpoint:
             response = self.list_methods(method)
             await response(scope, receive, send)
             return
-        access, limit, app, check = operation
+        access, limit, app, check, _ = operation
         if access is NEEDS_TOKEN and self.auth:
             scope["auth"] = await self.auth.identify(scope["headers"])
         elif access is OPTIONAL_TOKEN and self.auth:
@@ -141,10 +143,13 @@ class Application:
         self.constraints: dict[str, Callable[[], Problem]] = {}
         for part in slices:
             self.constraints.update(part.constraints)
+        self.takes_uploads = False
         self.fixed: dict[str, Endpoint] = {}
         self.patterns: list[tuple[StarletteRoute, Endpoint]] = []
         others: list[BaseRoute] = []
         for (route_class, path), endpoint in endpoints.items():
+            for operation in endpoint.operations.values():
+                self.takes_uploads |= operation.max_bytes is not None
             if route_class is not StarletteRoute:
                 others.append(route_class(path, endpoint))
             elif "{" in path:
@@ -180,6 +185,8 @@ class Application:
         if len(path) > MAX_PATH_LENGTH:
             raise Problem(414, "too-long", f"A path has at most {MAX_PATH_LENGTH:,} characters.")
         if scope["type"] != "http":
+            if self.takes_uploads and "uploads" in scope:
+                scope["uploads"].find_limit = self.find_upload_limit
             return self.router
         if endpoint := self.fixed.get(path):
             return endpoint
@@ -192,6 +199,18 @@ class Application:
                 scope["path_params"] = params
                 return endpoint
         return self.router
+
+    def find_upload_limit(self, scope: Scope, default: int) -> int | None:
+        """Return the maximum size of an upload, or None if the route of a request takes none."""
+        endpoint = self.find_endpoint({**scope})
+        if endpoint is self.router:
+            endpoint = self.find_endpoint({**scope, "path": scope["path"].rstrip("/")})
+        if not isinstance(endpoint, Endpoint):
+            return None
+        operation = endpoint.operations.get(scope["method"])
+        if operation is None or operation.max_bytes is None:
+            return None
+        return operation.max_bytes or default
 
     def make_problem(self, error: Exception) -> Problem | None:
         """Return what a client gets for an error, or None for a fault of ours."""
@@ -270,5 +289,7 @@ def make_endpoints(
         if route.limit:
             limit = limits.setdefault(id(route.limit), RateLimit(route.limit))
         check = bind_check(route, provided)
-        endpoint.operations[route.method] = Operation(route.level, limit, app, check)
+        max_bytes = app.max_bytes if isinstance(app, Binding) else None
+        operation = Operation(route.level, limit, app, check, max_bytes)
+        endpoint.operations[route.method] = operation
     return endpoints

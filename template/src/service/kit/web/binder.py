@@ -15,19 +15,32 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from service.kit.auth.bearer import Caller
 from service.kit.rows.listing import Page, make_link_header
 from service.kit.web.access import Access, AccessError
 from service.kit.web.body import Body
-from service.kit.web.inputs import READERS, Inputs, Readers
-from service.kit.web.mismatches import is_struct
+from service.kit.web.forms import FormBody, PartsBody, make_form
+from service.kit.web.inputs import (
+    PROVIDER_READERS,
+    READERS,
+    Readers,
+    check_caller,
+    check_converter,
+    is_body,
+    is_described,
+    is_list_of_values,
+)
 from service.kit.web.query_string import QueryString
-from service.kit.web.routes import WEBSOCKET, Route
+from service.kit.web.routes import PATH_PARAMETER, WEBSOCKET, Route
 from service.kit.web.unbound import advise_on_parameter
 from service.kit.work.arguments import (
+    Binder,
     Call,
     Provided,
+    Reader,
     bind_parameters,
     name_function,
+    split_none,
     unwrap_type,
 )
 from service.kit.work.asgi import App, Receive, Scope, Send
@@ -53,6 +66,36 @@ class Reply[Result]:
 def created[Result](body: Result, location: str) -> Reply[Result]:
     """Return a 201 reply for something new, which can be read at `location`."""
     return Reply(body, 201, {"Location": location})
+
+
+class Inputs:
+    """Finds what the functions of a route read of its requests.
+
+    `path` has the path parameters that they ask for.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.level = route.level
+        self.converters = dict(PATH_PARAMETER.findall(route.path))
+        self.path: dict[str, Any] = {}
+
+    def make_binder(self, provided: Provided) -> Binder:
+        """Return what binds the providers and the check of the route."""
+        return Binder(provided, partial(self.find_reader, PROVIDER_READERS))
+
+    def find_reader(self, readers: Readers, name: str, hint: Any) -> Reader | None:
+        """Return what reads an argument: a path parameter, the caller, or by type."""
+        kind, is_optional = split_none(hint)
+        if name in self.converters:
+            check_converter(name, self.converters[name], kind)
+            self.path[name] = hint
+            return lambda scope, *_: scope["path_params"][name]
+        if kind is not Caller:
+            return readers.get(kind)
+        check_caller(self.level, is_optional=is_optional)
+        if is_optional:
+            return lambda scope, *_: scope.get("auth")
+        return lambda scope, *_: scope["auth"]
 
 
 @contextmanager
@@ -88,7 +131,7 @@ class Binding(Call):
         super().__init__(function)
         self.route = route
         self.query = QueryString()
-        self.body: tuple[str, Body[Any]] | None = None
+        self.body: tuple[str, Body[Any] | FormBody | PartsBody] | None = None
         self.inputs = Inputs(route)
         self.path = self.inputs.path
         self.types = {**READERS, **readers}
@@ -103,6 +146,7 @@ class Binding(Call):
         if missing:
             names = ", ".join(sorted(missing))
             raise TypeError(f"{where}: its path has {names}, so add parameters of these names")
+        self.max_bytes = self.choose_max_bytes()
         self.function = partial(function, **self.fixed)
         self.result = get_type_hints(function, include_extras=True).get("return", Any)
         if get_origin(self.result) is Reply:
@@ -113,6 +157,7 @@ class Binding(Call):
         name = parameter.name
         kind = unwrap_type(hint)
         reader = self.inputs.find_reader(self.types, name, hint)
+        form = make_form(kind, self.binder.provided)
         is_in_query = self.route.method in BODILESS and is_list_of_values(kind)
         if reader:
             self.readers[name] = reader
@@ -120,11 +165,11 @@ class Binding(Call):
             return
         elif getattr(kind, "__query__", False):
             self.query.add_filter(name, kind)
-        elif is_body(kind) and not is_in_query:
+        elif form or (is_body(kind) and not is_in_query):
             if self.body:
                 advice = "a list that is in the query string is a field of a Filter"
                 raise TypeError(f"`{self.body[0]}` is its body already; {advice}")
-            self.body = name, Body(hint)
+            self.body = name, form or Body(hint)
         elif advice := advise_on_parameter(parameter, hint):
             raise TypeError(advice)
         elif is_described(hint):
@@ -132,6 +177,16 @@ class Binding(Call):
             self.query.add(name, hint, is_required, parameter.default)
         else:
             raise TypeError("nothing is of this type; add it to what app.py provides")
+
+    def choose_max_bytes(self) -> int | None:
+        """Return the maximum size of an upload: 0 is the default, and None if it takes none."""
+        max_bytes = self.route.max_bytes
+        if self.body and self.body[1].takes_upload:
+            return max_bytes or 0
+        if max_bytes is not None:
+            advice = "`max_bytes` is for a form with files; EDGE_BODY_BYTES limits other bodies"
+            raise TypeError(f"{self.route}: {advice}")
+        return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         values = {name: read(scope, receive, send) for name, read in self.readers.items()}
@@ -193,24 +248,3 @@ def encode(body: object) -> bytes:
         encoded = ENCODER.encode(write_whole_seconds(body))
     charge("encoding", started)
     return encoded
-
-
-def is_body(kind: Any) -> bool:
-    """Return whether a parameter of a type is the JSON body: a struct, a list or a dict."""
-    base = get_origin(kind) or kind
-    parts = [kind, *get_args(kind)]
-    return base in (list, dict) or any(is_struct(part) for part in parts)
-
-
-def is_list_of_values(kind: Any) -> bool:
-    """Return whether a type is a list of texts, numbers or the like."""
-    return get_origin(kind) is list and not any(map(is_body, get_args(kind)))
-
-
-def is_described(hint: Any) -> bool:
-    """Return whether msgspec can decode and describe values of a type."""
-    try:
-        msgspec.json.schema(hint)
-    except TypeError:
-        return False
-    return True

@@ -45,6 +45,9 @@ class Body[Kind]:
     Raises a problem: 415 for another media type, 400 for what is not JSON, 422 for a mismatch.
     """
 
+    takes_upload = False
+    media_types = ("application/json",)
+
     def __init__(self, kind: type[Kind]) -> None:
         self.kind = kind
         self.decoder = msgspec.json.Decoder(kind)

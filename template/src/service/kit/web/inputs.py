@@ -1,20 +1,20 @@
 # kit: updated by the template; extend it from app.py
-"""What the functions of a route are given of a request, by the names and types of parameters."""
+"""What functions are given of a request by type, and the checks of what they ask for, at start."""
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from typing import Any, get_args, get_origin
 from uuid import UUID
 
+import msgspec
 from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from service.kit.auth.bearer import Caller
 from service.kit.edge.events import LastEventId, read_last_event_id
-from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, AccessError
+from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Access, AccessError
+from service.kit.web.mismatches import is_struct
 from service.kit.web.request import CheckedRequest
-from service.kit.web.routes import PATH_PARAMETER, Route
-from service.kit.work.arguments import Binder, Provided, Reader, split_none
+from service.kit.web.uploads import describe_upload
+from service.kit.work.arguments import Reader
 
 type Readers = Mapping[Any, Reader]
 
@@ -32,41 +32,38 @@ CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid
 """The type that Starlette converts a path parameter to, by what follows its name."""
 
 
-class Inputs:
-    """The inputs of a route. `path` has the path parameters that its functions ask for."""
+def check_converter(name: str, converter: str, kind: Any) -> None:
+    """Raise TypeError unless a path parameter is converted to its type."""
+    if CONVERTED.get(converter, kind) is not kind:
+        examples = f"{{{name}:uuid}} or {{{name}:int}}"
+        raise TypeError(f"write its type into the path as well, like {examples}")
 
-    def __init__(self, route: Route) -> None:
-        self.route = route
-        self.converters = dict(PATH_PARAMETER.findall(route.path))
-        self.path: dict[str, Any] = {}
 
-    def make_binder(self, provided: Provided) -> Binder:
-        """Return what binds the providers and the check of the route."""
-        return Binder(provided, partial(self.find_reader, PROVIDER_READERS))
+def check_caller(level: Access | None, *, is_optional: bool) -> None:
+    """Raise AccessError unless a caller is known where one is asked for."""
+    if level is PUBLIC:
+        advice = "give it `access=NEEDS_TOKEN`, or OPTIONAL_TOKEN for a `Caller | None`"
+        raise AccessError(f"nobody is known on a public route; {advice}")
+    if level is OPTIONAL_TOKEN and not is_optional:
+        raise AccessError("the token is optional; write `Caller | None`")
 
-    def find_reader(self, readers: Readers, name: str, hint: Any) -> Reader | None:
-        """Return what reads an argument from a request. Raises TypeError."""
-        kind, is_optional = split_none(hint)
-        if name in self.converters:
-            self.check_converter(name, kind)
-            self.path[name] = hint
-            return lambda scope, *_: scope["path_params"][name]
-        if kind is not Caller:
-            return readers.get(kind)
-        self.check_caller(is_optional=is_optional)
-        if is_optional:
-            return lambda scope, *_: scope.get("auth")
-        return lambda scope, *_: scope["auth"]
 
-    def check_converter(self, name: str, kind: Any) -> None:
-        if CONVERTED.get(self.converters[name], kind) is not kind:
-            examples = f"{{{name}:uuid}} or {{{name}:int}}"
-            raise TypeError(f"write its type into the path as well, like {examples}")
+def is_body(kind: Any) -> bool:
+    """Return whether a parameter of a type is the JSON body: a struct, a list or a dict."""
+    base = get_origin(kind) or kind
+    parts = [kind, *get_args(kind)]
+    return base in (list, dict) or any(is_struct(part) for part in parts)
 
-    def check_caller(self, *, is_optional: bool) -> None:
-        """Raise AccessError unless a caller is known where one is asked for."""
-        if self.route.level is PUBLIC:
-            advice = "give it `access=NEEDS_TOKEN`, or OPTIONAL_TOKEN for a `Caller | None`"
-            raise AccessError(f"nobody is known on a public route; {advice}")
-        if self.route.level is OPTIONAL_TOKEN and not is_optional:
-            raise AccessError("the token is optional; write `Caller | None`")
+
+def is_list_of_values(kind: Any) -> bool:
+    """Return whether a type is a list of texts, numbers or the like."""
+    return get_origin(kind) is list and not any(map(is_body, get_args(kind)))
+
+
+def is_described(hint: Any) -> bool:
+    """Return whether msgspec can decode and describe values of a type."""
+    try:
+        msgspec.json.schema(hint, schema_hook=describe_upload)
+    except TypeError:
+        return False
+    return True

@@ -24,7 +24,7 @@ from service.kit.web.problem_format import ProblemFormat
 from service.kit.web.query_string import Parameter
 from service.kit.web.routes import WEBSOCKET, Route
 from service.kit.web.schemas import Description, Schemas, make_schemas
-from service.kit.work.arguments import unwrap_type
+from service.kit.work.arguments import Call, unwrap_type
 
 NULL = {"type": "null"}
 NO_DEFAULT = (None, msgspec.NODEFAULT, msgspec.UNSET)
@@ -46,8 +46,12 @@ PROBLEMS = {
     415: "The body is of another media type.",
     422: "Parameters or fields are not acceptable.",
     429: "Too many requests: the header Retry-After says when to send the next.",
+    502: "Another service failed.",
+    504: "Another service took too long.",
 }
 """What a status of an error means to the client."""
+
+ANY = "An error."
 
 BODY_METHODS = ("POST", "PUT", "PATCH")
 
@@ -61,6 +65,7 @@ def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: s
     shown.sort(key=lambda binding: binding.route.template)
     schemas, components = make_schemas(shown, problems.result)
     content = {problems.media_type.decode(): {"schema": schemas[id(problems.result)]}}
+    is_public = all(binding.route.level is PUBLIC for binding in shown)
     paths: dict[str, Description] = {}
     names: set[str] = set()
     for binding in shown:
@@ -81,7 +86,7 @@ def describe_api(bindings: Sequence[Binding], problems: ProblemFormat, scheme: s
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": describe_scheme(scheme)},
+            "securitySchemes": {} if is_public else {"token": describe_scheme(scheme)},
         },
     }
 
@@ -150,7 +155,7 @@ def describe_operation(binding: Binding, schemas: Schemas) -> Description:
     if binding.body:
         _, body = binding.body
         schema = schemas[id(body.kind)]
-        content = {"application/json": {"schema": schema}}
+        content = {media_type: {"schema": schema} for media_type in body.media_types}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -220,8 +225,8 @@ def describe_success(
 def describe_problems(binding: Binding, content: Description) -> Iterator[tuple[str, Description]]:
     """Yield the errors that a route declares, by status, and one description for all others."""
     for status in sorted(list_statuses(binding)):
-        yield str(status), {"description": PROBLEMS[status], "content": content}
-    yield "default", {"description": "An error.", "content": content}
+        yield str(status), {"description": PROBLEMS.get(status, ANY), "content": content}
+    yield "default", {"description": ANY, "content": content}
 
 
 def list_statuses(binding: Binding) -> set[int]:
@@ -249,7 +254,14 @@ def list_statuses(binding: Binding) -> set[int]:
         found.add(406)
     if route.limit:
         found.add(429)
-    return found
+    return found.union(*(getattr(it, "problem_statuses", ()) for it in list_provided(binding)))
+
+
+def list_provided(call: Call) -> Iterator[object]:
+    """Yield what app.py provides to a function, and to the providers that it needs."""
+    yield from call.fixed.values()
+    for provider in call.providers.values():
+        yield from list_provided(provider)
 
 
 def describe_content(result: Any, schemas: Schemas) -> Description:

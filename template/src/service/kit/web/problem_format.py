@@ -19,7 +19,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 import structlog
 
-from service.kit.web.binder import Reply, is_described
+from service.kit.web.binder import Reply
+from service.kit.web.inputs import is_described
 from service.kit.work.problems import (
     MEDIA_TYPE,
     EncodedProblem,

@@ -43,12 +43,16 @@ type Handler = Callable[..., Awaitable[Any]]
 
 
 class Options(TypedDict, total=False):
-    """The options of a route. `access` and `limit` override those of its `Routes`."""
+    """The options of a route. `access` and `limit` override those of its `Routes`.
+
+    `max_bytes` is the maximum size of an upload, in place of EDGE_UPLOAD_BYTES.
+    """
 
     access: Access | Check
     limit: Rate | None
     summary: str
     status: int
+    max_bytes: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Route:
     status: int | None = None
     tags: Sequence[str] = ()
     limit: Rate | None = None
+    max_bytes: int | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -142,6 +147,7 @@ class Routes:
                 options.get("status"),
                 self.tags,
                 limit,
+                options.get("max_bytes"),
             )
             self.table.append(route)
             return function

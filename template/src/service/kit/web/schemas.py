@@ -14,7 +14,9 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from service.kit.edge.events import EventStream
-from service.kit.web.binder import Binding, is_described
+from service.kit.web.binder import Binding
+from service.kit.web.inputs import is_described
+from service.kit.web.uploads import describe_upload
 
 type Description = dict[str, Any]
 type Schemas = dict[int, Description]
@@ -33,7 +35,9 @@ def make_schemas(
     types = [problem]
     for binding in bindings:
         types += filter(is_described, list_types(binding))
-    found, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    found, components = msgspec.json.schema_components(
+        types, schema_hook=describe_upload, ref_template=REFERENCE
+    )
     found, components = write_for_clients(found, components)
     ids = map(id, types)
     schemas = dict(zip(ids, found, strict=True))

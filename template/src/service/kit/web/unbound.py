@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from service.kit.work.arguments import unwrap_type
 
+FORM = "write `form: Form[NewPicture]`, a Struct whose files are fields of the type Upload"
 META = "write its limits as `Annotated[int, Meta(ge=1)]`, and its default alone"
 
 INSTEAD: Mapping[str, str] = {
@@ -17,11 +18,14 @@ INSTEAD: Mapping[str, str] = {
     "Body": "leave it out: a Struct is the body",
     "Cookie": "read it from `request: Request`",
     "Depends": "add its function to `provide` in app.py, and ask for the type that it returns",
+    "File": FORM,
+    "Form": FORM,
     "Header": "read it from `request: Request`",
     "Path": META,
     "Query": META,
     "Response": "return `Reply(body, status, headers)`",
     "Security": "write `access=Needs('admin')` on the route, and ask for `caller: Caller`",
+    "UploadFile": FORM,
     "dependencies": "write `access=`, or ask for what app.py provides",
     "description": "write it into the docstring of the function",
     "response_model": "annotate the function with what it returns",

@@ -71,6 +71,10 @@ class Metrics:
             "http_requests_receiving", "Requests whose bodies are still arriving."
         )
         self.open_streams = gauge("http_event_streams_open", "Event streams that are open.")
+        self.uploads = gauge("http_uploads_in_flight", "Uploads being received or answered.")
+        self.upload_disk = gauge(
+            "http_upload_disk_bytes", "Bytes on disk of the files of these uploads."
+        )
 
         self.tokens = counter(
             "auth_tokens_total", "Tokens that were not yet known, or missing.", ["outcome"]
@@ -79,6 +83,16 @@ class Metrics:
             "auth_guesses_total",
             "Login attempts: taken, of those right or returned unchecked, and refused.",
             ["outcome"],
+        )
+        self.revocations = gauge(
+            "auth_revocations",
+            "Subjects whose older tokens a worker refuses.",
+            multiprocess_mode="livemax",
+        )
+        self.revocations_age = gauge(
+            "auth_revocations_age_seconds",
+            "Time since a worker last read which tokens are revoked.",
+            multiprocess_mode="livemax",
         )
         self.call_seconds = histogram(
             "client_call_duration_seconds", "Duration of outgoing calls.", ["host", "outcome"]

@@ -1,0 +1,38 @@
+"""What the slices store of an account: all of it to hand out, and to delete. `app.py` says which slices."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from service.kit.db import Database
+from service.kit.web import encode
+
+type ReadAll = Callable[[Database, str], AsyncGenerator[Struct]]
+"""Yields the rows of an account."""
+
+type DeleteSome = Callable[[Database, str], Awaitable[int]]
+"""Deletes some rows of an account, by one short statement, and returns how many."""
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """The rows that belong to accounts in other slices, by what one row is called."""
+
+    kinds: Mapping[str, tuple[ReadAll, DeleteSome]]
+
+    async def export(self, db: Database, account: str) -> AsyncGenerator[bytes]:
+        """Yield a line of JSON for each row, under what it is called."""
+        for kind, (read_all, _) in self.kinds.items():
+            async for row in read_all(db, account):
+                yield encode_line(kind, row)
+
+    async def delete(self, db: Database, account: str) -> None:
+        """Delete the rows of an account. If it is cut off, the next call goes on from there."""
+        for _, delete_some in self.kinds.values():
+            while await delete_some(db, account):
+                pass
+
+
+def encode_line(kind: str, row: Struct) -> bytes:
+    return encode({kind: row}) + b"\n"
