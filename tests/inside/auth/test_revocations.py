@@ -153,8 +153,8 @@ async def test_memory_is_bounded_and_beyond_it_too_many_are_refused_rather_than_
 async def test_what_has_expired_is_forgotten_and_no_older_token_is_accepted(
     revocations: Revocations, database_url: str
 ):
-    old = time.time() - SLOW.keep - 1
-    assert await is_accepted(revocations, "grace", old + 60)
+    old = time.time() - SLOW.keep - 60
+    assert await is_accepted(revocations, "grace", old + 120)
     assert not await is_accepted(revocations, "grace", old)
     await revoke(revocations, "ada")
     await ask_database(
@@ -196,7 +196,9 @@ async def test_while_the_database_is_away_what_is_known_holds_and_its_age_shows(
         async with revocations.db:
             await revocations.refresh()
         assert revocations.read_at == read_at
-        assert revocations.is_revoked("ada", before)
+        token = issue(KEY, iat=before)
+        with pytest.raises(Problem, match="signed out"):
+            await ask(Auth(make_options(KEY), revocations), f"Bearer {token}")
         age = REGISTRY.get_sample_value("auth_revocations_age_seconds")
         assert age is not None
         assert age > 0

@@ -8,6 +8,7 @@ expire: verifying a signature costs about 0.1 ms, finding a token in the cache a
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import inf
 from typing import Any, NamedTuple
 
 import jwt
@@ -17,7 +18,7 @@ from service.kit.auth.key_set import KeySet, UnknownKeyError
 from service.kit.auth.keys import AuthOptions, IssuerOptions
 from service.kit.auth.revocations import Revocations
 from service.kit.work import asgi, metrics
-from service.kit.work.problems import Problem
+from service.kit.work.problems import Problem, busy
 
 REQUIRED_CLAIMS = ["exp", "iss", "aud", "sub"]
 """The claims that a token must have. `nbf` is checked if present."""
@@ -83,10 +84,22 @@ class Auth:
                 ) from None
         if caller.expires + self.options.leeway <= time.time():
             raise self.refuse_token("it has expired")
-        revocations = self.revocations
-        if revocations and revocations.is_revoked(caller.id, caller.claims.get("iat")):
-            raise self.refuse_token("its bearer was signed out")
+        if self.revocations:
+            self.check_revoked(caller, self.revocations)
         return caller
+
+    def check_revoked(self, caller: Caller, known: Revocations) -> None:
+        """Raise a 401 problem for a revoked token, or a 503 while it is not known which ones are.
+
+        One without a time of issue counts as the oldest.
+        """
+        issued_at = caller.claims.get("iat")
+        not_before = known.not_before.get(caller.id, known.floor)
+        if isinstance(issued_at, int | float) and issued_at > not_before:
+            return
+        if known.floor == inf:
+            raise busy("It is not known yet which tokens are revoked; try again in a moment.")
+        raise self.refuse_token("its bearer was signed out")
 
     def verify_token(self, token: str, version: int = 0) -> Caller:
         """Return the caller of a token whose signature and claims are right.
@@ -130,7 +143,8 @@ class Auth:
         sent = [value for name, value in headers if name == b"authorization"]
         header = sent[0].decode("latin-1") if sent else ""
         scheme, _, token = header.partition(" ")
-        if scheme.lower() != self.scheme.lower() or not token.strip():
+        is_ours = scheme == self.scheme or scheme.lower() == self.scheme.lower()
+        if not is_ours or not token.strip():
             metrics.get_metrics().tokens.labels("missing").inc()
             detail = f"This needs a token: send the header `Authorization: {self.scheme} TOKEN`."
             raise Problem(401, "unauthenticated", detail, headers={"www-authenticate": self.scheme})

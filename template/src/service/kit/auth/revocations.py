@@ -22,7 +22,6 @@ from service.kit.db.sessions import connect
 from service.kit.work import metrics
 from service.kit.work.limits import FullError
 from service.kit.work.options import Seconds
-from service.kit.work.problems import busy
 
 log = structlog.get_logger(__name__)
 
@@ -101,18 +100,20 @@ insert_revocation = Query(
 
 
 class Revocations:
-    """The subjects whose older tokens are revoked. `Auth` asks it about each token.
+    """The subjects whose older tokens are revoked, with the Unix time until when: `not_before`.
 
-    List it among the resources of `app.py`, after the database. Until it has read once, tokens are
-    answered with 503; while the database is away afterwards, what is known holds.
+    `app.py` gives it to `Auth`, and lists it among the resources, after the database. Until it has
+    read once, tokens are answered with 503; while the database is away later, what is known holds.
     """
 
     def __init__(self, db: Database, options: RevocationOptions | None = None) -> None:
         self.db = db
         self.options = options or RevocationOptions()
         self.not_before: dict[str, float] = {}
-        self.floor = -inf
-        """When the latest of those was revoked that were too many: for all subjects."""
+        self.floor = inf
+        """The same for all other subjects: until the first reading, no token is accepted."""
+        self.dropped = -inf
+        """When the latest of those was revoked that were too many."""
         self.horizon = NOTHING_READ
         self.is_failing = False
 
@@ -175,18 +176,7 @@ class Revocations:
             subject, not_before = next(iter(self.not_before.items()))
             if not_before > expired:
                 if len(self.not_before) <= self.options.max_subjects:
-                    return
-                self.floor = max(self.floor, not_before)
+                    break
+                self.dropped = max(self.dropped, not_before)
             del self.not_before[subject]
-
-    def is_revoked(self, subject: str, issued_at: object) -> bool:
-        """Return whether a token is revoked, or older than revocations are kept.
-
-        Raises a 503 problem when nothing is known yet.
-        """
-        if self.horizon == NOTHING_READ:
-            reason = "It is not known yet which tokens are revoked"
-            raise busy(f"{reason}; try again in a moment.")
-        not_before = self.not_before.get(subject, self.floor)
-        oldest = time.time() - self.options.keep
-        return not isinstance(issued_at, int | float) or issued_at <= max(not_before, oldest)
+        self.floor = max(self.dropped, expired)
