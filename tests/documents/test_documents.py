@@ -63,6 +63,10 @@ TESTS = {
     "commands/test_journey.py::test_an_operator_names_who_issues_the_tokens_of_a_service_without_an_example": [
         "export AUTH_ISSUER=https://id.example.com AUTH_AUDIENCE=my-service AUTH_JWKS_URL=https://id.example.com/keys",
     ],
+    "inside/auth/test_credentials.py::test_the_command_signs_scopes_and_other_claims": [
+        "uv run service token --scope operator",
+        "uv run service token --claim 'roles=[\"operator\"]' --claim tenant=acme",
+    ],
     "slices/test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
