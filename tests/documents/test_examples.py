@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests import conduit
 from tests.harness import service, shell
 from tests.harness.snapshot import ROOT
 
@@ -71,6 +72,13 @@ def test_the_create_the_event_stream_and_the_cached_read_are_those_of_the_exampl
     assert len(shown) == 3
     for code in shown:
         assert find_foreign(code, (render() / "src/service/orders/http.py").read_text()) == []
+
+
+def test_what_stands_on_the_page_of_a_given_api_is_conduit():
+    shown = BLOCK.findall((ROOT / "docs/given.md").read_text())
+    assert len(shown) == 5
+    for name, code in shown:
+        assert find_foreign(code, (conduit.EXAMPLE / "src/service" / name).read_text()) == [], name
 
 
 def test_the_route_of_operators_is_that_of_the_example_slice(render):
