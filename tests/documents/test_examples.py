@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests import conduit
 from tests.harness import service, shell
 from tests.harness.snapshot import ROOT
 
@@ -71,6 +72,13 @@ def test_the_create_the_event_stream_and_the_cached_read_are_those_of_the_exampl
     assert len(shown) == 3
     for code in shown:
         assert find_foreign(code, (render() / "src/service/orders/http.py").read_text()) == []
+
+
+def test_what_stands_on_the_page_of_a_given_api_is_conduit():
+    shown = BLOCK.findall((ROOT / "docs/given.md").read_text())
+    assert len(shown) == 5
+    for name, code in shown:
+        assert find_foreign(code, (conduit.EXAMPLE / "src/service" / name).read_text()) == [], name
 
 
 def test_the_route_of_operators_is_that_of_the_example_slice(render):
@@ -161,8 +169,11 @@ def take_up_call(folder, page):
         ("from service.kit.db import", "from service.errors import show_error\nfrom service.kit.db import"),
         ("from service.kit.cache", "from service.kit.calls import make_client\nfrom service.kit.cache"),
         ("    cache = Cache(settings.cache)\n", f"    cache = Cache(settings.cache)\n    {client}\n"),
-        ("provide=[db, offload, exports,", "problem=show_error,\n        provide=[client, db, offload, exports,"),
-        ("resources=[db, offload],\n        auth", "resources=[db, offload, client],\n        auth"),
+        (
+            "web.build(\n        SLICES,\n        provide=[",
+            "web.build(\n        SLICES,\n        problem=show_error,\n        provide=[client, ",
+        ),
+        ("\n        resources=[", "\n        resources=[client, "),
     )
     (package / "errors.py").write_text(f'"""The shape of errors."""\n\n{blocks["errors.py"]}')
     add_code(package / "orders/http.py", imports, route)
