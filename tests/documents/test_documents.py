@@ -63,6 +63,10 @@ TESTS = {
     "commands/test_journey.py::test_an_operator_names_who_issues_the_tokens_of_a_service_without_an_example": [
         "export AUTH_ISSUER=https://id.example.com AUTH_AUDIENCE=my-service AUTH_JWKS_URL=https://id.example.com/keys",
     ],
+    "inside/auth/test_credentials.py::test_the_command_signs_scopes_and_other_claims": [
+        "uv run service token --scope operator",
+        "uv run service token --claim 'roles=[\"operator\"]' --claim tenant=acme",
+    ],
     "slices/test_scaffold.py::test_a_new_slice_passes_its_tests_and_those_of_the_kit": [
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
@@ -81,6 +85,16 @@ TESTS = {
     "generated/test_generated.py::test_its_suite_passes_without_a_skip_and_leaves_nothing_for_git": [
         "uv run pytest",
         "uv sync && uv run pytest",
+    ],
+    "generated/test_clients.py::test_a_strict_linter_finds_nothing": [
+        "uv run service openapi > openapi.json",
+        "npx @redocly/cli lint --extends recommended-strict openapi.json",
+    ],
+    "generated/test_clients.py::test_a_client_of_typescript_fits_its_types_and_works": [
+        "npx openapi-typescript openapi.json --default-non-nullable false --output schema.ts",
+    ],
+    "generated/test_clients.py::test_a_client_of_python_works": [
+        "uvx openapi-python-client generate --path openapi.json",
     ],
     "planted/test_planted.py::test_a_planted_fault_is_noticed": ["uv run pytest -m slow tests/planted/test_planted.py"],
     "update/test_older_major.py::test_a_fix_reaches_a_service_on_an_older_major": [

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests import conduit
 from tests.harness import service, shell
 from tests.harness.snapshot import ROOT
 
@@ -73,8 +74,37 @@ def test_the_create_the_event_stream_and_the_cached_read_are_those_of_the_exampl
         assert find_foreign(code, (render() / "src/service/orders/http.py").read_text()) == []
 
 
+def test_what_stands_on_the_page_of_a_given_api_is_conduit():
+    shown = BLOCK.findall((ROOT / "docs/given.md").read_text())
+    assert len(shown) == 5
+    for name, code in shown:
+        assert find_foreign(code, (conduit.EXAMPLE / "src/service" / name).read_text()) == [], name
+
+
+def test_the_route_of_operators_is_that_of_the_example_slice(render):
+    page = (ROOT / "docs/auth.md").read_text()
+    (shown,) = [code for _, code in BLOCK.findall(page) if "Needs(" in code]
+    assert find_foreign(shown, (render() / "src/service/orders/http.py").read_text()) == []
+
+
 ASKED = """
 import httpx2
+
+from tests.kit.fixtures import make_headers
+
+ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
+
+
+async def test_a_viewer_is_found(client: httpx2.AsyncClient):
+    await client.post("/v1/accounts", json=ADA)
+    token = (await client.post("/v1/sessions", json=ADA)).json()["token"]
+    greetings = []
+    for authorization in (f"Bearer {token}", make_headers()["Authorization"]):
+        response = await client.get("/v1/orders/greeting", headers={"authorization": authorization})
+        greetings.append(response.json())
+    del client.headers["authorization"]
+    greetings.append((await client.get("/v1/orders/greeting")).json())
+    assert greetings == ["Hello ada@example.com", "Hello stranger", "Hello stranger"]
 
 
 async def test_they_answer(client: httpx2.AsyncClient):
@@ -86,11 +116,17 @@ async def test_they_answer(client: httpx2.AsyncClient):
 
 
 @pytest.mark.slow
-def test_the_public_route_and_the_streamed_answer_work_in_a_service(render, workshop):
+def test_the_public_route_the_streamed_answer_and_the_provider_work_in_a_service(render, workshop):
     folder = service.adopt(render(), workshop / "examples")
     page = (ROOT / "docs/service.md").read_text()
-    shown = [code for name, code in BLOCK.findall(page) if "list_currencies" in code or "count_down" in code]
-    assert len(shown) == 2
+    marks = ("list_currencies", "count_down", "greet_viewer")
+    shown = [code for name, code in BLOCK.findall(page) if any(mark in code for mark in marks)]
+    assert len(shown) == 3
+    (viewer,) = [code for name, code in BLOCK.findall(page) if name == "viewer.py"]
+    (folder / "src/service/viewer.py").write_text(viewer)
+    wiring = folder / "src/service/app.py"
+    wired = wiring.read_text().replace("provide=[db, offload, exports", "provide=[db, find_viewer, offload, exports")
+    wiring.write_text(wired.replace("\n\nSLICES", "\nfrom service.viewer import find_viewer\n\nSLICES"))
     for code in shown:
         imports, routes = code.split("\n\n\n", 1)
         text = (folder / "src/service/orders/http.py").read_text()

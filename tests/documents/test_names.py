@@ -33,6 +33,7 @@ FOREIGN = {
     "IntegrityError",
     "TestClient",
     "add_middleware",
+    "auto_error",
     "dependency_overrides",
     "exception_handler",
     "include_router",

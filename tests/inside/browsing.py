@@ -11,7 +11,7 @@ from service.kit.edge.events import Event, EventStream
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
 from service.kit.server.settings import KitSettings, read_settings
-from service.kit.web import NEEDS_TOKEN, PUBLIC, IdempotencyKey, Rate, Reply, Routes, Slice
+from service.kit.web import NEEDS_TOKEN, PUBLIC, IdempotencyKey, Rate, Reply, Routes, Slice, Socket
 from service.kit.work import asgi
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -77,6 +77,13 @@ async def set_cookie(request: Request) -> Response:
     response = JSONResponse(request.cookies.get("name", ""))
     response.set_cookie("name", "ada")
     return response
+
+
+@routes.websocket("/talk")
+async def talk(socket: Socket[str, str], caller: Caller) -> None:
+    """Answer with who says it."""
+    async for text in socket:
+        await socket.send(f"{caller.id}: {text}")
 
 
 def create() -> asgi.App:

@@ -114,11 +114,11 @@ def drive(folder: Path, **specification: Any) -> dict[str, Any]:
     return json.loads(printed)
 
 
-def wait_until_ready(server: Server) -> None:
+def wait_until_ready(server: Server, path: str = "/v1/orders?limit=1") -> None:
     """Return once the server answers a request for rows."""
     for _ in range(600):
         try:
-            server.get("/v1/orders?limit=1")
+            server.get(path)
         except (urllib.error.URLError, OSError):
             if server.process.poll() is not None:
                 break

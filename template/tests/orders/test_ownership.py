@@ -19,7 +19,7 @@ async def read(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:
 
 
 async def read_any(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:
-    return await client.get(f"/v1/orders/any/{order_id}", headers=GRACE)
+    return await client.get(f"/v1/orders/{order_id}/as-operator", headers=GRACE)
 
 
 async def watch(client: httpx2.AsyncClient, order_id: str) -> httpx2.Response:

@@ -273,3 +273,19 @@ def test_a_key_is_read_from_one_line_and_from_pem():
     )
     with pytest.raises(ValueError, match="make one with `uv run service key`"):
         keys.read_private_key("bm9uc2Vuc2U=")
+
+
+def test_a_token_has_more_claims_and_none_in_place_of_those_that_each_has():
+    options = IssuerOptions(signing_key=SecretStr(keys.make_key()))
+    caller = Auth(options).verify_token(options.sign("ada", roles=["admin"], scope="read", **{"https://a.test/b": 1}))
+    assert caller.id == "ada"
+    assert caller.claims.items() >= {"roles": ["admin"], "scope": "read", "https://a.test/b": 1}.items()
+    for name in ("iss", "aud", "sub", "iat", "nbf", "exp"):
+        with pytest.raises(ValueError, match=f"the claim {name} is set for each token"):
+            options.sign("ada", **{name: "x"})
+
+
+@pytest.mark.parametrize("scheme", ["", "a b", "Bearer\n", "é", "=x"])
+def test_a_scheme_is_one_word(scheme: str):
+    with pytest.raises(ValidationError, match="scheme"):
+        make_options(KEY, scheme=scheme)

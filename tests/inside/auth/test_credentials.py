@@ -106,3 +106,43 @@ def test_a_key_of_ones_own_signs_for_the_issuer_of_development(monkeypatch: pyte
     assert token
     claims = jwt.decode(token, options={"verify_signature": False})
     assert (claims["iss"], claims["aud"]) == ("development", "development")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "claims"),
+    [
+        (["--scope", "operator"], {"scope": "operator"}),
+        (["--scope", "a", "--scope", "b", "--claim", "scope=c"], {"scope": "a b"}),
+        (["--claim", 'roles=["operator"]', "--claim", "tenant=acme"], {"roles": ["operator"], "tenant": "acme"}),
+        (["--claim", "level=7", "--claim", "note=a=b", "--claim", "none="], {"level": 7, "note": "a=b", "none": ""}),
+    ],
+)
+def test_the_command_signs_scopes_and_other_claims(arguments: list[str], claims: dict[str, object]):
+    token = call(Issuing, *arguments).output.strip()
+    signed = jwt.decode(token, options={"verify_signature": False})
+    assert signed.items() >= claims.items()
+
+
+@pytest.mark.parametrize(
+    ("claim", "mend"),
+    [("exp=1", "the claim exp is set for each token; give yours another name"), ("admin", "write NAME=VALUE")],
+)
+def test_a_claim_that_cannot_be_signed_is_refused(claim: str, mend: str):
+    result = call(Issuing, "--claim", claim)
+    assert (result.exit_code, mend in result.output) == (2, True)
+
+
+def test_the_scheme_of_a_service_goes_before_its_token(monkeypatch: pytest.MonkeyPatch):
+    class TokenOptions(IssuerOptions, frozen=True):
+        scheme: str = "Token"
+
+    class Settings(KitSettings):
+        auth: TokenOptions
+
+    for kind, scheme in ((Settings, "Token"), (Issuing, "Bearer"), (Trusting, "Bearer")):
+        authorization = credentials.make_authorization(kind)
+        assert authorization
+        assert authorization.split()[0] == scheme
+    monkeypatch.setenv("AUTH_SCHEME", "Key")
+    assert str(credentials.make_authorization(Trusting)).startswith("Key ")
+    assert credentials.make_authorization(KitSettings) is None

@@ -30,6 +30,17 @@ async function ask(path, options = {}) {
 }
 """
 
+TALK = """
+report.talk = await new Promise(resolve => {
+  const url = %(service)s.replace("http", "ws") + "/v1/talk";
+  const socket = new WebSocket(url, ["bearer", %(token)s]);
+  const events = [];
+  socket.onopen = () => { events.push("open " + socket.protocol); socket.send('"hello"'); };
+  socket.onmessage = ({data}) => { events.push(data); socket.close(); };
+  socket.onclose = () => resolve(events);
+});
+"""
+
 CALLS = """
 const json = {"content-type": "application/json"};
 const post = {method: "POST", headers: {...bearer, ...json, "idempotency-key": "page-1"}};
@@ -70,6 +81,7 @@ def serve(folder: Path, page: Page) -> Generator[str]:
         "PYTHONPATH": str(ROOT),
         "AUTH_SIGNING_KEY": KEY,
         "LOG_FORMAT": "json",
+        "SERVER_WEBSOCKETS": "true",
         "EDGE_ORIGINS": f"https://app.example.com, {page.origin}",
         "EDGE_CORS_CREDENTIALS": "true",
         "EDGE_CORS_EXPOSED": "X-Total",
@@ -81,7 +93,7 @@ def serve(folder: Path, page: Page) -> Generator[str]:
     with start(cwd=folder, command=command, **settings) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until_live(process, url)
-        yield ASK % {"service": json.dumps(url), "token": json.dumps(TOKEN)}
+        yield (ASK + TALK) % {"service": json.dumps(url), "token": json.dumps(TOKEN)}
 
 
 @pytest.fixture
@@ -117,6 +129,8 @@ def test_a_page_in_the_list_calls_and_reads_all_and_one_of_another_origin_reads_
     reads = [line["status"] for line in lines if line["path"] == "/v1/kept" and line["method"] == "GET"]
     assert reads[:2] == [200, 304]
 
+    assert report["talk"] == ["open bearer", '"ada: hello"']
+    assert refused.pop("talk") == []
     assert [call["error"] for call in refused.values()] == ["TypeError: Failed to fetch"] * 3
     preflights = [(line["path"], line["status"]) for line in lines if line["route"] == "preflight"]
     assert preflights.count(("/v1/notes", 204)) == 1, "the browser asked again"

@@ -135,6 +135,32 @@ async def test_a_cursor_goes_on_for_the_same_scope_sort_and_filters_only(db: Dat
             await notes.page(db, where, page.next, 9, owner)
 
 
+class OwnerFilter(Filter, frozen=True):
+    owner: str | None = None
+
+
+async def test_no_filter_of_a_client_takes_the_place_of_the_scope(db: Database):
+    owned = Listing(
+        "notes", Note, OwnerFilter, scope={"owner": str}, key=("created_at", "number"), filters=((), ("owner",))
+    )
+    page = await owned.page(db, OwnerFilter(owner="ada"), None, 100, "grace")
+    assert {note.number % 10 for note in page.data} <= {0}
+
+
+async def test_lists_have_the_statements_and_cursors_of_former_releases(db: Database):
+    """Replicas of two releases serve one list side by side."""
+    query = notes.queries["oldest_by_colour"]
+    assert query.sql.splitlines() == [
+        "select number, colour, done, created_at",
+        "  from notes",
+        " where owner = $1 and colour = $2 and (created_at, number) > ($3, $4) and created_at < $5",
+        " order by created_at, number",
+        " limit $6",
+    ]
+    page = await notes.page(db, NoteFilter(colour="red", created_from=BEGIN), None, 2, "ada")
+    assert page.next == "ktb_aVcKgGDMom2ZWFG2nQ"
+
+
 def test_its_statements_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "queries.py").write_text("notes = ...\n")

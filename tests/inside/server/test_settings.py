@@ -114,6 +114,12 @@ def test_event_streams_leave_connections_for_requests(monkeypatch: pytest.Monkey
         read_settings(Settings)
     monkeypatch.setenv("SERVER_CONNECTIONS", "1025")
     assert read_settings(Settings).edge.streams == 1024
+    monkeypatch.setenv("SERVER_WEBSOCKETS", "true")
+    both = r"EDGE_STREAMS \(1024\) and EDGE_SOCKETS \(100\) must be less than SERVER_CONNECTIONS \(1025\)"
+    with pytest.raises(SettingsError, match=both):
+        read_settings(Settings)
+    monkeypatch.setenv("SERVER_CONNECTIONS", "1125")
+    assert read_settings(Settings).edge.sockets == 100
 
 
 class Own(KitSettings):

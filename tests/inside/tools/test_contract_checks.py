@@ -58,6 +58,9 @@ create table notes (id uuid constraint notes_pkey primary key, body text not nul
 create table events (id int not null, at date not null, constraint events_pkey primary key (id, at))
     partition by range (at);
 create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
+create table likes (note uuid constraint likes_note_fkey references notes, reader uuid,
+    constraint likes_pkey primary key (note, reader));
+create index likes_reader_idx on likes (reader);
 create schema other;
 create table other.things (id int constraint things_pkey primary key, name text not null);
 """
@@ -88,6 +91,28 @@ STATEMENTS: dict[str, tuple[str, Any, str | None]] = {
         tuple[str],
         None,
     ),
+    "likes.by_a_subquery": (
+        "delete from likes where note = (select id from notes where id = $1) and reader = $2 returning reader",
+        tuple[UUID, UUID],
+        None,
+    ),
+    "likes.counted": (
+        "with gone as (delete from likes where note = $1 and reader = $2 returning note) "
+        "update notes set body = body || '-' from gone where notes.id = gone.note returning notes.id",
+        tuple[UUID, UUID],
+        None,
+    ),
+    "likes.many": (
+        "with gone as (delete from likes where reader = $1 returning note) "
+        "update notes set body = body || '-' from gone where notes.id = gone.note returning notes.id",
+        tuple[UUID],
+        "unbounded",
+    ),
+    "likes.given": (
+        "insert into likes (note, reader) select note, $1 from unnest($2::uuid[]) as given (note) returning note",
+        tuple[UUID, list[UUID]],
+        None,
+    ),
     "notes.thing": ("select name from other.things where id = $1", tuple[int], None),
 }
 
@@ -98,7 +123,10 @@ async def test_every_statement_that_postgresql_plans_is_checked_and_none_stops_t
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(SCHEMA)
     await scratch.restore_statistics(connection, Budgets())
-    queries = [(name, Query(sql, str, params)) for name, (sql, params, _) in STATEMENTS.items()]
+    rows: dict[str, Any] = {"likes": UUID, "notes": str}
+    queries = [
+        (name, Query(sql, rows[name.partition(".")[0]], params)) for name, (sql, params, _) in STATEMENTS.items()
+    ]
     checked = await contract.check_statements(connection, queries, Budgets())
     rules = {it.name: " ".join(sorted({found.rule for found in it.findings})) or None for it in checked}
     assert rules == {name: rule for name, (_, _, rule) in STATEMENTS.items()}

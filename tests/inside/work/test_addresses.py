@@ -24,6 +24,7 @@ async def locate(client: str, *forwarded: str, kind: str = "http", **options: st
 
     headers = [(b"host", b"x"), *((b"x-forwarded-for", text.encode()) for text in forwarded)]
     scope = {"type": kind, "method": "GET", "path": "/", "http_version": "1.1", "query_string": b"", "headers": headers}
+    scope |= {"subprotocols": []}
     await Edge(note, EdgeOptions.model_validate(options))({**scope, "client": (client, 1)}, receive, send)
     return seen[0]
 

@@ -17,6 +17,8 @@ MAX_SORTED = 1_000
 
 COMBINING = ("Append", "Merge Append", "Nested Loop", "Hash Join", "Merge Join")
 GROUPING = ("Aggregate", "Group", "Unique")
+UNNESTING = ("unnest", "jsonb_to_recordset", "json_to_recordset")
+"""What makes rows of an argument: the handler bounds them."""
 CHANGING = ("Update", "Delete", "Merge")
 
 # Conditions that a plain index does not serve, as PostgreSQL writes them, and what does.
@@ -169,14 +171,14 @@ def reads_large(step: Step, catalog: Catalog) -> bool:
 def is_bound(step: Step, catalog: Catalog) -> bool:
     """Return whether a step, or what feeds it, returns few rows however large the tables are."""
     kind = step.node_type
-    count = len(step.plans)
+    count = len(step.inputs)
     is_one = kind == "Aggregate" and step.strategy == "Plain"
-    is_constant = kind == "Result" and count == 0
-    if kind == "Limit" or is_one or is_constant or catalog.finds_one_row(step):
+    is_given = count == 0 and (kind == "Result" or step.function_name in UNNESTING)
+    if kind == "Limit" or is_one or is_given or catalog.finds_one_row(step):
         return True
     if count == 0 or (count > 1 and kind not in COMBINING):
         return False
-    return are_bound(step.plans, catalog)
+    return are_bound(step.inputs, catalog)
 
 
 def are_bound(steps: Sequence[Step], catalog: Catalog) -> bool:

@@ -5,12 +5,23 @@ from collections.abc import Mapping, Set
 
 import asyncpg
 
-# An index that enforces a constraint is used by that.
+# An index that enforces a constraint is used by that. The only one on a foreign key is used when
+# rows that the key refers to are deleted.
 PLAIN_INDEXES = """
 select c.relname, i.indrelid::regclass::text
   from pg_index i join pg_class c on c.oid = i.indexrelid
  where c.relnamespace = 'public'::regnamespace and not i.indisunique
    and not exists (select from pg_constraint where conindid = i.indexrelid)
+   and not exists (
+       select from pg_constraint k
+        where k.contype = 'f' and k.conrelid = i.indrelid and i.indpred is null
+          and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
+          and not exists (
+              select from pg_index other
+               where other.indrelid = k.conrelid and other.indexrelid <> i.indexrelid
+                 and (other.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
+          )
+   )
 """
 
 # The first columns of some index have to be those of the key, in any order.

@@ -13,6 +13,11 @@ def write_key(name: str) -> str:
     return name.replace("_", " ").title()
 
 
+SUBQUERIES = ("InitPlan", "SubPlan")
+CTE = "CTE "
+"""How the name of a subplan begins that is a `with` query."""
+
+
 class Step(msgspec.Struct, rename=write_key):
     """One step of a plan, as PostgreSQL writes it in JSON, with the steps that feed it."""
 
@@ -28,6 +33,18 @@ class Step(msgspec.Struct, rename=write_key):
     operation: str = ""
     strategy: str = ""
     sort_key: list[str] = []
+    parent_relationship: str = ""
+    function_name: str = ""
+    subplan_name: str = ""
+    cte_name: str = msgspec.field(default="", name="CTE Name")
+    cte: "Step | None" = None
+
+    @property
+    def inputs(self) -> list["Step"]:
+        """The steps whose rows it takes: that of its `with` query, but of no other subquery."""
+        if self.cte:
+            return [self.cte]
+        return [step for step in self.plans if step.parent_relationship not in SUBQUERIES]
 
 
 class Explained(msgspec.Struct, rename=write_key):
@@ -44,6 +61,14 @@ def walk_plan(step: Step, above: Steps = ()) -> Iterator[tuple[Step, Steps]]:
     yield step, above
     for part in step.plans:
         yield from walk_plan(part, (*above, step))
+
+
+def link_ctes(plan: Step) -> None:
+    """Tell each scan of a `with` query where its rows come from."""
+    steps = [step for step, _ in walk_plan(plan)]
+    queries = {step.subplan_name: step for step in steps if step.subplan_name.startswith(CTE)}
+    for step in steps:
+        step.cte = queries.get(CTE + step.cte_name)
 
 
 async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[Step | None, str]:
@@ -66,5 +91,6 @@ async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[S
     finally:
         await connection.execute("deallocate explained")
     [explained] = msgspec.json.decode(found, type=list[Explained])
+    link_ctes(explained.plan)
     text = "\n".join(line for (line,) in lines)
     return explained.plan, text

@@ -143,7 +143,8 @@ class Auth:
         sent = [value for name, value in headers if name == b"authorization"]
         header = sent[0].decode("latin-1") if sent else ""
         scheme, _, token = header.partition(" ")
-        if scheme.lower() != self.scheme.lower() or not token.strip():
+        is_ours = scheme == self.scheme or scheme.lower() == self.scheme.lower()
+        if not is_ours or not token.strip():
             metrics.get_metrics().tokens.labels("missing").inc()
             detail = f"This needs a token: send the header `Authorization: {self.scheme} TOKEN`."
             raise Problem(401, "unauthenticated", detail, headers={"www-authenticate": self.scheme})

@@ -60,7 +60,8 @@ class Layout:
             if make is not None:
                 steps.append((start, stop, make))
         if not steps:
-            return struct  # type: ignore[no-any-return]
+            flat: Make = struct
+            return flat
         steps.reverse()  # so that the numbers of the columns before hold
 
         def make_struct(*columns: object) -> Any:

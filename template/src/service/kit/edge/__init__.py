@@ -6,8 +6,8 @@ request body, `uploads.py` one that is read as it arrives, `options.py` has the 
 `response.py` is the way out: ETag, compression, headers; `compression.py` has its levels. `cors.py`
 lets pages of other origins read it, those that `origins.py` reads from the settings.
 `slow_clients.py` says where slow clients are cut off. `events.py` has responses that stay open,
-`health.py` /livez and /readyz, `access_log.py` the log line and the metrics of each request.
-Imports work.
+`sockets.py` WebSockets, `health.py` /livez and /readyz, `access_log.py` the log line and the
+metrics of each request. Imports work.
 """
 
 from service.kit.edge.edge import Edge

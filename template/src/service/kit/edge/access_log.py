@@ -64,6 +64,8 @@ class AccessLog(Batch[Record]):
         seconds = (exchange.opened_at or now) - exchange.began_at
         if exchange.opened_at:
             line["open_s"] = round(now - exchange.opened_at, 3)
+        if exchange.close_code:
+            line["close_code"] = exchange.close_code
         # A copy: tasks that the handler left running may still add to its spans.
         handler_seconds = max(0.0, seconds - sum(exchange.spans.values()))
         layers = {**exchange.spans, "handler": handler_seconds}

@@ -22,6 +22,7 @@ from service.kit.edge.response import (
     is_head_done,
 )
 from service.kit.edge.slow_clients import explain_cut_off
+from service.kit.edge.sockets import METHOD, Socket, check_origin, take_token
 from service.kit.edge.uploads import Uploads
 from service.kit.work import addresses, headers, metrics, tracing
 from service.kit.work.asgi import App, Fields, Headers, Receive, Scope, Send
@@ -75,6 +76,8 @@ class Edge:
         self.hosts = {host for host in hosts if host}
         self.admission = Limiter(self.options.concurrency)
         self.streams = Streams(self.options)
+        full = "Too many WebSockets are open. Try again shortly."
+        self.sockets = Limiter(self.options.sockets, full=full, reason="socket")
         self.bodies = Bodies(self.options)
         self.uploads = Uploads(self.options, self.admission)
         self.deadlines = Deadlines()
@@ -83,8 +86,8 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            self.locate_client(scope, headers.merge_headers(scope.get("headers", [])))
-            return await self.run_lifespan(scope, receive, send)
+            serve = self.run_lifespan if scope["type"] == "lifespan" else self.serve_socket
+            return await serve(scope, receive, send)
         is_probe = scope["path"] in PROBE_PATHS
         cors = self.cors
         is_free = is_probe or (cors and is_preflight(scope))
@@ -125,11 +128,12 @@ class Edge:
             self.access_log.record(exchange, scope, problem, logged=is_logged)
 
     async def run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application from start to stop, or a WebSocket."""
+        """Run the application from start to stop."""
         gauges = metrics.get_metrics()
         metrics.watch_gauge(gauges.in_flight, lambda: self.admission.running)
         metrics.watch_gauge(gauges.receiving, lambda: len(self.bodies.arriving))
         metrics.watch_gauge(gauges.open_streams, lambda: self.streams.running)
+        metrics.watch_gauge(gauges.open_sockets, lambda: self.sockets.running)
         metrics.watch_gauge(gauges.uploads, lambda: self.uploads.running)
         metrics.watch_gauge(gauges.upload_disk, lambda: self.uploads.disk_bytes)
         scope["uploads"] = self.uploads
@@ -193,6 +197,27 @@ class Edge:
             scope["method"] = exchange.method
             if exchange.slot:
                 exchange.slot.leave()
+
+    async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run a WebSocket, or answer its handshake with a problem."""
+        scope["method"] = METHOD
+        fields = headers.merge_headers(scope["headers"])
+        socket = Socket(scope, fields, send, self.compression, self.options)
+        socket.cors = self.cors
+        socket.deadlines = self.deadlines
+        socket.subprotocol = take_token(scope)
+        problem = None
+        try:
+            self.locate_client(scope, fields)
+            self.check_host(fields, "1.1")
+            check_origin(fields, self.cors)
+            await socket.serve(self.sockets, self.app, scope, receive)
+        except Exception as error:
+            if isinstance(error, Problem):
+                problem = error
+            await self.send_error(error, socket, scope)
+        finally:
+            self.access_log.record(socket, scope, problem, logged=self.options.log)
 
     async def send_error(self, error: Exception, exchange: Exchange, scope: Scope) -> None:
         """Answer with the problem for an error.

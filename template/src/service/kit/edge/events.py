@@ -116,13 +116,14 @@ class Streams(Limiter):
             await asyncio.sleep(self.options.heartbeat)
             await send_piece(HEARTBEAT)
 
-    def get_lifetime(self, caller: Any) -> float:
-        """Return the seconds a stream may stay open: no longer than its caller's token is valid."""
-        lifetime = self.options.stream_lifetime
-        if not caller:
-            return lifetime
-        token_lifetime: float = caller.expires - time.time()
-        return min(lifetime, max(0.0, token_lifetime))
+
+def get_lifetime(options: EdgeOptions, caller: Any) -> float:
+    """Return the seconds a stream may stay open: no longer than its caller's token is valid."""
+    lifetime = options.stream_lifetime
+    if not caller:
+        return lifetime
+    token_lifetime: float = caller.expires - time.time()
+    return min(lifetime, max(0.0, token_lifetime))
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class EventStream[Data]:
             scope.get("stopping", asyncio.Event()).wait(),
             self.send_events(scope, send_piece),
             streams.send_heartbeats(send_piece),
-            seconds=streams.get_lifetime(scope.get("auth")),
+            seconds=get_lifetime(streams.options, scope.get("auth")),
         ) as has_left:
             if not has_left:
                 async with lock:  # after an event that is half sent

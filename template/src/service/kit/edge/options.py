@@ -34,13 +34,19 @@ class EdgeOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     upload_disk: Annotated[int, Field(ge=1, le=2**50)] = 50_000_000
     """bytes that files of uploads may take on disk, then 503"""
     stall_timeout: Seconds = 30
-    """seconds a client may not read a stream, or send no upload, then it ends"""
+    """seconds a client may not read a stream or WebSocket, or send no upload"""
     streams: Annotated[int, Field(ge=1, le=65_000)] = 200
     """maximum event streams open at once, then 503"""
     stream_lifetime: Lifetime = 3600
-    """seconds until a client has to reopen its stream"""
+    """seconds until a client has to reopen its stream or WebSocket"""
     heartbeat: Seconds = 15
     """seconds between the heartbeats of an event stream"""
+    sockets: Annotated[int, Field(ge=1, le=65_000)] = 100
+    """maximum WebSockets open at once, then 503"""
+    socket_bytes: Annotated[int, Field(ge=1, le=2**26)] = 65_536
+    """maximum size of a message of a WebSocket in bytes, or it closes with 1009"""
+    socket_rate: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """messages per second that a WebSocket may send, or it closes with 1008"""
     hosts: str = ""
     """comma-separated host names this service answers for; empty: any"""
     proxies: addresses.Networks = (

@@ -89,7 +89,9 @@ class Exchange(Work, TimeLimit):
     slot: Limiter | None = None
     """The limiter in which it holds a slot."""
     opened_at = 0.0
-    """When it became an event stream, if it is one."""
+    """When it became an event stream or a WebSocket, if it is one."""
+    close_code = 0
+    """The code with which a WebSocket was closed."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Slow clients: the five places that cut them off, and what they are told.
+"""Slow clients: the six places that cut them off, and what they are told.
 
 | a client is slow to | it is cut off in | by |
 |---|---|---|
@@ -7,6 +7,7 @@
 | send its body | `bodies.py`: `Bodies.read_body` | `EDGE_BODY_GRACE`, `EDGE_BODY_RATE` |
 | send an upload | `uploads.py`: `IncomingUpload.receive` | these two, and `EDGE_STALL_TIMEOUT` |
 | read a stream | `response.py`: `Exchange.send_bytes` | `EDGE_STALL_TIMEOUT` |
+| read a WebSocket | `sockets.py`: `Socket.send_message` | `EDGE_STALL_TIMEOUT` |
 | take or acknowledge anything else | `http_server.py`: `limit_sending` | `SERVER_SEND_TIMEOUT` |
 
 The second to fourth are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a

@@ -2,9 +2,9 @@
 """Lists and exports: declared once as a `Listing`, read page by page, or streamed as a file.
 
 To add a filter, give the slice's `Filter` a field, and the `Listing` in its `queries.py` a set with
-it. `listing.py` makes the statements and the `Link` header, and `cursor.py` encodes where a page
-ends. `export.py` streams rows; `formats.py` has CSV, with its escaping, and NDJSON. Imports db and
-work.
+it. `listing.py` chooses the statement of a request and makes the `Link` header; `statements.py`
+writes the SQL of each order; `cursor.py` encodes where a page ends. `export.py` streams rows;
+`formats.py` has CSV, with its escaping, and NDJSON. Imports db and work.
 """
 
 from service.kit.renamed import find_renamed

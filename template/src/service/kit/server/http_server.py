@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,8 @@ class ServerOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """worker processes; one per core is best"""
     docs: bool = False
     """serve /openapi.json, and /docs if the dev group is installed"""
+    websockets: bool = False
+    """let clients open WebSockets, for routes that are one"""
     connections: Annotated[int, Field(ge=1, le=65535)] = 1024
     """open connections per worker; more wait"""
     idle_timeout: Seconds = 10
@@ -154,7 +157,7 @@ def make_server(create: str, options: ServerOptions, watched: Sequence[Path]) ->
         # With HTTP/2 enabled, granian never cuts off a client that sends nothing at all. Leave
         # HTTP/2 to the proxy.
         http=HTTPModes.http1,
-        websockets=False,
+        websockets=options.websockets,
         backpressure=options.connections,
         http1_settings=HTTP1Settings(
             header_read_timeout=round(options.idle_timeout * 1000),
@@ -190,6 +193,11 @@ def limit_sending(descriptor: int, send_timeout: float) -> None:
     with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as listener:
         milliseconds = round(send_timeout * 1000)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        # On a quiet WebSocket only the probes of the system find out that a client is gone.
+        interval = ceil(send_timeout / 4)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
 
 
 def handle_signals(server: Server, drain_delay: float) -> None:

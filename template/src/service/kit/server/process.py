@@ -19,7 +19,7 @@ from service.kit.server.runtime_folder import (
     RUNTIME_FOLDER_VARIABLE,
     STARTED_FILE,
 )
-from service.kit.server.signals import call_on_sigterm, ignore_ctrl_c
+from service.kit.server.signals import ignore_ctrl_c, replace_sigterm_handler, stop_granian
 from service.kit.server.watchdog import Watchdog, WatchdogOptions
 from service.kit.work import asgi, metrics
 from service.kit.work.context import current
@@ -28,6 +28,9 @@ log = structlog.get_logger()
 
 CANCEL_SECONDS = 1.0
 """How long a cancelled request may take to clean up."""
+
+CLOSE_SECONDS = 5.0
+"""How long all WebSockets together may take to close."""
 
 SEND_SECONDS = 0.5
 """Time for granian to send the answers of cancelled requests: it does not report when it has."""
@@ -92,8 +95,9 @@ class WorkerApplication:
     async def run_lifespan(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Run the application until granian shuts it down, or our deadline does."""
         ignore_ctrl_c()  # granian has just installed a handler
-        call_on_sigterm(self.stop_requested.set)
+        replace_sigterm_handler(self.stop_requested.set)
         tasks = [
+            asyncio.create_task(self.stop_server()),
             asyncio.create_task(self.forward_messages(receive)),
             asyncio.create_task(self.stop_in_time()),
             asyncio.create_task(metrics.sample_gauges()),
@@ -121,6 +125,17 @@ class WorkerApplication:
         while True:
             self.messages.put_nowait(await receive())
 
+    async def stop_server(self) -> None:
+        """After SIGTERM, stop granian once all WebSockets are closed: it does not wait for them.
+
+        It even crashes if one of them still sends, to a client that does not read.
+        """
+        await self.stop_requested.wait()
+        sockets = [task for task in asyncio.all_tasks() if is_request(task, "websocket")]
+        if sockets:
+            await asyncio.wait(sockets, timeout=CLOSE_SECONDS)
+        stop_granian()
+
     async def stop_in_time(self) -> None:
         """After SIGTERM, cancel requests that outlast the deadline, and close the application."""
         await self.stop_requested.wait()
@@ -135,10 +150,12 @@ class WorkerApplication:
         self.messages.put_nowait({"type": "lifespan.shutdown"})
 
 
-def is_request(task: asyncio.Task[object]) -> bool:
-    """Return whether a task answers a request, rather than works for one."""
+def is_request(task: asyncio.Task[object], kind: str = "") -> bool:
+    """Return whether a task answers a request, of a kind of ASGI, rather than works for one."""
     work = task.get_context().get(current)
-    return getattr(work, "task", None) is task
+    if work is None or getattr(work, "task", None) is not task:
+        return False
+    return not kind or (work.scope or {}).get("type") == kind
 
 
 def batch_new_threads() -> None:

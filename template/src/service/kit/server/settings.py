@@ -92,13 +92,16 @@ class KitSettings(BaseSettings):
 
     @model_validator(mode="after")
     def check_streams(self) -> Self:
-        """Leave connections for requests, and for probes, when all event streams are open."""
+        """Leave connections for requests, and for probes, when all streams are open."""
         streams = self.edge.streams
+        names = f"EDGE_STREAMS ({streams})"
+        if self.server.websockets:
+            streams += self.edge.sockets
+            names += f" and EDGE_SOCKETS ({self.edge.sockets})"
         connections = self.server.connections
         if streams >= connections:
-            raise ValueError(
-                f"EDGE_STREAMS ({streams}) must be less than SERVER_CONNECTIONS ({connections})"
-            )
+            limit = f"must be less than SERVER_CONNECTIONS ({connections})"
+            raise ValueError(f"{names} {limit}")
         return self
 
     @model_validator(mode="after")

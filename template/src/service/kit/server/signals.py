@@ -4,10 +4,10 @@
 `service serve`, in this order:
 
 1. The main process (`handle_signals` in http_server.py) lets `/readyz` answer 503 at once. After
-   SERVER_DRAIN_DELAY, granian sends each worker SIGTERM, and the worker stops accepting.
-2. A worker (`WorkerApplication` in process.py) ends event streams and answers the requests in
-   flight. After SERVER_DRAIN_TIMEOUT it cancels the rest. Then the application closes what it
-   opened.
+   SERVER_DRAIN_DELAY, granian sends each worker SIGTERM.
+2. A worker (`WorkerApplication` in process.py) closes WebSockets, and then stops accepting. It ends
+   event streams and answers the requests in flight. After SERVER_DRAIN_TIMEOUT it cancels the rest.
+   Then the application closes what it opened.
 3. The main process (granian) kills the workers that still run after SERVER_KILL_TIMEOUT.
 
 `service worker`, in this order:
@@ -80,6 +80,17 @@ def call_on_sigterm(callback: Callable[[], object]) -> None:
             earlier(number, frame)
 
     signal.signal(signal.SIGTERM, handle)
+
+
+def replace_sigterm_handler(callback: Callable[[], object]) -> None:
+    """Call `callback` in the event loop of a worker at SIGTERM, and not granian's handler."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, callback)
+
+
+def stop_granian() -> None:
+    """Call granian's handler in this worker: it still has the one that it installed for SIGINT."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.raise_signal(signal.SIGINT)
 
 
 def exit_with_parent() -> None:

@@ -6,8 +6,8 @@ To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("
 turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
 `inputs.py`, and what `query_string.py`, `body.py`, and `forms.py` with `uploads.py` read;
 `mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` has bodies
-that functions read themselves, `idempotency.py` has `once`; `openapi.py` and `schemas.py` describe
-all routes, for `pages.py`. Imports work, edge, db, rows, offload and auth.
+that functions read themselves, `socket.py` WebSockets, `idempotency.py` has `once`; `openapi.py`
+and `schemas.py` describe routes, for `pages.py`. Imports work, edge, db, rows, offload and auth.
 """
 
 from service.kit.auth.bearer import Caller
@@ -19,6 +19,7 @@ from service.kit.web.binder import Reply, created, encode
 from service.kit.web.forms import Form
 from service.kit.web.idempotency import IdempotencyKey, once, require_key
 from service.kit.web.routes import Rate, Routes, Slice
+from service.kit.web.socket import Socket
 from service.kit.web.uploads import Parts, Upload
 from service.kit.work.problems import (
     InvalidField,
@@ -49,6 +50,7 @@ __all__ = [
     "Reply",
     "Routes",
     "Slice",
+    "Socket",
     "Upload",
     "build",
     "busy",

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
+from starlette.websockets import WebSocketDisconnect
 
 from service.kit.auth.bearer import Auth
 from service.kit.db.errors import to_problem
@@ -167,11 +168,10 @@ class Application:
         try:
             app = self.find_endpoint(scope)
             await app(scope, receive, send)
+        except WebSocketDisconnect:
+            return  # the client left while the function waited for it
         except Exception as error:
             problem = self.make_problem(error)
-            if problem and scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008, "reason": problem.kind})
-                return
             if problem is None or problem is error:
                 raise
             raise problem from error
@@ -226,6 +226,8 @@ class Application:
     async def answer_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 404 where no route matches. A slash at the end makes no difference."""
         path = scope["path"].rstrip("/")
+        if (b"upgrade", b"websocket") in scope["headers"] and scope["type"] == "http":
+            raise Problem(501, "no-websockets", "Set SERVER_WEBSOCKETS=true to take WebSockets.")
         if path in ("", scope["path"]):
             raise Problem(404, "not-found", "Nothing is at this path.")
         scope["path"] = path

@@ -32,6 +32,7 @@ from service.kit.web.inputs import (
 )
 from service.kit.web.query_string import QueryString
 from service.kit.web.routes import PATH_PARAMETER, WEBSOCKET, Route
+from service.kit.web.socket import Socket
 from service.kit.web.unbound import advise_on_parameter
 from service.kit.work.arguments import (
     Binder,
@@ -161,6 +162,8 @@ class Binding(Call):
         is_in_query = self.route.method in BODILESS and is_list_of_values(kind)
         if reader:
             self.readers[name] = reader
+        elif get_origin(kind) is Socket:
+            self.readers[name] = partial(Socket, get_args(kind)[0])
         elif self.binder.fill(self, name, hint):
             return
         elif getattr(kind, "__query__", False):

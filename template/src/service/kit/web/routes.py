@@ -103,8 +103,8 @@ class Routes:
 
     `access` may be a check of your own: a function that is bound like a provider, and returns
     whether it lets the bearer of a token in. `access` and `limit` apply to each route that does not
-    say otherwise; a route without any `access` keeps the service from starting. `service serve`
-    leaves WebSockets off: `websocket` needs `websockets=True` in kit/server/http_server.py.
+    say otherwise; a route without any `access` keeps the service from starting. `websocket` needs
+    SERVER_WEBSOCKETS.
     """
 
     def __init__(

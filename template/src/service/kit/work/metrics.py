@@ -17,7 +17,7 @@ MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
 prometheus_client reads it when it is imported.
 """
 
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"))
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds of every histogram, in seconds."""
@@ -71,6 +71,7 @@ class Metrics:
             "http_requests_receiving", "Requests whose bodies are still arriving."
         )
         self.open_streams = gauge("http_event_streams_open", "Event streams that are open.")
+        self.open_sockets = gauge("http_websockets_open", "WebSockets that are open.")
         self.uploads = gauge("http_uploads_in_flight", "Uploads being received or answered.")
         self.upload_disk = gauge(
             "http_upload_disk_bytes", "Bytes on disk of the files of these uploads."

@@ -1,0 +1,34 @@
+"""Fixtures of the application's own tests. `client`, `settings` and more come from tests/kit/fixtures.py."""
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from tests.kit.fuzz import Fuzz
+from tests.people import PASSWORD, Person, sign_up
+
+
+@pytest_asyncio.fixture
+async def ada(client: httpx2.AsyncClient) -> Person:
+    """A user who is signed in. Requests by `client` itself come from nobody."""
+    client.headers.pop("Authorization", None)
+    return await sign_up(client, "ada")
+
+
+@pytest_asyncio.fixture
+async def grace(ada: Person) -> Person:
+    """Another one."""
+    return await sign_up(ada.client, "grace")
+
+
+@pytest.fixture
+def fuzz() -> Fuzz:
+    """Let a user send what `test_fuzz.py` makes up."""
+    return Fuzz(sign_up=sign_up_for_fuzzing)
+
+
+def sign_up_for_fuzzing(client: httpx2.Client) -> dict[str, str]:
+    """Return the headers of a user who has just signed up."""
+    user = {"username": "fuzz", "email": "fuzz@example.com", "password": PASSWORD}
+    response = client.post("/api/users", json={"user": user})
+    return {"Authorization": f"Token {response.json()['user']['token']}"}
