@@ -1,6 +1,7 @@
 """The commands of the documents, typed one after the other by those whom they are for."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,17 @@ def test_a_contributor_renders_a_change(template, tmp_path):
     command = ["copier", "copy", "--quiet", "--defaults", "--vcs-ref", "HEAD", ".", "../scratch"]
     shell.run("uv", "run", "--quiet", "--no-default-groups", *command, cwd=clone)
     assert (tmp_path / "scratch/src/service/kit/work/asgi.py").read_text() == "# changed\n"
+
+
+@pytest.mark.parametrize("example", ["orders", "none"])
+def test_a_service_leads_to_an_example_of_its_own_release(example, render, tmp_path):
+    folder = tmp_path / "service"
+    shutil.copytree(render(example=example), folder)
+    shutil.rmtree(folder / "src/service/orders", ignore_errors=True)
+    (command,) = re.findall(r"`(uvx copier copy [^`]+)`", (folder / "README.md").read_text())
+    assert f"--vcs-ref {CURRENT} " in command
+    shell.run(*command.split(), cwd=folder)
+    assert (tmp_path / "example/src/service/orders/http.py").exists()
 
 
 @pytest.fixture

@@ -1,25 +1,20 @@
 """The first screen of README.md, done for real: on a machine without uv and without anything in the home folder."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shutil
 import signal
 import subprocess
-import termios
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.harness import shell
 from tests.harness.snapshot import CURRENT, ROOT
+from tests.harness.terminal import CTRL_C, type_in_terminal, wait_for
 
 TRY = re.compile(r"Try it\s+(curl .+)")
-CTRL_C = b"\x03"
 
 
 @pytest.fixture(scope="module")
@@ -55,40 +50,11 @@ def processes(folder):
     return found
 
 
-def wait_for(check, seconds, what):
-    """Return the first true answer of `check`."""
-    end = time.monotonic() + seconds
-    while not (answer := check()):
-        assert time.monotonic() < end, what()
-        time.sleep(0.1)
-    return answer
-
-
 def test_the_first_screen_names_the_two_commands():
     start = (ROOT / "README.md").read_text().splitlines()[:40]
     commands = [line.partition("#")[0].strip() for line in start]
     assert "python3 run.py try" in commands
     assert "python3 run.py test" in commands
-
-
-@contextmanager
-def type_in_terminal(command, environment, cwd, log):
-    """Run a command in a terminal of its own, and yield its process and the keyboard to type on."""
-    keyboard, terminal = pty.openpty()
-    with log.open("w") as output:
-        started = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=terminal,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-    yield started, keyboard
-    os.close(keyboard)
-    os.close(terminal)
 
 
 def test_the_test_command_runs_pytest(clone, bare):

@@ -57,6 +57,18 @@ TESTS = {
         ".venv/bin/service serve",
         ".venv/bin/service worker",
     ],
+    "commands/test_debugging.py::test_a_request_and_its_job_stop_at_the_terminal_and_end_as_if_nothing_were": [
+        "uv run service dev --debug",
+    ],
+    "commands/test_debugging.py::test_a_test_stops_for_longer_than_a_transaction_may_be_idle_and_passes": [
+        "uv run pytest -s -k NAME",
+    ],
+    "commands/test_debugging.py::test_an_editor_stops_a_request_and_lets_it_go_on": [
+        "uv run --with debugpy python -m debugpy --listen 5678 --wait-for-client -m service dev --debug",
+    ],
+    "commands/test_debugging.py::test_an_editor_stops_a_test_and_it_passes": [
+        "uv run --with debugpy python -m debugpy --listen 5678 --wait-for-client -m pytest -s -k NAME",
+    ],
     "port/test_port.py::test_the_command_brings_an_edit_back_and_names_what_is_no_service": [
         "uv run python -m tests.port ../scratch"
     ],

@@ -169,8 +169,11 @@ def take_up_call(folder, page):
         ("from service.kit.db import", "from service.errors import show_error\nfrom service.kit.db import"),
         ("from service.kit.cache", "from service.kit.calls import make_client\nfrom service.kit.cache"),
         ("    cache = Cache(settings.cache)\n", f"    cache = Cache(settings.cache)\n    {client}\n"),
-        ("provide=[db, offload, exports,", "problem=show_error,\n        provide=[client, db, offload, exports,"),
-        ("resources=[db, offload],\n        auth", "resources=[db, offload, client],\n        auth"),
+        (
+            "web.build(\n        SLICES,\n        provide=[",
+            "web.build(\n        SLICES,\n        problem=show_error,\n        provide=[client, ",
+        ),
+        ("\n        resources=[", "\n        resources=[client, "),
     )
     (package / "errors.py").write_text(f'"""The shape of errors."""\n\n{blocks["errors.py"]}')
     add_code(package / "orders/http.py", imports, route)

@@ -33,6 +33,7 @@ SPOKEN_OF = (
         )
     ),
     "src/service_tools/dev/commands.py",
+    "src/service_tools/dev/debugging.py",
     "tests/kit/test_layout.py",
     ".github/workflows/checks.yml",
     ".github/workflows/update.yml",

@@ -3,19 +3,20 @@
 
 blockbuster finds the waiting: sleep, files, sockets, locks and more, called by code of the service while a loop runs.
 Computing is measured by the processor time of the loop's thread while a request is answered, so a machine that is busy
-with something else fails no test.
+with something else fails no test. A debugger may do both: where one has stopped the service, nothing is found.
 """
 
 import asyncio
 import gc
+import re
 import sys
 import sysconfig
 import threading
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from types import FrameType
 from typing import Any
 
@@ -37,10 +38,14 @@ ALLOWED = (
     ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),  # looks for ~/.pgpass before each connection
     ("structlog/_base.py", "_proxy_to_logger"),  # writes to a pipe, and draws an exception with the lines it passed
     ("logging/__init__.py", "emit"),  # the same, for libraries
+    ("service/kit/server/output.py", "try_write"),  # writes only what does not block; `pytest -s` gets here
     ("service/kit/calls/client.py", "make_client"),  # reads the certificates at the start
     ("service/kit/web/pages.py", "make_pages"),  # the documentation is made at the start, in development
 )
 """Where blocking is allowed: the end of a file name, and a function."""
+
+DEBUGGER = re.compile(r"[\\/](?:bdb|pdb|_pytest[\\/]debugging|pydevd\w*)\.py$|[\\/](?:ipdb|IPython|debugpy|pudb)[\\/]")
+"""The files of pdb, pytest's `breakpoint()`, ipdb, pudb, and of debugpy, which editors use."""
 
 COMMANDS = ("service.kit.migrate", "service.kit.db.query", "service_tools.sql")
 """Modules that only commands call: they may block a loop that serves nobody. Called by the service, they may not."""
@@ -52,7 +57,31 @@ def make_guard() -> BlockBuster:
     for function in guard.functions.values():
         for file, name in ALLOWED:
             function.can_block_in(file, name)
+        function.can_block_predicate = allow_debuggers(function.can_block_predicate)
     return guard
+
+
+def allow_debuggers(may_block: Callable[..., bool]) -> Callable[..., bool]:
+    """Return a predicate that also lets block what a debugger calls, or is called in."""
+
+    def may_block_or_debugs(*args: Any, **kwargs: Any) -> bool:
+        return may_block(*args, **kwargs) or is_debugged(sys._getframe(1))
+
+    return may_block_or_debugs
+
+
+def is_debugged(frame: FrameType | None) -> bool:
+    """Return whether a debugger is at work in a stack."""
+    while frame:
+        if is_debugger(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@lru_cache
+def is_debugger(file: str) -> bool:
+    return DEBUGGER.search(file) is not None
 
 
 @dataclass
@@ -64,6 +93,8 @@ class Watch:
     began: float | None = None
     """The time on `clock`, or None between two steps."""
     spent: float | None = None
+    is_debugged: bool = False
+    """Whether a debugger was at work in the current step."""
 
     def __post_init__(self) -> None:
         own = hasattr(time, "pthread_getcpuclockid")
@@ -80,6 +111,7 @@ class Watch:
         """Run a step of a loop, and note when it began."""
         if threading.get_ident() != self.thread:
             return run(handle)
+        self.is_debugged = False
         self.began = self.clock()
         try:
             run(handle)
@@ -98,9 +130,12 @@ class Watch:
         noted = None
         while not over.wait(0.01):
             began = self.began
-            if began is None or began == noted or self.clock() - began < BUDGET:
+            if began is None or began == noted or self.is_debugged:
                 continue
             frame = sys._current_frames().get(self.thread)
+            self.is_debugged = is_debugged(frame)
+            if self.is_debugged or self.clock() - began < BUDGET:
+                continue
             if self.began == began and counts(frame):
                 noted = began
                 self.note(f"computes for more than {BUDGET * 1000:.0f} ms at a stretch", traceback.extract_stack(frame))
@@ -123,10 +158,10 @@ def watch() -> Generator[Watch]:
     watch = Watch()
     over = threading.Event()
     sampler = threading.Thread(target=watch.sample, args=(over,), daemon=True)
-    remember, run = BlockingError.__init__, asyncio.Handle._run
+    initialize, run = BlockingError.__init__, asyncio.Handle._run
 
     def note(error: BlockingError, function: str) -> None:
-        remember(error, function)
+        initialize(error, function)
         watch.note(f"blocks the event loop by {function}", traceback.extract_stack(sys._getframe(1)))
 
     guard = make_guard()

@@ -9,6 +9,7 @@ another.
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager
@@ -31,10 +32,10 @@ from service.kit.db.sessions import DatabaseOptions
 from service.kit.migrate.apply import apply_pending
 from service.kit.migrate.files import MigrationOptions
 from service.kit.server import logs
-from service.kit.server.settings import load_env_files
+from service.kit.server.settings import SettingsError, load_env_files, read_settings
 from service.kit.work import asgi
 from service.settings import Settings
-from service_tools.dev import credentials, embedded
+from service_tools.dev import credentials, debugging, embedded
 from tests.kit import statements
 from tests.kit.calls import Calls, answer_calls
 from tests.kit.fuzz import Fuzz
@@ -60,6 +61,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return
     load_env_files(Path(".env.development"))
+    if is_for_debugger(session.config):
+        os.environ |= debugging.PATIENT_SETTINGS
     os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
     credentials.accept_development_tokens(Settings)
     if SERVER not in os.environ:
@@ -79,7 +82,15 @@ def pytest_sessionfinish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run a whole folder of tests in two processes, and fewer tests in one: starting others would take longer."""
-    return 2 if all(Path(argument).is_dir() for argument in config.args) and not config.option.keyword else 0
+    if config.option.keyword or is_for_debugger(config):
+        return 0
+    return 2 if all(Path(argument).is_dir() for argument in config.args) else 0
+
+
+def is_for_debugger(config: pytest.Config) -> bool:
+    """Return whether somebody may stop a test in a debugger: by `-s`, `--pdb` or `--trace`, or in an editor."""
+    options = config.option
+    return options.capture == "no" or options.usepdb or options.trace or "pydevd" in sys.modules
 
 
 def find_memory() -> Path | None:
@@ -160,7 +171,16 @@ def settings(database_url: str, request: pytest.FixtureRequest) -> Settings:
     """The settings of production, except for the database, and for other services if the test answers `calls`."""
     if "calls" in request.fixturenames:
         request.getfixturevalue("calls")
-    return Settings(database=DatabaseOptions(url=SecretStr(database_url)))
+    database = {"url": database_url}
+    if is_for_debugger(request.config):
+        patient = debugging.PATIENT_SETTINGS.items()
+        database |= {name[9:].lower(): value for name, value in patient if name.startswith("DATABASE_")}
+    try:
+        return read_settings(Settings, database=DatabaseOptions.model_validate(database))
+    except SettingsError as error:
+        problem = f"{error}\nTests read .env.development: write there what is missing."
+    request.session.shouldstop = "the settings have to be corrected first"
+    pytest.fail(problem, pytrace=False)
 
 
 def make_headers(subject: str = DEVELOPER, **claims: object) -> dict[str, str]:

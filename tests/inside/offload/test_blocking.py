@@ -4,7 +4,7 @@ import pytest
 from inside.suites import run_suite
 
 SUITE = """
-import asyncio, gc, hashlib, socket, time, urllib.request
+import asyncio, gc, hashlib, io, pathlib, pdb, socket, time, urllib.request
 
 import httpx2
 import pytest
@@ -58,7 +58,28 @@ def wait_elsewhere():
     return asyncio.to_thread(time.sleep, 0.3)
 
 
-HANDLERS = (sleep, read, connect, request, derive, count, catch, collect, nothing, wait_elsewhere)
+TYPED = (
+    "time.sleep(0.05)",
+    "pathlib.Path(__file__).read_text()[:0]",
+    "hashlib.pbkdf2_hmac('sha256', b'', b'', 2_000_000)[:0]",
+    "continue",
+)
+
+
+def stop_at_a_prompt():
+    pdb.Pdb(stdin=io.StringIO(chr(10).join(TYPED)), stdout=io.StringIO(), nosigint=True).set_trace()
+    gc.collect()
+
+
+def sleep_after_a_prompt():
+    stop_at_a_prompt()
+    time.sleep(0.01)  # the line
+
+
+HANDLERS = (
+    sleep, read, connect, request, derive, count, catch, collect, nothing, wait_elsewhere, stop_at_a_prompt,
+    sleep_after_a_prompt,
+)
 
 
 @pytest.mark.parametrize("handle", HANDLERS, ids=lambda it: it.__name__)
@@ -89,6 +110,7 @@ CAUGHT = {
     "derive": "computes for more than 100 ms at a stretch",
     "count": "computes for more than 100 ms at a stretch",
     "catch": "blocks the event loop by time.sleep",
+    "sleep_after_a_prompt": "blocks the event loop by time.sleep",
 }
 
 
@@ -114,3 +136,7 @@ def test_a_handler_that_lets_others_run_passes(output: str):
     assert "collect" not in output.partition("short test summary")[2]
     assert "nothing" not in output
     assert "wait_elsewhere" not in output
+
+
+def test_what_is_done_at_the_prompt_of_a_debugger_is_let_pass(output: str):
+    assert "[stop_at_a_prompt]" not in output

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from service.kit.auth.keys import IssuerOptions
 from service.kit.db.capacity import choose_pool_size
 from service.kit.migrate.files import MigrationOptions
@@ -120,6 +121,31 @@ def test_event_streams_leave_connections_for_requests(monkeypatch: pytest.Monkey
         read_settings(Settings)
     monkeypatch.setenv("SERVER_CONNECTIONS", "1125")
     assert read_settings(Settings).edge.sockets == 100
+
+
+class Single(KitSettings):
+    page_size: int = 20
+    """rows on a page"""
+    shop_key: SecretStr
+    """key of the shop"""
+    log_folder: str | None = None
+
+
+def test_a_field_that_is_no_group_is_a_variable_by_itself(monkeypatch: pytest.MonkeyPatch):
+    listed = {name: (default, text) for name, default, text in list_variables(Single)}
+    assert listed["PAGE_SIZE"] == (20, "rows on a page")
+    assert listed["SHOP_KEY"] == (..., "key of the shop")
+    monkeypatch.setenv("DATABASE_URL", URL)
+    with pytest.raises(SettingsError, match=r"SHOP_KEY: it is required \(key of the shop\)"):
+        read_settings(Single)
+    for name, value in {"SHOP_KEY": "hidden", "PAGE_SIZE": "7", "LOG_FOLDER": "/var/log", "LOG_LEVEL": "error"}.items():
+        monkeypatch.setenv(name, value)
+    settings = read_settings(Single)
+    assert (settings.page_size, settings.log_folder, settings.log.level) == (7, "/var/log", "error")
+    assert "hidden" not in repr(settings)
+    monkeypatch.setenv("PAGE_SIZE", "many")
+    with pytest.raises(SettingsError, match="PAGE_SIZE: Input should be a valid integer"):
+        read_settings(Single)
 
 
 class Own(KitSettings):

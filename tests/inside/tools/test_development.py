@@ -5,15 +5,23 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Generator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
+from service.kit.auth.keys import AuthOptions
+from service.kit.commands.definition import ServiceDefinition
+from service.kit.db.query import Seed
+from service.kit.server.settings import KitSettings
+from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Routes, Slice
 from service_tools.dev import embedded
+from service_tools.dev.announcement import find_curl
 
 from tests.kit.processes import COMMAND, ROOT, find_port, run, start, wait_until_live
 
@@ -186,6 +194,116 @@ def test_a_new_migration_is_taken_up_and_a_broken_one_outlived(project: Path):
         wait_for("Applied 9000_later.sql", project)
         wait_until_live(process, f"http://127.0.0.1:{port}")
         assert httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+
+
+def test_an_edited_newest_migration_is_applied_again_and_only_rows_that_do_not_fit_are_lost(project: Path):
+    port = str(find_port())
+    newest = project / "migrations" / "9000_notes.sql"
+    newest.write_text("create table note (id int primary key); create table other as select 7 as seven;")
+    insert = "insert into note values (1), (2)"
+    with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        read_output(project, process)
+        assert run("psql", "-c", insert, cwd=project).stdout.strip() == "INSERT 0 2"
+        newest.write_text(newest.read_text() + "alter table note add number int not null default 3;")
+        wait_for("9000_notes.sql, applied on", project)
+        wait_for("Built the database anew by its migrations.", project)
+        found = run("psql", "-At", "-c", "select * from note, other", cwd=project)
+        assert found.stdout.split() == ["1|3|7", "2|3|7"], found.stderr
+        newest.write_text("create table note (id int primary key, text text not null);")
+        wait_for("public.note: 2 rows are gone\npublic.other: 1 rows are gone", project)
+    newest.write_text("create table note (id int primary key);")
+    with start("dev", "--port", port, cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        assert "Built the database anew" in read_output(project, process)
+
+
+def test_the_database_of_others_is_never_built_anew_unasked(project: Path, database_url: str):
+    newest = project / "migrations" / "9000_notes.sql"
+    newest.write_text("create table note (id int);")
+    folder = str(project / "migrations")
+    assert "Applied 9000" in run("migrate", DATABASE_URL=database_url, MIGRATIONS_FOLDER=folder).stdout
+    newest.write_text("create table memo (id int);")
+    result = run("dev", cwd=project, DATABASE_URL=database_url, MIGRATIONS_FOLDER=folder)
+    assert result.returncode == 1
+    assert "9000_notes.sql, applied on" in result.stderr
+    assert "`service migrate redo`" in result.stderr
+
+
+@pytest.mark.parametrize(("options", "expected"), [(["--port"], 0), ([], 1)], ids=["option", "variable"])
+def test_the_port_is_that_of_the_option_or_else_of_the_variable(project: Path, options: list[str], expected: int):
+    ports = [find_port(), find_port()]
+    chosen = [*options, str(ports[0])] if options else []
+    (project / ".env.development").write_text(f"SERVER_PORT={ports[1]}\n")
+    with start("dev", *chosen, "--seed", "0", cwd=project, MIGRATIONS_FOLDER="migrations") as process:
+        assert f"http://127.0.0.1:{ports[expected]}\n" in read_output(project, process)
+
+
+def test_the_files_of_variables_are_read_again_at_a_restart_and_what_is_set_wins(project: Path):
+    url = f"http://127.0.0.1:{find_port()}"
+    variables = project / ".env.development"
+    variables.write_text("EDGE_HOSTS=here.test\nEDGE_BODY_BYTES=10\n")
+    given = {"SERVER_PORT": url.rpartition(":")[2], "EDGE_LOG": "false", "MIGRATIONS_FOLDER": "migrations"}
+    with start("dev", "--seed", "0", cwd=project, **given) as process:
+        read_output(project, process)
+        assert httpx2.get(f"{url}/nothing").status_code == 400
+        variables.write_text("EDGE_HOSTS=127.0.0.1\nSERVER_PORT=1\nEDGE_LOG=true\nLOG_FORMAT=json\n")
+        (project / "migrations" / "9000_later.sql").write_text("select 1")
+        wait_for("Applied 9000_later.sql", project)
+        deadline = time.monotonic() + 60
+        while ask_for_nothing(url) != 404:
+            assert time.monotonic() < deadline, (project / "output").read_text()
+            time.sleep(0.05)
+    output = (project / "output").read_text()
+    assert '"event":"Started worker-1"' in output, "a default of development may change as well"
+    assert "/nothing" not in output, "a variable of the shell has changed"
+
+
+def ask_for_nothing(url: str) -> int:
+    try:
+        return httpx2.get(f"{url}/nothing", timeout=1).status_code
+    except httpx2.TransportError:
+        return 0
+
+
+class Elsewhere(KitSettings):
+    auth: AuthOptions
+
+
+class OnePath(BaseHTTPRequestHandler):
+    """Answers one path, and only to those without a token."""
+
+    def do_GET(self) -> None:
+        is_right = self.path == "/v1/readable" and "authorization" not in self.headers
+        self.send_response(200 if is_right else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+async def answer() -> None: ...
+
+
+def test_what_it_says_to_try_is_the_first_request_that_answers(monkeypatch: pytest.MonkeyPatch):
+    seeded = Routes("/v1/things", access=NEEDS_TOKEN)
+    seeded.get("/{thing_id}")(answer)
+    others = Routes("/v1", access=PUBLIC)
+    others.post("/made")(answer)
+    others.get("/needs-a-parameter")(answer)
+    others.get("/readable")(answer)
+    slices = [Slice(others), Slice(seeded, seed=Seed("things", lambda number: {}))]
+    definition = ServiceDefinition(Elsewhere, slices, "nothing:create")
+    monkeypatch.setenv("AUTH_JWKS_URL", "https://id.example.com/keys")
+    monkeypatch.delenv("AUTH_SIGNING_KEY", raising=False)
+    with HTTPServer(("127.0.0.1", 0), OnePath) as server:
+        base = f"http://127.0.0.1:{server.server_port}"
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            assert find_curl(definition, base) == f"curl -s {base}/v1/readable"
+            assert find_curl(ServiceDefinition(Elsewhere, [], ""), base) == f"curl -s {base}/readyz"
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def test_with_a_database_url_it_uses_that_database_and_adds_no_rows(project: Path, database_url: str):

@@ -213,7 +213,9 @@ def show_untyped(problem: Problem, request_id: str):
 
 @pytest.mark.parametrize("function", [show_late, show_untyped])
 def test_a_function_that_says_not_what_it_returns_keeps_the_service_from_starting(function: Any, settings: Settings):
-    with pytest.raises(TypeError, match=rf"problem={function.__name__}: write `def show_error\(problem: Problem, "):
+    with pytest.raises(
+        TypeError, match=rf"test_problem_format\.{function.__name__}: write `def show_error\(problem: Problem, "
+    ):
         build(settings, problem=function)
 
 

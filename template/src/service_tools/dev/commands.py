@@ -3,13 +3,10 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,16 +15,16 @@ from pathlib import Path
 import click
 
 from service.kit.commands.definition import ServiceDefinition
-from service.kit.commands.migrate import apply_migrations
+from service.kit.commands.development import FROM_FILES
 from service.kit.db.capacity import check_capacity
-from service.kit.db.errors import DatabaseError
 from service.kit.db.query import DEVELOPER
-from service.kit.migrate.files import MigrationError
 from service.kit.server.http_server import serve
 from service.kit.server.logs import configure_logs
 from service.kit.server.settings import KitSettings
-from service.kit.web.routes import Slice
-from service_tools.dev import credentials, database
+from service.kit.work.command_error import CommandError
+from service_tools.dev import credentials, database, debugging
+from service_tools.dev.announcement import announce
+from service_tools.dev.variables import Variables
 
 PACKAGE = Path(__file__).parents[2] / "service"
 DEFAULT_ROWS = 1000
@@ -38,8 +35,10 @@ STOP_TIMEOUT = 5.0
 @click.command()
 @click.option(
     "--port",
+    envvar="SERVER_PORT",
     default=8000,
     show_default=True,
+    show_envvar=True,
     type=click.IntRange(1, 65535),
     help="The port to listen on.",
 )
@@ -48,36 +47,45 @@ STOP_TIMEOUT = 5.0
     type=click.IntRange(0),
     help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
 )
-@click.pass_obj
-def dev(definition: ServiceDefinition, port: int, seed: int | None) -> None:
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Let a debugger stop it: one process on this terminal, no restarts, no limits of time.",
+)
+@click.pass_context
+def dev(context: click.Context, port: int, seed: int | None, debug: bool) -> None:
     """Run for development, and restart at every change.
 
     Starts a PostgreSQL of its own in .postgres/, applies the migrations, adds sample rows, and
     serves the API with its documentation. Ctrl-C stops everything. The data stays, and the next run
-    adds only the rows that are missing.
+    adds only the rows that are missing. If you edit the newest migration after it was applied, the
+    database is built anew, with all rows that still fit.
 
     With DATABASE_URL set, it uses that database, and adds rows only if you pass `--seed`.
     """
     # A script that starts it with `&` leaves SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    os.environ |= {"SERVER_PORT": str(port), "SERVER_DOCS": "true", "EDGE_TIMING": "true"}
-    defaults = {"LOG_FORMAT": "console", "METRICS_PORT": "0", "WATCHDOG_CONSOLE": "true"}
-    os.environ |= defaults | os.environ
+    definition: ServiceDefinition = context.obj
+    chosen = debugging.PATIENT_SETTINGS if debug else {}
+    variables = Variables({"SERVER_PORT": str(port), **chosen}, context.meta.get(FROM_FILES, set()))
     credentials.accept_development_tokens(definition.settings)
     try:
         with database.prepare_database(definition, seed, DEFAULT_ROWS) as settings:
             others = settings.count_worker_connections()
             asyncio.run(check_capacity(settings.database, settings.server.workers, others))
-            run_service(definition, settings)
+            configure_logs(settings.log)
+            threading.Thread(target=announce, args=(definition, settings), daemon=True).start()
+            if debug:
+                debugging.serve_for_debugger(definition, settings)
+            else:
+                run_service(definition, settings, variables)
     except KeyboardInterrupt:
         click.echo("Stopped.")
 
 
-def run_service(definition: ServiceDefinition, settings: KitSettings) -> None:
+def run_service(definition: ServiceDefinition, settings: KitSettings, variables: Variables) -> None:
     """Run the server and the job worker, and reload both at each change of a file."""
-    configure_logs(settings.log)
-    threading.Thread(target=announce, args=(definition, settings), daemon=True).start()
     watched = [PACKAGE, settings.migrations.folder]
     with run_alongside(["worker"] if definition.worker else []) as restart:
         serve(
@@ -86,7 +94,7 @@ def run_service(definition: ServiceDefinition, settings: KitSettings) -> None:
             settings.metrics,
             settings.watchdog,
             watched,
-            partial(take_up_change, settings, restart),
+            partial(take_up_change, settings, variables, restart),
         )
 
 
@@ -130,55 +138,19 @@ def wait_or_kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def take_up_change(settings: KitSettings, restart: Callable[[], None]) -> None:
-    """Apply new migrations, and restart the worker.
+def take_up_change(
+    settings: KitSettings, variables: Variables, restart: Callable[[], None]
+) -> None:
+    """Read the .env files again, apply new migrations, and restart the worker.
 
-    An unfinished migration must not end the session.
+    An unfinished file must not end the session.
     """
     try:
-        asyncio.run(apply_migrations(settings))
-    except (MigrationError, DatabaseError) as error:
+        variables.read_again()
+        database.migrate_for_development(settings, can_rebuild=variables.has_own_database)
+    except CommandError as error:
         click.echo(f"Error: {error}", err=True)
     restart()
-
-
-def announce(definition: ServiceDefinition, settings: KitSettings) -> None:
-    """Wait until the service answers, then print where it is and what to try."""
-    base = f"http://{settings.server.host}:{settings.server.port}"
-    while not is_ready(base):
-        time.sleep(0.05)
-    authorization = credentials.make_authorization(definition.settings)
-    header = f"-H 'Authorization: {authorization}' " if authorization else ""
-    lines = {
-        "Ready": base,
-        "Try it": f"curl -s {header}{base}{find_readable_path(definition.slices)}",
-        "API docs": f"{base}/docs",
-        "Database": "uv run service psql",
-        "Stop": "Ctrl-C",
-    }
-    text = "\n".join(f"  {name:10}{value}" for name, value in lines.items())
-    click.echo(f"\n{text}\n")
-
-
-def find_readable_path(slices: Sequence[Slice]) -> str:
-    """Return the path of a list of sample rows, or else any that needs no id."""
-    for part in slices:
-        if part.seed:
-            return part.routes.prefix
-    for part in slices:
-        for route in part.routes:
-            if route.method == "GET" and "{" not in route.path:
-                return route.path
-    return "/readyz"
-
-
-def is_ready(url: str) -> bool:
-    """Return whether the service at a URL is ready for requests."""
-    try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - ours
-            return True
-    except OSError:
-        return False
 
 
 def read_claims(_: object, __: object, values: Sequence[str]) -> dict[str, object]:

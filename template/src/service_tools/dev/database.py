@@ -12,10 +12,11 @@ from uuid import uuid4
 import click
 
 from service.kit.commands.definition import ServiceDefinition
-from service.kit.commands.migrate import apply_migrations
+from service.kit.commands.migrate import apply_migrations, rebuild_database
 from service.kit.db.database import Database
 from service.kit.db.query import NEWEST_SAMPLE, SAMPLE_INTERVAL, Query, Seed
 from service.kit.db.sessions import connect, read_database_url
+from service.kit.migrate.files import NewestEditedError
 from service.kit.server.settings import KitSettings, read_settings
 from service.kit.web.routes import Slice
 from service_tools.dev import embedded
@@ -44,14 +45,26 @@ def prepare_database(
 
     The database of DATABASE_URL gets rows only if `rows` says so.
     """
+    can_rebuild = "DATABASE_URL" not in os.environ
     if rows is None:
-        rows = 0 if "DATABASE_URL" in os.environ else default_rows
+        rows = default_rows if can_rebuild else 0
     with open_database(name) as url:
         os.environ["DATABASE_URL"] = url
         settings = read_settings(definition.settings)
-        asyncio.run(apply_migrations(settings))
+        migrate_for_development(settings, can_rebuild=can_rebuild)
         asyncio.run(fill_all(settings, definition.slices, rows))
         yield settings
+
+
+def migrate_for_development(settings: KitSettings, *, can_rebuild: bool) -> None:
+    """Apply the pending migrations. If the newest was edited, build the database anew by them."""
+    try:
+        asyncio.run(apply_migrations(settings))
+    except NewestEditedError as error:
+        if not can_rebuild:
+            raise
+        click.echo(str(error).partition(". ")[0])
+        asyncio.run(rebuild_database(settings))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from service.kit import PACKAGE
 from service.kit.commands.definition import ServiceDefinition
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database
-from service_tools.dev.commands import is_ready
+from service_tools.dev.announcement import answers
 from service_tools.perf.commands import DEFAULT_ROWS
 
 START_TIMEOUT = 60
@@ -127,7 +127,7 @@ def start_service(
 
 def wait_until_ready(process: subprocess.Popen[bytes], url: str, output: IO[bytes]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while not is_ready(url):
+    while not answers(f"{url}/readyz"):
         if time.monotonic() > deadline or process.poll() is not None:
             output.seek(0)
             said = output.read().decode(errors="replace")

@@ -146,7 +146,7 @@ def service(ctx: click.Context, env_files: tuple[Path, ...]) -> None:
     """
     load_env_files(*env_files)
     if ctx.invoked_subcommand not in PRODUCTION and development.has_tools():
-        load_env_files(Path(".env"), Path(".env.development"))
+        ctx.meta[development.FROM_FILES] = load_env_files(*development.ENV_FILES)
 
 
 def main(app: str) -> None:

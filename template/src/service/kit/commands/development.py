@@ -21,6 +21,11 @@ COMMANDS = {
 }
 """The module of each command that the tools add."""
 
+ENV_FILES = (Path(".env"), Path(".env.development"))
+
+FROM_FILES = "service.from_files"
+"""Where click's context has the names of the variables that these files set."""
+
 
 def has_tools() -> bool:
     return find_spec("service_tools") is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from service.kit.commands.definition import ServiceDefinition
-from service.kit.migrate import apply, files
+from service.kit.migrate import apply, files, rebuild
 from service.kit.migrate.files import MigrationError
 from service.kit.server.settings import KitSettings
 
@@ -75,16 +75,24 @@ def create_migration(definition: ServiceDefinition, name: tuple[str, ...]) -> No
 @migrate_schema.command(name="redo")
 @click.option("--force", is_flag=True, help="Allow it on the database of DATABASE_URL.")
 @click.pass_obj
-def rebuild_database(definition: ServiceDefinition, force: bool) -> None:
-    """Drop everything in the development database and migrate anew.
+def redo_migrations(definition: ServiceDefinition, force: bool) -> None:
+    """Build the development database anew, and keep the rows that fit.
 
-    For a migration that is still being written and has been applied already. All rows are lost;
-    `service dev` adds sample rows when it starts again.
+    For a migration that is still being written and has been applied already. Rows are kept if their
+    table is still there and accepts them, without the columns that are gone. If a file fails,
+    nothing changes. `service dev` does this by itself when you edit the newest migration.
     """
     if "DATABASE_URL" in os.environ and not force:
         raise MigrationError(
-            "DATABASE_URL is set, and `redo` deletes all rows there. Unset it, or pass --force."
+            "DATABASE_URL is set, and `redo` may delete rows there. Unset it, or pass --force."
         )
     with definition.open_settings() as settings:
-        asyncio.run(apply.drop_everything(settings.database, settings.migrations))
-        asyncio.run(apply_migrations(settings))
+        asyncio.run(rebuild_database(settings))
+
+
+async def rebuild_database(settings: KitSettings) -> None:
+    """Build a database anew by its migrations, and print how many rows were lost."""
+    lost = await rebuild.rebuild_database(settings.database, settings.migrations)
+    click.echo("Built the database anew by its migrations.")
+    for table, count in lost:
+        click.echo(f"{table}: {count:,} rows are gone")

@@ -2,7 +2,7 @@
 """Migrations: the SQL files of the service and of the kit, applied in order.
 
 `files.py` reads them and finds what is pending, `apply.py` applies it, in a transaction or, where a
-file asks for that, outside. Imports db and work.
+file asks for that, outside. `rebuild.py` starts over in development. Imports db and work.
 """
 
 from service.kit.migrate.files import find_pending

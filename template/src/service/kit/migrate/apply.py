@@ -41,19 +41,6 @@ create table schema_migrations (
 UNLIMITED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 """Behind a pooler, the role has the time limits of requests. An index may take an hour to build."""
 
-DROP_EVERYTHING = """
-do $$ declare name text; begin
-  for name in
-    select nspname
-      from pg_namespace
-     where nspname !~ '^pg_' and nspname <> 'information_schema'
-  loop
-    execute format('drop schema %I cascade', name);
-  end loop;
-  create schema public;
-end $$
-"""
-
 IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 INDEX = re.compile(
     r"create\s+(?:unique\s+)?index\s+concurrently\s+(?P<repeatable>if\s+not\s+exists\s+)?"
@@ -61,6 +48,7 @@ INDEX = re.compile(
     rf"(?P<table>{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER})?)",
     re.IGNORECASE,
 )
+CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
 DROP = re.compile(r"drop\s+index\s+concurrently\b(?!\s+if\s+exists\s)", re.IGNORECASE)
 
 INVALID = """
@@ -181,7 +169,7 @@ async def apply_file(
     """Run one file and record it: both or neither, unless it runs outside a transaction."""
     record = (INSERT_APPLIED, migration.number, migration.name, migration.checksum)
     await connection.execute(f"set lock_timeout = '{lock_timeout * 1000:.0f}ms'")
-    if migration.is_standalone:
+    if migration.is_standalone and not connection.is_in_transaction():
         await drop_invalid(connection, migration)
         await connection.fetch(migration.sql)  # unlike `execute`, it takes one statement only
         if connection.is_in_transaction():
@@ -189,8 +177,11 @@ async def apply_file(
             raise MigrationError(f"{reason}. Remove `begin`.")
         await connection.execute(*record)
         return
+    sql = migration.sql
+    if migration.is_standalone:  # rebuild.py has a transaction for all files
+        sql = CONCURRENTLY.sub("", sql)
     async with connection.transaction():
-        await connection.execute("select set_config('service.migration', $1, true)", migration.sql)
+        await connection.execute("select set_config('service.migration', $1, true)", sql)
         await connection.execute(EXECUTE_FILE.format(name=migration.name))
         await connection.execute(*record)
 
@@ -252,13 +243,3 @@ def describe_failure(migration: Migration, error: asyncpg.PostgresError, left: s
         reasons.append(f"Outside a transaction a file holds one statement: {advice}.")
     advice = KIT_ADVICE if migration.is_of_kit else "Correct it and run it again."
     return " ".join([*reasons, left, advice])
-
-
-async def drop_everything(database: DatabaseOptions, options: MigrationOptions) -> None:
-    """Drop all schemas and create an empty `public`. Raises `MigrationError`."""
-    async with connect(bypass_pooler(database), "service migrate") as connection:
-        await wait_for_turn(connection, options)
-        try:
-            await connection.execute(DROP_EVERYTHING)
-        except asyncpg.PostgresError as error:
-            raise MigrationError(f"The database cannot be emptied: {error}.") from None

@@ -55,6 +55,10 @@ class MigrationError(CommandError):
     """The schema cannot be updated. The message says why, what to do, and what is left behind."""
 
 
+class NewestEditedError(MigrationError):
+    """The newest file was edited or renamed after it was applied, as while it is being written."""
+
+
 @dataclass(frozen=True)
 class Migration:
     """One file. It is `missing` if a newer release applied it, and this one does not have it."""
@@ -142,7 +146,8 @@ async def compare_with_database(connection: asyncpg.Connection, folder: Path) ->
         row = applied.pop(migration.number, None)
         fault = find_fault(migration, row, last_applied)
         if fault:
-            raise MigrationError(fault)
+            is_newest = row is not None and migration.number == last_applied
+            raise NewestEditedError(fault) if is_newest else MigrationError(fault)
         state.append((migration, row["applied_at"] if row else None))
     for number, row in applied.items():
         if 0 < number < last_file:
@@ -167,7 +172,7 @@ def find_fault(migration: Migration, row: asyncpg.Record | None, last_applied: i
     if row["checksum"] != migration.checksum:
         return (
             f"{describe_row(row)} has been edited since. Restore it, and put the change into a new "
-            "file; in development, `service migrate redo` rebuilds the database instead."
+            "file; in development, `service migrate redo` builds the database anew instead."
         )
     return None
 

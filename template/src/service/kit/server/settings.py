@@ -4,6 +4,7 @@
 To add one, give a group (a frozen pydantic model such as `ServerOptions`) a field with a default,
 and a description as its docstring; a new group needs a field in the team's `Settings`. The option
 `page_size` of the field `orders` is the variable ORDERS_PAGE_SIZE, and `service settings` lists it.
+A field that is no group, such as `page_size: int = 20`, is a variable by itself: PAGE_SIZE.
 
 In development, the commands also read `.env` (yours alone, ignored by git) and `.env.development`
 (the team's, committed, without secrets); tests read `.env.development`. A variable that is set wins
@@ -15,10 +16,11 @@ import os
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 from dotenv import load_dotenv
 from pydantic import BaseModel, ValidationError, create_model, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
@@ -62,6 +64,7 @@ class KitSettings(BaseSettings):
         env_nested_delimiter="_",
         env_nested_max_split=1,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     database: DatabaseOptions
@@ -124,17 +127,19 @@ class SettingsError(CommandError):
     """Settings are missing or wrong. The message lists every problem."""
 
 
-def load_env_files(*paths: Path) -> None:
-    """Set the variables of these files that are not set yet. Missing files are skipped.
+def load_env_files(*paths: Path) -> set[str]:
+    """Set the variables of these files that are not set yet, and return their names.
 
-    Raises `CommandError` for one that cannot be read.
+    Missing files are skipped. Raises `CommandError` for one that cannot be read.
     """
+    set_before = set(os.environ)
     for path in paths:
         try:
             load_dotenv(path)
         except (OSError, UnicodeDecodeError) as error:
             advice = "Write it again, in UTF-8."
             raise CommandError(f"{path} cannot be read: {error}. {advice}") from None
+    return os.environ.keys() - set_before
 
 
 def read_settings[S: KitSettings](kind: type[S], **given: Any) -> S:
@@ -169,14 +174,24 @@ def list_variables(kind: type[KitSettings]) -> Iterator[tuple[str, object, str]]
     """Yield the name, default (`...` if it is required) and description of every variable."""
     for group, field in kind.model_fields.items():
         options = field.annotation
-        if not (isinstance(options, type) and issubclass(options, BaseModel)):
+        if not is_group(options):
+            yield group.upper(), get_default(field), field.description or ""
             continue
         for option, detail in options.model_fields.items():
-            default = ... if detail.is_required() else detail.default
+            default = get_default(detail)
             choose_size = SIZES.get((group, option))
             if choose_size:
                 default = choose_size(ServerOptions().workers)
             yield f"{group}_{option}".upper(), default, detail.description or ""
+
+
+def is_group(options: object) -> TypeGuard[type[BaseModel]]:
+    """Return whether the type of a field is a group of variables, rather than of one variable."""
+    return isinstance(options, type) and issubclass(options, BaseModel)
+
+
+def get_default(field: FieldInfo) -> object:
+    return ... if field.is_required() else field.default
 
 
 def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
@@ -186,7 +201,9 @@ def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
     software.
     """
     known = [name for name, *_ in list_variables(kind)]
-    for field in kind.model_fields:
+    for field, detail in kind.model_fields.items():
+        if not is_group(detail.annotation):
+            continue
         group = field.upper()
         prefix = f"{group}_"
         options = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]

@@ -162,7 +162,8 @@ def make_form(kind: Any, provided: Provided) -> FormBody | PartsBody | None:
     if kind is Parts:
         return PartsBody()
     if get_origin(kind) is Form:
-        return FormBody(*get_args(kind), provided)
+        [fields] = get_args(kind)
+        return FormBody(fields, provided)
     if Upload in (kind, *get_args(kind)):
         advice = "make it a field of a struct, and ask for that: `form: Form[NewPicture]`"
         raise TypeError(f"a file is part of a form; {advice}")

@@ -21,6 +21,7 @@ import structlog
 
 from service.kit.web.binder import Reply
 from service.kit.web.inputs import is_described
+from service.kit.work.arguments import name_function
 from service.kit.work.problems import (
     MEDIA_TYPE,
     EncodedProblem,
@@ -47,9 +48,8 @@ class ProblemFormat:
         if get_origin(result) is Reply:
             [result] = get_args(result)
         if result is None or inspect.iscoroutinefunction(function) or not is_described(result):
-            name = getattr(function, "__qualname__", function)
             advice = "write `def show_error(problem: Problem, request_id: str) -> Errors`"
-            raise TypeError(f"problem={name}: {advice}, where `Errors` is a Struct")
+            raise TypeError(f"{name_function(function)}: {advice}, where `Errors` is a Struct")
         self.result: Any = result
         is_details = isinstance(result, type) and issubclass(result, ProblemDetails)
         self.media_type = MEDIA_TYPE if is_details else b"application/json"
