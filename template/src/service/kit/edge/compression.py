@@ -116,7 +116,7 @@ class Compression:
         if coding and self.has_ambient_credentials(request):
             coding = None
         if coding or not is_unchanged:
-            headers.add_vary(fields, b"accept-encoding")
+            add_vary(fields, b"accept-encoding")
         if coding is None:
             return None
         if is_unchanged:
@@ -172,6 +172,17 @@ def is_compressible(status: int, fields: Fields) -> bool:
 def is_text(media_type: bytes) -> bool:
     name = media_type.partition(b";")[0]
     return TEXT_TYPES.fullmatch(name.strip()) is not None
+
+
+def add_vary(fields: Fields, name: bytes) -> None:
+    """Add a name, in lower case, to the header `Vary`."""
+    given = fields.get(b"vary")
+    if given is None:
+        fields[b"vary"] = name
+        return
+    names = {each.strip() for each in given.lower().split(b",")}
+    if names.isdisjoint({name, b"*"}):
+        fields[b"vary"] = given + b", " + name
 
 
 def weaken_etag(fields: Fields) -> None:

@@ -8,10 +8,10 @@ of the slots that EDGE_CONCURRENCY limits.
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
+from service.kit.edge.compression import add_vary
 from service.kit.edge.options import EdgeOptions
 from service.kit.edge.origins import ANY_ORIGIN
 from service.kit.work.asgi import Fields, Scope
-from service.kit.work.headers import add_vary
 from service.kit.work.problems import Problem
 
 REQUEST_HEADERS = (

@@ -8,9 +8,10 @@ costs what page 1 costs.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from inspect import cleandoc
 from itertools import chain, product
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import quote, quote_plus, unquote
 
 from msgspec import Meta, Struct
@@ -19,7 +20,15 @@ from service.kit.db.database import Connection, Database
 from service.kit.db.nested import NAMED_PARAM, list_alternatives
 from service.kit.db.query import AnyQuery, Query
 from service.kit.rows.cursor import CursorCodec
-from service.kit.rows.statements import Sort, Source, get_field_types
+from service.kit.rows.statements import (
+    COUNT,
+    PAGE,
+    SAMPLE,
+    Param,
+    Sort,
+    get_field_types,
+    name_statement,
+)
 from service.kit.work.problems import invalid
 
 DEFAULT_LIMIT = 20
@@ -37,7 +46,6 @@ type PageQuery[Row] = Query[Row, *tuple[Any, ...]]
 type FilterSets = Sequence[tuple[str, ...]]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-PAGE_TYPES = {"page_limit": int, "page_offset": int}
 
 
 class Page[Row](Struct, frozen=True):
@@ -84,18 +92,6 @@ class Filter(BaseFilter, frozen=True):
     created_before: (
         Annotated[datetime, Meta(description="Only what was created before this.")] | None
     ) = None
-
-
-class Asked(NamedTuple):
-    """What a request asks of a list: an order, conditions, and the values of all parameters.
-
-    `identity` is what its cursors are bound to.
-    """
-
-    sort: Sort
-    terms: Sequence[str]
-    values: dict[str, Any]
-    identity: Sequence[object]
 
 
 class Listing[Row: Struct, Where: BaseFilter]:
@@ -145,72 +141,80 @@ class Listing[Row: Struct, Where: BaseFilter]:
         self.columns = columns
         self.max_offset = max_offset
         self.max_count = max_count
-        self.excused = excused
-        self.scope = (*scope,)
+        self.excused = {"offset": "max_offset bounds it", **excused}
+        self.joins = "".join(f"\n  {line}" for line in cleandoc(joins).splitlines())
+        name = table.split()[-1]
+        self.prefix = f"{name}." if joins or name != table else ""
         self.given = (*scope, *params)
-        self.types = {**get_field_types(where), **scope, **params, **PAGE_TYPES}
-        choices = get_args(self.types.get("sort")) or (f"-{key[0]}",)
+        types = {**get_field_types(where), **scope, **params}
+        choices = get_args(types.get("sort")) or (f"-{key[0]}",)
         allowed = {**dict.fromkeys(choices, filters), **sorts}
         check_same(allowed, choices, f"sorts of {where.__name__} and of {table}")
-        self.sorts = {name: Sort(name, key[1], row, where, allowed[name]) for name in allowed}
         self.default_sort = choices[0]
-
+        self.sorts: dict[str, Sort] = {}
+        for name, sets in allowed.items():
+            self.sorts[name] = Sort(name, key[1], row, where, sets, self.prefix)
         others = {"sort", *chain(*[sort.ranges for sort in self.sorts.values()])}
         fields = [name for name in where.__struct_fields__ if name not in others]
         declared = chain(*chain(*allowed.values()))
         check_same(declared, fields, f"fields of {where.__name__} and filters of {table}")
-        self.source = Source(table, joins)
-        self.flags = self.add_conditions([*self.scope, *fields], conditions)
-        self.source.samples.update(samples)
+
+        self.params = {name: Param(types[name], samples.get(name, "null")) for name in types}
+        self.conditions: dict[str, str] = {}
+        self.flags: set[str] = set()
+        for name in (*scope, *fields):
+            self.add_condition(name, conditions.get(name))
         self.queries: dict[str, AnyQuery] = {}
         for sort in self.sorts.values():
             for names in sort.filters:
-                self.add_queries(sort, names)
+                self.add_queries(sort, [*scope], names)
 
-    def add_conditions(self, names: Iterable[str], conditions: Mapping[str, str]) -> set[str]:
-        """Write the condition of each filter, and return those that hold or do not."""
-        flags = set()
-        for name in names:
-            column = self.source.prefix + name
-            sql = f"{column} = ${name}"
-            if name in conditions:
-                sql = f"({conditions[name]})"
-            else:
-                self.source.samples[name] = column
-            self.source.conditions[name] = sql
-            if name in NAMED_PARAM.findall(sql):
-                continue
-            if bool not in list_alternatives(self.types[name]):
-                raise TypeError(f"the condition of {name} lacks ${name}, or {name} is to be a bool")
-            self.source.conditions[f"not_{name}"] = f"not {sql}"
-            flags.add(name)
-        return flags
+    def add_condition(self, name: str, sql: str | None) -> None:
+        """Write the condition of a filter, and the opposite of one that holds or does not."""
+        kind, _ = self.params[name]
+        if sql is None:
+            column = self.prefix + name
+            self.params[name] = Param(kind, column)
+            self.conditions[name] = f"{column} = ${name}"
+            return
+        self.conditions[name] = f"({sql})"
+        if name in NAMED_PARAM.findall(sql):
+            return
+        if bool not in list_alternatives(kind):
+            raise TypeError(f"the condition of {name} lacks ${name}, or {name} is to be a bool")
+        self.conditions[f"not_{name}"] = f"not ({sql})"
+        self.flags.add(name)
 
-    def add_queries(self, sort: Sort, names: Iterable[str]) -> None:
+    def add_queries(self, sort: Sort, scope: Sequence[str], names: Iterable[str]) -> None:
         """Make the statements for a set of filters: one for each combination of its flags."""
         choices = [[name, f"not_{name}"] if name in self.flags else [name] for name in names]
         for terms in product(*choices):
-            conditions = (*self.scope, *terms)
-            excused = {**self.excused}
-            offset = ""
-            if self.max_offset:
-                offset = "\noffset $page_offset"
-                excused.setdefault("offset", f"at most {self.max_offset:,} rows are skipped")
-            page = self.source.write_page(sort, conditions, offset)
-            query: AnyQuery = Query(page, self.row, columns=self.columns, excused=excused)
-            self.add_query(sort, sort.name_page(terms), query)
+            conditions = [self.conditions[name] for name in (*scope, *terms)]
+            page = PAGE.format(
+                prefix=self.prefix,
+                table=self.table,
+                joins=self.joins,
+                conditions=" and ".join([*conditions, *sort.page]),
+                order=sort.order,
+                offset="\noffset $page_offset" if self.max_offset else "",
+            )
+            query: AnyQuery = Query(page, self.row, columns=self.columns, excused=self.excused)
+            self.add_query(sort, name_statement(sort.page_name, terms), query)
             if self.max_count:
-                sql = self.source.write_count(sort, conditions, self.max_count)
+                text = " and ".join([*conditions, *sort.count]) or "true"
+                sql = COUNT.format(table=self.table, conditions=text, limit=self.max_count)
                 count: AnyQuery = Query(sql, int, columns=NOTHING, excused=self.excused)
-                self.add_query(sort, sort.name_count(terms), count)
+                self.add_query(sort, name_statement(sort.count_name, terms), count)
 
     def add_query(self, sort: Sort, name: str, query: AnyQuery) -> None:
-        types = {**self.types, **sort.types}
-        unknown = ", ".join(query.names - types.keys())
+        known = self.params | sort.params
+        unknown = ", ".join(query.names - known.keys())
         if unknown:
             raise TypeError(f"{self.table}: no filter, scope or parameter is called {unknown}")
-        query.params = tuple(types[name] for name in query.names)
-        query.sample = self.source.write_sample(sort, query.names)
+        params = [known[name] for name in query.names]
+        values = ", ".join(param.sample for param in params)
+        query.params = tuple(param.type for param in params)
+        query.sample = SAMPLE.format(values=values, table=self.table, joins=self.joins)
         self.queries[name] = query
 
     async def page(
@@ -230,7 +234,7 @@ class Listing[Row: Struct, Where: BaseFilter]:
         if cursor is not None:
             values["page_start"], values["page_key"] = codec.decode(cursor)
         values["page_limit"] = limit + 1
-        query, args = self.bind(sort.name_page(terms), values)
+        query, args = self.bind(name_statement(sort.page_name, terms), values)
         rows = await db.fetch(query, *args)
         if len(rows) <= limit:
             return Page(rows, None)
@@ -253,13 +257,13 @@ class Listing[Row: Struct, Where: BaseFilter]:
         sort, terms, values, _ = self.ask(where, given)
         values["page_limit"] = limit
         values["page_offset"] = offset
-        query, args = self.bind(sort.name_page(terms), values)
+        query, args = self.bind(name_statement(sort.page_name, terms), values)
         return await db.fetch(query, *args)
 
     async def count(self, db: Database | Connection, where: Where, *given: object) -> int:
         """Return how many rows the list has: `max_count` stands for that many or more."""
         sort, terms, values, _ = self.ask(where, given)
-        query, args = self.bind(sort.name_count(terms), values)
+        query, args = self.bind(name_statement(sort.count_name, terms), values)
         return await db.fetch_one(query, *args)
 
     def bind_all(
@@ -267,15 +271,20 @@ class Listing[Row: Struct, Where: BaseFilter]:
     ) -> tuple[PageQuery[Row], tuple[object, ...]]:
         """Return the statement for `where` without a limit, and its arguments."""
         sort, terms, values, _ = self.ask(where, given)
-        return self.bind(sort.name_page(terms), values)
+        return self.bind(name_statement(sort.page_name, terms), values)
 
     def bind(self, name: str, values: Mapping[str, object]) -> tuple[AnyQuery, tuple[object, ...]]:
         query = self.queries[name]
         args = [values[name] for name in query.names]
         return query, tuple(args)
 
-    def ask(self, where: Where, given: Sequence[object]) -> Asked:
-        """Read what `where` asks for. Raises a 422 problem if its filters are no declared set."""
+    def ask(
+        self, where: Where, given: Sequence[object]
+    ) -> tuple[Sort, list[str], dict[str, Any], tuple[object, ...]]:
+        """Return the order, the conditions, the values of parameters, and what cursors belong to.
+
+        Raises a 422 problem if the filters are no declared set.
+        """
         sort = self.sorts[getattr(where, "sort", self.default_sort)]
         filters: dict[str, object] = {}
         for name in sort.fields:
@@ -296,7 +305,7 @@ class Listing[Row: Struct, Where: BaseFilter]:
             "page_offset": 0,
         }
         identity = (self.table, given, sort.name, filters, least, greatest)
-        return Asked(sort, terms, values, identity)
+        return sort, terms, values, identity
 
 
 def find_filters(sort: Sort, given: Mapping[str, object]) -> tuple[str, ...]:

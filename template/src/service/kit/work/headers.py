@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Headers by name, `Vary`, and the preferences that `Accept` and `Accept-Encoding` express."""
+"""Headers by name, and the preferences that `Accept` and `Accept-Encoding` express."""
 
 import re
 
@@ -32,17 +32,6 @@ def split_cookies(headers: Headers) -> tuple[Fields, Headers]:
     if b"set-cookie" not in fields:
         return fields, []
     return fields, [pair for pair in headers if pair[0] == b"set-cookie"]
-
-
-def add_vary(fields: Fields, name: bytes) -> None:
-    """Add a name, in lower case, to the header `Vary`."""
-    given = fields.get(b"vary")
-    if given is None:
-        fields[b"vary"] = name
-        return
-    names = {each.strip() for each in given.lower().split(b",")}
-    if names.isdisjoint({name, b"*"}):
-        fields[b"vary"] = given + b", " + name
 
 
 def parse_qvalues(header: str) -> dict[str, float]:
