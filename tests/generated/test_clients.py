@@ -82,7 +82,8 @@ def test_a_client_of_typescript_fits_its_types_and_works(description, url, tmp_p
 def test_a_client_of_python_works(description, url, tmp_path):
     shutil.copy(CLIENTS / "use_client.py", tmp_path)
     generate = ("uvx", PYTHON, "generate", "--path", description, "--meta", "none", "--output-path", "client")
-    assert "Warning" not in shell.run(*generate, cwd=tmp_path)
+    said = shell.run(*generate, cwd=tmp_path)
+    assert said.count("WARNING") == said.count("Unsupported content_type application/x-ndjson"), said
     packages = [argument for package in NEEDED for argument in ("--with", package)]
     run = ("uv", "run", "--quiet", "--no-project", *packages, "python", "use_client.py", url)
     assert shell.run(*run, cwd=tmp_path) == "done\n"

@@ -110,10 +110,11 @@ def naming_route(route: Route) -> Generator[None]:
 
 def bind_check(route: Route, provided: Provided) -> Call | None:
     """Return the function that lets the callers of a route in, if it has one of its own."""
-    check = route.access
-    if check is None or isinstance(check, Access):
+    function: Any = route.access
+    if function is None or isinstance(function, Access):
         return None
-    function = check if inspect.isroutine(check) else check.__call__
+    if not inspect.isroutine(function):
+        function = function.__call__
     with naming_route(route):
         if get_type_hints(function).get("return") is not bool:
             advice = "annotate it with `-> bool`: True lets a caller in"
@@ -170,8 +171,8 @@ class Binding(Call):
             self.query.add_filter(name, kind)
         elif form or (is_body(kind) and not is_in_query):
             if self.body:
-                advice = "a list that is in the query string is a field of a Filter"
-                raise TypeError(f"`{self.body[0]}` is its body already; {advice}")
+                other = "a list that is in the query string is a field of a Filter"
+                raise TypeError(f"`{self.body[0]}` is its body already; {other}")
             self.body = name, form or Body(hint)
         elif advice := advise_on_parameter(parameter, hint):
             raise TypeError(advice)

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 from starlette.responses import Response
 
+from service.kit.web.access import PUBLIC
 from service.kit.web.binder import Binding
 from service.kit.web.openapi import describe_api
 from service.kit.web.problem_format import ProblemFormat
-from service.kit.web.routes import PUBLIC, Route
+from service.kit.web.routes import Route
 from service.kit.work import asgi
 
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}

@@ -44,9 +44,7 @@ def advise_on_parameter(parameter: inspect.Parameter, hint: Any) -> str | None:
             return INSTEAD[part.__name__]
     if get_origin(kind) in (set, frozenset, tuple):
         return "write a list; it may be given several times in the query string"
+    advice = f"a body is a Struct of msgspec: `class {getattr(kind, '__name__', '')}(Struct)`"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        group = "a group of settings belongs into `provide` in app.py"
-        return f"a body is a Struct of msgspec: `class {kind.__name__}(Struct)`; {group}"
-    if is_dataclass(kind) or is_typeddict(kind):
-        return f"a body is a Struct of msgspec: `class {kind.__name__}(Struct)`"
-    return None
+        return f"{advice}; a group of settings belongs into `provide` in app.py"
+    return advice if is_dataclass(kind) or is_typeddict(kind) else None
