@@ -10,8 +10,10 @@ import httpx2
 import pytest
 import pytest_asyncio
 from service import app
+from service.accounts.data import PersonalExport
 from service.accounts.deletion import DeletedAccount, delete_rows
 from service.kit.db.database import Database
+from service.kit.work import asgi
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -99,3 +101,26 @@ async def test_an_account_with_many_orders_is_exported_and_deleted_a_few_rows_at
     assert await connection.fetchval("select count(*) from accounts") == 0
     assert await connection.fetchval("select count(*) from account_tokens") == 0
     await connection.close()
+
+
+async def test_an_export_ends_with_its_client():
+    ended = asyncio.Event()
+    sent = asyncio.Event()
+
+    async def write_lines() -> AsyncGenerator[bytes]:
+        try:
+            yield b'{"account": {}}\n'
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def receive() -> asgi.Message:
+        await sent.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_: asgi.Message) -> None:
+        sent.set()
+
+    async with asyncio.timeout(5):
+        await PersonalExport(write_lines())({"type": "http"}, receive, send)
+    assert ended.is_set()

@@ -11,7 +11,7 @@ imports no other package.
 """
 
 from service.kit.renamed import find_renamed
-from service.kit.work import asgi
+from service.kit.work import asgi, responses
 from service.kit.work.command_error import CommandError
 from service.kit.work.context import request_id
 from service.kit.work.limits import Span, time_left
@@ -25,6 +25,7 @@ __all__ = [
     "asgi",
     "configure_traces",
     "request_id",
+    "responses",
     "time_left",
     "trace_headers",
 ]
