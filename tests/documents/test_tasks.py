@@ -43,7 +43,8 @@ def test_a_service_with_all_of_them_passes_its_tests(render, workshop):
     take_up(folder)
     for command in ("ruff check", "ruff format --check", "ty check"):
         shell.run("uv", "run", "--quiet", *command.split(), cwd=folder)
-    suite = ("uv", "run", "--quiet", "pytest", "-q", "-k", "not recorded", "--ignore=tests/kit/test_fuzz.py")
+    shell.run("uv", "run", "--quiet", "service", "plans", "--record", cwd=folder)
+    suite = ("uv", "run", "--quiet", "pytest", "-q")
     assert PASSED.search(shell.run(*suite, cwd=folder))
     code, output = shell.attempt("uv", "run", "--quiet", "service", "settings", "--json", cwd=folder)
     assert code == 0
