@@ -102,7 +102,11 @@ def describe_scheme(scheme: str) -> Description:
 def describe_service() -> Description:
     """Return what pyproject.toml says of the service."""
     about = find_distribution()
-    info = {"title": about.name, "version": about.version, "description": about.summary}
+    info: Description = {
+        "title": about.name,
+        "version": about.version,
+        "description": about.summary,
+    }
     is_installed = about.version != "unknown"
     spdx = metadata(about.name).get("License-Expression") if is_installed else None
     if spdx:
