@@ -14,6 +14,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 MEASUREMENTS = {
     "update": ["--rounds", "1"],
+    "conduit": ["--rounds", "1", "--seconds", "0.5"],
     "tokens": [],
     "flood": ["--rounds", "1"],
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],

@@ -194,7 +194,7 @@ def take_token(scope: Scope) -> str | None:
     Browsers cannot send `Authorization`, and want one of the subprotocols that they offered: it is
     returned.
     """
-    scheme, token, *others = [*scope["subprotocols"], "", ""]
+    scheme, token, *others = [*scope.get("subprotocols", ()), "", ""]
     if scheme.lower() != "bearer" or not token:
         return None
     scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]

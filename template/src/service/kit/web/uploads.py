@@ -193,7 +193,7 @@ class Parts:
     def begin_part(self) -> None:
         self.count += 1
         if self.count > MAX_PARTS:
-            raise Problem(413, "too-large", f"A form has at most {MAX_PARTS:,} fields and files.")
+            raise too_many_parts()
         self.events.append(Upload(self, self.headers))
         self.headers = {}
 
@@ -209,6 +209,10 @@ def parse_content_type(scope: Scope) -> tuple[str, bytes]:
     fields = merge_headers(scope["headers"])
     media_type, options = parse_options_header(fields.get(b"content-type", b"").decode("latin-1"))
     return media_type.decode("latin-1"), options.get(b"boundary", b"")
+
+
+def too_many_parts() -> Problem:
+    return Problem(413, "too-large", f"A form has at most {MAX_PARTS:,} fields and files.")
 
 
 def malformed(reason: str) -> Problem:

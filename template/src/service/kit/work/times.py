@@ -18,8 +18,17 @@ from msgspec import structs
 WHOLE_SECOND = re.compile(rb"T..:..:..[^.]")
 """What may be a time without a fraction, in JSON. To look for it takes 7 µs of a page of 50."""
 
+ENCODER = msgspec.json.Encoder()
+
 PLAIN = frozenset((NoneType, bool, int, float, str, bytes, Decimal, UUID, msgspec.Raw))
 FRACTION = b".000000"
+
+
+def encode_json(value: Any) -> bytes:
+    encoded = ENCODER.encode(value)
+    if WHOLE_SECOND.search(encoded):
+        encoded = ENCODER.encode(write_whole_seconds(value))
+    return encoded
 
 
 def write_whole_seconds(value: Any) -> Any:
