@@ -275,11 +275,19 @@ class Named(Struct, frozen=True, kw_only=True):
     slug: str
 
 
+class Comment(Struct, frozen=True):
+    id: int
+    parent: "Comment | None"
+
+
 def test_a_row_that_cannot_be_made_is_refused_at_import():
     with pytest.raises(TypeError, match=r"editor may be None, and Untold\.bio cannot tell: let Untold begin with"):
         Query("select {columns} from articles", ByUntold)
     with pytest.raises(TypeError, match=r"Named\.slug is kw_only, and columns fill a struct by position: remove"):
         Query("select {columns} from articles", Named)
+    with pytest.raises(TypeError, match=r"parent never ends; give `columns` the SQL of its JSON: \{'parent'"):
+        Query("select {columns} from comments", Comment)
+    assert Query("select {columns} from comments", Comment, columns={"parent": "null::json"}).make_row(1, None)
     with pytest.raises(TypeError, match="name all parameters, or number all"):
         Query("select {columns} from articles where slug = $1 or likes > $likes", Draft, columns={})
 

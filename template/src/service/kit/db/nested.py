@@ -18,6 +18,9 @@ COLUMNS = re.compile(r"\{(\w+\.)?columns\}")
 
 NAMED_PARAM = re.compile(r"\$([a-z_]\w*)\b(?!\$)")
 
+MAX_DEPTH = 8
+"""Structs within structs. Deeper ones contain themselves, and would never end."""
+
 type Make = Callable[..., Any]
 
 
@@ -52,6 +55,11 @@ class Layout:
     def add_struct(self, struct: Any, path: str = "", present: int | None = None) -> Make:
         """Add the columns of a struct, and return what makes it of them."""
         check_positional(struct)
+        if path.count(".") > MAX_DEPTH:
+            first, _, _ = path.partition(".")
+            raise TypeError(
+                f"{first} never ends; give `columns` the SQL of its JSON: {{'{first}': …}}"
+            )
         begin = len(self.columns)
         steps: list[tuple[int, int, Make]] = []
         for field in structs.fields(struct):
