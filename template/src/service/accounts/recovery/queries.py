@@ -11,7 +11,7 @@ from service.kit.db import Query
 type Purpose = Literal["verification", "reset"]
 
 ANYONE = {"scope": "the token itself says whose it is"}
-FEW = dict.fromkeys(("filter", "unbounded"), "an account has one in each of its slots")
+FEW: dict[str, str] = dict.fromkeys(("filter", "unbounded"), "an account has one in each of its slots")
 
 
 class Recipient(Struct, frozen=True):

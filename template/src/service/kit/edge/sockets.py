@@ -196,7 +196,8 @@ def take_token(scope: Scope) -> str | None:
     Browsers cannot send `Authorization`, and want one of the subprotocols that they offered: it is
     returned.
     """
-    scheme, token, *others = [*scope.get("subprotocols", ()), "", ""]
+    offered: list[str] = scope.get("subprotocols", [])
+    scheme, token, *others = [*offered, "", ""]
     if scheme.lower() != "bearer" or not token:
         return None
     scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]

@@ -174,8 +174,8 @@ class Binding(Call):
             self.query.add_filter(name, kind)
         elif form or (is_body(kind) and not is_in_query):
             if self.inputs.is_socket:
-                advice = "a WebSocket has no body; a `Socket[Received, Sent]` has its messages"
-                raise TypeError(advice)
+                messages = "a `Socket[Received, Sent]` has its messages"
+                raise TypeError(f"a WebSocket has no body; {messages}")
             if self.body:
                 other = "a list that is in the query string is a field of a Filter"
                 raise TypeError(f"`{self.body[0]}` is its body already; {other}")

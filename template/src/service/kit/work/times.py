@@ -5,6 +5,7 @@ msgspec leaves out a fraction that is zero, and asks no hook about a datetime.
 """
 
 import re
+from copy import copy
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -39,7 +40,7 @@ def write_whole_seconds(value: Any) -> Any:
     if kind is datetime:
         return write_whole_second(value)
     if isinstance(value, msgspec.Struct):
-        copied = value.__copy__()
+        copied = copy(value)
         for name, part in zip(value.__struct_fields__, structs.astuple(value), strict=True):
             if type(part) not in PLAIN:
                 structs.force_setattr(copied, name, write_whole_seconds(part))
