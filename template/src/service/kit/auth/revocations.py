@@ -165,7 +165,9 @@ class Revocations:
         for subject, not_before in zip(changes.subjects, changes.not_before, strict=True):
             known = self.not_before.pop(subject, not_before)  # added again at the end
             self.not_before[subject] = max(known, not_before)
-        self.horizon = changes.horizon
+        # Ids go back when a standby that lags, or a backup, takes over: then all is read again.
+        went_back = int(changes.horizon) < int(self.horizon)
+        self.horizon = NOTHING_READ if went_back else changes.horizon
         self.read_at = started
         self.forget()
 

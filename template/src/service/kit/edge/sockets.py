@@ -67,6 +67,8 @@ class Socket(Exchange):
                 await self.close(1008, f"{error.kind}: {error.detail}")
                 return
             log.exception("request failed", method=METHOD, path=scope["path"])
+            route = scope.get("path_template", "unmatched")
+            metrics.get_metrics().failed_responses.labels(route).inc()
             await self.close(1011)
         finally:
             slots.leave()

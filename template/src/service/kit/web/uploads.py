@@ -103,12 +103,10 @@ class Upload:
         with suppress(Problem):
             await self.run(self.file.close)
 
-    async def run[**P, Result](
-        self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
-    ) -> Result:
+    async def run[Result](self, function: Callable[..., Result], *args: object) -> Result:
         """Call a function of the file in a thread. Raises a 507 problem if the disk fails."""
         try:
-            return await self.offload.use_file(function, *args, **kwargs)
+            return await self.offload.use_file(function, *args)
         except OSError as error:
             detail = "The file could not be stored on our side. Try again later."
             raise Problem(507, "insufficient-storage", detail) from error
