@@ -33,6 +33,16 @@ def test_the_document_counts_its_lines_and_lists_where_it_works_against_the_temp
 
 
 @pytest.mark.slow
+def test_the_command_makes_it_in_a_folder(tmp_path):
+    command = ("uv", "run", "--quiet", "python", "-m", "tests.conduit", str(tmp_path / "conduit"))
+    assert "uv run service dev" in shell.run(*command, cwd=ROOT)
+    assert (tmp_path / "conduit/src/service/articles/http.py").is_file()
+    code, output = shell.attempt(*command, cwd=ROOT)
+    assert code == 1
+    assert "is there already" in output
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("ty", "check")])
 def test_its_code_is_clean(folder, command):
     shell.run("uv", "run", "--quiet", *command, cwd=folder)

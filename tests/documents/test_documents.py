@@ -14,6 +14,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 MEASUREMENTS = {
     "update": ["--rounds", "1"],
+    "conduit": ["--rounds", "1", "--seconds", "0.5"],
     "tokens": [],
     "flood": ["--rounds", "1"],
     "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
@@ -35,6 +36,9 @@ MEASUREMENTS = {
 """The modules of tests/performance that are run, with what makes it short."""
 
 TESTS = {
+    "conduit/test_conduit.py::test_the_command_makes_it_in_a_folder": [
+        "uv run python -m tests.conduit ../conduit",
+    ],
     "commands/test_readme.py::test_try_starts_a_service_that_answers_and_ctrl_c_ends_all_of_it": [
         "python3 run.py try",
         "uv run service dev",

@@ -22,6 +22,10 @@ EXAMPLES = {
     "ORDERS_MAX_OPEN",
     "PICTURES_FOLDER",
     "SENTRY_DSN",
+    "WEBHOOK_SECRET",
+    "add_order_shipped_at",
+    "search_orders",
+    "shipped_at",
 }
 """What a reader would make."""
 

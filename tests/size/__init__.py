@@ -54,16 +54,16 @@ def measure(folder: Path) -> list[Part]:
     (library,) = folder.glob(".venv/lib/python3.*/site-packages/starlette")
     starlette = density.measure(library)
     return [
-        Part("the kit, tokens of code", kit.tokens, 76_000),
+        Part("the kit, tokens of code", kit.tokens, 86_000),
         Part("the kit, tokens in a line", kit.tokens_per_line, 8.5, starlette.tokens_per_line),
         Part("the kit, lines over 100 columns", kit.wide_lines, 0, starlette.wide_lines),
         Part("the kit, width of a line, 90th percentile", kit.width, 80, starlette.width),
-        Part("the tools for development, tokens of code", tools.tokens, 51_000),
+        Part("the tools for development, tokens of code", tools.tokens, 54_000),
         Part("the tools, tokens in a line", tools.tokens_per_line, 8.5, starlette.tokens_per_line),
         Part("the tools, lines over 100 columns", tools.wide_lines, 0, starlette.wide_lines),
         Part("the tools, width of a line, 90th percentile", tools.width, 80, starlette.width),
         Part("comprehensions within comprehensions, in both", kit.nested + tools.nested, 5, starlette.nested),
-        Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 2_200),
+        Part("the template's tests in the service, lines", count_lines(folder / "tests/kit"), 2_400),
         Part("the slice `orders` with its job, lines", count_lines(source / "orders"), 550),
         Part("a slice of 8 fields by `service new`, lines", count_slice(folder), 270),
         Part("files that a GET by key passes", files, 12),

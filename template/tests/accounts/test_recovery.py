@@ -109,6 +109,21 @@ async def test_the_owner_may_log_in_after_a_reset_however_often_the_old_password
     assert (await log_in(client, password=NEW)).status_code == 201
 
 
+async def test_the_owner_may_log_in_while_a_mail_is_on_its_way(
+    client: httpx2.AsyncClient, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+):
+    await sign_up(client)
+    answers: list[int] = []
+
+    async def send(_: Mailer, mail: Mail) -> None:
+        answers.append((await log_in(client)).status_code)
+
+    monkeypatch.setattr(Mailer, "send", send)
+    await ask(client)
+    await mailbox.receive("reset")
+    assert answers == [201, 201], "a slow server of mails delays no login"
+
+
 async def test_nobody_learns_who_has_an_account(
     client: httpx2.AsyncClient, mailbox: Mailbox, connection: asyncpg.Connection
 ):

@@ -120,6 +120,15 @@ async def test_only_what_has_changed_is_read_again(revocations: Revocations):
     assert revocations.not_before.keys() == {"alan"}
 
 
+async def test_what_was_revoked_right_after_another_server_took_over_is_not_missed(revocations: Revocations):
+    """Its transactions have lower ids than the last one that was read from the server before it."""
+    revocations.horizon = str(2**40)
+    await revoke(revocations, "ada")
+    for _ in range(2):
+        await revocations.refresh()
+    assert revocations.not_before.keys() == {"ada"}
+
+
 async def test_a_new_worker_knows_what_was_revoked_before(revocations: Revocations, db: Database):
     await revoke(revocations, "ada")
     async with Revocations(db, SLOW) as other:

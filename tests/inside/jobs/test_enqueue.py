@@ -168,8 +168,8 @@ async def test_a_provider_makes_what_a_run_of_a_job_asks_for_once(database_url: 
     async def send(task: Task, sender: Sender, mailer: Mailer, job_id: int) -> None:
         assert (task.number, sender.name, type(mailer), job_id) == (7, "attempt 2 by Mailer", Mailer, 5)
 
-    async def rest(task: Task) -> None:
-        """Ask for nothing."""
+    async def rest(function: Task) -> None:
+        """Ask for nothing. The argument may have any name, also one that the binder uses."""
 
     jobs = Job("tests.send", Task, send), Job("tests.rest", Task, rest)
     worker = Worker(jobs, JobOptions(), settings, provide=[make_sender, make_mailer])

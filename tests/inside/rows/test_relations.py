@@ -271,15 +271,44 @@ class ByUntold(Struct, frozen=True):
     editor: Untold | None
 
 
+class Named(Struct, frozen=True, kw_only=True):
+    slug: str
+
+
+class Comment(Struct, frozen=True):
+    id: int
+    parent: "Comment | None"
+
+
 def test_a_row_that_cannot_be_made_is_refused_at_import():
     with pytest.raises(TypeError, match=r"editor may be None, and Untold\.bio cannot tell: let Untold begin with"):
         Query("select {columns} from articles", ByUntold)
+    with pytest.raises(TypeError, match=r"Named\.slug is kw_only, and columns fill a struct by position: remove"):
+        Query("select {columns} from articles", Named)
+    with pytest.raises(TypeError, match=r"parent never ends; give `columns` the SQL of its JSON: \{'parent'"):
+        Query("select {columns} from comments", Comment)
+    assert Query("select {columns} from comments", Comment, columns={"parent": "null::json"}).make_row(1, None)
     with pytest.raises(TypeError, match="name all parameters, or number all"):
         Query("select {columns} from articles where slug = $1 or likes > $likes", Draft, columns={})
 
 
 class Wide(BaseFilter, frozen=True):
     tag: str | None = None
+
+
+def test_a_table_with_its_schema_is_joined():
+    listing = Listing(
+        "blog.articles",
+        Draft,
+        Wide,
+        joins="join users on true",
+        scope={},
+        key=("created_at", "slug"),
+        filters=(("tag",),),
+    )
+    sql = listing.queries["newest_by_tag"].sql
+    assert "select articles.slug, " in sql
+    assert "where articles.tag = $1" in sql
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ ITEM = {
         "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "inner": {"$ref": "#/components/schemas/Item"},
         "sizes": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 9}},
+        "total": {"type": "string", "format": "decimal"},
     },
     "required": ["id", "kind"],
 }
@@ -23,6 +24,9 @@ NEW_ITEM = {
     "properties": {
         "kind": {"type": "string", "enum": ["big", "small"]},
         "share": {"type": "number"},
+        "least": {"type": "integer", "minimum": 0},
+        "place": {"type": "array", "prefixItems": [{"type": "number"}, {"type": "number"}], "items": False},
+        "price": {"type": ["string", "number"], "format": "decimal"},
         "name": {"type": "string", "maxLength": 40, "pattern": "^[a-z]+$"},
         "at": {"type": "string", "format": "date-time"},
     },
@@ -75,7 +79,12 @@ def edit(*path: str, **values: object) -> Callable[[Description], object]:
 
 
 def rename_path(description: Description) -> None:
+    get(description, *READ, "parameters")[0]["name"] = "key"
     description["paths"]["/items/{key}"] = description["paths"].pop("/items/{item_id}")
+
+
+def type_path(description: Description) -> None:
+    get(description, *READ, "parameters")[0]["schema"]["format"] = "uuid"
 
 
 def require_limit(description: Description) -> None:
@@ -118,6 +127,16 @@ BREAKING = {
     "a field is not taken": (edit(*TAKEN, "properties", name=None), "request application/json name is gone"),
     "a value is not taken": (edit(*TAKEN, "properties", "kind", enum=["big"]), "kind string small is gone"),
     "a type is narrower": (edit(*TAKEN, "properties", "share", type="integer"), "share number is gone"),
+    "a parameter of a path has a form": (type_path, "GET /items/{} request path 1 string is gone"),
+    "a number is not taken": (edit(*TAKEN, "properties", "price", type="string"), "price number decimal is gone"),
+    "a number has a limit that is not taken either": (
+        edit(*TAKEN, "properties", "share", exclusiveMinimum=0),
+        "share exclusiveMinimum 0 is new",
+    ),
+    "an item of several is narrower": (
+        edit(*TAKEN, "properties", "place", prefixItems=[{"type": "number"}, {"type": "integer"}]),
+        "place item 2 number is gone",
+    ),
     "a text has a form": (edit(*TAKEN, "properties", "name", format="uuid"), "name string is gone"),
     "a text has a limit": (edit(*TAKEN, "properties", "name", maxLength=20), "name maxLength 20 is new"),
     "a text has another pattern": (edit(*TAKEN, "properties", "name", pattern="^a"), "name pattern ^a is new"),
@@ -149,6 +168,7 @@ HARMLESS = {
     "any text is taken": edit(*TAKEN, "properties", "kind", enum=None),
     "any form is taken": edit(*TAKEN, "properties", "at", format=None),
     "a limit is higher": edit(*TAKEN, "properties", "name", maxLength=80),
+    "a limit of zero is lower": edit(*TAKEN, "properties", "least", minimum=-5),
     "a limit is gone": edit(*TAKEN, "properties", "name", maxLength=None, pattern=None),
     "null is taken": edit(*TAKEN, "properties", "name", type=["string", "null"]),
     "a field is new": edit(*SHOWN, "properties", more={"anyOf": [{"type": "string"}, {"type": "null"}]}),
@@ -157,6 +177,9 @@ HARMLESS = {
     "a value comes no more": edit(*SHOWN, "properties", "kind", enum=["big"]),
     "another limit of what is sent": edit(
         *SHOWN, "properties", sizes={"type": "array", "items": {"type": "integer", "maximum": 99}}
+    ),
+    "what is always sent as text is also taken as a number": edit(
+        *SHOWN, "properties", "total", type=["string", "number"]
     ),
     "an error has a status of its own": edit(*WRITE, "responses", **{"422": PROBLEM}),
     "an error has none": edit(*WRITE, "responses", **{"409": None}),
@@ -167,6 +190,7 @@ UNNAMED = {
     "the parameter of a path has another name",
     "a token is optional",
     "another limit of what is sent",
+    "what is always sent as text is also taken as a number",
     "an error has a status of its own",
     "an error has none",
 }

@@ -10,10 +10,13 @@ from service.kit.auth import keys
 from service.kit.auth.bearer import Auth, Caller
 from service.kit.auth.keys import IssuerOptions
 from service.kit.edge.edge import Edge
+from service.kit.web.access import Check
 from service.kit.web.app import Endpoint, Operation
 from service.kit.web.routes import NEEDS_TOKEN, PUBLIC, Access, AccessError, Routes, Slice
+from service.kit.web.socket import Socket
 from service.kit.work import asgi
 from service.settings import Settings
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
@@ -103,8 +106,10 @@ async def test_a_function_that_returns_an_application_is_guarded_before_it_runs(
     assert (await ask(routes, "/file", OPTIONS.sign("ada"))).text == "a file"
 
 
-async def talk(token: str | None, path: str = "/rooms/big?times=2", auth: Auth | None = None) -> list[asgi.Message]:
-    routes = Routes("/rooms", access=NEEDS_TOKEN)
+async def talk(
+    token: str | None, path: str = "/rooms/big?times=2", access: Access | Check = NEEDS_TOKEN
+) -> list[asgi.Message]:
+    routes = Routes("/rooms", access=access)
     routes.websocket("/{name}")(echo)
     sent: list[asgi.Message] = []
 
@@ -128,6 +133,39 @@ async def talk(token: str | None, path: str = "/rooms/big?times=2", auth: Auth |
 async def test_a_websocket_is_open_to_the_bearer_of_a_token_and_gets_its_arguments():
     accepted, text, closed = await talk(OPTIONS.sign("ada"))
     assert (accepted["type"], text["text"], closed["type"]) == ("websocket.accept", "ada bigada big", "websocket.close")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/rooms/big?times=2", 0), ("/rooms/small", 403)])
+async def test_a_check_reads_the_handshake_of_a_websocket(path: str, status: int):
+    def is_big(connection: HTTPConnection) -> bool:
+        return connection.path_params["name"] == "big" and "host" in connection.headers
+
+    begun, *_ = await talk(OPTIONS.sign("ada"), path, access=is_big)
+    assert begun.get("status", 0) == status
+
+
+async def take_request(socket: WebSocket, request: Request) -> None: ...
+async def take_body(socket: Socket[str, str], names: dict[str, str]) -> None: ...
+async def take_socket(socket: Socket[str, str]) -> None: ...
+async def take_plain_socket(socket: WebSocket) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("method", "function", "words"),
+    [
+        ("WEBSOCKET", take_request, "ask for Starlette's `HTTPConnection`"),
+        ("WEBSOCKET", take_body, "a WebSocket has no body"),
+        ("GET", take_socket, "only the routes of `routes.websocket` have one"),
+        ("POST", take_plain_socket, "only the routes of `routes.websocket` have one"),
+    ],
+)
+def test_what_a_route_of_this_kind_does_not_have_keeps_the_service_from_starting(
+    method: str, function: Any, words: str
+):
+    routes = Routes("/x", access=PUBLIC)
+    routes.add(method, "")(function)
+    with pytest.raises(TypeError, match=f"^{method} /x, .*{words}"):
+        web.build([Slice(routes)])
 
 
 @pytest.mark.parametrize(("path", "status"), [("/rooms/big", 401), ("/rooms/big?times=x", 401), ("/nowhere", 404)])

@@ -12,6 +12,7 @@ from inside import uploading
 from msgspec import Struct
 from service.kit import web
 from service.kit.edge.edge import Edge
+from service.kit.edge.events import Event, EventStream
 from service.kit.edge.options import EdgeOptions
 from service.kit.offload.offload import Offload
 from service.kit.web import PUBLIC, Form, Parts, Routes, Slice, Upload
@@ -100,6 +101,16 @@ async def test_a_form_without_files_has_either_media_type(client: httpx2.AsyncCl
         "stars": "Expected `int` <= 5",
         "text": "it is required",
     }
+
+
+async def test_a_url_encoded_form_has_so_many_fields(client: httpx2.AsyncClient):
+    """Else a megabyte of `%41&` would hold up the event loop for most of a second."""
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    response = await client.post("/loose", content=b"text=a" + b"&b" * 999, headers=headers)
+    assert response.json()["text"] == "a"
+    response = await client.post("/loose", content=b"text=a" + b"&b" * 1000, headers=headers)
+    assert response.status_code == 413
+    assert response.json()["detail"] == "A form has at most 1,000 fields and files."
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", ""])
@@ -239,6 +250,34 @@ def test_what_no_form_can_have_keeps_the_service_from_starting(function: Any):
     routes.post("/form")(function)
     with pytest.raises(TypeError, match=MISTAKES[function]):
         web.build([Slice(routes)])
+
+
+async def test_a_response_that_begins_before_the_end_of_its_form_keeps_its_slot_and_its_time():
+    has_begun = asyncio.Event()
+
+    async def watch() -> AsyncGenerator[Event[int]]:
+        has_begun.set()
+        await asyncio.sleep(0.3)  # longer than a request may take
+        yield Event(1)
+
+    async def stream(parts: Parts) -> EventStream[int]:
+        async for part in parts:
+            assert part.name == "a"
+            break
+        return EventStream(watch())
+
+    async def send_slowly() -> AsyncGenerator[bytes]:
+        yield encode(("name=a", b"1"))[:-4]
+        await has_begun.wait()
+        yield b"--\r\n"
+
+    routes = Routes("/", access=PUBLIC)
+    routes.post("/parts")(stream)
+    edge = Edge(web.build([Slice(routes)]), EdgeOptions(request_timeout=0.1))
+    async with open_client(edge) as client:
+        response = await client.post("/parts", content=send_slowly(), headers=MULTIPART)
+    assert "data: 1" in response.text
+    assert (edge.streams.running, edge.admission.running, edge.uploads.running) == (0, 0, 0)
 
 
 def test_a_limit_for_what_is_no_upload_keeps_the_service_from_starting():

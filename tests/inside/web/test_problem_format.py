@@ -1,7 +1,6 @@
 """`problem=` decides at one place how errors look: those of the routes, those of the edge, and in the description."""
 
 import asyncio
-from functools import wraps
 from typing import Any
 
 import httpx2
@@ -131,8 +130,9 @@ async def test_a_request_too_many_has_the_shape_and_an_id_of_its_own(settings: S
         return {"code": problem.kind, "id": request_id}
 
     edge = Edge(build(settings, problem=show), EdgeOptions(concurrency=1))
-    assert edge.admission.try_enter()
-    first, second = await ask(edge), await ask(edge, ("x-request-id", "abc"))
+    async with open_client(edge):
+        assert edge.admission.try_enter()
+        first, second = await ask(edge), await ask(edge, ("x-request-id", "abc"))
     for refused in (first, second):
         assert (refused.status, refused.headers["content-type"], refused.headers["retry-after"]) == (
             503,
@@ -143,10 +143,9 @@ async def test_a_request_too_many_has_the_shape_and_an_id_of_its_own(settings: S
     assert second.headers["x-request-id"] == "abc"
 
 
-async def test_a_wrapper_that_says_what_it_wraps_passes_the_shape_on(settings: Settings):
+async def test_a_layer_between_need_not_know_of_the_shape(settings: Settings):
     inner = build(settings)
 
-    @wraps(inner)
     async def wrapper(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         await inner(scope, receive, send)
 
@@ -221,11 +220,12 @@ def test_a_function_that_says_not_what_it_returns_keeps_the_service_from_startin
 
 async def test_a_restart_says_so_in_the_team_s_shape(settings: Settings):
     edge, answer = Edge(build(settings)), Answer()
-    task = asyncio.create_task(edge(make_scope((), path="/slow"), receive, answer.take))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with open_client(edge):
+        task = asyncio.create_task(edge(make_scope((), path="/slow"), receive, answer.take))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert (answer.status, answer.headers["x-kind"]) == (503, "busy")
 
 

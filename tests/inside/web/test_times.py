@@ -14,6 +14,8 @@ from service.kit.web.app import build
 from service.kit.web.binder import Reply, created, encode
 from service.kit.web.idempotency import IdempotencyKey, once
 from service.kit.web.routes import PUBLIC, Routes, Slice
+from service.kit.web.socket import Socket
+from service.kit.work.asgi import Message
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -89,6 +91,19 @@ def test_a_value_is_not_changed_by_being_encoded():
     encode(page)
     assert page.data == [MEETING]
     assert MEETING.starts is WHOLE
+
+
+async def test_a_message_of_a_websocket_has_times_of_the_same_form():
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    await Socket[str, Meeting](str, {"type": "websocket"}, receive, send).send(MEETING)
+    assert sent[1]["text"] == ENCODED.decode()
 
 
 async def test_pages_events_and_stored_replies_have_times_of_one_form(settings: Settings):

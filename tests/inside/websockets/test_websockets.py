@@ -169,9 +169,10 @@ def test_only_pages_of_its_own_host_and_of_listed_origins_open_it(service: Servi
         assert service.refuse("/rooms/1", origin=origin)["type"] == "urn:problem:origin-refused"
 
 
-def test_a_fault_closes_with_1011_and_is_logged(service: Service):
+def test_a_fault_closes_with_1011_and_is_logged_and_counted(service: Service):
     with service.open("/failing") as client:
         assert read_end(client) == (1011, "")
+    wait_for(lambda: service.read_metric("http_responses_failed_total", route="/failing") == 1)
     wait_for(lambda: '"exc_value":"planted"' in (service.folder / "output").read_text())
 
 

@@ -12,8 +12,8 @@ type Schema = Mapping[str, Any]
 
 THERE = ""
 REQUIRED = "required"
-MINIMA = ("minimum", "minLength", "minItems")
-MAXIMA = ("maximum", "maxLength", "maxItems")
+MINIMA = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+MAXIMA = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 
 
 class Fact(NamedTuple):
@@ -57,8 +57,9 @@ def is_breaking(fact: Fact, is_new: bool, before: Set[Fact], after: Set[Fact]) -
     if fact.text == REQUIRED or fact.text.startswith("pattern"):
         return is_new is is_request
     if fact.limit is not None:
-        known = [other.limit for other in before if other[:3] == fact[:3]]
-        ordered = sorted([fact.limit, *filter(None, known)], reverse=fact.text in MINIMA)
+        alike = [other for other in before if other[:3] == fact[:3]]
+        known = [other.limit for other in alike if other.limit is not None]
+        ordered = sorted([fact.limit, *known], reverse=fact.text in MINIMA)
         return is_new and (not known or ordered[0] == fact.limit)
     kind, _, _ = fact.text.partition(" ")
     readers = after if is_request else before
@@ -74,7 +75,7 @@ def list_facts(description: Schema) -> Iterator[Fact]:
             name = f"{method.upper()} {anonymous}"
             for place in ((), ("request",), ("response",)):
                 yield Fact(name, place)
-            yield from list_request_facts(name, operation)
+            yield from list_request_facts(name, path, operation)
             yield from list_response_facts(name, operation)
 
 
@@ -90,16 +91,20 @@ def inline(part: Any, schemas: Schema, within: tuple[str, ...] = ()) -> Any:
     return {key: inline(value, schemas, within) for key, value in part.items()}
 
 
-def list_request_facts(name: str, operation: Schema) -> Iterator[Fact]:
+def list_request_facts(name: str, template: str, operation: Schema) -> Iterator[Fact]:
+    """Yield what a client sends. A parameter of the path is known by its place there."""
+    places = re.findall(r"\{(\w+)\}", template)
     security = operation.get("security")
     if security and {} not in security:
         yield Fact(name, ("request", "token"), REQUIRED)
     for parameter in operation["parameters"]:
-        if parameter["in"] != "path":
-            path = "request", f"{parameter['in']} {parameter['name']}"
-            yield from list_schema_facts(name, path, parameter["schema"])
-            if parameter["required"]:
-                yield Fact(name, path, REQUIRED)
+        label = parameter["name"]
+        if parameter["in"] == "path":
+            label = places.index(label) + 1
+        path = "request", f"{parameter['in']} {label}"
+        yield from list_schema_facts(name, path, parameter["schema"])
+        if parameter["required"]:
+            yield Fact(name, path, REQUIRED)
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         yield from list_schema_facts(name, ("request", media_type), content.get("schema", {}))
         yield Fact(name, ("request", media_type), REQUIRED)
@@ -121,6 +126,8 @@ def list_schema_facts(name: str, path: tuple[str, ...], schema: Schema) -> Itera
         yield from list_schema_facts(name, path, part)
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
+    if path[0] == "response" and schema.get("format") == "decimal":
+        kinds = ["string"]  # a number is read, and never sent
     for kind in [*kinds, *["integer"] * ("number" in kinds)]:
         for value in schema.get("enum", [schema.get("format", "")]):
             yield Fact(name, path, f"{kind} {value}".strip())
@@ -134,6 +141,8 @@ def list_schema_facts(name: str, path: tuple[str, ...], schema: Schema) -> Itera
         yield from list_schema_facts(name, (*path, field), part)
         if field in schema.get("required", ()):
             yield Fact(name, (*path, field), REQUIRED)
+    for number, part in enumerate(schema.get("prefixItems", ()), 1):
+        yield from list_schema_facts(name, (*path, f"item {number}"), part)
     for inner in ("items", "additionalProperties"):
         if isinstance(schema.get(inner), dict):
             yield from list_schema_facts(name, (*path, inner), schema[inner])

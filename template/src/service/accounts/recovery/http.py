@@ -77,6 +77,7 @@ async def confirm_reset(
         account = await connection.find(queries.use_token, token, "reset")
         if account is None:
             raise bad_token()
+        await connection.fetch_one(queries.take_turn, account)
         email = await connection.fetch_one(queries.reset_password, account, password_hash)
         await connection.fetch(queries.delete_tokens, account, "reset")
         await revocations.revoke(connection, str(account))

@@ -63,6 +63,7 @@ async def send_link(
     The token is behind a `#`, which browsers send to nobody. After a run that was cut off, the next makes another one,
     and so another mail.
     """
+    await connection.fetch_one(queries.take_turn, recipient.id)
     token = secrets.token_urlsafe(32)
     lifetime = options.get_lifetime(purpose)
     row = recipient.id, purpose, digest(token), lifetime, options.live_tokens

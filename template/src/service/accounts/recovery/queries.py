@@ -11,7 +11,7 @@ from service.kit.db import Query
 type Purpose = Literal["verification", "reset"]
 
 ANYONE = {"scope": "the token itself says whose it is"}
-FEW = dict.fromkeys(("filter", "unbounded"), "an account has one in each of its slots")
+FEW: dict[str, str] = dict.fromkeys(("filter", "unbounded"), "an account has one in each of its slots")
 
 
 class Recipient(Struct, frozen=True):
@@ -21,13 +21,11 @@ class Recipient(Struct, frozen=True):
     email: str
 
 
-# Both lock the account, so that of several mails at once no more are sent than an account may get.
 find_by_email = Query(
     """
     select {columns}
       from accounts
      where lower(email) = lower($1)
-       for no key update
     """,
     Recipient,
     tuple[str],
@@ -39,9 +37,17 @@ find_unverified = Query(
     select {columns}
       from accounts
      where id = $1 and verified_at is null
-       for no key update
     """,
     Recipient,
+    tuple[UUID],
+    sample="select id from accounts limit 1",
+)
+
+# Of several mails at once, no more are sent than an account may get, and a reset leaves none of them valid. A lock of
+# the account's row would do as well, but then a login would wait until the mail is sent.
+take_turn = Query(
+    "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0)) is not null",
+    bool,
     tuple[UUID],
     sample="select id from accounts limit 1",
 )

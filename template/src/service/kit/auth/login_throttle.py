@@ -266,7 +266,7 @@ class LoginThrottle:
     async def forgive(self, scope: asgi.Scope, account: str) -> None:
         """Forget the wrong passwords for an account from an address: its owner is there.
 
-        For a password that was reset by mail, so that the owner can log in.
+        For a password that was reset by a link, so that the owner can log in.
         """
         (own, *_), is_exact = await self.identify(scope, account)
         if is_exact:

@@ -160,12 +160,14 @@ class Revocations:
             changes = await self.db.fetch_one(read_changes, *args)
         except FullError:  # a busy pool must not delay this
             async with connect(self.db.options, "service revocations") as connection:
-                row = await connection.fetchrow(read_changes.sql, *args)
+                [row] = await connection.fetch(read_changes.sql, *args)
                 changes = Changes(*row)
         for subject, not_before in zip(changes.subjects, changes.not_before, strict=True):
             known = self.not_before.pop(subject, not_before)  # added again at the end
             self.not_before[subject] = max(known, not_before)
-        self.horizon = changes.horizon
+        # Ids go back when a standby that lags, or a backup, takes over: then all is read again.
+        went_back = int(changes.horizon) < int(self.horizon)
+        self.horizon = NOTHING_READ if went_back else changes.horizon
         self.read_at = started
         self.forget()
 

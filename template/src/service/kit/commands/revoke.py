@@ -22,7 +22,7 @@ def revoke_tokens(definition: ServiceDefinition, subjects: Sequence[str]) -> Non
     """Refuse all tokens that these subjects got until now; they can log in again.
 
     A subject is the `sub` of its tokens, and `caller` in the access log: the id of an account, not
-    its e-mail address. It takes effect where app.py gives `Revocations` to `Auth`.
+    the name that it logs in with. It takes effect where app.py gives `Revocations` to `Auth`.
     """
     with definition.open_settings() as settings:
         asyncio.run(revoke_all(settings, subjects))

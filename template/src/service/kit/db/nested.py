@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from inspect import signature
 from itertools import chain
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeAliasType, Union, get_args, get_origin
@@ -16,6 +17,9 @@ COLUMNS = re.compile(r"\{(\w+\.)?columns\}")
 """Where a statement has the select list, perhaps with the table that the columns belong to."""
 
 NAMED_PARAM = re.compile(r"\$([a-z_]\w*)\b(?!\$)")
+
+MAX_DEPTH = 8
+"""Structs within structs. Deeper ones contain themselves, and would never end."""
 
 type Make = Callable[..., Any]
 
@@ -50,6 +54,12 @@ class Layout:
 
     def add_struct(self, struct: Any, path: str = "", present: int | None = None) -> Make:
         """Add the columns of a struct, and return what makes it of them."""
+        check_positional(struct)
+        if path.count(".") > MAX_DEPTH:
+            first, _, _ = path.partition(".")
+            raise TypeError(
+                f"{first} never ends; give `columns` the SQL of its JSON: {{'{first}': …}}"
+            )
         begin = len(self.columns)
         steps: list[tuple[int, int, Make]] = []
         for field in structs.fields(struct):
@@ -96,6 +106,17 @@ class Layout:
         if source is None and "." in path:  # the last table is the one of the innermost struct
             source = ".".join(path.split(".")[-2:])
         self.items.append(f'{source} as "{path}"' if source else self.prefix + path)
+
+
+def check_positional(struct: Any) -> None:
+    """Raise `TypeError` for a struct that columns cannot fill by position."""
+    origin = get_origin(struct) or struct
+    for parameter in signature(origin).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            raise TypeError(
+                f"{origin.__name__}.{parameter.name} is kw_only, and columns fill a struct by "
+                "position: remove `kw_only=True`, and put fields without a default first"
+            )
 
 
 def make_decoder(annotation: Any) -> Make:

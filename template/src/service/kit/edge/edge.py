@@ -53,7 +53,8 @@ class Edge:
 
     Errors become problems, responses are compressed, and reads have an ETag. `/livez` and `/readyz`
     are always answered: `ready` returns what keeps the service from answering requests, or None.
-    The shape of errors is that of the application, its `encode_problem`.
+    When it starts, the application finds the edge in the scope of its lifespan, and tells it the
+    shape of errors and which routes take uploads.
 
     A request is admitted when it is complete, so that slow clients take no slot.
     """
@@ -66,8 +67,7 @@ class Edge:
         ready: Check | None = None,
     ) -> None:
         self.app = app
-        self.encode_problem: EncodeProblem = getattr(app, "encode_problem", encode_problem)
-        self.refusal = self.encode_problem(busy(OVERLOADED), SOME_ID)
+        self.shape_problems(encode_problem)
         self.options = options or EdgeOptions()
         self.compression = Compression(compression or CompressionOptions())
         self.health = Health(ready)
@@ -83,6 +83,11 @@ class Edge:
         self.deadlines = Deadlines()
         self.access_log = AccessLog()
         self.refusals = Batch(report_refusals, REPORT_SECONDS, max_items=100_000)
+
+    def shape_problems(self, encode: EncodeProblem) -> None:
+        """Send problems as the application shapes them."""
+        self.encode_problem = encode
+        self.refusal = encode(busy(OVERLOADED), SOME_ID)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -136,7 +141,7 @@ class Edge:
         metrics.watch_gauge(gauges.open_sockets, lambda: self.sockets.running)
         metrics.watch_gauge(gauges.uploads, lambda: self.uploads.running)
         metrics.watch_gauge(gauges.upload_disk, lambda: self.uploads.disk_bytes)
-        scope["uploads"] = self.uploads
+        scope["edge"] = self
         try:
             await self.app(scope, receive, send)
         finally:

@@ -13,15 +13,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
-import msgspec
-
 from service.kit.edge.options import EdgeOptions
 from service.kit.edge.response import Exchange
 from service.kit.work import headers, responses
 from service.kit.work.asgi import Headers, Receive, Scope, Send
 from service.kit.work.context import Work, current, request_id
 from service.kit.work.limits import Limiter
-from service.kit.work.times import WHOLE_SECOND, write_whole_seconds
+from service.kit.work.times import encode_json
 
 type SendPiece = Callable[[bytes], Awaitable[None]]
 
@@ -37,7 +35,6 @@ They are random for each client, so that those of a stopped worker do not all re
 
 HEARTBEAT = b":\n\n"
 UNSENDABLE = re.compile("[\0\r\n]")
-ENCODER = msgspec.json.Encoder()
 
 LAST_EVENT_ID_PARAMETER = {
     "name": "Last-Event-ID",
@@ -83,9 +80,7 @@ class Event[Data]:
             lines.append(b"event: " + self.name.encode())
         if self.id:
             lines.append(b"id: " + self.id.encode())
-        data = ENCODER.encode(self.data)
-        if WHOLE_SECOND.search(data):
-            data = ENCODER.encode(write_whole_seconds(self.data))
+        data = encode_json(self.data)
         lines.extend(b"data: " + line for line in data.splitlines())
         return b"\n".join(lines) + b"\n\n"
 

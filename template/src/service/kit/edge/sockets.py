@@ -67,6 +67,8 @@ class Socket(Exchange):
                 await self.close(1008, f"{error.kind}: {error.detail}")
                 return
             log.exception("request failed", method=METHOD, path=scope["path"])
+            route = scope.get("path_template", "unmatched")
+            metrics.get_metrics().failed_responses.labels(route).inc()
             await self.close(1011)
         finally:
             slots.leave()
@@ -194,7 +196,8 @@ def take_token(scope: Scope) -> str | None:
     Browsers cannot send `Authorization`, and want one of the subprotocols that they offered: it is
     returned.
     """
-    scheme, token, *others = [*scope["subprotocols"], "", ""]
+    offered: list[str] = scope.get("subprotocols", [])
+    scheme, token, *others = [*offered, "", ""]
     if scheme.lower() != "bearer" or not token:
         return None
     scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]

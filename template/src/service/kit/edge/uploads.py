@@ -1,9 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """Receives uploads: bodies that the application reads as they arrive, such as files of a form.
 
-When it starts, the application says which routes take them: it sets `find_limit` of `uploads` in
-the scope of its lifespan. Who may call such a route, and how often, is decided before its body is
-read. `bodies.py` reads all other bodies, and hands them over whole.
+When it starts, the application says by `find_limit` which routes take them. Who may call such a
+route, and how often, is decided before its body is read. `bodies.py` reads all other bodies, and
+hands them over whole.
 """
 
 import time
@@ -88,8 +88,12 @@ class IncomingUpload:
         self.set_deadline()
 
     def set_deadline(self) -> None:
-        """Give the application its time: for one piece or, when it has all of them, to answer."""
-        self.exchange.ends_at = time.monotonic() + self.options.request_timeout
+        """Give the application its time: for one piece or, when it has all of them, to answer.
+
+        A response that has begun has deadlines of its own.
+        """
+        seconds = inf if self.exchange.status else self.options.request_timeout
+        self.exchange.ends_at = time.monotonic() + seconds
         self.exchange.expires_at = self.exchange.ends_at
 
     async def receive(self) -> Message:
@@ -115,7 +119,7 @@ class IncomingUpload:
         patience = self.patience - waited + length / self.options.body_rate
         self.patience = min(patience, self.options.stall_timeout)
         self.is_complete = not message.get("more_body", False)
-        if self.is_complete:
+        if self.is_complete and not self.exchange.slot:  # else it is an event stream already
             self.uploads.admission.running += 1
             self.exchange.slot = self.uploads.admission
         self.set_deadline()

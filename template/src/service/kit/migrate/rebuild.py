@@ -117,4 +117,5 @@ async def rebuild_database(
                 problem = describe_failure(migration, error, "The database is as it was.")
                 raise MigrationError(problem) from error
         await connection.execute(RESTORE_ROWS)
-        return await connection.fetch(COUNT_LOST)
+        lost: list[asyncpg.Record] = await connection.fetch(COUNT_LOST)
+        return lost

@@ -143,8 +143,9 @@ class Listing[Row: Struct, Where: BaseFilter]:
         self.max_count = max_count
         self.excused = {"offset": "max_offset bounds it", **excused}
         self.joins = "".join(f"\n  {line}" for line in cleandoc(joins).splitlines())
-        name = table.split()[-1]
-        self.prefix = f"{name}." if joins or name != table else ""
+        name = table.split()[-1]  # perhaps with its schema
+        _, _, alias = name.rpartition(".")
+        self.prefix = f"{alias}." if joins or name != table else ""
         self.given = (*scope, *params)
         types = {**get_field_types(where), **scope, **params}
         choices = get_args(types.get("sort")) or (f"-{key[0]}",)

@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from service.kit.auth.bearer import Auth
 from service.kit.db.errors import to_problem
+from service.kit.edge.edge import Edge
 from service.kit.web import idempotency as keys
 from service.kit.web import pages
 from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Access
@@ -130,7 +131,7 @@ class Endpoint:
 class Application:
     """All endpoints. Raises `Problem` for every error that a client can do something about.
 
-    The edge sends them, by its `encode_problem`.
+    The edge sends them.
     """
 
     def __init__(
@@ -185,8 +186,8 @@ class Application:
         if len(path) > MAX_PATH_LENGTH:
             raise Problem(414, "too-long", f"A path has at most {MAX_PATH_LENGTH:,} characters.")
         if scope["type"] != "http":
-            if self.takes_uploads and "uploads" in scope:
-                scope["uploads"].find_limit = self.find_upload_limit
+            if "edge" in scope:
+                self.instruct_edge(scope["edge"])
             return self.router
         if endpoint := self.fixed.get(path):
             return endpoint
@@ -199,6 +200,12 @@ class Application:
                 scope["path_params"] = params
                 return endpoint
         return self.router
+
+    def instruct_edge(self, edge: Edge) -> None:
+        """Tell the edge, at start, what it cannot know. Layers of the team may be between."""
+        edge.shape_problems(self.encode_problem)
+        if self.takes_uploads:
+            edge.uploads.find_limit = self.find_upload_limit
 
     def find_upload_limit(self, scope: Scope, default: int) -> int | None:
         """Return the maximum size of an upload, or None if the route of a request takes none."""

@@ -25,6 +25,7 @@ from service.kit.web.inputs import (
     READERS,
     Readers,
     check_caller,
+    check_connection,
     check_converter,
     is_body,
     is_described,
@@ -77,6 +78,7 @@ class Inputs:
 
     def __init__(self, route: Route) -> None:
         self.level = route.level
+        self.is_socket = route.method == WEBSOCKET
         self.converters = dict(PATH_PARAMETER.findall(route.path))
         self.path: dict[str, Any] = {}
 
@@ -91,6 +93,7 @@ class Inputs:
             check_converter(name, self.converters[name], kind)
             self.path[name] = hint
             return lambda scope, *_: scope["path_params"][name]
+        check_connection(kind, is_socket=self.is_socket)
         if kind is not Caller:
             return readers.get(kind)
         check_caller(self.level, is_optional=is_optional)
@@ -170,6 +173,9 @@ class Binding(Call):
         elif getattr(kind, "__query__", False):
             self.query.add_filter(name, kind)
         elif form or (is_body(kind) and not is_in_query):
+            if self.inputs.is_socket:
+                messages = "a `Socket[Received, Sent]` has its messages"
+                raise TypeError(f"a WebSocket has no body; {messages}")
             if self.body:
                 other = "a list that is in the query string is a field of a Filter"
                 raise TypeError(f"`{self.body[0]}` is its body already; {other}")

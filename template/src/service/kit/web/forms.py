@@ -14,7 +14,15 @@ from service.kit.edge.uploads import IncomingUpload
 from service.kit.offload.offload import Offload
 from service.kit.web.mismatches import MAX_ERRORS, invalid_fields, is_struct, read_mismatch
 from service.kit.web.query_string import QueryString, convert_parameter, split_query_string
-from service.kit.web.uploads import MULTIPART, Parts, Upload, malformed, parse_content_type
+from service.kit.web.uploads import (
+    MAX_PARTS,
+    MULTIPART,
+    Parts,
+    Upload,
+    malformed,
+    parse_content_type,
+    too_many_parts,
+)
 from service.kit.work.arguments import Provided, unwrap_type
 from service.kit.work.asgi import Receive, Scope
 from service.kit.work.problems import InvalidField
@@ -70,7 +78,10 @@ class FormBody:
         media_type, _ = parse_content_type(scope)
         if media_type == URL_ENCODED and not self.files:
             message = await receive()
-            for name, text in split_query_string(decode_text(message.get("body", b""))):
+            body = message.get("body", b"")
+            if body.count(b"&") >= MAX_PARTS:
+                raise too_many_parts()
+            for name, text in split_query_string(decode_text(body)):
                 sent.add_text(name, text)
         else:
             async for part in Parts(scope, receive):

@@ -6,13 +6,14 @@ from typing import Any, get_args, get_origin
 from uuid import UUID
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
 from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Access, AccessError
 from service.kit.web.mismatches import is_struct
 from service.kit.web.request import CheckedRequest
+from service.kit.web.socket import Socket
 from service.kit.web.uploads import describe_upload
 from service.kit.work.arguments import Reader
 
@@ -21,11 +22,15 @@ type Readers = Mapping[Any, Reader]
 READERS: Readers = {
     LastEventId: read_last_event_id,
     Request: CheckedRequest,
+    HTTPConnection: lambda scope, *_: HTTPConnection(scope),
     WebSocket: WebSocket,
 }
 """How to read what the function of any route may ask for, by its type."""
 
-PROVIDER_READERS: Readers = {Request: lambda scope, *_: Request(scope)}
+PROVIDER_READERS: Readers = {
+    Request: lambda scope, *_: Request(scope),
+    HTTPConnection: lambda scope, *_: HTTPConnection(scope),
+}
 """The same for providers and checks. Their request has no body: it belongs to the route."""
 
 CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid": UUID}
@@ -46,6 +51,14 @@ def check_caller(level: Access | None, *, is_optional: bool) -> None:
         raise AccessError(f"nobody is known on a public route; {advice}")
     if level is OPTIONAL_TOKEN and not is_optional:
         raise AccessError("the token is optional; write `Caller | None`")
+
+
+def check_connection(kind: Any, *, is_socket: bool) -> None:
+    """Raise TypeError for a request on a WebSocket, and for a WebSocket on another route."""
+    if is_socket and kind is Request:
+        raise TypeError("a WebSocket is no `Request`; ask for Starlette's `HTTPConnection`")
+    if not is_socket and (get_origin(kind) or kind) in (Socket, WebSocket):
+        raise TypeError("only the routes of `routes.websocket` have one")
 
 
 def is_body(kind: Any) -> bool:

@@ -26,6 +26,9 @@ from service.kit.web.routes import WEBSOCKET, Route
 from service.kit.web.schemas import Description, Schemas, make_schemas
 from service.kit.work.arguments import Call, unwrap_type
 
+NO_LICENSE = "LicenseRef-Proprietary"
+"""What a service is under whose pyproject.toml names no license."""
+
 NULL = {"type": "null"}
 NO_DEFAULT = (None, msgspec.NODEFAULT, msgspec.UNSET)
 
@@ -102,11 +105,15 @@ def describe_scheme(scheme: str) -> Description:
 def describe_service() -> Description:
     """Return what pyproject.toml says of the service."""
     about = find_distribution()
-    info = {"title": about.name, "version": about.version, "description": about.summary}
+    info: Description = {
+        "title": about.name,
+        "version": about.version,
+        "description": about.summary,
+    }
     is_installed = about.version != "unknown"
     spdx = metadata(about.name).get("License-Expression") if is_installed else None
-    if spdx:
-        info["license"] = {"name": spdx, "identifier": spdx}
+    spdx = spdx or NO_LICENSE
+    info["license"] = {"name": spdx, "identifier": spdx}
     return info
 
 

@@ -3,13 +3,11 @@
 
 from collections.abc import AsyncGenerator
 
-import msgspec
 from starlette.websockets import WebSocket, WebSocketState
 
 from service.kit.web.body import Body
 from service.kit.work.asgi import Receive, Scope, Send
-
-ENCODER = msgspec.json.Encoder()
+from service.kit.work.times import encode_json
 
 
 class Socket[Received, Sent]:
@@ -41,4 +39,4 @@ class Socket[Received, Sent]:
     async def send(self, message: Sent) -> None:
         """Send a message, and return when the server has taken it."""
         await self.open()
-        await self.socket.send_text(ENCODER.encode(message).decode())
+        await self.socket.send_text(encode_json(message).decode())

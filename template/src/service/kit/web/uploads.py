@@ -103,12 +103,10 @@ class Upload:
         with suppress(Problem):
             await self.run(self.file.close)
 
-    async def run[**P, Result](
-        self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
-    ) -> Result:
+    async def run[Result](self, function: Callable[..., Result], *args: object) -> Result:
         """Call a function of the file in a thread. Raises a 507 problem if the disk fails."""
         try:
-            return await self.offload.use_file(function, *args, **kwargs)
+            return await self.offload.use_file(function, *args)
         except OSError as error:
             detail = "The file could not be stored on our side. Try again later."
             raise Problem(507, "insufficient-storage", detail) from error
@@ -193,7 +191,7 @@ class Parts:
     def begin_part(self) -> None:
         self.count += 1
         if self.count > MAX_PARTS:
-            raise Problem(413, "too-large", f"A form has at most {MAX_PARTS:,} fields and files.")
+            raise too_many_parts()
         self.events.append(Upload(self, self.headers))
         self.headers = {}
 
@@ -209,6 +207,10 @@ def parse_content_type(scope: Scope) -> tuple[str, bytes]:
     fields = merge_headers(scope["headers"])
     media_type, options = parse_options_header(fields.get(b"content-type", b"").decode("latin-1"))
     return media_type.decode("latin-1"), options.get(b"boundary", b"")
+
+
+def too_many_parts() -> Problem:
+    return Problem(413, "too-large", f"A form has at most {MAX_PARTS:,} fields and files.")
 
 
 def malformed(reason: str) -> Problem:

@@ -93,7 +93,7 @@ class Binder:
         self.find_reader = find_reader
         self.unfinished: list[Function] = []
 
-    def bind(self, function: Function, **given: Reader) -> Call:
+    def bind(self, function: Function, /, **given: Reader) -> Call:
         """Return a function with all of its arguments, some of them given. Raises TypeError."""
         call = Call(function)
         call.readers |= given
