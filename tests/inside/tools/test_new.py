@@ -198,7 +198,7 @@ def test_rows_belong_to_accounts_unless_they_are_shared(folder: Path):
 
 
 def test_a_default_is_that_of_the_table_and_of_the_body(folder: Path):
-    make_slice("invoices", *"count:int@=-1 rate:decimal=1.5 paid:bool=true state:enum(a,b)=b".split(), "why:text?=it's")
+    make_slice("invoices", "count:int@=-1", "rate:decimal=1.5", "paid:bool=true", "state:enum(a,b)=b", "why:text?=it's")
     migration = (folder / "migrations/0042_invoices.sql").read_text()
     for line in (
         "count bigint not null default -1,",
@@ -229,7 +229,7 @@ def test_a_length_is_that_of_the_table_and_of_the_bodies(folder: Path):
 
 
 def test_columns_can_be_unique_together(folder: Path):
-    make_slice("invoices", *"number:int year:int kind:enum(a,b)".split(), "--unique=number,year", "--unique=kind,year")
+    make_slice("invoices", "number:int", "year:int", "kind:enum(a,b)", "--unique=number,year", "--unique=kind,year")
     migration = read_migration(folder)
     assert "constraint invoices_number_year_key unique (account, number, year)" in migration
     assert "constraint invoices_kind_year_key unique (account, kind, year)" in migration
@@ -263,7 +263,7 @@ def test_a_slice_that_is_nested_can_have_none_nested_in_it(folder: Path):
 
 
 def test_pairs_of_references_have_no_load_test_that_creates_them(folder: Path):
-    make_slice("links", *"parcel:references:parcels other:references:parcels --unique parcel_id,other_id".split())
+    make_slice("links", "parcel:references:parcels", "other:references:parcels", "--unique", "parcel_id,other_id")
     made = scenario.read_scenario(folder / "perf/scenarios/links.toml")
     assert "create" not in [step.name for step in made.steps]
     assert "limit 10000" in (folder / "src/service/links/queries.py").read_text()

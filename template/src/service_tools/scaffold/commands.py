@@ -34,6 +34,10 @@ No other account can reach them."""
 SHARED = """
 {who} can read, change and delete all {many}, including those of others."""
 
+PERSONAL = """
+To export and delete them with their account, write src/service/{table}/data.py as the other slices
+have it, and add it to PERSONAL_DATA in app.py, before the rows that it refers to."""
+
 ADDED = "The slice is added to src/service/app.py. Next:\n"
 ADD_BY_HAND = """\
 Add the slice to src/service/app.py by hand: this command could not find where.
@@ -113,6 +117,8 @@ def new_slice(definition: ServiceDefinition, /, no_plans: bool, **order: Any) ->
         paths.append(here.root / f"perf/plans/{made.table}.txt")
     print_files(paths)
     print_rules(made)
+    if made.owned and registry.is_used_in_app(here.root, "PERSONAL_DATA"):
+        click.echo(PERSONAL.format(table=made.table))
     is_added = registry.add_slice(here.root, made.table)
     print_next_steps(made.table, is_added=is_added, is_recorded=is_recorded)
 
