@@ -1,3 +1,4 @@
+import shlex
 import shutil
 import subprocess
 import sys
@@ -430,8 +431,12 @@ def test_another_singular_can_be_given(folder: Path):
     assert "class NewNewsItem(" in (folder / "src/service/news/model.py").read_text()
 
 
-def test_its_help_has_an_example():
-    assert "service new invoices" in run_new("--help").output
+def test_the_examples_of_its_help_are_slices(folder: Path):
+    make_slice("orders", "number:text!")
+    examples = [line for line in run_new("--help").output.splitlines() if line.startswith("    service new ")]
+    assert len(examples) == 4
+    for example in examples:
+        make_slice(*shlex.split(example)[2:])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ Examples:
   service new invoices number:text! total:money 'status:enum(open,paid)@=open' due:date?
   service new articles 'title:text(200)' body:text year:int number:int --unique year,number
   service new folders 'name:text(80)!' parent:references:folders?
-  service new items sku:text! count:int=1 product:references:products? --in orders
+  service new items sku:text! count:int=1 invoice:references:invoices? --in orders
 """
 
 OWNED = """
