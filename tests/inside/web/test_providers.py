@@ -161,6 +161,10 @@ def take_key(key: IdempotencyKey) -> Viewer:
     return Viewer(str(key), "")
 
 
+def take_by_position(caller: Caller | None, /) -> Viewer:
+    return Viewer(str(caller), "")
+
+
 def need_caller(caller: Caller) -> Viewer:
     return Viewer(caller.id, "")
 
@@ -194,6 +198,10 @@ NOTHING = "nothing is of this type; add it to what app.py provides"
         ([take_text], rf"GET /a, \S*read_viewer, parameter `viewer: .*take_text, parameter `text: str`: {NOTHING}"),
         ([take_key], rf"take_key, parameter `key: \S*IdempotencyKey`: {NOTHING}"),
         ([need_caller], r"need_caller, parameter `caller: \S*Caller`: the token is optional; write `Caller \| None`"),
+        (
+            [take_by_position],
+            r"take_by_position, parameter `caller: .*`: arguments are passed by name; leave out the `/`",
+        ),
         ([say_nothing], r"say_nothing; annotate it with what it returns: a class of your own"),
         ([make_session], r"make_session; annotate it with what it returns: a class of your own"),
         ([make_text], r"make_text; annotate it with what it returns: a class of your own"),

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +49,8 @@ def test_a_value_that_can_be_stored_passes(value: object):
         datetime(9999, 12, 31, 23, tzinfo=WEST),
         datetime(1, 1, 1, tzinfo=UTC),
         datetime.max.replace(tzinfo=UTC),
+        date.min,
+        date.max,
         nest(body.MAX_LEVELS + 1),
         {"a": [[{"b": "\x00"}]]},
         {"a": {"\x00": 1}},

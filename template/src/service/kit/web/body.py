@@ -8,7 +8,7 @@ that reads its body itself gets a request of `request.py`.
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
 from types import NoneType
@@ -182,6 +182,8 @@ def find_storage_error(value: object) -> str | None:
             return find_decimal_error(value)
         case datetime():
             return find_time_error(value)
+        case date() if value in (date.min, date.max):  # which asyncpg takes for infinity
+            return "it must be after 0001-01-01 and before 9999-12-31"
     return None
 
 

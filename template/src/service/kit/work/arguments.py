@@ -142,6 +142,8 @@ def bind_parameters(function: Function, bind: Callable[[inspect.Parameter, Any],
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         is_plain = parameter.annotation is parameter.empty
         try:
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                raise TypeError("arguments are passed by name; leave out the `/`")
             bind(parameter, Any if is_plain else parameter.annotation)
         except TypeError as error:
             where = f"{name_function(function)}, parameter `{parameter}`"
