@@ -351,7 +351,7 @@ def test_what_is_asked_of_a_table_that_two_fields_refer_to_is_written_once(folde
         ("invoices a:references:parcels=x", "cannot have this default"),
         ("invoices a:int b:int --unique=a", "at least two of these fields: a, b"),
         ("invoices a:int b:int --unique=a,c", "at least two of these fields: a, b"),
-        ("invoices a:int! b:text(301) c:json d:int --unique=a,d", "at least two of these fields: d"),
+        ("invoices a:int! b:text(301) c:json d:int --unique=a,d", "fields: d. --filters takes those marked with @"),
         ("invoices a:int b:int --unique=a,b --unique=b,a", "two combinations are the same"),
         ("invoices a:enum(x) b:bool --unique=a,b", "Add a field like number:int"),
         ("invoices a:enum(x) --in=parcels --unique=parcel_id,a", "Add a field like number:int"),

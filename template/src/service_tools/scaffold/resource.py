@@ -133,8 +133,11 @@ def split_sets(option: str, combined: Sequence[str], known: Sequence[str]) -> Na
     for text in combined:
         names = tuple(text.split(","))
         if len(names) < 2 or len(set(names)) < len(names) or not set(names) <= set(known):
-            listed = ", ".join(known) or "none, mark them with @"
-            raise CommandError(f"{option} {text}: name at least two of these fields: {listed}.")
+            listed = ", ".join(known) or "none"
+            raise CommandError(
+                f"{option} {text}: name at least two of these fields: {listed}. --filters takes"
+                " those marked with @, --unique those that are not unique alone by !."
+            )
         if any(set(names) == set(others) for others in found):
             raise CommandError(f"{option}: two combinations are the same.")
         found.append(names)
