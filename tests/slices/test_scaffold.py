@@ -63,6 +63,8 @@ def test_a_service_without_an_example_passes_its_suite_before_and_after_its_firs
     assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
     output = shell.run("uv", "run", "--quiet", "service", "new", "invoices", *FIELDS, cwd=folder)
     assert "belong to the account that creates them" in output
+    nested = ("sku:text(80)!", "count:int=1", "above:references:lines?", "--in", "invoices")
+    shell.run("uv", "run", "--quiet", "service", "new", "lines", *nested, cwd=folder)
     shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
     assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
     load = ("uv", "run", "service", "perf", "load", "--rate", "100", "--seconds", "2", "--check")

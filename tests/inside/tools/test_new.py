@@ -1,3 +1,4 @@
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tests.kit.processes import ROOT, run
 
 FIELDS = """
     number:text!@ customer:uuid@ total:money fee:money? status:enum(open,paid)@ due:date? rate:decimal!
-    paid_on:timestamp@? lines:int urgent:bool@ tags:text[] extra:json? parcel:references:parcels
+    paid_on:timestamp@? lines:int=1 urgent:bool@=false tags:text[] extra:json? parcel:references:parcels title:text(80)
 """
 TABLE = """\
 create table parcels (
@@ -26,6 +27,12 @@ create table parcels (
 );
 create index things_created_at_idx on parcels (id);
 create table public."boxes" (id int);
+"""
+ROUTES = """\
+routes = Routes(
+    "/api/parcels", access=NEEDS_TOKEN
+)
+@routes.get("/{parcel_id:uuid}", summary="Read a parcel")
 """
 APP = '''\
 """The map."""
@@ -44,6 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir(parents=True)
     for name in ("__init__", "settings", "parcels/__init__", "parcels/seed"):
         (tmp_path / f"src/service/{name}.py").write_text('"""Something."""\n')
+    (tmp_path / "src/service/parcels/http.py").write_text(ROUTES)
     (tmp_path / "src/service/app.py").write_text(APP)
     (tmp_path / "migrations/0041_parcels.sql").write_text(TABLE)
     for name in ("ruff.toml", "pyproject.toml"):
@@ -61,6 +69,10 @@ def make_slice(*arguments: str) -> str:
     result = run_new(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def read_migration(folder: Path) -> str:
+    return (folder / "migrations/0042_invoices.sql").read_text()
 
 
 def read_files(folder: Path) -> dict[str, str]:
@@ -150,7 +162,16 @@ def test_a_slice_has_a_scenario_that_can_be_read(folder: Path, options: tuple[st
 
 
 @pytest.mark.parametrize(
-    "order", [FIELDS, f"{FIELDS} --export --filters=number,status", "body:text --shared", "at:date!", "amount:money?"]
+    "order",
+    [
+        FIELDS,
+        f"{FIELDS} --export --filters=number,status --unique=lines,customer",
+        "body:text --shared",
+        "at:date!",
+        "amount:money?",
+        "above:references:invoices? code:text(4)=it's --in=parcels",
+        "note:text?=x parcel:references:parcels --unique=note,parcel_id",
+    ],
 )
 def test_what_is_made_needs_neither_formatter_nor_linter(folder: Path, order: str):
     make_slice("invoices", *order.split())
@@ -175,6 +196,78 @@ def test_rows_belong_to_accounts_unless_they_are_shared(folder: Path):
     )
     for path in [*folder.glob("src/service/notes/*.py"), folder / "migrations/0043_notes.sql"]:
         assert "account" not in path.read_text().lower()
+
+
+def test_a_default_is_that_of_the_table_and_of_the_body(folder: Path):
+    make_slice("invoices", "count:int@=-1", "rate:decimal=1.5", "paid:bool=true", "state:enum(a,b)=b", "why:text?=it's")
+    migration = (folder / "migrations/0042_invoices.sql").read_text()
+    for line in (
+        "count bigint not null default -1,",
+        "rate numeric(20, 6) not null default 1.5,",
+        "paid boolean not null default true,",
+        "state text not null default 'b',",
+        "why text default 'it''s',",
+    ):
+        assert f"    {line}\n" in migration
+    model = (folder / "src/service/invoices/model.py").read_text()
+    for line in (
+        "count: Integer = -1",
+        'rate: Numeric = Decimal("1.5")',
+        "paid: bool = True",
+        'state: State = "b"',
+        'why: Text | None = "it\'s"',
+    ):
+        assert f"    {line}\n" in model
+
+
+def test_a_length_is_that_of_the_table_and_of_the_bodies(folder: Path):
+    make_slice("invoices", "title:text(80)", "name:text(80)", "code:text(200)")
+    assert "constraint invoices_title_check check (char_length(title) <= 80)" in read_migration(folder)
+    model = (folder / "src/service/invoices/model.py").read_text()
+    assert model.count("Text80 = Annotated[str, Meta(min_length=1, max_length=80, ") == 1
+    http = (folder / "src/service/invoices/http.py").read_text()
+    assert 'partial(invalid, "title", "it must have 80 characters at most")' in http
+
+
+def test_columns_can_be_unique_together(folder: Path):
+    make_slice("invoices", "number:int", "year:int", "kind:enum(a,b)", "--unique=number,year", "--unique=kind,year")
+    migration = read_migration(folder)
+    assert "constraint invoices_number_year_key unique (account, number, year)" in migration
+    assert "constraint invoices_kind_year_key unique (account, kind, year)" in migration
+    http = (folder / "src/service/invoices/http.py").read_text()
+    key = '"invoices_number_year_key": partial(conflict, ("number", "year"), "another of your invoices has the same"),'
+    assert key in http
+    seed = (folder / "src/service/invoices/seed.py").read_text()
+    assert '"year": number,' in seed  # or else the eleventh row would conflict
+    assert '"number": number,' in seed
+
+
+def test_rows_are_nested_in_those_of_another_slice(folder: Path):
+    output = make_slice("line_items", "sku:text!", "above:references:line_items?", "--in=parcels")
+    assert "/api/parcels/{parcel_id}/line-items" in output
+    migration = (folder / "migrations/0042_line_items.sql").read_text()
+    assert "unique (parcel_id, account, sku)" in migration
+    assert "foreign key (parcel_id) references parcels (id) on delete restrict" in migration
+    assert "check (above_id <> id)" in migration
+    assert "on line_items (parcel_id, account, created_at, id);" in migration
+    queries = (folder / "src/service/line_items/queries.py").read_text()
+    assert queries.count("where id = $3 and parcel_id = $2 and account = $1") == 3
+    model = (folder / "src/service/line_items/model.py").read_text()
+    assert model.count("parcel_id") == 1  # that of a row: no body sets or changes it
+    scenario.read_scenario(folder / "perf/scenarios/line_items.toml")
+
+
+def test_a_slice_that_is_nested_can_have_none_nested_in_it(folder: Path):
+    make_slice("line_items", "sku:text!", "--in=parcels")
+    refused = run_new("notes", "body:text", "--in=line_items")
+    assert "is not nested itself" in str(refused.exception)
+
+
+def test_pairs_of_references_have_no_load_test_that_creates_them(folder: Path):
+    make_slice("links", "parcel:references:parcels", "other:references:parcels", "--unique", "parcel_id,other_id")
+    made = scenario.read_scenario(folder / "perf/scenarios/links.toml")
+    assert "create" not in [step.name for step in made.steps]
+    assert "limit 10000" in (folder / "src/service/links/queries.py").read_text()
 
 
 def test_the_filters_that_the_list_takes_are_printed(folder: Path):
@@ -240,6 +333,32 @@ def test_what_is_asked_of_a_table_that_two_fields_refer_to_is_written_once(folde
         ("invoices a:", "write name:type"),
         ("invoices a:string", "text, int, bool"),
         ("invoices a:text()", "write name:type"),
+        ("invoices a:text(0)", "a text has 1 to 9999 characters"),
+        ("invoices a:text(10000)", "a text has 1 to 9999 characters"),
+        ("invoices a:int(8)", "write name:type"),
+        ("invoices a:text(301)@", "does not take @: an index has no room"),
+        ("invoices a:text(19)!", "does not take !: with less than 20"),
+        ("invoices a:int=", "write name:type"),
+        ("invoices a:int=x", "cannot have this default"),
+        ("invoices a:int=0@", "written last, as in count:int@=0"),
+        ("invoices a:int!=0", "a unique field has none"),
+        ("invoices a:bool=True", "paid:bool=false"),
+        ("invoices a:decimal=1e3", "cannot have this default"),
+        ("invoices a:text(3)=long", "cannot have this default"),
+        ("invoices a:enum(x,y)=z", "cannot have this default"),
+        ("invoices a:enum(x)x)", "write name:type"),
+        ("invoices a:date=2026-01-01", "text, int, bool, decimal or enum"),
+        ("invoices a:references:parcels=x", "cannot have this default"),
+        ("invoices a:int b:int --unique=a", "at least two of these fields: a, b"),
+        ("invoices a:int b:int --unique=a,c", "at least two of these fields: a, b"),
+        ("invoices a:int! b:text(301) c:json d:int --unique=a,d", "fields: d. --filters takes those marked with @"),
+        ("invoices a:int b:int --unique=a,b --unique=b,a", "two combinations are the same"),
+        ("invoices a:enum(x) b:bool --unique=a,b", "Add a field like number:int"),
+        ("invoices a:enum(x) --in=parcels --unique=parcel_id,a", "Add a field like number:int"),
+        ("invoices a:int --in=accounts", "has no routes like /v1/orders and /{order_id:uuid}"),
+        ("invoices a:int --in=boxes", "has no routes like"),
+        ("invoices parcel:references:parcels --in=parcels", "two fields would have this column"),
+        ("invoices a:int --in=parcels --shared", "cannot be shared"),
         ("invoices a:text:parcels", "write name:type"),
         ("invoices a:references", "write name:type"),
         ("invoices a:text!!", "at most once"),
@@ -259,8 +378,8 @@ def test_what_is_asked_of_a_table_that_two_fields_refer_to_is_written_once(folde
         ("invoices a:references:boxes", "no migration creates a table"),
         ("invoices a:references:parcels --shared", "cannot be shared"),
         ("invoices a:references:invoices", "the first row would have none to refer to"),
-        ("invoices a:text@ b:text --filters=a,b", "at least two of the filters: a"),
-        ("invoices a:text@ b:text@ --filters=a", "at least two of the filters: a, b"),
+        ("invoices a:text@ b:text --filters=a,b", "at least two of these fields: a"),
+        ("invoices a:text@ b:text@ --filters=a", "at least two of these fields: a, b"),
         ("invoices a:text@ b:text@ --filters=a,b --filters=b,a", "two combinations are the same"),
         ("invoices A:text", "lower_snake_case"),
         ("invoices a\n:text", "lower_snake_case"),
@@ -312,8 +431,12 @@ def test_another_singular_can_be_given(folder: Path):
     assert "class NewNewsItem(" in (folder / "src/service/news/model.py").read_text()
 
 
-def test_its_help_has_an_example():
-    assert "service new invoices" in run_new("--help").output
+def test_the_examples_of_its_help_are_slices(folder: Path):
+    make_slice("orders", "number:text!")
+    examples = [line for line in run_new("--help").output.splitlines() if line.startswith("    service new ")]
+    assert len(examples) == 4
+    for example in examples:
+        make_slice(*shlex.split(example)[2:])
 
 
 @pytest.mark.parametrize(

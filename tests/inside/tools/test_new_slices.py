@@ -34,7 +34,15 @@ SLICES = {
     "invoices": [*README, "order:references:orders", "--filters=status,customer"],
     "payments": ["invoice:references:invoices", "note:references:notes?", "paid:date@"],
     "transfers": ["source:references:invoices", "target:references:invoices", "why:references:notes"],
-    "folders": ["name:text!", "parent:references:folders?", "--export"],
+    "folders": ["name:text(40)!", "parent:references:folders?", "--export"],
+    "items": [
+        *("sku:text(20)!", "count:int=1", "why:text(500)?=it's", "paid:bool@=true", "rate:decimal=-1.5"),
+        *("state:enum(a,b)=b", "above:references:items?", "--in=orders", "--unique=state,count", "--export"),
+    ],
+    "lines": ["invoice:references:invoices", "--in=orders", "--unique=order_id,invoice_id"],
+    "labels": ["code:text(2)", "note:references:notes?", "invoice:references:invoices", "--unique=note_id,invoice_id"],
+    "remarks": ["body:text(9999)", "day:date", "reply:references:remarks?", "--in=notes", "--unique=day,reply_id"],
+    "hints": ["at:int", "kind:enum(x,y)", "above:references:hints?", "--in=notes", "--shared", "--unique=kind,at"],
     "colours": ["name:text!", "base:references:colours?", "other:references:colours?", "--shared"],
 }
 DELETING = """

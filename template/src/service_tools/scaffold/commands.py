@@ -20,15 +20,23 @@ from service_tools.scaffold.resource import Resource
 from service_tools.sql.commands import plan_statements
 from service_tools.sql.recorded_plans import add_plans
 
-EXAMPLE = (
-    "Example: service new invoices number:text! total:money 'status:enum(open,paid)@' due:date?"
-)
+EXAMPLES = """\b
+Examples:
+  service new invoices number:text! total:money 'status:enum(open,paid)@=open' due:date?
+  service new articles 'title:text(200)' body:text year:int number:int --unique year,number
+  service new folders 'name:text(80)!' parent:references:folders?
+  service new items sku:text! count:int=1 invoice:references:invoices? --in orders
+"""
 
 OWNED = """
 The {many} belong to the account that creates them, the token's `sub`.
 No other account can reach them."""
 SHARED = """
 {who} can read, change and delete all {many}, including those of others."""
+
+PERSONAL = """
+To export and delete them with their account, write src/service/{table}/data.py as the other slices
+have it, and add it to PERSONAL_DATA in app.py, before the rows that it refers to."""
 
 ADDED = "The slice is added to src/service/app.py. Next:\n"
 ADD_BY_HAND = """\
@@ -46,7 +54,7 @@ NEXT = """\
 RECORD = "  uv run service plans --record   # keeps the plans of its statements for review"
 
 
-@click.command(name="new", epilog=EXAMPLE)
+@click.command(name="new", epilog=EXAMPLES)
 @click.argument("table", metavar="RESOURCE")
 @click.argument("specs", metavar="NAME:TYPE…", nargs=-1)
 @click.option(
@@ -58,6 +66,19 @@ RECORD = "  uv run service plans --record   # keeps the plans of its statements 
     multiple=True,
     metavar="A,B",
     help="Filters to combine in one request; may be repeated.",
+)
+@click.option(
+    "--unique",
+    multiple=True,
+    metavar="A,B",
+    help="Fields that no two rows share together; may be repeated.",
+)
+@click.option(
+    "--in",
+    "parent",
+    default="",
+    metavar="RESOURCE",
+    help="Nest the rows in those of another slice: /v1/orders/{order_id}/items.",
 )
 @click.option("--export", is_flag=True, help="Add a route that streams all rows as CSV or NDJSON.")
 @click.option(
@@ -71,14 +92,18 @@ def new_slice(definition: ServiceDefinition, /, no_plans: bool, **order: Any) ->
 
     RESOURCE is its plural. Rows belong to the account that creates them, and no other account can
     reach them, unless you pass `--shared`. A field is a name and a type, followed by ? if it may be
-    null, ! if it is unique (within the account), and @ if the list can be filtered by it, which
-    gives it an index.
+    null, ! if it is unique (within the account), @ if the list can be filtered by it, which gives
+    it an index, and last = and a default: count:int@=0.
 
-    Types are text, int, bool, decimal, money (an amount in minor units, and its currency), date,
-    timestamp, uuid, enum(a,b), text[], json (an object), and references:TABLE:
-    invoice:references:invoices makes the column invoice_id, its foreign key, and a filter of the
-    list. Where the rows of both tables belong to accounts, a row can refer only to those of its own
-    account. A reference to the same table must be nullable: parent:references:folders?
+    Types are text (200 characters at most), text(80), int, bool, decimal, money (an amount in minor
+    units, and its currency), date, timestamp, uuid, enum(a,b), text[], json (an object), and
+    references:TABLE: invoice:references:invoices makes the column invoice_id, its foreign key, and
+    a filter of the list. Where the rows of both tables belong to accounts, a row can refer only to
+    those of its own account. A reference to the same table must be nullable:
+    parent:references:folders?
+
+    With `--in orders`, each row belongs to an order, which is in its path and never changes. Lists
+    and unique fields are then those of one order.
 
     The files are yours: read them, and change them as you like.
     """
@@ -92,6 +117,8 @@ def new_slice(definition: ServiceDefinition, /, no_plans: bool, **order: Any) ->
         paths.append(here.root / f"perf/plans/{made.table}.txt")
     print_files(paths)
     print_rules(made)
+    if made.owned and registry.is_used_in_app(here.root, "PERSONAL_DATA"):
+        click.echo(PERSONAL.format(table=made.table))
     is_added = registry.add_slice(here.root, made.table)
     print_next_steps(made.table, is_added=is_added, is_recorded=is_recorded)
 
@@ -103,7 +130,10 @@ def describe_resource(
     table = order["table"]
     resource.check_table(table)
     singular = resource.find_singular(table, order["singular"])
-    columns = fields.parse_fields(order["specs"], table)
+    base, parent = project.find_parent(here, order["parent"])
+    columns = fields.parse_fields(order["specs"], table, parent)
+    unique = resource.list_unique(columns, order["unique"])
+    columns = resource.mark_distinct(columns, unique)
     needs_token = credentials.find_auth_group(definition.settings) is not None
     owned = needs_token and not order["shared"]
     return Resource(
@@ -111,10 +141,13 @@ def describe_resource(
         singular,
         tuple(columns),
         resource.list_filters(columns, order["filters"]),
+        unique,
         owned,
         needs_token,
         order["export"],
         project.find_owned_tables(here, columns, shared=not owned),
+        base,
+        parent,
     )
 
 
@@ -141,6 +174,7 @@ def print_rules(made: Resource) -> None:
     who = "Everybody with a token" if made.needs_token else "Everybody who can reach the service"
     rule = OWNED if made.owned else SHARED
     click.echo(rule.format(who=who, many=made.plural_text))
+    click.echo(f"Their path is {made.path}.")
     filters = ["no filter", *(" and ".join(names) for names in made.filters)]
     click.echo(f"The list takes {', or '.join(filters)}.")
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 
 from service.kit.work.command_error import CommandError
 from service_tools.scaffold import words
-from service_tools.scaffold.types import CURRENCY, TYPES, Type
+from service_tools.scaffold.types import CURRENCY, TYPES, Type, make_text
 
 PLAIN = "|".join(re.escape(kind) for kind in TYPES if kind not in ("enum", "references"))
 FIELD = re.compile(
-    rf"([^:]*):(?:({PLAIN})|enum\((.*)\)|references:(\w+))([?!@]*)",
-    re.DOTALL,
+    rf"([^:]*):(?:({PLAIN})|text\(([1-9]\d{{0,3}})\)|enum\(([^)]*)\)|references:(\w+))"
+    r"([?!@]*)(?:=(.+))?"
 )
 CHOICE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 FORM = (
-    "write name:type, as in due:date?, status:enum(open,paid) or invoice:references:invoices. The"
-    f" types are {', '.join(TYPES)}. After the type, each at most once: ? for nullable, ! for"
-    " unique, @ for a filter of the list"
+    "write name:type, as in due:date?, title:text(80), status:enum(open,paid) or"
+    f" invoice:references:invoices. The types are {', '.join(TYPES)}; a text has 1 to 9999"
+    " characters. After the type, each at most once: ? for nullable, ! for unique, @ for a filter"
+    " of the list. Last = and a default, as in count:int@=0"
 )
 
 
@@ -28,7 +29,8 @@ FORM = (
 class Column:
     """One column. If it names rows of another table, `references` is that table.
 
-    `self_reference` says that this is the column's own table.
+    `self_reference` says that this is the column's own table. `distinct` says that each sample row
+    has another value, because it is unique, alone or with others.
     """
 
     name: str
@@ -38,11 +40,13 @@ class Column:
     filtered: bool = False
     references: str = ""
     self_reference: bool = False
+    distinct: bool = False
+    default: str = ""
 
     @property
     def optional(self) -> bool:
         """Whether a client may leave it out."""
-        return self.nullable or self.type.sql == "text[]"
+        return self.nullable or self.default != "" or self.type.sql == "text[]"
 
     @property
     def row_type(self) -> str:
@@ -67,8 +71,8 @@ class Column:
     def sample(self) -> str:
         """Python that makes the value of a sample row."""
         if self.self_reference:
-            return "UUID(int=number // 2) if number > 1 else None"
-        number = "number" if self.unique else "number % 10"
+            return "UUID(int=number - number % 100 // 2) if number % 100 > 1 else None"
+        number = "number" if self.distinct else "number % 10"
         value = re.sub(r"\bN\b", number, self.type.sample)
         value = value.replace("{}", self.name.replace("_", " "))
         return f"{value} if number % 5 else None" if self.nullable else value
@@ -78,7 +82,7 @@ class Column:
         """JSON that the load test sends."""
         if self.references:
             return f'"${{by_{self.name}}}"'
-        if self.unique:
+        if self.distinct:
             return self.type.unique_json
         return json.dumps(self.type.examples[0], ensure_ascii=False)
 
@@ -88,11 +92,11 @@ class Column:
         return self.name.removesuffix("_id")
 
 
-def parse_fields(specs: Sequence[str], table: str) -> list[Column]:
-    """Return the columns of the fields of a table. Raises `CommandError`."""
+def parse_fields(specs: Sequence[str], table: str, parent: Column | None) -> list[Column]:
+    """Return the columns of a table, that of its parent first. Raises `CommandError`."""
     if not specs:
         raise CommandError(f"No field is given: {FORM}.")
-    columns: dict[str, Column] = {}
+    columns = {parent.name: parent} if parent else {}
     for spec in specs:
         for column in parse_field(spec, table):
             name = column.name
@@ -106,21 +110,30 @@ def parse_fields(specs: Sequence[str], table: str) -> list[Column]:
 def parse_field(spec: str, table: str) -> list[Column]:
     """Return the columns of a field: two for an amount of money, otherwise one."""
     matched = FIELD.fullmatch(spec)
-    if not matched or has_repeated(matched[5]):
+    if not matched or has_repeated(matched[6]):
         raise CommandError(f"{spec}: {FORM}.")
-    name, plain, choices, target, suffixes = matched.groups()
-    kind = plain or ("references" if target else "enum")
-    refused, reason = TYPES[kind].refuses
+    name, plain, length, choices, target, suffixes, default = matched.groups("")
+    kind = plain or ("text" if length else "references" if target else "enum")
+    type_ = TYPES[kind]
+    if length:
+        type_ = make_text(int(length))
+    elif kind == "enum":
+        type_ = make_enum(spec, name, choices.split(","))
+    refused, reason = type_.refuses
     for suffix in suffixes:
         if suffix in refused:
             raise CommandError(f"{spec}: {kind} does not take {suffix}: {reason}.")
+    if default and ("!" in suffixes or not re.fullmatch(type_.default, default)):
+        raise CommandError(
+            f"{spec}: it cannot have this default. One for text, int, bool, decimal or enum is"
+            " written last, as in count:int@=0, paid:bool=false; a unique field has none."
+        )
     nullable = "?" in suffixes
     if kind == "money":
         return split_money(name, nullable=nullable)
     if kind == "references":
         return [make_reference(name, target, table, nullable=nullable)]
-    type_ = make_enum(spec, name, choices.split(",")) if kind == "enum" else TYPES[kind]
-    return [Column(name, type_, nullable, "!" in suffixes, "@" in suffixes)]
+    return [Column(name, type_, nullable, "!" in suffixes, "@" in suffixes, default=default)]
 
 
 def split_money(name: str, *, nullable: bool) -> list[Column]:
@@ -145,9 +158,12 @@ def make_reference(name: str, target: str, table: str, *, nullable: bool) -> Col
         field = f"{name}:references:{target}"
         advice = "the first row would have none to refer to; add a question mark"
         raise CommandError(f"{field}: {advice}, as in '{field}?'.")
+    type_ = replace(TYPES["references"], sample=f"{name}_ids[number % len({name}_ids)]")
+    if target == table:
+        type_ = replace(type_, check="{} <> id", check_meaning="it must be another row")
     return Column(
         f"{name}_id",
-        replace(TYPES["references"], sample=f"{name}_ids[number % len({name}_ids)]"),
+        type_,
         nullable,
         filtered=True,
         references=target,
@@ -172,6 +188,7 @@ def make_enum(spec: str, name: str, values: list[str]) -> Type:
         sample=f"{tuple(values)}[number % {len(values)}]",
         check=f"{name} in ({listed})",
         check_meaning="it must be one of the known values",
+        default="|".join(values),
     )
 
 

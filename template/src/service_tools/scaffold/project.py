@@ -12,6 +12,7 @@ from service_tools.scaffold import registry
 from service_tools.scaffold.fields import Column
 from service_tools.scaffold.render import render_file
 from service_tools.scaffold.resource import Resource
+from service_tools.scaffold.types import TYPES
 
 MAX_NAME_LETTERS = 63
 """Letters that PostgreSQL keeps of a name."""
@@ -33,6 +34,7 @@ comes last."""
 TAKEN = ("src/service/{}", "src/service/{}.py", "tests/{}", "perf/scenarios/{}.toml")
 """Paths that must not be there yet."""
 
+PARENT_ROUTES = re.compile(r'Routes\(\s*"(/[^"{]*)".*?\{(\w+)_id:uuid\}', re.DOTALL)
 NEW_NAME = re.compile(r"\b(?:table|constraint|index) (\w+)")
 KNOWN_NAME = (
     r"\b(?:table|view|index|constraint|type|sequence|domain)\s+(?:concurrently\s+)?"
@@ -112,6 +114,23 @@ def check_names(project: Project, table: str, migration: str) -> None:
             raise CommandError(
                 f"{table}: the migrations define {name} already; choose another name."
             )
+
+
+def find_parent(project: Project, table: str) -> tuple[str, Column | None]:
+    """Return the path of a slice, and the column by which rows of another are nested in its rows.
+
+    Without a name there is none. Raises `CommandError`.
+    """
+    if not table:
+        return "", None
+    path = project.root / f"src/service/{table}/http.py"
+    routes = PARENT_ROUTES.search(path.read_text("utf-8")) if path.exists() else None
+    if not routes:
+        raise CommandError(
+            f"--in {table}: {path} has no routes like /v1/orders and /{{order_id:uuid}}. Name a"
+            " slice that has, and is not nested itself; or leave out --in, and add a reference."
+        )
+    return routes[1], Column(f"{routes[2]}_id", TYPES["references"], references=table)
 
 
 def find_owned_tables(

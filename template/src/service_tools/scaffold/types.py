@@ -1,7 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """The types of fields: in SQL, in Python, in tests and in sample rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -18,6 +18,7 @@ class Type:
       test. Both are for unique columns.
     - `check` is a condition in SQL on the column {}, and `check_meaning` tells it to clients.
     - `refuses` has the suffixes that it does not take, and why.
+    - `default` is a pattern of the defaults that it may be given: none by default.
     """
 
     sql: str
@@ -32,10 +33,13 @@ class Type:
     check_meaning: str = ""
     stored: str = ""
     refuses: tuple[str, str] = ("", "")
+    default: str = ""
 
 
 UUIDS = ("0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8e", "0198f2a1-5c0e-7b5a-9d2e-3f4a5b6c7d8f", "x")
 FEW_VALUES = ("!", "it has so few values that the table would soon be full")
+SHORT = ("!", "with less than 20 characters, sample rows and load tests have too few values")
+LONG = ("!@", "an index has no room for more than 300 characters, at four bytes each")
 
 TYPES = {
     "text": Type(
@@ -47,6 +51,7 @@ TYPES = {
         sample='f"{} {N}"',
         unique_sql="'first ' || uuidv7()",
         unique_json='"first ${number}"',
+        default=".{1,200}",
     ),
     "int": Type(
         sql="bigint",
@@ -57,6 +62,7 @@ TYPES = {
         sample="N",
         unique_sql="(random() * 1e15)::bigint",
         unique_json="${number}",
+        default=r"0|-?[1-9]\d{0,14}",
     ),
     "bool": Type(
         sql="boolean",
@@ -65,6 +71,7 @@ TYPES = {
         examples=(True, False, "yes"),
         sample="number % 2 == 0",
         refuses=FEW_VALUES,
+        default="true|false",
     ),
     "decimal": Type(
         sql="numeric(20, 6)",
@@ -75,6 +82,7 @@ TYPES = {
         sample="Decimal(N) / 100",
         unique_sql="(random() * 1e13)::numeric(20, 6)",
         unique_json='"${decimal}"',
+        default=r"-?\d{1,14}(\.\d{1,6})?",
     ),
     "money": Type(  # an amount in minor units; its currency is another column
         sql="bigint",
@@ -104,7 +112,11 @@ TYPES = {
         sql="timestamptz",
         alias="Moment",
         python="datetime",
-        examples=("2026-01-31T09:30:00Z", "0001-01-01T00:00:01Z", "2026-01-31T09:30:00"),
+        examples=(
+            "2026-01-31T09:30:00.000000Z",
+            "0001-01-01T00:00:01.000000Z",
+            "2026-01-31T09:30:00",
+        ),
         sample="created + timedelta(hours=N)",
         unique_sql="now()",
         unique_json='"${moment}"',
@@ -171,5 +183,23 @@ CURRENCY = Type(
     sample='("EUR", "USD", "GBP")[number % 3]',
     check="{} ~ '^[A-Z]{3}$'",
     check_meaning="it must be three capital letters",
+    refuses=TYPES["money"].refuses,
 )
 """The type of the currency of an amount."""
+
+
+def make_text(length: int) -> Type:
+    """Return the type of a text of so many characters at most; the table checks that as well."""
+    return replace(
+        TYPES["text"],
+        alias=f"Text{length}",
+        definition=f'Annotated[str, Meta(min_length=1, max_length={length}, examples=["a"])]',
+        examples=("a", "ö", ""),
+        sample='f"{N}"',
+        unique_sql=f"left(md5(uuidv7()::text), {length})",
+        unique_json='"${number}"',
+        check=f"char_length({{}}) <= {length}",
+        check_meaning=f"it must have {length} characters at most",
+        refuses=SHORT if length < 20 else LONG if length > 300 else ("", ""),
+        default=f".{{1,{length}}}",
+    )

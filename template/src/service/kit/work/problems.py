@@ -107,9 +107,11 @@ def invalid(field: str, detail: str) -> Problem:
     return Problem(422, "invalid", f"{field}: {detail}", InvalidField(field, detail))
 
 
-def conflict(field: str, detail: str) -> Problem:
-    """409: the request is valid but contradicts what is stored."""
-    return Problem(409, "conflict", f"{field}: {detail}", InvalidField(field, detail))
+def conflict(field: str | tuple[str, ...], detail: str) -> Problem:
+    """409: the request is valid but contradicts what is stored, by a field or several together."""
+    fields = (field,) if isinstance(field, str) else field
+    errors = [InvalidField(name, detail) for name in fields]
+    return Problem(409, "conflict", f"{', '.join(fields)}: {detail}", *errors)
 
 
 def not_found(what: str) -> Problem:
