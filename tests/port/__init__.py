@@ -54,8 +54,15 @@ def render_again(service: Path, root: Path, folder: Path) -> Path:
         print(f"{commit} is no commit here: taking the service as rendered from the files as they are now.")
         commit = "HEAD"
     given = {name: answer for name, answer in answers.items() if not name.startswith("_")}
-    copier.run_copy(str(root), folder / "base", given, vcs_ref=commit, defaults=True, quiet=True)
-    return folder / "base"
+    base = folder / "base"
+    copier.run_copy(str(root), base, given, vcs_ref=commit, defaults=True, quiet=True)
+    made = yaml.safe_load((base / ANSWERS).read_text())
+    for path in filter(Path.is_file, base.rglob("*")):  # README.md says which template and version it is from
+        content = path.read_bytes()
+        for name in ("_commit", "_src_path"):
+            content = content.replace(str(made[name]).encode(), str(answers[name]).encode())
+        path.write_bytes(content)
+    return base
 
 
 def list_files(folder: Path, repository: Path) -> set[str]:

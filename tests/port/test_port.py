@@ -74,7 +74,8 @@ def test_an_edit_on_a_line_of_jinja_is_a_conflict_with_its_line(root, scratch):
 
 
 def test_a_render_of_what_was_never_committed_is_compared_with_the_files_of_today(root, scratch, capsys):
-    service.replace(scratch / ".copier-answers.yml", (CURRENT, "fffffff"))
+    for name in (".copier-answers.yml", "README.md"):
+        service.replace(scratch / name, (CURRENT, "fffffff"))
     (scratch / "ruff.toml").write_text((scratch / "ruff.toml").read_text() + "# edited\n")
     assert dict(port.port(scratch, root)) == {"template/ruff.toml": []}
     assert "fffffff is no commit here" in capsys.readouterr().out

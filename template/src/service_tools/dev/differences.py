@@ -16,6 +16,9 @@ MARK = b"kit: updated by the template"
 UNMARKED = (".json", ".tmpl", "py.typed")
 """Endings of the template's files that have no room for the mark, such as JSON."""
 
+EDITOR_FOLDER = ".vscode"
+"""Its files are the team's, whatever their endings."""
+
 DELETED = (
     "{name} was deleted here, and no update brings it back.",
     'Run `git checkout "$(git log -1 --diff-filter=AMR --format=%h -- {name})" -- {name}`.',
@@ -99,6 +102,8 @@ def compare_files(rendered: Path) -> Differences:
 
 def belongs_to_template(path: Path) -> bool:
     """Return whether a file is the template's: it has the mark in its first two lines."""
+    if path.parent.name == EDITOR_FOLDER:
+        return False
     first_lines = path.read_bytes().split(b"\n")[:2]
     return path.name.endswith(UNMARKED) or any(MARK in line for line in first_lines)
 
