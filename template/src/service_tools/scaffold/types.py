@@ -103,9 +103,9 @@ TYPES = {
         alias="Date",
         python="date",
         definition='Annotated[date, Meta(examples=["2026-01-31"])]',
-        examples=("2026-01-31", "9999-12-31", "2026-02-30"),
+        examples=("2026-01-31", "9999-12-30", "2026-02-30"),
         sample="(created - timedelta(days=N)).date()",
-        unique_sql="date '9999-12-31' - (random() * 1e5)::int",
+        unique_sql="date '9999-12-30' - (random() * 1e5)::int",
         unique_json='"${day}"',
     ),
     "timestamp": Type(
