@@ -12,7 +12,7 @@ from tests import planted, size
 from tests.harness import shell, snapshot
 from tests.planted import Fault
 
-SECONDS = 180
+SECONDS = 300
 """The longest that a test may take. One that hangs does not say what is broken."""
 
 POSTGRESQL = """
