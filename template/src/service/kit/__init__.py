@@ -22,6 +22,7 @@ class Distribution(NamedTuple):
     name: str
     version: str
     summary: str
+    license: str = ""
 
 
 def find_distribution() -> Distribution:
@@ -36,5 +37,6 @@ def find_distribution() -> Distribution:
             package, *_ = re.split(r"[.:\s]", entry.value)
             if package == PACKAGE:
                 summary = installed.metadata.get("Summary", "")
-                return Distribution(installed.name, installed.version, summary)
+                spdx = installed.metadata.get("License-Expression", "")
+                return Distribution(installed.name, installed.version, summary, spdx)
     return Distribution(PACKAGE, "unknown", "")

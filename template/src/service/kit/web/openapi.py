@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from importlib.metadata import metadata
 from inspect import cleandoc
 from types import NoneType
 from typing import Any, get_args, get_origin
@@ -105,16 +104,13 @@ def describe_scheme(scheme: str) -> Description:
 def describe_service() -> Description:
     """Return what pyproject.toml says of the service."""
     about = find_distribution()
-    info: Description = {
+    spdx = about.license or NO_LICENSE
+    return {
         "title": about.name,
         "version": about.version,
         "description": about.summary,
+        "license": {"name": spdx, "identifier": spdx},
     }
-    is_installed = about.version != "unknown"
-    spdx = metadata(about.name).get("License-Expression") if is_installed else None
-    spdx = spdx or NO_LICENSE
-    info["license"] = {"name": spdx, "identifier": spdx}
-    return info
 
 
 def describe_tags(bindings: Sequence[Binding]) -> Iterator[Description]:
