@@ -46,6 +46,6 @@ def test_a_service_with_all_of_them_passes_its_tests(render, workshop):
     shell.run("uv", "run", "--quiet", "service", "plans", "--record", cwd=folder)
     suite = ("uv", "run", "--quiet", "pytest", "-q")
     assert PASSED.search(shell.run(*suite, cwd=folder))
-    code, output = shell.attempt("uv", "run", "--quiet", "service", "settings", "--json", cwd=folder)
+    code, output = shell.attempt("uv", "run", "--quiet", "service", "settings", cwd=folder)
     assert code == 0
     assert "for-development-only" not in output
