@@ -19,7 +19,7 @@ DOCUMENT = snapshot.ROOT / "CONTRIBUTING.md"
 TABLE = re.compile(r"(?<=<!-- size -->\n).*?(?=<!-- end of size -->)", re.DOTALL)
 PACKAGES = re.compile(r"(?<=<!-- packages -->\n).*?(?=<!-- end of packages -->)", re.DOTALL)
 
-NEEDED = ("python-multipart", "websockets")
+NEEDED = ("websockets",)
 """What the kit's tests need and a service does not have, unless its team adds it."""
 
 EIGHT_FIELDS = (

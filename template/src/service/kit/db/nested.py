@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAliasType, Union, ge
 
 from msgspec import json, structs
 
+from service.kit.work.arguments import is_struct, unwrap_type
+
 COLUMNS = re.compile(r"\{(\w+\.)?columns\}")
 """Where a statement has the select list, perhaps with the table that the columns belong to."""
 
@@ -141,13 +143,8 @@ def list_alternatives(annotation: Any) -> list[Any]:
 
 def find_struct(annotation: Any) -> Any:
     """Return the struct that an annotation is, perhaps beside None. Return None for any other."""
-    kinds = [kind for kind in list_alternatives(annotation) if kind is not NoneType]
-    is_one = len(kinds) == 1 and is_struct(kinds[0])
-    return kinds[0] if is_one else None
-
-
-def is_struct(kind: Any) -> bool:
-    return hasattr(get_origin(kind) or kind, "__struct_fields__")
+    kind = unwrap_type(annotation)
+    return kind if is_struct(kind) else None
 
 
 def is_json(annotation: Any) -> bool:

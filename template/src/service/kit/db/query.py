@@ -12,6 +12,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, get_args, get_origin
 
 from service.kit.db.nested import COLUMNS, Column, Layout, is_json, make_decoder, number_params
+from service.kit.work.arguments import is_struct
 
 DEVELOPER = "development"
 """The account that sample rows belong to. `service token` makes a token for it."""
@@ -82,7 +83,7 @@ class Query[Row, *Args]:
         """Find out which columns it returns, write them, and choose what makes rows of them."""
         row = self.row
         found = COLUMNS.search(self.sql)
-        self.is_scalar = not hasattr(row, "__struct_fields__")
+        self.is_scalar = not is_struct(row)
         if self.is_scalar:
             self.result = [Column("", row)]
             self.make_row: Any = row

@@ -57,7 +57,8 @@ class Needs:
         self.words = words
 
     def __call__(self, caller: Caller, auth: Auth) -> bool:
-        missing = [word for word in self.words if word not in read_grants(caller.claims)]
+        grants = read_grants(caller.claims)
+        missing = [word for word in self.words if word not in grants]
         if missing:
             raise auth.refuse_access(missing)
         return True

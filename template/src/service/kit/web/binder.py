@@ -167,7 +167,7 @@ class Binding(Call):
         if reader:
             self.readers[name] = reader
         elif get_origin(kind) is Socket:
-            self.readers[name] = partial(Socket, get_args(kind)[0])
+            self.readers[name] = partial(Socket, Body(get_args(kind)[0]))
         elif self.binder.fill(self, name, hint):
             return
         elif getattr(kind, "__query__", False):

@@ -12,7 +12,7 @@ import msgspec
 
 from service.kit.edge.uploads import IncomingUpload
 from service.kit.offload.offload import Offload
-from service.kit.web.mismatches import MAX_ERRORS, invalid_fields, is_struct, read_mismatch
+from service.kit.web.mismatches import MAX_ERRORS, invalid_fields, read_mismatch
 from service.kit.web.query_string import QueryString, convert_parameter, split_query_string
 from service.kit.web.uploads import (
     MAX_PARTS,
@@ -23,7 +23,7 @@ from service.kit.web.uploads import (
     parse_content_type,
     too_many_parts,
 )
-from service.kit.work.arguments import Provided, unwrap_type
+from service.kit.work.arguments import Provided, is_struct, unwrap_type
 from service.kit.work.asgi import Receive, Scope
 from service.kit.work.problems import InvalidField
 

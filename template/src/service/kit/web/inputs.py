@@ -11,27 +11,29 @@ from starlette.websockets import WebSocket
 
 from service.kit.edge.events import LastEventId, read_last_event_id
 from service.kit.web.access import OPTIONAL_TOKEN, PUBLIC, Access, AccessError
-from service.kit.web.mismatches import is_struct
 from service.kit.web.request import CheckedRequest
 from service.kit.web.socket import Socket
 from service.kit.web.uploads import describe_upload
-from service.kit.work.arguments import Reader
+from service.kit.work.arguments import Reader, is_struct
 
 type Readers = Mapping[Any, Reader]
-
-READERS: Readers = {
-    LastEventId: read_last_event_id,
-    Request: CheckedRequest,
-    HTTPConnection: lambda scope, *_: HTTPConnection(scope),
-    WebSocket: WebSocket,
-}
-"""How to read what the function of any route may ask for, by its type."""
 
 PROVIDER_READERS: Readers = {
     Request: lambda scope, *_: Request(scope),
     HTTPConnection: lambda scope, *_: HTTPConnection(scope),
 }
-"""The same for providers and checks. Their request has no body: it belongs to the route."""
+"""How to read what providers and checks may ask for, by its type.
+
+Their request has no body: it belongs to the route.
+"""
+
+READERS: Readers = {
+    **PROVIDER_READERS,
+    LastEventId: read_last_event_id,
+    Request: CheckedRequest,
+    WebSocket: WebSocket,
+}
+"""The same for the function of any route."""
 
 CONVERTED = {"": str, "str": str, "path": str, "int": int, "float": float, "uuid": UUID}
 """The type that Starlette converts a path parameter to, by what follows its name."""

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from service.kit.work.arguments import unwrap_type
+from service.kit.work.arguments import is_struct, unwrap_type
 from service.kit.work.problems import InvalidField, Problem
 
 MAX_ERRORS = 20
@@ -28,11 +28,6 @@ MAX_DEPTH = 8
 
 type Json = bytes | msgspec.Raw
 type Mismatches = Iterator[InvalidField]
-
-
-def is_struct(kind: Any) -> bool:
-    kind = get_origin(kind) or kind
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def find_mismatches(piece: Json, kind: Any, path: str = "", depth: int = 0) -> Mismatches:

@@ -18,9 +18,9 @@ class Socket[Received, Sent]:
     client leaves.
     """
 
-    def __init__(self, kind: type[Received], scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, body: Body[Received], scope: Scope, receive: Receive, send: Send) -> None:
         self.socket = WebSocket(scope, receive, send)
-        self.body = Body(kind)
+        self.body = body
 
     async def open(self) -> None:
         """Accept the connection, unless it is open."""

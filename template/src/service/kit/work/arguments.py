@@ -21,6 +21,8 @@ from typing import (
     is_typeddict,
 )
 
+import msgspec
+
 type Function = Callable[..., Any]
 type Reader = Callable[..., object]
 """Reads an argument from a request or a job: it is passed what `Call.run` is."""
@@ -183,3 +185,8 @@ def unwrap_type(hint: Any) -> Any:
     """Return a type without its alias, its constraints, and None."""
     kind, _ = split_none(hint)
     return kind
+
+
+def is_struct(kind: Any) -> bool:
+    kind = get_origin(kind) or kind
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
