@@ -9,8 +9,7 @@ import json
 import re
 import statistics
 import tempfile
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests import conduit
@@ -37,10 +36,10 @@ def main() -> None:
         folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
         made = conduit.make(snapshot.take(folder / "template"), folder / "service")
         shell.run("uv", "sync", "--quiet", cwd=made)
-        url = stack.enter_context(provide_database(made))
+        url = stack.enter_context(servers.provide_database(made, ARTICLES, program="articles"))["url"]
         programs = [
-            stack.enter_context(start("service", made, url)),
-            stack.enter_context(start("conduit", made, url)),
+            stack.enter_context(servers.start(name, made, url, path=PATH, headers={}))
+            for name in ("service", "conduit")
         ]
         verify(programs)
         ratios = []
@@ -76,40 +75,6 @@ It works against the template in these places, each marked in the code:
     DOCUMENT.write_text(SECTION.sub(lambda _: text, DOCUMENT.read_text()))
 
 
-@contextmanager
-def provide_database(folder: Path) -> Generator[str]:
-    """Yield the URL of a database with articles."""
-    program = str(servers.PROGRAMS / "articles.py")
-    process = servers.spawn([servers.python(folder), program, str(ARTICLES)], folder, servers.OTHER_CORE)
-    assert process.stdout
-    try:
-        yield process.stdout.readline().strip() or exit("the database did not start")
-    finally:
-        process.communicate(timeout=60)  # the end of its input ends it
-
-
-@contextmanager
-def start(name: str, folder: Path, url: str) -> Generator[Server]:
-    """Yield a running program."""
-    port = servers.find_port()
-    script = ["uv", "run", "--quiet", "--script", "--python", servers.python(folder)]
-    commands = {
-        "service": [str(folder / ".venv/bin/service"), "serve"],
-        "conduit": [*script, str(servers.PROGRAMS / "conduit.py"), str(port)],
-    }
-    key = shell.run(str(folder / ".venv/bin/service"), "key", cwd=folder).partition("=")[2].split()[0]
-    variables = {"DATABASE_URL": url, "DATABASE_POOL_SIZE": str(servers.POOL_SIZE), "SERVER_PORT": str(port)}
-    log = folder.parent / f"{name}.log"
-    process = servers.spawn(commands[name], folder, servers.SERVER_CORE, log, AUTH_SIGNING_KEY=key, **variables)
-    try:
-        server = Server(name, port, process, {})
-        servers.wait_until_ready(server, PATH)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def verify(programs: list[Server]) -> None:
     """Stop unless both answer the same."""
     answers = [json.loads(program.get(PATH)[0]) for program in programs]
@@ -120,10 +85,8 @@ def verify(programs: list[Server]) -> None:
 def measure(folder: Path, program: Server, seconds: float) -> float:
     """Return the microseconds of processor time that a program uses for a request."""
     before = program.read_cpu_seconds()
-    specification = {"port": program.port, "paths": [PATH], "clients": 32, "seconds": seconds, "rate": 0}
-    command = [servers.python(folder), str(servers.PROGRAMS / "load.py"), json.dumps(specification)]
-    printed, _ = servers.spawn(command, folder, servers.OTHER_CORE).communicate(timeout=300)
-    done = json.loads(printed)
+    load = {"port": program.port, "paths": [PATH], "clients": 32, "seconds": seconds, "rate": 0}
+    done = servers.run_load(folder, load)
     if done["answers"].keys() != {"200"}:
         raise SystemExit(f"{program.name} did not answer every request with 200: {done}")
     return (program.read_cpu_seconds() - before) / done["count"] * 1e6

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from tests.harness import snapshot
 from tests.performance import rendered, report, servers
@@ -85,7 +86,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, li
             variables[name] = {"PART": WHOLE, "TRACES_ENDPOINT": endpoint, "TRACES_RATIO": ratio}
         started = {}
         for name in (*variables, *PROGRAMS):
-            own = variables.get(name, {}) | {"DATABASE_POOL_SIZE": str(POOL_SIZE)}
+            own: dict[str, Any] = variables.get(name, {}) | {"DATABASE_POOL_SIZE": str(POOL_SIZE)}
             program = "without" if name in variables else name
             started[name] = stack.enter_context(servers.start(name, folder, database["url"], program, **own))
         measured = Measurement(folder, started, database["keys"], options)

@@ -19,6 +19,7 @@ from tests.performance import rendered
 
 PROGRAMS = Path(__file__).parent / "programs"
 POOL_SIZE = 10
+ROWS = "/v1/orders?limit=1"
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
 """Where the server under test runs, and where the database and the load do."""
 
@@ -51,9 +52,10 @@ def post(server: Server, path: str, body: str) -> None:
 
 
 @contextmanager
-def provide_database(folder: Path, rows: int, keys: int) -> Generator[dict[str, Any]]:
-    """Yield the URL of a database with this many orders, some of their keys, and the versions in use."""
-    process = spawn([python(folder), str(PROGRAMS / "database.py"), str(rows), str(keys)], folder, OTHER_CORE)
+def provide_database(folder: Path, *arguments: int, program: str = "database") -> Generator[dict[str, Any]]:
+    """Yield what a program says of the database that it has filled: its URL, and with `database` keys and versions."""
+    command = [python(folder), str(PROGRAMS / f"{program}.py"), *map(str, arguments)]
+    process = spawn(command, folder, OTHER_CORE)
     try:
         assert process.stdout
         if not (line := process.stdout.readline()):
@@ -64,22 +66,36 @@ def provide_database(folder: Path, rows: int, keys: int) -> Generator[dict[str, 
 
 
 @contextmanager
-def start(name: str, folder: Path, url: str, program: str = "", **settings: str) -> Generator[Server]:
-    """Yield the running server of that name: a program, which is called like it by default, or the service itself."""
+def start(
+    name: str,
+    folder: Path,
+    url: str,
+    program: str = "",
+    *,
+    path: str = ROWS,
+    headers: dict[str, str] | None = None,
+    **settings: str,
+) -> Generator[Server]:
+    """Yield the running server of that name: a program, which is called like it by default, or the service itself.
+
+    It is ready when it answers `path`. Without `headers`, requests have a token for the made-up orders.
+    """
     program = program or name
     port = find_port()
+    script = ["uv", "run", "--quiet", "--script", "--python", python(folder)]
     commands = {
         "service": [str(folder / ".venv/bin/service"), "serve"],
-        "conventional": ["uv", "run", "--quiet", "--script", "--python", python(folder)],
+        "conventional": script,
+        "conduit": script,
     }
-    command = commands.get(program, [python(folder)])
+    command = [*commands.get(program, [python(folder)])]
     command += [] if program == "service" else [str(PROGRAMS / f"{program}.py"), str(port)]
     variables = {"DATABASE_URL": url, "DATABASE_POOL_SIZE": str(POOL_SIZE), "SERVER_PORT": str(port)}
     variables |= {"AUTH_SIGNING_KEY": rendered.read_key(folder), **settings}
     process = spawn(command, folder, SERVER_CORE, folder.parent / f"{name}.log", **variables)
     try:
-        server = Server(name, port, process, rendered.sign_in(folder))
-        wait_until_ready(server)
+        server = Server(name, port, process, rendered.sign_in(folder) if headers is None else headers)
+        wait_until_ready(server, path)
         yield server
     finally:
         process.terminate()
@@ -106,15 +122,20 @@ def spawn(command: list[str], folder: Path, core: int, log: Path | None = None, 
 
 
 def drive(folder: Path, **specification: Any) -> dict[str, Any]:
-    """Run a load on the other core, and return its figures."""
+    """Run a load with a token for the made-up orders on the other core, and return its figures."""
     signed_in = "".join(f"{name}: {value}\r\n" for name, value in rendered.sign_in(folder).items())
     specification["headers"] = specification.get("headers", "") + signed_in
+    return run_load(folder, specification)
+
+
+def run_load(folder: Path, specification: dict[str, Any]) -> dict[str, Any]:
+    """Run a load on the other core, and return its figures."""
     command = [python(folder), str(PROGRAMS / "load.py"), json.dumps(specification)]
     printed, _ = spawn(command, folder, OTHER_CORE).communicate(timeout=300)
     return json.loads(printed)
 
 
-def wait_until_ready(server: Server, path: str = "/v1/orders?limit=1") -> None:
+def wait_until_ready(server: Server, path: str) -> None:
     """Return once the server answers a request for rows."""
     for _ in range(600):
         try:

@@ -1,18 +1,16 @@
-"""A PostgreSQL with articles in it: prints its URL, and runs until its input is closed.
+"""A PostgreSQL with articles in it: prints where it is, and runs until its input is closed.
 
 It runs in the environment of Conduit: `python articles.py ARTICLES`.
 """
 
-import asyncio
-import os
 import sys
-from pathlib import Path
+from functools import partial
 
 import asyncpg
+from database import serve
 from service.kit.commands.migrate import apply_migrations
 from service.kit.server.settings import read_settings
 from service.settings import Settings
-from service_tools.dev import credentials, embedded
 
 FILL = (
     """
@@ -34,19 +32,7 @@ FILL = (
 )
 
 
-def main(articles: int) -> None:
-    """Start PostgreSQL in the working directory, and fill it."""
-    output = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the preparation prints is for people
-    with embedded.run_postgresql(Path(".postgres")) as url:
-        os.environ["DATABASE_URL"] = url
-        credentials.accept_development_tokens(Settings)
-        asyncio.run(prepare(articles))
-        os.write(output, f"{url}\n".encode())
-        sys.stdin.read()
-
-
-async def prepare(articles: int) -> None:
+async def prepare(articles: int) -> dict[str, object]:
     """Migrate the database, and fill it so that no vacuum runs while something is measured."""
     settings = read_settings(Settings)
     await apply_migrations(settings)
@@ -55,7 +41,8 @@ async def prepare(articles: int) -> None:
         arguments = (articles,) if "$1" in statement else ()
         await connection.execute(statement, *arguments)
     await connection.close()
+    return {}
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    serve(partial(prepare, int(sys.argv[1])))

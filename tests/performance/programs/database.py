@@ -7,6 +7,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable, Coroutine
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,14 +22,14 @@ from service_tools.dev import credentials, database, embedded
 PACKAGES = ("asyncpg", "granian", "msgspec", "starlette", "uvloop")
 
 
-def main(rows: int, keys: int) -> None:
-    """Start PostgreSQL in the working directory, and fill it."""
+def serve(prepare: Callable[[], Coroutine[None, None, dict[str, object]]]) -> None:
+    """Start PostgreSQL in the working directory, prepare it, and say where it is, with what `prepare` returns."""
     output = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the preparation prints is for people
     with embedded.run_postgresql(Path(".postgres")) as url:
         os.environ["DATABASE_URL"] = url
         credentials.accept_development_tokens(Settings)
-        described = {"url": url, **asyncio.run(prepare(rows, keys))}
+        described = {"url": url, **asyncio.run(prepare())}
         os.write(output, json.dumps(described).encode() + b"\n")
         sys.stdin.read()
 
@@ -50,4 +52,4 @@ async def prepare(rows: int, keys: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    serve(partial(prepare, *map(int, sys.argv[1:])))

@@ -6,12 +6,12 @@ from service.articles.model import Article, Comment, Known, Summary, Wanted
 from service.kit.db import Query
 from service.kit.rows import Listing
 
-TABLES = "articles as a join users as author on author.id = a.author"
+FOLLOWING = "exists (select from follows as f where f.followed = author.id and f.follower = $viewer)"
 
 COLUMNS = {
     "tag_list": "array(select t.tag from article_tags as t where t.article = a.id order by t.tag)",
     "favorited": "exists (select from favorites as f where f.article = a.id and f.reader = $viewer)",
-    "author.following": "exists (select from follows as f where f.followed = author.id and f.follower = $viewer)",
+    "author.following": FOLLOWING,
 }
 """What an article has that is no column of its tables."""
 
@@ -47,7 +47,12 @@ articles = Listing(
 )
 
 read_article = Query(
-    f"select {{a.columns}} from {TABLES} where a.slug = $slug",
+    """
+    select {a.columns}
+      from articles as a
+      join users as author on author.id = a.author
+     where a.slug = $slug
+    """,
     Article,
     tuple[UUID | None, str],
     columns=COLUMNS,
@@ -174,10 +179,7 @@ create_comment = Query(
     sample="select id, author, 'It takes a Jacobian' from articles limit 1",
 )
 
-COMMENT_COLUMNS = {
-    "updated_at": "c.created_at",
-    "author.following": "exists (select from follows as f where f.followed = author.id and f.follower = $viewer)",
-}
+COMMENT_COLUMNS = {"updated_at": "c.created_at", "author.following": FOLLOWING}
 
 read_comment = Query(
     """
