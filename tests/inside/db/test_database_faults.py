@@ -33,7 +33,8 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def server() -> Generator[Server]:
-    with postgres_server.run("max_connections = 12\n") as server:
+    # What a commit does not write itself, nobody else writes in time to save it.
+    with postgres_server.run("max_connections = 12\nwal_writer_delay = 10s\n") as server:
         asyncio.run(execute(server, ledger.TABLE))
         yield server
 

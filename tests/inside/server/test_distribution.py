@@ -19,7 +19,8 @@ print(tracing.active_traces.get().tracer.resource.attributes["service.name"])
 
 def test_the_distribution_is_what_pyproject_says():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert find_distribution() == (project["name"], project["version"], project["description"])
+    expected = (project["name"], project["version"], project["description"], project.get("license", ""))
+    assert find_distribution() == expected
 
 
 def test_where_nothing_is_installed_the_package_has_a_name_and_no_version():

@@ -8,7 +8,8 @@ from service_tools.dev import team_files
 
 from tests.kit.processes import ROOT
 
-HTTP, MAIL = Path("src/service/accounts/http.py"), Path("src/service/mail.py")
+ACCOUNTS = Path("src/service/accounts")
+HTTP, PASSWORDS, MAIL = ACCOUNTS / "http.py", ACCOUNTS / "passwords.py", Path("src/service/mail.py")
 
 
 @pytest.fixture
@@ -35,14 +36,8 @@ def test_a_new_service_exposes_nothing():
     [
         (HTTP, ", limit=SIGN_UPS", "", "hash passwords by create_account", "limit=Rate(10, per=60)"),
         (HTTP, "limit=SIGN_UPS", "limit=None", "hash passwords by create_account", "limit=Rate(10, per=60)"),
-        (HTTP, "scope, data.email)", "scope, data.email.lower())", "lowers a name", "what the client sent"),
-        (
-            HTTP,
-            "throttle.count_attempt(request.scope, data.email)",
-            "guesses.begin(data.email.lower())",
-            "lowers",
-            "client",
-        ),
+        (PASSWORDS, "scope, email)", "scope, email.lower())", "lowers a name", "what the client sent"),
+        (PASSWORDS, "throttle.count_attempt(scope, email)", "guesses.begin(email.lower())", "lowers", "client"),
         (MAIL, "id=mail.id)", "id=mail.id, to=mail.to)", "writes mail.to to the log", "Leave it out"),
     ],
 )
