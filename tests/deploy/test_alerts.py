@@ -40,6 +40,9 @@ OTHERS = {"TooManyConnectionsError", "InvalidPasswordError", "DiskFullError", "R
 AROUND = {"When it rings", "What has no alert"}
 """Sections of the runbook that are about all alerts."""
 
+SEARCHED = re.compile(r"grep (?:-E )?'([^']*)'")
+"""What a command looks for in a log."""
+
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
@@ -134,8 +137,17 @@ def test_every_alert_has_a_section_in_the_runbook_and_every_section_an_alert(dep
         assert sections[rule["alert"]].lstrip().startswith("```sh\n"), "the command to type first"
 
 
-def test_every_command_of_the_runbook_is_one_of_the_service(deploy, render, jobs):
-    commands = render(jobs=jobs) / "src/service/kit/commands"
-    found = re.findall(r"\bservice ([a-z]+)\b", "".join(BLOCK.findall((deploy / "runbook.md").read_text())))
-    assert {"queries", *(["jobs"] if jobs else [])} <= set(found)
-    assert [name for name in found if not (commands / f"{name}.py").exists()] == []
+def test_the_commands_of_the_runbook_are_there_and_find_what_the_kit_logs(deploy, jobs, render, tmp_path):
+    blocks = BLOCK.findall((deploy / "runbook.md").read_text())
+    kit = render(jobs=jobs) / "src/service/kit"
+    commands = {name for block in blocks for name in re.findall(r"-- service ([a-z]+)", block)}
+    assert commands == {"queries", *(["jobs"] if jobs else [])}
+    assert all((kit / f"commands/{name}.py").is_file() for name in commands)
+    code = "".join(path.read_text() for path in kit.rglob("*.py"))
+    searched = {text for block in blocks for found in SEARCHED.findall(block) for text in found.split("|")}
+    assert [text for text in searched if not text.startswith('"') and text not in code] == []
+    stub = tmp_path / "kubectl"
+    stub.write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(sorted(searched)) + "\nEND\n")
+    stub.chmod(0o755)
+    for block in blocks:
+        assert shell.run("sh", "-ec", block, cwd=tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin"), block

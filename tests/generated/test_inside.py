@@ -10,7 +10,7 @@ from tests.harness.snapshot import ROOT
 
 PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
-SLOW = {"accounts", "browser", "jobs", "migrate", "poison", "server", "tools", "uploads", "websockets"}
+SLOW = {"accounts", "alerts", "browser", "jobs", "migrate", "poison", "server", "tools", "uploads", "websockets"}
 """Tests that start browsers or workers, kill workers, or send large files, and of what production does not have."""
 
 PROGRAMS = {"browser": "chromium"}
