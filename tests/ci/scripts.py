@@ -15,7 +15,6 @@ HOSTED = {
     "sudo .ci/install": "makes a new machine ready",
     "docker build --file deploy/Dockerfile .": "needs a container engine; test_image.py follows the Dockerfile itself",
     "uv audit --preview-features audit-command": "asks a database of vulnerabilities on the internet",
-    'gh release create "$GITHUB_REF_NAME" --verify-tag --notes-file notes.md --latest="$NEWEST"': "publishes",
 }
 """The commands that no test runs, and why."""
 
