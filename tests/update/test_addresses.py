@@ -26,10 +26,11 @@ def test_every_document_has_the_address_of_pyproject():
     assert {name: its for name, its in found.items() if its != {address.read(ROOT)}} == {}
 
 
-@pytest.fixture
-def fork(template, tmp_path):
-    folder = tmp_path / "fork"
-    shell.run("git", "clone", "--quiet", "--branch", CURRENT, template, folder, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def fork(template, tmp_path_factory):
+    """A clone of the template. Each test leaves its files as they were."""
+    folder = tmp_path_factory.mktemp("fork") / "clone"
+    shell.run("git", "clone", "--quiet", "--branch", CURRENT, template, folder, cwd=template)
     return folder
 
 
