@@ -105,14 +105,14 @@ TESTS = {
         "git push origin main",
         "uvx copier update --defaults --vcs-ref v2",
     ],
-    "update/test_addresses.py::test_a_fork_sets_its_address_by_one_command": [
+    "update/test_mirrors.py::test_a_fork_sets_its_address_by_one_command": [
         f"python3 run.py address {address.read(ROOT)}",
     ],
-    "update/test_addresses.py::test_a_service_follows_a_template_that_moved": [
+    "update/test_mirrors.py::test_a_service_follows_a_template_that_moved": [
         f"sed -i 's|^_src_path: .*|_src_path: {address.read(ROOT)}|' .copier-answers.yml",
         'git commit --all --message "Follow the template to its new address"',
     ],
-    "update/test_addresses.py::test_git_leads_a_service_to_a_mirror_that_it_does_not_know": [
+    "update/test_mirrors.py::test_git_leads_a_service_to_a_mirror_that_it_does_not_know": [
         'git config --global url."https://mirror.example.com/".insteadOf "https://git.example.com/"',
     ],
     "update/test_commits.py::test_a_clone_without_tags_gets_and_pushes_them": [
