@@ -17,13 +17,14 @@ SLOW = {
     "log_level",
     "migrate",
     "poison",
+    "secrets",
     "server",
     "tools",
     "traces",
     "uploads",
     "websockets",
 }
-"""Tests that start browsers or workers, kill workers, or send large files, and of what production does not have."""
+"""Tests that start browsers, workers or PostgreSQL, kill workers, send large files, or are of what production lacks."""
 
 PROGRAMS = {"browser": "chromium"}
 """What a package's tests need beside Python packages."""
