@@ -8,8 +8,8 @@ from service.kit.server.runtime_folder import find_runtime_folders
 from service.kit.work.command_error import CommandError
 
 NOT_RUNNING = """\
-This service does not run here. Run this command where `service serve` or `service worker` runs,
-as the same user: in its container, for instance by `kubectl exec`."""
+This service does not run here. Run this command where it runs, as the same user: in its container,
+if it has one."""
 
 
 @click.command(name="log-level")
@@ -24,8 +24,8 @@ as the same user: in its container, for instance by `kubectl exec`."""
 def change_log_level(level: str, minutes: int) -> None:
     """Log at another level for a while, without a restart.
 
-    All workers of this service here follow within a second or two: those of `service serve` and of
-    `service worker`. `reset` returns to LOG_LEVEL at once. Each container has to be told.
+    All processes of this service here that do its work follow within two seconds. `reset` returns
+    to LOG_LEVEL at once. Each container has to be told.
     """
     folders = [*find_runtime_folders()]
     if not folders:

@@ -29,7 +29,7 @@ def read_names() -> dict[str, str]:
 
 
 def name_statement(sql: str) -> str:
-    """Return the name of a statement, or of one without, what it does: "INSERT kit.pgqueuer"."""
+    """Return the name of a statement, or of one without, what it does: "INSERT kit.guesses"."""
     name = read_names().get(sql)
     if name:
         return name
