@@ -103,11 +103,11 @@ async def test_a_server_without_tls_is_refused_where_tls_is_asked_for(plain: Ser
     assert "does not speak TLS" in await refuse(plain.make_url(PASSWORD, **parameters))
 
 
-async def test_the_file_of_the_authority_is_read_for_each_connection(server: Server, stranger: Path):
+def test_the_file_of_the_authority_is_read_for_each_connection(server: Server, stranger: Path):
     url = server.make_url(PASSWORD, sslmode="verify-full", sslrootcert=str(stranger))
-    await refuse(url)
+    asyncio.run(refuse(url))
     stranger.write_text((server.folder / "ca").read_text())
-    assert await ask(url)
+    assert asyncio.run(ask(url))
 
 
 def test_serve_worker_and_migrate_end_with_the_reason(server: Server, stranger: Path):

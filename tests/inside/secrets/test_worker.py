@@ -1,4 +1,4 @@
-"""A job worker that loses its sessions while the password changes runs jobs again as soon as its file has the new one."""
+"""A job worker that loses its sessions while the password changes runs jobs again with the password of its file."""
 
 import asyncio
 from pathlib import Path
