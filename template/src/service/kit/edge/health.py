@@ -44,6 +44,7 @@ class Health:
         self.check = check
         self.lock = asyncio.Lock()
         self.checked_at = -inf
+        self.ready_at = -inf
         self.fault: str | None = None
         for outcome in OUTCOMES:
             metrics.get_metrics().readiness_checks.labels(outcome)
@@ -83,14 +84,23 @@ class Health:
             return self.fault
 
     async def run_check(self) -> str | None:
-        """Return what is wrong now, and count it. An error of the check is logged, not shown."""
+        """Return what is wrong now, and count it. An error of the check is logged, not shown.
+
+        An error may have a `patience`, for so many seconds after the last good check.
+        """
         counter = metrics.get_metrics().readiness_checks
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 fault = await self.check() if self.check else None
         except Exception as error:
-            counter.labels("database").inc()
             log.warning("readiness check failed", error=repr(error))
+            patience = getattr(error, "patience", 0.0)
+            if time.monotonic() - self.ready_at < patience:
+                counter.labels("ready").inc()
+                return None
+            counter.labels("database").inc()
             return "The database cannot be used; the log says why."
+        if fault is None:
+            self.ready_at = time.monotonic()
         counter.labels("refused" if fault else "ready").inc()
         return fault
