@@ -89,9 +89,8 @@ def find_selectors(objects):
     found = {}
     for key, it in objects.items():
         spec = it.get("spec", {})
-        selector = spec.get("podSelector") or spec.get("selector") or {}
-        if selector:
-            found[key] = selector.get("matchLabels", selector)
+        for name in spec.keys() & {"podSelector", "selector"}:
+            found[key] = spec[name].get("matchLabels", spec[name])
     for key, pod in list_pods(objects).items():
         for number, constraint in enumerate(pod["spec"].get("topologySpreadConstraints", [])):
             found[*key, number] = constraint["labelSelector"]["matchLabels"]

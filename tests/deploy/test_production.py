@@ -122,6 +122,8 @@ def test_a_migration_that_fails_or_takes_too_long_stops_the_rollout(render, stub
     assert (code, output.splitlines()[-1]) == (1, says)
     calls = read_calls(stubs)
     assert "logs job/my-service-migrate" in calls[-1]["text"]
+    asked = sum("get job/" in it["text"] for it in calls)
+    assert not conditions or asked == 2, "it went on after the job had failed"
     kinds = {made["kind"] for call in calls for made in call.get("objects", [])}
     assert "Job" in kinds
     assert "Deployment" not in kinds
