@@ -4,7 +4,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
 import msgspec
@@ -14,6 +14,8 @@ from service.kit.db.errors import ERRORS, DatabaseError, diagnose
 from service.kit.work.options import Lifetime, Seconds, check_nesting
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
+
+DEFAULT_PORT = 5432
 
 MIN_SERVER_VERSION = 15
 """The oldest version that the template's tests run on. A migration of the kit adds to it what the
@@ -96,6 +98,18 @@ def describe_database(options: DatabaseOptions) -> str:
     host = parts.hostname or "the local socket"
     port = f":{parts.port}" if parts.port else ""
     return f"{host}{port}{parts.path}"
+
+
+def describe_server(options: DatabaseOptions) -> dict[str, str | int]:
+    """Return where the database is, as attributes of OpenTelemetry's semantic conventions."""
+    parts = urlsplit(options.url.get_secret_value())
+    attributes: dict[str, str | int] = {"db.namespace": unquote(parts.path.strip("/"))}
+    host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "")
+    if host:
+        attributes["server.address"] = host
+    if parts.hostname:  # and no socket
+        attributes["server.port"] = parts.port or DEFAULT_PORT
+    return attributes
 
 
 def get_session_limits(options: DatabaseOptions) -> dict[str, str]:
