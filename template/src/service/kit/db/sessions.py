@@ -3,6 +3,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Annotated, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -29,10 +30,24 @@ def check_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     is_postgresql = parts.scheme in ("postgresql", "postgres")
     has_database = bool(parts.path.strip("/"))
+    has_port = False
     with suppress(ValueError):  # the port is not a number
-        if is_postgresql and has_database and parts.port != 0:
-            return url
-    raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
+        has_port = parts.port != 0
+    if not (is_postgresql and has_database and has_port):
+        raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
+    authority = dict(parse_qsl(parts.query)).get("sslrootcert")
+    if authority:
+        check_authority(authority)
+    return url
+
+
+def check_authority(path: str) -> None:
+    """Raise ValueError unless a file has certificates: asyncpg would not say which file it is."""
+    try:
+        SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"its sslrootcert {path!r} cannot be read: {reason}") from None
 
 
 Url = Annotated[SecretStr, AfterValidator(check_url)]
