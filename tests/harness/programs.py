@@ -8,10 +8,13 @@ import pytest
 
 PACKAGES = {
     "kustomize": "kustomize",
+    "prometheus": "prometheus",
     "promtool": "prometheus",
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "caddy": "caddy",
+    "docker-compose": "docker-compose",
 }
 """The Debian package of each program."""
 
