@@ -12,6 +12,7 @@ PACKAGES = {
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "buildah": "buildah netavark",
 }
 """The Debian package of each program."""
 
