@@ -14,6 +14,8 @@ PACKAGES = {
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
     "buildah": "buildah netavark",
+    "caddy": "caddy",
+    "docker-compose": "docker-compose",
 }
 """The Debian package of each program."""
 
