@@ -34,8 +34,14 @@ OTHER_LINES = ("#", "- record:", "labels:", "summary:", "runbook_url:")
 
 NAME = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
 
-OTHERS = {"TooManyConnectionsError", "InvalidPasswordError", "DiskFullError", "ReadOnlySQLTransactionError"}
-"""Names of asyncpg's errors, which are written like alerts."""
+OTHERS = {
+    "PodMonitor",
+    "TooManyConnectionsError",
+    "InvalidPasswordError",
+    "DiskFullError",
+    "ReadOnlySQLTransactionError",
+}
+"""Names of others, most of them asyncpg's errors, that are written like alerts."""
 
 AROUND = {"When it rings", "What has no alert"}
 """Sections of the runbook that are about all alerts."""
