@@ -5,9 +5,11 @@ All of it comes from Copier itself.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -16,6 +18,9 @@ from service_tools.dev.programs import ProgramError, run_program
 
 ANSWERS_FILE = Path(".copier-answers.yml")
 COPIER = ("uvx", "--quiet", "copier")
+
+FORGES = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
+"""Copier's short forms of addresses, which git does not know."""
 
 RESTORE = f"Restore it from git (`git log -p {ANSWERS_FILE}`)"
 
@@ -29,6 +34,7 @@ class Origin(msgspec.Struct, rename={"commit": "_commit", "source": "_src_path"}
 
     commit: str
     source: str
+    project_name: str | None = None
 
 
 def read_origin() -> Origin:
@@ -73,6 +79,21 @@ def describe_release(origin: Origin) -> str:
         return f"This is {origin.commit}; there is no newer release."
     latest = answer["latest_version"]
     return f"This is {origin.commit}; update to {latest} with `uvx copier update --defaults`."
+
+
+def find_release_date(origin: Origin) -> date | None:
+    """Return the day on which a release was made, or None if it is no release or out of reach."""
+    source = re.sub("^(gh|gl):", lambda forge: FORGES[forge[1]], origin.source)
+    with tempfile.TemporaryDirectory(prefix="service-doctor-") as name:
+        folder = Path(name)
+        try:
+            run_git(folder, "init", "--quiet", "--bare")
+            options = ("--quiet", "--depth=1", "--filter=tree:0")
+            run_git(folder, "fetch", *options, source, f"refs/tags/{origin.commit}")
+            day = run_git(folder, "show", "--no-patch", "--format=%cs", "FETCH_HEAD^{commit}")
+        except ProgramError:
+            return None
+    return date.fromisoformat(day.strip())
 
 
 @contextmanager
