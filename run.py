@@ -6,6 +6,9 @@
       --into FOLDER      render into another folder; a service that is there already is only started
       --port, --seed …   anything else goes to `service dev`: try --port 9000 --seed 200000
 
+  python3 run.py fleet   show which release services are on, how far behind, and what they need
+      REPO …             folders or addresses of git; --from FILE, --json and --jobs: see fleet --help
+
   python3 run.py test    test the template: it renders services, runs their suites, updates old ones
       -k update -x …     anything else goes to pytest
 
@@ -28,12 +31,12 @@ NO_PIP = """uv is needed, and this Python has no pip to install it with. Install
 
 def main(arguments: "list[str]") -> int:
     """Run the command that the arguments name, and return its exit code."""
-    commands = {"try": try_service, "test": test_template}
+    commands = {"try": try_service, "fleet": show_fleet, "test": test_template}
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(__doc__.strip())
         return 0
     if arguments[0] not in commands:
-        print(f"There is no command {arguments[0]!r}; there are `try` and `test`. See: python3 run.py --help")
+        print(f"There is no command {arguments[0]!r}; there are `try`, `fleet` and `test`. See: python3 run.py --help")
         return 2
     try:
         return commands[arguments[0]](arguments[1:])
@@ -57,6 +60,13 @@ def try_service(arguments: "list[str]") -> int:
     else:
         render(folder)
     return become(["uv", "run", "service", "dev", *others], folder, prepare())
+
+
+def show_fleet(arguments: "list[str]") -> int:
+    """Become the fleet command, in this folder but with the packages of the template."""
+    paths = {"PYTHONPATH": os.pathsep.join([str(CLONE), str(CLONE / "template/src")]), "PYTHONSAFEPATH": "1"}
+    command = ["uv", "run", "--project", str(CLONE), "--no-default-groups", "--quiet", "python", "-m", "fleet"]
+    return become([*command, *arguments], Path.cwd(), {**prepare(), **paths})
 
 
 def test_template(arguments: "list[str]") -> int:
