@@ -1,7 +1,6 @@
 """`python3 run.py fleet` reads many services, and one that cannot be read does not keep it from the others."""
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -90,6 +89,12 @@ def make_folders(render, folder):
     (folder / "other/.copier-answers.yml").write_text("_commit: v1.0.0\n_src_path: gh:others/template\n")
 
 
+def list_git_files(folder):
+    """Return when each file in the repositories of the services was changed."""
+    files = [path for path in folder.glob("*/.git/**/*") if not path.is_relative_to(folder / "template")]
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
 @pytest.fixture(scope="module")
 def fleet(template, render, tmp_path_factory):
     """The template's clone, the folder of the services, and what the command says of them."""
@@ -112,22 +117,20 @@ other
 nothing
 http://127.0.0.1:1/team/service.git
 http://{private}/team/service.git
-http://name:password@{private}/team/service.git
+http://name:s3cret@{private}/team/service.git
 """
         (folder / "list").write_text(listed)
-        before = {path: os.stat(path).st_mtime_ns for path in folder.glob("*/.git/**/*")}
+        before = list_git_files(folder)
         code, output, errors = show(clone, "--from", "list", "last", "--json", "--jobs", "3", cwd=folder)
-        assert {path: os.stat(path).st_mtime_ns for path in folder.glob("*/.git/**/*")} == before
+        assert list_git_files(folder) == before
     assert "Traceback" not in errors
     return clone, folder, code, json.loads(output), errors
 
 
 @pytest.fixture(scope="module")
 def services(fleet):
-    return {
-        it["repository"].removeprefix("file://").rpartition("/team/")[0] or it["repository"]: it
-        for it in fleet[3]["services"]
-    }
+    """Return what is known of each repository."""
+    return {it["repository"].removesuffix("/team/service.git"): it for it in fleet[3]["services"]}
 
 
 pytestmark = pytest.mark.slow
@@ -141,7 +144,7 @@ def test_each_repository_is_read_once_whatever_becomes_of_the_others(fleet):
     assert [it["repository"] for it in report["services"]][:2] == ["last", "old"]
     assert len(report["services"]) == 13
     assert "[13/13] " in errors
-    assert "password" not in errors + json.dumps(report)
+    assert "s3cret" not in errors + json.dumps(report)
 
 
 def test_a_service_is_as_far_behind_as_there_are_later_releases(services):
@@ -169,14 +172,15 @@ def test_edited_and_deleted_files_and_findings_are_those_of_the_doctor(services)
 def test_the_branch_of_an_update_is_seen_with_what_it_brings_and_its_conflicts(name, services):
     found = services[name]
     assert found["name"] == "updated-service"
-    assert found["update"].pop("day")
-    assert found["update"] == {"branch": BRANCH, "version": NEWER, "conflicts": ["ruff.toml"]}
+    day = found["update"]["day"]
+    assert date.fromisoformat(day)
+    assert found["update"] == {"branch": BRANCH, "version": NEWER, "conflicts": ["ruff.toml"], "day": day}
     assert "conflicts-markers" not in {it["id"] for it in found["findings"]}
 
 
 def test_an_address_is_cloned(fleet, services):
     _, folder, *_ = fleet
-    by_address = services[f"{folder}/host.git"]
+    by_address = services[f"file://{folder}/host.git"]
     assert {**by_address, "repository": "host.git"} == services["host.git"]
 
 
