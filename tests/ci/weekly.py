@@ -48,11 +48,11 @@ class Outdated(NamedTuple):
     def log(self) -> Path:
         return self.folder.parent / "gh.log"
 
-    def update(self, succeeds: bool = True) -> str:
+    def update(self, succeeds: bool = True, **variables: str) -> str:
         """Run the script, which has to succeed or to fail, and return its output."""
         path = os.pathsep.join([str(self.folder.parent / "bin"), os.environ["PATH"]])
         tokens = {"GH_TOKEN": "x", "GH_LOG": str(self.log), "REMOTE": str(self.host), "CI_DEFAULT_BRANCH": "main"}
-        code, output = scripts.type_script(self.script, self.folder, **tokens, PATH=path)
+        code, output = scripts.type_script(self.script, self.folder, **tokens, **variables, PATH=path)
         assert (code == 0) == succeeds, output
         return output
 
