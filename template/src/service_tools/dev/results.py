@@ -48,10 +48,10 @@ def report_findings(check: str, good: str, findings: Findings) -> Iterator[Check
     """Yield a result for each finding, or `good` if there is none."""
     is_good = True
     try:
-        for kind, says, fix, *place in findings:
+        for kind, says, fix, file, line in findings:
             is_good = False
             state = "finding" if fix else "ok"
-            yield CheckResult(check, state, says, fix or None, kind, *place)
+            yield CheckResult(check, state, says, fix or None, kind, file, line)
     except ProgramError as error:
         yield CheckResult(check, "unknown", str(error))
     else:
