@@ -13,6 +13,8 @@ PACKAGES = {
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "caddy": "caddy",
+    "docker-compose": "docker-compose",
 }
 """The Debian package of each program."""
 
