@@ -45,11 +45,11 @@ SPOKEN_OF = (
 )
 """Files that every service has, and that say in passing what is different where there are jobs."""
 
-OF_ALL_HOSTS = ("renovate.json", "src/service_tools/dev/template.py")
-"""Files that speak of both hosts: a bot's settings, and what finds the template at either."""
-
 OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
 """What is not spoken of where the checks run somewhere else."""
+
+OF_ANY_HOST = ("renovate.json", "src/service_tools/dev/template.py")
+"""Files that may speak of every host: the template may live at another one than the service."""
 
 OTHER_PLACES = {
     "kubernetes": r"(?!)",
