@@ -12,6 +12,9 @@ PACKAGES = {
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "skopeo": "skopeo",
+    "cosign": "cosign",
+    "docker-registry": "docker-registry",
 }
 """The Debian package of each program."""
 

@@ -1,0 +1,251 @@
+"""Delivery: how an image is made and deployed, on a real registry, with real signatures and real manifests."""
+
+import re
+
+import pytest
+
+from tests.ci import delivery, scripts
+from tests.ci.weekly import write_program
+from tests.harness import service, shell
+from tests.harness.programs import find_program
+
+STEP = """export RELEASE_FILE="$GITHUB_OUTPUT"
+deploy/release.sh image"""
+DEPLOY = 'deploy/release.sh deploy "$ENVIRONMENT"'
+
+
+@pytest.fixture(scope="module")
+def keys(workshop):
+    """A folder with the keys that sign and verify."""
+    (workshop / "keys").mkdir()
+    delivery.make_key(workshop / "keys")
+    return workshop / "keys"
+
+
+@pytest.fixture(scope="module")
+def registry(workshop):
+    (workshop / "registry").mkdir()
+    with delivery.serve_registry(workshop / "registry") as address:
+        yield address
+
+
+@pytest.fixture
+def clone(render, tmp_path):
+    return service.adopt(render(), tmp_path / "clone")
+
+
+@pytest.fixture
+def machine(clone, registry, keys, tmp_path):
+    image = f"{registry}/team/{tmp_path.name.lower()}"
+    secret = (keys / "cosign.key").read_text()
+    return delivery.make(tmp_path, clone, image, COSIGN_PRIVATE_KEY=secret, COSIGN_PASSWORD="secret")
+
+
+@pytest.fixture
+def alone(clone, tmp_path):
+    """A machine with stand-ins alone."""
+    made = delivery.make(tmp_path, clone, "registry.example.org/team/service", ENVIRONMENT="production")
+    for name in ("skopeo", "cosign"):
+        write_program(
+            tmp_path / "bin" / name,
+            '#!/bin/sh\necho "$0 $*" >> "$CALLS"\n[ "$1 $2" = "inspect --raw" ] && exit 1\ntrue\n',
+        )
+    return made
+
+
+def list_tags(machine):
+    return shell.attempt(
+        "skopeo", "list-tags", f"docker://{machine.image}", cwd=machine.folder, HOME=machine.environment["HOME"]
+    )
+
+
+@pytest.mark.slow
+def test_an_image_is_scanned_pushed_as_it_was_built_and_signed_with_its_bill_of_materials(machine, keys, tmp_path):
+    machine.run(STEP, GITHUB_OUTPUT=str(tmp_path / "outputs"), REGISTRY_USER="robot", REGISTRY_PASSWORD="hidden")
+    [name, release] = (tmp_path / "outputs").read_text().strip().split("=")
+    calls = machine.read_calls()
+    assert [call.split(" --")[0] for call in calls] == [
+        f"docker login {machine.image.split('/')[0]}",
+        "hidden",
+        *("docker context create " + calls[2].split()[-1], "docker buildx create", "docker buildx build"),
+        *("trivy image", "trivy image"),
+    ]
+    assert not any("hidden" in call for call in calls if call != "hidden")
+    assert name == "RELEASE"
+    built = shell.run("skopeo", "inspect", "--raw", f"oci:{tmp_path / 'built'}", cwd=tmp_path)
+    reads = ("cosign", "verify", "--key", keys / "cosign.pub", "--insecure-ignore-tlog=true", release)
+    shell.run(*reads, cwd=tmp_path)
+    attested = ("cosign", "verify-attestation", "--type", "cyclonedx", *reads[2:])
+    shell.run(*attested, cwd=tmp_path)
+    pushed = shell.run(
+        "skopeo", "inspect", "--raw", f"docker://{release}", cwd=tmp_path, HOME=machine.environment["HOME"]
+    )
+    assert pushed == built
+
+
+@pytest.mark.slow
+def test_an_image_with_a_hole_is_not_pushed(machine):
+    machine.calls.with_suffix(".vulnerable").touch()
+    code, output = machine.attempt("deploy/release.sh image")
+    assert code != 0
+    assert "CVE-2026-1" in output
+    assert "Nothing was pushed" in output
+    assert list_tags(machine)[0] != 0
+
+
+@pytest.mark.slow
+def test_a_commit_has_one_image_and_an_older_one_is_found_again(machine, tmp_path):
+    older = shell.run("git", "rev-parse", "HEAD", cwd=machine.folder).strip()
+    first = machine.release()
+    machine.read_calls()
+    assert machine.release() == first
+    delivery.write_layout(tmp_path / "built", b"another")
+    machine.commit("Change something")
+    assert machine.release() != first
+    machine.read_calls()
+    assert machine.release(VERSION=older) == first
+    assert machine.read_calls() == []
+
+    code, output = machine.attempt("deploy/release.sh image", VERSION="1" * 40)
+    assert code != 0
+    assert f"There is no image {machine.image}:{'1' * 40}" in output
+
+
+@pytest.mark.slow
+def test_an_image_that_somebody_else_pushed_is_not_deployed(machine, tmp_path):
+    commit = shell.run("git", "rev-parse", "HEAD", cwd=machine.folder).strip()
+    target = f"docker://{machine.image}:{commit}"
+    shell.run(
+        "skopeo", "copy", "--all", f"oci:{tmp_path / 'built'}", target, cwd=tmp_path, HOME=machine.environment["HOME"]
+    )
+    code, output = machine.attempt("deploy/release.sh image")
+    assert code != 0
+    assert "is not signed by this repository" in output
+
+
+RELEASE = f"registry.example.org/team/service@sha256:{'ab' * 32}"
+
+
+@pytest.fixture
+def deployed(clone, tmp_path):
+    find_program("kustomize")
+    return delivery.make(tmp_path, clone, "unused", RELEASE=RELEASE, ENVIRONMENT="production")
+
+
+@pytest.mark.slow
+def test_migrations_are_applied_before_what_runs_on_them(deployed):
+    deployed.run(DEPLOY)
+    calls = [re.sub(r"(--filename )\S+/", r"\1", call) for call in deployed.read_calls()]
+    before = calls.index("kubectl apply --filename migrate.yaml")
+    after = calls.index("kubectl apply --filename after.yaml")
+    steps = [call for call in calls if call.startswith("kubectl")]
+    assert [step.split(" --for")[0].split(" --timeout")[0] for step in steps if "get" not in step] == [
+        "kubectl apply --filename before.yaml",
+        "kubectl delete --filename migrate.yaml --ignore-not-found",
+        "kubectl apply --filename migrate.yaml",
+        "kubectl wait --filename migrate.yaml",
+        "kubectl apply --filename after.yaml",
+        "kubectl rollout status --filename run.yaml",
+    ]
+    assert calls[before + 1 : before + 3] == ["  Job", f"  {RELEASE}"]
+    assert calls[after + 1 : after + 5] == ["  Deployment", f"  {RELEASE}", "  Deployment", f"  {RELEASE}"]
+    assert {"  Service", "  ConfigMap", "  NetworkPolicy"} <= set(calls[:before])
+    assert "  Deployment" not in calls[:after]
+
+
+@pytest.mark.slow
+def test_failed_migrations_change_nothing_else(deployed):
+    deployed.calls.with_suffix(".failed").touch()
+    code, output = deployed.attempt(DEPLOY)
+    assert code != 0
+    assert "relation orders does not exist" in output
+    assert "the pods of before serve" in output
+    assert not [call for call in deployed.read_calls() if "after.yaml" in call]
+
+
+@pytest.mark.slow
+def test_pods_that_do_not_get_ready_fail_the_deployment(deployed):
+    deployed.calls.with_suffix(".stuck").touch()
+    code, output = deployed.attempt(DEPLOY)
+    assert code != 0
+    assert "To go back, run this again with the VERSION of before." in output
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ({"KUBECONFIG_TEXT": "", "KUBECONFIG": ""}, "Give the environment production the secret KUBECONFIG"),
+        ({"RELEASE": ""}, "Set RELEASE to what the job before printed"),
+        ({"ENVIRONMENT": "moon"}, "There is no deploy/kubernetes/overlays/moon for this environment"),
+    ],
+    ids=["secret", "image", "overlay"],
+)
+def test_a_deployment_without_what_it_needs_says_what_to_set(missing, message, alone):
+    code, output = alone.attempt(DEPLOY, **{"RELEASE": RELEASE, **missing})
+    assert code != 0
+    assert message in output
+    assert alone.read_calls() == []
+
+
+def test_a_program_that_is_not_the_reviewed_one_is_never_run(alone, tmp_path):
+    write_program(tmp_path / "bin/curl", delivery.DOWNLOAD)
+    (tmp_path / "bin/trivy").unlink()
+    code, output = alone.attempt("deploy/release.sh image")
+    assert code != 0
+    assert "is not the file that was reviewed. Nothing of it was run." in output
+    assert not [call for call in alone.read_calls() if "skopeo copy" in call]
+
+
+HOST = """#!/bin/sh
+case "$*" in
+    api*moon*) echo "Not Found"; exit 1 ;;
+    api*staging*) echo wait_timer ;;
+    api*) echo required_reviewers ;;
+    *) echo "$PASSED" ;;
+esac
+"""
+"""A `gh` that knows two environments, and whose checks have passed or not."""
+
+ASKED = {
+    "DEPLOY": "true",
+    "DEFAULT_BRANCH": "main",
+    "GITHUB_REF_NAME": "main",
+    "ENVIRONMENT": "production",
+    "PASSED": "1",
+    "VERSION": "",
+    "GITHUB_REPOSITORY": "team/service",
+    "GITHUB_SHA": "0" * 40,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ({}, 0, ""),
+        ({"DEPLOY": ""}, 1, "Deploying is off. Set the variable DEPLOY of this repository to true"),
+        ({"GITHUB_REF_NAME": "feature"}, 1, "Run this from the branch main."),
+        ({"ENVIRONMENT": "moon"}, 1, "There is no environment moon."),
+        ({"ENVIRONMENT": "staging"}, 0, "Nobody has to approve a deployment to staging."),
+        ({"PASSED": "0"}, 1, "have not passed. Wait for them"),
+        ({"PASSED": "0", "VERSION": "1" * 40}, 0, ""),
+    ],
+    ids=["asked for", "off", "branch", "environment", "nobody approves", "checks", "rollback"],
+)
+def test_nothing_is_made_or_deployed_unless_it_is_asked_for_and_checked(change, code, message, render, tmp_path):
+    write_program(tmp_path / "bin/gh", HOST)
+    step = scripts.list_commands(render() / ".github/workflows/deploy.yml")[0]
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    assert scripts.type_script(step, tmp_path, **{**ASKED, "PATH": path, **change})[0] == code
+    assert message in scripts.type_script(step, tmp_path, **{**ASKED, "PATH": path, **change})[1]
+
+
+def test_a_request_from_a_fork_starts_no_deployment(render):
+    workflow = scripts.load(render() / ".github/workflows/deploy.yml")
+    assert list(workflow[True]) == ["workflow_dispatch"]  # YAML reads `on` as true
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["jobs"]["deploy"].keys() >= {"environment", "concurrency"}
+    pipeline = scripts.load(render(ci="gitlab") / ".gitlab-ci.yml")
+    for name in ("release", ".deploy"):
+        first = pipeline[name]["rules"][0]["if"]
+        assert "$DEPLOY" in first
+        assert "$CI_COMMIT_BRANCH" in first  # which a merge request does not have
