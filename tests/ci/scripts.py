@@ -31,15 +31,15 @@ COVERED = {
     'uv run service openapi --against "$BASE"': (
         "inside/tools/test_openapi_command.py::test_a_change_that_breaks_clients_fails_the_command_and_is_named"
     ),
-    'export RELEASE_FILE="$GITHUB_OUTPUT"\ndeploy/release.sh image': (
+    'export RELEASE_FILE="$GITHUB_OUTPUT"\ndeploy/delivery.sh image': (
         "ci/test_delivery.py::test_an_image_is_scanned_pushed_as_it_was_built_and_signed_with_its_bill_of_materials"
     ),
-    "deploy/release.sh image": "ci/test_delivery.py::test_a_commit_has_one_image_and_an_older_one_is_found_again",
-    'deploy/release.sh deploy "$ENVIRONMENT"': (
-        "ci/test_delivery.py::test_migrations_are_applied_before_what_runs_on_them"
+    "deploy/delivery.sh image": "ci/test_delivery.py::test_a_commit_has_one_image_and_an_older_one_is_found_again",
+    'deploy/delivery.sh deploy "$ENVIRONMENT"': (
+        "ci/test_delivery.py::test_the_overlay_of_the_environment_is_deployed_with_the_image_by_its_digest"
     ),
-    'deploy/release.sh deploy "$CI_ENVIRONMENT_NAME"': (
-        "ci/test_delivery.py::test_migrations_are_applied_before_what_runs_on_them"
+    'deploy/delivery.sh deploy "$CI_ENVIRONMENT_NAME"': (
+        "ci/test_delivery.py::test_the_overlay_of_the_environment_is_deployed_with_the_image_by_its_digest"
     ),
     "uv run python -m tests.performance.compare": "documents/test_documents.py::test_a_measurement_runs",
     "uv run sphinx-build --fail-on-warning docs site": (
@@ -84,7 +84,7 @@ def is_update(command: str) -> bool:
 
 def is_delivery(command: str) -> bool:
     """Tell whether it makes an image or deploys one, and is no check."""
-    return "deploy/release.sh" in command or command.startswith("apk add")
+    return "deploy/delivery.sh" in command or command.startswith("apk add")
 
 
 def type_script(command: str, cwd: Path, **environment: str) -> tuple[int, str]:

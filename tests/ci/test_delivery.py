@@ -10,8 +10,8 @@ from tests.harness import service, shell
 from tests.harness.programs import find_program
 
 STEP = """export RELEASE_FILE="$GITHUB_OUTPUT"
-deploy/release.sh image"""
-DEPLOY = 'deploy/release.sh deploy "$ENVIRONMENT"'
+deploy/delivery.sh image"""
+DEPLOY = 'deploy/delivery.sh deploy "$ENVIRONMENT"'
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_an_image_is_scanned_pushed_as_it_was_built_and_signed_with_its_bill_of_
 @pytest.mark.slow
 def test_an_image_with_a_hole_is_not_pushed(machine):
     machine.calls.with_suffix(".vulnerable").touch()
-    code, output = machine.attempt("deploy/release.sh image")
+    code, output = machine.attempt("deploy/delivery.sh image")
     assert code != 0
     assert "CVE-2026-1" in output
     assert "Nothing was pushed" in output
@@ -103,10 +103,10 @@ def test_a_commit_has_one_image_and_an_older_one_is_found_again(machine, tmp_pat
     machine.commit("Change something")
     assert machine.release() != first
     machine.read_calls()
-    assert machine.release(VERSION=older) == first
+    assert machine.release(DEPLOY_VERSION=older) == first
     assert machine.read_calls() == []
 
-    code, output = machine.attempt("deploy/release.sh image", VERSION="1" * 40)
+    code, output = machine.attempt("deploy/delivery.sh image", DEPLOY_VERSION="1" * 40)
     assert code != 0
     assert f"There is no image {machine.image}:{'1' * 40}" in output
 
@@ -118,7 +118,7 @@ def test_an_image_that_somebody_else_pushed_is_not_deployed(machine, tmp_path):
     shell.run(
         "skopeo", "copy", "--all", f"oci:{tmp_path / 'built'}", target, cwd=tmp_path, HOME=machine.environment["HOME"]
     )
-    code, output = machine.attempt("deploy/release.sh image")
+    code, output = machine.attempt("deploy/delivery.sh image")
     assert code != 0
     assert "is not signed by this repository" in output
 
@@ -133,42 +133,41 @@ def deployed(clone, tmp_path):
 
 
 @pytest.mark.slow
-def test_migrations_are_applied_before_what_runs_on_them(deployed):
+def test_the_overlay_of_the_environment_is_deployed_with_the_image_by_its_digest(deployed):
     deployed.run(DEPLOY)
-    calls = [re.sub(r"(--filename )\S+/", r"\1", call) for call in deployed.read_calls()]
-    before = calls.index("kubectl apply --filename migrate.yaml")
-    after = calls.index("kubectl apply --filename after.yaml")
-    steps = [call for call in calls if call.startswith("kubectl")]
-    assert [step.split(" --for")[0].split(" --timeout")[0] for step in steps if "get" not in step] == [
-        "kubectl apply --filename before.yaml",
-        "kubectl delete --filename migrate.yaml --ignore-not-found",
-        "kubectl apply --filename migrate.yaml",
-        "kubectl wait --filename migrate.yaml",
-        "kubectl apply --filename after.yaml",
-        "kubectl rollout status --filename run.yaml",
-    ]
-    assert calls[before + 1 : before + 3] == ["  Job", f"  {RELEASE}"]
-    assert calls[after + 1 : after + 5] == ["  Deployment", f"  {RELEASE}", "  Deployment", f"  {RELEASE}"]
-    assert {"  Service", "  ConfigMap", "  NetworkPolicy"} <= set(calls[:before])
-    assert "  Deployment" not in calls[:after]
+    overlay = "deploy/kubernetes/overlays/production"
+    applied = [call for call in deployed.read_calls() if call.startswith(f"kubectl apply --kustomize {overlay} ")]
+    assert len(applied) == 3  # what others need, the migrations, what runs on them
+    manifest = shell.run("kustomize", "build", overlay, cwd=deployed.folder)
+    assert re.findall(r"image: (.+)", manifest) == [RELEASE] * 3
 
 
 @pytest.mark.slow
-def test_failed_migrations_change_nothing_else(deployed):
+def test_a_deployment_whose_migrations_fail_fails(deployed):
     deployed.calls.with_suffix(".failed").touch()
     code, output = deployed.attempt(DEPLOY)
     assert code != 0
-    assert "relation orders does not exist" in output
-    assert "the pods of before serve" in output
-    assert not [call for call in deployed.read_calls() if "after.yaml" in call]
+    assert "web and worker are as before" in output
 
 
-@pytest.mark.slow
-def test_pods_that_do_not_get_ready_fail_the_deployment(deployed):
-    deployed.calls.with_suffix(".stuck").touch()
-    code, output = deployed.attempt(DEPLOY)
-    assert code != 0
-    assert "To go back, run this again with the VERSION of before." in output
+def test_a_host_gets_the_files_and_replaces_what_runs(render, tmp_path):
+    clone = service.adopt(render(deploy="compose"), tmp_path / "clone")
+    machine = delivery.make(tmp_path, clone, "unused", RELEASE=RELEASE, ENVIRONMENT="production")
+    there = tmp_path / "host/my-service/deploy"
+    there.mkdir(parents=True)
+    (there / ".env").write_text("DOMAIN=api.example.com\nIMAGE=older\n")
+    reached = {"DEPLOY_HOST": "robot@host", "SSH_KEY": "a key", "SSH_KNOWN_HOSTS": "host ssh-ed25519 AAAA"}
+    for name in reached:
+        code, output = machine.attempt(DEPLOY, **{**reached, name: ""})
+        assert code != 0
+        assert f"Give the environment production the {'secret' if name == 'SSH_KEY' else 'variable'} {name}" in output
+    assert machine.read_calls() == []
+
+    machine.run(DEPLOY, **reached)
+    assert (there / ".env").read_text().splitlines() == ["DOMAIN=api.example.com", f"IMAGE={RELEASE}"]
+    calls = machine.read_calls()
+    assert all("StrictHostKeyChecking=yes" in call for call in calls if call.startswith("ssh"))
+    assert "a key" not in "".join(calls)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +189,7 @@ def test_a_deployment_without_what_it_needs_says_what_to_set(missing, message, a
 def test_a_program_that_is_not_the_reviewed_one_is_never_run(alone, tmp_path):
     write_program(tmp_path / "bin/curl", delivery.DOWNLOAD)
     (tmp_path / "bin/trivy").unlink()
-    code, output = alone.attempt("deploy/release.sh image")
+    code, output = alone.attempt("deploy/delivery.sh image")
     assert code != 0
     assert "is not the file that was reviewed. Nothing of it was run." in output
     assert not [call for call in alone.read_calls() if "skopeo copy" in call]
@@ -212,7 +211,7 @@ ASKED = {
     "GITHUB_REF_NAME": "main",
     "ENVIRONMENT": "production",
     "PASSED": "1",
-    "VERSION": "",
+    "DEPLOY_VERSION": "",
     "GITHUB_REPOSITORY": "team/service",
     "GITHUB_SHA": "0" * 40,
 }
@@ -227,7 +226,7 @@ ASKED = {
         ({"ENVIRONMENT": "moon"}, 1, "There is no environment moon."),
         ({"ENVIRONMENT": "staging"}, 0, "Nobody has to approve a deployment to staging."),
         ({"PASSED": "0"}, 1, "have not passed. Wait for them"),
-        ({"PASSED": "0", "VERSION": "1" * 40}, 0, ""),
+        ({"PASSED": "0", "DEPLOY_VERSION": "1" * 40}, 0, ""),
     ],
     ids=["asked for", "off", "branch", "environment", "nobody approves", "checks", "rollback"],
 )
