@@ -7,6 +7,8 @@ import pytest
 from tests.documents import texts
 
 SETTING = re.compile(r"\b([A-Z]+)_[A-Z][A-Z_]*\b")
+FILE = "_FILE"
+"""Ends the name of a variable with the path of a secret, in place of the secret itself."""
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 TOLD = re.compile(rf"`([A-Z]+_[A-Z_]+)`\s+\(({NUMBER.pattern})(?: s)?\)")
 METRIC = re.compile(r"\b[a-z]+(?:_[a-z]+)*_(?:total|seconds|bytes|info|fds)\b")
@@ -32,6 +34,7 @@ def metrics(render):
 
 def find_unknown_settings(documents, groups):
     named = {(name, found[0], found[1]) for name, text in documents.items() for found in SETTING.finditer(text)}
+    named = {(name, it.removesuffix(FILE), group) for name, it, group in named}
     return sorted(f"{name}: {it}" for name, it, group in named if group in groups and it not in groups[group])
 
 

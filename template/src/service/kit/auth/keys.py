@@ -6,6 +6,7 @@ Tokens are JWT (RFC 7519), signed with Ed25519 (RFC 8037). The group `auth` in s
 """
 
 import base64
+import re
 import time
 from collections.abc import Mapping
 from hashlib import sha256
@@ -20,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model_validator
 
 from service.kit.renamed import find_renamed
+
+PEM_BLOCK = re.compile(r"-----BEGIN.+?-----END[^\n]+", re.DOTALL)
 
 
 def make_key() -> str:
@@ -50,6 +53,12 @@ def read_public_key(text: str) -> PublicKeyTypes:
     except (ValueError, UnsupportedAlgorithm):
         advice = "`uv run service key` prints one with each private key"
         raise ValueError(f"it is not a public key; {advice}") from None
+
+
+def read_public_keys(text: str) -> list[PublicKeyTypes]:
+    """Return public keys from PEM, or from one line each. Raises ValueError."""
+    parts = PEM_BLOCK.findall(text) or text.split()
+    return [read_public_key(part) for part in parts]
 
 
 def to_pem(label: str, text: str) -> bytes:
@@ -102,8 +111,13 @@ def sign_token(
     return jwt.encode(claims, key, "EdDSA", {"kid": get_key_id(key.public_key())})
 
 
-def check_public_key(text: str) -> str:
-    read_public_key(text)
+def check_public_key(text: SecretStr) -> SecretStr:
+    read_public_key(text.get_secret_value())
+    return text
+
+
+def check_public_keys(text: SecretStr) -> SecretStr:
+    read_public_keys(text.get_secret_value())
     return text
 
 
@@ -112,7 +126,9 @@ def check_private_key(text: SecretStr) -> SecretStr:
     return text
 
 
-PublicKey = Annotated[str, AfterValidator(check_public_key)]
+# Public keys are no secrets, but a secret can come from a file, and be changed there.
+PublicKey = Annotated[SecretStr, AfterValidator(check_public_key)]
+PublicKeys = Annotated[SecretStr, AfterValidator(check_public_keys)]
 PrivateKey = Annotated[SecretStr, AfterValidator(check_private_key)]
 
 
@@ -160,8 +176,8 @@ class IssuerOptions(VerificationOptions, frozen=True):
 
     signing_key: PrivateKey
     """the private key that signs tokens; `uv run service key` makes one"""
-    previous_key: PublicKey | None = None
-    """the public half of the old signing key, until its tokens expire"""
+    previous_key: PublicKeys | None = None
+    """public halves of other keys to accept: the old one until its tokens expire, the next one"""
     token_lifetime: Annotated[float, Field(ge=60, le=86400)] = 3600
     """seconds until a token expires"""
     issuer: Annotated[str, Field(min_length=1)] = "service"

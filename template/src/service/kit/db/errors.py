@@ -6,6 +6,7 @@ a 409. One that no slice names is a fault of the service, a 500.
 """
 
 from collections.abc import Callable, Mapping
+from ssl import SSLCertVerificationError
 
 import asyncpg
 
@@ -32,6 +33,13 @@ class UnreachableError(DatabaseError):
     """Nothing answers where the database should be; it may come back by itself."""
 
 
+class RefusedError(DatabaseError):
+    """PostgreSQL refuses the user or the password. Perhaps it is just being changed."""
+
+    patience = 120.0
+    """Seconds for which `/readyz` bears with it: Kubernetes takes that long to change a file."""
+
+
 class NoAnswer(Problem):
     """A statement was sent and no answer came. It may have taken effect, so it is not repeated."""
 
@@ -39,11 +47,14 @@ class NoAnswer(Problem):
 def diagnose(error: Exception, where: str) -> DatabaseError:
     """Return the reason for a failure to connect, and what to do."""
     match error:
-        case (
-            asyncpg.InvalidAuthorizationSpecificationError()
-            | asyncpg.InvalidCatalogNameError()
-            | ValueError()
-        ):
+        case SSLCertVerificationError():
+            return DatabaseError(
+                f"The certificate of PostgreSQL at {where} is refused: {error.verify_message}. "
+                "In DATABASE_URL, correct the host, or sslrootcert, the file of the CA."
+            )
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return RefusedError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
+        case asyncpg.InvalidCatalogNameError() | ValueError():
             return DatabaseError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
         case asyncpg.ProtocolViolationError():
             return DatabaseError(

@@ -38,6 +38,22 @@ LIFETIME_SPREAD = 0.1
 """Each connection lives up to 10 % shorter or longer, so that those opened together are not
 replaced together."""
 
+REPLACE_INTERVAL = 1.0
+"""Seconds between two connections that end because of their age: by then it shows whether new ones
+are accepted, which they are not while a password changes."""
+
+REFUSED = asyncpg.InvalidAuthorizationSpecificationError
+"""PostgreSQL refuses the user or the password."""
+
+REFUSED_INTERVAL = 1.0
+"""Seconds until a URL that was refused is tried again."""
+
+REFUSED_MARGIN = 0.1
+"""Seconds before a request would leave, for it to learn that the URL is refused."""
+
+FREE_INTERVAL = 0.01
+"""Seconds between two looks for a free connection, while the URL is refused."""
+
 COUNT_INTERVAL = 1.0
 """Seconds for which durations of statements are collected, and then counted at once."""
 
@@ -62,6 +78,9 @@ class Pool:
         self.connections: dict[asyncpg.Connection, float] = {}
         self.free: deque[tuple[asyncpg.Connection, float]] = deque()
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.refused_url = ""
+        self.retry_at = 0.0
+        self.replace_at = 0.0
 
     def open(self, name: str) -> None:
         """Let connections be borrowed, and show their number in `/metrics` under a name."""
@@ -124,7 +143,7 @@ class Pool:
     async def open_in_slot(self) -> asyncpg.Connection:
         """Open a connection. If that fails, give back the slot that was taken for it."""
         try:
-            connection = await open_session(self.options)
+            connection = await self.open_or_share()
         except asyncio.CancelledError as error:  # the pool closes
             self.slots.leave()
             raise busy(STOPPING) from error
@@ -133,8 +152,41 @@ class Pool:
             raise busy(UNREACHABLE) from error
         spread = random.uniform(1 - LIFETIME_SPREAD, 1 + LIFETIME_SPREAD)
         lifetime = self.options.max_lifetime * spread
-        self.connections[connection] = time.monotonic() + lifetime
+        self.connections.setdefault(connection, time.monotonic() + lifetime)
         return connection
+
+    async def open_or_share(self) -> asyncpg.Connection:
+        """Open a connection. While the URL is refused, wait for a free one, or for another URL.
+
+        A password changes in PostgreSQL and in its file one after the other, and sessions that are
+        open go on meanwhile.
+        """
+        latest_end = time.monotonic() + self.options.acquire_timeout - REFUSED_MARGIN
+        while True:
+            try:
+                return await self.open_unless_refused()
+            except REFUSED:
+                if time.monotonic() >= latest_end:
+                    raise
+            await asyncio.sleep(FREE_INTERVAL)
+            if self.free:
+                connection, _ = self.free.pop()
+                if connection.is_closed():
+                    del self.connections[connection]
+                else:
+                    return connection
+
+    async def open_unless_refused(self) -> asyncpg.Connection:
+        """Open a connection, but try a URL that was just refused only once a second."""
+        url = self.options.url.get_secret_value()
+        if url == self.refused_url and time.monotonic() < self.retry_at:
+            raise REFUSED("PostgreSQL has just refused this user and password")
+        try:
+            return await open_session(self.options)
+        except REFUSED:
+            self.refused_url = url
+            self.retry_at = time.monotonic() + REFUSED_INTERVAL
+            raise
 
     def release(self, connection: asyncpg.Connection, cleanup: Cleanup | None = None) -> None:
         """Take a connection back at once, and clean it before the next request gets it."""
@@ -150,7 +202,10 @@ class Pool:
     def keep(self, connection: asyncpg.Connection) -> None:
         """Make a connection free, unless it is old; close one that was free for too long."""
         now = time.monotonic()
-        if not self.is_open or now >= self.connections[connection]:
+        is_old = now >= self.connections[connection] and now >= self.replace_at
+        if is_old:
+            self.replace_at = now + REPLACE_INTERVAL
+        if not self.is_open or is_old:
             self.close_connection(connection)
             return
         self.free.append((connection, now))

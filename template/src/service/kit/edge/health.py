@@ -38,6 +38,7 @@ class Health:
         self.check = check
         self.lock = asyncio.Lock()
         self.checked_at = -inf
+        self.ready_at = -inf
         self.fault: str | None = None
 
     async def answer_probe(self, scope: Scope, send: Send) -> None:
@@ -69,12 +70,21 @@ class Health:
             return self.fault
 
     async def run_check(self) -> str | None:
-        """Return what is wrong now. An error of the check is logged, not shown."""
+        """Return what is wrong now. An error of the check is logged, not shown.
+
+        An error may have a `patience`, for so many seconds after the last good check.
+        """
         if self.check is None:
             return None
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                return await self.check()
+                fault = await self.check()
         except Exception as error:
             log.warning("readiness check failed", error=repr(error))
+            patience = getattr(error, "patience", 0.0)
+            if time.monotonic() - self.ready_at < patience:
+                return None
             return "The database cannot be used; the log says why."
+        if fault is None:
+            self.ready_at = time.monotonic()
+        return fault

@@ -95,6 +95,11 @@ class Metrics:
             "Time since a worker last read which tokens are revoked.",
             multiprocess_mode="livemax",
         )
+        self.secret_changes = counter(
+            "secret_file_changes_total",
+            "Changes of files with secrets: taken, or refused as unusable.",
+            ["variable", "outcome"],
+        )
         self.call_seconds = histogram(
             "client_call_duration_seconds", "Duration of outgoing calls.", ["host", "outcome"]
         )
