@@ -1,6 +1,6 @@
 """A machine of CI that makes images and deploys them.
 
-The registry and the signatures are real. Stand-ins, which note their calls, take the place of what needs an engine, a
+The registry and the signatures are real. Stubs, which record their calls, take the place of what needs an engine, a
 database of vulnerabilities, or a cluster.
 """
 
@@ -23,14 +23,20 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
+USERS = "robot:$2b$04$m9aQn4G7W.G3wnd7jXTtMO2Ci8e03dB9PfxPUBFj4EQFesXOW./QS\n"
+"""Who may use the registry: robot, by the password `hidden`."""
+
 DOCKER = """#!/bin/bash
 echo "docker $*" >> "$CALLS"
-[ "$1" != login ] || cat >> "$CALLS"
+if [ "$1" = login ]; then
+    mkdir -p ~/.docker
+    echo "{\\"auths\\": {\\"$2\\": {\\"auth\\": \\"$(echo -n "$4:$(cat)" | base64)\\"}}}" > ~/.docker/config.json
+fi
 for word; do
     case $word in *dest=*) cp -r "$BUILT" "${word##*dest=}" ;; esac
 done
 """
-"""An engine that has built the image already."""
+"""An engine that has built the image already. It keeps a login where the real one does, for the other programs."""
 
 TRIVY = """#!/bin/bash
 echo "trivy $*" >> "$CALLS"
@@ -96,7 +102,7 @@ class Machine(NamedTuple):
         return shell.run("git", "rev-parse", "HEAD", cwd=self.folder).strip()
 
     def read_calls(self) -> list[str]:
-        """Return what the stand-ins were called with since the last time."""
+        """Return what the stubs were called with since the last time."""
         if not self.calls.exists():
             return []
         lines = self.calls.read_text().splitlines()
@@ -105,7 +111,7 @@ class Machine(NamedTuple):
 
 
 def make(folder: Path, service: Path, image: str, **environment: str) -> Machine:
-    """Give a service a machine with stand-ins, and an image that is as good as built."""
+    """Give a service a machine with stubs, and an image that is as good as built."""
     for name, text in {"docker": DOCKER, "trivy": TRIVY, "kubectl": KUBECTL, "ssh": SSH}.items():
         write_program(folder / "bin" / name, text)
     write_layout(folder / "built")
@@ -160,13 +166,15 @@ def write_layout(folder: Path, layer: bytes = bytes(1024)) -> None:
 
 @contextmanager
 def serve_registry(folder: Path) -> Generator[str]:
-    """Serve a registry for as long as the block, and yield its address."""
+    """Serve a registry that asks for a login, for as long as the block, and yield its address."""
     config = {
         "version": "0.1",
         "log": {"level": "info", "formatter": "json"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
         "http": {"addr": "127.0.0.1:0"},
+        "auth": {"htpasswd": {"realm": "registry", "path": str(folder / "users")}},
     }
+    (folder / "users").write_text(USERS)
     (folder / "registry.json").write_text(json.dumps(config))
     command = [find_program("docker-registry"), "serve", folder / "registry.json"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

@@ -10,7 +10,20 @@ from tests.harness.snapshot import ROOT
 
 PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
-SLOW = {"accounts", "browser", "jobs", "migrate", "poison", "secrets", "server", "tools", "uploads", "websockets"}
+SLOW = {
+    "accounts",
+    "browser",
+    "jobs",
+    "log_level",
+    "migrate",
+    "poison",
+    "secrets",
+    "server",
+    "tools",
+    "traces",
+    "uploads",
+    "websockets",
+}
 """Tests that start browsers, workers or PostgreSQL, kill workers, send large files, or are of what production lacks."""
 
 PROGRAMS = {"browser": "chromium"}

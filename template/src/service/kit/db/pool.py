@@ -21,7 +21,7 @@ import asyncpg
 from service.kit.db.capacity import choose_pool_size
 from service.kit.db.durations import Duration, count_durations
 from service.kit.db.errors import ERRORS
-from service.kit.db.sessions import DatabaseOptions, open_session
+from service.kit.db.sessions import DatabaseOptions, describe_server, open_session
 from service.kit.work import metrics
 from service.kit.work.batch import Batch
 from service.kit.work.limits import Deadlines, Limiter, time_left
@@ -70,6 +70,7 @@ class Pool:
 
     def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
+        self.server = describe_server(options)
         size = options.pool_size or choose_pool_size(workers=1)
         self.slots = Limiter(size, options.pool_waiters, options.acquire_timeout, POOL_FULL)
         self.deadlines = Deadlines()  # of statements

@@ -237,6 +237,8 @@ class Edge:
             if not exchange.is_late:  # if it is, the client stopped reading
                 route = scope.get("path_template", "unmatched")
                 metrics.get_metrics().failed_responses.labels(route).inc()
+                if exchange.span is not None:
+                    tracing.active_traces.get().set_error(exchange.span, type(error).__name__)
             raise error
         problem = error if isinstance(error, Problem) else Problem(500, "internal", FAULT)
         await self.send_problem(problem, exchange)

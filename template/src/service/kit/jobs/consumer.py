@@ -27,6 +27,7 @@ from service.kit.jobs.runner import Runner
 from service.kit.jobs.running import Interrupted, RunningJobs
 from service.kit.jobs.statements import NAMES, Statements, make_statements
 from service.kit.jobs.upkeep import Upkeep
+from service.kit.server.log_level import follow_level
 from service.kit.server.output import end_output
 from service.kit.server.process import make_in_worker
 from service.kit.server.signals import call_on_sigterm, exit_with_parent
@@ -109,6 +110,7 @@ class Consumer:
         log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=concurrency)
         alongside = [
             asyncio.create_task(metrics.sample_gauges()),
+            asyncio.create_task(follow_level()),
             asyncio.create_task(upkeep.run()),
             asyncio.create_task(self.watch_until_end(queue, statements, upkeep)),
         ]

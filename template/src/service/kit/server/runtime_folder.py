@@ -5,9 +5,11 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from service.kit import find_distribution
 
 RUNTIME_FOLDER_VARIABLE = "SERVICE_RUNTIME_FOLDER"
 
@@ -30,6 +32,10 @@ STACK_FILE = "stack-{pid}"
 """Gets the stack of a worker that is asked for it. A worker that logs its stack touches it."""
 
 
+LEVEL_FILE = "log-level"
+"""Has the level of the log for a while, and when that ends (log_level.py)."""
+
+
 @contextmanager
 def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
     """Yield a new folder, in memory where possible: nothing must wait for a disk.
@@ -40,6 +46,7 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="service-", dir=parent) as name:
         lock = lock_file(Path(name, "lock"))
         assert lock is not None  # noqa: S101 - the folder is new
+        os.write(lock, find_distribution().name.encode())
         remove_abandoned_folders(parent)
         os.environ[RUNTIME_FOLDER_VARIABLE] = name
         try:
@@ -66,6 +73,18 @@ def remove_abandoned_folders(parent: Path) -> None:
             if lock is not None:
                 shutil.rmtree(path.parent, ignore_errors=True)
                 os.close(lock)
+
+
+def find_runtime_folders() -> Iterator[Path]:
+    """Yield the folders of this service's main processes that run here, under the same user."""
+    name = find_distribution().name
+    for path in find_memory().glob("service-*/lock"):
+        with suppress(OSError):  # another user's, or just gone
+            lock = lock_file(path)
+            if lock is not None:  # its process has ended
+                os.close(lock)
+            elif path.read_text() == name:
+                yield path.parent
 
 
 def lock_file(path: Path) -> int | None:

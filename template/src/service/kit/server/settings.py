@@ -122,6 +122,13 @@ class KitSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def check_ports(self) -> Self:
+        port = self.server.port
+        if self.metrics.port == port:
+            raise ValueError(f"METRICS_PORT and SERVER_PORT are both {port}; choose another one")
+        return self
+
+    @model_validator(mode="after")
     def check_streams(self) -> Self:
         """Leave connections for requests, and for probes, when all streams are open."""
         streams = self.edge.streams
