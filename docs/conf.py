@@ -25,7 +25,9 @@ html_css_files = ["narrow.css"]
 html_show_sourcelink = html_copy_source = html_show_copyright = html_show_sphinx = False
 html_theme_options = {}
 if "GITHUB_REPOSITORY" in os.environ:  # where it is published, each page leads to its source
-    place = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/blob/{GITHUB_REF_NAME}/docs/".format_map(os.environ)
+    place = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/blob/v{release}/docs/".format_map(
+        os.environ | {"release": release}
+    )
     html_theme_options["source_view_link"] = place + "{filename}"
 extensions = ["myst_parser"]
 myst_heading_anchors = 6

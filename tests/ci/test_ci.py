@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ci import scripts
+from tests.ci import scripts, test_release
 from tests.harness import service, shell
 from tests.harness.programs import find_program
 from tests.harness.snapshot import ROOT
@@ -75,7 +75,7 @@ def test_every_command_is_run_by_a_test_or_needs_the_host(render):
     files = [*scripts.list_workflows(), *scripts.list_workflows(render()), render(ci="gitlab") / ".gitlab-ci.yml"]
     commands = {command for file in files for command in scripts.list_commands(file)}
     asks = set(scripts.list_commands(render() / ".github/workflows/deploy.yml")[:1])  # ci/test_delivery.py runs it
-    run = {*CHECKS, *OWN, *asks, *filter(scripts.is_update, commands)}
+    run = {*CHECKS, *test_release.OWN, *asks, *filter(scripts.is_update, commands)}
     assert commands == run | scripts.HOSTED.keys() | scripts.COVERED.keys()
     for place in scripts.COVERED.values():
         module, function = place.split("::")
@@ -136,37 +136,3 @@ def test_a_check_passes_a_new_service_and_finds_what_is_wrong(command, checked):
     code, output = scripts.type_script(command, checked, **environment)
     shell.run("git", "reset", "--quiet", "--hard", "base", cwd=checked)
     assert code != 0, output
-
-
-OWN = (
-    'test "$(git log -1 --format=%s)" = "Release $GITHUB_REF_NAME"',
-    'sed "1,/^## $GITHUB_REF_NAME\\$/d; /^## /,\\$d" CHANGELOG.md > notes.md',
-    (
-        "newest=$(git for-each-ref --count=1 --sort=-version:refname --format='%(refname:short)' 'refs/tags/v*')\n"
-        'if [ "$newest" = "$GITHUB_REF_NAME" ]; then echo newest=true; else echo newest=false; fi >> "$GITHUB_OUTPUT"'
-    ),
-)
-"""What the template's own workflows run, apart from its tests."""
-
-
-def test_a_release_is_its_commit_and_its_notes_are_its_section(tmp_path):
-    shell.run("git", "init", "--quiet", cwd=tmp_path)
-    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## v1.1.0\n\nNew\n\n### It\n\n## v1.0.0\n\nOld\n")
-    shell.run("git", "add", "--all", cwd=tmp_path)
-    shell.run("git", "commit", "--quiet", "--message", "Release v1.1.0", cwd=tmp_path)
-    is_it, notes, _ = OWN
-    assert scripts.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
-    assert scripts.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.0.0")[0] != 0
-    assert scripts.type_script(notes, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
-    assert (tmp_path / "notes.md").read_text() == "\nNew\n\n### It\n\n"
-
-
-@pytest.mark.parametrize(("tag", "newest"), [("v10.0.0", "true"), ("v9.1.1", "false")])
-def test_a_patch_of_an_older_major_is_not_the_newest_release(tag, newest, tmp_path):
-    shell.run("git", "init", "--quiet", cwd=tmp_path)
-    for version in ("v9.1.0", "v10.0.0", "v9.1.1"):  # in the order of their release
-        shell.run("git", "commit", "--quiet", "--allow-empty", "--message", f"Release {version}", cwd=tmp_path)
-        shell.run("git", "tag", version, cwd=tmp_path)
-    code, output = scripts.type_script(OWN[2], tmp_path, GITHUB_REF_NAME=tag, GITHUB_OUTPUT=str(tmp_path / "outputs"))
-    assert code == 0, output
-    assert (tmp_path / "outputs").read_text() == f"newest={newest}\n"

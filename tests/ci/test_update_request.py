@@ -1,11 +1,13 @@
 """The weekly job of a service that updates it, and asks its team for a review."""
 
+import re
+
 import pytest
 
 from tests.ci import scripts, weekly
 from tests.ci.weekly import BRANCH, COLLEAGUE, write_program
 from tests.harness import service, shell
-from tests.harness.snapshot import NEWER
+from tests.harness.snapshot import CURRENT, NEWER
 
 MOMENTS = {
     "while the job works": "post-commit",
@@ -32,6 +34,21 @@ def test_a_weekly_update_asks_for_a_review(outdated):
     assert f"_commit: {NEWER}" in (outdated.folder / ".copier-answers.yml").read_text()
     assert (outdated.folder / "uv.lock").exists()
     assert ("pr create --fill" in outdated.read_asked()) == ("gh pr create" in outdated.script)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outdated", ["gitlab"], indirect=True)  # that of GitHub has the same line
+def test_a_weekly_update_stays_on_the_branch_that_a_variable_names(outdated, render, template, tmp_path):
+    updates = [line.partition(" #")[0].strip() for line in outdated.script.splitlines() if "copier@" in line]
+    assert [line for line in updates if line not in (render() / ".github/workflows/update.yml").read_text()] == []
+    source = tmp_path / "source.git"
+    shell.run("git", "clone", "--quiet", "--bare", template, source, cwd=tmp_path)
+    shell.run("git", "branch", "--force", "v9999", CURRENT, cwd=source)
+    answers = outdated.folder / ".copier-answers.yml"
+    answers.write_text(re.sub("^_src_path: .*", f"_src_path: {source}", answers.read_text(), flags=re.MULTILINE))
+    service.save(outdated.folder)
+    outdated.update(TEMPLATE_REF="v9999")
+    assert f"_commit: {CURRENT}\n" in answers.read_text()
 
 
 @pytest.mark.slow

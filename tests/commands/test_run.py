@@ -24,7 +24,7 @@ def test_an_unknown_command_is_named_with_those_there_are():
     code, output = attempt("tset")
     assert code == 2
     assert "'tset'" in output
-    assert "`try` and `test`" in output
+    assert "there are `try`, `test`, " in output
 
 
 def test_a_folder_that_is_something_else_stays_as_it_is(tmp_path):

@@ -30,7 +30,10 @@ def test_a_new_project_is_well_and_on_which_release_is_said(shop):
         ("database", "unknown"),
     }
     newer = f"update to {NEWER.removeprefix('v')} with `uvx copier update --defaults`"
-    assert find(reports, "template") == [("ok", f"This is {CURRENT}; {newer}.", "")]
+    [(state, says, _)] = find(reports, "template")
+    assert state == "ok"
+    assert says.startswith(f"This is {CURRENT}; {newer}. Its documents: ")
+    assert says.endswith(f", tag {CURRENT}")
 
 
 def stage(folder, *names):

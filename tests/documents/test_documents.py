@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.documents import address
+from tests.documents.measurements import MEASUREMENTS
 from tests.harness import shell
 from tests.harness.snapshot import ROOT
 
@@ -11,29 +13,6 @@ BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 MEASUREMENT = re.compile(r"`(uv run python -m tests\.performance\.\w+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-
-MEASUREMENTS = {
-    "update": ["--rounds", "1"],
-    "conduit": ["--rounds", "1", "--seconds", "0.5"],
-    "tokens": [],
-    "flood": ["--rounds", "1"],
-    "paging": ["--rows", "900", "--skip", "500", "--rounds", "2", "--requests", "5"],
-    "first_request": ["--warm-only"],
-    "keys": ["--rounds", "2", "--requests", "5"],
-    "start": ["--rounds", "1", "--workers", "1", "--requests", "5"],
-    "pool": ["--rounds", "2", "--statements", "50"],
-    "compression": ["--rows", "2000", "--rounds", "1"],
-    "compare": ["--rows", "900", "--rounds", "1", "--seconds", "0.2", "--overload", "0.5"],
-    "export": ["--rows", "900", "--rounds", "1"],
-    "parts": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
-    "versions": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
-    "neighbours": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
-    "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
-    "streams": ["--streams", "10", "--seconds", "0.2"],
-    "capacity": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
-    "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
-}
-"""The modules of tests/performance that are run, with what makes it short."""
 
 TESTS = {
     "conduit/test_conduit.py::test_the_command_makes_it_in_a_folder": [
@@ -45,7 +24,7 @@ TESTS = {
     ],
     "commands/test_readme.py::test_the_test_command_runs_pytest": ["python3 run.py test"],
     "commands/test_journey.py::test_a_team_copies_and_updates": [
-        "uvx copier copy https://…/copier-async-service.git order-service",
+        f"uvx copier copy {address.read(ROOT)} order-service",
         'git init && git add --all && git commit --message "Render the template"',
         "uvx copier update --defaults",
         "git status",
@@ -113,17 +92,32 @@ TESTS = {
         "uvx openapi-python-client generate --path openapi.json",
     ],
     "planted/test_planted.py::test_a_planted_fault_is_noticed": ["uv run pytest -m slow tests/planted/test_planted.py"],
-    "update/test_older_major.py::test_a_fix_reaches_a_service_on_an_older_major": [
-        "git switch --create v1 v1.3.0",
+    "update/test_older_major.py::test_a_fix_reaches_a_service_on_an_older_major_which_later_takes_the_newest": [
+        "git push origin v2.1.0^0:refs/heads/v2",
+        "git switch v2",
         "git checkout main -- .github/workflows/release.yml",
         "git cherry-pick -x --no-commit FIX",
-        'git commit --all --message "Release v1.3.1"',
-        "git tag v1.3.1 && git push origin v1 v1.3.1",
+        'git commit --all --message "Release v2.1.1"',
+        "git push origin v2",
         "git switch main",
-        "git merge --strategy ours --no-commit v1",
-        'git commit --all --message "Take up v1.3.1"',
+        "git merge --strategy ours --no-commit v2",
+        'git commit --all --message "Take up v2.1.1"',
         "git push origin main",
-        "uvx copier update --defaults --vcs-ref v1.3.1",
+        "uvx copier update --defaults --vcs-ref v2",
+    ],
+    "update/test_mirrors.py::test_a_fork_sets_its_address_by_one_command": [
+        f"python3 run.py address {address.read(ROOT)}",
+    ],
+    "update/test_mirrors.py::test_a_service_follows_a_template_that_moved": [
+        f"sed -i 's|^_src_path: .*|_src_path: {address.read(ROOT)}|' .copier-answers.yml",
+        'git commit --all --message "Follow the template to its new address"',
+    ],
+    "update/test_mirrors.py::test_git_leads_a_service_to_a_mirror_that_it_does_not_know": [
+        'git config --global url."https://mirror.example.com/".insteadOf "https://git.example.com/"',
+    ],
+    "update/test_commits.py::test_a_clone_without_tags_gets_and_pushes_them": [
+        "python3 run.py tags",
+        "git push --tags",
     ],
     "soak/test_soak.py::test_a_soak_of_a_minute_loses_nothing": ["uv run python -m tests.soak --minutes 10"],
     "documents/test_site.py::test_every_page_is_built_and_stands_in_the_navigation": [

@@ -12,11 +12,7 @@ from tests.harness.snapshot import ROOT
 
 BUILD = ("uv", "run", "--quiet", "--project", ROOT, "sphinx-build", "--fail-on-warning")
 
-FORGE = {
-    "GITHUB_SERVER_URL": "https://forge.test",
-    "GITHUB_REPOSITORY": "team/template",
-    "GITHUB_REF_NAME": "v1.2.3",
-}
+FORGE = {"GITHUB_SERVER_URL": "https://forge.test", "GITHUB_REPOSITORY": "team/template"}
 """What the workflow that publishes the site knows of the repository."""
 
 
@@ -39,7 +35,9 @@ def test_every_page_is_built_and_stands_in_the_navigation(site):
 
 
 def test_a_published_page_leads_to_its_source(site):
-    assert 'href="https://forge.test/team/template/blob/v1.2.3/docs/update.md"' in (site / "update.html").read_text()
+    (release, *_) = re.findall(r"^## v(.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    link = f"https://forge.test/team/template/blob/v{release}/docs/update.md"
+    assert f'href="{link}"' in (site / "update.html").read_text()
 
 
 def test_the_title_names_the_release_that_the_pages_are_of(site):

@@ -70,8 +70,9 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
             copy = shutil.copytree(rendered, Path(folder, "copy"))
             going = template.try_update(copy, changed_answers)
     except ProgramError as error:
-        fix = f"Fix the answers in {template.ANSWERS_FILE}, or in `--data`."
-        yield f"An update cannot be tried: {error}", fix
+        if "downgrading" not in str(error):  # no release yet to update to
+            fix = f"Fix the answers in {template.ANSWERS_FILE}, or in `--data`."
+            yield f"An update cannot be tried: {error}", fix
     for name in found.edited:
         if name not in going:
             yield format_finding(EDITED, name=name)

@@ -73,13 +73,13 @@ def examine_template(changed_answers: Sequence[str]) -> Iterator[CheckResult]:
     """Check which release of the template this is, and how its files have changed."""
     try:
         origin = template.read_origin()
-        release = template.describe_release(origin)
+        release = template.check_release(origin)
     except template.OriginError as error:
         yield CheckResult("template", "finding", *error.args)
     except ProgramError as error:
         yield CheckResult("template", "unknown", str(error))
     else:
-        yield CheckResult("template", "ok", release)
+        yield release
         yield from compare_files(origin, changed_answers)
         return
     yield CheckResult("kit", "unknown", "Not compared with the template: see above.")

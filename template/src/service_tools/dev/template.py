@@ -5,6 +5,7 @@ All of it comes from Copier itself.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -13,9 +14,23 @@ from pathlib import Path
 import msgspec
 
 from service_tools.dev.programs import ProgramError, run_program
+from service_tools.dev.results import CheckResult
 
 ANSWERS_FILE = Path(".copier-answers.yml")
 COPIER = ("uvx", "--quiet", "copier")
+
+PAST_RELEASE = ".post"
+"""What Copier's version of a commit has that is no release, such as 2.1.0.post57.dev0+6f71fa4c."""
+
+TAG_RELEASES = (
+    "In a clone of the template, run `python3 run.py tags` and `git push --tags`; then update."
+)
+
+FORGE = re.compile(
+    r"(?:[\w+]+://)?(?:[^@/]+@)?(?P<host>[\w.-]*(?P<forge>github|gitlab)[\w.-]*)(?::\d+)?"
+    r"[:/](?P<path>.+?)(?:\.git)?/?"
+)
+"""The address of a repository at a forge whose links are known."""
 
 RESTORE = f"Restore it from git (`git log -p {ANSWERS_FILE}`)"
 
@@ -56,10 +71,10 @@ def read_origin() -> Origin:
     raise OriginError(says, fix)
 
 
-def describe_release(origin: Origin) -> str:
-    """Return which release of the template this is, and whether there is a newer one.
+def check_release(origin: Origin) -> CheckResult:
+    """Check that this is a release of the template, and say whether there is a newer one.
 
-    Raises `OriginError` if the template has no such release.
+    Raises `OriginError` if the template does not have the commit.
     """
     try:
         answer = json.loads(run_program(*COPIER, "check-update", "--output-format", "json"))
@@ -67,12 +82,37 @@ def describe_release(origin: Origin) -> str:
         if "Unknown revision" not in str(error):
             raise
         says = f"{ANSWERS_FILE} names {origin.commit}, which {origin.source} does not have."
-        fix = "Set `_commit` to the release that this was rendered from."
+        fix = (
+            "Set `_commit` to the release that this was rendered from, or `_src_path` to the"
+            " template's present address."
+        )
         raise OriginError(says, fix) from None
-    if not answer["update_available"]:
-        return f"This is {origin.commit}; there is no newer release."
+
     latest = answer["latest_version"]
-    return f"This is {origin.commit}; update to {latest} with `uvx copier update --defaults`."
+    if PAST_RELEASE in latest:
+        says = f"{origin.source} has no tags, so each update follows its newest commit."
+        return CheckResult("template", "finding", says, TAG_RELEASES)
+    if PAST_RELEASE in answer["current_version"]:
+        says = f"This is {origin.commit}, which is no release."
+        fix = f"Update to {latest} with `uvx copier update --defaults`."
+        if not answer["update_available"]:
+            fix = f"Update when there is a release after {latest}: until then, Copier refuses."
+        return CheckResult("template", "finding", says, fix)
+
+    says = f"This is {origin.commit}; there is no newer release."
+    if answer["update_available"]:
+        says = f"This is {origin.commit}; update to {latest} with `uvx copier update --defaults`."
+    return CheckResult("template", "ok", f"{says} Its documents: {locate_documents(origin)}")
+
+
+def locate_documents(origin: Origin) -> str:
+    """Return where the documents of the project's release are: a link, if the forge is known."""
+    source = origin.source.replace("gh:", "github.com:", 1).replace("gl:", "gitlab.com:", 1)
+    found = FORGE.fullmatch(source)
+    if not found:
+        return f"docs/index.md of {origin.source}, tag {origin.commit}"
+    folder = "blob" if found["forge"] == "github" else "-/blob"
+    return f"https://{found['host']}/{found['path']}/{folder}/{origin.commit}/docs/index.md"
 
 
 @contextmanager
