@@ -31,9 +31,9 @@ COVERED = {
         "inside/tools/test_openapi_command.py::test_a_change_that_breaks_clients_fails_the_command_and_is_named"
     ),
     'export RELEASE_FILE="$GITHUB_OUTPUT"\ndeploy/delivery.sh image': (
-        "ci/test_delivery.py::test_an_image_is_scanned_pushed_as_it_was_built_and_signed_with_its_bill_of_materials"
+        "ci/test_signed_images.py::test_an_image_is_scanned_pushed_as_it_was_built_and_signed_with_its_bill_of_materials"
     ),
-    "deploy/delivery.sh image": "ci/test_delivery.py::test_a_commit_has_one_image_and_an_older_one_is_found_again",
+    "deploy/delivery.sh image": "ci/test_signed_images.py::test_a_commit_has_one_image_and_an_older_one_is_found_again",
     'deploy/delivery.sh deploy "$ENVIRONMENT"': (
         "ci/test_delivery.py::test_the_overlay_of_the_environment_is_deployed_with_the_image_by_its_digest"
     ),
