@@ -8,6 +8,7 @@ import pytest
 
 PACKAGES = {
     "kustomize": "kustomize",
+    "prometheus": "prometheus",
     "promtool": "prometheus",
     "npx": "npm",
     "pgbouncer": "pgbouncer",
