@@ -77,12 +77,13 @@ class Consumer:
         statements = make_statements(connection)
         upkeep = Upkeep(statements.driver, identity, self.worker)
         async with AsyncExitStack() as stack:
-            loop = asyncio.get_running_loop()
-            stack.enter_context(Watchdog(loop, self.worker.settings.watchdog))
             if died:
                 await upkeep.recover(own=True)
             else:
                 await upkeep.requeue_own()
+            # Its heartbeat makes the main process ready: database and tables are there.
+            loop = asyncio.get_running_loop()
+            stack.enter_context(Watchdog(loop, self.worker.settings.watchdog))
             await stack.enter_async_context(open_resources(self.worker.resources))
             queue = self.make_queue(statements, identity)
             self.stop_on_signal_or_loss(queue, connection)

@@ -7,12 +7,14 @@ no file is left over.
 """
 
 import os
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from platform import python_version
 from typing import Annotated
+from wsgiref.simple_server import WSGIServer
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
 from prometheus_client import (
@@ -44,21 +46,22 @@ class MetricsOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
 
 
 @contextmanager
-def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
+def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[WSGIServer | None]:
     """Serve `/metrics` while the block runs. Processes started in it count in `folder`.
 
-    If the default port is taken, the service runs without metrics. Raises `CommandError` if a port
-    that was set is taken.
+    Yields the server, or None if there is none: if the default port is taken, the service runs
+    without metrics. Raises `CommandError` if a port that was set is taken.
     """
     folder.mkdir(exist_ok=True)
     registry = CollectorRegistry()
     registry.register(SummedMetrics(folder))
     text = "Name and version of the service, and version of Python."
     Info("service_build", text, registry=registry).info(describe_build())
+    server = None
     try:
         if options.port:
             # In a thread, which ends with the process.
-            start_http_server(options.port, options.host, registry)
+            server, _ = start_http_server(options.port, options.host, registry)
             os.environ[metrics.MULTIPROC_DIR] = str(folder)
             take_slot()
     except OSError as error:
@@ -69,9 +72,25 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
         advice = "Set METRICS_PORT; 0 turns metrics off, without this warning."
         log.warning("no metrics", error=f"{problem} {advice}")
     try:
-        yield
+        yield server
     finally:
         os.environ.pop(metrics.MULTIPROC_DIR, None)
+
+
+def add_probes(server: WSGIServer, probes: Mapping[str, Callable[[], bool]]) -> None:
+    """Answer the paths of probes, too: the job worker listens on no other port."""
+    serve_others = server.get_app()
+    assert serve_others is not None  # noqa: S101 - it serves metrics
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        probe = probes.get(environ["PATH_INFO"])
+        if probe is None:
+            return serve_others(environ, start_response)
+        status = "200 OK" if probe() else "503 Service Unavailable"
+        start_response(status, [])
+        return [status.encode()]
+
+    server.set_app(answer)
 
 
 def describe_build() -> dict[str, str]:
