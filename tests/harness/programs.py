@@ -13,6 +13,8 @@ PACKAGES = {
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "caddy": "caddy",
+    "docker-compose": "docker-compose",
     "skopeo": "skopeo",
     "cosign": "cosign",
     "docker-registry": "docker-registry",

@@ -12,6 +12,8 @@ PARTS = {
     *("grafana", "pgbouncer", "postgres", "prometheus"),
 }
 """What is in deploy/ wherever it is there."""
+HOST = {"backup", "caddy", "release.sh", "rotate-password.sh", "secrets.sh"}
+"""What one host needs besides."""
 
 
 @pytest.mark.parametrize("jobs", [True, False])
@@ -35,7 +37,7 @@ def test_a_way_to_deploy_leaves_no_trace_where_it_was_not_chosen(deploy, render)
     found = {name for name, (content, _) in tree.items() if others.search(name) or others.search(content.decode())}
     assert found <= {".copier-answers.yml"}
     parts = {name.split("/")[1] for name in tree if name.startswith("deploy/")}
-    assert parts == {"none": set(), "compose": PARTS, "kubernetes": PARTS | {"kubernetes"}}[deploy]
+    assert parts == {"none": set(), "compose": PARTS | HOST, "kubernetes": PARTS | {"kubernetes"}}[deploy]
 
 
 @pytest.mark.parametrize("example", SLICES)
