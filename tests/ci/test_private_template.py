@@ -48,7 +48,8 @@ def update(outdated, host, token, succeeds=True, **variables):
 
 
 def check_updated(outdated, host, output):
-    assert outdated.read_branch() == ["Update the template and the dependencies"]
+    [message] = outdated.read_branch()
+    assert message.startswith("Update the template and the dependencies\n")
     assert f"_commit: {NEWER}" in shell.run("git", "show", f"{weekly.BRANCH}:{ANSWERS}", cwd=outdated.host)
     assert {path.split("/")[1] for path in host.refused} == {"template.git", outdated.host.name}
     told = [(outdated.folder.parent / "git.log").read_text(), (outdated.folder / ".git/config").read_text(), output]
