@@ -52,6 +52,32 @@ TESTS = {
     "commands/test_debugging.py::test_an_editor_stops_a_test_and_it_passes": [
         "uv run --with debugpy python -m debugpy --listen 5678 --wait-for-client -m pytest -s -k NAME",
     ],
+    "deploy/test_compose.py::test_the_commands_of_the_page_lead_through_it": [
+        "echo DOMAIN=api.example.com >> .env",
+        "docker build --file Dockerfile --tag my-service:0.1.0 ..",
+        "./secrets.sh my-service:0.1.0",
+        "./release.sh my-service:0.1.0",
+        "curl --fail https://api.example.com/readyz",
+        "git pull",
+        "docker build --file Dockerfile --tag my-service:0.2.0 ..",
+        "./release.sh my-service:0.2.0",
+        "docker compose ps",
+        "docker compose logs --follow --tail 100 web-a web-b",
+        "docker compose exec postgres psql --username postgres service",
+        "docker compose exec web-a service queries",
+        "docker compose --profile monitoring up --detach --no-deps prometheus grafana",
+        "docker compose exec backup sh /opt/backup/backup.sh now",
+        "docker compose exec backup sh /opt/backup/backup.sh check",
+        "docker compose logs --tail 20 backup",
+        "docker compose stop web-a web-b worker",
+        "docker compose exec backup sh /opt/backup/restore.sh /backups/service-2026-01-31T030000Z.dump",
+        "docker compose run --rm migrate",
+        "docker compose start web-a web-b worker",
+        "docker compose exec postgres dropdb --username postgres service_before_20260131t093000",
+        "./rotate-password.sh",
+        "docker compose pull --ignore-pull-failures",
+        "docker compose up --detach --wait",
+    ],
     "port/test_port.py::test_the_command_brings_an_edit_back_and_names_what_is_no_service": [
         "uv run python -m tests.port ../scratch"
     ],
@@ -66,6 +92,10 @@ TESTS = {
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
     "slices/test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf load"],
+    "commands/test_fleet.py::test_the_table_has_a_row_for_each_and_below_it_what_they_need": [
+        "git pull --tags",
+        "python3 run.py fleet ../orders ../billing https://git.example.com/team/search.git",
+    ],
     "doctor/test_defects.py::test_a_new_project_is_well_and_on_which_release_is_said": ["uv run service doctor"],
     "update/test_update.py::test_a_service_of_the_last_release_passes_its_suite_after_an_update": [
         "uv run python -m service_tools.dev.renames",

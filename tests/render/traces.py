@@ -8,6 +8,9 @@ JOBS = re.compile(
 )
 """What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
 
+OF_ALL_SERVICES = {".copier-answers.yml", "UPDATES.md"}
+"""Files that speak of every answer: what was answered, and what releases ask of any service."""
+
 SPOKEN_OF = (
     *(
         f"src/service/kit/{name}.py"
@@ -44,6 +47,9 @@ SPOKEN_OF = (
 
 OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
 """What is not spoken of where the checks run somewhere else."""
+
+OF_ANY_HOST = ("renovate.json", "src/service_tools/dev/template.py")
+"""Files that may speak of every host: the template may live at another one than the service."""
 
 OTHER_PLACES = {
     "kubernetes": r"(?!)",
