@@ -13,6 +13,7 @@ import jwt
 import pytest
 from inside import schema
 from inside.secrets.postgres import Server
+from inside.shown import read_metrics
 from service.kit.auth import keys
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
@@ -50,7 +51,7 @@ class Secrets:
 class Service:
     """The address of a service, what its secrets are now, and its log."""
 
-    def __init__(self, url: str, metrics: str, secrets: Secrets, log: Path) -> None:
+    def __init__(self, url: str, metrics: int, secrets: Secrets, log: Path) -> None:
         self.url = url
         self.metrics = metrics
         self.secrets = secrets
@@ -95,7 +96,7 @@ def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Generat
     with start(cwd=folder, command=command, **settings) as process:
         address = f"http://127.0.0.1:{port}"
         wait_until_live(process, address)
-        yield Service(address, f"http://127.0.0.1:{metrics_port}/metrics", secrets, folder / "output")
+        yield Service(address, metrics_port, secrets, folder / "output")
 
 
 class Load:
@@ -230,7 +231,7 @@ async def test_content_that_is_broken_changes_nothing_and_is_logged_and_counted(
         names = ("DATABASE_URL_FILE", "AUTH_SIGNING_KEY_FILE", "AUTH_PREVIOUS_KEY_FILE")
 
         async def is_reported() -> bool:
-            metrics = httpx2.get(service.metrics, timeout=20).text
+            metrics = read_metrics(service.metrics)
             lines = [f'secret_file_changes_total{{outcome="refused",variable="{name}"}}' for name in names]
             log = service.log.read_text()
             return all(line in metrics for line in lines) and log.count("secret not changed") >= len(names)
@@ -241,5 +242,5 @@ async def test_content_that_is_broken_changes_nothing_and_is_logged_and_counted(
     assert "this is not the URL of a PostgreSQL database" in text
     secrets = [*good.values(), "first", "after-file", "after-PostgreSQL"]
     assert not any(secret in text for secret in secrets if len(secret) > 5)
-    taken = httpx2.get(service.metrics, timeout=20).text
+    taken = read_metrics(service.metrics)
     assert 'secret_file_changes_total{outcome="taken",variable="DATABASE_URL_FILE"}' in taken
