@@ -24,6 +24,7 @@ WINDOW = 2.0
 """Seconds between the changes at both places."""
 
 MAX_LIFETIME = 3
+POOL = 4
 CLIENTS = 6
 
 
@@ -82,7 +83,7 @@ def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Generat
         "AUTH_SIGNING_KEY_FILE": str(folder / "secrets/key"),
         "AUTH_PREVIOUS_KEY_FILE": str(folder / "secrets/previous"),
         "AUTH_SIGNING_KEY": "",  # the tests have one
-        "DATABASE_POOL_SIZE": "4",
+        "DATABASE_POOL_SIZE": str(POOL),
         "DATABASE_MAX_LIFETIME": str(MAX_LIFETIME),
         "DATABASE_ACQUIRE_TIMEOUT": "1.5",
         "MIGRATIONS_FOLDER": str(folder / "migrations"),
@@ -152,6 +153,21 @@ async def wait_until(question: Callable[[], bool | Awaitable[bool]]) -> None:
         await asyncio.sleep(0.05)
 
 
+async def fill_pools(server: Server, service: Service) -> None:
+    """Return when both workers have opened all their connections: those are what they share later."""
+    count = "select count(*) from pg_stat_activity where application_name = 'service'"
+    async with httpx2.AsyncClient(base_url=service.url, timeout=20) as client:
+        token = (await client.post("/sessions")).json()
+        headers = {"authorization": f"Bearer {token}", "connection": "close"}
+
+        async def are_full() -> bool:
+            await asyncio.gather(*(client.get("/hold/100", headers=headers) for _ in range(6 * POOL)))
+            [(opened,)] = await server.execute(count)
+            return opened == 2 * POOL
+
+        await wait_until(are_full)
+
+
 async def renew_sessions(server: Server) -> None:
     """Return when the sessions of both workers are newer than now, so that new ones are accepted."""
     [(now,)] = await server.execute("select clock_timestamp()")
@@ -178,7 +194,8 @@ async def test_a_password_changes_at_both_places_and_no_request_fails(
 
     probe = partial(httpx2.get, f"{service.url}/readyz", timeout=20)
     async with ask_steadily(service):
-        for _ in range(20):  # both workers are asked
+        await fill_pools(server, service)
+        for _ in range(30):  # both workers are asked
             assert (await asyncio.to_thread(probe)).status_code == 200
         await change(first_place)
         until = time.monotonic() + WINDOW
