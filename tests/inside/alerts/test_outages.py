@@ -189,6 +189,10 @@ async def test_a_database_that_is_away_and_held_jobs_when_it_is_back(running: Ru
     await wait_for(lambda: (probe(running), (read(running.look(), name) or 0) > (read(calm, name) or 0))[1])
     since = await running.settle()
     await wait_for(lambda: (probe(running), not find_contradictions("database_away", since, running.look()))[1])
+    starts = read(running.look(), "service_worker_starts_total") or 0
+    while (read(now := running.look(), "service_worker_starts_total") or 0) < starts + 2:
+        assert read(now, 'jobs_running{name="orders.confirm"}') is None, "no worker reaches the queue"
+        await asyncio.sleep(0.05)
     await asyncio.to_thread(running.database.restart)
     await wait_for(lambda: not find_contradictions("held_jobs", since, running.look()))
     back = running.look()
