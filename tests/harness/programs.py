@@ -13,6 +13,7 @@ PACKAGES = {
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "buildah": "buildah netavark",
     "caddy": "caddy",
     "docker-compose": "docker-compose",
 }
