@@ -115,7 +115,7 @@ def test_the_password_changes_while_the_service_answers(host, synced):
         ".venv/bin/python", "-c", SIGN, (deploy / "secrets/auth_signing_key").read_text(), cwd=synced
     ).strip()
     shell.run(".venv/bin/service", "migrate", cwd=synced, **secrets)
-    replica = Replica(synced, find_port(), secrets | {"DATABASE_MAX_LIFETIME": "2"})
+    replica = Replica(synced, find_port(), find_port(), secrets | {"DATABASE_MAX_LIFETIME": "2"})
     try:
         replica.start()
         old = (deploy / "secrets/database_password").read_text()
