@@ -53,6 +53,14 @@ FOREIGN = {
     "enable_ipv6",
     "shared_buffers",
     "smaps_rollup",
+    "TooManyConnectionsError",
+    "InvalidPasswordError",
+    "DiskFullError",
+    "ReadOnlySQLTransactionError",
+    "kube_deployment_status_replicas_available",
+    "node_filesystem_avail_bytes",
+    "probe_ssl_earliest_cert_expiry",
+    "probe_success",
 }
 """Names of others, which no code of ours has to mention."""
 

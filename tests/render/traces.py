@@ -8,6 +8,9 @@ JOBS = re.compile(
 )
 """What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
 
+OF_ALL_SERVICES = {".copier-answers.yml", "UPDATES.md"}
+"""Files that speak of every answer: what was answered, and what releases ask of any service."""
+
 SPOKEN_OF = (
     *(
         f"src/service/kit/{name}.py"
