@@ -36,6 +36,7 @@ PRODUCED = {".perf/bench.json", "kit/0001_idempotency_keys.sql", "sbom.json", "/
 
 FOREIGN = {
     "BackgroundTasks",
+    "CI_JOB_TOKEN",
     "IntegrityError",
     "TestClient",
     "add_middleware",
