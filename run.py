@@ -88,8 +88,9 @@ def write_address(arguments: "list[str]") -> int:
 
 
 def become_module(name: str, arguments: "list[str]") -> int:
-    """Become a module that needs nothing but Python."""
-    return become(["uv", "run", "--no-project", "--quiet", "python", "-m", name, *arguments], CLONE, prepare())
+    """Become a module that needs nothing but a recent Python, which uv finds or downloads."""
+    python = ["uv", "run", "--no-project", "--quiet", "--python", ">=3.12", "python"]
+    return become([*python, "-m", name, *arguments], CLONE, prepare())
 
 
 def render(folder: Path) -> None:

@@ -39,8 +39,10 @@ def test_a_weekly_update_asks_for_a_review(outdated):
 @pytest.mark.slow
 @pytest.mark.parametrize("outdated", ["gitlab"], indirect=True)  # that of GitHub has the same line
 def test_a_weekly_update_stays_on_the_branch_that_a_variable_names(outdated, render, template, tmp_path):
+    workflow = (render() / ".github/workflows/update.yml").read_text()
+    assert "TEMPLATE_REF: ${{ vars.TEMPLATE_REF }}" in workflow
     updates = [line.partition(" #")[0].strip() for line in outdated.script.splitlines() if "copier@" in line]
-    assert [line for line in updates if line not in (render() / ".github/workflows/update.yml").read_text()] == []
+    assert [line for line in updates if line not in workflow] == []
     source = tmp_path / "source.git"
     shell.run("git", "clone", "--quiet", "--bare", template, source, cwd=tmp_path)
     shell.run("git", "branch", "--force", "v9999", CURRENT, cwd=source)

@@ -18,6 +18,8 @@ EXAMPLES = {
     "migrations/0004_drop_order_note.sql",
     "migrations/NNNN_NAME.sql",
     "FILES_MAX_BYTES",
+    "compose.override.yaml",
+    "deploy/compose.override.yaml",
     "MAIL_SECURITY",
     "ORDERS_MAX_OPEN",
     "PICTURES_FOLDER",
@@ -48,6 +50,8 @@ FOREIGN = {
     "OTEL_BSP_SCHEDULE_DELAY",
     "OTEL_EXPORTER_OTLP_HEADERS",
     "exported_job",
+    "enable_ipv6",
+    "shared_buffers",
     "smaps_rollup",
 }
 """Names of others, which no code of ours has to mention."""

@@ -13,6 +13,9 @@ PACKAGES = {
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "buildah": "buildah netavark",
+    "caddy": "caddy",
+    "docker-compose": "docker-compose",
 }
 """The Debian package of each program."""
 

@@ -5,13 +5,15 @@ import re
 import pytest
 
 from tests.harness import service
-from tests.render.traces import JOBS, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
+from tests.render.traces import JOBS, OF_ANY_HOST, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
 
 PARTS = {
     *("Dockerfile", "Dockerfile.dockerignore", "compose.yaml", "runbook.md"),
     *("grafana", "pgbouncer", "postgres", "prometheus"),
 }
 """What is in deploy/ wherever it is there."""
+HOST = {"backup", "caddy", "release.sh", "rotate-password.sh", "secrets.sh"}
+"""What one host needs besides."""
 
 
 @pytest.mark.parametrize("jobs", [True, False])
@@ -26,7 +28,7 @@ def test_jobs_leave_no_trace_where_they_are_not_wanted(jobs, render):
 def test_a_host_leaves_no_trace_where_it_was_not_chosen(ci, render):
     tree, others = service.read(render(ci=ci)), re.compile(OTHER_HOSTS[ci], re.IGNORECASE)
     traces = {name for name, (content, _) in tree.items() if others.search(name) or others.search(content.decode())}
-    assert traces <= {"renovate.json"}
+    assert traces <= {*OF_ANY_HOST}
 
 
 @pytest.mark.parametrize("deploy", OTHER_PLACES)
@@ -35,7 +37,7 @@ def test_a_way_to_deploy_leaves_no_trace_where_it_was_not_chosen(deploy, render)
     found = {name for name, (content, _) in tree.items() if others.search(name) or others.search(content.decode())}
     assert found <= {".copier-answers.yml"}
     parts = {name.split("/")[1] for name in tree if name.startswith("deploy/")}
-    assert parts == {"none": set(), "compose": PARTS, "kubernetes": PARTS | {"kubernetes"}}[deploy]
+    assert parts == {"none": set(), "compose": PARTS | HOST, "kubernetes": PARTS | {"kubernetes"}}[deploy]
 
 
 @pytest.mark.parametrize("example", SLICES)

@@ -22,7 +22,7 @@ from tests.render.combinations import (
     name,
     read_code,
 )
-from tests.render.traces import JOBS, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
+from tests.render.traces import JOBS, OF_ANY_HOST, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
 
 KIT = ("src/service/kit/", "src/service_tools/")
 """It has orders in the examples that it gives."""
@@ -30,7 +30,7 @@ KIT = ("src/service/kit/", "src/service_tools/")
 UNSPOKEN = {
     "python_version": ({}, ()),
     "jobs": ({False: JOBS}, SPOKEN_OF),
-    "ci": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_HOSTS.items()}, ("renovate.json",)),
+    "ci": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_HOSTS.items()}, OF_ANY_HOST),
     "deploy": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_PLACES.items()}, ()),
     "example": ({answer: re.compile(others) for answer, others in SLICES.items()}, KIT),
 }

@@ -45,6 +45,9 @@ SPOKEN_OF = (
 OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
 """What is not spoken of where the checks run somewhere else."""
 
+OF_ANY_HOST = ("renovate.json", "src/service_tools/dev/template.py")
+"""Files that may speak of every host: the template may live at another one than the service."""
+
 OTHER_PLACES = {
     "kubernetes": r"(?!)",
     "compose": r"kubernetes|kubectl|kustomiz",

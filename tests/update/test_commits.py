@@ -98,6 +98,24 @@ def test_a_service_of_a_clone_without_tags_follows_its_head_until_there_are_tags
     assert read_templates(folder) == read_templates(render())
 
 
+def test_a_service_of_changes_that_were_never_committed_names_the_commit_before_them(repository, template, tmp_path):
+    tags.tag(repository)
+    draft = "src/service/kit/draft.py"
+    (repository / "template" / draft).write_text("# kit: updated by the template\n")
+    with pytest.warns(copier.errors.DirtyLocalWarning):
+        folder = copy(repository, tmp_path / "shop", "HEAD")
+    release(repository, template)
+    with pytest.raises(ValueError, match="Unknown revision"):
+        service.update(folder, version=None)
+
+    answers = folder / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(read_commit(folder), find_commit(repository, "HEAD")))
+    service.save(folder)
+    service.update(folder, version=None)
+    assert read_commit(folder) == NEXT
+    assert (folder / draft).exists()
+
+
 def test_a_clone_without_tags_gets_and_pushes_them(repository, tmp_path):
     host = tmp_path / "host.git"
     shell.run("git", "clone", "--quiet", "--bare", repository, host, cwd=tmp_path)

