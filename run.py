@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Try the template, or test it. Needs git and Python with pip; uv comes by itself.
+"""Try the template, test it, or look after services and releases. Needs git and Python with pip; uv comes by itself.
 
   python3 run.py try     render a service with the default answers into ../my-service, and start it
                          for development, on a PostgreSQL of its own; Ctrl-C stops all of it
       --into FOLDER      render into another folder; a service that is there already is only started
       --port, --seed …   anything else goes to `service dev`: try --port 9000 --seed 200000
+
+  python3 run.py fleet   show which release services are on, how far behind, and what they need
+      REPO …             folders or addresses of git; --from FILE, --json and --jobs: see fleet --help
 
   python3 run.py test    test the template: it renders services, runs their suites, updates old ones
       -k update -x …     anything else goes to pytest
@@ -40,7 +43,13 @@ To make a service of the newest release:
 
 def main(arguments: "list[str]") -> int:
     """Run the command that the arguments name, and return its exit code."""
-    commands = {"try": try_service, "test": test_template, "tags": tag_releases, "address": write_address}
+    commands = {
+        "try": try_service,
+        "fleet": show_fleet,
+        "test": test_template,
+        "tags": tag_releases,
+        "address": write_address,
+    }
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(__doc__.strip())
         return 0
@@ -70,6 +79,13 @@ def try_service(arguments: "list[str]") -> int:
     else:
         render(folder)
     return become(["uv", "run", "service", "dev", *others], folder, prepare())
+
+
+def show_fleet(arguments: "list[str]") -> int:
+    """Become the fleet command, in this folder but with the packages of the template."""
+    paths = {"PYTHONPATH": os.pathsep.join([str(CLONE), str(CLONE / "template/src")]), "PYTHONSAFEPATH": "1"}
+    command = ["uv", "run", "--project", str(CLONE), "--no-default-groups", "--quiet", "python", "-m", "fleet"]
+    return become([*command, *arguments], Path.cwd(), {**prepare(), **paths})
 
 
 def test_template(arguments: "list[str]") -> int:

@@ -113,8 +113,8 @@ def test_the_page_is_one_script_from_a_fresh_render_to_a_version_and_back(team, 
 @pytest.mark.parametrize(
     ("conditions", "timeout", "says"),
     [
-        ("FailureTarget Failed", "20", "job/my-service-migrate FailureTarget Failed: web and worker are as before."),
-        ("", "1", "job/my-service-migrate is not done after 1 s: web and worker are as before."),
+        ("FailureTarget Failed", "20", "job/my-service-migrate FailureTarget Failed: the pods are as before."),
+        ("", "1", "job/my-service-migrate is not done after 1 s: the pods are as before."),
     ],
     ids=["fails", "takes-too-long"],
 )

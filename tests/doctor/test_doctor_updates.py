@@ -128,7 +128,7 @@ def test_a_template_at_a_long_path_is_found_though_copier_wraps_it(shop, templat
     folder = service.adopt(service.render(source, workshop / "far", {}), workshop / "far-away")
     assert "\n  " in (folder / ".copier-answers.yml").read_text()
     output = shell.attempt(shop / ".venv/bin/service", "doctor", "--json", cwd=folder)[1]
-    states = {it["check"]: it["state"] for it in json.loads(output)}
+    states = {it["check"]: it["state"] for it in json.loads(output)["results"]}
     assert (states["template"], states["kit"]) == ("ok", "ok"), output
 
 

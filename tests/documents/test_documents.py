@@ -92,6 +92,10 @@ TESTS = {
         "uv run service new invoices number:text! customer:uuid@ total:money 'status:enum(open,paid)@' due:date?",
     ],
     "slices/test_scaffold.py::test_a_newcomer_measures_the_slice_by_one_command": ["uv run service perf load"],
+    "commands/test_fleet.py::test_the_table_has_a_row_for_each_and_below_it_what_they_need": [
+        "git pull --tags",
+        "python3 run.py fleet ../orders ../billing https://git.example.com/team/search.git",
+    ],
     "doctor/test_defects.py::test_a_new_project_is_well_and_on_which_release_is_said": ["uv run service doctor"],
     "update/test_update.py::test_a_service_of_the_last_release_passes_its_suite_after_an_update": [
         "uv run python -m service_tools.dev.renames",

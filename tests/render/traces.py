@@ -8,6 +8,9 @@ JOBS = re.compile(
 )
 """What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
 
+OF_ALL_SERVICES = {".copier-answers.yml", "UPDATES.md"}
+"""Files that speak of every answer: what was answered, and what releases ask of any service."""
+
 SPOKEN_OF = (
     *(
         f"src/service/kit/{name}.py"
@@ -34,6 +37,7 @@ SPOKEN_OF = (
             "work/traces",
         )
     ),
+    "deploy/kubernetes/release.sh",
     "src/service_tools/dev/commands.py",
     "src/service_tools/dev/debugging.py",
     "tests/kit/test_layout.py",

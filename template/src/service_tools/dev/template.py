@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,9 @@ FORGE = re.compile(
 )
 """The address of a repository at a forge whose links are known."""
 
+FORGES = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
+"""What stands behind Copier's short forms of addresses."""
+
 RESTORE = f"Restore it from git (`git log -p {ANSWERS_FILE}`)"
 
 
@@ -44,6 +48,7 @@ class Origin(msgspec.Struct, rename={"commit": "_commit", "source": "_src_path"}
 
     commit: str
     source: str
+    project_name: str | None = None
 
 
 def read_origin() -> Origin:
@@ -91,13 +96,13 @@ def check_release(origin: Origin) -> CheckResult:
     latest = answer["latest_version"]
     if PAST_RELEASE in latest:
         says = f"{origin.source} has no tags, so each update follows its newest commit."
-        return CheckResult("template", "finding", says, TAG_RELEASES)
+        return CheckResult("template", "finding", says, TAG_RELEASES, "template-untagged")
     if PAST_RELEASE in answer["current_version"]:
         says = f"This is {origin.commit}, which is no release."
         fix = f"Update to {latest} with `uvx copier update --defaults`."
         if not answer["update_available"]:
             fix = f"Update when there is a release after {latest}: until then, Copier refuses."
-        return CheckResult("template", "finding", says, fix)
+        return CheckResult("template", "finding", says, fix, "template-commit")
 
     says = f"This is {origin.commit}; there is no newer release."
     if answer["update_available"]:
@@ -107,12 +112,30 @@ def check_release(origin: Origin) -> CheckResult:
 
 def locate_documents(origin: Origin) -> str:
     """Return where the documents of the project's release are: a link, if the forge is known."""
-    source = origin.source.replace("gh:", "github.com:", 1).replace("gl:", "gitlab.com:", 1)
-    found = FORGE.fullmatch(source)
+    found = FORGE.fullmatch(find_address(origin))
     if not found:
         return f"docs/index.md of {origin.source}, tag {origin.commit}"
     folder = "blob" if found["forge"] == "github" else "-/blob"
     return f"https://{found['host']}/{found['path']}/{folder}/{origin.commit}/docs/index.md"
+
+
+def find_address(origin: Origin) -> str:
+    """Return the address of the template as git knows it, without Copier's `gh:` and `gl:`."""
+    return re.sub("^(gh|gl):", lambda short: FORGES[short[1]], origin.source)
+
+
+def find_release_date(origin: Origin) -> date | None:
+    """Return the day on which a release was made, or None if it is no release or out of reach."""
+    with tempfile.TemporaryDirectory(prefix="service-doctor-") as name:
+        folder = Path(name)
+        try:
+            run_git(folder, "init", "--quiet", "--bare")
+            options = ("--quiet", "--depth=1", "--filter=tree:0")
+            run_git(folder, "fetch", *options, find_address(origin), f"refs/tags/{origin.commit}")
+            day = run_git(folder, "show", "--no-patch", "--format=%cs", "FETCH_HEAD^{commit}")
+        except ProgramError:
+            return None
+    return date.fromisoformat(day.strip())
 
 
 @contextmanager
