@@ -13,7 +13,12 @@ from tests.harness.snapshot import ROOT
 BIN = Path(sys.prefix, "bin")
 SCHEMAS = {"workflows": "github-workflows", ".gitlab-ci.yml": "gitlab-ci", "renovate.json": "renovate"}
 FILES = {
-    "github": {".github/workflows/checks.yml", ".github/workflows/update.yml", "renovate.json"},
+    "github": {
+        ".github/workflows/checks.yml",
+        ".github/workflows/deploy.yml",
+        ".github/workflows/update.yml",
+        "renovate.json",
+    },
     "gitlab": {".gitlab-ci.yml", "renovate.json"},
     "none": set(),
 }
@@ -27,6 +32,10 @@ def list_files(folder):
 @pytest.mark.parametrize("answer", FILES)
 def test_only_the_files_of_the_chosen_host_are_there(answer, render):
     assert list_files(render(ci=answer)) == FILES[answer]
+
+
+def test_a_service_that_is_not_deployed_has_no_workflow_for_it(render):
+    assert list_files(render(deploy="none")) == FILES["github"] - {".github/workflows/deploy.yml"}
 
 
 @pytest.fixture(params=["template", "github", "gitlab"])
@@ -58,17 +67,24 @@ def test_actionlint_finds_nothing_wrong(answer, render):
 def test_both_hosts_check_the_same(render):
     checks = scripts.list_commands(render(ci="github") / ".github/workflows/checks.yml")
     pipeline = scripts.list_commands(render(ci="gitlab") / ".gitlab-ci.yml")
-    assert [command for command in pipeline if not scripts.is_update(command)] == list(dict.fromkeys(checks))
+    others = [command for command in pipeline if scripts.is_update(command) or scripts.is_delivery(command)]
+    assert [command for command in pipeline if command not in others] == list(dict.fromkeys(checks))
 
 
 def test_every_command_is_run_by_a_test_or_needs_the_host(render):
     files = [*scripts.list_workflows(), *scripts.list_workflows(render()), render(ci="gitlab") / ".gitlab-ci.yml"]
     commands = {command for file in files for command in scripts.list_commands(file)}
-    run = {*CHECKS, *test_release.OWN, *filter(scripts.is_update, commands)}
+    asks = set(scripts.list_commands(render() / ".github/workflows/deploy.yml")[:1])  # ci/test_delivery.py runs it
+    run = {*CHECKS, *test_release.OWN, *asks, *filter(scripts.is_update, commands)}
     assert commands == run | scripts.HOSTED.keys() | scripts.COVERED.keys()
     for place in scripts.COVERED.values():
         module, function = place.split("::")
         assert f"def {function}(" in (ROOT / "tests" / module).read_text(), place
+
+
+def test_a_team_adds_jobs_in_files_of_its_own(render):
+    [included] = scripts.load(render(ci="gitlab") / ".gitlab-ci.yml")["include"]
+    assert included == {"local": ".gitlab/*.yml", "rules": [{"exists": [".gitlab/*.yml"]}]}
 
 
 CHECKS = {

@@ -65,7 +65,7 @@ class Replica:
 
     def count_arriving(self) -> int:
         """Return how many requests' bodies are still arriving."""
-        (value,) = re.findall(r"^http_requests_receiving (\S+)$", self.read_metrics(), re.MULTILINE)
+        (value,) = re.findall(r"^http_requests_receiving\{\S*\} (\S+)$", self.read_metrics(), re.MULTILINE)
         return int(float(value))
 
     def stop(self) -> int:

@@ -67,7 +67,7 @@ def test_each_panel_has_a_title_a_unit_and_the_service_that_was_chosen(name):
     for panel in panels:
         assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
         for target in panel["targets"]:
-            selectors = target["expr"].count('{namespace=~"$namespace", service="$service"')
+            selectors = target["expr"].count('{namespace=~"$namespace", service_name="$service"')
             assert selectors == target["expr"].count("{") > 0, target["expr"]
 
 
@@ -151,7 +151,7 @@ def running(synced, database_url, port, tmp_path):
 
 
 def configure(targets):
-    labels = {"namespace": NAMESPACE, "service": "x"}
+    labels = {"namespace": NAMESPACE}
     scraped = {"job_name": "pods", "static_configs": [{"targets": targets, "labels": labels}]}
     return {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
 

@@ -36,6 +36,7 @@ PRODUCED = {".perf/bench.json", "kit/0001_idempotency_keys.sql", "sbom.json", "/
 
 FOREIGN = {
     "BackgroundTasks",
+    "CI_JOB_TOKEN",
     "IntegrityError",
     "TestClient",
     "add_middleware",
@@ -53,6 +54,14 @@ FOREIGN = {
     "enable_ipv6",
     "shared_buffers",
     "smaps_rollup",
+    "TooManyConnectionsError",
+    "InvalidPasswordError",
+    "DiskFullError",
+    "ReadOnlySQLTransactionError",
+    "kube_deployment_status_replicas_available",
+    "node_filesystem_avail_bytes",
+    "probe_ssl_earliest_cert_expiry",
+    "probe_success",
 }
 """Names of others, which no code of ours has to mention."""
 

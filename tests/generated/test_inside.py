@@ -12,6 +12,7 @@ PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (pa
 
 SLOW = {
     "accounts",
+    "alerts",
     "browser",
     "jobs",
     "log_level",

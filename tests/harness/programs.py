@@ -16,6 +16,9 @@ PACKAGES = {
     "buildah": "buildah netavark",
     "caddy": "caddy",
     "docker-compose": "docker-compose",
+    "skopeo": "skopeo",
+    "cosign": "cosign",
+    "docker-registry": "docker-registry",
 }
 """The Debian package of each program."""
 

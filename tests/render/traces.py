@@ -42,11 +42,15 @@ SPOKEN_OF = (
     "src/service_tools/dev/debugging.py",
     "tests/kit/test_layout.py",
     ".github/workflows/checks.yml",
+    ".github/workflows/deploy.yml",
     ".github/workflows/update.yml",
 )
 """Files that every service has, and that say in passing what is different where there are jobs."""
 
-OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
+GITHUB = r"github(?!\.io|\.com/(?:aquasecurity|kubernetes-sigs|sigstore)/)"
+"""The host of CI, and not what others publish there."""
+
+OTHER_HOSTS = {"github": "gitlab", "gitlab": GITHUB, "none": GITHUB + "|gitlab|renovate"}
 """What is not spoken of where the checks run somewhere else."""
 
 OF_ANY_HOST = ("renovate.json", "src/service_tools/dev/template.py")

@@ -13,6 +13,7 @@ import jwt
 import pytest
 from inside import schema
 from inside.secrets.postgres import Server
+from inside.shown import read_metrics
 from service.kit.auth import keys
 
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
@@ -23,6 +24,7 @@ WINDOW = 2.0
 """Seconds between the changes at both places."""
 
 MAX_LIFETIME = 3
+POOL = 4
 CLIENTS = 6
 
 
@@ -50,7 +52,7 @@ class Secrets:
 class Service:
     """The address of a service, what its secrets are now, and its log."""
 
-    def __init__(self, url: str, metrics: str, secrets: Secrets, log: Path) -> None:
+    def __init__(self, url: str, metrics: int, secrets: Secrets, log: Path) -> None:
         self.url = url
         self.metrics = metrics
         self.secrets = secrets
@@ -81,7 +83,7 @@ def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Generat
         "AUTH_SIGNING_KEY_FILE": str(folder / "secrets/key"),
         "AUTH_PREVIOUS_KEY_FILE": str(folder / "secrets/previous"),
         "AUTH_SIGNING_KEY": "",  # the tests have one
-        "DATABASE_POOL_SIZE": "4",
+        "DATABASE_POOL_SIZE": str(POOL),
         "DATABASE_MAX_LIFETIME": str(MAX_LIFETIME),
         "DATABASE_ACQUIRE_TIMEOUT": "1.5",
         "MIGRATIONS_FOLDER": str(folder / "migrations"),
@@ -95,7 +97,7 @@ def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Generat
     with start(cwd=folder, command=command, **settings) as process:
         address = f"http://127.0.0.1:{port}"
         wait_until_live(process, address)
-        yield Service(address, f"http://127.0.0.1:{metrics_port}/metrics", secrets, folder / "output")
+        yield Service(address, metrics_port, secrets, folder / "output")
 
 
 class Load:
@@ -151,6 +153,21 @@ async def wait_until(question: Callable[[], bool | Awaitable[bool]]) -> None:
         await asyncio.sleep(0.05)
 
 
+async def fill_pools(server: Server, service: Service) -> None:
+    """Return when both workers have opened all their connections: those are what they share later."""
+    count = "select count(*) from pg_stat_activity where application_name = 'service'"
+    async with httpx2.AsyncClient(base_url=service.url, timeout=20) as client:
+        token = (await client.post("/sessions")).json()
+        headers = {"authorization": f"Bearer {token}", "connection": "close"}
+
+        async def are_full() -> bool:
+            await asyncio.gather(*(client.get("/hold/100", headers=headers) for _ in range(6 * POOL)))
+            [(opened,)] = await server.execute(count)
+            return opened == 2 * POOL
+
+        await wait_until(are_full)
+
+
 async def renew_sessions(server: Server) -> None:
     """Return when the sessions of both workers are newer than now, so that new ones are accepted."""
     [(now,)] = await server.execute("select clock_timestamp()")
@@ -177,7 +194,8 @@ async def test_a_password_changes_at_both_places_and_no_request_fails(
 
     probe = partial(httpx2.get, f"{service.url}/readyz", timeout=20)
     async with ask_steadily(service):
-        for _ in range(20):  # both workers are asked
+        await fill_pools(server, service)
+        for _ in range(30):  # both workers are asked
             assert (await asyncio.to_thread(probe)).status_code == 200
         await change(first_place)
         until = time.monotonic() + WINDOW
@@ -230,7 +248,7 @@ async def test_content_that_is_broken_changes_nothing_and_is_logged_and_counted(
         names = ("DATABASE_URL_FILE", "AUTH_SIGNING_KEY_FILE", "AUTH_PREVIOUS_KEY_FILE")
 
         async def is_reported() -> bool:
-            metrics = httpx2.get(service.metrics, timeout=20).text
+            metrics = read_metrics(service.metrics)
             lines = [f'secret_file_changes_total{{outcome="refused",variable="{name}"}}' for name in names]
             log = service.log.read_text()
             return all(line in metrics for line in lines) and log.count("secret not changed") >= len(names)
@@ -241,5 +259,5 @@ async def test_content_that_is_broken_changes_nothing_and_is_logged_and_counted(
     assert "this is not the URL of a PostgreSQL database" in text
     secrets = [*good.values(), "first", "after-file", "after-PostgreSQL"]
     assert not any(secret in text for secret in secrets if len(secret) > 5)
-    taken = httpx2.get(service.metrics, timeout=20).text
+    taken = read_metrics(service.metrics)
     assert 'secret_file_changes_total{outcome="taken",variable="DATABASE_URL_FILE"}' in taken

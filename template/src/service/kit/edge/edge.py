@@ -129,8 +129,8 @@ class Edge:
                 problem = error
             await self.send_error(error, exchange, scope)
         finally:
-            is_logged = self.options.log and not is_probe
-            self.access_log.record(exchange, scope, problem, logged=is_logged)
+            if not is_probe:
+                self.access_log.record(exchange, scope, problem, logged=self.options.log)
 
     async def run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application from start to stop."""
@@ -142,9 +142,11 @@ class Edge:
         metrics.watch_gauge(gauges.uploads, lambda: self.uploads.running)
         metrics.watch_gauge(gauges.upload_disk, lambda: self.uploads.disk_bytes)
         scope["edge"] = self
+        watching = asyncio.create_task(self.health.watch())
         try:
             await self.app(scope, receive, send)
         finally:
+            watching.cancel()
             self.access_log.flush()
             self.refusals.flush()
 

@@ -31,14 +31,12 @@ from service.kit.server.log_level import follow_level
 from service.kit.server.output import end_output
 from service.kit.server.process import make_in_worker
 from service.kit.server.signals import call_on_sigterm, exit_with_parent
+from service.kit.server.supervision import EXIT_IN_ORDER
 from service.kit.server.watchdog import Watchdog
 from service.kit.work import metrics
 from service.kit.work.resources import open_resources
 
 log = structlog.get_logger()
-
-EXIT_IN_ORDER = 75
-"""The exit code of a process that could not go on, and lost no job: EX_TEMPFAIL of sysexits.h."""
 
 CHECK_INTERVAL = 0.5
 
@@ -62,10 +60,10 @@ class Consumer:
         Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the
         connection is lost. The supervisor then starts a new process; no job is lost.
         """
-        get_job_metrics().show(self.worker.jobs)
         database = bypass_pooler(self.worker.settings.database)  # notifications need a session
         settings = {**get_session_limits(database), "application_name": "service worker"}
         connection = await open_connection(database, settings, database.command_timeout)
+        get_job_metrics().show(self.worker.jobs)  # now, for `jobs_running` says that jobs can run
         try:
             await self.run_on(connection, identity, died=died)
         finally:

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from service.kit.jobs.consumer import EXIT_IN_ORDER, run_consumer
+from service.kit.jobs.consumer import run_consumer
 from service.kit.server.signals import install_signal_handlers
-from service.kit.server.supervision import POLL_SECONDS, Supervision
+from service.kit.server.supervision import EXIT_IN_ORDER, POLL_SECONDS, Supervision
 
 log = structlog.get_logger()
 

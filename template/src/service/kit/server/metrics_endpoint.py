@@ -4,6 +4,9 @@
 The main process serves it. Each process counts in the files of a slot, which it holds by a lock
 (flock). A worker that takes over the slot of a dead one continues its counts, so none is lost and
 no file is left over.
+
+Each sample has the label `service_name`: where one Prometheus scrapes many services, the rules of
+deploy/prometheus choose by it, however that one names what it scrapes.
 """
 
 import os
@@ -36,6 +39,10 @@ from service.kit.work.command_error import CommandError
 log = structlog.get_logger()
 
 
+SERVICE_NAME = "service_name"
+"""The label with the name of the service: OpenTelemetry's service.name, as Prometheus spells it."""
+
+
 class MetricsOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """METRICS_*: where Prometheus finds /metrics, apart from the public port."""
 
@@ -53,10 +60,11 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[WSGIServer
     without metrics. Raises `CommandError` if a port that was set is taken.
     """
     folder.mkdir(exist_ok=True)
+    build = describe_build()
     registry = CollectorRegistry()
-    registry.register(SummedMetrics(folder))
+    registry.register(SummedMetrics(folder, build["name"]))
     text = "Name and version of the service, and version of Python."
-    Info("service_build", text, registry=registry).info(describe_build())
+    Info("service_build", text, registry=registry).info({**build, SERVICE_NAME: build["name"]})
     server = None
     try:
         if options.port:
@@ -122,15 +130,20 @@ def lock_free_slot(folder: Path) -> tuple[str, int]:
 
 
 class SummedMetrics:
-    """Collects what all processes have counted, summed over them."""
+    """Collects what all processes of a service have counted, summed over them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, service_name: str) -> None:
         self.folder = folder
+        self.service_name = service_name
 
     def collect(self) -> Iterable[Metric]:
         processes = self.find_processes()
         counted = MultiProcessCollector(None, str(self.folder)).collect()
-        return [*counted, *measure_processes(processes)]
+        families = [*counted, *measure_processes(processes)]
+        for family in families:
+            for sample in family.samples:
+                sample.labels.setdefault(SERVICE_NAME, self.service_name)
+        return families
 
     def find_processes(self) -> dict[str, int]:
         """Return the ids of the living processes, by slot; clear the gauges of the dead ones."""

@@ -46,6 +46,9 @@ MIN_PAUSE = 0.25
 MAX_PAUSE = 5.0
 """Seconds before a worker that ended is replaced."""
 
+EXIT_IN_ORDER = 75
+"""The exit code of a process that could not go on, and lost nothing: EX_TEMPFAIL of sysexits.h."""
+
 HEALTHY_SECONDS = 30.0
 """A worker that ran for longer was healthy: it is replaced after the shortest pause."""
 
@@ -100,6 +103,8 @@ class Supervision:
         self.checked_at = time.monotonic()
         text = "Worker processes that ended unexpectedly, or were stuck."
         self.deaths = Counter("service_worker_deaths_total", text, ["cause"], registry=None)
+        for cause in ("ended", "stuck"):  # Prometheus sees no increase to the first value
+            self.deaths.labels(cause)
 
     def is_live(self) -> bool:
         """Return whether this process checks its workers. PostgreSQL may be away."""
@@ -140,7 +145,8 @@ class Supervision:
         worker.replace_at = now + worker.pause
         for name in (HEARTBEAT_FILE, STACK_FILE, CONSOLE_SOCKET):
             self.get_file(name, process).unlink(missing_ok=True)
-        self.deaths.labels("stuck" if worker.is_stuck else "ended").inc()
+        if process.exitcode != EXIT_IN_ORDER:
+            self.deaths.labels("stuck" if worker.is_stuck else "ended").inc()
         log.error(
             "worker process ended",
             worker=worker.number,

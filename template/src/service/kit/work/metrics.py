@@ -22,6 +22,10 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds of every histogram, in seconds."""
 
+REASONS = "admission", "pool", "receiving", "socket-rate", "socket-size", "upload-disk"
+"""Of refusals, besides those of each `Limiter`. Prometheus sees no increase to a first value, so
+they all begin at zero."""
+
 SAMPLE_SECONDS = 1.0
 """Seconds between two samples of a gauge."""
 
@@ -60,6 +64,8 @@ class Metrics:
         self.refused = counter(
             "http_requests_refused_total", "Requests refused because a limit was hit.", ["reason"]
         )
+        for reason in REASONS:
+            self.refused.labels(reason)
         self.rate_limited = counter(
             "http_requests_limited_total", "Requests beyond the rate of their route.", ["route"]
         )
@@ -149,6 +155,11 @@ class Metrics:
         )
         for stream in ("stdout", "stderr"):
             self.log_dropped.labels(stream)
+        self.readiness_checks = counter(
+            "service_readiness_checks_total",
+            "Checks of whether the service may get requests.",
+            ["outcome"],
+        )
         self.workers = gauge("service_workers", "Worker processes that run.")
         self.worker_starts = counter(
             "service_worker_starts_total", "Worker processes started, the first ones included."
