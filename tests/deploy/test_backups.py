@@ -148,22 +148,21 @@ def test_a_dump_brings_everything_back(database, synced):
     assert database.query("select count(*) from later", former[0]) == "0", "what was written since is not lost"
 
 
-@pytest.mark.parametrize("damage", ["cut off", "overwritten", "empty", "gone"])
-def test_a_damaged_dump_is_refused_and_nothing_is_lost(database, damage):
+def test_a_damaged_dump_is_refused_and_nothing_is_lost(database):
     file = Path(database.back_up())
+    file.chmod(0o600)
     content = file.read_bytes()
     half = len(content) // 2
-    if damage == "gone":
-        file.unlink()
-    else:
-        damaged = {"cut off": content[:half], "overwritten": content[:half] + b"\0" * half, "empty": b""}
-        file.chmod(0o600)
-        file.write_bytes(damaged[damage])
     before = database.describe()
-    code, printed = database.restore(file)
-    assert code == 1
-    assert "Nothing was changed." in printed
-    assert str(file) in printed
+    for damaged in (content[:half], content[:half] + b"\0" * half, content[:-100], b"", None):
+        if damaged is None:
+            file.unlink()
+        else:
+            file.write_bytes(damaged)
+        code, printed = database.restore(file)
+        assert code == 1
+        assert "Nothing was changed." in printed
+        assert str(file) in printed
     assert database.describe() == before
     assert [name for name in database.list_databases() if name.startswith("service")] == ["service"]
 

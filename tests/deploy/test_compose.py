@@ -164,7 +164,7 @@ class Host:
         done = subprocess.run(
             command,
             cwd=self.deploy,
-            env=shell.environment(**environment, FAILING=failing),
+            env=shell.environment(**environment, FAILING=failing, SETTLE_SECONDS="0"),
             capture_output=True,
             text=True,
             check=False,

@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.harness.programs import find_program
 from tests.harness.snapshot import ROOT
 
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 RELEASE = ["deploy/kubernetes/release.sh", "deploy/kubernetes/overlays/production"]
 
 pytestmark = pytest.mark.slow
@@ -111,8 +113,8 @@ def test_the_page_is_one_script_from_a_fresh_render_to_a_version_and_back(team, 
 @pytest.mark.parametrize(
     ("conditions", "timeout", "says"),
     [
-        ("FailureTarget Failed", "20", "job/my-service-migrate FailureTarget Failed: web and worker are as before."),
-        ("", "1", "job/my-service-migrate is not done after 1 s: web and worker are as before."),
+        ("FailureTarget Failed", "20", "job/my-service-migrate FailureTarget Failed: the pods are as before."),
+        ("", "1", "job/my-service-migrate is not done after 1 s: the pods are as before."),
     ],
     ids=["fails", "takes-too-long"],
 )
@@ -127,6 +129,24 @@ def test_a_migration_that_fails_or_takes_too_long_stops_the_rollout(render, stub
     kinds = {made["kind"] for call in calls for made in call.get("objects", [])}
     assert "Job" in kinds
     assert "Deployment" not in kinds
+
+
+def test_the_overlay_of_the_page_builds_what_a_seeded_one_does(render, tmp_path):
+    kubernetes = shutil.copytree(render() / "deploy/kubernetes", tmp_path / "kubernetes")
+    added, whole = YAML.findall((ROOT / "docs/production.md").read_text())
+    overlay = kubernetes / "overlays/production"
+    seeded = build(kubernetes / "overlays/staging")
+    (overlay / "kustomization.yaml").write_text(whole.replace("-production", "-staging"))
+    assert build(overlay) == seeded
+    (overlay / "kustomization.yaml").write_text(whole + added)
+    built = build(overlay)
+    (settings,) = [it["data"] for it in built if it["kind"] == "ConfigMap"]
+    assert settings["TRACES_ENDPOINT"].endswith(":4318")
+    assert "my-service-egress-collector" in {it["metadata"]["name"] for it in built}
+
+
+def build(folder):
+    return list(yaml.safe_load_all(shell.run(find_program("kustomize"), "build", folder, cwd=folder)))
 
 
 def test_a_release_refuses_what_it_does_not_know(render, stubs):

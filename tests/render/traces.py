@@ -37,6 +37,7 @@ SPOKEN_OF = (
             "work/traces",
         )
     ),
+    "deploy/kubernetes/release.sh",
     "src/service_tools/dev/commands.py",
     "src/service_tools/dev/debugging.py",
     "tests/kit/test_layout.py",

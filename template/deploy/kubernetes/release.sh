@@ -2,7 +2,7 @@
 # kit: updated by the template
 # Deploys an overlay, as kubectl's context says where: release.sh OVERLAY [--without-migrations]
 #
-# Migrations run first. If they fail, or take longer than MIGRATION_TIMEOUT (600 s), web and worker stay as they are. What an
+# Migrations run first. If they fail, or take longer than MIGRATION_TIMEOUT (600 s), pods stay as they are. What an
 # overlay adds is applied before the migrations. A rollback is without migrations: those of the later version stay.
 # Run one at a time: it deletes the migration job of the release before.
 set -euo pipefail
@@ -30,7 +30,7 @@ run_migrations() {
         if [[ $conditions == *Failed* ]] || ((SECONDS >= timeout)); then
             kubectl --namespace "$namespace" logs "$job" --tail=50 ||
                 kubectl --namespace "$namespace" describe pods --selector "job-name=${job#job/}" || true
-            echo "$job ${conditions:-is not done after $timeout s}: web and worker are as before." >&2
+            echo "$job ${conditions:-is not done after $timeout s}: the pods are as before." >&2
             exit 1
         fi
         sleep 1

@@ -86,7 +86,7 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[WSGIServer
 
 
 def add_probes(server: WSGIServer, probes: Mapping[str, Callable[[], bool]]) -> None:
-    """Answer the paths of probes, too: the job worker listens on no other port."""
+    """Answer the paths of probes, too: not every process listens on another port."""
     serve_others = server.get_app()
     assert serve_others is not None  # noqa: S101 - it serves metrics
 

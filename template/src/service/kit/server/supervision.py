@@ -111,7 +111,7 @@ class Supervision:
         return time.monotonic() - self.checked_at < MAX_SILENCE
 
     def is_ready(self) -> bool:
-        """Return whether a worker runs. One for jobs has found its database and tables."""
+        """Return whether a worker runs. Its heartbeat begins once it has what it needs."""
         return any(self.folder.glob(HEARTBEAT_FILE.format(pid="*")))
 
     def check_workers(self, processes: Sequence[BaseProcess]) -> list[int]:
