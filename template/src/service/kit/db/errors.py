@@ -37,7 +37,7 @@ class RefusedError(DatabaseError):
     """PostgreSQL refuses the user or the password. Perhaps it is just being changed."""
 
     patience = 120.0
-    """Seconds for which `/readyz` bears with it: Kubernetes takes that long to change a file."""
+    """Seconds for which `/readyz` bears with it: a mounted file may take that long to change."""
 
 
 class NoAnswer(Problem):

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Secrets in files, as Docker and Kubernetes mount them: read anew when the file changes.
+"""Secrets in files, as a container gets them mounted: read anew when the file changes.
 
 `DATABASE_URL_FILE=/run/secrets/database` sets DATABASE_URL to what is in that file.
 """
