@@ -1,19 +1,22 @@
 """The manifests are valid, keep their promises in every overlay, and two services can share a namespace."""
 
 import json
-import re
 import shutil
-import sys
-from pathlib import Path
 
-import jinja2
 import pytest
-import yaml
 
-from tests.harness import releases, service, shell
-from tests.harness.programs import find_program
+from tests.deploy.manifests import (
+    add_components,
+    build_objects,
+    find_references,
+    find_selectors,
+    list_pods,
+    name_objects,
+    render_release,
+    validate_objects,
+)
+from tests.harness import shell
 from tests.harness.service import ANSWERS
-from tests.harness.snapshot import ROOT
 
 PEOPLE = 10
 """Connections for people and for what else looks at the database."""
@@ -50,7 +53,7 @@ def kubernetes(render, jobs):
 @pytest.fixture(scope="module", params=OVERLAYS)
 def objects(kubernetes, request):
     """The objects of an overlay by kind and name, without the prefix and the hash of a name."""
-    return name_objects(build(kubernetes / "overlays" / request.param), "my-service-")
+    return name_objects(build_objects(kubernetes / "overlays" / request.param), "my-service-")
 
 
 @pytest.fixture(scope="module")
@@ -59,46 +62,8 @@ def settings(kubernetes):
     return dict(line.split("=") for line in lines if line and not line.startswith("#"))
 
 
-def build(folder):
-    return list(yaml.safe_load_all(shell.run(find_program("kustomize"), "build", folder, cwd=folder)))
-
-
-def name_objects(objects, prefix=""):
-    return {(it["kind"], re.sub(r"-\w{10}$", "", it["metadata"]["name"]).removeprefix(prefix)): it for it in objects}
-
-
-def add_components(kubernetes, folder, *names):
-    """Return the objects of a production overlay that lists components, as its comments say."""
-    copied = shutil.copytree(kubernetes, folder)
-    lines = [(f"  # - ../../components/{name} ", f"  - ../../components/{name} ") for name in names]
-    service.replace(copied / "overlays/production/kustomization.yaml", *lines)
-    return build(copied / "overlays/production")
-
-
-def validate(objects, path):
-    path.write_text(yaml.safe_dump_all(objects))
-    shell.run(Path(sys.executable).with_name("kubernetes-validate"), "--strict", path, cwd=ROOT)
-
-
-def list_pods(objects):
-    return {key: it["spec"]["template"] for key, it in objects.items() if "template" in it.get("spec", {})}
-
-
-def find_selectors(objects):
-    """Return the labels that each object selects pods by."""
-    found = {}
-    for key, it in objects.items():
-        spec = it.get("spec", {})
-        for name in spec.keys() & {"podSelector", "selector"}:
-            found[key] = spec[name].get("matchLabels", spec[name])
-    for key, pod in list_pods(objects).items():
-        for number, constraint in enumerate(pod["spec"].get("topologySpreadConstraints", [])):
-            found[*key, number] = constraint["labelSelector"]["matchLabels"]
-    return found
-
-
 def test_kubernetes_takes_an_overlay(objects, tmp_path):
-    validate(objects.values(), tmp_path / "built.yaml")
+    validate_objects(objects.values(), tmp_path / "built.yaml")
 
 
 def test_an_overlay_keeps_what_the_base_promises(objects, jobs):
@@ -161,10 +126,10 @@ def test_components_add_what_they_say(kubernetes, tmp_path):
     assert {path.name for path in (kubernetes / "components").iterdir()} == set(COMPONENTS)
     added = name_objects(add_components(kubernetes, tmp_path / "all", *COMPONENTS), "my-service-")
     monitor = added.pop(("PodMonitor", "service"))
-    validate(added.values(), tmp_path / "built.yaml")
+    validate_objects(added.values(), tmp_path / "built.yaml")
 
     web = added["HorizontalPodAutoscaler", "web"]["spec"]["metrics"]
-    base = name_objects(build(kubernetes / "base"))
+    base = name_objects(build_objects(kubernetes / "base"))
     alone = base["HorizontalPodAutoscaler", "web"]["spec"]["metrics"]
     assert [it["type"] for it in alone] == ["Resource"], "without its adapter, a metric stops scaling down"
     assert [it["type"] for it in web] == ["Resource", "Pods"]
@@ -215,40 +180,17 @@ def test_two_services_share_a_namespace(render, tmp_path):
     assert not find_references(one) & find_references(other)
 
 
-def find_references(objects):
-    """Return what the environment of pods is read from. Settings are there, and secrets are created apart."""
-    sources = [it for pod in list_pods(objects).values() for it in pod["spec"]["containers"][0]["envFrom"]]
-    settings = {("ConfigMap", it["configMapRef"]["name"]) for it in sources if "configMapRef" in it}
-    secrets = {("Secret", it["secretRef"]["name"]) for it in sources if "secretRef" in it}
-    assert settings <= objects.keys()
-    assert len(settings) == len(secrets) == 1
-    return settings | secrets
-
-
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_of_v2_selects_and_names_what_it_did(kubernetes, jobs, overlay, tmp_path):
-    old = checkout("v2.1.0", tmp_path / "old", jobs=jobs)
-    before = name_objects(build(old / "overlays" / overlay))
+    old = render_release("v2.1.0", tmp_path / "old", jobs=jobs)
+    before = name_objects(build_objects(old / "overlays" / overlay))
     updated = shutil.copytree(kubernetes, tmp_path / "updated")
     shutil.rmtree(updated / "overlays")
     shutil.copytree(old / "overlays", updated / "overlays")
-    after = name_objects(build(updated / "overlays" / overlay))
-    validate(after.values(), tmp_path / "built.yaml")
+    after = name_objects(build_objects(updated / "overlays" / overlay))
+    validate_objects(after.values(), tmp_path / "built.yaml")
     assert after.keys() == before.keys()
     assert find_selectors(after) == find_selectors(before), "Kubernetes lets nobody change them"
     for key, pod in list_pods(after).items():
         (container,), (container_before,) = pod["spec"]["containers"], list_pods(before)[key]["spec"]["containers"]
         assert container["envFrom"][1] == container_before["envFrom"][1] == {"secretRef": {"name": "service"}}
-
-
-def checkout(version, folder, **answers):
-    """Render the manifests of a release."""
-    commit = releases.find(ROOT)[version]
-    path = "template/deploy/kubernetes/"
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)  # as in copier.yml
-    for name in shell.run("git", "ls-tree", "-r", "--name-only", commit, path, cwd=ROOT).splitlines():
-        text = shell.run("git", "show", f"{commit}:{name}", cwd=ROOT)
-        target = folder / name.removeprefix(path).removesuffix(".jinja")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(environment.from_string(text).render(project_name="my-service", **answers))
-    return folder

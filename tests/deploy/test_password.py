@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from tests.conftest import SERVER
+from tests.deploy.host_database import Database
 from tests.deploy.one_host import Load, Replica
-from tests.deploy.test_backups import Database
-from tests.deploy.test_replacement import read_orders
+from tests.deploy.order_clients import read_orders
 from tests.harness import shell
 from tests.harness.client import SIGN
 from tests.harness.programs import find_program

@@ -1,19 +1,17 @@
 """A replica is replaced, or dies, behind the shipped Caddyfile, and no client notices."""
 
-import http.client
 import json
 import re
 import socket
-import threading
 import time
 from contextlib import ExitStack, closing
-from itertools import count
 
 import pytest
 import yaml
 
 from tests.conftest import SERVER
 from tests.deploy.one_host import Load, Replica, run_caddy
+from tests.deploy.order_clients import SlowPost, Stream, create_order, read_orders, write_orders
 from tests.harness import shell
 from tests.harness.client import SIGN
 from tests.harness.terminal import wait_for
@@ -74,81 +72,6 @@ def find_ports(number):
             probe.bind(("127.0.0.1", 0))
             found.append(probe.getsockname()[1])
     return found
-
-
-numbers = count()
-
-
-def make_order():
-    order = {"customer_email": "ada@example.com", "currency": "EUR", "total_minor": 1999, "item_count": 1}
-    return json.dumps(order | {"reference": f"SO-{next(numbers)}"})
-
-
-def create_order(connection, headers):
-    """Return the status and the body of an answer."""
-    connection.request("POST", "/v1/orders", make_order(), headers)
-    response = connection.getresponse()
-    return response.status, json.loads(response.read())
-
-
-def write_orders(headers):
-    def send(connection):
-        status, body = create_order(connection, headers)
-        return status if status == 201 else f"{status} {body}"
-
-    return send
-
-
-def read_orders(headers):
-    def send(connection):
-        connection.request("GET", "/v1/orders?limit=2", headers=headers)
-        response = connection.getresponse()
-        body = response.read()
-        return response.status if response.status == 200 else f"{response.status} {body}"
-
-    return send
-
-
-class Stream(threading.Thread):
-    """A client that reads an event stream to its end."""
-
-    def __init__(self, proxy, path, headers):
-        super().__init__()
-        self.connection = proxy.connect()
-        self.connection.request("GET", path, headers=headers)
-        self.response = self.connection.getresponse()
-        self.lines = [self.response.readline()]
-        self.error = None
-        self.start()
-
-    def run(self):
-        try:
-            self.lines += self.response.readlines()
-        except (OSError, http.client.HTTPException) as error:
-            self.error = error
-        self.connection.close()
-
-
-class SlowPost(threading.Thread):
-    """A client whose body takes eight seconds, at twice the rate that the service asks for."""
-
-    def __init__(self, proxy, headers):
-        super().__init__()
-        self.connection = proxy.connect()
-        self.headers = headers
-        self.status = None
-        self.start()
-
-    def run(self):
-        def make_body():
-            for _ in range(16):
-                yield b" " * 10_000
-                time.sleep(0.5)
-            yield make_order().encode()
-
-        self.connection.request("POST", "/v1/orders", make_body(), self.headers, encode_chunked=True)
-        self.status = self.connection.getresponse().status
-        self.connection.close()
 
 
 def test_the_proxy_passes_what_comes_and_believes_no_client(host):

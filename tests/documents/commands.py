@@ -42,7 +42,7 @@ TESTS = {
     "commands/test_debugging.py::test_an_editor_stops_a_test_and_it_passes": [
         "uv run --with debugpy python -m debugpy --listen 5678 --wait-for-client -m pytest -s -k NAME",
     ],
-    "deploy/test_compose.py::test_the_commands_of_the_page_lead_through_it": [
+    "deploy/test_host_scripts.py::test_the_commands_of_the_page_lead_through_it": [
         "echo DOMAIN=api.example.com >> .env",
         "docker build --file Dockerfile --tag my-service:0.1.0 ..",
         "./secrets.sh my-service:0.1.0",
