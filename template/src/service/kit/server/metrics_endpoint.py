@@ -5,8 +5,8 @@ The main process serves it. Each process counts in the files of a slot, which it
 (flock). A worker that takes over the slot of a dead one continues its counts, so none is lost and
 no file is left over.
 
-Each sample has the label `service_name`: where one Prometheus scrapes many services, the rules of
-deploy/prometheus choose by it, however that one names what it scrapes.
+Each sample has the label `service_name`: where one Prometheus scrapes many services, alerts and
+dashboards choose by it, however that one names what it scrapes.
 """
 
 import os
