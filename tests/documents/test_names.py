@@ -51,6 +51,7 @@ FOREIGN = {
     "OTEL_BSP_SCHEDULE_DELAY",
     "OTEL_EXPORTER_OTLP_HEADERS",
     "exported_job",
+    "inhibit_rules",
     "enable_ipv6",
     "shared_buffers",
     "smaps_rollup",
