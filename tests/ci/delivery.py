@@ -67,7 +67,7 @@ DOWNLOAD = """#!/bin/bash
 while [ "$1" != --output ]; do shift; done
 echo "exit 0" > "$2"
 """
-"""A download of another file than was reviewed."""
+"""A download of another file than the pinned one."""
 
 
 class Machine(NamedTuple):

@@ -12,8 +12,11 @@ from tests.harness.programs import find_program
 DEPLOY = 'deploy/delivery.sh deploy "$ENVIRONMENT"'
 
 
-EMPTY = '#!/bin/sh\necho "$0 $*" >> "$CALLS"\n[ "$1" != inspect ]\n'
-"""A registry without images."""
+EMPTY = """#!/bin/sh
+echo "$0 $*" >> "$CALLS"
+case "$*" in *inspect*docker:*) echo "${ANSWER:-manifest unknown}" >&2; exit 1 ;; esac
+"""
+"""A registry without images, or one that answers something else."""
 
 
 @pytest.fixture
@@ -98,8 +101,26 @@ def test_a_program_that_is_not_the_reviewed_one_is_never_run(alone, tmp_path):
     (tmp_path / "bin/trivy").unlink()
     code, output = alone.attempt("deploy/delivery.sh image")
     assert code != 0
-    assert "is not the file that was reviewed. Nothing of it was run." in output
+    assert "does not match its pinned checksum; it was not run." in output
     assert not [call for call in alone.read_calls() if "skopeo copy" in call]
+
+
+def test_a_registry_that_does_not_answer_is_not_one_without_the_image(alone):
+    code, output = alone.attempt("deploy/delivery.sh image", ANSWER="received unexpected HTTP status: 503")
+    assert code != 0
+    assert "HTTP status: 503" in output
+    assert "The registry did not say whether it has registry.example.org/team/service:" in output
+    assert not [call for call in alone.read_calls() if "build" in call]
+
+
+def test_a_version_that_is_named_is_never_built(alone):
+    commit = shell.run("git", "rev-parse", "HEAD", cwd=alone.folder).strip()
+    code, output = alone.attempt("deploy/delivery.sh image", DEPLOY_VERSION=commit)
+    assert code != 0
+    assert f"There is no image registry.example.org/team/service:{commit}" in output
+    assert not [call for call in alone.read_calls() if "build" in call]
+    alone.run("deploy/delivery.sh image", DEPLOY_VERSION="")
+    assert [call for call in alone.read_calls() if "buildx build" in call]
 
 
 HOST = """#!/bin/sh
@@ -150,8 +171,15 @@ def test_a_request_from_a_fork_starts_no_deployment(render):
     assert list(workflow[True]) == ["workflow_dispatch"]  # YAML reads `on` as true
     assert workflow["permissions"] == {"contents": "read"}
     assert workflow["jobs"]["deploy"].keys() >= {"environment", "concurrency"}
+    assert workflow["jobs"]["image"]["concurrency"]["group"] == "image-${{ github.sha }}", "a commit has one image"
+    assert (
+        workflow["jobs"]["deploy"]["steps"][-1]["env"]["MIGRATION_TIMEOUT"] == "${{ vars.MIGRATION_TIMEOUT || '600' }}"
+    )
     pipeline = scripts.load(render(ci="gitlab") / ".gitlab-ci.yml")
     for name in ("release", ".deploy"):
         first = pipeline[name]["rules"][0]["if"]
         assert "$DEPLOY" in first
         assert "$CI_COMMIT_BRANCH" in first  # which a merge request does not have
+        automatic = [rule["if"] for rule in pipeline[name]["rules"] if rule.get("when") not in ("never", "manual")]
+        assert automatic == ["$DEPLOY_VERSION"] * (name == "release"), "a push starts nothing"
+    assert pipeline["release"]["resource_group"] == "image-$CI_COMMIT_SHA", "a commit has one image"

@@ -193,5 +193,7 @@ def test_a_tag_never_moves(forge):
 def test_the_workflow_sees_what_is_pushed_to_main_and_to_the_branch_of_a_major():
     triggers = yaml.safe_load(WORKFLOW.read_text())[True]  # YAML 1.1 reads `on` as true
     assert triggers["push"] == {"branches": ["main", "v[0-9]+"]}
+    group = yaml.safe_load(WORKFLOW.read_text())["concurrency"]["group"]
+    assert group == "release-${{ github.ref }}", "or a push to one branch cancels the release that waits of another"
     tests = yaml.safe_load(WORKFLOW.with_name("tests.yml").read_text())[True]
     assert tests["push"] == triggers["push"]

@@ -61,9 +61,10 @@ class Database:
             "sum": self.query("select md5(string_agg(orders::text, ',' order by id)) from orders"),
             "owner": self.query("select pg_get_userbyid(datdba) from pg_database where datname = 'service'"),
             "limits": self.query(
-                "select unnest(setconfig) from pg_db_role_setting join pg_database "
-                "on oid = setdatabase where datname = 'service' order by 1"
+                "select setrole, unnest(setconfig) from pg_db_role_setting join pg_database "
+                "on oid = setdatabase where datname = 'service' order by 1, 2"
             ),
+            "access": self.query("select datacl, datconnlimit from pg_database where datname = 'service'"),
             "indexes": self.query("select count(*) from pg_indexes"),
         }
 

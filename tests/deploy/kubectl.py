@@ -39,6 +39,8 @@ def answer(arguments: list[str], objects: list[Any], asked: int) -> str:
         (job,) = objects
         return f"{job['metadata']['namespace']} job/{job['metadata']['name']}"
     if "get" in arguments and "--output" in arguments:
+        if asked == 1 and "STUB_UNREACHABLE" in os.environ:
+            sys.exit("Unable to connect to the server")
         return os.environ["STUB_CONDITIONS"] if asked > 1 else ""
     return ""
 

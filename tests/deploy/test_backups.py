@@ -55,7 +55,19 @@ def database(render, synced, server, tmp_path):
     made.query("drop role service", "postgres")
 
 
+SETTINGS = """
+alter database service set search_path to "$user", public;
+alter database service set work_mem = '8MB';
+alter role service in database service set temp_tablespaces = '';
+alter database service connection limit 50;
+revoke connect, temporary on database service from public;
+grant connect on database service to pg_monitor with grant option;
+"""
+"""What no dump has: settings of the database, lists among them, and who may connect."""
+
+
 def test_a_dump_brings_everything_back(database, synced):
+    database.query(SETTINGS)
     before = database.describe()
     assert before["orders"] == "2000"
     file = database.back_up()
@@ -97,13 +109,15 @@ def test_dumps_are_kept_for_their_days_and_the_age_of_the_newest_is_watched(data
     code, printed = database.run("sh", database.script, "check")
     assert (code, printed) == (1, f"{folder} has no dump of the last 26 hours\n")
     ages = {"service-old.dump": 15.5, "service-recent.dump": 13, "other-old.dump": 15.5, "notes.txt": 99}
+    ages |= {"service-left.dump.7.part": 1.1, "service-now.dump.8.part": 0}
     for name, days in ages.items():
         (folder / name).touch()
         os.utime(folder / name, (0, time.time() - days * 86_400))
     file = Path(database.back_up())
     assert file.stat().st_mode & 0o777 == 0o600
     kept = {path.name for path in folder.iterdir()}
-    assert kept == {"service-recent.dump", "other-old.dump", "notes.txt", file.name, "backup.prom"}
+    others = {"service-recent.dump", "other-old.dump", "notes.txt", "service-now.dump.8.part"}
+    assert kept == others | {file.name, "backup.prom"}
     assert database.run("sh", database.script, "check") == (0, "")
     lines = (folder / "backup.prom").read_text().splitlines()
     metrics = [line.split() for line in lines if not line.startswith("#")]
@@ -121,19 +135,53 @@ for it in "$@"; do file=${{it#--file=}}; [ "$file" = "$it" ] || truncate --size=
 """
 """A pg_dump whose file loses its end, as on a disk that fails."""
 
+STOPPED = """#!/bin/sh
+"{real}" "$@"
+kill -TERM $PPID
+"""
+"""A pg_dump during which the container is stopped."""
 
-def test_a_backup_that_fails_is_said_and_leaves_no_file(database, tmp_path):
+TERMINATED = """#!/bin/sh
+cat >"$0.sql"
+case "$(cat "$0.sql")" in
+    *pg_terminate_backend*)
+        "{real}" "$@" --command "alter database service allow_connections false"
+        kill -TERM $PPID
+        ;;
+    *) "{real}" "$@" <"$0.sql" ;;
+esac
+"""
+"""A psql during which a restore is interrupted, while it ends sessions."""
+
+
+def replace_program(database, folder, name, script):
+    """Return a PATH with another program of this name, which may call the real one."""
+    real = shutil.which(name, path=database.environment["PATH"])
+    (folder / "bin").mkdir(exist_ok=True)
+    (folder / "bin" / name).write_text(script.format(real=real))
+    (folder / "bin" / name).chmod(0o755)
+    return f"{folder}/bin:{database.environment['PATH']}"
+
+
+@pytest.mark.parametrize("script", [CUT_OFF, STOPPED], ids=["cut off", "stopped"])
+def test_a_backup_that_fails_is_said_and_leaves_no_file(database, tmp_path, script):
     code, printed = database.run("sh", database.script, "now", PGHOST="/nowhere")
     assert code != 0
     assert "/nowhere" in printed
-    (tmp_path / "bin").mkdir()
-    real = shutil.which("pg_dump", path=database.environment["PATH"])
-    (tmp_path / "bin/pg_dump").write_text(CUT_OFF.format(real=real))
-    (tmp_path / "bin/pg_dump").chmod(0o755)
-    code, printed = database.run("sh", database.script, "now", PATH=f"{tmp_path}/bin:{database.environment['PATH']}")
-    assert code != 0
-    assert printed, "it says why"
+    path = replace_program(database, tmp_path, "pg_dump", script)
+    code, printed = database.run("sh", database.script, "now", PATH=path)
+    assert code == (130 if script == STOPPED else 1)
+    assert printed or script == STOPPED, "it says why"
     assert not list(database.folder.iterdir())
+
+
+def test_a_restore_that_is_interrupted_opens_the_database_again(database, tmp_path):
+    file = database.back_up()
+    path = replace_program(database, tmp_path, "psql", TERMINATED)
+    code, printed = database.run("sh", database.deploy / "backup/restore.sh", file, PATH=path)
+    assert code == 130, printed
+    assert database.query("select datallowconn from pg_database where datname = 'service'", "postgres") == "t"
+    assert [name for name in database.list_databases() if name.startswith("service")] == ["service"]
 
 
 def test_a_missed_backup_is_made_as_soon_as_the_container_runs(database):

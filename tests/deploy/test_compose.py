@@ -49,6 +49,11 @@ def test_what_is_there_for_good_restarts_is_watched_and_bounded(services):
     assert services["web-a"] == services["web-b"]
 
 
+def test_backups_are_written_into_a_folder_of_any_user(services):
+    assert services["backup"]["cap_drop"] == ["ALL"]
+    assert services["backup"]["cap_add"] == ["DAC_OVERRIDE"], "without it, root is refused as others are"
+
+
 def test_only_the_proxy_is_public(services):
     published = {(name, port) for name, it in services.items() for port in it.get("ports", [])}
     public = {(name, port) for name, port in published if not port.startswith("127.0.0.1:")}

@@ -23,7 +23,7 @@ def test_secrets_are_made_once_and_only_their_owner_gets_to_them(host):
     made = {path.name: path.read_text() for path in folder.iterdir()}
     assert set(made) == set(read_compose(host.deploy)["secrets"])
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}, "its owner changes one in its place"
     password = made["database_password"]
     assert re.fullmatch("[0-9a-f]{64}", password)
     assert made["database_url"] == f"postgresql://service:{password}@pgbouncer:6432/service"
@@ -51,8 +51,8 @@ def test_a_new_password_is_in_every_file_that_has_it(host):
     for name in changed:
         assert after[name] == before[name][1].replace(old, new)
         assert (folder / name).stat().st_ino == before[name][0], "what is mounted is the file, and not its name"
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
-    assert host.take_calls()[-1].endswith("docker compose kill --signal HUP pgbouncer")
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+    assert host.take_calls()[-1].endswith("docker compose exec -T pgbouncer kill -HUP 1"), "no stop, as `kill` is"
 
 
 def test_a_key_that_could_not_be_made_is_said_and_leaves_no_empty_file(host):
@@ -81,7 +81,8 @@ def test_a_release_migrates_and_replaces_one_after_the_other(host):
         f"{up} --wait --wait-timeout 90 worker",
         f"{up} --wait --wait-timeout 90 web-a",
         f"{up} --wait --wait-timeout 90 web-b",
-        f"{up} --no-recreate --wait caddy backup",
+        f"{up} --no-recreate --wait caddy",
+        f"{up} --no-recreate --wait backup",
     ]
     assert host.run("./release.sh", "my-service:2")[0] == 0
     assert (host.deploy / ".env").read_text() == "DOMAIN=api.example.com\nIMAGE=my-service:2\n"
@@ -102,8 +103,8 @@ def test_a_version_that_does_not_become_ready_is_taken_back(host):
         f"my-service:2: {up} worker",
         f"my-service:2: {up} web-a",
         "my-service:2: docker compose logs --tail 20 web-a",
-        f"my-service:1: {up} worker",
         f"my-service:1: {up} web-a",
+        f"my-service:1: {up} worker",
     ]
     assert (host.deploy / ".env").read_text().endswith("IMAGE=my-service:1\n")
 

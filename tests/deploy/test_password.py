@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.conftest import SERVER
 from tests.deploy.host_database import Database
 from tests.deploy.one_host import Load, Replica
 from tests.deploy.order_clients import read_orders
@@ -24,12 +23,22 @@ DOCKER = """#!/bin/sh
 case "$*" in
     "run --rm "*) exec {folder}/.venv/bin/service key ;;
     "compose exec -T postgres psql "*) shift 5; exec psql "$@" ;;
-    "compose kill --signal HUP pgbouncer") exec kill -HUP "$(cat {pid})" ;;
+    "compose exec -T pgbouncer kill -HUP 1") exec kill -HUP "$(cat {pid})" ;;
     *) echo "unknown: $*" >&2; exit 1 ;;
 esac
 """
 """A docker whose containers are processes of this machine."""
 
+
+SERVER = """
+import sys
+from pathlib import Path
+from service_tools.dev import embedded
+with embedded.run_postgresql(Path(sys.argv[1])) as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+"""A PostgreSQL that counts statements, as that of compose.yaml does."""
 
 SECRETS = ("database_url", "database_direct_url", "auth_signing_key")
 """What compose.yaml gives the service."""
@@ -140,6 +149,10 @@ def test_the_password_changes_while_the_service_answers(host, synced):
             changed = load.answers["200"]
             wait_for(lambda: load.answers["200"] > changed + 500, 60, lambda: str(load.answers))
         assert set(load.answers) == {"200"}, load.answers
+        kept = database.query("select query from pg_stat_statements where query like '%role service%'")
+        assert "alter role service in database" in kept, "it keeps such statements"
+        assert old not in kept
+        assert new not in kept
         assert 'outcome="taken"' in replica.read_metrics()
         assert replica.is_ready()
     finally:

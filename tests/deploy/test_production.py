@@ -131,6 +131,13 @@ def test_a_migration_that_fails_or_takes_too_long_stops_the_rollout(render, stub
     assert "Deployment" not in kinds
 
 
+def test_a_cluster_that_is_away_for_a_moment_does_not_end_a_release(render, stubs):
+    code, output = shell.attempt(*RELEASE, cwd=render(), **stubs, STUB_UNREACHABLE="1", MIGRATION_TIMEOUT="60")
+    assert code == 0, output
+    assert "Unable to connect to the server" in output
+    assert "rollout status" in read_calls(stubs)[-1]["text"]
+
+
 def test_the_overlay_of_the_page_builds_what_a_seeded_one_does(render, tmp_path):
     kubernetes = shutil.copytree(render() / "deploy/kubernetes", tmp_path / "kubernetes")
     added, whole = YAML.findall((ROOT / "docs/production.md").read_text())

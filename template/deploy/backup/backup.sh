@@ -20,11 +20,15 @@ fi
 make_backup() {
     umask 077
     file=$folder/$database-$(date -u +%Y-%m-%dT%H%M%SZ).dump
-    trap 'rm -f "$folder"/*.part' EXIT
-    pg_dump --format=custom --file="$file.part"
-    pg_restore --file=/dev/null "$file.part"
-    sync "$file.part"
-    mv "$file.part" "$file"
+    part=$file.$$.part
+    trap 'exit 130' INT TERM HUP # or sh ends without the next line
+    trap 'rm -f "$part" "$part.prom"' EXIT
+    # What a run left that was killed. Younger ones may be another run's.
+    find "$folder" -maxdepth 1 \( -name "$database-*.part" -o -name "$database-*.part.prom" \) -mmin +1440 -delete
+    pg_dump --format=custom --file="$part"
+    pg_restore --file=/dev/null "$part"
+    sync "$part"
+    mv "$part" "$file"
     find "$folder" -maxdepth 1 -name "$database-*.dump" -mtime "+$keep_days" -delete
     write_metrics "$file"
     echo "backed up to $file: $(stat -c %s "$file") bytes"
@@ -32,7 +36,7 @@ make_backup() {
 
 # For the textfile collector of node_exporter.
 write_metrics() {
-    cat >"$folder/backup.prom.part" <<METRICS
+    cat >"$part.prom" <<METRICS
 # HELP backup_last_success_timestamp_seconds When the newest dump was made.
 # TYPE backup_last_success_timestamp_seconds gauge
 backup_last_success_timestamp_seconds{database="$database"} $(stat -c %Y "$1")
@@ -40,8 +44,8 @@ backup_last_success_timestamp_seconds{database="$database"} $(stat -c %Y "$1")
 # TYPE backup_size_bytes gauge
 backup_size_bytes{database="$database"} $(stat -c %s "$1")
 METRICS
-    chmod 644 "$folder/backup.prom.part"
-    mv "$folder/backup.prom.part" "$folder/backup.prom"
+    chmod 644 "$part.prom"
+    mv "$part.prom" "$folder/backup.prom"
 }
 
 has_dump_since() {

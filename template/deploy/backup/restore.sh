@@ -25,28 +25,54 @@ query() {
 }
 
 drop_restored() {
-    dropdb --if-exists --maintenance-db postgres "$restored"
+    dropdb --if-exists --force --maintenance-db postgres "$restored"
 }
 
 [ -f "$file" ] || fail "There is no file $file."
-pg_restore --file=/dev/null "$file" || fail "$file is no complete dump: it was cut off, or damaged."
+pg_restore --file=/dev/null "$file" || fail "$file is not a complete dump: it is truncated or corrupt."
 
 owner=$(echo "select pg_get_userbyid(datdba) from pg_database where datname = :'database';" | query)
 [ -n "$owner" ] || fail "There is no database $database."
-createdb --maintenance-db postgres --template template0 --owner "$owner" "$restored"
+trap 'exit 130' INT TERM HUP # or sh ends without what is trapped at EXIT
 trap drop_restored EXIT
+createdb --maintenance-db postgres --template template0 --owner "$owner" "$restored"
 pg_restore --exit-on-error --dbname "$restored" "$file" || fail "$file could not be restored: see the message above."
 
-# The limits of roles in the database are no part of a dump.
+# A dump has neither the settings of the database and of roles in it, nor who may connect. PostgreSQL keeps the value of
+# a setting that is a list as it is written, with the quotes that its elements need; only an empty one takes others.
 query <<'SQL'
 select format(
-           'alter role %I in database %I set %s to %L',
-           rolname, :'restored', split_part(setting, '=', 1), substr(setting, strpos(setting, '=') + 1)
+           'alter %s database %I set %s to %s',
+           case when setrole <> 0 then format('role %I in', rolname) end, :'restored', name,
+           case
+               when name not in ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries')
+                   then quote_literal(value)
+               when value in ('', '""') then quote_literal('')
+               else value
+           end
        )
   from pg_db_role_setting
-  join pg_roles on pg_roles.oid = setrole
   join pg_database on pg_database.oid = setdatabase
+  left join pg_roles on pg_roles.oid = setrole
  cross join unnest(setconfig) as setting
+ cross join lateral (
+           select split_part(setting, '=', 1), substr(setting, strpos(setting, '=') + 1)
+       ) as parts (name, value)
+ where datname = :'database' \gexec
+select format('revoke all on database %I from public, %I', :'restored', pg_get_userbyid(datdba))
+  from pg_database
+ where datname = :'database' and datacl is not null \gexec
+select format(
+           'grant %s on database %I to %s %s',
+           privilege_type, :'restored',
+           case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
+           case when is_grantable then 'with grant option' end
+       )
+  from pg_database
+ cross join aclexplode(datacl)
+ where datname = :'database' \gexec
+select format('alter database %I connection limit %s', :'restored', datconnlimit)
+  from pg_database
  where datname = :'database' \gexec
 SQL
 

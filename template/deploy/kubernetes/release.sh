@@ -34,7 +34,9 @@ run_migrations() {
             exit 1
         fi
         sleep 1
-        conditions=$(kubectl --namespace "$namespace" get "$job" --output 'jsonpath={.status.conditions[*].type}')
+        # An answer that does not come is no answer: it asks again until the timeout.
+        conditions=$(kubectl --namespace "$namespace" get "$job" --output 'jsonpath={.status.conditions[*].type}') ||
+            conditions=
     done
     echo "$job complete"
 }

@@ -3,8 +3,16 @@
 # Runs once, with an empty volume and before limits.sql: the service owns its database, and is no superuser.
 set -eu
 
-password=$(cat "${DATABASE_PASSWORD_FILE:-/run/secrets/database_password}")
-psql --username "${POSTGRES_USER:-postgres}" --dbname service --set ON_ERROR_STOP=1 --set password="$password" <<'SQL'
+DATABASE_PASSWORD_FILE=${DATABASE_PASSWORD_FILE:-/run/secrets/database_password}
+export DATABASE_PASSWORD_FILE
+if [ ! -s "$DATABASE_PASSWORD_FILE" ]; then
+    echo "$DATABASE_PASSWORD_FILE is missing or empty: ./secrets.sh makes it." >&2
+    exit 1
+fi
+# psql reads the file itself: its arguments are in the list of processes, and statements in pg_stat_statements.
+psql --username "${POSTGRES_USER:-postgres}" --dbname service --set ON_ERROR_STOP=1 <<'SQL'
+\set password `cat "$DATABASE_PASSWORD_FILE"`
+set pg_stat_statements.track_utility = off;
 create role service login password :'password';
 alter database service owner to service;
 create extension pg_stat_statements;
