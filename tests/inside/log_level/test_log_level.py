@@ -11,6 +11,8 @@ import httpx2
 import psutil
 import pytest
 import structlog
+from click.testing import CliRunner
+from service.kit.commands.log_level import change_log_level
 from service.kit.server import log_level, runtime_folder
 from service.kit.server.log_level import read_level, set_level, write_level
 from service.kit.server.logs import LogOptions, configure_logs
@@ -63,7 +65,7 @@ def test_all_workers_follow_and_so_do_those_that_start_meanwhile(database_url: s
         wait_for_heartbeats(memory, 3)
 
         told = run("log-level", "debug", "--minutes", "5", PYTHONPATH=str(memory))
-        assert "debug, for 5 min" in told.stdout, told.stderr
+        assert told.stdout == "Log level: debug for 5 min (2 processes notified).\n", told.stderr
         assert [line["now"] for line in wait_for_lines(web, "log level changed", 2)] == ["debug"] * 2
         wait_for_lines(jobs, "log level changed", 1)
         assert not read_log(web, "request"), "those before were not logged"
@@ -75,7 +77,8 @@ def test_all_workers_follow_and_so_do_those_that_start_meanwhile(database_url: s
         psutil.Process(find_worker(memory, process.pid)).kill()
         wait_for_lines(web, "log level changed", 3)
 
-        assert run("log-level", "reset", PYTHONPATH=str(memory)).returncode == 0
+        told = run("log-level", "reset", PYTHONPATH=str(memory))
+        assert told.stdout == "Log level: LOG_LEVEL (2 processes notified).\n", told.stderr
         changes = wait_for_lines(web, "log level changed", 5)
         assert [change["now"] for change in changes[3:]] == ["warning"] * 2
 
@@ -126,6 +129,39 @@ def test_a_level_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     later = time.time() + 61
     monkeypatch.setattr(log_level.time, "time", lambda: later)
     assert read_level(tmp_path) == ""
+
+
+@pytest.mark.parametrize("content", [None, "", "debug", "debug soon", "debug 9e99 more", b"\xff"])
+def test_a_file_that_cannot_be_read_changes_no_level(tmp_path: Path, content: str | bytes | None):
+    path = tmp_path / runtime_folder.LEVEL_FILE
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    assert read_level(tmp_path) == ""
+
+
+def test_a_process_that_ends_just_then_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("service.kit.commands.log_level.find_runtime_folders", lambda: [tmp_path / "gone", tmp_path])
+    told = CliRunner().invoke(change_log_level, ["debug"])
+    assert (told.exit_code, read_level(tmp_path)) == (0, "debug")
+
+
+def test_folders_of_other_users_are_neither_told_nor_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runtime_folder, "find_memory", lambda: tmp_path)
+    dead = tmp_path / "service-dead"
+    us = os.geteuid()
+    with open_runtime_folder(tmp_path) as ours:
+        dead.mkdir()
+        (dead / "lock").write_text("another")
+        assert [*find_runtime_folders()] == [ours]
+        monkeypatch.setattr(runtime_folder.os, "geteuid", lambda: us + 1)
+        assert [*find_runtime_folders()] == []
+    with open_runtime_folder(tmp_path):
+        assert dead.exists()
+    monkeypatch.setattr(runtime_folder.os, "geteuid", lambda: us)
+    with open_runtime_folder(tmp_path):
+        assert not dead.exists()
 
 
 def test_only_processes_of_this_service_that_still_run_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -97,6 +97,12 @@ def test_a_file_of_the_authority_that_cannot_be_read_is_a_wrong_setting(
     assert f"its sslrootcert '{path}' cannot be read: " in problem["msg"]
 
 
+@pytest.mark.parametrize("parameters", [{}, {"sslmode": "disable"}, {"sslmode": "prefer"}])
+async def test_a_file_of_the_authority_that_is_not_used_need_not_be_there(server: Server, parameters: dict[str, str]):
+    url = server.make_url(PASSWORD, sslrootcert="/nowhere", **parameters)
+    assert await ask(url) is (parameters != {"sslmode": "disable"})
+
+
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
 async def test_a_server_without_tls_is_refused_where_tls_is_asked_for(plain: Server, mode: str):
     parameters = {"sslmode": mode} | ({"sslrootcert": str(plain.folder / "ca")} if mode != "require" else {})

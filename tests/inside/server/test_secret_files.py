@@ -7,6 +7,7 @@ from typing import Annotated
 
 import pytest
 import structlog
+from inside.secrets.certificates import Authority
 from prometheus_client import REGISTRY
 from pydantic import BaseModel, Field, SecretStr
 from service.kit.auth import keys
@@ -104,7 +105,8 @@ def test_what_a_caller_gives_wins_over_a_file(put: Put):
         (b"\n\n", "is empty"),
         (b"hidden\xff", "is not UTF-8"),
         (b"hidden" * 20_000, "has more than 65,536 bytes, so it is no secret"),
-        (b"hidden", "this is not the URL of a PostgreSQL database"),
+        (b"hidden", "/database_url': this is not the URL of a PostgreSQL database"),
+        (f"DATABASE_URL={URL}\n".encode(), "/database_url' begins with DATABASE_URL=; write the value alone"),
         (f"{URL}\n".encode(), ""),
     ],
 )
@@ -180,6 +182,22 @@ def test_a_changed_file_is_taken_up_and_broken_content_leaves_the_last_value(put
     assert "The last good value stays in use" in logs[1]["error"]
     assert not any(text in f"{logs}" for text in ("hidden", "changed@"))
     assert (count("taken") - taken, count("refused") - refused) == (2, 3)
+
+
+def test_a_refused_file_is_tried_again_although_it_has_not_changed_and_its_refusal_is_told_once(
+    put: Put, tmp_path: Path
+):
+    authority = tmp_path / "authority"
+    path = put("DATABASE_URL", URL)
+    url = read_settings(Own).database.url
+    taken, refused = count("taken"), count("refused")
+    with structlog.testing.capture_logs() as logs:
+        path.write_text(f"{OTHER_URL}?sslmode=verify-full&sslrootcert={authority}")
+        assert [url.get_secret_value() for _ in range(3)] == [URL] * 3
+        authority.write_text(Authority().text)
+        assert url.get_secret_value().startswith(OTHER_URL)
+    assert [log["event"] for log in logs] == ["secret not changed", "secret changed"]
+    assert (count("taken") - taken, count("refused") - refused) == (1, 1)
 
 
 def test_the_rules_of_a_field_hold_for_what_its_file_changes_to(put: Put):

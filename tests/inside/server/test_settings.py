@@ -10,6 +10,7 @@ from service.kit.offload.offload import share_cores
 from service.kit.server.settings import (
     KitSettings,
     SettingsError,
+    is_set,
     list_variables,
     load_env_files,
     narrow_settings,
@@ -123,10 +124,16 @@ def test_event_streams_leave_connections_for_requests(monkeypatch: pytest.Monkey
     assert read_settings(Settings).edge.sockets == 100
 
 
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert not is_set("DATABASE_URL")
+    monkeypatch.setenv("DATABASE_URL_FILE", "/run/secrets/url")
+    assert is_set("DATABASE_URL")
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "right"),
     [
-        ("METRICS_PORT", "8000", "8001"),
         ("EDGE_HOSTS", "https://api.example.com", "api.example.com, [::1]"),
         ("EDGE_HOSTS", "api.example.com:8000", ""),
         ("TRACES_ENDPOINT", "localhost:4318", "http://localhost:4318"),

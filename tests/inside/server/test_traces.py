@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import structlog
 from inside import peers
+from inside.pools import PID
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,6 +23,7 @@ from service import app
 from service.kit import web
 from service.kit.calls.client import make_client
 from service.kit.calls.options import ClientOptions
+from service.kit.db import database
 from service.kit.db.database import Database
 from service.kit.edge.edge import Edge
 from service.kit.jobs.job import Job, JobOptions, Worker
@@ -192,6 +194,19 @@ async def test_an_outgoing_call_joins_the_trace_and_lines_carry_its_ids(spans: I
             assert (sent[1] == CALLER) is (traceparent != "nonsense")
             assert int(sent[3], 16) & 1 is int(traceparent == RECORDED)
     assert [span.name for span in spans.get_finished_spans()] == ["notes.read", "GET"]
+
+
+async def test_nothing_is_made_for_a_statement_of_a_request_that_is_not_recorded(
+    traces: Traces, spans: InMemorySpanExporter, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    named: list[str] = []
+    name_statement = database.name_statement
+    monkeypatch.setattr(database, "name_statement", lambda sql: named.append(sql) or name_statement(sql))
+    for traceparent in (UNRECORDED, RECORDED):
+        traces.begin("work", SpanKind.SERVER, {"traceparent": traceparent})
+        await db.fetch_one(PID)
+    assert named == [PID.sql]
+    assert [(span.attributes or {})["db.query.text"] for span in spans.get_finished_spans()] == [PID.sql]
 
 
 async def test_a_fault_of_ours_is_an_error_and_probes_have_no_span(spans: InMemorySpanExporter):

@@ -22,7 +22,7 @@ type AuthGroup = type[AuthOptions | IssuerOptions]
 def accept_development_tokens(settings: type[KitSettings]) -> None:
     """Set the variables of the development key, unless the service has a key already."""
     group = find_auth_group(settings)
-    if group is None or os.environ.keys() & FOREIGN_KEYS:
+    if group is None or any(map(os.environ.get, FOREIGN_KEYS)):
         return
     if not is_set("AUTH_SIGNING_KEY"):
         os.environ["AUTH_SIGNING_KEY"] = read_development_key()
@@ -53,7 +53,7 @@ def sign_development_token(
         accept_development_tokens(settings)
         text = read_variable("AUTH_SIGNING_KEY")
         if text is None:
-            foreign = min(os.environ.keys() & FOREIGN_KEYS)
+            foreign = min(filter(os.environ.get, FOREIGN_KEYS))
             raise CommandError(
                 f"{foreign} is set, so tokens come from elsewhere: get one there, or unset it."
             )

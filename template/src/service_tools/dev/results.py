@@ -9,7 +9,7 @@ import msgspec
 from service_tools.dev.programs import ProgramError
 
 WARNINGS = ("kit-edited", "kit-windows", "packages-sync")
-"""Findings with which a service works and can be updated all the same."""
+"""Findings that break neither the service nor an update."""
 
 
 class Finding(NamedTuple):

@@ -21,7 +21,7 @@ ANSWERS_FILE = Path(".copier-answers.yml")
 COPIER = ("uvx", "--quiet", "copier")
 
 PAST_RELEASE = ".post"
-"""What Copier's version of a commit has that is no release, such as 2.1.0.post57.dev0+6f71fa4c."""
+"""Marks Copier's version for a commit that is not a release, like 2.1.0.post57.dev0+6f71fa4c."""
 
 TAG_RELEASES = (
     "In a clone of the template, run `python3 run.py tags` and `git push --tags`; then update."

@@ -13,7 +13,6 @@ from urllib.request import getproxies, proxy_bypass
 
 import jwt
 import structlog
-from pydantic import SecretStr
 
 from service.kit.auth.keys import (
     AuthOptions,
@@ -68,9 +67,9 @@ class KeySet:
         else:
             self.any_id = isinstance(options, AuthOptions)
             self.by_id = read_given_keys(options)
-            self.files = list_files(options)
+            self.files = [value for _, value in options if isinstance(value, SecretFile)]
             self.texts = [file.get_secret_value() for file in self.files]
-        self.can_change = bool(self.source or self.files)
+        self.can_change = self.source or self.files
 
     def find_key(self, key_id: str | None) -> Any:
         """Return the key that a token names. It may name none if there is only one.
@@ -136,16 +135,11 @@ class KeySet:
             self.fetching = None
 
 
-def list_files(options: AuthOptions | IssuerOptions) -> list[SecretFile]:
-    """Return the keys of the settings that come from files."""
-    return [value for _, value in options if isinstance(value, SecretFile)]
-
-
 def read_given_keys(options: AuthOptions | IssuerOptions) -> dict[str, Any]:
     """Return the public keys of the settings by their ids; one of another issuer has none."""
     if isinstance(options, AuthOptions):
-        given = options.public_key or SecretStr("")
-        return {"": read_public_key(given.get_secret_value())}
+        assert options.public_key is not None  # noqa: S101 - it is, without a URL
+        return {"": read_public_key(options.public_key.get_secret_value())}
     signing_key = read_private_key(options.signing_key.get_secret_value())
     keys: list[Any] = [signing_key.public_key()]
     if options.previous_key:

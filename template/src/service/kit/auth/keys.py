@@ -57,7 +57,7 @@ def read_public_key(text: str) -> PublicKeyTypes:
 
 def read_public_keys(text: str) -> list[PublicKeyTypes]:
     """Return public keys from PEM, or from one line each. Raises ValueError."""
-    parts = PEM_BLOCK.findall(text) or text.split()
+    parts = PEM_BLOCK.findall(text) + PEM_BLOCK.sub("", text).split()
     return [read_public_key(part) for part in parts]
 
 

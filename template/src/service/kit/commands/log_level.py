@@ -1,6 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """`service log-level`: log more, or less, for a while, without a restart."""
 
+from contextlib import suppress
+
 import click
 
 from service.kit.server.log_level import write_level
@@ -19,19 +21,21 @@ if it has one."""
     type=click.IntRange(1, 1440),
     default=10,
     show_default=True,
-    help="After so many, LOG_LEVEL holds again.",
+    help="Return to LOG_LEVEL after this many minutes.",
 )
 def change_log_level(level: str, minutes: int) -> None:
     """Log at another level for a while, without a restart.
 
-    All processes of this service here that do its work follow within two seconds. `reset` returns
-    to LOG_LEVEL at once. Each container has to be told.
+    Every worker in this container or host follows within two seconds. `reset` returns to LOG_LEVEL
+    at once. Run it in each container.
     """
     folders = [*find_runtime_folders()]
     if not folders:
         raise CommandError(NOT_RUNNING)
     seconds = 0 if level == "reset" else minutes * 60
     for folder in folders:
-        write_level(folder, level, seconds)
-    told = "LOG_LEVEL" if level == "reset" else f"{level}, for {minutes} min"
-    click.echo(f"Level of the log: {told}. Told {len(folders)} running process(es).")
+        with suppress(FileNotFoundError):  # its process has just ended
+            write_level(folder, level, seconds)
+    chosen = "LOG_LEVEL" if level == "reset" else f"{level} for {minutes} min"
+    notified = "1 process" if len(folders) == 1 else f"{len(folders)} processes"
+    click.echo(f"Log level: {chosen} ({notified} notified).")

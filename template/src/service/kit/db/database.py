@@ -138,7 +138,7 @@ class Connection:
             limit = TimeLimit(self.pool.deadlines, seconds, "database")
         traces = tracing.active_traces.get()
         span = None
-        if traces and sql:
+        if traces and sql and traces.is_recording():
             span = traces.begin_statement(sql, name_statement(sql), self.pool.server)
         failure = ""
         code = ""

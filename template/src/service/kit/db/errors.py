@@ -28,16 +28,19 @@ CHECK = "If the request changes something, check whether it took effect before r
 class DatabaseError(CommandError):
     """The database cannot be used. The message says why, and what to do."""
 
+    patience = 0.0
+    """Seconds for which `/readyz` tolerates it."""
+
 
 class UnreachableError(DatabaseError):
     """Nothing answers where the database should be; it may come back by itself."""
 
 
 class RefusedError(DatabaseError):
-    """PostgreSQL refuses the user or the password. Perhaps it is just being changed."""
+    """PostgreSQL refuses the user or the password. It may be in the middle of a rotation."""
 
     patience = 120.0
-    """Seconds for which `/readyz` bears with it: a mounted file may take that long to change."""
+    """A mounted file may take that long to change."""
 
 
 class NoAnswer(Problem):

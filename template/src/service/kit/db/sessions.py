@@ -35,8 +35,9 @@ def check_url(url: SecretStr) -> SecretStr:
         has_port = parts.port != 0
     if not (is_postgresql and has_database and has_port):
         raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
-    authority = dict(parse_qsl(parts.query)).get("sslrootcert")
-    if authority:
+    query = dict(parse_qsl(parts.query))
+    authority = query.get("sslrootcert")
+    if authority and query.get("sslmode") in ("require", "verify-ca", "verify-full"):
         check_authority(authority)
     return url
 

@@ -31,7 +31,7 @@ WATCH_SECONDS = 15.0
 """Seconds between two checks for `/metrics`, where no probe asks."""
 
 OUTCOMES = "ready", "refused", "database"
-"""Of a check: it passed, it said what is wrong, or it failed since the database cannot be used."""
+"""Outcomes of a check: passed, something is wrong, or the database cannot be used."""
 
 type Check = Callable[[], Awaitable[str | None]]
 """Returns what keeps the service from answering requests, or None."""
@@ -65,7 +65,7 @@ class Health:
         await responses.respond(send, 200, b'{"status":"ok"}', b"application/json", no_store)
 
     async def watch(self) -> None:
-        """Check every now and then until cancelled, so that alerts need no probe."""
+        """Check every `WATCH_SECONDS` until cancelled, so that alerts need no probe."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             await self.find_fault()
@@ -86,7 +86,8 @@ class Health:
     async def run_check(self) -> str | None:
         """Return what is wrong now, and count it. An error of the check is logged, not shown.
 
-        An error may have a `patience`, for so many seconds after the last good check.
+        An error of the database has a `patience`: it is ignored for that many seconds after the
+        last good check.
         """
         counter = metrics.get_metrics().readiness_checks
         try:
@@ -94,10 +95,14 @@ class Health:
                 fault = await self.check() if self.check else None
         except Exception as error:
             log.warning("readiness check failed", error=repr(error))
-            patience = getattr(error, "patience", 0.0)
-            if time.monotonic() - self.ready_at < patience:
+            patience = getattr(error, "patience", None)
+            if patience and time.monotonic() - self.ready_at < patience:
                 counter.labels("ready").inc()
                 return None
+            # The pool raises problems.
+            if patience is None and not isinstance(error, Problem | TimeoutError | ConnectionError):
+                counter.labels("refused").inc()
+                return "The readiness check failed; the log says why."
             counter.labels("database").inc()
             return "The database cannot be used; the log says why."
         if fault is None:

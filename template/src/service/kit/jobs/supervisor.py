@@ -37,6 +37,7 @@ def keep_consumer_running(create: str, kill_timeout: float, supervision: Supervi
     kill_at = time.monotonic() + kill_timeout
     while process.is_alive() and not kill_requested.is_set() and time.monotonic() < kill_at:
         process.join(POLL_SECONDS)
+        supervision.checked_at = time.monotonic()  # /livez stays 200
     process.kill()
     process.join()
     log.info("worker stopped")

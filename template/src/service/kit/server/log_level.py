@@ -2,7 +2,7 @@
 """The level of the log at run time: `service log-level` writes it, and each worker follows.
 
 It is a file in the runtime folder rather than a signal or a row: a signal would end a worker that
-is just starting, and the database may be what is looked into. A worker that starts meanwhile
+is just starting, and the database may be what is being debugged. A worker that starts meanwhile
 follows as well.
 """
 
@@ -26,8 +26,8 @@ FOLLOW_SECONDS = 1.0
 class LevelLogger(structlog.BoundLoggerBase):
     """A logger whose methods depend on the level of the process, also where it is cached.
 
-    They are those of its base, which `set_level` replaces: what is not logged stays a call of an
-    empty function.
+    They are those of its base, which `set_level` replaces: what is not logged costs one call of a
+    no-op.
     """
 
     usual: ClassVar[str] = "info"
@@ -43,7 +43,7 @@ def set_level(level: str) -> None:
 
 def write_level(folder: Path, level: str, seconds: float) -> None:
     """Let the workers of this folder log at a level for some seconds."""
-    written = folder / f"{LEVEL_FILE}.new"
+    written = folder / f"{LEVEL_FILE}-{os.getpid()}"
     written.write_text(f"{level} {time.time() + seconds}")
     written.replace(folder / LEVEL_FILE)
 
@@ -52,9 +52,9 @@ def read_level(folder: Path) -> str:
     """Return the level that was written, or "" if there is none, or its time is over."""
     try:
         level, ends_at = (folder / LEVEL_FILE).read_text().split()
-    except FileNotFoundError:
+        return level if time.time() < float(ends_at) else ""
+    except (OSError, ValueError):
         return ""
-    return level if time.time() < float(ends_at) else ""
 
 
 async def follow_level() -> None:

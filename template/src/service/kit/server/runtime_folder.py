@@ -47,7 +47,11 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
         lock = lock_file(Path(name, "lock"))
         assert lock is not None  # noqa: S101 - the folder is new
         os.write(lock, find_distribution().name.encode())
-        remove_abandoned_folders(parent)
+        # Those whose main process has ended, and its lock with it. Process ids would not tell:
+        # containers that share /dev/shm may have the same ones.
+        for folder, service in find_folders(parent):
+            if service is None:
+                shutil.rmtree(folder, ignore_errors=True)
         os.environ[RUNTIME_FOLDER_VARIABLE] = name
         try:
             yield Path(name)
@@ -62,29 +66,27 @@ def find_memory() -> Path:
     return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
 
 
-def remove_abandoned_folders(parent: Path) -> None:
-    """Remove the folders whose main process has ended, and its lock with it.
-
-    Process ids would not tell: containers that share /dev/shm may have the same ones.
-    """
-    for path in parent.glob("service-*/lock"):
-        with suppress(OSError):  # another user's, or just gone
-            lock = lock_file(path)
-            if lock is not None:
-                shutil.rmtree(path.parent, ignore_errors=True)
-                os.close(lock)
-
-
 def find_runtime_folders() -> Iterator[Path]:
     """Yield the folders of this service's main processes that run here, under the same user."""
     name = find_distribution().name
-    for path in find_memory().glob("service-*/lock"):
-        with suppress(OSError):  # another user's, or just gone
+    for folder, service in find_folders(find_memory()):
+        if service == name:
+            yield folder
+
+
+def find_folders(parent: Path) -> Iterator[tuple[Path, str | None]]:
+    """Yield this user's folders, with the service whose main process runs, or None if it ended.
+
+    A folder of another user might have links to files of this one.
+    """
+    for path in parent.glob("service-*/lock"):
+        with suppress(OSError):  # just gone
+            if path.parent.lstat().st_uid != os.geteuid():
+                continue
             lock = lock_file(path)
-            if lock is not None:  # its process has ended
+            yield path.parent, path.read_text() if lock is None else None
+            if lock is not None:
                 os.close(lock)
-            elif path.read_text() == name:
-                yield path.parent
 
 
 def lock_file(path: Path) -> int | None:

@@ -122,13 +122,6 @@ class KitSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def check_ports(self) -> Self:
-        port = self.server.port
-        if self.metrics.port == port:
-            raise ValueError(f"METRICS_PORT and SERVER_PORT are both {port}; choose another one")
-        return self
-
-    @model_validator(mode="after")
     def check_streams(self) -> Self:
         """Leave connections for requests, and for probes, when all streams are open."""
         streams = self.edge.streams
@@ -242,14 +235,14 @@ def read_variable(name: str) -> str | None:
     if not path:
         return os.environ.get(name)
     try:
-        return read_secret(path)
+        return read_secret(name, path)
     except ValueError as error:
         raise CommandError(f"{name}{SUFFIX}: {error}.") from None
 
 
 def is_set(name: str) -> bool:
     """Return whether a variable is set, or a file that has its value."""
-    return name in os.environ or bool(os.environ.get(name + SUFFIX))
+    return bool(os.environ.get(name) or os.environ.get(name + SUFFIX))
 
 
 def is_group(options: object) -> TypeGuard[type[BaseModel]]:
@@ -262,9 +255,7 @@ def list_names(kind: type[KitSettings]) -> list[str]:
     names = []
     for parts, field in find_fields(kind):
         name = "_".join(parts).upper()
-        names.append(name)
-        if is_secret(field.annotation):
-            names.append(name + SUFFIX)
+        names += [name, name + SUFFIX] if is_secret(field.annotation) else [name]
     return names
 
 
@@ -299,13 +290,15 @@ def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
 def describe_problem(kind: type[KitSettings], detail: ErrorDetails) -> Iterator[str]:
     """Yield a line for each variable that pydantic complains about."""
     location = "_".join(str(part) for part in detail["loc"]).upper()
-    if isinstance(detail["input"], UnusableFile):
-        yield f"  {location}{SUFFIX}: {detail['input'].problem}"
+    given = detail["input"]
+    if isinstance(given, UnusableFile):
+        yield f"  {location}{SUFFIX}: {given.problem}"
         return
-    if isinstance(detail["input"], SecretFile):
-        location += SUFFIX
     if detail["type"] != "missing":
         message = detail["msg"].removeprefix("Value error, ")
+        if isinstance(given, SecretFile):
+            location = given.variable
+            message = f"{given.path!r}: {message}"
         yield f"  {location}: {message}" if location else f"  {message}"
         return
     for name, default, description in list_variables(kind):

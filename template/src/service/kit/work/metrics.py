@@ -23,8 +23,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 """Upper bounds of every histogram, in seconds."""
 
 REASONS = "admission", "pool", "receiving", "socket-rate", "socket-size", "upload-disk"
-"""Of refusals, besides those of each `Limiter`. Prometheus sees no increase to a first value, so
-they all begin at zero."""
+"""Reasons for refusals, besides those of each `Limiter`. All begin at zero: Prometheus misses the
+first increment of a series that does not exist yet."""
 
 SAMPLE_SECONDS = 1.0
 """Seconds between two samples of a gauge."""

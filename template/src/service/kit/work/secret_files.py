@@ -30,17 +30,17 @@ MAX_SECRET_BYTES = 65_536
 class SecretFile(SecretStr):
     """The secret in the file that `variable` names. Its value follows the file.
 
-    A change is noticed at the next use, by a look at most once a second. If the file cannot be
-    read, or `field` does not accept what is in it, the last good value stays in use, and the log
-    says so.
+    Each use checks the file, at most once a second. If it cannot be read, or `field` does not
+    accept what is in it, the last good value stays in use, and the log says so.
     """
 
     def __init__(self, variable: str, path: str, field: FieldInfo) -> None:
         self.variable = variable
         self.path = path
         self.field = field
-        self.seen = self.look()
-        super().__init__(read_secret(path))
+        self.refusal = ""
+        self.seen: tuple[int, ...] | None = self.look()
+        super().__init__(read_secret(variable, path))
 
     def get_secret_value(self) -> str:
         if time.monotonic() - self.looked_at >= LOOK_INTERVAL:
@@ -48,7 +48,7 @@ class SecretFile(SecretStr):
         return self._secret_value
 
     def look(self) -> tuple[int, ...]:
-        """Return what differs when the file does, or when a link leads to another one."""
+        """Return a fingerprint of the file: another one when a link leads elsewhere."""
         self.looked_at = time.monotonic()
         try:
             status = os.stat(self.path)
@@ -61,15 +61,20 @@ class SecretFile(SecretStr):
         seen = self.look()
         if seen == self.seen:
             return
-        self.seen = seen
         try:
-            text = read_secret(self.path)
+            text = read_secret(self.variable, self.path)
             check_secret(text, self.field)
         except ValueError as error:
+            self.seen = None  # the reason may lie elsewhere: in permissions, or in another file
+            if str(error) == self.refusal:
+                return
+            self.refusal = str(error)
             outcome = "refused"
             advice = "The last good value stays in use. Correct the file."
             log.error("secret not changed", variable=self.variable, error=f"{error}. {advice}")
         else:
+            self.seen = seen
+            self.refusal = ""
             if text == self._secret_value:
                 return
             self._secret_value = text
@@ -78,8 +83,8 @@ class SecretFile(SecretStr):
         metrics.get_metrics().secret_changes.labels(self.variable, outcome).inc()
 
 
-def read_secret(path: str) -> str:
-    """Return what is in a file, without newlines at its end.
+def read_secret(variable: str, path: str) -> str:
+    """Return what is in the file that a variable names, without newlines at its end.
 
     Raises ValueError, which says what is wrong, and never what the file contains.
     """
@@ -96,6 +101,9 @@ def read_secret(path: str) -> str:
         raise ValueError(f"{path!r} is not UTF-8") from None
     if not text.strip():
         raise ValueError(f"{path!r} is empty")
+    beginning = f"{variable.removesuffix(SUFFIX)}="
+    if text.startswith(beginning):
+        raise ValueError(f"{path!r} begins with {beginning}; write the value alone")
     return text
 
 

@@ -7,6 +7,7 @@ current one, so spans of your own, and of libraries that are instrumented, becom
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
+from http import HTTPMethod
 from multiprocessing.util import Finalize
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,9 +28,7 @@ EXPORT_SECONDS = 3.0
 SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 """The version of the semantic conventions that names and attributes follow."""
 
-METHODS = frozenset(
-    ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
-)
+METHODS = frozenset(HTTPMethod) | {"QUERY"}
 """Methods that a span is named by. Others are "_OTHER": a caller may invent any number."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -100,9 +99,10 @@ class Traces:
     ) -> None:
         """End the span of a request, by its line in the access log, its scope and its headers."""
         if span.is_recording():
-            method = line["method"] if line["method"] in METHODS else "HTTP"
+            attributes = describe_request(line, scope, fields)
+            method = attributes["http.request.method"].replace("_OTHER", "HTTP")
             span.update_name(f"{method} {line['route']}".rstrip())
-            span.set_attributes(describe_request(line, scope, fields))
+            span.set_attributes(attributes)
         status = line["status"]
         self.end(span, str(status) if status >= 500 else "")
 
@@ -154,9 +154,13 @@ class Traces:
             attributes["http.request.resend_count"] = attempt
         return self.begin_client_span(method, attributes)
 
+    def is_recording(self) -> bool:
+        """Return whether the current request or job is recorded."""
+        return trace.get_current_span().is_recording()
+
     def begin_client_span(self, name: str, attributes: Mapping[str, Any]) -> trace.Span | None:
         """Begin the span of a call to the outside, if the current request or job is recorded."""
-        if not trace.get_current_span().is_recording():
+        if not self.is_recording():
             return None
         return self.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
 
@@ -215,8 +219,7 @@ def describe_request(
 ) -> dict[str, Any]:
     """Return the attributes of a request that are known."""
     method = line["method"]
-    forwarded = decode_first(fields, b"x-forwarded-proto").lower()
-    scheme = forwarded if forwarded in DEFAULT_PORTS else scope["scheme"]
+    scheme = scope["scheme"]
     attributes = {
         "http.request.method": method,
         "http.response.status_code": line["status"],
@@ -230,9 +233,8 @@ def describe_request(
     if method not in METHODS:
         attributes["http.request.method"] = "_OTHER"
         attributes["http.request.method_original"] = method
-    host = decode_first(fields, b"x-forwarded-host") or decode_header(fields, b"host")
     with suppress(ValueError):  # a caller may send anything
-        parts = urlsplit(f"//{host}")
+        parts = urlsplit(f"//{decode_header(fields, b'host')}")
         if parts.hostname:
             attributes["server.address"] = parts.hostname
             attributes["server.port"] = parts.port or DEFAULT_PORTS[scheme]
@@ -241,8 +243,3 @@ def describe_request(
 
 def decode_header(fields: Mapping[bytes, bytes], name: bytes) -> str:
     return fields.get(name, b"")[:MAX_HEADER_LENGTH].decode("latin-1")
-
-
-def decode_first(fields: Mapping[bytes, bytes], name: bytes) -> str:
-    """Return what the first of several proxies wrote into a header."""
-    return decode_header(fields, name).partition(",")[0].strip()
