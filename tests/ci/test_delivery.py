@@ -84,7 +84,7 @@ def test_a_host_gets_the_files_and_replaces_what_runs(render, tmp_path):
     ("missing", "message"),
     [
         ({"KUBECONFIG_TEXT": "", "KUBECONFIG": ""}, "Give the environment production the secret KUBECONFIG"),
-        ({"RELEASE": ""}, "Set RELEASE to what"),
+        ({"RELEASE": ""}, "Set RELEASE to what `deploy/delivery.sh image` printed: registry"),
         ({"ENVIRONMENT": "moon"}, "There is no deploy/kubernetes/overlays/moon for this environment"),
     ],
     ids=["secret", "image", "overlay"],

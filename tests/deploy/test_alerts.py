@@ -36,8 +36,6 @@ NAME = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
 
 OTHERS = {
     "PodMonitor",
-    "TooManyConnectionsError",
-    "InvalidPasswordError",
     "DiskFullError",
     "ReadOnlySQLTransactionError",
 }
@@ -48,6 +46,9 @@ AROUND = {"When it rings", "What has no alert"}
 
 SEARCHED = re.compile(r"grep (?:-E )?'([^']*)'")
 """What a command looks for in a log."""
+
+FAILED = '{"status":503,"event":"request","level":"warning"}'
+"""A line of a failed request, as the edge writes it."""
 
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
@@ -151,9 +152,10 @@ def test_the_commands_of_the_runbook_are_there_and_find_what_the_kit_logs(deploy
     assert all((kit / f"commands/{name}.py").is_file() for name in commands)
     code = "".join(path.read_text() for path in kit.rglob("*.py"))
     searched = {text for block in blocks for found in SEARCHED.findall(block) for text in found.split("|")}
-    assert [text for text in searched if not text.startswith('"') and text not in code] == []
+    events = {text.removeprefix('"event":"').removesuffix('"') for text in searched}
+    assert [text for text in events if not text.startswith('"') and text not in code] == []
     stub = tmp_path / "kubectl"
-    stub.write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(sorted(searched)) + "\nEND\n")
+    stub.write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join([*sorted(searched), FAILED]) + "\nEND\n")
     stub.chmod(0o755)
     for block in blocks:
         assert shell.run("sh", "-ec", block, cwd=tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin"), block

@@ -34,3 +34,11 @@ def test_a_role_behind_the_pooler_has_the_limits_of_the_settings(deploy):
     wanted = [float(re.findall(rf"^    {name}: .*= ([\d.]+)$", code, re.MULTILINE)[0]) for name in names]
     limits = re.findall(r"_timeout = '(\d+)ms'", (deploy / "postgres/limits.sql").read_text())
     assert [int(limit) / 1000 for limit in limits] == wanted
+
+
+@pytest.mark.parametrize("answer", ["kubernetes", "compose"])
+def test_a_postgresql_of_compose_counts_statements(render, answer):
+    deploy = render(deploy=answer) / "deploy"
+    assert "shared_preload_libraries=pg_stat_statements" in (deploy / "compose.yaml").read_text()
+    scripts = [path.read_text() for path in (deploy / "postgres").iterdir()]
+    assert sum(text.count("create extension pg_stat_statements;") for text in scripts) == 1, "a second one would fail"

@@ -9,13 +9,14 @@ TESTS = {
         "uv run python -m tests.conduit ../conduit",
     ],
     "commands/test_readme.py::test_try_starts_a_service_that_answers_and_ctrl_c_ends_all_of_it": [
+        f"git clone {address.read(ROOT)}",
         "python3 run.py try",
         "uv run service dev",
     ],
     "commands/test_readme.py::test_the_test_command_runs_pytest": ["python3 run.py test"],
     "commands/test_journey.py::test_a_team_copies_and_updates": [
         f"uvx copier copy {address.read(ROOT)} order-service",
-        'git init && git add --all && git commit --message "Render the template"',
+        'git init --initial-branch main && git add --all && git commit --message "Render the template"',
         "uvx copier update --defaults",
         "git status",
     ],

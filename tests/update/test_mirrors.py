@@ -43,7 +43,10 @@ def test_a_fork_sets_its_address_by_one_command(fork):
     url = "git@git.acme.com:platform/template.git"
     shell.run("git", "remote", "set-url", "origin", url, cwd=fork)
     code, output = run(fork)
-    assert (code, output) == (0, f"{url} is now in pyproject.toml, README.md, docs/mirrors.md, docs/start.md.\n")
+    assert (code, output) == (
+        0,
+        f"{url} is now in pyproject.toml, README.md, docs/index.md, docs/mirrors.md, docs/start.md.\n",
+    )
     assert set().union(*find_addresses(fork).values()) == {address.read(fork)} == {url}
     assert address.read(ROOT) not in "".join(path.read_text() for path in address.list_documents(fork))
     assert run(fork, url) == (0, f"{url} is there already.\n")

@@ -61,7 +61,9 @@ def find_leaks() -> Findings:
         if "not a git repository" not in str(error):
             raise
         says = "This is not a git repository, so no update is possible."
-        fix = 'Run `git init && git add --all && git commit --message "Begin"`.'
+        fix = (
+            'Run `git init --initial-branch main && git add --all && git commit --message "Begin"`.'
+        )
         yield Finding("git-none", says, fix)
         return
     with_keys = list_files_with(PRIVATE_KEY, "--cached")

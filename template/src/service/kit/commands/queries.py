@@ -37,8 +37,8 @@ MAX_WIDTH = 80
 
 ADVICE = (
     "This database does not count its statements. Set "
-    "shared_preload_libraries = 'pg_stat_statements' in its configuration, restart it, and run: "
-    "create extension pg_stat_statements."
+    "shared_preload_libraries = 'pg_stat_statements' in its configuration, restart it, and run as "
+    "a superuser: create extension pg_stat_statements."
 )
 
 
