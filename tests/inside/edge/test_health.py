@@ -69,7 +69,7 @@ def count_checks(outcome: str) -> float:
         (UnreachableError("away"), "database"),
         (RefusedError("refused"), "database"),
         (TimeoutError(), "database"),
-        (ConnectionResetError(), "database"),
+        (ConnectionResetError("of another service"), "refused"),
         (busy("The database cannot be reached."), "database"),
         (MigrationError("0001_begin.sql was edited"), "refused"),
         (KeyError("a fault of the check"), "refused"),

@@ -85,5 +85,5 @@ def read_development_key() -> str:
     """Return the development key. The first call creates it."""
     if not KEY_FILE.exists():
         KEY_FILE.touch(0o600)
-        KEY_FILE.write_text(keys.make_key(), "utf-8")
-    return KEY_FILE.read_text("utf-8").strip()
+        KEY_FILE.write_text(keys.make_key())
+    return KEY_FILE.read_text().strip()

@@ -8,7 +8,7 @@ Tokens are JWT (RFC 7519), signed with Ed25519 (RFC 8037). The group `auth` in s
 import base64
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
@@ -111,25 +111,20 @@ def sign_token(
     return jwt.encode(claims, key, "EdDSA", {"kid": get_key_id(key.public_key())})
 
 
-def check_public_key(text: SecretStr) -> SecretStr:
-    read_public_key(text.get_secret_value())
-    return text
+def check_by(read: Callable[[str], object]) -> AfterValidator:
+    """Return a validator of secrets that `read` must be able to read."""
 
+    def check(text: SecretStr) -> SecretStr:
+        read(text.get_secret_value())
+        return text
 
-def check_public_keys(text: SecretStr) -> SecretStr:
-    read_public_keys(text.get_secret_value())
-    return text
-
-
-def check_private_key(text: SecretStr) -> SecretStr:
-    read_private_key(text.get_secret_value())
-    return text
+    return AfterValidator(check)
 
 
 # Public keys are no secrets, but a secret can come from a file, and be changed there.
-PublicKey = Annotated[SecretStr, AfterValidator(check_public_key)]
-PublicKeys = Annotated[SecretStr, AfterValidator(check_public_keys)]
-PrivateKey = Annotated[SecretStr, AfterValidator(check_private_key)]
+PublicKey = Annotated[SecretStr, check_by(read_public_key)]
+PublicKeys = Annotated[SecretStr, check_by(read_public_keys)]
+PrivateKey = Annotated[SecretStr, check_by(read_private_key)]
 
 
 class VerificationOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
@@ -200,5 +195,4 @@ class IssuerOptions(VerificationOptions, frozen=True):
         return sign_token(key, self.issuer, self.audience, subject, lifetime, claims, issued_at)
 
 
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

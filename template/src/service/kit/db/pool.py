@@ -215,8 +215,7 @@ class Pool:
             self.keep(old, time.monotonic())
         else:
             self.close_connection(old)
-            self.keep(connection, time.monotonic())
-            self.slots.leave()
+            self.release(connection)
         self.replace_at = time.monotonic() + REPLACE_INTERVAL
 
     def keep(self, connection: asyncpg.Connection, now: float) -> None:

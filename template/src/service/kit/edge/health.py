@@ -100,7 +100,7 @@ class Health:
                 counter.labels("ready").inc()
                 return None
             # The pool raises problems.
-            if patience is None and not isinstance(error, Problem | TimeoutError | ConnectionError):
+            if patience is None and not isinstance(error, Problem | TimeoutError):
                 counter.labels("refused").inc()
                 return "The readiness check failed; the log says why."
             counter.labels("database").inc()

@@ -113,9 +113,10 @@ def check_port(options: ServerOptions) -> None:
         try:
             probe.bind((options.host, options.port))
         except OSError as error:
-            problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
-            advice = "Choose another port, or stop what listens there."
-            raise CommandError(f"{problem} {advice}") from None
+            raise CommandError(
+                f"Cannot listen on {options.host}:{options.port}: {error.strerror}. "
+                "Choose another port, or stop what listens there."
+            ) from None
 
 
 class Server(MPServer):

@@ -53,7 +53,6 @@ from service.kit.work.options import check_nesting
 from service.kit.work.secret_files import (
     SUFFIX,
     SecretFile,
-    UnusableFile,
     is_secret,
     open_secret,
     read_secret,
@@ -273,11 +272,12 @@ def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
         prefix = f"{group}_"
         options = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
         for name in os.environ:
-            if name.upper() == group:
+            upper = name.upper()
+            if upper == group:
                 yield f"  {group}: unset it; settings are named {group}_SOMETHING"
-            if not name.upper().startswith(prefix):
+            if not upper.startswith(prefix):
                 continue
-            option = name.upper().removeprefix(prefix)
+            option = upper.removeprefix(prefix)
             ending = SUFFIX if option.endswith(SUFFIX) else ""
             candidates = [it.removesuffix(ending) for it in options if it.endswith(ending)]
             meant = option.removesuffix(ending)
@@ -291,8 +291,8 @@ def describe_problem(kind: type[KitSettings], detail: ErrorDetails) -> Iterator[
     """Yield a line for each variable that pydantic complains about."""
     location = "_".join(str(part) for part in detail["loc"]).upper()
     given = detail["input"]
-    if isinstance(given, UnusableFile):
-        yield f"  {location}{SUFFIX}: {given.problem}"
+    if isinstance(given, ValueError):  # from `open_secret`
+        yield f"  {location}{SUFFIX}: {given}"
         return
     if detail["type"] != "missing":
         message = detail["msg"].removeprefix("Value error, ")

@@ -6,6 +6,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from http import HTTPMethod
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,7 +18,7 @@ MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
 prometheus_client reads it when it is imported.
 """
 
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"))
+METHODS = frozenset(HTTPMethod) | {"WEBSOCKET"}
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds of every histogram, in seconds."""
@@ -209,5 +210,4 @@ async def sample_gauges() -> None:
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

@@ -7,7 +7,7 @@
 import os
 import time
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import structlog
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -39,7 +39,7 @@ class SecretFile(SecretStr):
         self.path = path
         self.field = field
         self.refusal = ""
-        self.seen: tuple[int, ...] | None = self.look()
+        self.seen = self.look()
         super().__init__(read_secret(variable, path))
 
     def get_secret_value(self) -> str:
@@ -53,7 +53,7 @@ class SecretFile(SecretStr):
         try:
             status = os.stat(self.path)
         except OSError:
-            return ()
+            return (0,)
         return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
     def refresh(self) -> None:
@@ -65,13 +65,13 @@ class SecretFile(SecretStr):
             text = read_secret(self.variable, self.path)
             check_secret(text, self.field)
         except ValueError as error:
-            self.seen = None  # the reason may lie elsewhere: in permissions, or in another file
-            if str(error) == self.refusal:
+            self.seen = ()  # the reason may lie elsewhere: in permissions, or in another file
+            refusal = f"{error}. The last good value stays in use. Correct the file."
+            if refusal == self.refusal:
                 return
-            self.refusal = str(error)
+            self.refusal = refusal
             outcome = "refused"
-            advice = "The last good value stays in use. Correct the file."
-            log.error("secret not changed", variable=self.variable, error=f"{error}. {advice}")
+            log.error("secret not changed", variable=self.variable, error=refusal)
         else:
             self.seen = seen
             self.refusal = ""
@@ -116,23 +116,17 @@ def check_secret(text: str, field: FieldInfo) -> None:
         raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
-class UnusableFile(NamedTuple):
-    """Stands for a secret that cannot be read, until validation refuses it."""
-
-    problem: str
-
-
-def open_secret(name: str, field: FieldInfo) -> SecretFile | UnusableFile | None:
-    """Return the secret of a variable if it comes from a file."""
+def open_secret(name: str, field: FieldInfo) -> SecretFile | ValueError | None:
+    """Return the secret of a variable if it comes from a file, or why that cannot be read."""
     path = os.environ.get(name + SUFFIX)
     if not path or not is_secret(field.annotation):
         return None
     if os.environ.get(name):
-        return UnusableFile(f"{name} is set as well; unset one of them")
+        return ValueError(f"{name} is set as well; unset one of them")
     try:
         return SecretFile(name + SUFFIX, path, field)
     except ValueError as error:
-        return UnusableFile(str(error))
+        return error
 
 
 def is_secret(annotation: Any) -> bool:

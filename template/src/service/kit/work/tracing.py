@@ -1,6 +1,7 @@
 # kit: updated by the template; extend it from app.py
 """Traces: where they are sent, and the headers that continue them in other services."""
 
+from contextlib import suppress
 from contextvars import ContextVar
 from importlib import import_module
 from importlib.util import find_spec
@@ -30,13 +31,10 @@ def check_endpoint(endpoint: str) -> str:
         raise ValueError("this is not the URL of a collector; write http://localhost:4318")
     if parts.path.rstrip("/").endswith("/v1/traces"):
         raise ValueError("leave out /v1/traces, which is added")
-    try:
-        is_installed = find_spec(EXPORTER) is not None
-    except ModuleNotFoundError:  # not even its package is
-        is_installed = False
-    if not is_installed:
-        raise ValueError("OpenTelemetry is not installed; run `uv sync --extra traces`")
-    return endpoint
+    with suppress(ModuleNotFoundError):  # not even its package is there
+        if find_spec(EXPORTER):
+            return endpoint
+    raise ValueError("OpenTelemetry is not installed; run `uv sync --extra traces`")
 
 
 class TracesOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
