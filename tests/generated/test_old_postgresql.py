@@ -10,11 +10,9 @@ from tests.harness.service import PASSED
 
 STATEMENTS = (
     "tests/orders tests/accounts tests/test_worker.py tests/kit/test_constraints.py inside/migrate inside/rows "
-    "inside/web/test_idempotency.py inside/tools/test_statements.py inside/db/test_db.py inside/db/test_uuidv7.py "
-    "--deselect inside/rows/test_relations.py::test_each_ "
-    "--deselect inside/rows/test_relations.py::test_what_a_statement_returns_with_its_sample_decodes"
+    "inside/web/test_idempotency.py inside/tools/test_statements.py inside/db/test_db.py inside/db/test_uuidv7.py"
 )
-"""What runs each kind of statement. What plans at the sizes of production needs PostgreSQL 18, so that is left out."""
+"""What runs each kind of statement. What plans at the sizes of production needs PostgreSQL 18."""
 
 FAULTS = (
     "tests/kit/test_faults.py inside/jobs inside/server/test_serve.py inside/server/test_shutdown.py "
