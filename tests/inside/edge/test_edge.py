@@ -194,12 +194,12 @@ async def test_a_body_that_is_too_large_or_too_slow_or_encoded_is_refused():
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]):
-    messages = iter([{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}])
+    messages = iter([{"type": "http.request", "body": b"x", "more_body": True}])
     scope = {"type": "http", "method": "POST", "path": "/body", "http_version": "1.1", "headers": []}
     scope["headers"] = [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
 
     async def receive() -> asgi.Message:
-        return next(messages)
+        return next(messages, {"type": "http.disconnect"})
 
     async def ignore(_: asgi.Message) -> None:
         """Nobody is there any more."""

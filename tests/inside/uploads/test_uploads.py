@@ -15,7 +15,8 @@ from subprocess import Popen
 import httpx2
 import psutil
 import pytest
-from inside.sending import FILE, START, connect
+from inside.sending import FILE, START, Sender, connect
+from inside.shown import read_metrics
 
 from tests.kit.fixtures import make_headers
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
@@ -44,8 +45,7 @@ class Server:
 
     async def read_metric(self, name: str) -> float:
         """Return the sum of a metric's lines that begin with a name."""
-        async with httpx2.AsyncClient() as client:
-            text = (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
+        text = await asyncio.to_thread(read_metrics, self.metrics_port)
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
     async def wait_for(self, name: str, is_reached: Callable[[float], bool]) -> None:
@@ -98,6 +98,13 @@ async def send(port: int, path: str, size: int, chunked: bool = False) -> int:
             await client.send_file(size)
             await client.finish()
         return await status
+
+
+async def trickle(client: Sender) -> None:
+    """Send a kilobyte each tenth of a second, for much longer than a server may take it."""
+    for _ in range(300):
+        await client.send(bytes(1_000))
+        await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("path", ["/large/a", "/parts"])
@@ -243,6 +250,29 @@ async def test_a_route_has_a_limit_of_its_own(tmp_path: Path, chunked: bool):
         assert await send(server.port, "/large/a", 2_000_000, chunked) == 201
         assert await send(server.port, "/pictures", 2_000_000, chunked) == 413
         await server.wait_until_idle()
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [("/pictures", 16_000_000, 413), ("/comments", 16_000_000, 413), ("/guarded", 8_000_000, 401)],
+)
+async def test_a_client_that_goes_on_sending_what_was_refused_reads_the_answer(
+    tmp_path: Path, path: str, size: int, status: int
+):
+    async with serve(tmp_path, EDGE_UPLOAD_BYTES="10000000") as server, connect(server.port) as client:
+        await client.begin(path, size)
+        await client.send_file(size)  # fails if the connection is closed meanwhile
+        await client.finish()
+        assert await client.read_status() == status
+        await server.wait_until_idle()
+
+
+async def test_a_client_that_sends_what_was_refused_for_seconds_is_cut_off(tmp_path: Path):
+    async with serve(tmp_path, EDGE_UPLOAD_BYTES="1000000") as server, connect(server.port) as client:
+        await client.begin("/pictures", 8_000_000)
+        assert await client.read_status() == 413
+        with pytest.raises(ConnectionError):
+            await trickle(client)
 
 
 async def test_a_stop_ends_an_upload_that_cannot_be_complete_in_time(tmp_path: Path):

@@ -56,6 +56,7 @@ class Bodies:
         finally:
             exchange.expires_at = inf
             self.arriving.pop(exchange, None)
+        exchange.unread = None
         return hand_over(b"".join(chunks), receive)
 
     def make_room(self) -> None:

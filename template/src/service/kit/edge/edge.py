@@ -119,6 +119,7 @@ class Edge:
                 await self.serve(exchange, scope, receive)
         except asyncio.CancelledError:
             if not exchange.status:  # the drain is over, and this process ends in a moment
+                exchange.unread = None
                 problem = busy(RESTARTING)
                 await self.send_problem(problem, exchange)
             raise
@@ -172,9 +173,11 @@ class Edge:
     async def serve(self, exchange: Exchange, scope: Scope, receive: Receive) -> None:
         """Let a request through to the application once it is complete."""
         request = exchange.request
+        expects_body = has_body(request)
+        if expects_body:
+            exchange.unread = receive
         self.locate_client(scope, request)
         self.check_host(request, scope["http_version"])
-        expects_body = has_body(request)
         find_limit = self.uploads.find_limit
         exchange.deadlines = self.deadlines
         scope["streams"] = self.streams

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -15,7 +16,7 @@ from service.kit.edge.compression import Coder, Compression, make_coder
 from service.kit.edge.cors import Cors
 from service.kit.edge.options import EdgeOptions
 from service.kit.work import headers
-from service.kit.work.asgi import Fields, Message, Scope, Send
+from service.kit.work.asgi import Fields, Message, Receive, Scope, Send
 from service.kit.work.context import Work, current
 from service.kit.work.limits import Limiter, Span, TimeLimit
 
@@ -41,6 +42,9 @@ PIECE_BYTES = 65_536
 
 Other requests run between the pieces of a longer body.
 """
+
+LINGER_SECONDS = 3.0
+"""Seconds for which a client may go on sending a body that was refused."""
 
 ETAG = re.compile(rb'"[^"]*"')
 BODILESS = (204, 304)
@@ -88,6 +92,8 @@ class Exchange(Work, TimeLimit):
     """Adds the headers for pages of other origins, if there are any."""
     slot: Limiter | None = None
     """The limiter in which it holds a slot."""
+    unread: Receive | None = None
+    """Returns what the client still sends of its body, if it may not have arrived whole."""
     opened_at = 0.0
     """When it became an event stream or a WebSocket, if it is one."""
     close_code = 0
@@ -238,12 +244,30 @@ class Exchange(Work, TimeLimit):
         `slow_clients.py` lists where else a client is cut off.
         """
         self.bytes_sent += len(body)
+        if self.unread and not more:
+            await self.send({"type": "http.response.body", "body": body, "more_body": True})
+            body = b""
+            await self.discard_body(self.unread)
         if more:
             self.ends_at = inf
             self.expires_at = time.monotonic() + self.options.stall_timeout
         await self.send({"type": "http.response.body", "body": body, "more_body": more})
         if more:
             self.expires_at = inf
+
+    async def discard_body(self, receive: Receive) -> None:
+        """Read the rest of the body, for up to `LINGER_SECONDS`, when it was answered early.
+
+        The server then closes the connection, and a client that was still sending would get a reset
+        from its system, in place of our answer. Source: RFC 9112 §9.6.
+        """
+        asked_at = time.perf_counter()
+        self.expires_at = inf
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while (await receive()).get("more_body", False):
+                    pass
+        self.began_at += time.perf_counter() - asked_at  # a client's time
 
 
 def choose_request_id(request: Fields) -> str:

@@ -84,7 +84,6 @@ class IncomingUpload:
         self.file_count = 0
         self.patience = self.options.body_grace
         """Seconds for which the client may now send nothing."""
-        self.is_complete = False
         self.set_deadline()
 
     def set_deadline(self) -> None:
@@ -102,7 +101,7 @@ class IncomingUpload:
         The client may be slow for `body_grace` seconds. Each `body_rate` bytes give it one more,
         but never more than `stall_timeout`. The time that it takes is not counted as ours.
         """
-        if self.is_complete:
+        if not self.exchange.unread:  # all of it has arrived
             return await self.receive_message()
         asked_at = time.monotonic()
         self.exchange.ends_at = inf
@@ -118,9 +117,10 @@ class IncomingUpload:
         check_size(self.size, self.max_bytes)
         patience = self.patience - waited + length / self.options.body_rate
         self.patience = min(patience, self.options.stall_timeout)
-        self.is_complete = not message.get("more_body", False)
-        if self.is_complete and not self.exchange.slot:  # else it is an event stream already
-            self.uploads.admission.running += 1
-            self.exchange.slot = self.uploads.admission
+        if not message.get("more_body", False):
+            self.exchange.unread = None
+            if not self.exchange.slot:  # else it is an event stream already
+                self.uploads.admission.running += 1
+                self.exchange.slot = self.uploads.admission
         self.set_deadline()
         return message
