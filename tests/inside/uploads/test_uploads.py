@@ -254,7 +254,7 @@ async def test_a_route_has_a_limit_of_its_own(tmp_path: Path, chunked: bool):
 
 @pytest.mark.parametrize(
     ("path", "size", "status"),
-    [("/pictures", 16_000_000, 413), ("/comments", 16_000_000, 413), ("/guarded", 8_000_000, 401)],
+    [("/pictures", 12_000_000, 413), ("/comments", 12_000_000, 413), ("/guarded", 8_000_000, 401)],
 )
 async def test_a_client_that_goes_on_sending_what_was_refused_reads_the_answer(
     tmp_path: Path, path: str, size: int, status: int

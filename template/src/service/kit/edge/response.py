@@ -46,6 +46,9 @@ Other requests run between the pieces of a longer body.
 LINGER_SECONDS = 3.0
 """Seconds for which a client may go on sending a body that was refused."""
 
+LINGER_BYTES = 16_000_000
+"""Bytes that it may still send in this time."""
+
 ETAG = re.compile(rb'"[^"]*"')
 BODILESS = (204, 304)
 BODY_HEADERS = (
@@ -256,17 +259,21 @@ class Exchange(Work, TimeLimit):
             self.expires_at = inf
 
     async def discard_body(self, receive: Receive) -> None:
-        """Read the rest of the body, for up to `LINGER_SECONDS`, when it was answered early.
+        """Read the rest of a body that was answered early, as far as the limits above allow.
 
         The server then closes the connection, and a client that was still sending would get a reset
         from its system, in place of our answer. Source: RFC 9112 §9.6.
         """
         asked_at = time.perf_counter()
         self.expires_at = inf
+        discarded = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):
-                while (await receive()).get("more_body", False):
-                    pass
+                while discarded < LINGER_BYTES:
+                    message = await receive()
+                    if not message.get("more_body", False):
+                        break
+                    discarded += len(message["body"])
         self.began_at += time.perf_counter() - asked_at  # a client's time
 
 
