@@ -1,11 +1,13 @@
 """A service that takes uploads, in a process of its own: `python -m inside.uploading`."""
 
 import hashlib
+import os
 from typing import Annotated
 
 from msgspec import Meta, Struct
 from service.kit import web
 from service.kit.auth import Auth
+from service.kit.edge import response
 from service.kit.edge.edge import Edge
 from service.kit.edge.options import EdgeOptions
 from service.kit.offload.offload import Offload
@@ -114,9 +116,16 @@ def build(options: EdgeOptions, auth: Auth | None = None) -> Edge:
 
 def create() -> asgi.App:
     """Return the application as a server process makes it."""
+    be_patient()
     settings = read_settings(Settings)
     configure_logs(settings.log)
     return build(settings.edge, Auth(settings.auth))
+
+
+def be_patient() -> None:
+    """Let clients of a busy machine go on sending what was refused for as long as PATIENCE says."""
+    if "PATIENCE" in os.environ:
+        response.LINGER_SECONDS = response.LINGER_PAUSE = float(os.environ["PATIENCE"])
 
 
 if __name__ == "__main__":

@@ -259,11 +259,12 @@ async def test_a_route_has_a_limit_of_its_own(tmp_path: Path, chunked: bool):
 async def test_a_client_that_goes_on_sending_what_was_refused_reads_the_answer(
     tmp_path: Path, path: str, size: int, status: int
 ):
-    async with serve(tmp_path, EDGE_UPLOAD_BYTES="10000000") as server, connect(server.port) as client:
+    settings = {"EDGE_UPLOAD_BYTES": "10000000", "PATIENCE": "60"}
+    async with serve(tmp_path, **settings) as server, connect(server.port) as client:
         await client.begin(path, size)
+        assert await client.read_status() == status
         await client.send_file(size)  # fails if the connection is closed meanwhile
         await client.finish()
-        assert await client.read_status() == status
         await server.wait_until_idle()
 
 

@@ -132,6 +132,9 @@ class Edge:
         finally:
             if not is_probe:
                 self.access_log.record(exchange, scope, problem, logged=self.options.log)
+            # Its traceback refers to this frame: the two would hold the connection until the
+            # garbage collector comes.
+            problem = None
 
     async def run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application from start to stop."""

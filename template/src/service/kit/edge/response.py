@@ -44,10 +44,9 @@ Other requests run between the pieces of a longer body.
 """
 
 LINGER_SECONDS = 3.0
-"""Seconds for which a client may go on sending a body that was refused."""
-
+LINGER_PAUSE = 0.5
 LINGER_BYTES = 16_000_000
-"""Bytes that it may still send in this time."""
+"""How long a client may go on sending a body that was refused, pause meanwhile, and how much."""
 
 ETAG = re.compile(rb'"[^"]*"')
 BODILESS = (204, 304)
@@ -247,10 +246,12 @@ class Exchange(Work, TimeLimit):
         `slow_clients.py` lists where else a client is cut off.
         """
         self.bytes_sent += len(body)
-        if self.unread and not more:
-            await self.send({"type": "http.response.body", "body": body, "more_body": True})
-            body = b""
+        if self.unread and body and not more and b"expect" not in self.request:
+            # The server closes the connection after the last byte.
+            await self.send({"type": "http.response.body", "body": body[:-1], "more_body": True})
             await self.discard_body(self.unread)
+            self.unread = None
+            body = body[-1:]
         if more:
             self.ends_at = inf
             self.expires_at = time.monotonic() + self.options.stall_timeout
@@ -259,22 +260,22 @@ class Exchange(Work, TimeLimit):
             self.expires_at = inf
 
     async def discard_body(self, receive: Receive) -> None:
-        """Read the rest of a body that was answered early, as far as the limits above allow.
+        """Read the rest of a body that was answered early, until its client is done or pauses.
 
-        The server then closes the connection, and a client that was still sending would get a reset
-        from its system, in place of our answer. Source: RFC 9112 §9.6.
+        If the connection were closed while it sends, its system would report a reset, and drop the
+        answer. Source: RFC 9112 §9.6.
         """
-        asked_at = time.perf_counter()
+        began_at = time.perf_counter()
         self.expires_at = inf
         discarded = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):
                 while discarded < LINGER_BYTES:
-                    message = await receive()
+                    message = await asyncio.wait_for(receive(), LINGER_PAUSE)
                     if not message.get("more_body", False):
                         break
                     discarded += len(message["body"])
-        self.began_at += time.perf_counter() - asked_at  # a client's time
+        self.began_at += time.perf_counter() - began_at  # a client's time
 
 
 def choose_request_id(request: Fields) -> str:

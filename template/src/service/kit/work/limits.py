@@ -122,8 +122,12 @@ class TimeLimit:
         self.deadlines.under_way.discard(self)
         if self.layer:
             charge(self.layer, self.started)
+        task = self.task
+        del (
+            self.task
+        )  # whose context may refer to this: the two would wait for the garbage collector
         if self.is_late:
-            is_ours = self.task.uncancel() <= self.cancellations
+            is_ours = task.uncancel() <= self.cancellations
             if is_ours and kind is asyncio.CancelledError:
                 raise DeadlineError
 
