@@ -158,6 +158,16 @@ async def test_old_connections_stay_in_use_while_new_ones_are_refused(
         assert len(db.pool.connections) == SIZE
 
 
+async def test_who_needs_another_connection_shares_an_open_one_while_new_ones_are_refused(
+    make: Make, database_url: str
+):
+    url = SecretStr(database_url)
+    async with make(url=url, acquire_timeout=5) as db:
+        opened = await db.fetch_one(PID)
+        url._secret_value = refuse(database_url)
+        assert await asyncio.gather(*(db.fetch_one(PID) for _ in range(SIZE))) == [opened] * SIZE
+
+
 async def test_a_refused_url_is_tried_once_in_an_interval_however_many_ask_and_opens_all_once_it_is_accepted(
     make: Make, db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ):

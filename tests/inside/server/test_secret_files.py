@@ -11,6 +11,7 @@ from inside.secrets.certificates import Authority
 from prometheus_client import REGISTRY
 from pydantic import BaseModel, Field, SecretStr
 from service.kit.auth import keys
+from service.kit.auth.key_set import KeySet, UnknownKeyError
 from service.kit.auth.keys import IssuerOptions
 from service.kit.server.settings import KitSettings, SettingsError, list_names, read_settings
 from service.kit.work import secret_files
@@ -257,3 +258,19 @@ def test_a_command_uses_the_database_of_a_file(tmp_path: Path):
     assert "hidden" not in result.stderr
     result = run("migrate", "redo", DATABASE_URL_FILE=str(path))
     assert "DATABASE_URL is set" in result.stderr
+
+
+def test_the_key_of_a_token_that_is_unknown_is_looked_for_at_once(put: Put, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(secret_files, "LOOK_INTERVAL", 60)
+    monkeypatch.delenv("AUTH_SIGNING_KEY")
+    put("DATABASE_URL", URL)
+    file = put("AUTH_SIGNING_KEY", keys.make_key())
+    key_set = KeySet(read_settings(Own).auth)
+    new = keys.make_key()
+    new_id = keys.get_key_id(keys.read_private_key(new).public_key())
+    file.write_text(new)
+    key_set.refresh()
+    with pytest.raises(UnknownKeyError):
+        key_set.find_key(new_id)
+    key_set.refresh(force=True)
+    assert key_set.find_key(new_id)
