@@ -67,8 +67,9 @@ class Outdated(NamedTuple):
         return [message.strip() for message in log.split("\0") if message]
 
     def read_asked(self) -> str:
-        """Return what `gh` was asked for."""
-        return self.log.read_text() if self.log.exists() else ""
+        """Return what `gh` was asked for, after it was asked to let git log in."""
+        asked = self.log.read_text() if self.log.exists() else ""
+        return asked.replace("auth setup-git\n", "")
 
 
 def make(render: Callable[..., Path], answer: str, folder: Path) -> Outdated:

@@ -140,7 +140,7 @@ def test_a_cluster_that_is_away_for_a_moment_does_not_end_a_release(render, stub
 
 def test_the_overlay_of_the_page_builds_what_a_seeded_one_does(render, tmp_path):
     kubernetes = shutil.copytree(render() / "deploy/kubernetes", tmp_path / "kubernetes")
-    added, whole = YAML.findall((ROOT / "docs/production.md").read_text())
+    added, whole, patch = YAML.findall((ROOT / "docs/production.md").read_text())
     overlay = kubernetes / "overlays/production"
     seeded = build(kubernetes / "overlays/staging")
     (overlay / "kustomization.yaml").write_text(whole.replace("-production", "-staging"))
@@ -150,6 +150,9 @@ def test_the_overlay_of_the_page_builds_what_a_seeded_one_does(render, tmp_path)
     (settings,) = [it["data"] for it in built if it["kind"] == "ConfigMap"]
     assert settings["TRACES_ENDPOINT"].endswith(":4318")
     assert "my-service-egress-collector" in {it["metadata"]["name"] for it in built}
+    (overlay / "kustomization.yaml").write_text(whole + patch)
+    pods = [it["spec"]["template"]["spec"] for it in build(overlay) if it["kind"] in ("Job", "Deployment")]
+    assert [pod["imagePullSecrets"] for pod in pods] == [[{"name": "registry"}]] * len(pods) != []
 
 
 def build(folder):
