@@ -57,7 +57,7 @@ def test_a_deployment_whose_migrations_fail_fails(deployed):
     deployed.calls.with_suffix(".failed").touch()
     code, output = deployed.attempt(DEPLOY)
     assert code != 0
-    assert "web and worker are as before" in output
+    assert "the pods are as before" in output
 
 
 def test_a_host_gets_the_files_and_replaces_what_runs(render, tmp_path):

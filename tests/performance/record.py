@@ -1,7 +1,7 @@
 """Keep what a measurement prints, for the documents that quote it: `uv run python -m tests.performance.record streams`.
 
-Writes docs/figures/streams.txt: the command, the day, the machine, and each line as it was printed. Options go on to the
-measurement. A paragraph or a table with `<!-- figures of streams -->` in it has no number that is not in that file
+Writes docs/figures/streams.txt: the command, the day, the machine, and each line as it was printed. Options go on to
+the measurement. A paragraph or a table with `<!-- figures of streams -->` in it has no number that is not in that file
 (tests/documents/test_figures.py), so after a new run the test lists what to correct. Run it on a quiet machine.
 """
 

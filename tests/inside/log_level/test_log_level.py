@@ -71,8 +71,8 @@ def test_all_workers_follow_and_so_do_those_that_start_meanwhile(database_url: s
         assert not read_log(web, "request"), "those before were not logged"
         assert client.post("/v1/orders", json=NEW).status_code == 201
         wait_for_lines(web, "request", 1)
-        (mail,) = wait_for_lines(jobs, "mail", 1)
-        assert mail["level"] == "debug"
+        (mail,) = wait_for_lines(jobs, "mail sent", 1)
+        assert mail["level"] == "info", "which LOG_LEVEL leaves out"
 
         psutil.Process(find_worker(memory, process.pid)).kill()
         wait_for_lines(web, "log level changed", 3)

@@ -64,7 +64,6 @@ def run() -> Generator[Server]:
     if not found:
         pytest.fail("PostgreSQL is not installed. On Debian: apt-get install postgresql", pytrace=False)
     folder = Path(tempfile.mkdtemp(prefix="secrets-postgresql-"))
-    server = Server(folder, find_port())
     certificate, key = Authority().certify(NAME)
     try:
         for name, text in {"ca": certificate.authority, "server": certificate.text, "key": key}.items():
@@ -75,6 +74,7 @@ def run() -> Generator[Server]:
                 shutil.chown(path, USER)
         folder.chmod(0o755)
         execute(found[-1] / "initdb", "-D", folder / "data", "-U", USER, "-A", "trust")
+        server = Server(folder, find_port())  # late, before anything else takes it
         with (folder / "data/postgresql.conf").open("a") as file:
             file.write(SETTINGS.format(port=server.port, folder=folder))
         (folder / "data/pg_hba.conf").write_text(ACCESS)

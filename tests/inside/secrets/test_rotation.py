@@ -254,10 +254,10 @@ async def test_content_that_is_broken_changes_nothing_and_is_logged_and_counted(
             return all(line in metrics for line in lines) and log.count("secret not changed") >= len(names)
 
         await wait_until(is_reported)
-        service.secrets.put(**good)
+        service.secrets.put(**good | {"previous": f"{good['previous']}\n{read_public(keys.make_key())}"})
+        taken = 'secret_file_changes_total{outcome="taken",variable="AUTH_PREVIOUS_KEY_FILE"}'
+        await wait_until(lambda: taken in read_metrics(service.metrics))
     text = service.log.read_text()
     assert "this is not the URL of a PostgreSQL database" in text
     secrets = [*good.values(), "first", "after-file", "after-PostgreSQL"]
     assert not any(secret in text for secret in secrets if len(secret) > 5)
-    taken = read_metrics(service.metrics)
-    assert 'secret_file_changes_total{outcome="taken",variable="DATABASE_URL_FILE"}' in taken

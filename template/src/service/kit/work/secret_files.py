@@ -110,8 +110,9 @@ def read_secret(variable: str, path: str) -> str:
 def check_secret(text: str, field: FieldInfo) -> None:
     """Raise ValueError unless a field of the settings accepts a secret."""
     annotation: Any = field.annotation
+    annotated: Any = Annotated[annotation, field]  # pyright: ignore[reportInvalidTypeForm]
     try:
-        TypeAdapter(Annotated[annotation, field]).validate_python(SecretStr(text))
+        TypeAdapter(annotated).validate_python(SecretStr(text))
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
