@@ -123,9 +123,8 @@ class TimeLimit:
         if self.layer:
             charge(self.layer, self.started)
         task = self.task
-        del (
-            self.task
-        )  # whose context may refer to this: the two would wait for the garbage collector
+        # The context of a task may refer to this: both would wait for the garbage collector.
+        del self.task
         if self.is_late:
             is_ours = task.uncancel() <= self.cancellations
             if is_ours and kind is asyncio.CancelledError:
