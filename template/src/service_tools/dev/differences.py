@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from service_tools.dev import template
 from service_tools.dev.programs import ProgramError
-from service_tools.dev.results import Finding, Findings
+from service_tools.dev.results import Findings
 
 MARK = b"kit: updated by the template"
 
@@ -20,39 +20,27 @@ EDITOR_FOLDER = ".vscode"
 """Its files are the team's, whatever their endings."""
 
 DELETED = (
-    "kit-deleted",
     "{name} was deleted here, and no update brings it back.",
     'Run `git checkout "$(git log -1 --diff-filter=AMR --format=%h -- {name})" -- {name}`.',
 )
-DROPPED = (
-    "kit-deleted",
-    "{name} was deleted here, as a team may; no update brings it back.",
-    "",
-)
 WINDOWS = (
-    "kit-windows",
     "Files with Windows line endings: {count}, such as {name}. An update conflicts in each line.",
     "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
     " `git config core.autocrlf input`.",
 )
 EDITED = (
-    "kit-edited",
     "{name} was edited here, so an update may conflict.",
     "Revert the edit (`git log -p {name}`) and extend the kit from app.py, or bring the edit to"
     " the template.",
 )
 REMOVED = (
-    "kit-edit-removed",
     "{name} was edited here, and the next update removes it: the edit is lost silently.",
     "Keep the edit (`git log -p {name}`), and move what you need of it into your own files.",
 )
 MOVED = (
-    "kit-edit-moved",
     "{name} was edited here, and the next update moves it to {moved}: the edit is lost silently.",
     "Keep the edit (`git log -p {name}`), and repeat it in {moved} after the update.",
 )
-
-EDIT_IDS = {EDITED[0], REMOVED[0], MOVED[0]}
 
 
 class Differences(NamedTuple):
@@ -70,9 +58,10 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
     """
     found = compare_files(rendered)
     for name in found.deleted:
-        yield format_finding(DELETED if is_needed(name) else DROPPED, name)
+        if is_needed(name):
+            yield format_finding(DELETED, name=name)
     if found.windows:
-        yield format_finding(WINDOWS, found.windows[0], count=len(found.windows))
+        yield format_finding(WINDOWS, count=len(found.windows), name=found.windows[0])
     if not found.edited:
         return
     going: dict[str, str] = {}
@@ -81,16 +70,15 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
             copy = shutil.copytree(rendered, Path(folder, "copy"))
             going = template.try_update(copy, changed_answers)
     except ProgramError as error:
-        if "downgrading" not in str(error):  # no release yet to update to
-            fix = f"Fix the answers in {template.ANSWERS_FILE}, or in `--data`."
-            yield Finding("kit-update", f"An update cannot be tried: {error}", fix)
+        fix = f"Fix the answers in {template.ANSWERS_FILE}, or in `--data`."
+        yield f"An update cannot be tried: {error}", fix
     for name in found.edited:
         if name not in going:
-            yield format_finding(EDITED, name)
+            yield format_finding(EDITED, name=name)
         elif going[name]:
-            yield format_finding(MOVED, name, moved=going[name])
+            yield format_finding(MOVED, name=name, moved=going[name])
         else:
-            yield format_finding(REMOVED, name)
+            yield format_finding(REMOVED, name=name)
 
 
 def compare_files(rendered: Path) -> Differences:
@@ -130,8 +118,7 @@ def is_needed(name: str) -> bool:
     return name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
 
 
-def format_finding(text: tuple[str, str, str], name: str, **values: object) -> Finding:
-    """Return a finding about a file, with its fix and these values."""
-    kind, *texts = text
-    says, fix = [part.format(name=name, **values) for part in texts]
-    return Finding(kind, says, fix, name)
+def format_finding(text: tuple[str, str], **values: object) -> tuple[str, str]:
+    """Return a finding and its fix, with these values."""
+    says, fix = text
+    return says.format(**values), fix.format(**values)

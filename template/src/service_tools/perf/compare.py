@@ -147,12 +147,7 @@ def prepare_trees(
         server = stack.enter_context(database.open_database("perf"))
         for tree in trees:
             url = stack.enter_context(database.temporary_database(server))
-            settings = {
-                "PYTHONPATH": str(tree / "src"),
-                "PYTHONHASHSEED": "0",
-                "DATABASE_URL": url,
-                "DATABASE_URL_FILE": "",
-            }
+            settings = {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
             migrate_tree(tree, settings)
             own = read_settings(definition.settings, database={"url": url})
             wanted = DEFAULT_ROWS if rows is None else rows

@@ -25,4 +25,6 @@ __all__ = [
     "passwords",
 ]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -11,4 +11,6 @@ from service.kit.renamed import find_renamed
 
 __all__ = ["ClientOptions", "make_client"]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

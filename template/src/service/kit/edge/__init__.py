@@ -15,4 +15,6 @@ from service.kit.renamed import find_renamed
 
 __all__ = ["Edge"]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

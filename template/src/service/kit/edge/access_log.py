@@ -59,8 +59,7 @@ class AccessLog(Batch[Record]):
     ) -> None:
         line = describe_request(exchange, scope, problem)
         if exchange.span is not None:
-            traces = tracing.active_traces.get()
-            traces.end_request(exchange.span, line, scope, exchange.request)
+            tracing.active_traces.get().end_request(exchange.span, line)
         now = time.perf_counter()
         seconds = (exchange.opened_at or now) - exchange.began_at
         if exchange.opened_at:

@@ -23,4 +23,6 @@ __all__ = [
     "enqueue_all",
 ]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -10,4 +10,6 @@ from service.kit.renamed import find_renamed
 
 __all__ = ["find_pending"]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

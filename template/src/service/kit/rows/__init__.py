@@ -26,4 +26,6 @@ __all__ = [
     "Page",
 ]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -14,4 +14,6 @@ from service.kit.server.settings import KitSettings, read_settings
 
 __all__ = ["KitSettings", "configure_logs", "read_settings"]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -3,4 +3,6 @@
 
 from service.kit.renamed import find_renamed
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

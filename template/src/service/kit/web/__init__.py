@@ -63,4 +63,6 @@ __all__ = [
     "require_key",
 ]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

@@ -30,4 +30,6 @@ __all__ = [
     "trace_headers",
 ]
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

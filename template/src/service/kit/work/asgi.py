@@ -18,4 +18,6 @@ type Headers = list[tuple[bytes, bytes]]
 type Fields = dict[bytes, bytes]
 """Headers by name, each once."""
 
-__getattr__ = find_renamed(__name__)
+
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)

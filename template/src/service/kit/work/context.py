@@ -43,4 +43,5 @@ def request_id() -> str:
     return work.id if work else ""
 
 
-__getattr__ = find_renamed(__name__)
+def __getattr__(name: str) -> object:
+    return find_renamed(__name__, name)
