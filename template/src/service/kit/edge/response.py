@@ -247,7 +247,8 @@ class Exchange(Work, TimeLimit):
         """
         self.bytes_sent += len(body)
         if self.unread and body and not more and b"expect" not in self.request:
-            # The server closes the connection after the last byte.
+            # The server closes the connection after the last byte, so that waits. A client that
+            # asked whether to continue sends nothing.
             await self.send({"type": "http.response.body", "body": body[:-1], "more_body": True})
             await self.discard_body(self.unread)
             self.unread = None
@@ -265,7 +266,7 @@ class Exchange(Work, TimeLimit):
         If the connection were closed while it sends, its system would report a reset, and drop the
         answer. Source: RFC 9112 §9.6.
         """
-        began_at = time.perf_counter()
+        asked_at = time.perf_counter()
         self.expires_at = inf
         discarded = 0
         with suppress(TimeoutError):
@@ -275,7 +276,7 @@ class Exchange(Work, TimeLimit):
                     if not message.get("more_body", False):
                         break
                     discarded += len(message["body"])
-        self.began_at += time.perf_counter() - began_at  # a client's time
+        self.began_at += time.perf_counter() - asked_at  # a client's time
 
 
 def choose_request_id(request: Fields) -> str:

@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Slow clients: the six places that cut them off, and what they are told.
+"""Slow clients: the seven places that cut them off, and what they are told.
 
 | a client is slow to | it is cut off in | by |
 |---|---|---|
@@ -8,6 +8,7 @@
 | send an upload | `uploads.py`: `IncomingUpload.receive` | these two, and `EDGE_STALL_TIMEOUT` |
 | read a stream | `response.py`: `Exchange.send_bytes` | `EDGE_STALL_TIMEOUT` |
 | read a WebSocket | `sockets.py`: `Socket.send_message` | `EDGE_STALL_TIMEOUT` |
+| stop sending what was refused | `response.py`: `Exchange.discard_body` | `LINGER_SECONDS` |
 | take or acknowledge anything else | `http_server.py`: `limit_sending` | `SERVER_SEND_TIMEOUT` |
 
 The second to fourth are deadlines of `work/limits.py`, like `EDGE_REQUEST_TIMEOUT`, which ends a
