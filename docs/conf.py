@@ -5,6 +5,7 @@ The pages are plain Markdown, which a forge shows as well. What only the site ne
 
 import os
 import re
+from pathlib import Path
 
 from pygments.lexers.sql import PostgresLexer
 from sphinx.application import Sphinx
@@ -12,15 +13,21 @@ from sphinx.application import Sphinx
 SECTION = re.compile(r"^(?:## (?P<caption>.+)|\d*[.-] \[.+?\]\((?P<page>[^)#:]+)\.md\).*)$", re.MULTILINE)
 TOCTREE = "\n```{{toctree}}\n:hidden:\n:titlesonly:\n{caption}\n\n{pages}\n```\n"
 
+RELEASE = re.compile(r"^## v(\d+\.\d+\.\d+)$", re.MULTILINE)
+"""The heading of a release in the changelog, the newest first."""
+
 project = "copier-async-service"
-html_title = project
+release = RELEASE.findall((Path(__file__).parent.parent / "CHANGELOG.md").read_text("utf-8"))[0]
+html_title = f"{project} {release}"
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["narrow.css"]
 html_show_sourcelink = html_copy_source = html_show_copyright = html_show_sphinx = False
 html_theme_options = {}
 if "GITHUB_REPOSITORY" in os.environ:  # where it is published, each page leads to its source
-    place = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/blob/{GITHUB_REF_NAME}/docs/".format_map(os.environ)
+    place = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/blob/v{release}/docs/".format_map(
+        os.environ | {"release": release}
+    )
     html_theme_options["source_view_link"] = place + "{filename}"
 extensions = ["myst_parser"]
 myst_heading_anchors = 6

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ci import scripts
+from tests.ci import scripts, test_release
 from tests.harness import service, shell
 from tests.harness.programs import find_program
 from tests.harness.snapshot import ROOT
@@ -13,7 +13,12 @@ from tests.harness.snapshot import ROOT
 BIN = Path(sys.prefix, "bin")
 SCHEMAS = {"workflows": "github-workflows", ".gitlab-ci.yml": "gitlab-ci", "renovate.json": "renovate"}
 FILES = {
-    "github": {".github/workflows/checks.yml", ".github/workflows/update.yml", "renovate.json"},
+    "github": {
+        ".github/workflows/checks.yml",
+        ".github/workflows/deploy.yml",
+        ".github/workflows/update.yml",
+        "renovate.json",
+    },
     "gitlab": {".gitlab-ci.yml", "renovate.json"},
     "none": set(),
 }
@@ -27,6 +32,10 @@ def list_files(folder):
 @pytest.mark.parametrize("answer", FILES)
 def test_only_the_files_of_the_chosen_host_are_there(answer, render):
     assert list_files(render(ci=answer)) == FILES[answer]
+
+
+def test_a_service_that_is_not_deployed_has_no_workflow_for_it(render):
+    assert list_files(render(deploy="none")) == FILES["github"] - {".github/workflows/deploy.yml"}
 
 
 @pytest.fixture(params=["template", "github", "gitlab"])
@@ -58,17 +67,24 @@ def test_actionlint_finds_nothing_wrong(answer, render):
 def test_both_hosts_check_the_same(render):
     checks = scripts.list_commands(render(ci="github") / ".github/workflows/checks.yml")
     pipeline = scripts.list_commands(render(ci="gitlab") / ".gitlab-ci.yml")
-    assert [command for command in pipeline if not scripts.is_update(command)] == list(dict.fromkeys(checks))
+    others = [command for command in pipeline if scripts.is_update(command) or scripts.is_delivery(command)]
+    assert [command for command in pipeline if command not in others] == list(dict.fromkeys(checks))
 
 
 def test_every_command_is_run_by_a_test_or_needs_the_host(render):
     files = [*scripts.list_workflows(), *scripts.list_workflows(render()), render(ci="gitlab") / ".gitlab-ci.yml"]
     commands = {command for file in files for command in scripts.list_commands(file)}
-    run = {*CHECKS, *OWN, *filter(scripts.is_update, commands)}
+    asks = set(scripts.list_commands(render() / ".github/workflows/deploy.yml")[:1])  # ci/test_delivery.py runs it
+    run = {*CHECKS, *test_release.OWN, *asks, *filter(scripts.is_update, commands)}
     assert commands == run | scripts.HOSTED.keys() | scripts.COVERED.keys()
     for place in scripts.COVERED.values():
         module, function = place.split("::")
         assert f"def {function}(" in (ROOT / "tests" / module).read_text(), place
+
+
+def test_a_team_adds_jobs_in_files_of_its_own(render):
+    [included] = scripts.load(render(ci="gitlab") / ".gitlab-ci.yml")["include"]
+    assert included == {"local": ".gitlab/*.yml", "rules": [{"exists": [".gitlab/*.yml"]}]}
 
 
 CHECKS = {
@@ -120,37 +136,3 @@ def test_a_check_passes_a_new_service_and_finds_what_is_wrong(command, checked):
     code, output = scripts.type_script(command, checked, **environment)
     shell.run("git", "reset", "--quiet", "--hard", "base", cwd=checked)
     assert code != 0, output
-
-
-OWN = (
-    'test "$(git log -1 --format=%s)" = "Release $GITHUB_REF_NAME"',
-    'sed "1,/^## $GITHUB_REF_NAME\\$/d; /^## /,\\$d" CHANGELOG.md > notes.md',
-    (
-        "newest=$(git for-each-ref --count=1 --sort=-version:refname --format='%(refname:short)' 'refs/tags/v*')\n"
-        'if [ "$newest" = "$GITHUB_REF_NAME" ]; then echo newest=true; else echo newest=false; fi >> "$GITHUB_OUTPUT"'
-    ),
-)
-"""What the template's own workflows run, apart from its tests."""
-
-
-def test_a_release_is_its_commit_and_its_notes_are_its_section(tmp_path):
-    shell.run("git", "init", "--quiet", cwd=tmp_path)
-    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## v1.1.0\n\nNew\n\n### It\n\n## v1.0.0\n\nOld\n")
-    shell.run("git", "add", "--all", cwd=tmp_path)
-    shell.run("git", "commit", "--quiet", "--message", "Release v1.1.0", cwd=tmp_path)
-    is_it, notes, _ = OWN
-    assert scripts.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
-    assert scripts.type_script(is_it, tmp_path, GITHUB_REF_NAME="v1.0.0")[0] != 0
-    assert scripts.type_script(notes, tmp_path, GITHUB_REF_NAME="v1.1.0")[0] == 0
-    assert (tmp_path / "notes.md").read_text() == "\nNew\n\n### It\n\n"
-
-
-@pytest.mark.parametrize(("tag", "newest"), [("v10.0.0", "true"), ("v9.1.1", "false")])
-def test_a_patch_of_an_older_major_is_not_the_newest_release(tag, newest, tmp_path):
-    shell.run("git", "init", "--quiet", cwd=tmp_path)
-    for version in ("v9.1.0", "v10.0.0", "v9.1.1"):  # in the order of their release
-        shell.run("git", "commit", "--quiet", "--allow-empty", "--message", f"Release {version}", cwd=tmp_path)
-        shell.run("git", "tag", version, cwd=tmp_path)
-    code, output = scripts.type_script(OWN[2], tmp_path, GITHUB_REF_NAME=tag, GITHUB_OUTPUT=str(tmp_path / "outputs"))
-    assert code == 0, output
-    assert (tmp_path / "outputs").read_text() == f"newest={newest}\n"

@@ -1,11 +1,15 @@
 """The weekly job of a service that updates it, and asks its team for a review."""
 
+import re
+
 import pytest
 
 from tests.ci import scripts, weekly
 from tests.ci.weekly import BRANCH, COLLEAGUE, write_program
 from tests.harness import service, shell
-from tests.harness.snapshot import NEWER
+from tests.harness.snapshot import BY_HAND, CURRENT, NEWER, commit
+
+TITLE = "Update the template and the dependencies"
 
 MOMENTS = {
     "while the job works": "post-commit",
@@ -28,10 +32,32 @@ def colleague(outdated, tmp_path):
 
 def test_a_weekly_update_asks_for_a_review(outdated):
     outdated.update()
-    assert outdated.read_branch() == ["Update the template and the dependencies"]
+    [message] = outdated.read_branch()
+    assert message.startswith(f"{TITLE}\n\n")
+    assert f"\n    git fetch origin && git switch {BRANCH}\n    uv sync && uv run pytest\n" in message
+    assert f"\nNew in UPDATES.md, for your own files:\n\n## {NEWER}\n\n{BY_HAND}\n" in message
+    assert "Conflicts" not in message
+    assert "v2.1.0" not in message, "what older releases asked for is not new"
     assert f"_commit: {NEWER}" in (outdated.folder / ".copier-answers.yml").read_text()
     assert (outdated.folder / "uv.lock").exists()
     assert ("pr create --fill" in outdated.read_asked()) == ("gh pr create" in outdated.script)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outdated", ["gitlab"], indirect=True)  # that of GitHub has the same line
+def test_a_weekly_update_stays_on_the_branch_that_a_variable_names(outdated, render, template, tmp_path):
+    workflow = (render() / ".github/workflows/update.yml").read_text()
+    assert "TEMPLATE_REF: ${{ vars.TEMPLATE_REF }}" in workflow
+    updates = [line.partition(" #")[0].strip() for line in outdated.script.splitlines() if "copier@" in line]
+    assert [line for line in updates if line not in workflow] == []
+    source = tmp_path / "source.git"
+    shell.run("git", "clone", "--quiet", "--bare", template, source, cwd=tmp_path)
+    shell.run("git", "branch", "--force", "v9999", CURRENT, cwd=source)
+    answers = outdated.folder / ".copier-answers.yml"
+    answers.write_text(re.sub("^_src_path: .*", f"_src_path: {source}", answers.read_text(), flags=re.MULTILINE))
+    service.save(outdated.folder)
+    outdated.update(TEMPLATE_REF="v9999")
+    assert f"_commit: {CURRENT}\n" in answers.read_text()
 
 
 @pytest.mark.slow
@@ -46,6 +72,32 @@ def test_a_weekly_update_shows_its_conflicts(outdated):
     assert "ruff.toml" in message
     assert "# ours" in message
     assert "# newer" in message
+    assert "pool.py" not in message, "a file without a conflict is not listed"
+    assert BY_HAND in message
+
+
+@pytest.mark.slow
+def test_a_request_has_room_for_all_that_an_update_brings(outdated, template, tmp_path):
+    successor = tmp_path / "successor"
+    shell.run("git", "clone", "--quiet", template, successor, cwd=tmp_path)
+    with (successor / "CHANGELOG.md").open("a") as changelog:
+        changelog.write("\n## v0.9.0\n\n### By hand\n\n" + "- Write ü for ue.\n" * 9000)
+    with (successor / "template/ruff.toml").open("a") as ruff:
+        ruff.write("# theirs, ü\n" * 9000)
+    commit(successor, "v10001.0.0")
+    answers, ruff = outdated.folder / ".copier-answers.yml", outdated.folder / "ruff.toml"
+    answers.write_text(answers.read_text().replace(str(template), str(successor)))
+    ruff.write_text(ruff.read_text().replace("# older\n", "# ours\n"))
+    service.save(outdated.folder)
+    shell.run("git", "push", "--quiet", cwd=outdated.folder)
+
+    outdated.update()
+
+    [message] = outdated.read_branch()
+    assert 50_000 < len(message) < 65_536
+    assert "\n\n## v0.9.0\n\n- Write ü for ue.\n" in message
+    assert message.endswith("``````")
+    assert {it for it in message.splitlines() if "ü" in it} == {"- Write ü for ue.", "+ # theirs, ü"}
 
 
 @pytest.mark.slow
@@ -67,7 +119,7 @@ def test_a_second_request_in_the_same_week_is_asked_for_once_the_first_is_merged
 
     outdated.update()
 
-    assert outdated.read_branch() == ["Update the template and the dependencies"]
+    assert [it.splitlines()[0] for it in outdated.read_branch()] == [TITLE]
     assert ("pr create --fill" in outdated.read_asked()) == ("gh pr create" in outdated.script)
 
 
@@ -76,7 +128,7 @@ def test_what_others_pushed_stays_when_the_job_runs_again_in_the_same_week(outda
     write_program(tmp_path / "bin/colleague", colleague)
     shell.run(tmp_path / "bin/colleague", cwd=tmp_path)
     pushed = outdated.read_branch()
-    assert pushed == ["Resolve the conflicts", "Update the template and the dependencies"]
+    assert [it.splitlines()[0] for it in pushed] == ["Resolve the conflicts", TITLE]
     outdated.log.unlink(missing_ok=True)
     shell.run("git", "switch", "--quiet", "-", cwd=outdated.folder)  # as the host begins each job
 

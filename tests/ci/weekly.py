@@ -10,14 +10,16 @@ from tests.harness import service, shell
 from tests.harness.snapshot import OLDER
 
 BRANCH = "update-2026-48"
+SERVER = "https://git.example.org"
 
 STAND_IN = """#!/bin/sh
 echo "$@" >> "$GH_LOG"
+[ "$2" != setup-git ] || git config --global credential.helper '!f() { echo username=x; echo "password=$GH_TOKEN"; }; f'
 [ "$2" != view ] || [ -e "$GH_LOG.merged" ]
 """
 """A `gh` that finds no open pull request, and notes what it is asked for.
 
-Like the real one, `pr view` finds a merged request as well.
+Like the real one, `pr view` finds a merged request as well, and git asks it for the token once it was told to.
 """
 
 COLLEAGUE = """#!/bin/sh -e
@@ -48,11 +50,12 @@ class Outdated(NamedTuple):
     def log(self) -> Path:
         return self.folder.parent / "gh.log"
 
-    def update(self, succeeds: bool = True) -> str:
+    def update(self, succeeds: bool = True, **variables: str) -> str:
         """Run the script, which has to succeed or to fail, and return its output."""
         path = os.pathsep.join([str(self.folder.parent / "bin"), os.environ["PATH"]])
-        tokens = {"GH_TOKEN": "x", "GH_LOG": str(self.log), "REMOTE": str(self.host), "CI_DEFAULT_BRANCH": "main"}
-        code, output = scripts.type_script(self.script, self.folder, **tokens, PATH=path)
+        server = {"GITHUB_SERVER_URL": SERVER, "CI_SERVER_URL": SERVER, "CI_SERVER_HOST": SERVER.split("/")[-1]}
+        known = {"GH_TOKEN": "x", "GH_LOG": str(self.log), "REMOTE": str(self.host), "CI_DEFAULT_BRANCH": "main"}
+        code, output = scripts.type_script(self.script, self.folder, **{**known, **server, "PATH": path, **variables})
         assert (code == 0) == succeeds, output
         return output
 
@@ -64,8 +67,9 @@ class Outdated(NamedTuple):
         return [message.strip() for message in log.split("\0") if message]
 
     def read_asked(self) -> str:
-        """Return what `gh` was asked for."""
-        return self.log.read_text() if self.log.exists() else ""
+        """Return what `gh` was asked for, after it was asked to let git log in."""
+        asked = self.log.read_text() if self.log.exists() else ""
+        return asked.replace("auth setup-git\n", "")
 
 
 def make(render: Callable[..., Path], answer: str, folder: Path) -> Outdated:

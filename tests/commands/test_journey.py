@@ -16,7 +16,12 @@ from tests.harness.snapshot import CURRENT, OLDER
 def test_a_team_copies_and_updates(template, tmp_path):
     shell.run("uvx", "copier", "copy", "--defaults", "--vcs-ref", OLDER, template, "order-service", cwd=tmp_path)
     service = tmp_path / "order-service"
-    shell.run("sh", "-c", 'git init && git add --all && git commit --message "Render the template"', cwd=service)
+    shell.run(
+        "sh",
+        "-c",
+        'git init --initial-branch main && git add --all && git commit --message "Render the template"',
+        cwd=service,
+    )
     output = shell.run("uvx", "copier", "update", "--defaults", "--vcs-ref", CURRENT, cwd=service)
     assert "uv run pytest" in output
     assert f"_commit: {CURRENT}" in (service / ".copier-answers.yml").read_text()

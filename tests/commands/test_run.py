@@ -17,6 +17,7 @@ def test_it_explains_itself(arguments):
     code, output = attempt(*arguments)
     assert code == 0
     assert "python3 run.py try" in output
+    assert "python3 run.py fleet" in output
     assert "python3 run.py test" in output
 
 
@@ -24,7 +25,7 @@ def test_an_unknown_command_is_named_with_those_there_are():
     code, output = attempt("tset")
     assert code == 2
     assert "'tset'" in output
-    assert "`try` and `test`" in output
+    assert "there are `try`, `fleet`, `test`, " in output
 
 
 def test_a_folder_that_is_something_else_stays_as_it_is(tmp_path):

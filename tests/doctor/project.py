@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.harness import service, shell
 
@@ -35,8 +35,14 @@ def restore(folder: Path) -> None:
 
 def examine(folder: Path, *options: str) -> tuple[int, list[Said]]:
     """Return the exit code of the command, and what each check says."""
+    code, report = read_report(folder, *options)
+    return code, [Said(it["check"], it["state"], it["says"], it["fix"] or "") for it in report["results"]]
+
+
+def read_report(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Return the exit code of the command, and what it prints for programs."""
     code, output = shell.attempt(".venv/bin/service", "doctor", "--json", *options, cwd=folder)
-    return code, [Said(**it | {"fix": it["fix"] or ""}) for it in json.loads(output)]
+    return code, json.loads(output)
 
 
 def find(said: list[Said], check: str) -> list[tuple[str, str, str]]:

@@ -1,5 +1,8 @@
 """`service doctor` says what is wrong with a project: nothing with a new one, and each fault that is planted in one."""
 
+import json
+from datetime import UTC, date, datetime
+
 import pytest
 
 from tests.doctor import project
@@ -30,7 +33,10 @@ def test_a_new_project_is_well_and_on_which_release_is_said(shop):
         ("database", "unknown"),
     }
     newer = f"update to {NEWER.removeprefix('v')} with `uvx copier update --defaults`"
-    assert find(reports, "template") == [("ok", f"This is {CURRENT}; {newer}.", "")]
+    [(state, says, _)] = find(reports, "template")
+    assert state == "ok"
+    assert says.startswith(f"This is {CURRENT}; {newer}. Its documents: ")
+    assert says.endswith(f", tag {CURRENT}")
 
 
 def stage(folder, *names):
@@ -55,6 +61,43 @@ def test_every_planted_defect_is_found_with_its_fix_and_nothing_else_is(shop):
     assert {name for name, its in left.items() if len(its) != 1} == set(), reports
     others = found - {its[0] for its in left.values()}
     assert {(check, says) for check, says, _ in others} == ALSO[".env"]
+
+
+def test_programs_are_told_the_release_its_age_and_which_files_of_the_template_changed(shop):
+    append("# edited\n")(shop / "src/service/kit/db/pool.py")
+    service.replace(shop / "src/service/accounts/http.py", (", limit=SIGN_UPS", ""))
+    (shop / "renovate.json").unlink()
+    (shop / ".squawk.toml").unlink()
+
+    code, report = project.read_report(shop)
+
+    assert code == 1
+    released = date.fromisoformat(report["released"])
+    assert report["age"] == (datetime.now(UTC).date() - released).days
+    assert report["age"] in (0, 1), "the template's repository was made by this run"
+    assert (report["service"], report["version"]) == ("my-service", CURRENT)
+    assert report["edited"] == ["src/service/kit/db/pool.py"]
+    assert report["deleted"] == [".squawk.toml", "renovate.json"]
+    findings = {
+        (it["id"], it["severity"], it["file"], bool(it["line"])) for it in report["results"] if it["state"] == "finding"
+    }
+    assert findings == {
+        ("kit-edited", "warning", "src/service/kit/db/pool.py", False),
+        ("kit-deleted", "error", ".squawk.toml", False),
+        ("team-flood", "error", "src/service/accounts/http.py", True),
+    }
+
+
+def test_programs_get_a_whole_report_of_a_folder_that_is_no_project(shop, tmp_path):
+    code, output = shell.attempt(shop / ".venv/bin/service", "doctor", "--json", cwd=tmp_path)
+    report = json.loads(output)
+    assert code == 1
+    assert {name: it for name, it in report.items() if name != "results"} == {
+        **dict.fromkeys(("service", "version", "released", "age")),
+        "edited": [],
+        "deleted": [],
+    }
+    assert {"template", "git-none"} <= {it["id"] for it in report["results"] if it["state"] == "finding"}
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ from tests.doctor import project
 from tests.doctor.defects import append
 from tests.doctor.project import begins, examine, find
 from tests.harness import service, shell
-from tests.harness.snapshot import commit
+from tests.harness.snapshot import CURRENT
+from tests.harness.snapshot import commit as commit_all
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ ANSWERS = {
     "a commit that is not there": (
         lambda text: re.sub("^_commit: .*", "_commit: v0.9.9", text, flags=re.MULTILINE),
         ".copier-answers.yml names v0.9.9, which ",
-        "Set `_commit` to the release that this was rendered from.",
+        "Set `_commit` to the release that this was rendered from, or `_src_path`",
     ),
 }
 
@@ -62,6 +63,56 @@ def test_answers_that_allow_no_update_are_a_finding(name, shop):
     assert markers == ([".copier-answers.yml has the markers of a conflict."] if name == "a conflict" else [])
 
 
+CHECK = """
+from service_tools.dev import template
+result = template.check_release(template.read_origin())
+print(result.check, result.state, result.says, result.fix, sep="\\n")
+"""
+
+
+@pytest.mark.slow
+def test_a_commit_that_is_no_release_is_a_finding_that_says_when_to_update(shop, template, tmp_path):
+    source = tmp_path / "source"
+    shell.run("git", "clone", "--quiet", "--no-tags", "--branch", "main", template, source, cwd=tmp_path)
+    answers = (shop / ".copier-answers.yml").read_text()
+
+    def check(commit):
+        changed = re.sub("^_src_path: .*", f"_src_path: {source}", answers, flags=re.MULTILINE)
+        (shop / ".copier-answers.yml").write_text(changed.replace(f"_commit: {CURRENT}", f"_commit: '{commit}'"))
+        return shell.run(".venv/bin/python", "-c", CHECK, cwd=shop).splitlines()
+
+    commit = shell.run("git", "rev-parse", "--short", "HEAD", cwd=source).strip()
+    untagged = f"{source} has no tags, so each update follows its newest commit."
+    assert check(commit)[1:3] == ["finding", untagged]
+    assert "`python3 run.py tags` and `git push --tags`" in check(commit)[3]
+
+    shell.run("git", "tag", "v2.0.0", "HEAD~1", cwd=source)
+    past = shell.run("git", "describe", "--tags", cwd=source).strip()
+    for name in (commit, past):
+        assert check(name)[1:] == [
+            "finding",
+            f"This is {name}, which is no release.",
+            "Update when there is a release after 2.0.0: until then, Copier refuses.",
+        ]
+
+    shell.run("git", "tag", "v3.0.0", cwd=source)
+    assert check("v2.0.0")[1:3] == [
+        "ok",
+        "This is v2.0.0; update to 3.0.0 with `uvx copier update --defaults`."
+        f" Its documents: docs/index.md of {source}, tag v2.0.0",
+    ]
+    assert check(commit)[1] == "ok"  # it has its tag by now
+
+    (source / "more").touch()
+    commit_all(source, "v4.0.0")
+    shell.run("git", "tag", "--delete", "v3.0.0", cwd=source)
+    assert check(past)[1:] == [
+        "finding",
+        f"This is {past}, which is no release.",
+        "Update to 4.0.0 with `uvx copier update --defaults`.",
+    ]
+
+
 @pytest.mark.slow
 def test_an_answer_that_the_template_refuses_is_a_finding(shop):
     service.replace(shop / ".copier-answers.yml", ("ci: github", "ci: jenkins"))
@@ -77,7 +128,7 @@ def test_a_template_at_a_long_path_is_found_though_copier_wraps_it(shop, templat
     folder = service.adopt(service.render(source, workshop / "far", {}), workshop / "far-away")
     assert "\n  " in (folder / ".copier-answers.yml").read_text()
     output = shell.attempt(shop / ".venv/bin/service", "doctor", "--json", cwd=folder)[1]
-    states = {it["check"]: it["state"] for it in json.loads(output)}
+    states = {it["check"]: it["state"] for it in json.loads(output)["results"]}
     assert (states["template"], states["kit"]) == ("ok", "ok"), output
 
 
@@ -88,7 +139,7 @@ def successor(template, workshop):
     shell.run("git", "clone", "--quiet", template, folder, cwd=workshop)
     shell.run("git", "rm", "--quiet", "template/.squawk.toml", cwd=folder)
     shell.run("git", "mv", "template/deploy/postgres/limits.sql", "template/deploy/postgres/roles.sql", cwd=folder)
-    commit(folder, "v10001.0.0")
+    commit_all(folder, "v10001.0.0")
     return folder
 
 

@@ -18,6 +18,8 @@ EXAMPLES = {
     "migrations/0004_drop_order_note.sql",
     "migrations/NNNN_NAME.sql",
     "FILES_MAX_BYTES",
+    "compose.override.yaml",
+    "deploy/compose.override.yaml",
     "MAIL_SECURITY",
     "ORDERS_MAX_OPEN",
     "PICTURES_FOLDER",
@@ -34,6 +36,7 @@ PRODUCED = {".perf/bench.json", "kit/0001_idempotency_keys.sql", "sbom.json", "/
 
 FOREIGN = {
     "BackgroundTasks",
+    "CI_JOB_TOKEN",
     "IntegrityError",
     "TestClient",
     "add_middleware",
@@ -48,7 +51,17 @@ FOREIGN = {
     "OTEL_BSP_SCHEDULE_DELAY",
     "OTEL_EXPORTER_OTLP_HEADERS",
     "exported_job",
+    "inhibit_rules",
+    "enable_ipv6",
+    "shared_buffers",
     "smaps_rollup",
+    "pg_blocking_pids",
+    "DiskFullError",
+    "ReadOnlySQLTransactionError",
+    "kube_deployment_status_replicas_available",
+    "node_filesystem_avail_bytes",
+    "probe_ssl_earliest_cert_expiry",
+    "probe_success",
 }
 """Names of others, which no code of ours has to mention."""
 

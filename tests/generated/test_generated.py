@@ -8,7 +8,7 @@ from tests.harness import service, shell
 from tests.harness.service import ANSWERS, PASSED
 from tests.harness.snapshot import ROOT
 
-NAMED = re.compile(r"`(?:uv run )?(service(?: [a-z]+)+)([^`\n]*)")
+NAMED = re.compile(r"`(?:uv run )?(service(?: [a-z]+(?:-[a-z]+)*)+)([^`\n]*)")
 OPTION = re.compile(r"(?<= )--[a-z-]+")
 
 

@@ -10,8 +10,22 @@ from tests.harness.snapshot import ROOT
 
 PACKAGES = sorted(path.name for path in (ROOT / "tests/inside").iterdir() if (path / "__init__.py").exists())
 
-SLOW = {"accounts", "browser", "jobs", "migrate", "poison", "server", "tools", "uploads", "websockets"}
-"""Tests that start browsers or workers, kill workers, or send large files, and of what production does not have."""
+SLOW = {
+    "accounts",
+    "alerts",
+    "browser",
+    "jobs",
+    "log_level",
+    "migrate",
+    "poison",
+    "secrets",
+    "server",
+    "tools",
+    "traces",
+    "uploads",
+    "websockets",
+}
+"""Tests that start browsers, workers or PostgreSQL, kill workers, send large files, or are of what production lacks."""
 
 PROGRAMS = {"browser": "chromium"}
 """What a package's tests need beside Python packages."""

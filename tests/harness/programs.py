@@ -8,10 +8,17 @@ import pytest
 
 PACKAGES = {
     "kustomize": "kustomize",
+    "prometheus": "prometheus",
     "promtool": "prometheus",
     "npx": "npm",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
+    "buildah": "buildah netavark",
+    "caddy": "caddy",
+    "docker-compose": "docker-compose",
+    "skopeo": "skopeo",
+    "cosign": "cosign",
+    "docker-registry": "docker-registry",
 }
 """The Debian package of each program."""
 

@@ -55,7 +55,7 @@ def save(folder: Path) -> None:
     shell.run("git", "commit", "--quiet", "--message", "Work", cwd=folder)
 
 
-def update(folder: Path, version: str = CURRENT, changed: Answers | None = None) -> None:
+def update(folder: Path, version: str | None = CURRENT, changed: Answers | None = None) -> None:
     """Update without trust, as `copier update --defaults` does with some answers changed; fail on a conflict."""
     copier.run_update(folder, changed, vcs_ref=version, defaults=True, overwrite=True, unsafe=False)
     assert shell.run("git", "ls-files", "--unmerged", cwd=folder) == ""

@@ -10,6 +10,9 @@ ROOT = Path(__file__).parents[2]
 OLDER, CURRENT, NEWER = "v9998.0.0", "v9999.0.0", "v10000.0.0"
 """CURRENT is the working tree. In the two around it, every file of the template is different."""
 
+BY_HAND = "- Write `await` before `newer()`:\n\n  ```diff\n  -newer()\n  +await newer()\n  ```"
+"""What NEWER asks of a team."""
+
 
 def take(path: Path) -> Path:
     """Make the repository, with CURRENT checked out, and return its path."""
@@ -20,6 +23,8 @@ def take(path: Path) -> Path:
         fill(path)
         if word:
             alter(path / "template", word)
+        if version == NEWER:
+            announce(path / "CHANGELOG.md")
         commit(path, version)
     shell.run("git", "reset", "--quiet", "--hard", CURRENT, cwd=path)
     return path
@@ -46,6 +51,12 @@ def alter(template: Path, word: str) -> None:
         with file.open("ab") as stream:
             stream.write(f"{'--' if file.suffix == '.sql' else '#'} {word}\n".encode())
     (template / f"src/service/kit/{word}.py").write_text(f'# kit: updated by the template\n"""Only in {word}."""\n')
+
+
+def announce(changelog: Path) -> None:
+    """Write into the changelog what NEWER asks of a team."""
+    title, others = changelog.read_text().split("\n## ", 1)
+    changelog.write_text(f"{title}\n## {NEWER}\n\n### By hand\n\n{BY_HAND}\n\n## {others}")
 
 
 def commit(path: Path, version: str) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
-import httpx2
 import psutil
+from inside.shown import read_metrics
 from service.kit.edge.edge import Edge
 from service.kit.server.http_server import ServerOptions, serve
 from service.kit.server.logs import LogOptions, configure_logs
@@ -99,7 +99,7 @@ class Server:
 
     def read_metric(self, sample: str) -> float:
         """Return the value of a sample, written as Prometheus writes it; 0 if it is not there."""
-        text = httpx2.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        text = read_metrics(self.metrics_port)
         found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0
 

@@ -138,7 +138,7 @@ def read_lags(port: int) -> dict[str, float]:
     text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
     return {
         edge: float(count)
-        for edge, count in re.findall(r'^event_loop_lag_seconds_bucket\{le="(\S+)"\} (\S+)$', text, re.M)
+        for edge, count in re.findall(r'^event_loop_lag_seconds_bucket\{le="([^"]+)"\S* (\S+)$', text, re.M)
     }
 
 

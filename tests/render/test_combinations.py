@@ -15,14 +15,13 @@ from tests.render.combinations import (
     CHOSEN,
     CODE,
     CODE_CHOSEN,
-    RECORD,
     WITHOUT_CODE,
     find_dead_choices,
     list_pairs,
     name,
     read_code,
 )
-from tests.render.traces import JOBS, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
+from tests.render.traces import JOBS, OF_ALL_SERVICES, OF_ANY_HOST, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
 
 KIT = ("src/service/kit/", "src/service_tools/")
 """It has orders in the examples that it gives."""
@@ -30,7 +29,7 @@ KIT = ("src/service/kit/", "src/service_tools/")
 UNSPOKEN = {
     "python_version": ({}, ()),
     "jobs": ({False: JOBS}, SPOKEN_OF),
-    "ci": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_HOSTS.items()}, ("renovate.json",)),
+    "ci": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_HOSTS.items()}, OF_ANY_HOST),
     "deploy": ({answer: re.compile(others, re.IGNORECASE) for answer, others in OTHER_PLACES.items()}, ()),
     "example": ({answer: re.compile(others) for answer, others in SLICES.items()}, KIT),
 }
@@ -67,7 +66,7 @@ def test_a_combination_speaks_only_of_what_was_chosen(answers, render):
     for question, (patterns, excepted) in UNSPOKEN.items():
         if unspoken := patterns.get(answers[question]):
             found = {path for path, text in tree.items() if unspoken.search(path) or unspoken.search(text)}
-            assert {path for path in found if not path.startswith((RECORD, *excepted))} == set(), question
+            assert {path for path in found if not path.startswith((*OF_ALL_SERVICES, *excepted))} == set(), question
 
 
 def test_every_question_says_what_its_answers_leave_out():

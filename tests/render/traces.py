@@ -8,6 +8,9 @@ JOBS = re.compile(
 )
 """What only a service with jobs speaks of, but for what Kubernetes and Prometheus call so."""
 
+OF_ALL_SERVICES = {".copier-answers.yml", "UPDATES.md"}
+"""Files that speak of every answer: what was answered, and what releases ask of any service."""
+
 SPOKEN_OF = (
     *(
         f"src/service/kit/{name}.py"
@@ -34,16 +37,24 @@ SPOKEN_OF = (
             "work/traces",
         )
     ),
+    "deploy/kubernetes/release.sh",
     "src/service_tools/dev/commands.py",
     "src/service_tools/dev/debugging.py",
     "tests/kit/test_layout.py",
     ".github/workflows/checks.yml",
+    ".github/workflows/deploy.yml",
     ".github/workflows/update.yml",
 )
 """Files that every service has, and that say in passing what is different where there are jobs."""
 
-OTHER_HOSTS = {"github": "gitlab", "gitlab": r"github(?!\.io)", "none": r"github(?!\.io)|gitlab|renovate"}
+GITHUB = r"github(?!\.io|\.com/(?:aquasecurity|kubernetes-sigs|sigstore)/)"
+"""The host of CI, and not what others publish there."""
+
+OTHER_HOSTS = {"github": "gitlab", "gitlab": GITHUB, "none": GITHUB + "|gitlab|renovate"}
 """What is not spoken of where the checks run somewhere else."""
+
+OF_ANY_HOST = ("renovate.json", "src/service_tools/dev/template.py")
+"""Files that may speak of every host: the template may live at another one than the service."""
 
 OTHER_PLACES = {
     "kubernetes": r"(?!)",

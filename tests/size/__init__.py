@@ -54,7 +54,7 @@ def measure(folder: Path) -> list[Part]:
     (library,) = folder.glob(".venv/lib/python3.*/site-packages/starlette")
     starlette = density.measure(library)
     return [
-        Part("the kit, tokens of code", kit.tokens, 86_000),
+        Part("the kit, tokens of code", kit.tokens, 90_000),
         Part("the kit, tokens in a line", kit.tokens_per_line, 8.5, starlette.tokens_per_line),
         Part("the kit, lines over 100 columns", kit.wide_lines, 0, starlette.wide_lines),
         Part("the kit, width of a line, 90th percentile", kit.width, 80, starlette.width),

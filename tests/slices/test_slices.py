@@ -24,7 +24,7 @@ ACCOUNTS = (
             ("import Auth, LoginThrottle, Revocations\n", "import Auth, Revocations\n"),
             ("    throttle = LoginThrottle(db, settings.guesses)\n", ""),
             ("throttle, revocations, cache, settings.auth, PERSONAL_DATA]", "revocations, cache]"),
-            ("[db, offload, Mailer(), settings.accounts, PERSONAL_DATA]", "[db, offload, Mailer()]"),
+            ("[db, offload, mailer, settings.accounts, PERSONAL_DATA]", "[db, offload, mailer]"),
         ),
         "src/service/settings.py": (
             ("from service.accounts.recovery import AccountOptions\n", ""),
@@ -53,7 +53,7 @@ EXAMPLES = (
             ("from service.orders import confirm\n", ""),
             ("(deletion.delete_personal_data, *recovery.JOBS, confirm.confirm_order)", "()"),
             ("cache, settings.auth, PERSONAL_DATA]", "cache, settings.auth]"),
-            ("Mailer(), settings.accounts, PERSONAL_DATA]", "Mailer()]"),
+            ("mailer, settings.accounts, PERSONAL_DATA]", "mailer]"),
         ),
         "src/service/settings.py": (
             ("from service.accounts.recovery import AccountOptions\n", ""),

@@ -41,10 +41,17 @@ def list_renamed(source):
 def find_unannounced(before, after, changelog, newest):
     """Return the promises that are broken: gone, and not named in the section of a later major."""
     section = changelog.split("\n## ")[1]
-    heading = re.match(r"v(\d+)|Unreleased\s+This will be v(\d+)", section)
-    major = int(next(filter(None, heading.groups()))) if heading else 0
-    is_major = major > int(newest[1:].split(".")[0])
+    is_major = find_major(changelog) > releases.number(newest)[0]
     return sorted(gone for gone in before - after if not (is_major and f"`{gone.split(' ')[1]}`" in section))
+
+
+def find_hasty(gone, deprecated, major):
+    """Return the public names that a major removes although they did not warn through the whole major before.
+
+    The first major to which this applies is v4: v3 is the first that has old names.
+    """
+    names = {promise for promise in gone if promise.startswith("name ")}
+    return sorted(names - deprecated) if major > 3 else []
 
 
 @pytest.fixture
@@ -52,11 +59,30 @@ def now(render):
     return list_promises(service.read(render(CURRENT)), yaml.safe_load((ROOT / "copier.yml").read_text()))
 
 
+def find_major(changelog):
+    """Return the major that the newest section of the changelog is of, or 0 if it does not say."""
+    heading = re.match(r"v(\d+)|Unreleased\s+This will be v(\d+)", changelog.split("\n## ")[1])
+    return int(next(filter(None, heading.groups()))) if heading else 0
+
+
 def test_nothing_goes_that_the_newest_release_promised(render, template, now):
+    changelog = (ROOT / "CHANGELOG.md").read_text()
     for newest in [*releases.find(ROOT)][-1:]:
         questions = yaml.safe_load(shell.run("git", "show", f"{newest}:copier.yml", cwd=template))
         before = list_promises(service.read(render(newest)), questions)
-        assert find_unannounced(before, now, (ROOT / "CHANGELOG.md").read_text(), newest) == []
+        assert find_unannounced(before, now, changelog, newest) == []
+
+        first = service.read(render(f"v{releases.number(newest)[0]}.0.0"))
+        renamed, _ = first.get("src/service/kit/renamed.py", (b"", False))
+        deprecated = {f"name {name}" for name in list_renamed(renamed.decode())}
+        assert find_hasty(before - now, deprecated, find_major(changelog)) == []
+
+
+def test_a_name_works_with_a_warning_through_a_whole_major_before_it_goes():
+    gone = {"name service.kit.db.Pool", "name service.kit.db.EVERY", "question owner"}
+    assert find_hasty(gone, {"name service.kit.db.EVERY"}, 4) == ["name service.kit.db.Pool"]
+    assert find_hasty(gone, gone, 4) == []
+    assert find_hasty(gone, set(), 3) == []
 
 
 @pytest.mark.parametrize(

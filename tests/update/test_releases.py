@@ -40,3 +40,12 @@ def test_each_later_release_says_what_a_service_may_add_by_hand():
 def test_the_license_is_the_one_that_the_package_names():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert (ROOT / "LICENSE").read_text().splitlines()[0] == f"{project['license']} License"
+
+
+def test_what_services_get_of_the_changelog_needs_no_file_beside_it_and_is_no_template():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert re.findall(r"\{[{%#]", text) == [], "UPDATES.md of a service is rendered from it"
+    parts = [part for part in text.replace("\n## ", "\n### ").split("\n### ") if part.startswith("By hand")]
+    assert len(parts) > 4
+    links = [link for part in parts for link in re.findall(r"\]\((?!https://)([^)]+)\)", part)]
+    assert links == [], "a service does not have the documents"

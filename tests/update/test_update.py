@@ -148,5 +148,5 @@ def test_the_message_after_an_update_names_the_next_commands(shop, template, cap
     message = capsys.readouterr().err
     for command in ("git status", "uv sync", "uv run service --help", "uv run pytest"):
         assert f"\n    {command}" in message
-    assert '"By hand"' in message
-    assert f"{template}/CHANGELOG.md" in message, message
+    assert "UPDATES.md says which edits" in message
+    assert f"## {CURRENT}" not in (shop / "UPDATES.md").read_text()

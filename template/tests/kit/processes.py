@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 from dotenv import dotenv_values
 
-from service.kit.server.settings import list_variables
+from service.kit.server.settings import list_names
 from service.kit.work import metrics
 from service.settings import Settings
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service"]
 # Variables that would change what a command does, except the keys that the tests sign tokens with; and one that some
 # CI images set, with which each start compiles every module again.
-FOREIGN = {name for name, *_ in list_variables(Settings) if not name.startswith("AUTH_")}
+FOREIGN = {name for name in list_names(Settings) if not name.startswith("AUTH_")}
 FOREIGN |= {"PYTHONDONTWRITEBYTECODE", metrics.MULTIPROC_DIR}
 
 

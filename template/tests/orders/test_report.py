@@ -1,4 +1,5 @@
 import httpx2
+import pytest
 
 from service import app
 from service.kit.db import Database, Query
@@ -26,6 +27,14 @@ create_many = Query(
     int,
     tuple[int],
 )
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings that give a report time: the first one starts a process, which takes long on a busy machine."""
+    edge = settings.edge.model_copy(update={"request_timeout": 60})
+    cache = settings.cache.model_copy(update={"timeout": 60})
+    return settings.model_copy(update={"edge": edge, "cache": cache})
 
 
 async def test_a_report_summarizes_each_currency(client: httpx2.AsyncClient):
@@ -64,13 +73,9 @@ async def test_a_report_covers_the_latest_orders_and_no_more(
 
 async def test_a_large_report_leaves_the_event_loop_to_others(settings: Settings, monkeypatch):
     monkeypatch.setattr(report, "MOST", LARGE)
-    patient = {
-        "edge": settings.edge.model_copy(update={"request_timeout": 60}),
-        "cache": settings.cache.model_copy(update={"timeout": 60}),
-    }
     async with Database(settings.database) as db:
         assert await db.fetch_one(create_many, LARGE) == LARGE
-    async with open_client(app.build(settings.model_copy(update=patient))) as client:
+    async with open_client(app.build(settings)) as client:
         (summary,) = (await client.get(PATH)).json()["currencies"]
     assert summary["orders"] == LARGE
 

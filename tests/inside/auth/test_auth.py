@@ -157,6 +157,14 @@ async def test_the_tokens_of_the_previous_key_count_until_it_is_taken_out():
     assert "a key that its issuer does not have" in problem.detail
 
 
+def test_previous_keys_may_be_pem_and_one_line_in_one_text():
+    texts = [keys.format_public_key(keys.read_private_key(keys.make_key()).public_key()) for _ in range(3)]
+    pem = keys.to_pem("PUBLIC KEY", texts[0]).decode()
+    for together in (f"{pem}{texts[1]}\n{texts[2]}", f"{texts[1]} {texts[2]}\n{pem}"):
+        read = [keys.format_public_key(key) for key in keys.read_public_keys(together)]
+        assert sorted(read) == sorted(texts)
+
+
 def publish_options(url: str) -> AuthOptions:
     return AuthOptions.model_validate({"issuer": NAME, "audience": AUDIENCE, "jwks_url": url})
 

@@ -27,7 +27,7 @@ class Trusting(KitSettings):
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder without a key, and an environment without variables of tokens, which are restored afterwards."""
-    for name in ("SIGNING_KEY", "PUBLIC_KEY", "JWKS_URL", "ISSUER", "AUDIENCE"):
+    for name in ("SIGNING_KEY", "PUBLIC_KEY", "PUBLIC_KEY_FILE", "JWKS_URL", "ISSUER", "AUDIENCE"):
         monkeypatch.setenv(f"AUTH_{name}", "")
         monkeypatch.delenv(f"AUTH_{name}")
     monkeypatch.chdir(tmp_path)
@@ -74,6 +74,14 @@ def test_a_service_with_keys_from_elsewhere_keeps_them_and_gives_no_tokens(monke
     assert "AUTH_SIGNING_KEY" not in os.environ
     with pytest.raises(CommandError, match="AUTH_JWKS_URL is set, so tokens come from elsewhere"):
         credentials.sign_development_token(Trusting)
+
+
+def test_empty_variables_are_no_keys_from_elsewhere(monkeypatch: pytest.MonkeyPatch):
+    for name in ("AUTH_PUBLIC_KEY_FILE", "AUTH_SIGNING_KEY"):
+        monkeypatch.setenv(name, "")
+    credentials.accept_development_tokens(Trusting)
+    assert os.environ["AUTH_PUBLIC_KEY"]
+    assert credentials.sign_development_token(Trusting)
 
 
 def test_a_service_that_checks_no_tokens_is_left_alone_and_says_so(folder: Path):

@@ -106,7 +106,7 @@ def test_a_command_whose_packages_are_missing_says_what_to_install(monkeypatch: 
         )
     listed = runner.invoke(cli.service, ["--help"])
     assert listed.exit_code == 0
-    assert "new       For development: run `uv sync`" in listed.output
+    assert "new        For development: run `uv sync`" in listed.output
 
 
 def test_the_version_is_that_of_the_service():

@@ -1,12 +1,16 @@
 import asyncio
 import random
+import re
 from collections.abc import Awaitable
 
+import asyncpg
 import pytest
 from inside.db.test_connect import listen
 from inside.pools import PID, SIZE, SLEEP, Make, borrow_all, settle
 from pydantic import SecretStr
+from service.kit.db import pool
 from service.kit.db.database import Database
+from service.kit.db.sessions import DatabaseOptions
 from service.kit.work import context
 from service.kit.work.problems import Problem
 
@@ -121,3 +125,80 @@ async def test_who_waits_for_a_slow_opening_is_refused_in_time(make: Make):
             assert db.pool.slots.running == 1
             await settle(db)
             assert db.pool.slots.running == 0
+
+
+STRANGER = "stranger_of_the_pool"
+
+
+def refuse(url: str) -> str:
+    """Return the same database for a role that there is not."""
+    return re.sub("//([^@/]*@)?", f"//{STRANGER}@", url, count=1)
+
+
+async def test_old_connections_stay_in_use_while_new_ones_are_refused(
+    make: Make, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pool, "REPLACE_INTERVAL", 0)
+    url = SecretStr(database_url)
+    async with make(url=url, max_lifetime=0.01) as db:
+        await borrow_all(db)
+        await settle(db)
+        old = {connection.get_server_pid() for connection in db.pool.connections}
+        url._secret_value = refuse(database_url)
+        for _ in range(10):
+            await asyncio.sleep(0.01)
+            await db.fetch_one(PID)
+            await settle(db)
+        assert await borrow_all(db) == old
+        await settle(db)
+        url._secret_value = database_url
+        while old & {connection.get_server_pid() for connection in db.pool.connections}:
+            await borrow_all(db)
+            await settle(db)
+        assert len(db.pool.connections) == SIZE
+
+
+async def test_who_needs_another_connection_shares_an_open_one_while_new_ones_are_refused(
+    make: Make, database_url: str
+):
+    url = SecretStr(database_url)
+    async with make(url=url, acquire_timeout=5) as db:
+        opened = await db.fetch_one(PID)
+        url._secret_value = refuse(database_url)
+        assert await asyncio.gather(*(db.fetch_one(PID) for _ in range(SIZE))) == [opened] * SIZE
+
+
+async def test_a_refused_url_is_tried_once_in_an_interval_however_many_ask_and_opens_all_once_it_is_accepted(
+    make: Make, db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pool, "REFUSED_INTERVAL", 60)
+    tries = 0
+    open_session = pool.open_session
+
+    async def count_and_open(options: DatabaseOptions) -> asyncpg.Connection:
+        nonlocal tries
+        tries += 1
+        return await open_session(options)
+
+    monkeypatch.setattr(pool, "open_session", count_and_open)
+    async with make(url=SecretStr(refuse(database_url)), acquire_timeout=0.3) as refused:
+        assert (await find_problem(refused.fetch_one(PID))).detail == "The database cannot be reached."
+        refused.pool.retry_at = 0  # as if the interval were over
+        for refusal in [asyncio.create_task(refused.fetch_one(PID)) for _ in range(SIZE)]:
+            await find_problem(refusal)
+        assert tries == 2
+        async with db.connection() as connection:
+            await connection.raw.execute(f"create role {STRANGER} login")
+        try:
+            refused.pool.retry_at = 0
+            assert len(await borrow_all(refused)) == SIZE
+        finally:
+            await refused.pool.close()
+            async with db.connection() as connection:
+                await connection.raw.execute(f"drop role {STRANGER}")
+
+
+async def test_a_request_that_has_little_time_left_learns_that_the_url_is_refused(make: Make, database_url: str):
+    async with make(url=SecretStr(refuse(database_url)), acquire_timeout=5) as db:
+        context.begin_work(seconds=0.5)
+        assert (await find_problem(db.fetch_one(PID))).detail == "The database cannot be reached."

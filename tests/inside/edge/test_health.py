@@ -4,13 +4,16 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from service import app
+from service.kit.db.errors import RefusedError, UnreachableError
 from service.kit.db.sessions import DatabaseOptions
 from service.kit.edge import health
 from service.kit.edge.edge import Edge
-from service.kit.migrate.files import MigrationOptions
+from service.kit.migrate.files import MigrationError, MigrationOptions
 from service.kit.work import asgi
+from service.kit.work.problems import busy
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -54,6 +57,33 @@ async def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(nothing, ready=hang))) as client:
         response = await client.get("http://service.test/readyz")
     assert response.status_code == 503
+
+
+def count_checks(outcome: str) -> float:
+    return REGISTRY.get_sample_value("service_readiness_checks_total", {"outcome": outcome}) or 0
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (UnreachableError("away"), "database"),
+        (RefusedError("refused"), "database"),
+        (TimeoutError(), "database"),
+        (ConnectionResetError("of another service"), "refused"),
+        (busy("The database cannot be reached."), "database"),
+        (MigrationError("0001_begin.sql was edited"), "refused"),
+        (KeyError("a fault of the check"), "refused"),
+    ],
+)
+async def test_only_errors_of_the_database_count_as_its(error: Exception, outcome: str):
+    async def fail() -> None:
+        raise error
+
+    before = {each: count_checks(each) for each in health.OUTCOMES}
+    fault = await health.Health(fail).find_fault()
+    assert fault
+    assert ("The database cannot be used" in fault) is (outcome == "database")
+    assert {each for each in health.OUTCOMES if count_checks(each) > before[each]} == {outcome}
 
 
 async def test_many_probes_make_one_check():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from inside.jobs import queue
-from inside.jobs.working import REFUSE, Task
+from inside.jobs.working import REFUSE, WRITE, Task
 
 
 def test_a_service_that_does_not_say_how_its_worker_is_made_is_told_what_to_add(database_url: str):
@@ -30,6 +30,17 @@ def test_a_database_without_a_queue_says_what_to_run(empty_database_url: str):
     result = queue.run("jobs", "list", url=empty_database_url)
     assert result.returncode == 1
     assert 'relation "kit.pgqueuer" does not exist: run `service migrate`.' in result.stderr
+
+
+async def test_the_list_shows_how_old_the_oldest_job_is(url: str):
+    await queue.put(url, REFUSE, Task(1))
+    await queue.put(url, WRITE, Task(1))
+    await queue.execute(url, "update kit.pgqueuer set execute_after = '2026-11-25 10:03:12.5Z'")
+    await queue.execute(url, "update kit.pgqueuer set status = 'failed' where entrypoint = 'tests.refuse'")
+    head, held, waiting, *_ = queue.run("jobs", "list", url=url, TZ="UTC").stdout.splitlines()
+    assert head.split() == ["NAME", "QUEUED", "RUNNING", "HELD", "OLDEST"]
+    assert held.split() == ["tests.refuse", "0", "0", "1", "-"]
+    assert waiting.split() == ["tests.write", "1", "0", "0", "2026-11-25", "10:03:12", "UTC"]
 
 
 async def test_a_retry_forgets_the_deaths_that_a_job_shared(url: str, tmp_path: Path):

@@ -22,6 +22,7 @@ from inside.jobs.working import (
     Task,
     write,
 )
+from inside.shown import read_metrics
 from service.kit.jobs.job import Job
 from service.kit.jobs.queue import enqueue
 
@@ -196,10 +197,6 @@ async def test_prometheus_sees_the_jobs(url: str, tmp_path: Path):
     assert 'job_wait_seconds_count{name="tests.write"} 20.0' in text
     assert "service_worker_starts_total 2.0" in text
     assert "event_loop_lag_seconds_count" in text
-
-
-def read_metrics(port: int) -> str:
-    return httpx2.get(f"http://127.0.0.1:{port}/metrics").text
 
 
 def shows(port: int, line: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 from inside import postgres_server
 from inside.jobs import queue
@@ -28,6 +29,8 @@ from inside.jobs.working import BLOCK, DIE, DOOMED, EXIT, WRITE, Task
 from inside.postgres_server import Server
 from service.kit.db.database import Database
 from service.kit.jobs.queue import enqueue
+
+from tests.kit.processes import find_port
 
 pytestmark = pytest.mark.faults
 
@@ -144,12 +147,21 @@ async def test_every_job_runs_through_a_restart_of_the_database(server: Server, 
 async def test_a_worker_waits_for_a_database_that_is_away(server: Server, tmp_path: Path):
     await put(server.url, WRITE, Task(0))
     await asyncio.to_thread(server.stop)
-    with work(server.url, tmp_path) as process:
+    port = find_port()
+    with work(server.url, tmp_path, METRICS_PORT=str(port)) as process:
         await wait_until(lambda: asyncio.to_thread(is_logged, tmp_path, "worker process ended"))
         assert process.poll() is None
+        assert await asyncio.to_thread(probe, port, "/livez") == 200, "Kubernetes would restart it, which helps nobody"
+        assert await asyncio.to_thread(probe, port, "/readyz") == 503
         await asyncio.to_thread(server.restart)
         await wait_until(lambda: is_empty(server.url))
+        assert await asyncio.to_thread(probe, port, "/readyz") == 200
     await check_effects(server.url, 1)
+
+
+def probe(port: int, path: str) -> int:
+    """Return the status of a probe of a worker."""
+    return httpx2.get(f"http://127.0.0.1:{port}{path}").status_code
 
 
 async def test_a_rolled_back_job_never_runs_whatever_happens_to_the_worker(url: str, tmp_path: Path):

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 from inside.jobs.queue import (
     ask,
@@ -20,6 +22,8 @@ from inside.jobs.queue import (
     work,
 )
 from inside.jobs.working import BLOCK, WRITE, Task
+
+from tests.kit.processes import ROOT, find_port
 
 pytestmark = pytest.mark.faults
 
@@ -45,6 +49,24 @@ async def test_told_to_stop_it_takes_no_more_and_finishes_what_runs(url: str, tm
     done = await ask(url, "select count(*) from effects")
     assert done == await ask(url, "select count(*) from runs")
     assert done + await ask(url, "select count(*) from kit.pgqueuer where status = 'queued'") == 30
+
+
+async def test_it_is_live_while_it_finishes_what_runs(url: str, tmp_path: Path):
+    lines = ["import service.kit.server.supervision as it", "it.MAX_SILENCE = 1.5"]
+    (tmp_path / "sitecustomize.py").write_text("\n".join(lines))
+    port = find_port()
+    settings = {"METRICS_PORT": str(port), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    await put(url, WRITE, Task(0, seconds=4))
+    statuses = []
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        with work(url, tmp_path, **settings) as process:
+            await wait_until(lambda: began(url, 1))
+            process.terminate()
+            while process.poll() is None:
+                with suppress(httpx2.TransportError):  # at its end
+                    statuses.append((await client.get("/livez")).status_code)
+                await asyncio.sleep(0.1)
+    assert set(statuses) == {200}
 
 
 async def test_what_does_not_finish_in_time_goes_back_to_the_queue_as_if_it_had_not_run(url: str, tmp_path: Path):

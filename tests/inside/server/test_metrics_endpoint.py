@@ -41,16 +41,16 @@ def make_environment(folder: Path) -> dict[str, str]:
 def read_metrics(folder: Path) -> dict[str, float]:
     """Return the values that matter here, by short names."""
     registry = CollectorRegistry()
-    registry.register(SummedMetrics(folder))
+    registry.register(SummedMetrics(folder, "orders"))
     get = registry.get_sample_value
-    labels = {"method": "GET", "route": "/a"}
+    labels = {"method": "GET", "route": "/a", "service_name": "orders"}
     values = {
         "requests": get("http_requests_total", {**labels, "status": "200"}),
         "timed": get("http_request_duration_seconds_count", labels),
         "seconds": get("http_request_duration_seconds_sum", labels),
         "quick": get("http_request_duration_seconds_bucket", {**labels, "le": "0.01"}),
         "slow": get("http_request_duration_seconds_bucket", {**labels, "le": "0.025"}),
-        "in flight": get("http_requests_in_flight"),
+        "in flight": get("http_requests_in_flight", {"service_name": "orders"}),
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -109,9 +109,9 @@ def test_a_gauge_is_the_sum_over_the_living(tmp_path: Path):
 def test_what_each_living_process_takes_is_shown(tmp_path: Path):
     count_requests(tmp_path, 1, "/a")
     registry = CollectorRegistry()
-    registry.register(SummedMetrics(tmp_path))
+    registry.register(SummedMetrics(tmp_path, "orders"))
     with start_counting(tmp_path, 1) as living:
-        process = {"process": "slot0"}
+        process = {"process": "slot0", "service_name": "orders"}
         seen = psutil.Process(living.pid)
         assert registry.get_sample_value("process_cpu_seconds_total", process) == pytest.approx(
             sum(seen.cpu_times()[:2]), abs=0.1
@@ -120,7 +120,7 @@ def test_what_each_living_process_takes_is_shown(tmp_path: Path):
             seen.memory_info().rss, rel=0.5
         )
         assert registry.get_sample_value("process_open_fds", process) == seen.num_fds()
-        assert registry.get_sample_value("process_open_fds", {"process": "slot1"}) is None
+        assert registry.get_sample_value("process_open_fds", {**process, "process": "slot1"}) is None
         living.communicate(timeout=30)
     assert registry.get_sample_value("process_open_fds", process) is None
 

@@ -105,3 +105,14 @@ def test_a_request_that_may_outlast_the_drain_is_refused_at_start():
     assert "EDGE_REQUEST_TIMEOUT (12) < SERVER_DRAIN_TIMEOUT (12)" in result.stderr
     result = run("serve", DATABASE_URL="postgresql://me@host/name", DATABASE_COMMAND_TIMEOUT="10")
     assert "DATABASE_COMMAND_TIMEOUT (10) < EDGE_REQUEST_TIMEOUT (10)" in result.stderr
+
+
+def test_only_the_server_needs_ports_that_differ(database_url: str):
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that it ends even if it does not refuse
+        port = str(taken.getsockname()[1])
+    ports = {"SERVER_PORT": port, "METRICS_PORT": port}
+    result = run("serve", DATABASE_URL=database_url, **ports)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert f"METRICS_PORT and SERVER_PORT are both {port}; change one." in result.stderr
+    result = run("migrate", "--check", DATABASE_URL=database_url, **ports)
+    assert result.returncode == 0, result.stderr

@@ -10,6 +10,7 @@ from service.kit.offload.offload import share_cores
 from service.kit.server.settings import (
     KitSettings,
     SettingsError,
+    is_set,
     list_variables,
     load_env_files,
     narrow_settings,
@@ -121,6 +122,32 @@ def test_event_streams_leave_connections_for_requests(monkeypatch: pytest.Monkey
         read_settings(Settings)
     monkeypatch.setenv("SERVER_CONNECTIONS", "1125")
     assert read_settings(Settings).edge.sockets == 100
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert not is_set("DATABASE_URL")
+    monkeypatch.setenv("DATABASE_URL_FILE", "/run/secrets/url")
+    assert is_set("DATABASE_URL")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("EDGE_HOSTS", "https://api.example.com", "api.example.com, [::1]"),
+        ("EDGE_HOSTS", "api.example.com:8000", ""),
+        ("TRACES_ENDPOINT", "localhost:4318", "http://localhost:4318"),
+    ],
+)
+def test_what_would_fail_only_after_the_start_is_refused_before(
+    name: str, wrong: str, right: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv(name, wrong)
+    with pytest.raises(SettingsError, match=name):
+        read_settings(Settings)
+    monkeypatch.setenv(name, right)
+    read_settings(Settings)
 
 
 class Single(KitSettings):

@@ -9,8 +9,12 @@ import httpx2
 import pytest
 from inside import stand_in
 from inside.stand_in import Server, wait_for
+from prometheus_client import CollectorRegistry, start_http_server
+from service.kit.server.metrics_endpoint import add_probes
+from service.kit.server.supervision import MAX_SILENCE, Supervision
+from service.kit.server.watchdog import WatchdogOptions
 
-from tests.kit.processes import ROOT, start
+from tests.kit.processes import ROOT, find_port, start
 
 pytestmark = pytest.mark.faults
 
@@ -85,3 +89,21 @@ def test_a_service_whose_workers_cannot_start_ends(tmp_path: Path):
     with start(cwd=tmp_path, command=command, PYTHONPATH=str(ROOT), BROKEN="1") as process:
         assert process.wait(20) == 1
     assert "no worker can start" in (tmp_path / "output").read_text()
+
+
+def test_a_main_process_that_no_longer_checks_its_workers_is_not_live(tmp_path: Path):
+    supervision = Supervision(tmp_path, WatchdogOptions())
+    port = find_port()
+    server, thread = start_http_server(port, "127.0.0.1", CollectorRegistry())
+    try:
+        add_probes(server, {"/livez": supervision.is_live})
+        assert httpx2.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+        supervision.checked_at -= MAX_SILENCE
+        assert httpx2.get(f"http://127.0.0.1:{port}/livez").status_code == 503
+        assert httpx2.get(f"http://127.0.0.1:{port}/metrics").status_code == 200
+        supervision.check_workers([])
+        assert httpx2.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -167,8 +167,8 @@ def test_an_extra_may_be_missing_and_what_is_not_a_requirement_is_left_out(
     (tmp_path / "tested/pyproject.toml").write_text(tested)
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["click", "not a requirement!"]\n')
     monkeypatch.chdir(tmp_path)
-    found = [says for says, _ in packages.find_loosened_pins(tmp_path / "tested")]
-    assert found == ["pyproject.toml says `click`, but the template is tested with `click>=8`."]
+    found = packages.find_loosened_pins(tmp_path / "tested")
+    assert [it.says for it in found] == ["pyproject.toml says `click`, but the template is tested with `click>=8`."]
 
 
 def test_another_exact_version_is_a_choice():
@@ -201,14 +201,19 @@ def test_secrets_are_known_by_their_names(name: str, text: str, is_secret: bool,
 
 
 def test_a_check_that_fails_is_a_finding_and_ends_nothing():
-    def find_wrong_encoding() -> Iterator[tuple[str, str]]:
-        yield "README.md is too long.", "Shorten it."
+    def find_wrong_encoding() -> Iterator[results.Finding]:
+        yield results.Finding("kit-edited", "README.md is too long.", "Shorten it.", "README.md")
         raise UnicodeDecodeError("utf-8", b"x", 0, 1, "in settings.toml")
 
     kit = results.report_findings("kit", "", find_wrong_encoding())
     team = results.report_findings("team", "All is well.", ())
     found = results.run_checks({"kit": kit, "team": team})
     assert [(it.check, it.state) for it in found] == [("kit", "finding"), ("kit", "finding"), ("team", "ok")]
+    assert [(it.id, it.severity) for it in found] == [
+        ("kit-edited", "warning"),
+        ("check-failed", "error"),
+        ("team", None),
+    ]
     assert found[1].says.startswith("The check failed: UnicodeDecodeError: ")
     assert (found[1].fix or "").startswith("Fix the file that this names")
 

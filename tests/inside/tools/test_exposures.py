@@ -45,10 +45,13 @@ def test_what_an_earlier_release_made_is_found_with_its_line(
     project: Path, path: Path, text: str, instead: str, says: str, fix: str
 ):
     replace_text(project / path, text, instead)
-    [(said, advice)] = team_files.find_exposures()
-    assert said.startswith(f"{path}:")
-    assert says in said
-    assert fix in advice
+    [found] = team_files.find_exposures()
+    line = (project / path).read_text().splitlines()[(found.line or 0) - 1]
+    assert found.file == str(path)
+    assert found.says.startswith(f"{path}:{found.line} ")
+    assert "create_account" in line or instead.strip(", ") in line
+    assert says in found.says
+    assert fix in found.fix
 
 
 def test_a_rate_of_all_routes_counts(project: Path):

@@ -16,6 +16,7 @@ import httpx2
 import psutil
 import pytest
 from inside.sending import FILE, START, Sender, connect
+from inside.shown import read_metrics
 
 from tests.kit.fixtures import make_headers
 from tests.kit.processes import ROOT, find_port, start, wait_until_live
@@ -44,8 +45,7 @@ class Server:
 
     async def read_metric(self, name: str) -> float:
         """Return the sum of a metric's lines that begin with a name."""
-        async with httpx2.AsyncClient() as client:
-            text = (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
+        text = await asyncio.to_thread(read_metrics, self.metrics_port)
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
     async def wait_for(self, name: str, is_reached: Callable[[float], bool]) -> None:

@@ -152,4 +152,4 @@ async def test_what_is_refused_is_counted_by_its_route(monkeypatch: pytest.Monke
         for _ in range(5):
             await client.get("/a")
     assert registry.get_sample_value("http_requests_limited_total", {"route": "/a"}) == 2
-    assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) is None
+    assert registry.get_sample_value("http_requests_refused_total", {"reason": "admission"}) == 0

@@ -6,6 +6,7 @@ removes the old names.
 """
 
 import warnings
+from collections.abc import Callable
 from pkgutil import resolve_name
 
 RENAMED = {
@@ -138,11 +139,15 @@ RENAMED = {
 """New names by old ones."""
 
 
-def find_renamed(module: str, name: str) -> object:
-    """Return what an old name of a package stands for, for its `__getattr__`. It warns."""
-    old = f"{module}.{name}"
-    new = RENAMED.get(old)
-    if new is None:
-        raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
-    return resolve_name(new)
+def find_renamed(module: str) -> Callable[[str], object]:
+    """Return the `__getattr__` of a module: what an old name in it stands for. It warns."""
+
+    def find(name: str) -> object:
+        old = f"{module}.{name}"
+        new = RENAMED.get(old)
+        if new is None:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=2)
+        return resolve_name(new)
+
+    return find

@@ -17,6 +17,7 @@ from service.kit import PACKAGE
 from service.kit.auth import keys
 from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.printing import print_json
+from service.kit.server.settings import is_set
 from service.kit.work.asgi import App
 from service.kit.work.command_error import CommandError
 from service_tools.api.changes import Schema, compare_descriptions
@@ -65,8 +66,10 @@ def print_description(definition: ServiceDefinition, against: str | None) -> Non
 def make_description(definition: ServiceDefinition) -> Schema:
     """Return what the application serves at `/openapi.json`. It is built, and nothing is opened."""
     os.environ |= {"SERVER_DOCS": "true", "LOG_LEVEL": "error", "EDGE_HOSTS": ""}
-    os.environ.setdefault("DATABASE_URL", "postgresql://nowhere/nothing")
-    os.environ.setdefault("AUTH_SIGNING_KEY", keys.make_key())
+    if not is_set("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = "postgresql://nowhere/nothing"
+    if not is_set("AUTH_SIGNING_KEY"):
+        os.environ["AUTH_SIGNING_KEY"] = keys.make_key()
     credentials.accept_development_tokens(definition.settings)
     module, _, function = definition.create.partition(":")
     app = getattr(import_module(module), function)()

@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from service_tools.dev.programs import ProgramError, list_files, list_files_with
-from service_tools.dev.results import Findings
+from service_tools.dev.results import Finding, Findings
 
 SECRET_NAMES = (
     ".env",
@@ -46,11 +46,11 @@ def find_conflicts() -> Findings:
     for name in list_files_with(CONFLICT_MARKER, "--untracked"):
         says = f"{name} has the markers of a conflict."
         fix = f"Resolve the conflict (`git diff {quote(name)}`), remove the markers, and commit."
-        yield says, fix
+        yield Finding("conflicts-markers", says, fix, name)
     for name in list_files("--others", "--exclude-standard"):
         if name.endswith(".rej"):
             says = f"{name} is a change that an update could not apply."
-            yield says, "Apply it by hand, and delete it."
+            yield Finding("conflicts-rejected", says, "Apply it by hand, and delete it.", name)
 
 
 def find_leaks() -> Findings:
@@ -61,17 +61,21 @@ def find_leaks() -> Findings:
         if "not a git repository" not in str(error):
             raise
         says = "This is not a git repository, so no update is possible."
-        yield says, 'Run `git init && git add --all && git commit --message "Begin"`.'
+        fix = (
+            'Run `git init --initial-branch main && git add --all && git commit --message "Begin"`.'
+        )
+        yield Finding("git-none", says, fix)
         return
     with_keys = list_files_with(PRIVATE_KEY, "--cached")
     for name in committed:
         if name in with_keys or is_secret(Path(name)):
             says = f"{name} is committed: everyone with access to the repository can read it."
             advice = "commit, and replace every secret in it: git's history keeps them."
-            yield says, f"Run `git rm --cached {quote(name)}`, {advice}"
+            fix = f"Run `git rm --cached {quote(name)}`, {advice}"
+            yield Finding("git-secret", says, fix, name)
     if "uv.lock" not in committed:
         says = "uv.lock is not committed, so others get other packages."
-        yield says, "Run `git add uv.lock`, and commit."
+        yield Finding("git-lock", says, "Run `git add uv.lock`, and commit.", "uv.lock")
 
 
 def is_secret(path: Path) -> bool:

@@ -7,13 +7,13 @@ from pathlib import Path
 from service.kit.auth import keys
 from service.kit.auth.keys import AuthOptions, IssuerOptions
 from service.kit.db.query import DEVELOPER
-from service.kit.server.settings import KitSettings
+from service.kit.server.settings import KitSettings, is_set, read_variable
 from service.kit.work.command_error import CommandError
 
 KEY_FILE = Path(".signing-key")
 TOKEN_LIFETIME = 3600.0
 
-FOREIGN_KEYS = {"AUTH_PUBLIC_KEY", "AUTH_JWKS_URL"}
+FOREIGN_KEYS = {"AUTH_PUBLIC_KEY", "AUTH_PUBLIC_KEY_FILE", "AUTH_JWKS_URL"}
 """Variables that are set where another service issues the tokens."""
 
 type AuthGroup = type[AuthOptions | IssuerOptions]
@@ -22,12 +22,12 @@ type AuthGroup = type[AuthOptions | IssuerOptions]
 def accept_development_tokens(settings: type[KitSettings]) -> None:
     """Set the variables of the development key, unless the service has a key already."""
     group = find_auth_group(settings)
-    if group is None or os.environ.keys() & FOREIGN_KEYS:
+    if group is None or any(map(os.environ.get, FOREIGN_KEYS)):
         return
-    if "AUTH_SIGNING_KEY" not in os.environ:
+    if not is_set("AUTH_SIGNING_KEY"):
         os.environ["AUTH_SIGNING_KEY"] = read_development_key()
     if issubclass(group, AuthOptions):
-        private = keys.read_private_key(os.environ["AUTH_SIGNING_KEY"])
+        private = keys.read_private_key(read_variable("AUTH_SIGNING_KEY") or "")
         os.environ["AUTH_PUBLIC_KEY"] = keys.format_public_key(private.public_key())
         os.environ["AUTH_ISSUER"] = DEVELOPER
         os.environ["AUTH_AUDIENCE"] = DEVELOPER
@@ -51,12 +51,13 @@ def sign_development_token(
         return None
     try:
         accept_development_tokens(settings)
-        private = keys.read_private_key(os.environ["AUTH_SIGNING_KEY"])
-    except KeyError:
-        foreign = min(os.environ.keys() & FOREIGN_KEYS)
-        raise CommandError(
-            f"{foreign} is set, so tokens come from elsewhere: get one there, or unset it."
-        ) from None
+        text = read_variable("AUTH_SIGNING_KEY")
+        if text is None:
+            foreign = min(filter(os.environ.get, FOREIGN_KEYS))
+            raise CommandError(
+                f"{foreign} is set, so tokens come from elsewhere: get one there, or unset it."
+            )
+        private = keys.read_private_key(text)
     except ValueError as error:
         raise CommandError(f"AUTH_SIGNING_KEY, or {KEY_FILE}: {error}.") from None
     issuer = read_option(group, "issuer")
@@ -84,5 +85,5 @@ def read_development_key() -> str:
     """Return the development key. The first call creates it."""
     if not KEY_FILE.exists():
         KEY_FILE.touch(0o600)
-        KEY_FILE.write_text(keys.make_key(), "utf-8")
-    return KEY_FILE.read_text("utf-8").strip()
+        KEY_FILE.write_text(keys.make_key())
+    return KEY_FILE.read_text().strip()

@@ -17,7 +17,7 @@ from service.kit.db.database import Database
 from service.kit.db.query import NEWEST_SAMPLE, SAMPLE_INTERVAL, Query, Seed
 from service.kit.db.sessions import connect, read_database_url
 from service.kit.migrate.files import NewestEditedError
-from service.kit.server.settings import KitSettings, read_settings
+from service.kit.server.settings import KitSettings, is_set, read_settings, read_variable
 from service.kit.web.routes import Slice
 from service_tools.dev import embedded
 
@@ -45,11 +45,12 @@ def prepare_database(
 
     The database of DATABASE_URL gets rows only if `rows` says so.
     """
-    can_rebuild = "DATABASE_URL" not in os.environ
+    can_rebuild = not is_set("DATABASE_URL")
     if rows is None:
         rows = default_rows if can_rebuild else 0
     with open_database(name) as url:
-        os.environ["DATABASE_URL"] = url
+        if can_rebuild:
+            os.environ["DATABASE_URL"] = url
         settings = read_settings(definition.settings)
         migrate_for_development(settings, can_rebuild=can_rebuild)
         asyncio.run(fill_all(settings, definition.slices, rows))
@@ -70,7 +71,7 @@ def migrate_for_development(settings: KitSettings, *, can_rebuild: bool) -> None
 @contextmanager
 def open_database(name: str) -> Generator[str]:
     """Yield DATABASE_URL, or the URL of a database in the embedded PostgreSQL."""
-    if url := os.environ.get("DATABASE_URL"):
+    if url := read_variable("DATABASE_URL"):
         yield url
         return
     click.echo(f"Starting PostgreSQL in {embedded.DATA_FOLDER}/ …")

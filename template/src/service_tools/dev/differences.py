@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from service_tools.dev import template
 from service_tools.dev.programs import ProgramError
-from service_tools.dev.results import Findings
+from service_tools.dev.results import Finding, Findings
 
 MARK = b"kit: updated by the template"
 
@@ -20,27 +20,39 @@ EDITOR_FOLDER = ".vscode"
 """Its files are the team's, whatever their endings."""
 
 DELETED = (
+    "kit-deleted",
     "{name} was deleted here, and no update brings it back.",
     'Run `git checkout "$(git log -1 --diff-filter=AMR --format=%h -- {name})" -- {name}`.',
 )
+DROPPED = (
+    "kit-deleted",
+    "{name} was deleted here, as a team may; no update brings it back.",
+    "",
+)
 WINDOWS = (
+    "kit-windows",
     "Files with Windows line endings: {count}, such as {name}. An update conflicts in each line.",
     "Run `git ls-files --eol` to list them, `sed -i 's/\\r$//' FILE` for each, and"
     " `git config core.autocrlf input`.",
 )
 EDITED = (
+    "kit-edited",
     "{name} was edited here, so an update may conflict.",
     "Revert the edit (`git log -p {name}`) and extend the kit from app.py, or bring the edit to"
     " the template.",
 )
 REMOVED = (
+    "kit-edit-removed",
     "{name} was edited here, and the next update removes it: the edit is lost silently.",
     "Keep the edit (`git log -p {name}`), and move what you need of it into your own files.",
 )
 MOVED = (
+    "kit-edit-moved",
     "{name} was edited here, and the next update moves it to {moved}: the edit is lost silently.",
     "Keep the edit (`git log -p {name}`), and repeat it in {moved} after the update.",
 )
+
+EDIT_IDS = {EDITED[0], REMOVED[0], MOVED[0]}
 
 
 class Differences(NamedTuple):
@@ -58,10 +70,9 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
     """
     found = compare_files(rendered)
     for name in found.deleted:
-        if is_needed(name):
-            yield format_finding(DELETED, name=name)
+        yield format_finding(DELETED if is_needed(name) else DROPPED, name)
     if found.windows:
-        yield format_finding(WINDOWS, count=len(found.windows), name=found.windows[0])
+        yield format_finding(WINDOWS, found.windows[0], count=len(found.windows))
     if not found.edited:
         return
     going: dict[str, str] = {}
@@ -70,15 +81,16 @@ def find_changes(rendered: Path, changed_answers: Sequence[str]) -> Findings:
             copy = shutil.copytree(rendered, Path(folder, "copy"))
             going = template.try_update(copy, changed_answers)
     except ProgramError as error:
-        fix = f"Fix the answers in {template.ANSWERS_FILE}, or in `--data`."
-        yield f"An update cannot be tried: {error}", fix
+        if "downgrading" not in str(error):  # no release yet to update to
+            fix = f"Fix the answers in {template.ANSWERS_FILE}, or in `--data`."
+            yield Finding("kit-update", f"An update cannot be tried: {error}", fix)
     for name in found.edited:
         if name not in going:
-            yield format_finding(EDITED, name=name)
+            yield format_finding(EDITED, name)
         elif going[name]:
-            yield format_finding(MOVED, name=name, moved=going[name])
+            yield format_finding(MOVED, name, moved=going[name])
         else:
-            yield format_finding(REMOVED, name=name)
+            yield format_finding(REMOVED, name)
 
 
 def compare_files(rendered: Path) -> Differences:
@@ -118,7 +130,8 @@ def is_needed(name: str) -> bool:
     return name.startswith(("src/", "tests/")) or name.endswith("/checks.yml")
 
 
-def format_finding(text: tuple[str, str], **values: object) -> tuple[str, str]:
-    """Return a finding and its fix, with these values."""
-    says, fix = text
-    return says.format(**values), fix.format(**values)
+def format_finding(text: tuple[str, str, str], name: str, **values: object) -> Finding:
+    """Return a finding about a file, with its fix and these values."""
+    kind, *texts = text
+    says, fix = [part.format(name=name, **values) for part in texts]
+    return Finding(kind, says, fix, name)

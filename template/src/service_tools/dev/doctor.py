@@ -6,6 +6,7 @@ If the kit is so broken that no command starts: `uv run python -m service_tools.
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,23 @@ FILE_CHECKS = (
     ("team", "Your own files fit the kit.", team_files.find_outdated_code),
 )
 """Checks that need neither the template nor the service: name, message if all is well, function."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What `service doctor --json` prints. Within a major release, fields are only added.
+
+    `released` is the day on which the template's version was made, and `age` the days since then.
+    They are null for a version that is no release, and without a network. `edited` and `deleted`
+    are files of the template that were changed here, whether or not this is a finding.
+    """
+
+    service: str | None
+    version: str | None
+    released: date | None
+    age: int | None
+    edited: list[str]
+    deleted: list[str]
+    results: list[CheckResult]
 
 
 @click.command(name="doctor")
@@ -56,10 +74,25 @@ def examine_project(
     results = run_checks(checks)
 
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(results), indent=2))
+        report = make_report(results)
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2))
     else:
         print_results(results)
     raise SystemExit(any(result.fix for result in results))
+
+
+def make_report(results: list[CheckResult]) -> Report:
+    """Return the results, with what is known of the template's version and files."""
+    edited = {it.file for it in results if it.file and it.id in differences.EDIT_IDS}
+    deleted = {it.file for it in results if it.file and it.id == differences.DELETED[0]}
+    changes = sorted(edited), sorted(deleted)
+    try:
+        origin = template.read_origin()
+    except template.OriginError:
+        return Report(None, None, None, None, *changes, results)
+    released = template.find_release_date(origin)
+    age = (datetime.now(UTC).date() - released).days if released else None
+    return Report(origin.project_name, origin.commit, released, age, *changes, results)
 
 
 def print_results(results: Sequence[CheckResult]) -> None:
@@ -73,13 +106,13 @@ def examine_template(changed_answers: Sequence[str]) -> Iterator[CheckResult]:
     """Check which release of the template this is, and how its files have changed."""
     try:
         origin = template.read_origin()
-        release = template.describe_release(origin)
+        release = template.check_release(origin)
     except template.OriginError as error:
         yield CheckResult("template", "finding", *error.args)
     except ProgramError as error:
         yield CheckResult("template", "unknown", str(error))
     else:
-        yield CheckResult("template", "ok", release)
+        yield release
         yield from compare_files(origin, changed_answers)
         return
     yield CheckResult("kit", "unknown", "Not compared with the template: see above.")

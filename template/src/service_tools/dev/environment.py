@@ -2,7 +2,6 @@
 """Check the settings of the service, and the database that they name."""
 
 import asyncio
-import os
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.capacity import check_capacity
 from service.kit.migrate.files import find_pending
-from service.kit.server.settings import KitSettings, SettingsError, read_settings
+from service.kit.server.settings import KitSettings, SettingsError, is_set, read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, embedded
 from service_tools.dev.results import CheckResult
@@ -21,7 +20,7 @@ PLACEHOLDER_URL = "postgresql://localhost/postgres"
 
 def examine_environment(definition: ServiceDefinition) -> Iterator[CheckResult]:
     """Check the settings, and the database that they name."""
-    is_given = "DATABASE_URL" in os.environ
+    is_given = is_set("DATABASE_URL")
     is_missing = not is_given and not embedded.DATA_FOLDER.exists()
     with ExitStack() as stack:
         given = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from service_tools.dev.programs import ExitError, ProgramError, run_program
-from service_tools.dev.results import Findings
+from service_tools.dev.results import Finding, Findings
 
 PROJECT_FILE = Path("pyproject.toml")
 
@@ -22,13 +22,14 @@ def find_stale_packages() -> Findings:
     try:
         read_project()
     except ProgramError as error:
-        yield str(error), "Fix it, or restore it from git (`git log -p pyproject.toml`)."
+        fix = "Fix it, or restore it from git (`git log -p pyproject.toml`)."
+        yield Finding("packages-project", str(error), fix, str(PROJECT_FILE))
         return
     for arguments, fix in UV_CHECKS.items():
         try:
             run_program("uv", *arguments)
         except ExitError as error:
-            yield str(error), fix
+            yield Finding(f"packages-{arguments[0]}", str(error), fix, "uv.lock")
             return
 
 
@@ -40,14 +41,14 @@ def find_loosened_pins(folder: Path) -> Findings:
     needed = tested.keys() - {name_package(text) for text in list_traces_extra(rendered)}
     for name in sorted(needed - dict(present).keys()):
         says = f"pyproject.toml has no {name}, which the template's code or tests need."
-        yield says, advise_pin(tested[name])
+        yield Finding("pins-missing", says, advise_pin(tested[name]), str(PROJECT_FILE))
     for name, found in present:
         requirement = tested.get(name, found)
         if is_looser(found, requirement):
             says = (
                 f"pyproject.toml says `{found}`, but the template is tested with `{requirement}`."
             )
-            yield says, advise_pin(requirement)
+            yield Finding("pins-loose", says, advise_pin(requirement), str(PROJECT_FILE))
 
 
 def advise_pin(requirement: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service_tools.dev import packages
-from service_tools.dev.results import Findings
+from service_tools.dev.results import Finding, Findings
 
 PACKAGE = Path("src/service")
 
@@ -21,8 +21,8 @@ THROTTLE_CALL = re.compile(r"(.*\.)?\w*(throttle|guesses)\.(begin|count_attempt)
 LOWERED = re.compile(r".*\.(lower|casefold)\(\)")
 LOG_CALL = re.compile(r"log(ger)?\.(debug|info|warning|error|exception|critical)")
 
-type Exposure = tuple[int, str, str]
-"""A line of a file, what it exposes, and how to fix it."""
+type Exposure = tuple[int, str, str, str]
+"""A line of a file, the kind of fault, what it exposes, and how to fix it."""
 
 type Options = dict[str, str]
 """The keyword arguments of a call, as source."""
@@ -53,7 +53,8 @@ def find_old_name() -> Findings:
     if named and named[1] != name:
         says = f"{PACKAGE}/__init__.py calls the service {named[1]}, but pyproject.toml {name}."
         advice = "`docs=settings.server.docs` and `configure_traces(settings.traces)`"
-        yield says, f"Remove NAME from both files: in app.py, write {advice}, without it."
+        fix = f"Remove NAME from both files: in app.py, write {advice}, without it."
+        yield Finding("team-name", says, fix, f"{PACKAGE}/__init__.py")
 
 
 def find_exposures() -> Findings:
@@ -63,8 +64,8 @@ def find_exposures() -> Findings:
             tree = ast.parse(path.read_text("utf-8"))
         except (OSError, SyntaxError, ValueError):  # other checks report it
             continue
-        for line, says, fix in sorted(find_exposures_in(tree)):
-            yield f"{path}:{line} {says}", fix
+        for line, kind, says, fix in sorted(find_exposures_in(tree)):
+            yield Finding(f"team-{kind}", f"{path}:{line} {says}", fix, str(path), line)
 
 
 def find_exposures_in(tree: ast.Module) -> Iterator[Exposure]:
@@ -73,7 +74,7 @@ def find_exposures_in(tree: ast.Module) -> Iterator[Exposure]:
         if isinstance(node, ast.AsyncFunctionDef) and is_open_to_floods(node, tables):
             says = f"lets anyone hash passwords by {node.name}, as often as they like."
             fix = "Add `limit=Rate(10, per=60)` to its route (`service.kit.web`)."
-            yield node.lineno, says, fix
+            yield node.lineno, "flood", says, fix
         elif isinstance(node, ast.Call):
             yield from examine_call(node)
 
@@ -87,12 +88,13 @@ def examine_call(call: ast.Call) -> Iterator[Exposure]:
                 says = (
                     "lowers a name before its attempts are counted: Python's lower() is not SQL's."
                 )
-                yield call.lineno, says, f"Pass to `{function}` what the client sent."
+                fix = f"Pass to `{function}` what the client sent."
+                yield call.lineno, "lowered", says, fix
     if LOG_CALL.fullmatch(function):
         for value in read_options(call).values():
             if PERSONAL.fullmatch(value):
                 says = f"writes {value} to the log, which identifies a person."
-                yield call.lineno, says, "Leave it out; log an id instead."
+                yield call.lineno, "logged", says, "Leave it out; log an id instead."
 
 
 def read_route_tables(tree: ast.Module) -> dict[str, Options]:

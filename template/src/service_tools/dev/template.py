@@ -5,17 +5,36 @@ All of it comes from Copier itself.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import msgspec
 
 from service_tools.dev.programs import ProgramError, run_program
+from service_tools.dev.results import CheckResult
 
 ANSWERS_FILE = Path(".copier-answers.yml")
 COPIER = ("uvx", "--quiet", "copier")
+
+PAST_RELEASE = ".post"
+"""Marks Copier's version for a commit that is not a release, like 2.1.0.post57.dev0+6f71fa4c."""
+
+TAG_RELEASES = (
+    "In a clone of the template, run `python3 run.py tags` and `git push --tags`; then update."
+)
+
+FORGE = re.compile(
+    r"(?:[\w+]+://)?(?:[^@/]+@)?(?P<host>[\w.-]*(?P<forge>github|gitlab)[\w.-]*)(?::\d+)?"
+    r"[:/](?P<path>.+?)(?:\.git)?/?"
+)
+"""The address of a repository at a forge whose links are known."""
+
+FORGES = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
+"""What stands behind Copier's short forms of addresses."""
 
 RESTORE = f"Restore it from git (`git log -p {ANSWERS_FILE}`)"
 
@@ -29,6 +48,7 @@ class Origin(msgspec.Struct, rename={"commit": "_commit", "source": "_src_path"}
 
     commit: str
     source: str
+    project_name: str | None = None
 
 
 def read_origin() -> Origin:
@@ -56,10 +76,10 @@ def read_origin() -> Origin:
     raise OriginError(says, fix)
 
 
-def describe_release(origin: Origin) -> str:
-    """Return which release of the template this is, and whether there is a newer one.
+def check_release(origin: Origin) -> CheckResult:
+    """Check that this is a release of the template, and say whether there is a newer one.
 
-    Raises `OriginError` if the template has no such release.
+    Raises `OriginError` if the template does not have the commit.
     """
     try:
         answer = json.loads(run_program(*COPIER, "check-update", "--output-format", "json"))
@@ -67,12 +87,55 @@ def describe_release(origin: Origin) -> str:
         if "Unknown revision" not in str(error):
             raise
         says = f"{ANSWERS_FILE} names {origin.commit}, which {origin.source} does not have."
-        fix = "Set `_commit` to the release that this was rendered from."
+        fix = (
+            "Set `_commit` to the release that this was rendered from, or `_src_path` to the"
+            " template's present address."
+        )
         raise OriginError(says, fix) from None
-    if not answer["update_available"]:
-        return f"This is {origin.commit}; there is no newer release."
+
     latest = answer["latest_version"]
-    return f"This is {origin.commit}; update to {latest} with `uvx copier update --defaults`."
+    if PAST_RELEASE in latest:
+        says = f"{origin.source} has no tags, so each update follows its newest commit."
+        return CheckResult("template", "finding", says, TAG_RELEASES, "template-untagged")
+    if PAST_RELEASE in answer["current_version"]:
+        says = f"This is {origin.commit}, which is no release."
+        fix = f"Update to {latest} with `uvx copier update --defaults`."
+        if not answer["update_available"]:
+            fix = f"Update when there is a release after {latest}: until then, Copier refuses."
+        return CheckResult("template", "finding", says, fix, "template-commit")
+
+    says = f"This is {origin.commit}; there is no newer release."
+    if answer["update_available"]:
+        says = f"This is {origin.commit}; update to {latest} with `uvx copier update --defaults`."
+    return CheckResult("template", "ok", f"{says} Its documents: {locate_documents(origin)}")
+
+
+def locate_documents(origin: Origin) -> str:
+    """Return where the documents of the project's release are: a link, if the forge is known."""
+    found = FORGE.fullmatch(find_address(origin))
+    if not found:
+        return f"docs/index.md of {origin.source}, tag {origin.commit}"
+    folder = "blob" if found["forge"] == "github" else "-/blob"
+    return f"https://{found['host']}/{found['path']}/{folder}/{origin.commit}/docs/index.md"
+
+
+def find_address(origin: Origin) -> str:
+    """Return the address of the template as git knows it, without Copier's `gh:` and `gl:`."""
+    return re.sub("^(gh|gl):", lambda short: FORGES[short[1]], origin.source)
+
+
+def find_release_date(origin: Origin) -> date | None:
+    """Return the day on which a release was made, or None if it is no release or out of reach."""
+    with tempfile.TemporaryDirectory(prefix="service-doctor-") as name:
+        folder = Path(name)
+        try:
+            run_git(folder, "init", "--quiet", "--bare")
+            options = ("--quiet", "--depth=1", "--filter=tree:0")
+            run_git(folder, "fetch", *options, find_address(origin), f"refs/tags/{origin.commit}")
+            day = run_git(folder, "show", "--no-patch", "--format=%cs", "FETCH_HEAD^{commit}")
+        except ProgramError:
+            return None
+    return date.fromisoformat(day.strip())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 from collections.abc import Set
 
 from service.kit.commands.development import ENV_FILES
-from service.kit.server.settings import load_env_files
+from service.kit.server.settings import is_set, load_env_files
 
 ALWAYS = {"SERVER_DOCS": "true", "EDGE_TIMING": "true"}
 DEFAULTS = {"LOG_FORMAT": "console", "METRICS_PORT": "0", "WATCHDOG_CONSOLE": "true"}
@@ -20,9 +20,9 @@ class Variables:
 
     def __init__(self, chosen: dict[str, str], from_files: Set[str]) -> None:
         fixed = ALWAYS | chosen
-        self.has_own_database = "DATABASE_URL" not in os.environ
+        self.has_own_database = not is_set("DATABASE_URL")
         changeable = from_files | (DEFAULTS.keys() - os.environ.keys())
-        self.changeable = changeable - fixed.keys() - {"DATABASE_URL"}
+        self.changeable = changeable - fixed.keys() - {"DATABASE_URL", "DATABASE_URL_FILE"}
         os.environ |= DEFAULTS | os.environ | fixed
 
     def read_again(self) -> None:

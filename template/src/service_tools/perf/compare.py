@@ -147,7 +147,12 @@ def prepare_trees(
         server = stack.enter_context(database.open_database("perf"))
         for tree in trees:
             url = stack.enter_context(database.temporary_database(server))
-            settings = {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0", "DATABASE_URL": url}
+            settings = {
+                "PYTHONPATH": str(tree / "src"),
+                "PYTHONHASHSEED": "0",
+                "DATABASE_URL": url,
+                "DATABASE_URL_FILE": "",
+            }
             migrate_tree(tree, settings)
             own = read_settings(definition.settings, database={"url": url})
             wanted = DEFAULT_ROWS if rows is None else rows

@@ -2,7 +2,6 @@
 """`service plans`: how PostgreSQL will run each statement at the sizes of production."""
 
 import asyncio
-import os
 from html import escape
 from importlib import import_module
 
@@ -12,6 +11,7 @@ import click
 from service.kit import PACKAGE
 from service.kit.db.query import find_queries
 from service.kit.db.sessions import connect, read_database_url
+from service.kit.server.settings import read_variable
 from service_tools.dev import database, embedded
 from service_tools.pages import Page
 from service_tools.sql.budgets import read_budgets
@@ -46,7 +46,7 @@ def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> No
         planned = asyncio.run(plan_statements(url))
         statements = select_statements(planned, name)
         if analyze:
-            target = os.environ.get("DATABASE_URL", server)
+            target = read_variable("DATABASE_URL") or server
             asyncio.run(analyze_statements(target, statements))
     if record:
         for path in record_plans(statements):

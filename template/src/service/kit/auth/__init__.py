@@ -25,6 +25,4 @@ __all__ = [
     "passwords",
 ]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

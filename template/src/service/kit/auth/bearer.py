@@ -70,7 +70,7 @@ class Auth:
         issuer's keys cannot be fetched, or revocations have not been read yet.
         """
         token = self.read_token(headers)
-        if self.keys.source:
+        if self.keys.can_change:
             self.keys.refresh()
         try:
             caller = self.verify_cached(token, self.keys.version)

@@ -20,10 +20,12 @@ from service.kit.auth.keys import (
     get_key_id,
     read_private_key,
     read_public_key,
+    read_public_keys,
 )
 from service.kit.calls.client import make_client
 from service.kit.calls.options import ClientOptions
 from service.kit.work.problems import busy
+from service.kit.work.secret_files import SecretFile
 
 log = structlog.get_logger(__name__)
 
@@ -56,14 +58,18 @@ class KeySet:
         self.fetched_at = -inf
         self.tried_at = -inf
         self.fetching: asyncio.Task[None] | None = None
-        if isinstance(options, IssuerOptions):
-            self.by_id = read_own_keys(options)
-        elif options.public_key is not None:
-            self.by_id = {"": read_public_key(options.public_key)}
-            self.any_id = True
-        else:
+        self.options = options
+        self.files: list[SecretFile] = []
+        self.texts: list[str] = []
+        if isinstance(options, AuthOptions) and options.jwks_url is not None:
             self.source = options
             self.max_age = options.jwks_max_age
+        else:
+            self.any_id = isinstance(options, AuthOptions)
+            self.by_id = read_given_keys(options)
+            self.files = [value for _, value in options if isinstance(value, SecretFile)]
+            self.texts = [file.get_secret_value() for file in self.files]
+        self.can_change = self.source or self.files
 
     def find_key(self, key_id: str | None) -> Any:
         """Return the key that a token names. It may name none if there is only one.
@@ -78,7 +84,12 @@ class KeySet:
             raise UnknownKeyError from None
 
     def refresh(self, *, force: bool = False) -> None:
-        """Start to fetch published keys again, if they are old or `force` is set."""
+        """Start to fetch published keys again, if they are old or `force` is set.
+
+        Keys from files are read again if their files have changed.
+        """
+        if self.files:
+            self.read_files(force=force)
         if self.source is None or self.fetching is not None:
             return
         now = time.monotonic()
@@ -87,6 +98,16 @@ class KeySet:
             self.tried_at = now
             fetch = self.fetch(self.source)
             self.fetching = asyncio.create_task(fetch, context=Context())  # it is for all requests
+
+    def read_files(self, *, force: bool) -> None:
+        if force:
+            for file in self.files:
+                file.refresh()
+        texts = [file.get_secret_value() for file in self.files]
+        if texts != self.texts:
+            self.texts = texts
+            self.by_id = read_given_keys(self.options)
+            self.version += 1
 
     async def fetch_unknown(self) -> None:
         """Fetch published keys again, because a token names an unknown one.
@@ -114,12 +135,15 @@ class KeySet:
             self.fetching = None
 
 
-def read_own_keys(options: IssuerOptions) -> dict[str, Any]:
-    """Return the public keys of a service that signs its own tokens, by their ids."""
+def read_given_keys(options: AuthOptions | IssuerOptions) -> dict[str, Any]:
+    """Return the public keys of the settings by their ids; one of another issuer has none."""
+    if isinstance(options, AuthOptions):
+        assert options.public_key is not None  # noqa: S101 - it is, without a URL
+        return {"": read_public_key(options.public_key.get_secret_value())}
     signing_key = read_private_key(options.signing_key.get_secret_value())
     keys: list[Any] = [signing_key.public_key()]
     if options.previous_key:
-        keys.append(read_public_key(options.previous_key))
+        keys += read_public_keys(options.previous_key.get_secret_value())
     return {get_key_id(key): key for key in keys}
 
 

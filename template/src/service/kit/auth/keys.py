@@ -6,8 +6,9 @@ Tokens are JWT (RFC 7519), signed with Ed25519 (RFC 8037). The group `auth` in s
 """
 
 import base64
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
@@ -20,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, model_validator
 
 from service.kit.renamed import find_renamed
+
+PEM_BLOCK = re.compile(r"-----BEGIN.+?-----END[^\n]+", re.DOTALL)
 
 
 def make_key() -> str:
@@ -50,6 +53,12 @@ def read_public_key(text: str) -> PublicKeyTypes:
     except (ValueError, UnsupportedAlgorithm):
         advice = "`uv run service key` prints one with each private key"
         raise ValueError(f"it is not a public key; {advice}") from None
+
+
+def read_public_keys(text: str) -> list[PublicKeyTypes]:
+    """Return public keys from PEM, or from one line each. Raises ValueError."""
+    parts = PEM_BLOCK.findall(text) + PEM_BLOCK.sub("", text).split()
+    return [read_public_key(part) for part in parts]
 
 
 def to_pem(label: str, text: str) -> bytes:
@@ -102,18 +111,20 @@ def sign_token(
     return jwt.encode(claims, key, "EdDSA", {"kid": get_key_id(key.public_key())})
 
 
-def check_public_key(text: str) -> str:
-    read_public_key(text)
-    return text
+def check_by(read: Callable[[str], object]) -> AfterValidator:
+    """Return a validator of secrets that `read` must be able to read."""
+
+    def check(text: SecretStr) -> SecretStr:
+        read(text.get_secret_value())
+        return text
+
+    return AfterValidator(check)
 
 
-def check_private_key(text: SecretStr) -> SecretStr:
-    read_private_key(text.get_secret_value())
-    return text
-
-
-PublicKey = Annotated[str, AfterValidator(check_public_key)]
-PrivateKey = Annotated[SecretStr, AfterValidator(check_private_key)]
+# Public keys are no secrets, but a secret can come from a file, and be changed there.
+PublicKey = Annotated[SecretStr, check_by(read_public_key)]
+PublicKeys = Annotated[SecretStr, check_by(read_public_keys)]
+PrivateKey = Annotated[SecretStr, check_by(read_private_key)]
 
 
 class VerificationOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
@@ -160,8 +171,8 @@ class IssuerOptions(VerificationOptions, frozen=True):
 
     signing_key: PrivateKey
     """the private key that signs tokens; `uv run service key` makes one"""
-    previous_key: PublicKey | None = None
-    """the public half of the old signing key, until its tokens expire"""
+    previous_key: PublicKeys | None = None
+    """public halves of other keys to accept: the old one until its tokens expire, the next one"""
     token_lifetime: Annotated[float, Field(ge=60, le=86400)] = 3600
     """seconds until a token expires"""
     issuer: Annotated[str, Field(min_length=1)] = "service"
@@ -184,5 +195,4 @@ class IssuerOptions(VerificationOptions, frozen=True):
         return sign_token(key, self.issuer, self.audience, subject, lifetime, claims, issued_at)
 
 
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

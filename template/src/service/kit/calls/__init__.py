@@ -11,6 +11,4 @@ from service.kit.renamed import find_renamed
 
 __all__ = ["ClientOptions", "make_client"]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

@@ -207,18 +207,22 @@ class Call(httpx2.AsyncByteStream):
             scheme=to.raw_scheme, host=to.raw_host, port=to.port, target=url.raw_path
         )
         traces = tracing.active_traces.get()
-        span = traces and traces.begin_call(request.method, url.host, target.origin.port, number)
+        span = traces and traces.begin_call(
+            request.method, url.scheme, url.host, target.origin.port, number
+        )
         status = 0
+        version = ""
         error = ""
         try:
             answer = await self.send(target, tracing.trace_headers(span))
             status = answer.status
+            version = answer.extensions["http_version"].decode().removeprefix("HTTP/")
         except BaseException as raised:
             error = type(raised).__name__
             raise
         finally:
             if span:
-                traces.end_call(span, status, error)
+                traces.end_call(span, status, version, error)
         return await self.receive(answer)
 
     async def send(self, target: httpcore2.URL, trace: dict[str, str]) -> httpcore2.Response:

@@ -19,6 +19,7 @@ from service.kit.work.command_error import CommandError
 COMMANDS = {
     "jobs": "service.kit.commands.jobs",
     "key": "service.kit.commands.key",
+    "log-level": "service.kit.commands.log_level",
     "migrate": "service.kit.commands.migrate",
     "psql": "service.kit.commands.psql",
     "queries": "service.kit.commands.queries",

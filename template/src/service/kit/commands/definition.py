@@ -1,13 +1,12 @@
 # kit: updated by the template; extend it from app.py
 """What the team's app.py and settings.py define, as the commands need it."""
 
-import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from service.kit.commands import development
-from service.kit.server.settings import KitSettings, narrow_settings, read_settings
+from service.kit.server.settings import KitSettings, is_set, narrow_settings, read_settings
 from service.kit.web.routes import Slice
 
 
@@ -31,7 +30,7 @@ class ServiceDefinition:
         The service's own groups are left out: a command on the database must not need its secrets.
         """
         kind = narrow_settings(self.settings)
-        if "DATABASE_URL" in os.environ:
+        if is_set("DATABASE_URL"):
             yield read_settings(kind)
             return
         with development.run_database() as url:

@@ -91,9 +91,10 @@ def list_jobs(definition: ServiceDefinition, limit: int, as_json: bool) -> None:
     rows = []
     for row in counts:
         numbers = [f"{row[status]:,}" for status in ("queued", "running", "held")]
-        rows.append([row["name"], *numbers])
+        oldest = f"{row['oldest']:%Y-%m-%d %H:%M:%S %Z}" if row["oldest"] else "-"
+        rows.append([row["name"], *numbers, oldest])
     statuses = ("QUEUED", "RUNNING", "HELD")
-    print_table(("NAME", *statuses), rows, right=statuses)
+    print_table(("NAME", *statuses, "OLDEST"), rows, right=statuses)
     for job in held:
         held_at = f"{job['held_at']:%Y-%m-%d %H:%M:%S %Z}"
         click.echo(f"\n{job['id']}  {job['name']}  held {held_at} at attempt {job['attempts']}")

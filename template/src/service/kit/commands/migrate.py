@@ -10,7 +10,7 @@ import click
 from service.kit.commands.definition import ServiceDefinition
 from service.kit.migrate import apply, files, rebuild
 from service.kit.migrate.files import MigrationError
-from service.kit.server.settings import KitSettings
+from service.kit.server.settings import KitSettings, is_set
 
 
 @click.group(name="migrate", invoke_without_command=True)
@@ -82,7 +82,7 @@ def redo_migrations(definition: ServiceDefinition, force: bool) -> None:
     table is still there and accepts them, without the columns that are gone. If a file fails,
     nothing changes. `service dev` does this by itself when you edit the newest migration.
     """
-    if "DATABASE_URL" in os.environ and not force:
+    if is_set("DATABASE_URL") and not force:
         raise MigrationError(
             "DATABASE_URL is set, and `redo` may delete rows there. Unset it, or pass --force."
         )

@@ -3,7 +3,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.printing import json_option, print_json, print_table
 from service.kit.db import query
 from service.kit.db.sessions import DatabaseOptions, connect
+from service.kit.server.settings import is_set
 
 type NamedQuery = tuple[str, query.AnyQuery]
 
@@ -37,8 +37,8 @@ MAX_WIDTH = 80
 
 ADVICE = (
     "This database does not count its statements. Set "
-    "shared_preload_libraries = 'pg_stat_statements' in its configuration, restart it, and run: "
-    "create extension pg_stat_statements."
+    "shared_preload_libraries = 'pg_stat_statements' in its configuration, restart it, and run as "
+    "a superuser: create extension pg_stat_statements."
 )
 
 
@@ -59,7 +59,7 @@ def show_queries(definition: ServiceDefinition, limit: int, as_json: bool) -> No
     share of the total time, and rows per call. Statements of the service are shown by name, with
     file and line, and others as text.
     """
-    is_development = "DATABASE_URL" not in os.environ
+    is_development = not is_set("DATABASE_URL")
     with definition.open_settings() as settings:
         read = read_slowest_statements(settings.database, limit, create=is_development)
         statements, queries = asyncio.run(read)

@@ -15,6 +15,4 @@ from service.kit.renamed import find_renamed
 
 __all__ = ["DEVELOPER", "SAMPLE_INTERVAL", "Connection", "Database", "Query", "Seed", "sample_time"]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

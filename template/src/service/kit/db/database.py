@@ -12,7 +12,7 @@ import asyncpg
 from asyncpg.transaction import Transaction
 
 from service.kit.db import errors
-from service.kit.db.durations import Duration, read_names
+from service.kit.db.durations import Duration, name_statement, read_names
 from service.kit.db.pool import Cleanup, Pool
 from service.kit.db.query import Query
 from service.kit.db.sessions import DatabaseOptions
@@ -137,8 +137,11 @@ class Connection:
             seconds = time_left(self.timeout)
             limit = TimeLimit(self.pool.deadlines, seconds, "database")
         traces = tracing.active_traces.get()
-        span = traces.begin_statement(sql) if traces and sql else None
+        span = None
+        if traces and sql and traces.is_recording():
+            span = traces.begin_statement(sql, name_statement(sql), self.pool.server)
         failure = ""
+        code = ""
         try:
             with limit:
                 return await work
@@ -146,6 +149,7 @@ class Connection:
             is_late = isinstance(error, DeadlineError)
             failure = "TimeoutError" if is_late else type(error).__name__
             if isinstance(error, errors.ERRORS):
+                code = getattr(error, "sqlstate", "") or ""
                 errors.examine(error, self.raw)
             raise
         finally:
@@ -154,7 +158,7 @@ class Connection:
             if len(self.durations) >= MAX_UNCOUNTED:
                 self.count_durations()
             if span is not None:
-                traces.end(span, failure)
+                traces.end_statement(span, failure, code)
 
 
 class Database:

@@ -6,6 +6,7 @@ a 409. One that no slice names is a fault of the service, a 500.
 """
 
 from collections.abc import Callable, Mapping
+from ssl import SSLCertVerificationError
 
 import asyncpg
 
@@ -27,9 +28,19 @@ CHECK = "If the request changes something, check whether it took effect before r
 class DatabaseError(CommandError):
     """The database cannot be used. The message says why, and what to do."""
 
+    patience = 0.0
+    """Seconds for which `/readyz` tolerates it."""
+
 
 class UnreachableError(DatabaseError):
     """Nothing answers where the database should be; it may come back by itself."""
+
+
+class RefusedError(DatabaseError):
+    """PostgreSQL refuses the user or the password. It may be in the middle of a rotation."""
+
+    patience = 120.0
+    """A mounted file may take that long to change."""
 
 
 class NoAnswer(Problem):
@@ -39,11 +50,14 @@ class NoAnswer(Problem):
 def diagnose(error: Exception, where: str) -> DatabaseError:
     """Return the reason for a failure to connect, and what to do."""
     match error:
-        case (
-            asyncpg.InvalidAuthorizationSpecificationError()
-            | asyncpg.InvalidCatalogNameError()
-            | ValueError()
-        ):
+        case SSLCertVerificationError():
+            return DatabaseError(
+                f"The certificate of PostgreSQL at {where} is refused: {error.verify_message}. "
+                "In DATABASE_URL, correct the host, or sslrootcert, the file of the CA."
+            )
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return RefusedError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
+        case asyncpg.InvalidCatalogNameError() | ValueError():
             return DatabaseError(f"PostgreSQL at {where} refuses DATABASE_URL: {error}.")
         case asyncpg.ProtocolViolationError():
             return DatabaseError(

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
+from math import inf
 from typing import Any
 
 import asyncpg
@@ -21,11 +22,11 @@ import asyncpg
 from service.kit.db.capacity import choose_pool_size
 from service.kit.db.durations import Duration, count_durations
 from service.kit.db.errors import ERRORS
-from service.kit.db.sessions import DatabaseOptions, open_session
+from service.kit.db.sessions import DatabaseOptions, describe_server, open_session
 from service.kit.work import metrics
 from service.kit.work.batch import Batch
 from service.kit.work.limits import Deadlines, Limiter, time_left
-from service.kit.work.problems import busy
+from service.kit.work.problems import Problem, busy
 
 type Cleanup = Callable[[], Awaitable[None]]
 """Undoes what was left on a connection."""
@@ -37,6 +38,21 @@ UNREACHABLE = "The database cannot be reached."
 LIFETIME_SPREAD = 0.1
 """Each connection lives up to 10 % shorter or longer, so that those opened together are not
 replaced together."""
+
+REPLACE_INTERVAL = 1.0
+"""Seconds between two connections that are replaced because of their age."""
+
+REFUSED = asyncpg.InvalidAuthorizationSpecificationError
+"""PostgreSQL refuses the user or the password."""
+
+REFUSED_INTERVAL = 1.0
+"""Seconds until a URL that was refused is tried again."""
+
+REFUSED_MARGIN = 0.1
+"""Stop waiting this many seconds before the request times out, so that it gets the real reason."""
+
+FREE_INTERVAL = 0.01
+"""Seconds between two looks for a free connection, while the URL is refused."""
 
 COUNT_INTERVAL = 1.0
 """Seconds for which durations of statements are collected, and then counted at once."""
@@ -54,6 +70,7 @@ class Pool:
 
     def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
+        self.server = describe_server(options)
         size = options.pool_size or choose_pool_size(workers=1)
         self.slots = Limiter(size, options.pool_waiters, options.acquire_timeout, POOL_FULL)
         self.deadlines = Deadlines()  # of statements
@@ -62,6 +79,9 @@ class Pool:
         self.connections: dict[asyncpg.Connection, float] = {}
         self.free: deque[tuple[asyncpg.Connection, float]] = deque()
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.refused_url = ""
+        self.retry_at = 0.0
+        self.replace_at = 0.0
 
     def open(self, name: str) -> None:
         """Let connections be borrowed, and show their number in `/metrics` under a name."""
@@ -106,7 +126,7 @@ class Pool:
         If the request leaves first, the connection becomes free once it is open, then its slot.
         """
         timeout = time_left(seconds)
-        opening = self.start_task(self.open_in_slot())
+        opening = self.start_task(self.open_in_slot(timeout))
         done: set[asyncio.Task[Any]] = set()
         try:
             done, _ = await asyncio.wait([opening], timeout=timeout)
@@ -121,10 +141,10 @@ class Pool:
         if not opening.exception():
             self.release(opening.result())
 
-    async def open_in_slot(self) -> asyncpg.Connection:
+    async def open_in_slot(self, seconds: float) -> asyncpg.Connection:
         """Open a connection. If that fails, give back the slot that was taken for it."""
         try:
-            connection = await open_session(self.options)
+            connection = await self.open_or_share(seconds)
         except asyncio.CancelledError as error:  # the pool closes
             self.slots.leave()
             raise busy(STOPPING) from error
@@ -133,24 +153,74 @@ class Pool:
             raise busy(UNREACHABLE) from error
         spread = random.uniform(1 - LIFETIME_SPREAD, 1 + LIFETIME_SPREAD)
         lifetime = self.options.max_lifetime * spread
-        self.connections[connection] = time.monotonic() + lifetime
+        self.connections.setdefault(connection, time.monotonic() + lifetime)
+        return connection
+
+    async def open_or_share(self, seconds: float) -> asyncpg.Connection:
+        """Open a connection. While the URL is refused, wait for a free one, or for another URL.
+
+        A password changes in PostgreSQL and in its file one after the other, and sessions that are
+        open go on meanwhile.
+        """
+        latest_end = time.monotonic() + seconds - REFUSED_MARGIN
+        while True:
+            try:
+                return await self.open_unless_refused()
+            except REFUSED:
+                if time.monotonic() >= latest_end:
+                    raise
+            await asyncio.sleep(FREE_INTERVAL)
+            if self.free:
+                connection, _ = self.free.pop()
+                if connection.is_closed():
+                    del self.connections[connection]
+                else:
+                    return connection
+
+    async def open_unless_refused(self) -> asyncpg.Connection:
+        """Open a connection, but try a URL that was just refused only once a second."""
+        url = self.options.url.get_secret_value()
+        if url == self.refused_url and time.monotonic() < self.retry_at:
+            raise REFUSED("PostgreSQL has just refused this user and password")
+        self.retry_at = time.monotonic() + REFUSED_INTERVAL
+        try:
+            connection = await open_session(self.options)
+        except REFUSED:
+            self.refused_url = url
+            raise
+        self.refused_url = ""
         return connection
 
     def release(self, connection: asyncpg.Connection, cleanup: Cleanup | None = None) -> None:
         """Take a connection back at once, and clean it before the next request gets it."""
+        now = time.monotonic()
         if connection.is_closed():
             del self.connections[connection]
         elif cleanup:
             self.start_task(self.clean(connection, cleanup))
             return  # it keeps its slot until then
+        elif now >= self.connections[connection] and now >= self.replace_at and self.is_open:
+            self.replace_at = inf
+            self.start_task(self.replace(connection))
+            return
         else:
-            self.keep(connection)
+            self.keep(connection, now)
         self.slots.leave()
 
-    def keep(self, connection: asyncpg.Connection) -> None:
-        """Make a connection free, unless it is old; close one that was free for too long."""
-        now = time.monotonic()
-        if not self.is_open or now >= self.connections[connection]:
+    async def replace(self, old: asyncpg.Connection) -> None:
+        """Open a connection in the slot of an old one, which stays in use if that fails."""
+        try:
+            connection = await self.open_in_slot(0)
+        except Problem:
+            self.keep(old, time.monotonic())
+        else:
+            self.close_connection(old)
+            self.release(connection)
+        self.replace_at = time.monotonic() + REPLACE_INTERVAL
+
+    def keep(self, connection: asyncpg.Connection, now: float) -> None:
+        """Make a connection free, and close one that was free for too long."""
+        if not self.is_open:
             self.close_connection(connection)
             return
         self.free.append((connection, now))

@@ -3,8 +3,9 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
 import msgspec
@@ -14,6 +15,8 @@ from service.kit.db.errors import ERRORS, DatabaseError, diagnose
 from service.kit.work.options import Lifetime, Seconds, check_nesting
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
+
+DEFAULT_PORT = 5432
 
 MIN_SERVER_VERSION = 15
 """The oldest version that the template's tests run on. A migration of the kit adds to it what the
@@ -27,10 +30,25 @@ def check_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     is_postgresql = parts.scheme in ("postgresql", "postgres")
     has_database = bool(parts.path.strip("/"))
+    has_port = False
     with suppress(ValueError):  # the port is not a number
-        if is_postgresql and has_database and parts.port != 0:
-            return url
-    raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
+        has_port = parts.port != 0
+    if not (is_postgresql and has_database and has_port):
+        raise ValueError(f"this is not the URL of a PostgreSQL database; write {EXAMPLE_URL}")
+    query = dict(parse_qsl(parts.query))
+    authority = query.get("sslrootcert")
+    if authority and query.get("sslmode") in ("require", "verify-ca", "verify-full"):
+        check_authority(authority)
+    return url
+
+
+def check_authority(path: str) -> None:
+    """Raise ValueError unless a file has certificates: asyncpg would not say which file it is."""
+    try:
+        SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"its sslrootcert {path!r} cannot be read: {reason}") from None
 
 
 Url = Annotated[SecretStr, AfterValidator(check_url)]
@@ -96,6 +114,18 @@ def describe_database(options: DatabaseOptions) -> str:
     host = parts.hostname or "the local socket"
     port = f":{parts.port}" if parts.port else ""
     return f"{host}{port}{parts.path}"
+
+
+def describe_server(options: DatabaseOptions) -> dict[str, str | int]:
+    """Return where the database is, as attributes of OpenTelemetry's semantic conventions."""
+    parts = urlsplit(options.url.get_secret_value())
+    attributes: dict[str, str | int] = {"db.namespace": unquote(parts.path.strip("/"))}
+    host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "")
+    if host:
+        attributes["server.address"] = host
+    if parts.hostname:  # and no socket
+        attributes["server.port"] = parts.port or DEFAULT_PORT
+    return attributes
 
 
 def get_session_limits(options: DatabaseOptions) -> dict[str, str]:

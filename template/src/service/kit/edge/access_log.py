@@ -59,7 +59,8 @@ class AccessLog(Batch[Record]):
     ) -> None:
         line = describe_request(exchange, scope, problem)
         if exchange.span is not None:
-            tracing.active_traces.get().end_request(exchange.span, line)
+            traces = tracing.active_traces.get()
+            traces.end_request(exchange.span, line, scope, exchange.request)
         now = time.perf_counter()
         seconds = (exchange.opened_at or now) - exchange.began_at
         if exchange.opened_at:

@@ -130,8 +130,8 @@ class Edge:
                 problem = error
             await self.send_error(error, exchange, scope)
         finally:
-            is_logged = self.options.log and not is_probe
-            self.access_log.record(exchange, scope, problem, logged=is_logged)
+            if not is_probe:
+                self.access_log.record(exchange, scope, problem, logged=self.options.log)
             # Its traceback refers to this frame: the two would hold the connection until the
             # garbage collector comes.
             problem = None
@@ -146,9 +146,11 @@ class Edge:
         metrics.watch_gauge(gauges.uploads, lambda: self.uploads.running)
         metrics.watch_gauge(gauges.upload_disk, lambda: self.uploads.disk_bytes)
         scope["edge"] = self
+        watching = asyncio.create_task(self.health.watch())
         try:
             await self.app(scope, receive, send)
         finally:
+            watching.cancel()
             self.access_log.flush()
             self.refusals.flush()
 
@@ -243,6 +245,8 @@ class Edge:
             if not exchange.is_late:  # if it is, the client stopped reading
                 route = scope.get("path_template", "unmatched")
                 metrics.get_metrics().failed_responses.labels(route).inc()
+                if exchange.span is not None:
+                    tracing.active_traces.get().set_error(exchange.span, type(error).__name__)
             raise error
         problem = error if isinstance(error, Problem) else Problem(500, "internal", FAULT)
         await self.send_problem(problem, exchange)

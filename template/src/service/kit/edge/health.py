@@ -13,7 +13,7 @@ from math import inf
 
 import structlog
 
-from service.kit.work import responses
+from service.kit.work import metrics, responses
 from service.kit.work.asgi import Scope, Send
 from service.kit.work.problems import Problem, busy
 
@@ -27,6 +27,12 @@ CHECK_SECONDS = 2.0
 CACHE_SECONDS = 1.0
 """Seconds that a result is kept, so that neither probes nor strangers load the database."""
 
+WATCH_SECONDS = 15.0
+"""Seconds between two checks for `/metrics`, where no probe asks."""
+
+OUTCOMES = "ready", "refused", "database"
+"""Outcomes of a check: passed, something is wrong, or the database cannot be used."""
+
 type Check = Callable[[], Awaitable[str | None]]
 """Returns what keeps the service from answering requests, or None."""
 
@@ -38,7 +44,10 @@ class Health:
         self.check = check
         self.lock = asyncio.Lock()
         self.checked_at = -inf
+        self.ready_at = -inf
         self.fault: str | None = None
+        for outcome in OUTCOMES:
+            metrics.get_metrics().readiness_checks.labels(outcome)
 
     async def answer_probe(self, scope: Scope, send: Send) -> None:
         """Answer a probe, or raise the problem that says why not."""
@@ -55,6 +64,12 @@ class Health:
         no_store = {b"cache-control": b"no-store"}
         await responses.respond(send, 200, b'{"status":"ok"}', b"application/json", no_store)
 
+    async def watch(self) -> None:
+        """Check every `WATCH_SECONDS` until cancelled, so that alerts need no probe."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await self.find_fault()
+
     async def find_fault(self) -> str | None:
         """Return what is wrong, by a check at most a second old."""
         async with self.lock:
@@ -69,12 +84,28 @@ class Health:
             return self.fault
 
     async def run_check(self) -> str | None:
-        """Return what is wrong now. An error of the check is logged, not shown."""
-        if self.check is None:
-            return None
+        """Return what is wrong now, and count it. An error of the check is logged, not shown.
+
+        An error of the database has a `patience`: it is ignored for that many seconds after the
+        last good check.
+        """
+        counter = metrics.get_metrics().readiness_checks
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                return await self.check()
+                fault = await self.check() if self.check else None
         except Exception as error:
             log.warning("readiness check failed", error=repr(error))
+            patience = getattr(error, "patience", None)
+            if patience and time.monotonic() - self.ready_at < patience:
+                counter.labels("ready").inc()
+                return None
+            # The pool raises problems.
+            if patience is None and not isinstance(error, Problem | TimeoutError):
+                counter.labels("refused").inc()
+                return "The readiness check failed; the log says why."
+            counter.labels("database").inc()
             return "The database cannot be used; the log says why."
+        if fault is None:
+            self.ready_at = time.monotonic()
+        counter.labels("refused" if fault else "ready").inc()
+        return fault

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from service.kit.edge.origins import ANY_ORIGIN, Names, Origins
+from service.kit.edge.origins import ANY_ORIGIN, Hosts, Names, Origins
 from service.kit.work import addresses
 from service.kit.work.options import Lifetime, Seconds
 
@@ -47,7 +47,7 @@ class EdgeOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """maximum size of a message of a WebSocket in bytes, or it closes with 1009"""
     socket_rate: Annotated[int, Field(ge=1, le=100_000)] = 50
     """messages per second that a WebSocket may send, or it closes with 1008"""
-    hosts: str = ""
+    hosts: Hosts = ""
     """comma-separated host names this service answers for; empty: any"""
     proxies: addresses.Networks = (
         "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"

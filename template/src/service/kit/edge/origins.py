@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Origins, and names of methods and headers, as settings list them."""
+"""Origins, hosts, and names of methods and headers, as settings list them."""
 
 import re
 from typing import Annotated
@@ -34,6 +34,9 @@ def normalize_origins(text: str) -> str:
 
 Origins = Annotated[str, AfterValidator(normalize_origins)]
 """A comma-separated list of origins, as an option."""
+
+Hosts = Annotated[str, Field(pattern=r"^([^/:\[]|\[[^]]*\])*$")]
+"""A comma-separated list of host names without scheme and port, as an option."""
 
 Names = Annotated[str, Field(pattern=r"^$|^[\w-]+(, ?[\w-]+)*$")]
 """A comma-separated list of methods or headers, as an option."""

@@ -23,6 +23,4 @@ __all__ = [
     "enqueue_all",
 ]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

@@ -27,17 +27,16 @@ from service.kit.jobs.runner import Runner
 from service.kit.jobs.running import Interrupted, RunningJobs
 from service.kit.jobs.statements import NAMES, Statements, make_statements
 from service.kit.jobs.upkeep import Upkeep
+from service.kit.server.log_level import follow_level
 from service.kit.server.output import end_output
 from service.kit.server.process import make_in_worker
 from service.kit.server.signals import call_on_sigterm, exit_with_parent
+from service.kit.server.supervision import EXIT_IN_ORDER
 from service.kit.server.watchdog import Watchdog
 from service.kit.work import metrics
 from service.kit.work.resources import open_resources
 
 log = structlog.get_logger()
-
-EXIT_IN_ORDER = 75
-"""The exit code of a process that could not go on, and lost no job: EX_TEMPFAIL of sysexits.h."""
 
 CHECK_INTERVAL = 0.5
 
@@ -61,10 +60,10 @@ class Consumer:
         Raises what asyncpg raises when PostgreSQL is away, and `ConnectionError` when the
         connection is lost. The supervisor then starts a new process; no job is lost.
         """
-        get_job_metrics().show(self.worker.jobs)
         database = bypass_pooler(self.worker.settings.database)  # notifications need a session
         settings = {**get_session_limits(database), "application_name": "service worker"}
         connection = await open_connection(database, settings, database.command_timeout)
+        get_job_metrics().show(self.worker.jobs)  # now, for `jobs_running` says that jobs can run
         try:
             await self.run_on(connection, identity, died=died)
         finally:
@@ -76,12 +75,13 @@ class Consumer:
         statements = make_statements(connection)
         upkeep = Upkeep(statements.driver, identity, self.worker)
         async with AsyncExitStack() as stack:
-            loop = asyncio.get_running_loop()
-            stack.enter_context(Watchdog(loop, self.worker.settings.watchdog))
             if died:
                 await upkeep.recover(own=True)
             else:
                 await upkeep.requeue_own()
+            # Its heartbeat makes the main process ready: database and tables are there.
+            loop = asyncio.get_running_loop()
+            stack.enter_context(Watchdog(loop, self.worker.settings.watchdog))
             await stack.enter_async_context(open_resources(self.worker.resources))
             queue = self.make_queue(statements, identity)
             self.stop_on_signal_or_loss(queue, connection)
@@ -109,6 +109,7 @@ class Consumer:
         log.info("worker started", jobs=sorted(self.worker.jobs), concurrency=concurrency)
         alongside = [
             asyncio.create_task(metrics.sample_gauges()),
+            asyncio.create_task(follow_level()),
             asyncio.create_task(upkeep.run()),
             asyncio.create_task(self.watch_until_end(queue, statements, upkeep)),
         ]

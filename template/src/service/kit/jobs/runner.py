@@ -87,7 +87,7 @@ class Runner(AbstractEntrypointExecutor):
         headers = {name: str(value) for name, value in (job.headers or {}).items()}
         context.begin_work(headers.get(REQUEST_ID, ""), self.timeout)
         traces = tracing.active_traces.get()
-        span = traces.job(self.job.name, headers) if traces else nullcontext()
+        span = traces.job(self.job.name, job.id, headers) if traces else nullcontext()
         with span:
             await self.call_handler(job, self.decode_argument(job))
 

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from service.kit.jobs.consumer import EXIT_IN_ORDER, run_consumer
+from service.kit.jobs.consumer import run_consumer
 from service.kit.server.signals import install_signal_handlers
-from service.kit.server.supervision import POLL_SECONDS, Supervision
+from service.kit.server.supervision import EXIT_IN_ORDER, POLL_SECONDS, Supervision
 
 log = structlog.get_logger()
 
@@ -37,6 +37,7 @@ def keep_consumer_running(create: str, kill_timeout: float, supervision: Supervi
     kill_at = time.monotonic() + kill_timeout
     while process.is_alive() and not kill_requested.is_set() and time.monotonic() < kill_at:
         process.join(POLL_SECONDS)
+        supervision.checked_at = time.monotonic()  # /livez stays 200
     process.kill()
     process.join()
     log.info("worker stopped")

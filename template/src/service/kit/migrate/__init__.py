@@ -10,6 +10,4 @@ from service.kit.renamed import find_renamed
 
 __all__ = ["find_pending"]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

@@ -26,6 +26,4 @@ __all__ = [
     "Page",
 ]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

@@ -14,6 +14,4 @@ from service.kit.server.settings import KitSettings, read_settings
 
 __all__ = ["KitSettings", "configure_logs", "read_settings"]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

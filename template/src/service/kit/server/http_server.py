@@ -86,6 +86,8 @@ def serve(
         options = options.model_copy(update={"drain_timeout": 1, "kill_timeout": 5})
     watchdog = watchdog or WatchdogOptions()
     metrics = metrics or MetricsOptions(port=0)
+    if metrics.port == options.port:
+        raise CommandError(f"METRICS_PORT and SERVER_PORT are both {options.port}; change one.")
     # A forked worker would keep the modules of this process, and not see a change. From Python 3.14
     # on, granian spawns workers by itself.
     multiprocessing.set_start_method("spawn", force=True)
@@ -111,9 +113,10 @@ def check_port(options: ServerOptions) -> None:
         try:
             probe.bind((options.host, options.port))
         except OSError as error:
-            problem = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
-            advice = "Choose another port, or stop what listens there."
-            raise CommandError(f"{problem} {advice}") from None
+            raise CommandError(
+                f"Cannot listen on {options.host}:{options.port}: {error.strerror}. "
+                "Choose another port, or stop what listens there."
+            ) from None
 
 
 class Server(MPServer):

@@ -13,6 +13,7 @@ import structlog
 from pydantic import BaseModel, Field
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from service.kit.server.log_level import LevelLogger, set_level
 from service.kit.server.output import BUFFER_BYTES, unblock_output
 from service.kit.work import tracing
 from service.kit.work.batch import Batch
@@ -50,12 +51,10 @@ def configure_logs(options: LogOptions) -> None:
     unblock_output(options.buffer_bytes)
     first: list[Processor] = [structlog.contextvars.merge_contextvars, add_context]
     last = make_renderers(options)
-    level = logging.getLevelNamesMapping()[options.level.upper()]
-
     writer = Writer()
     structlog.configure(
         processors=[*first, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=LevelLogger,
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
@@ -67,7 +66,9 @@ def configure_logs(options: LogOptions) -> None:
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    logging.basicConfig(handlers=[handler], force=True)
+    LevelLogger.usual = options.level
+    set_level(options.level)
 
 
 def make_renderers(options: LogOptions) -> list[Processor]:

@@ -4,15 +4,20 @@
 The main process serves it. Each process counts in the files of a slot, which it holds by a lock
 (flock). A worker that takes over the slot of a dead one continues its counts, so none is lost and
 no file is left over.
+
+Each sample has the label `service_name`: where one Prometheus scrapes many services, alerts and
+dashboards choose by it, however that one names what it scrapes.
 """
 
 import os
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from platform import python_version
 from typing import Annotated
+from wsgiref.simple_server import WSGIServer
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
 from prometheus_client import (
@@ -34,6 +39,10 @@ from service.kit.work.command_error import CommandError
 log = structlog.get_logger()
 
 
+SERVICE_NAME = "service_name"
+"""The label with the name of the service: OpenTelemetry's service.name, as Prometheus spells it."""
+
+
 class MetricsOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """METRICS_*: where Prometheus finds /metrics, apart from the public port."""
 
@@ -44,21 +53,23 @@ class MetricsOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
 
 
 @contextmanager
-def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
+def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[WSGIServer | None]:
     """Serve `/metrics` while the block runs. Processes started in it count in `folder`.
 
-    If the default port is taken, the service runs without metrics. Raises `CommandError` if a port
-    that was set is taken.
+    Yields the server, or None if there is none: if the default port is taken, the service runs
+    without metrics. Raises `CommandError` if a port that was set is taken.
     """
     folder.mkdir(exist_ok=True)
+    build = describe_build()
     registry = CollectorRegistry()
-    registry.register(SummedMetrics(folder))
+    registry.register(SummedMetrics(folder, build["name"]))
     text = "Name and version of the service, and version of Python."
-    Info("service_build", text, registry=registry).info(describe_build())
+    Info("service_build", text, registry=registry).info({**build, SERVICE_NAME: build["name"]})
+    server = None
     try:
         if options.port:
             # In a thread, which ends with the process.
-            start_http_server(options.port, options.host, registry)
+            server, _ = start_http_server(options.port, options.host, registry)
             os.environ[metrics.MULTIPROC_DIR] = str(folder)
             take_slot()
     except OSError as error:
@@ -69,9 +80,25 @@ def serve_metrics(options: MetricsOptions, folder: Path) -> Generator[None]:
         advice = "Set METRICS_PORT; 0 turns metrics off, without this warning."
         log.warning("no metrics", error=f"{problem} {advice}")
     try:
-        yield
+        yield server
     finally:
         os.environ.pop(metrics.MULTIPROC_DIR, None)
+
+
+def add_probes(server: WSGIServer, probes: Mapping[str, Callable[[], bool]]) -> None:
+    """Answer the paths of probes, too: not every process listens on another port."""
+    serve_others = server.get_app()
+    assert serve_others is not None  # noqa: S101 - it serves metrics
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        probe = probes.get(environ["PATH_INFO"])
+        if probe is None:
+            return serve_others(environ, start_response)
+        status = "200 OK" if probe() else "503 Service Unavailable"
+        start_response(status, [])
+        return [status.encode()]
+
+    server.set_app(answer)
 
 
 def describe_build() -> dict[str, str]:
@@ -103,15 +130,20 @@ def lock_free_slot(folder: Path) -> tuple[str, int]:
 
 
 class SummedMetrics:
-    """Collects what all processes have counted, summed over them."""
+    """Collects what all processes of a service have counted, summed over them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, service_name: str) -> None:
         self.folder = folder
+        self.service_name = service_name
 
     def collect(self) -> Iterable[Metric]:
         processes = self.find_processes()
         counted = MultiProcessCollector(None, str(self.folder)).collect()
-        return [*counted, *measure_processes(processes)]
+        families = [*counted, *measure_processes(processes)]
+        for family in families:
+            for sample in family.samples:
+                sample.labels.setdefault(SERVICE_NAME, self.service_name)
+        return families
 
     def find_processes(self) -> dict[str, int]:
         """Return the ids of the living processes, by slot; clear the gauges of the dead ones."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from service.kit.server.log_level import follow_level
 from service.kit.server.metrics_endpoint import take_slot
 from service.kit.server.output import end_output, unblock_output
 from service.kit.server.runtime_folder import (
@@ -101,6 +102,7 @@ class WorkerApplication:
             asyncio.create_task(self.forward_messages(receive)),
             asyncio.create_task(self.stop_in_time()),
             asyncio.create_task(metrics.sample_gauges()),
+            asyncio.create_task(follow_level()),
         ]
 
         async def send_and_note_start(message: asgi.Message) -> None:

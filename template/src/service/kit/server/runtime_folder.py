@@ -5,9 +5,11 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from service.kit import find_distribution
 
 RUNTIME_FOLDER_VARIABLE = "SERVICE_RUNTIME_FOLDER"
 
@@ -30,6 +32,10 @@ STACK_FILE = "stack-{pid}"
 """Gets the stack of a worker that is asked for it. A worker that logs its stack touches it."""
 
 
+LEVEL_FILE = "log-level"
+"""Has the level of the log for a while, and when that ends (log_level.py)."""
+
+
 @contextmanager
 def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
     """Yield a new folder, in memory where possible: nothing must wait for a disk.
@@ -40,7 +46,12 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="service-", dir=parent) as name:
         lock = lock_file(Path(name, "lock"))
         assert lock is not None  # noqa: S101 - the folder is new
-        remove_abandoned_folders(parent)
+        os.write(lock, find_distribution().name.encode())
+        # Those whose main process has ended, and its lock with it. Process ids would not tell:
+        # containers that share /dev/shm may have the same ones.
+        for folder, service in find_folders(parent):
+            if service is None:
+                shutil.rmtree(folder, ignore_errors=True)
         os.environ[RUNTIME_FOLDER_VARIABLE] = name
         try:
             yield Path(name)
@@ -55,16 +66,26 @@ def find_memory() -> Path:
     return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
 
 
-def remove_abandoned_folders(parent: Path) -> None:
-    """Remove the folders whose main process has ended, and its lock with it.
+def find_runtime_folders() -> Iterator[Path]:
+    """Yield the folders of this service's main processes that run here, under the same user."""
+    name = find_distribution().name
+    for folder, service in find_folders(find_memory()):
+        if service == name:
+            yield folder
 
-    Process ids would not tell: containers that share /dev/shm may have the same ones.
+
+def find_folders(parent: Path) -> Iterator[tuple[Path, str | None]]:
+    """Yield this user's folders, with the service whose main process runs, or None if it ended.
+
+    A folder of another user might have links to files of this one.
     """
     for path in parent.glob("service-*/lock"):
-        with suppress(OSError):  # another user's, or just gone
+        with suppress(OSError):  # just gone
+            if path.parent.lstat().st_uid != os.geteuid():
+                continue
             lock = lock_file(path)
+            yield path.parent, path.read_text() if lock is None else None
             if lock is not None:
-                shutil.rmtree(path.parent, ignore_errors=True)
                 os.close(lock)
 
 

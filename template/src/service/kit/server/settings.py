@@ -6,6 +6,9 @@ and a description as its docstring; a new group needs a field in the team's `Set
 `page_size` of the field `orders` is the variable ORDERS_PAGE_SIZE, and `service settings` lists it.
 A field that is no group, such as `page_size: int = 20`, is a variable by itself: PAGE_SIZE.
 
+A field of the type SecretStr can come from a file: then NAME_FILE is its path, and NAME is not set.
+Call `get_secret_value()` each time the secret is used: its value follows the file.
+
 In development, the commands also read `.env` (yours alone, ignored by git) and `.env.development`
 (the team's, committed, without secrets); tests read `.env.development`. A variable that is set wins
 over both, and the first file over the second. `service serve` and `service worker` read no file but
@@ -13,7 +16,7 @@ those that `service --env-file` names.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self, TypeGuard
@@ -22,7 +25,12 @@ from dotenv import load_dotenv
 from pydantic import BaseModel, ValidationError, create_model, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as UnreadableError
 
 from service.kit.auth.login_throttle import LoginThrottleOptions
@@ -42,9 +50,16 @@ from service.kit.server.watchdog import WatchdogOptions
 from service.kit.web.idempotency import IdempotencyOptions
 from service.kit.work.command_error import CommandError
 from service.kit.work.options import check_nesting
+from service.kit.work.secret_files import (
+    SUFFIX,
+    SecretFile,
+    is_secret,
+    open_secret,
+    read_secret,
+)
 from service.kit.work.tracing import TracesOptions
 
-SIZES = {
+SIZES: dict[tuple[str, ...], Callable[[int], int]] = {
     ("database", "pool_size"): choose_pool_size,
     ("offload", "processes"): share_cores,
     ("offload", "hashes"): share_cores,
@@ -82,6 +97,18 @@ class KitSettings(BaseSettings):
     traces: TracesOptions = TracesOptions()
     watchdog: WatchdogOptions = WatchdogOptions()
     metrics: MetricsOptions = MetricsOptions()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = InitSettingsSource(settings_cls, open_secrets(cls))
+        return init_settings, files, env_settings, dotenv_settings, file_secret_settings
 
     @model_validator(mode="after")
     def check_deadlines(self) -> Self:
@@ -172,17 +199,49 @@ def narrow_settings(kind: type[KitSettings]) -> type[KitSettings]:
 
 def list_variables(kind: type[KitSettings]) -> Iterator[tuple[str, object, str]]:
     """Yield the name, default (`...` if it is required) and description of every variable."""
-    for group, field in kind.model_fields.items():
-        options = field.annotation
-        if not is_group(options):
-            yield group.upper(), get_default(field), field.description or ""
+    for names, field in find_fields(kind):
+        default = ... if field.is_required() else field.default
+        choose_size = SIZES.get(names)
+        if choose_size:
+            default = choose_size(ServerOptions().workers)
+        yield "_".join(names).upper(), default, field.description or ""
+
+
+def find_fields(kind: type[KitSettings]) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Yield the field of every variable, with its group and its name there, or its name alone."""
+    for name, field in kind.model_fields.items():
+        if not is_group(field.annotation):
+            yield (name,), field
             continue
-        for option, detail in options.model_fields.items():
-            default = get_default(detail)
-            choose_size = SIZES.get((group, option))
-            if choose_size:
-                default = choose_size(ServerOptions().workers)
-            yield f"{group}_{option}".upper(), default, detail.description or ""
+        for option, detail in field.annotation.model_fields.items():
+            yield (name, option), detail
+
+
+def open_secrets(kind: type[KitSettings]) -> dict[str, Any]:
+    """Return what comes from files, in the groups of the settings."""
+    opened: dict[str, Any] = {}
+    for (*groups, option), field in find_fields(kind):
+        secret = open_secret("_".join([*groups, option]).upper(), field)
+        if secret is not None:
+            group = opened.setdefault(groups[0], {}) if groups else opened
+            group[option] = secret
+    return opened
+
+
+def read_variable(name: str) -> str | None:
+    """Return a variable, or what is in its file; None if neither is set. Raises `CommandError`."""
+    path = os.environ.get(name + SUFFIX)
+    if not path:
+        return os.environ.get(name)
+    try:
+        return read_secret(name, path)
+    except ValueError as error:
+        raise CommandError(f"{name}{SUFFIX}: {error}.") from None
+
+
+def is_set(name: str) -> bool:
+    """Return whether a variable is set, or a file that has its value."""
+    return bool(os.environ.get(name) or os.environ.get(name + SUFFIX))
 
 
 def is_group(options: object) -> TypeGuard[type[BaseModel]]:
@@ -190,8 +249,13 @@ def is_group(options: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(options, type) and issubclass(options, BaseModel)
 
 
-def get_default(field: FieldInfo) -> object:
-    return ... if field.is_required() else field.default
+def list_names(kind: type[KitSettings]) -> list[str]:
+    """Return the names of all variables, those of files included."""
+    names = []
+    for parts, field in find_fields(kind):
+        name = "_".join(parts).upper()
+        names += [name, name + SUFFIX] if is_secret(field.annotation) else [name]
+    return names
 
 
 def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
@@ -200,7 +264,7 @@ def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
     Variables that only begin like ours are ignored: LOG_DIR or SERVER_SOFTWARE may belong to other
     software.
     """
-    known = [name for name, *_ in list_variables(kind)]
+    known = list_names(kind)
     for field, detail in kind.model_fields.items():
         if not is_group(detail.annotation):
             continue
@@ -208,21 +272,33 @@ def find_misspelt_variables(kind: type[KitSettings]) -> Iterator[str]:
         prefix = f"{group}_"
         options = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
         for name in os.environ:
-            if name.upper() == group:
+            upper = name.upper()
+            if upper == group:
                 yield f"  {group}: unset it; settings are named {group}_SOMETHING"
-            if not name.upper().startswith(prefix):
+            if not upper.startswith(prefix):
                 continue
-            option = name.upper().removeprefix(prefix)
-            similar = get_close_matches(option, options, 1, MIN_SIMILARITY)
+            option = upper.removeprefix(prefix)
+            ending = SUFFIX if option.endswith(SUFFIX) else ""
+            candidates = [it.removesuffix(ending) for it in options if it.endswith(ending)]
+            meant = option.removesuffix(ending)
+            similar = get_close_matches(meant, candidates, 1, MIN_SIMILARITY)
             if similar and option not in options:
-                yield f"  {name}: there is no such setting; did you mean {prefix}{similar[0]}?"
+                suggestion = f"{prefix}{similar[0]}{ending}"
+                yield f"  {name}: there is no such setting; did you mean {suggestion}?"
 
 
 def describe_problem(kind: type[KitSettings], detail: ErrorDetails) -> Iterator[str]:
     """Yield a line for each variable that pydantic complains about."""
     location = "_".join(str(part) for part in detail["loc"]).upper()
+    given = detail["input"]
+    if isinstance(given, ValueError):  # from `open_secret`
+        yield f"  {location}{SUFFIX}: {given}"
+        return
     if detail["type"] != "missing":
         message = detail["msg"].removeprefix("Value error, ")
+        if isinstance(given, SecretFile):
+            location = given.variable
+            message = f"{given.path!r}: {message}"
         yield f"  {location}: {message}" if location else f"  {message}"
         return
     for name, default, description in list_variables(kind):

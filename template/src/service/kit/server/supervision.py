@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
-from service.kit.server.metrics_endpoint import MetricsOptions, serve_metrics
+from service.kit.server.metrics_endpoint import MetricsOptions, add_probes, serve_metrics
 from service.kit.server.runtime_folder import (
     CONSOLE_SOCKET,
     FAULT_FILE,
@@ -36,6 +36,9 @@ POLL_SECONDS = 0.1
 MAX_POLL_SECONDS = 1.0
 """The most that counts as time between two checks: a suspended main process saw nothing."""
 
+MAX_SILENCE = 10.0
+"""Seconds between two checks after which `/livez` says that the main process is stuck."""
+
 MIN_SILENCE = 1.0
 """Seconds without a heartbeat, at least, before the main process asks for the stack."""
 
@@ -43,15 +46,21 @@ MIN_PAUSE = 0.25
 MAX_PAUSE = 5.0
 """Seconds before a worker that ended is replaced."""
 
+EXIT_IN_ORDER = 75
+"""The exit code of a process that could not go on, and lost nothing: EX_TEMPFAIL of sysexits.h."""
+
 HEALTHY_SECONDS = 30.0
 """A worker that ran for longer was healthy: it is replaced after the shortest pause."""
 
 
 @contextmanager
 def supervise(options: MetricsOptions, watchdog: WatchdogOptions) -> Generator["Supervision"]:
-    """Yield the supervision of this process's workers, and serve metrics meanwhile."""
-    with open_runtime_folder() as folder, serve_metrics(options, folder / "metrics"):
-        yield Supervision(folder, watchdog)
+    """Yield the supervision of this process's workers; serve metrics and probes meanwhile."""
+    with open_runtime_folder() as folder, serve_metrics(options, folder / "metrics") as server:
+        supervision = Supervision(folder, watchdog)
+        if server is not None:
+            add_probes(server, {"/livez": supervision.is_live, "/readyz": supervision.is_ready})
+        yield supervision
 
 
 @dataclass
@@ -94,6 +103,16 @@ class Supervision:
         self.checked_at = time.monotonic()
         text = "Worker processes that ended unexpectedly, or were stuck."
         self.deaths = Counter("service_worker_deaths_total", text, ["cause"], registry=None)
+        for cause in ("ended", "stuck"):  # Prometheus sees no increase to the first value
+            self.deaths.labels(cause)
+
+    def is_live(self) -> bool:
+        """Return whether this process checks its workers. PostgreSQL may be away."""
+        return time.monotonic() - self.checked_at < MAX_SILENCE
+
+    def is_ready(self) -> bool:
+        """Return whether a worker runs. Its heartbeat begins once it has what it needs."""
+        return any(self.folder.glob(HEARTBEAT_FILE.format(pid="*")))
 
     def check_workers(self, processes: Sequence[BaseProcess]) -> list[int]:
         """Kill the workers that are stuck. Return the indexes of the processes to replace now."""
@@ -126,7 +145,8 @@ class Supervision:
         worker.replace_at = now + worker.pause
         for name in (HEARTBEAT_FILE, STACK_FILE, CONSOLE_SOCKET):
             self.get_file(name, process).unlink(missing_ok=True)
-        self.deaths.labels("stuck" if worker.is_stuck else "ended").inc()
+        if process.exitcode != EXIT_IN_ORDER:
+            self.deaths.labels("stuck" if worker.is_stuck else "ended").inc()
         log.error(
             "worker process ended",
             worker=worker.number,

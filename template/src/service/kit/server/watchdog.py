@@ -70,7 +70,6 @@ class Watchdog:
         self.ticks = 0
         self.seen_ticks = 0
         self.stalled_for = 0.0
-        self.next_tick_at = 0.0
         self.is_over = threading.Event()
         self.resources = ExitStack()
         self.heartbeat: int | None = None

@@ -63,6 +63,4 @@ __all__ = [
     "require_key",
 ]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

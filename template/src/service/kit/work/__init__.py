@@ -30,6 +30,4 @@ __all__ = [
     "trace_headers",
 ]
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

@@ -18,6 +18,4 @@ type Headers = list[tuple[bytes, bytes]]
 type Fields = dict[bytes, bytes]
 """Headers by name, each once."""
 
-
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

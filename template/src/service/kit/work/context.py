@@ -43,5 +43,4 @@ def request_id() -> str:
     return work.id if work else ""
 
 
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)

@@ -162,6 +162,8 @@ class Limiter:
         self.wait_timeout = wait_timeout
         self.full = full
         self.reason = reason
+        if reason:
+            metrics.get_metrics().refused.labels(reason)
         self.running = 0
         self.queue: deque[asyncio.Future[None]] = deque()
         self.deadlines = Deadlines()

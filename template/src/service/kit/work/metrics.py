@@ -6,6 +6,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from http import HTTPMethod
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,10 +18,14 @@ MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
 prometheus_client reads it when it is imported.
 """
 
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"))
+METHODS = frozenset(HTTPMethod) | {"WEBSOCKET"}
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds of every histogram, in seconds."""
+
+REASONS = "admission", "pool", "receiving", "socket-rate", "socket-size", "upload-disk"
+"""Reasons for refusals, besides those of each `Limiter`. All begin at zero: Prometheus misses the
+first increment of a series that does not exist yet."""
 
 SAMPLE_SECONDS = 1.0
 """Seconds between two samples of a gauge."""
@@ -60,6 +65,8 @@ class Metrics:
         self.refused = counter(
             "http_requests_refused_total", "Requests refused because a limit was hit.", ["reason"]
         )
+        for reason in REASONS:
+            self.refused.labels(reason)
         self.rate_limited = counter(
             "http_requests_limited_total", "Requests beyond the rate of their route.", ["route"]
         )
@@ -94,6 +101,11 @@ class Metrics:
             "auth_revocations_age_seconds",
             "Time since a worker last read which tokens are revoked.",
             multiprocess_mode="livemax",
+        )
+        self.secret_changes = counter(
+            "secret_file_changes_total",
+            "Changes of files with secrets: taken, or refused as unusable.",
+            ["variable", "outcome"],
         )
         self.call_seconds = histogram(
             "client_call_duration_seconds", "Duration of outgoing calls.", ["host", "outcome"]
@@ -144,6 +156,11 @@ class Metrics:
         )
         for stream in ("stdout", "stderr"):
             self.log_dropped.labels(stream)
+        self.readiness_checks = counter(
+            "service_readiness_checks_total",
+            "Checks of whether the service may get requests.",
+            ["outcome"],
+        )
         self.workers = gauge("service_workers", "Worker processes that run.")
         self.worker_starts = counter(
             "service_worker_starts_total", "Worker processes started, the first ones included."
@@ -193,5 +210,4 @@ async def sample_gauges() -> None:
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def __getattr__(name: str) -> object:
-    return find_renamed(__name__, name)
+__getattr__ = find_renamed(__name__)
