@@ -14,7 +14,7 @@ from uuid import uuid4
 import plumbum
 import pytest
 
-from tests.harness import service, sharing, shell, snapshot
+from tests.harness import quick_copier, service, sharing, shell, snapshot
 
 type Render = Callable[..., Path]
 
@@ -34,7 +34,7 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("copier")
     (folder / "settings.yml").write_text("{}")
     copier = {"COPIER_SETTINGS_PATH": str(folder / "settings.yml"), "COPIER_CACHE_DIR": str(folder / "cache")}
-    with pytest.MonkeyPatch.context() as patch, plumbum.local.env(**shell.GIT, **copier):
+    with pytest.MonkeyPatch.context() as patch, plumbum.local.env(**shell.GIT, **copier), quick_copier.hasten():
         for name, value in (shell.GIT | copier).items():
             patch.setitem(os.environ, name, value)
         yield

@@ -1,6 +1,7 @@
 """The figures that docs/ shows are those that were measured."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -36,3 +37,43 @@ def test_overload_is_judged_by_goodput_refusals_and_failures():
     goodput, refusals, rest = report.judge_overload("it", done)
     assert (goodput.met, refusals.met, rest.met) == (True, True, False)
     assert rest.measured == "2 500, 3 without an answer"
+
+
+QUOTED = re.compile(r"<!-- figures of (\w+) -->")
+NOT_TEXT = re.compile(r"\]\([^)]*\)|<!--.*?-->|`[^`]*`", re.DOTALL)
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+
+
+def find_quotes():
+    """Yield the document, the measurement and the text of each paragraph or table that quotes one."""
+    for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))):
+        for paragraph in path.read_text().split("\n\n"):
+            for name in QUOTED.findall(paragraph):
+                yield path.relative_to(ROOT), name, NOT_TEXT.sub("", paragraph)
+
+
+def read_numbers(text):
+    return [number.replace(",", "") for number in NUMBER.findall(text)]
+
+
+def rounds_to(printed, quoted):
+    """Return whether a quoted number is a printed one, rounded; in thousandths too, as in 0.4 ms for 371 µs."""
+    decimals = len(quoted.partition(".")[2])
+    return any(round(float(printed) / scale, decimals) == float(quoted) for scale in (1, 1000))
+
+
+def test_every_figure_is_one_that_its_measurement_printed():
+    quotes = list(find_quotes())
+    assert len(quotes) > 12
+    for path, name, text in quotes:
+        printed = read_numbers((ROOT / f"docs/figures/{name}.txt").read_text())
+        unknown = [quoted for quoted in read_numbers(text) if not any(rounds_to(it, quoted) for it in printed)]
+        assert not unknown, f"{path} quotes what tests.performance.{name} did not print"
+
+
+def test_a_paragraph_that_names_a_measurement_marks_its_figures():
+    for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))):
+        for paragraph in path.read_text().split("\n\n"):
+            for name in re.findall(r"`uv run python -m tests\.performance\.(\w+)", paragraph):
+                if read_numbers(NOT_TEXT.sub("", paragraph)) and (ROOT / f"docs/figures/{name}.txt").exists():
+                    assert f"<!-- figures of {name} -->" in paragraph, f"{path}: {name}"

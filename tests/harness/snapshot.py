@@ -1,5 +1,6 @@
 """A template repository made from the working tree: the releases are tagged, and the working tree is committed."""
 
+import filecmp
 import shutil
 from pathlib import Path
 
@@ -32,12 +33,14 @@ def take(path: Path) -> Path:
 
 def fill(path: Path) -> None:
     """Make the content of `path` that of the working tree, uncommitted files included."""
-    for old in path.iterdir():
-        if old.name != ".git":
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
     listed = shell.run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    for name in listed.rstrip("\0").split("\0"):
-        if (ROOT / name).is_file():
+    names = {name for name in listed.rstrip("\0").split("\0") if (ROOT / name).is_file()}
+    for old in [it for it in path.rglob("*") if it.is_file()]:
+        name = old.relative_to(path)
+        if name.parts[0] != ".git" and str(name) not in names:
+            old.unlink()
+    for name in sorted(names):
+        if not (path / name).exists() or not filecmp.cmp(ROOT / name, path / name):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, path / name)
 
