@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.harness import service, shell, snapshot
+from tests.harness import quick_copier, service, shell, snapshot
 
 
 @contextmanager
@@ -19,7 +19,8 @@ def make() -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="measure-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
-        made = service.render(snapshot.take(folder / "template"), folder / "service", {})
+        with quick_copier.hasten():
+            made = service.render(snapshot.take(folder / "template"), folder / "service", {})
         shell.run("uv", "sync", "--quiet", cwd=made)
         yield made
 
