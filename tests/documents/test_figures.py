@@ -40,16 +40,18 @@ def test_overload_is_judged_by_goodput_refusals_and_failures():
 
 
 QUOTED = re.compile(r"<!-- figures of (\w+) -->")
-NOT_TEXT = re.compile(r"\]\([^)]*\)|<!--.*?-->|`[^`]*`", re.DOTALL)
+PARTS = re.compile(r"\n\n|\n(?=- )")
+NOT_TEXT = re.compile(r"\]\([^)]*\)|<!--.*?-->|(?<!`)`[^`\n]+`(?!`)")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+RECORDS = ROOT / "docs/figures"
 
 
 def find_quotes():
-    """Yield the document, the measurement and the text of each paragraph or table that quotes one."""
+    """Yield the document, the measurement and the text of each paragraph, item of a list or table that quotes one."""
     for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))):
-        for paragraph in path.read_text().split("\n\n"):
-            for name in QUOTED.findall(paragraph):
-                yield path.relative_to(ROOT), name, NOT_TEXT.sub("", paragraph)
+        for part in PARTS.split(path.read_text()):
+            for name in QUOTED.findall(part):
+                yield path.relative_to(ROOT), name, NOT_TEXT.sub("", part)
 
 
 def read_numbers(text):
@@ -63,17 +65,15 @@ def rounds_to(printed, quoted):
 
 
 def test_every_figure_is_one_that_its_measurement_printed():
-    quotes = list(find_quotes())
-    assert len(quotes) > 12
-    for path, name, text in quotes:
-        printed = read_numbers((ROOT / f"docs/figures/{name}.txt").read_text())
+    for path, name, text in find_quotes():
+        printed = read_numbers((RECORDS / f"{name}.txt").read_text())
         unknown = [quoted for quoted in read_numbers(text) if not any(rounds_to(it, quoted) for it in printed)]
         assert not unknown, f"{path} quotes what tests.performance.{name} did not print"
 
 
-def test_a_paragraph_that_names_a_measurement_marks_its_figures():
-    for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))):
-        for paragraph in path.read_text().split("\n\n"):
-            for name in re.findall(r"`uv run python -m tests\.performance\.(\w+)", paragraph):
-                if read_numbers(NOT_TEXT.sub("", paragraph)) and (ROOT / f"docs/figures/{name}.txt").exists():
-                    assert f"<!-- figures of {name} -->" in paragraph, f"{path}: {name}"
+def test_every_record_is_quoted_by_a_document_and_names_its_command():
+    records = {path.stem: path.read_text() for path in RECORDS.glob("*.txt")}
+    assert records.keys() == {name for _, name, _ in find_quotes()}
+    assert len(records) > 10
+    for name, text in records.items():
+        assert text.startswith(f"$ uv run python -m tests.performance.{name}")
