@@ -16,6 +16,7 @@ import msgspec
 from service_tools.dev import checkout, differences, packages, team_files, template
 from service_tools.dev.programs import ProgramError
 from service_tools.dev.results import CheckResult, report_findings, run_checks
+from service_tools.sql import accepted
 
 if TYPE_CHECKING:
     from service.kit.commands.definition import ServiceDefinition
@@ -25,6 +26,7 @@ FILE_CHECKS = (
     ("conflicts", "No conflict of an update is left.", checkout.find_conflicts),
     ("git", "uv.lock is committed, and no secret is.", checkout.find_leaks),
     ("team", "Your own files fit the kit.", team_files.find_outdated_code),
+    ("contract", "No accepted finding of the SQL contract is left.", accepted.list_accepted),
 )
 """Checks that need neither the template nor the service: name, message if all is well, function."""
 
@@ -62,10 +64,10 @@ def examine_project(
     """Check this project, and say how to fix what is wrong.
 
     Checks the template's release; which of its files were edited or deleted here, and which edits
-    the next update drops; packages, what is in git, settings, connections and migrations. The
-    database is that of `service dev`, or of DATABASE_URL. Exits with 1 if there is a finding. A
-    newer release of the template is not a finding, nor is what cannot be checked, as without a
-    network.
+    the next update drops; packages, what is in git, settings, connections, migrations, and what
+    differs from them in the database. That is the database of `service dev`, or of DATABASE_URL.
+    Exits with 1 if there is a finding. A newer release of the template is not a finding, nor is
+    what cannot be checked, as without a network.
     """
     checks = {"template": examine_template(changed_answers)}
     for check, good, find in FILE_CHECKS:

@@ -12,7 +12,8 @@ from service.kit.migrate.files import find_pending
 from service.kit.server.settings import KitSettings, SettingsError, is_set, read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, embedded
-from service_tools.dev.results import CheckResult
+from service_tools.dev.drift import find_drift
+from service_tools.dev.results import CheckResult, report_findings
 
 PLACEHOLDER_URL = "postgresql://localhost/postgres"
 """Stands for the development database until there is one."""
@@ -57,7 +58,11 @@ def examine_database(settings: KitSettings) -> Iterator[CheckResult]:
 
     pending = find_pending(settings.database, settings.migrations)
     good = "All are applied, and none was edited since."
-    yield run_kit_check("migrations", good, pending)
+    applied = run_kit_check("migrations", good, pending)
+    yield applied
+    if applied.state == "ok":
+        good = "The database has what the migrations make, and nothing else."
+        yield from report_findings("schema", good, find_drift(settings))
 
 
 def run_kit_check(check: str, good: str, work: Coroutine[Any, Any, str | None]) -> CheckResult:
