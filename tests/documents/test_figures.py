@@ -65,10 +65,20 @@ def rounds_to(printed, quoted):
 
 
 def test_every_figure_is_one_that_its_measurement_printed():
-    for path, name, text in find_quotes():
+    quotes = list(find_quotes())
+    assert len(quotes) > 12
+    for path, name, text in quotes:
         printed = read_numbers((RECORDS / f"{name}.txt").read_text())
         unknown = [quoted for quoted in read_numbers(text) if not any(rounds_to(it, quoted) for it in printed)]
         assert not unknown, f"{path} quotes what tests.performance.{name} did not print"
+
+
+def test_a_paragraph_that_names_a_measurement_marks_its_figures():
+    for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))):
+        for part in PARTS.split(path.read_text()):
+            for name in re.findall(r"`uv run python -m tests\.performance\.(\w+)", part):
+                if read_numbers(NOT_TEXT.sub("", part)) and (RECORDS / f"{name}.txt").exists():
+                    assert f"<!-- figures of {name} -->" in part, f"{path}: {name}"
 
 
 def test_every_record_is_quoted_by_a_document_and_names_its_command():

@@ -26,7 +26,7 @@ def main() -> None:
     name, options = parser.parse_known_args()[0].name, sys.argv[2:]
     if not Path(__file__).with_name(f"{name}.py").is_file():
         parser.error(f"there is no tests/performance/{name}.py")
-    lines = list(describe(name, options))
+    lines = describe(name, options)
     command = [sys.executable, "-u", "-m", f"tests.performance.{name}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=shell.environment()) as process:
         assert process.stdout

@@ -42,7 +42,7 @@ def read_log(folder: Path, event: str) -> list[dict[str, Any]]:
 
 def wait_for_lines(folder: Path, event: str, count: int) -> list[dict[str, Any]]:
     """Return the lines of an event once there are so many."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while len(found := read_log(folder, event)) < count:
         assert time.monotonic() < deadline, f"{folder.name} has no {event!r}: {(folder / 'output').read_text()}"
         time.sleep(0.05)
