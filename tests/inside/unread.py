@@ -36,7 +36,7 @@ class Log:
         threading.Thread(target=read, daemon=True).start()
 
     def find(self, event: str) -> list[dict]:
-        """Return the lines for an event that have been read. Each line that ended is whole."""
+        """Return the lines for an event that have been read. Each that ended is whole."""
         lines = bytes(self.read).rpartition(b"\n")[0].decode().splitlines()
         records = [json.loads(line) for line in lines if line]
         return [record for record in records if record["event"] == event]

@@ -1,5 +1,7 @@
+import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -235,3 +237,25 @@ for number in range(1000):
     (told,) = [json.loads(line) for line in output.splitlines() if b"log lines dropped" in line]
     assert told["lines"] > 0
     assert output.count(b'"event":"line"') == 1000 - told["lines"]
+
+
+BATCH = """
+from service.kit.server import logs, output
+
+output.unblock_output()
+logs.print_lines(["x" * 200] * 50)
+output.end_output()
+"""
+
+
+@pytest.mark.faults
+def test_a_full_pipe_takes_no_half_line_so_that_no_other_process_writes_into_one():
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 2 * select.PIPE_BUF)
+    with subprocess.Popen([sys.executable, "-c", BATCH], stdout=writer):
+        os.close(writer)
+        with open(reader, "rb", buffering=0) as pipe:
+            first = pipe.read(2 * select.PIPE_BUF)
+            rest = b"".join(pipe)
+    assert first.endswith(b"\n")
+    assert (first + rest).splitlines() == [b"x" * 200] * 50

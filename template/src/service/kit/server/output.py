@@ -126,7 +126,7 @@ class Output(io.TextIOBase):
         """Write data, or keep what cannot be written now. The lock is held."""
         written = 0
         if self.write_now and not self.waiting and not self.thread:
-            written = self.try_write(self.write_now, data)
+            written = self.write_lines(self.write_now, data)
         if written == len(data):
             return
         if not written:  # a line that was begun is always finished
@@ -148,6 +148,17 @@ class Output(io.TextIOBase):
         limit = self.limit // 2 if self.dropped else self.limit
         return not self.size or self.size + size <= limit
 
+    def write_lines(self, write: Write, data: bytes) -> int:
+        """Return how much could be written. What is left begins with a line, if it can."""
+        written = 0
+        while written < len(data):
+            lines = find_lines(data, written)
+            count = self.try_write(write, lines)
+            written += count
+            if count < len(lines):
+                break
+        return written
+
     def try_write(self, write: Write, data: bytes) -> int:
         """Return how much could be written."""
         try:
@@ -162,7 +173,7 @@ class Output(io.TextIOBase):
 
     def write_waiting(self) -> None:
         """Write what waits until nothing does, or until the deadline."""
-        write = self.write_now or partial(write_little, self.descriptor)
+        write = self.write_now or partial(os.write, self.descriptor)
         poll = select.poll()
         poll.register(self.descriptor, select.POLLOUT)
         while True:
@@ -173,7 +184,7 @@ class Output(io.TextIOBase):
             self.count_dropped()
             if not poll.poll(timeout * 1000):
                 continue
-            written = self.try_write(write, data)
+            written = self.try_write(write, find_lines(data))
             with self.lock:
                 self.size -= written
                 self.waiting[0] = data[written:]
@@ -264,6 +275,12 @@ def find_writer(descriptor: int) -> Write | None:
     return partial(os.write, reopened)
 
 
-def write_little(descriptor: int, data: bytes) -> int:
-    """Write no more than surely fits once `poll` says that there is room."""
-    return os.write(descriptor, data[: select.PIPE_BUF])
+def find_lines(data: bytes, start: int = 0) -> bytes:
+    """Return the lines that a pipe takes at once or not at all; of a longer line, a part.
+
+    A full pipe would take a part of more, and another process's line would stand in its middle.
+    """
+    end = start + select.PIPE_BUF
+    if end >= len(data):
+        return data[start:]
+    return data[start : data.rfind(b"\n", start, end) + 1 or end]
