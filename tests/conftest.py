@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -15,6 +14,7 @@ import plumbum
 import pytest
 
 from tests.harness import quick_copier, service, sharing, shell, snapshot
+from tests.harness.ports import find_ports
 
 type Render = Callable[..., Path]
 
@@ -92,11 +92,15 @@ def folder(synced: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def ports() -> list[int]:
+    """Return four ports that were free a moment ago, each other than the others."""
+    return find_ports(4)
+
+
+@pytest.fixture
+def port(ports: list[int]) -> int:
+    """Return the first of the four."""
+    return ports[0]
 
 
 @pytest.fixture

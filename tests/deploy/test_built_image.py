@@ -116,7 +116,8 @@ def server():
         yield url
 
 
-def test_it_serves_on_a_read_only_root_and_stops_in_order(images, root, server, port):
+def test_it_serves_on_a_read_only_root_and_stops_in_order(images, root, server, ports):
+    port, metrics_port, *_ = ports
     parts = urlsplit(server)
     [socket_folder] = parse_qs(parts.query)["host"]
     url = parts._replace(query="host=/tmp/shared").geturl()
@@ -128,7 +129,7 @@ def test_it_serves_on_a_read_only_root_and_stops_in_order(images, root, server, 
         "SERVER_PORT": str(port),
         "SERVER_HOST": "127.0.0.1",
         "METRICS_HOST": "127.0.0.1",
-        "METRICS_PORT": str(port + 1),
+        "METRICS_PORT": str(metrics_port),
         "SERVER_WORKERS": "2",
         "AUTH_SIGNING_KEY_FILE": "/tmp/shared/signing-key",
     }

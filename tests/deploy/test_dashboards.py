@@ -118,22 +118,23 @@ class Prometheus:
 
 
 @pytest.fixture
-def running(synced, database_url, port, tmp_path):
+def running(synced, database_url, ports, tmp_path):
     """Start a server, a job worker and a Prometheus that scrapes them; yield it, the server and a token."""
+    port, of_server, of_worker, of_prometheus = ports
     command = str(synced / ".venv/bin/service")
     key = shell.run(command, "key", cwd=synced).split()[0].partition("=")[2]
     token = shell.run(synced / ".venv/bin/python", "-c", SIGN, key, cwd=synced).strip()
     own = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "AUTH_SIGNING_KEY": key, "EDGE_CONCURRENCY": "1"}
     environment = shell.environment(**own)
     shell.run(command, "migrate", cwd=synced, **own)
-    targets = [f"127.0.0.1:{port + number}" for number in (1, 2)]
+    targets = [f"127.0.0.1:{it}" for it in (of_server, of_worker)]
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(configure(targets)))
     scraper = [
         find_program("prometheus"),
         f"--config.file={tmp_path}/prometheus.yml",
         f"--storage.tsdb.path={tmp_path}/data",
     ]
-    scraper += [f"--web.listen-address=127.0.0.1:{port + 3}", "--log.level=error"]
+    scraper += [f"--web.listen-address=127.0.0.1:{of_prometheus}", "--log.level=error"]
     with ExitStack() as stack:
 
         def begin(*command, **variables):
@@ -142,12 +143,12 @@ def running(synced, database_url, port, tmp_path):
             stack.callback(process.terminate)
             return process
 
-        server = begin(command, "serve", METRICS_PORT=str(port + 1))
-        begin(command, "worker", METRICS_PORT=str(port + 2))
+        server = begin(command, "serve", METRICS_PORT=str(of_server))
+        begin(command, "worker", METRICS_PORT=str(of_worker))
         begin(*scraper)
         wait_for_answer(f"http://127.0.0.1:{port}/v1/orders", token)
-        wait_for_answer(f"http://127.0.0.1:{port + 3}/-/ready", "")
-        yield Prometheus(f"http://127.0.0.1:{port + 3}"), server, token
+        wait_for_answer(f"http://127.0.0.1:{of_prometheus}/-/ready", "")
+        yield Prometheus(f"http://127.0.0.1:{of_prometheus}"), server, token
 
 
 def configure(targets):

@@ -115,16 +115,17 @@ def list_workers(pid):
 
 
 @pytest.fixture
-def running(image, database_url, port):
+def running(image, database_url, ports):
     """Start a server and a worker, as the image does, and yield the server with its environment and a token."""
+    port, of_server, of_worker, _ = ports
     home = image.root / "srv"
     key = shell.run(image.root / "opt/service/bin/service", "key", cwd=home).split()[0].partition("=")[2]
     token = shell.run(image.root / "opt/service/bin/python", "-c", SIGN, key, cwd=home).strip()
     own = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "AUTH_SIGNING_KEY": key, "EDGE_CONCURRENCY": "1"}
-    environment = shell.environment(**image.environment | own | {"METRICS_PORT": str(port + 1), "SERVER_WORKERS": "1"})
+    environment = shell.environment(**image.environment | own | {"METRICS_PORT": str(of_server), "SERVER_WORKERS": "1"})
     shell.run("service", "migrate", cwd=home, **environment)
     begin = lambda *command, **more: subprocess.Popen(command, cwd=home, env=environment | more, process_group=0)  # noqa: E731
-    with begin(*json.loads(image.command)) as server, begin("service", "worker", METRICS_PORT=str(port + 2)) as worker:
+    with begin(*json.loads(image.command)) as server, begin("service", "worker", METRICS_PORT=str(of_worker)) as worker:
         try:
             wait_for_answer(f"http://127.0.0.1:{port}/v1/orders", token)
             yield server, environment, token
@@ -133,8 +134,9 @@ def running(image, database_url, port):
                 process.terminate()
 
 
-def test_every_metric_that_somebody_looks_at_exists_and_the_health_check_works(image, running, port):
+def test_every_metric_that_somebody_looks_at_exists_and_the_health_check_works(image, running, ports):
     server, environment, token = running
+    port, of_server, of_worker, _ = ports
     wanted, shown = list_wanted(image.context / "deploy"), ""
     health = json.loads(image.health)
     assert subprocess.run(health, env=environment, check=False, timeout=30).returncode == 0, shlex.join(health)
@@ -147,7 +149,7 @@ def test_every_metric_that_somebody_looks_at_exists_and_the_health_check_works(i
             thread.start()
         for thread in crowd:
             thread.join()
-        shown = read(f"http://127.0.0.1:{port + 1}/metrics") + read(f"http://127.0.0.1:{port + 2}/metrics")
+        shown = read(f"http://127.0.0.1:{of_server}/metrics") + read(f"http://127.0.0.1:{of_worker}/metrics")
     server.terminate()
     server.wait(60)
     assert subprocess.run(health, env=environment, check=False, timeout=30, stderr=subprocess.DEVNULL).returncode != 0

@@ -3,7 +3,6 @@
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 from contextlib import contextmanager
 
@@ -14,6 +13,7 @@ from tests.deploy.one_host import Load, Replica
 from tests.deploy.order_clients import read_orders
 from tests.harness import shell
 from tests.harness.client import SIGN
+from tests.harness.ports import find_ports
 from tests.harness.programs import find_program
 from tests.harness.terminal import wait_for
 
@@ -54,12 +54,6 @@ class Plain:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
 
-def find_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def run_pgbouncer(deploy, folder, port):
     """Run PgBouncer with the shipped file, where its paths and addresses are those of this machine."""
@@ -89,7 +83,7 @@ def host(render, synced, workshop):
     """The folder deploy/ with its secrets, and PostgreSQL behind PgBouncer, which both ask for the password."""
     folder = workshop / "password"
     shutil.copytree(render(deploy="compose") / "deploy", folder / "deploy")
-    deploy, port = folder / "deploy", find_port()
+    deploy, [port] = folder / "deploy", find_ports(1)
     for script in ("secrets.sh", "rotate-password.sh"):
         text = (deploy / script).read_text()
         text = text.replace("pgbouncer:6432/service", f"127.0.0.1:{port}/service")
@@ -124,7 +118,8 @@ def test_the_password_changes_while_the_service_answers(host, synced):
         ".venv/bin/python", "-c", SIGN, (deploy / "secrets/auth_signing_key").read_text(), cwd=synced
     ).strip()
     shell.run(".venv/bin/service", "migrate", cwd=synced, **secrets)
-    replica = Replica(synced, find_port(), find_port(), secrets | {"DATABASE_MAX_LIFETIME": "2"})
+    web, metrics = find_ports(2)
+    replica = Replica(synced, web, metrics, secrets | {"DATABASE_MAX_LIFETIME": "2"})
     try:
         replica.start()
         old = (deploy / "secrets/database_password").read_text()

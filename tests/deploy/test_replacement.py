@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import time
 from contextlib import ExitStack, closing
 
@@ -14,6 +13,7 @@ from tests.deploy.one_host import Load, Replica, run_caddy
 from tests.deploy.order_clients import SlowPost, Stream, create_order, read_orders, write_orders
 from tests.harness import shell
 from tests.harness.client import SIGN
+from tests.harness.ports import find_ports
 from tests.harness.terminal import wait_for
 
 pytestmark = pytest.mark.slow
@@ -61,17 +61,6 @@ def host(render, synced, database_url, tmp_path_factory):
         )
         (settle,) = re.findall(r"SETTLE_SECONDS:-(\d+)", (deploy / "release.sh").read_text())
         yield replicas, proxy, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}, int(settle)
-
-
-def find_ports(number):
-    """Return ports that were free a moment ago."""
-    with ExitStack() as stack:
-        found = []
-        while len(found) < number:
-            probe = stack.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            found.append(probe.getsockname()[1])
-    return found
 
 
 def test_the_proxy_passes_what_comes_and_believes_no_client(host):

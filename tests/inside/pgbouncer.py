@@ -26,15 +26,18 @@ CONFIGURATION = """
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
-auth_type = any
+{authentication}
 pool_mode = transaction
 default_pool_size = {size}
 """
 
 
 @contextmanager
-def run(url: str) -> Generator[str]:
-    """Run a PgBouncer in front of the server of a URL. Yield the URL that leads through it."""
+def run(url: str, password: str = "") -> Generator[str]:
+    """Run a PgBouncer in front of the server of a URL. Yield the URL that leads through it.
+
+    It asks for a password, by SCRAM, if there is one.
+    """
     if PROGRAM is None:
         pytest.fail("pgbouncer is not installed. On Debian: apt-get install pgbouncer", pytrace=False)
     parts = urlsplit(url)
@@ -45,7 +48,15 @@ def run(url: str) -> Generator[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        text = CONFIGURATION.format(target=target, user=parts.username, port=port, size=SERVER_CONNECTIONS)
+        authentication = f"auth_type = scram-sha-256\nauth_file = {folder}/users" if password else "auth_type = any"
+        text = CONFIGURATION.format(
+            target=target,
+            user=parts.username,
+            port=port,
+            size=SERVER_CONNECTIONS,
+            authentication=authentication,
+        )
+        (folder / "users").write_text(f'"{parts.username}" "{password}"')
         (folder / "pgbouncer.ini").write_text(text)
         with (folder / "output").open("w") as output:
             process = subprocess.Popen([PROGRAM, folder / "pgbouncer.ini"], user=account, stdout=output, stderr=output)

@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.harness.ports import find_ports
 from tests.performance import rendered, servers
 
 CALLS, RUNNING, WAITING = 60, 8, 4
@@ -36,7 +37,7 @@ def main() -> None:
 @contextmanager
 def start(folder: Path, url: str) -> Generator[int]:
     """Yield the port of the server."""
-    port = servers.find_port()
+    [port] = find_ports(1)
     command = [servers.python(folder), "-m", "inside.busy", str(port)]
     shutil.copytree(Path(__file__).parents[1] / "inside", folder / "inside")
     variables = {"PYTHONPATH": str(folder), "DATABASE": url, "TIMEOUT": "10"}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import shell
+from tests.harness.ports import find_ports
 from tests.performance import rendered
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -81,7 +81,7 @@ def start(
     It is ready when it answers `path`. Without `headers`, requests have a token for the made-up orders.
     """
     program = program or name
-    port = find_port()
+    [port] = find_ports(1)
     script = ["uv", "run", "--quiet", "--script", "--python", python(folder)]
     commands = {
         "service": [str(folder / ".venv/bin/service"), "serve"],
@@ -155,13 +155,6 @@ def list_family(pid: int) -> Iterator[int]:
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in children.read_text().split():
             yield from list_family(int(child))
-
-
-def find_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def python(folder: Path) -> str:

@@ -8,13 +8,13 @@ import argparse
 import http.client
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import time
 from pathlib import Path
 
 from tests.harness import shell
+from tests.harness.ports import find_ports
 from tests.performance import rendered
 
 PAGE = "/v1/orders"
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--requests", type=int, default=1000, help="requests before the memory is read")
     options = parser.parse_args()
-    with rendered.start(rows=100, port=find_port()) as folder:
+    with rendered.start(rows=100, port=find_ports(1)[0]) as folder:
         rounds = [measure(folder, options.workers, options.requests) for _ in range(options.rounds)]
     answered, spent, main_process, workers = zip(*rounds, strict=True)
     print(f"{options.rounds} starts with {options.workers} worker(s), {options.requests} requests in each")
@@ -39,7 +39,7 @@ def main() -> None:
 
 def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, float, float]:
     """Return the seconds to the first answer, those of the processors, and the megabytes of main process and worker."""
-    port, metrics = find_port(), find_port()
+    port, metrics = find_ports(2)
     settings = {"SERVER_PORT": str(port), "SERVER_WORKERS": str(workers), "METRICS_PORT": str(metrics)}
     url = f"postgresql://postgres@/postgres?host={folder / '.postgres'}"
     key = rendered.read_key(folder)
@@ -84,13 +84,6 @@ def find_workers(parent: int) -> list[int]:
 def read_resident(pid: int) -> float:
     """Return the resident memory of a process in megabytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def find_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -13,19 +13,20 @@ from tests.harness.snapshot import CURRENT
 
 
 @pytest.mark.parametrize("version", ["v2.0.0", pytest.param(CURRENT, marks=pytest.mark.slow)])
-def test_a_service_that_is_renamed_runs_under_its_new_name(version, render, workshop, database_url, port):
+def test_a_service_that_is_renamed_runs_under_its_new_name(version, render, workshop, database_url, ports):
     folder = service.adopt(render(version), workshop / f"renamed-{version}")
     service.update(folder, CURRENT, {"project_name": "new-name"})
     shell.run("uv", "sync", "--quiet", cwd=folder)
     command = folder / ".venv/bin/service"
     key = shell.run(command, "key", cwd=folder).split()[0].partition("=")[2]
-    ports = {"SERVER_PORT": str(port), "METRICS_PORT": str(port + 1)}
-    environment = shell.environment(DATABASE_URL=database_url, AUTH_SIGNING_KEY=key, SERVER_DOCS="true", **ports)
+    port, metrics_port, *_ = ports
+    chosen = {"SERVER_PORT": str(port), "METRICS_PORT": str(metrics_port)}
+    environment = shell.environment(DATABASE_URL=database_url, AUTH_SIGNING_KEY=key, SERVER_DOCS="true", **chosen)
     shell.run(command, "migrate", cwd=folder, **environment)
     with subprocess.Popen([command, "serve"], cwd=folder, env=environment, process_group=0) as server:
         try:
             described = json.loads(wait_for_answer(f"http://127.0.0.1:{port}/openapi.json", ""))
-            metrics = wait_for_answer(f"http://127.0.0.1:{port + 1}/metrics", "").decode()
+            metrics = wait_for_answer(f"http://127.0.0.1:{metrics_port}/metrics", "").decode()
         finally:
             os.killpg(server.pid, signal.SIGTERM)
     assert described["info"]["title"] == "new-name"

@@ -10,9 +10,9 @@ from inside import pgbouncer
 from pydantic import SecretStr
 from service.kit.db.capacity import check_capacity
 from service.kit.db.database import Connection, Database
-from service.kit.db.errors import DatabaseError
+from service.kit.db.errors import DatabaseError, RefusedError
 from service.kit.db.query import Query
-from service.kit.db.sessions import DatabaseOptions
+from service.kit.db.sessions import DatabaseOptions, connect
 
 from tests.kit.processes import run
 
@@ -61,6 +61,20 @@ async def test_migrations_go_past_it(empty_database_url: str):
         assert result.returncode == 0, result.stderr
         again = run("migrate", DATABASE_URL=pooler, DATABASE_DIRECT_URL="postgresql://me@127.0.0.1:1/name")
     assert "127.0.0.1:1" in again.stderr
+
+
+async def test_a_wrong_password_is_a_refusal_while_which_requests_share_what_is_open(database_url: str):
+    with pgbouncer.run(database_url, password="right") as pooler:
+        accepted, refused = (pooler.replace("@", f":{password}@", 1) for password in ("right", "wrong"))
+        options = make_options(accepted, database_url).model_copy(update={"acquire_timeout": 5})
+        async with Database(options) as db:
+            assert await db.fetch_one(ECHOES[0], 1) == 1
+            options.url._secret_value = refused
+            assert await asyncio.gather(*(db.fetch_one(ECHOES[0], 1) for _ in range(8))) == [1] * 8
+            assert len(db.pool.connections) == 1
+        with pytest.raises(RefusedError, match="refuses DATABASE_URL"):
+            async with connect(options, "test"):
+                pass
 
 
 async def test_without_the_direct_url_it_is_recognised_at_the_start(database_url: str):

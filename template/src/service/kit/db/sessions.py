@@ -18,6 +18,9 @@ EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 
 DEFAULT_PORT = 5432
 
+REFUSED_BY_PGBOUNCER = "SASL authentication failed"
+"""Its words for a wrong password, which it sends under the code of a broken protocol."""
+
 MIN_SERVER_VERSION = 15
 """The oldest version that the template's tests run on. A migration of the kit adds to it what the
 service needs of version 18: `uuidv7()`."""
@@ -142,13 +145,18 @@ async def open_connection(
     options: DatabaseOptions, settings: Mapping[str, str], command_timeout: float | None = None
 ) -> asyncpg.Connection:
     """Open a connection. `settings` are those of its session."""
-    return await asyncpg.connect(
-        options.url.get_secret_value(),
-        # asyncpg accepts fractions, whatever its type says.
-        timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]
-        command_timeout=command_timeout,
-        server_settings=dict(settings),
-    )
+    try:
+        return await asyncpg.connect(
+            options.url.get_secret_value(),
+            # asyncpg accepts fractions, whatever its type says.
+            timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]
+            command_timeout=command_timeout,
+            server_settings=dict(settings),
+        )
+    except asyncpg.ProtocolViolationError as error:
+        if str(error) == REFUSED_BY_PGBOUNCER:
+            raise asyncpg.InvalidPasswordError(REFUSED_BY_PGBOUNCER) from error
+        raise
 
 
 @asynccontextmanager
