@@ -49,6 +49,8 @@ async def application(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send)
         case "/work":
             with limits.Span("pool"):
                 await asyncio.sleep(0.02)
+        case "/long":
+            await asyncio.sleep(1)
         case "/stream":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             while True:

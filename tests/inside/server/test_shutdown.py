@@ -38,11 +38,17 @@ class Client:
             writer.close()
             await asyncio.sleep(0.04)
 
-    async def send_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def send_long(self) -> None:
+        """Send one request that takes a second."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        await self.send_one(reader, writer, "/long")
+        writer.close()
+
+    async def send_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str = "/work") -> bool:
         """Send one request; return whether the connection can take another."""
         number = str(next(self.numbers))
         try:
-            writer.write(f"GET /work?{number} HTTP/1.1\r\nhost: test\r\n\r\n".encode())
+            writer.write(f"GET {path}?{number} HTTP/1.1\r\nhost: test\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(4)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -62,11 +68,14 @@ async def test_no_accepted_request_fails_when_it_is_told_to_stop_under_load(tmp_
         ]
         await asyncio.sleep(1.5)
         assert not [client.failed for client in clients if client.failed]
+        loads.append(asyncio.create_task(clients[0].send_long()))
+        while not any(line.startswith("/long") for line in server.ledger):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.01)
         server.stop()
         assert await asyncio.to_thread(server.process.wait, 12) == 0
         await asyncio.wait_for(asyncio.gather(*loads), 5)
     answered = {number for client in clients for number in client.answered}
-    accepted = {line.split()[1] for line in server.ledger if line.startswith("/work")}
+    accepted = {line.split()[1] for line in server.ledger if line.startswith(("/work", "/long"))}
     assert len(answered) > 100
     assert accepted == answered
 
