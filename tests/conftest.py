@@ -93,13 +93,13 @@ def folder(synced: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def ports() -> list[int]:
-    """Return four ports that were free a moment ago, each other than the others."""
+    """Return four different ports that were free a moment ago."""
     return find_ports(4)
 
 
 @pytest.fixture
 def port(ports: list[int]) -> int:
-    """Return the first of the four."""
+    """Return a port that was free a moment ago."""
     return ports[0]
 
 

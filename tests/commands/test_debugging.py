@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Generator
@@ -144,12 +143,9 @@ LINE = '        return created(order, f"/v1/orders/{order.id}")\n'
 
 
 @pytest.fixture
-def debugpy() -> tuple[str, int]:
-    """How debugpy is started to wait for an editor, and on which port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return DEBUGPY.format(port), port
+def debugpy(ports: list[int]) -> tuple[str, int]:
+    """How debugpy is started to wait for an editor, and on which port: another one than the service's."""
+    return DEBUGPY.format(ports[1]), ports[1]
 
 
 @contextmanager

@@ -26,7 +26,8 @@ CONFIGURATION = """
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
-{authentication}
+auth_type = {authentication}
+auth_file = {users}
 pool_mode = transaction
 default_pool_size = {size}
 """
@@ -48,15 +49,16 @@ def run(url: str, password: str = "") -> Generator[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        authentication = f"auth_type = scram-sha-256\nauth_file = {folder}/users" if password else "auth_type = any"
+        users = folder / "users"
+        users.write_text(f'"{parts.username}" "{password}"')
         text = CONFIGURATION.format(
             target=target,
             user=parts.username,
             port=port,
             size=SERVER_CONNECTIONS,
-            authentication=authentication,
+            authentication="scram-sha-256" if password else "any",
+            users=users,
         )
-        (folder / "users").write_text(f'"{parts.username}" "{password}"')
         (folder / "pgbouncer.ini").write_text(text)
         with (folder / "output").open("w") as output:
             process = subprocess.Popen([PROGRAM, folder / "pgbouncer.ini"], user=account, stdout=output, stderr=output)
