@@ -16,3 +16,9 @@ def ownership_requests() -> Asks:
 def fuzz() -> Fuzz:
     """Who sends the requests of tests/kit/test_fuzz.py, and which routes get none."""
     return Fuzz()
+
+
+@pytest.fixture
+def unrequested_routes() -> dict[str, str]:
+    """Why tests/kit/test_n_plus_1.py cannot request some routes, by route: {"GET /v1/rates": "…"}."""
+    return {}

@@ -11,7 +11,7 @@ from tests.doctor.project import begins, examine, find, list_findings
 from tests.harness import owners, service, shell
 from tests.harness.snapshot import CURRENT, NEWER, OLDER
 
-CHECKS = ("template", "kit", "pins", "packages", "conflicts", "git", "team", "settings")
+CHECKS = ("template", "kit", "pins", "packages", "conflicts", "git", "team", "contract", "settings")
 
 
 @pytest.fixture(scope="module")

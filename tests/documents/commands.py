@@ -112,6 +112,9 @@ TESTS = {
     "generated/test_clients.py::test_a_client_of_python_works": [
         "uvx openapi-python-client generate --path openapi.json",
     ],
+    "sql/test_accepted_findings.py::test_what_an_update_finds_is_told_then_accepted_and_nothing_new_with_it": [
+        "uv run service plans --accept",
+    ],
     "planted/test_planted.py::test_a_planted_fault_is_noticed": ["uv run pytest -m slow tests/planted/test_planted.py"],
     "update/test_older_major.py::test_a_fix_reaches_a_service_on_an_older_major_which_later_takes_the_newest": [
         "git push origin v2.1.0^0:refs/heads/v2",

@@ -58,7 +58,7 @@ def test_every_link_leads_to_a_file_and_to_a_heading_of_it(documents):
 def test_the_statements_of_the_page_on_rolling_back_are_those_that_a_test_applies():
     page = (ROOT / "docs/rollback.md").read_text()
     steps = sorted((ROOT / "tests/inside/migrate/rollback").glob("*.sql"))
-    assert len(steps) == page.count("```sql") == 3
+    assert len(steps) == page.count("```sql") == 6
     assert all(path.read_text() in page for path in steps)
 
 

@@ -31,7 +31,14 @@ EXAMPLES = {
 }
 """What a reader would make."""
 
-PRODUCED = {".perf/bench.json", "kit/0001_idempotency_keys.sql", "sbom.json", "/openapi.json", "openapi.json"}
+PRODUCED = {
+    ".perf/bench.json",
+    "perf/accepted.json",
+    "kit/0001_idempotency_keys.sql",
+    "sbom.json",
+    "/openapi.json",
+    "openapi.json",
+}
 """What a command makes, or shows under such a name."""
 
 FOREIGN = {

@@ -59,6 +59,11 @@ EXAMPLES = (
             ("from service.accounts.recovery import AccountOptions\n", ""),
             ("    accounts: AccountOptions = AccountOptions()\n", ""),
         ),
+        "perf/budgets.toml": (
+            ("orders = 10_000_000\n", ""),
+            ('"GET /v1/orders" = 1\n', ""),
+            ('"GET /v1/orders/{order_id}" = 1\n', ""),
+        ),
     },
     (
         *ACCOUNTS[1],

@@ -10,8 +10,8 @@ STATEMENTS = {
         r"\[scan\] it reads the whole table orders. Add an index for: \(orders.customer_email = \$1\)",
     ),
     "filtered": (
-        '"select id from orders where gift and created_at < $1 order by created_at limit 9", UUID, tuple[datetime]',
-        r"\[filter\] it reads rows of orders and discards those that are not orders.gift. Add the column to the index",
+        '"select id from orders where account = $1 and gift order by created_at, id limit 9", UUID, tuple[str]',
+        r"\[filter\] it reads rows of orders and discards those that are not orders.gift. Add the column to an index",
     ),
     "sorted": (
         '"select {columns} from orders order by total_minor limit 9", Order',

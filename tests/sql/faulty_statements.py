@@ -9,7 +9,7 @@ PLANTED = {
     ),
     "wrong_argument": (
         '"select {columns} from orders where id = $1", Order, tuple[str]',
-        r"\[params\] \$1 is uuid, and declared str. Correct `params`",
+        r"\[params\] \$1 is uuid, and declared str. Declare it as UUID, or cast",
     ),
     "missing_argument": (
         '"select {columns} from orders where id = $1 and version = $2", Order, tuple[UUID]',
@@ -25,15 +25,15 @@ PLANTED = {
     ),
     "wrong_type": (
         '"select reference, total_minor::text as currency from orders where id = $1", Numbers, tuple[UUID]',
-        r"\[types\] reference is text, not int. Correct the field, or cast",
+        r"\[types\] reference is text, not int. Declare it as str, or cast",
     ),
     "nullable_column": (
         '"select reference, note as currency from orders where id = $1", Pair, tuple[UUID]',
-        r"\[nulls\] currency can be null: orders.note can be null. Let the field be",
+        r"\[nulls\] currency can be null: orders.note can be null. Let its type",
     ),
     "computed_null": (
         '"select max(total_minor) from orders where id = $1", int, tuple[UUID]',
-        r"\[nulls\] max can be null: max of no rows is null",
+        r"\[nulls\] max can be null: max may return null. .* never_null=\{'max': '…'\}",
     ),
     "outer_join": (
         '"select a.reference, b.currency from orders a left join orders b using (id) where id = $1", Pair, tuple[UUID]',
@@ -83,7 +83,7 @@ PLANTED = {
     ),
     "unknown_null": (
         '"select reference, regexp_substr(note, $2) as currency from orders where id = $1", Pair, tuple[UUID, str]',
-        r"\[nulls\] currency: it is not known whether regexp_substr returns null. .* excuse `nulls` and give a sample",
+        r"\[nulls\] currency can be null: regexp_substr may return null. .* never_null=\{'currency': '…'\}",
     ),
     "newest_of_all": (
         '"select id from orders order by created_at desc, id desc limit 20", UUID',

@@ -25,7 +25,7 @@ def findings(synced):
     planted = "".join(f"{name} = Query({arguments})\n" for name, (arguments, _) in STATEMENTS.items())
     imports = text.replace(
         "from uuid import UUID\n",
-        "from datetime import datetime\nfrom uuid import UUID\n\nfrom msgspec import Struct\n",
+        "from uuid import UUID\n\nfrom msgspec import Struct\n",
     )
     path.write_text(imports + TYPES + planted + EXCUSED + HIDDEN)
     output = fail(synced, "tests/kit/test_contract.py")
@@ -118,3 +118,9 @@ def test_a_request_that_makes_one_statement_for_each_row_is_found(folder):
     service.replace(folder / ORDERS / "http.py", (PAGE, N_PLUS_1))
     output = fail(folder, "tests/orders/test_list.py", "-k", "twenty")
     assert "GET /v1/orders made 21 statements and may make 1: orders.read_order 20 times" in output
+
+
+def test_a_route_without_a_test_that_runs_a_statement_for_each_row_is_named(folder):
+    service.replace(folder / ORDERS / "http.py", (PAGE, N_PLUS_1))
+    output = fail(folder, "tests/kit/test_n_plus_1.py")
+    assert "GET /v1/orders runs orders.read_order 2 times for 2 rows, and 6 times for 6. Fetch all by one" in output

@@ -36,6 +36,7 @@ class Writer:
     description: Schema
     row: Mapping[str, Any]
     fresh: Mapping[str, Any]
+    scope: str = ""
     names_row: bool = field(default=False, init=False)
 
     def write_all(self, method: str, template: str) -> Iterator[Attempt]:
@@ -56,7 +57,7 @@ class Writer:
             content = {"json": self.make(body["schema"], "", has_all)} if body else {}
             content |= {"params": sent["query"], "headers": sent["header"]}
             request = self.client.build_request(method, path, **content)
-            yield Attempt(request, self.names_row)
+            yield Attempt(request, self.names_row, self.scope)
 
     def write_path(self, template: str) -> str:
         parts = []

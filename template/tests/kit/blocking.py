@@ -47,7 +47,7 @@ ALLOWED = (
 DEBUGGER = re.compile(r"[\\/](?:bdb|pdb|_pytest[\\/]debugging|pydevd\w*)\.py$|[\\/](?:ipdb|IPython|debugpy|pudb)[\\/]")
 """The files of pdb, pytest's `breakpoint()`, ipdb, pudb, and of debugpy, which editors use."""
 
-COMMANDS = ("service.kit.migrate", "service.kit.db.query", "service_tools.sql")
+COMMANDS = ("service.kit.commands", "service.kit.migrate", "service.kit.db.query", "service_tools.sql")
 """Modules that only commands call: they may block a loop that serves nobody. Called by the service, they may not."""
 
 

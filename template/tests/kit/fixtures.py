@@ -235,6 +235,11 @@ def ownership_requests() -> None:
 
 
 @pytest.fixture
+def unrequested_routes() -> None:
+    """Why `test_n_plus_1.py` cannot request some routes; override it in tests/conftest.py."""
+
+
+@pytest.fixture
 def fuzz() -> Fuzz:
     """What `test_fuzz.py` sends; override it in tests/conftest.py."""
     return Fuzz()

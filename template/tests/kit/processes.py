@@ -54,13 +54,9 @@ def start(
 ) -> Generator[subprocess.Popen[bytes]]:
     """Start a command in a process group of its own, with its output in cwd/output, and stop it afterwards."""
     with (cwd / "output").open("wb") as output:
+        env = make_environment(settings)
         process = subprocess.Popen(
-            [*command, *arguments],
-            env=make_environment(settings),
-            cwd=cwd,
-            stdout=output,
-            stderr=output,
-            process_group=0,
+            [*command, *arguments], env=env, cwd=cwd, stdout=output, stderr=output, process_group=0
         )
         try:
             yield process

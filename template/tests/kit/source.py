@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import service
@@ -19,10 +20,12 @@ FILES = [path for path in sorted(PACKAGE.glob("**/*.py")) if not path.is_relativ
 
 INSERTED = "an f-string may insert names that a module gives a literal once, and never changes"
 OPERATORS = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
-LITERALS = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Tuple, *OPERATORS)
+LITERALS = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Tuple, ast.Dict, *OPERATORS)
+CHANGES = {*dir(dict)} - {*dir(MappingProxyType)}
+"""The methods that change a dict."""
 
-FRAGMENTS = ("columns", "conditions", "joins")
-"""The arguments that have parts of SQL."""
+FRAGMENTS = ("columns", "conditions", "joins", "key", "sql", "table", None)
+"""The arguments that have parts of SQL, by name or in a mapping."""
 
 
 def import_all() -> None:
@@ -67,20 +70,20 @@ def list_names() -> set[str]:
 def find_strays(path: Path) -> Iterator[tuple[int, str]]:
     """Yield lines with statements that the contract cannot see, or that are not constants, and what to do."""
     tree = ast.parse(path.read_text("utf-8"))
-    names = {"Query"}
+    names = {"Query"} | list_aliases(tree, "Query")
+    listings = list_aliases(tree, "Listing")
     values = [*list_constants(tree)]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in node.names if alias.name == "Query"}
     allowed = {id(part) for node in ast.walk(tree) for hint in list_hints(node) for part in ast.walk(hint)}
     if path.name == "queries.py":
         calls = [it for it in values if isinstance(it, ast.Call) and it.args]
         made = [it for it in calls if is_constant(it.args[0], tree)]
         allowed |= {id(it.func) for it in made}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and not has_fixed_fragments(node, tree):
-            yield node.lineno, "write its SQL out, as constants; what a request gives is a parameter, like $tag"
-        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        name = get_name(node)
+        if isinstance(node, ast.Call) and (made := get_name(node.func)) in names | listings:
+            parts = [it.value for it in node.keywords if it.arg in FRAGMENTS] + node.args[: made in listings]
+            if not all(is_constant(part, tree) for part in parts):
+                yield node.lineno, "write its SQL out, as constants; what a request gives is a parameter, like $tag"
         if isinstance(node, ast.Attribute) and name == "raw":
             yield node.lineno, "run a Query instead of text on the raw connection"
         elif isinstance(node, ast.expr) and name in names and id(node) not in allowed:
@@ -105,13 +108,20 @@ def list_hints(node: ast.AST) -> Iterator[ast.expr]:
         yield node.value
 
 
-def has_fixed_fragments(call: ast.Call, tree: ast.Module) -> bool:
-    """Return whether the parts of SQL that a `Query` or a `Listing` is given are constants."""
-    if getattr(call.func, "id", "") not in ("Query", "Listing"):
-        return True
-    fragments = [keyword.value for keyword in call.keywords if keyword.arg in FRAGMENTS]
-    texts = [part for value in fragments for part in ast.walk(value) if isinstance(part, ast.JoinedStr)]
-    return all(is_constant(text, tree) for text in texts)
+def list_aliases(tree: ast.Module, kind: str) -> set[str]:
+    """Return the names under which a module has `kind` of the kit, rather than a class of the team's own."""
+    kits: set[str] = set()
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = kits if str(node.module).startswith("service.kit") else own
+            names.update(alias.asname or kind for alias in node.names if alias.name == kind)
+    return {kind} - own | kits
+
+
+def get_name(node: ast.AST) -> str:
+    """Return the name that an expression reads, without what it belongs to."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def is_constant(value: ast.expr, tree: ast.Module) -> bool:
@@ -124,7 +134,7 @@ def is_constant(value: ast.expr, tree: ast.Module) -> bool:
 
 def has_constant(tree: ast.Module, name: str) -> bool:
     """Return whether a module binds a name once, to a constant of its own or of another module of the service."""
-    bound = [node for node in ast.walk(tree) if get_bound_name(node) == name]
+    bound = [node for node in ast.walk(tree) if get_bound_name(node) in (name, "*")]
     if len(bound) != 1:
         return False
     for node in tree.body:
@@ -141,9 +151,12 @@ def has_constant(tree: ast.Module, name: str) -> bool:
 
 
 def get_bound_name(node: ast.AST) -> str | None:
-    """Return the name that a node binds or deletes: a variable, an import, a function, an exception or a pattern."""
+    """Return the name that a node binds, deletes or changes: "*" for all names of another module."""
     if isinstance(node, ast.alias):
         return node.asname or node.name
     if isinstance(node, ast.Name):
         return None if isinstance(node.ctx, ast.Load) else node.id
-    return getattr(node, "name", None)
+    if isinstance(node, ast.Attribute | ast.Subscript):
+        is_changed = not isinstance(node.ctx, ast.Load) or get_name(node) in CHANGES
+        return get_name(node.value) if is_changed else None
+    return getattr(node, "name", None) or getattr(node, "rest", None)

@@ -1,12 +1,11 @@
 # kit: updated by the template
-"""Faults on the service itself, in real processes: the database away, too many requests, SIGTERM, a blocked event loop.
+"""Faults on the service itself, in real processes: the database away, too many requests, and SIGTERM.
 
 The template's own tests cover each fault in detail.
 """
 
 import asyncio
 import signal
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,10 @@ from subprocess import Popen
 from typing import Any
 
 import httpx2
-import psutil
 import pytest
 
-from tests.kit import blocked
 from tests.kit.fixtures import make_headers
-from tests.kit.processes import COMMAND, ROOT, find_port, start, wait_until_live
+from tests.kit.processes import find_port, start, wait_until_live
 
 pytestmark = pytest.mark.faults
 
@@ -30,10 +27,10 @@ REQUESTS = 40
 
 
 @contextmanager
-def serve(folder: Path, *command: str, **settings: str) -> Generator[tuple[Popen[bytes], str]]:
+def serve(folder: Path, **settings: str) -> Generator[tuple[Popen[bytes], str]]:
     """Run the service; yield its process and its address."""
     port = str(find_port())
-    with start(cwd=folder, command=command or [*COMMAND, "serve"], SERVER_PORT=port, **settings) as process:
+    with start("serve", cwd=folder, SERVER_PORT=port, **settings) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until_live(process, url)
         yield process, url
@@ -89,15 +86,3 @@ def test_after_sigterm_what_was_accepted_is_answered_and_the_service_ends(databa
     for answer in answers:
         assert isinstance(answer, httpx2.Response), answer
         assert answer.status_code < 500 or "retry-after" in answer.headers, answer.text
-
-
-def test_a_worker_whose_event_loop_is_blocked_is_replaced(database_url: str, tmp_path: Path):
-    command = [sys.executable, "-m", "tests.kit.blocked"]
-    settings = {"DATABASE_URL": database_url, "WATCHDOG_LAG": "0.2", "WATCHDOG_STUCK": "1", "PYTHONPATH": str(ROOT)}
-    with serve(tmp_path, *command, **settings) as (process, url):
-        before = {child.pid for child in psutil.Process(process.pid).children()}
-        with pytest.raises(httpx2.TransportError):
-            httpx2.get(f"{url}{blocked.PATH}", timeout=30)
-        wait_until_live(process, url)
-        assert {child.pid for child in psutil.Process(process.pid).children()} - before
-    assert "tests/kit/blocked.py" in (tmp_path / "output").read_text()

@@ -26,14 +26,8 @@ def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database
     settings["EDGE_STREAM_LIFETIME"] = "0.05"  # or each event stream would be read until the run is over
     config = tmp_path / "schemathesis.toml"
     command = [sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run", f"{url}/openapi.json"]
-    options = [
-        "--no-color",
-        "--max-examples=25",
-        "--checks=all",
-        f"--exclude-checks={EXCLUDED}",
-        "--generation-allow-x00=true",
-        "--generation-deterministic",
-    ]
+    options = ["--no-color", "--max-examples=25", "--checks=all", f"--exclude-checks={EXCLUDED}"]
+    options += ["--generation-allow-x00=true", "--generation-deterministic"]
     with start("serve", cwd=tmp_path, **settings, **fuzz.make_environment()) as process:
         wait_until_live(process, url)
         with httpx2.Client(base_url=url) as client:

@@ -63,12 +63,14 @@ class Trial:
     def __str__(self) -> str:
         return f"{self.route.method} {self.route.template}"
 
+    @property
+    def scope(self) -> str:
+        return " ".join(self.route.access.words) if isinstance(self.route.access, Needs) else ""
+
     async def judge(self, deployments: Deployments, ask: Ask | None) -> tuple[str, bool]:
         """Return what is wrong with the route, and whether it could be tried."""
         async for attempts in self.list_attempts(deployments, ask):
             for attempt in attempts:
-                if isinstance(self.route.access, Needs):
-                    attempt.scope = " ".join(self.route.access.words)
                 if self.route.method == "GET":  # the owner first, so that its answer is cached
                     await deployments.ask_owner(attempt)
                 self.made.clear()
@@ -87,13 +89,13 @@ class Trial:
     async def list_attempts(self, deployments: Deployments, ask: Ask | None) -> AsyncGenerator[list[Attempt]]:
         """Yield requests, those about one row together."""
         if ask:
-            yield [Attempt(await ask(deployments.full.client), names_row=True)]
+            yield [Attempt(await ask(deployments.full.client), names_row=True, scope=self.scope)]
         elif self.route.template in self.description["paths"]:
             for row, fresh in await self.read_rows(deployments.full.connection):
                 yield self.write(deployments, row, fresh)
 
     def write(self, deployments: Deployments, row: Row, fresh: Row) -> list[Attempt]:
-        writer = Writer(deployments.full.client, self.description, row, fresh)
+        writer = Writer(deployments.full.client, self.description, row, fresh, self.scope)
         return [*writer.write_all(self.route.method, self.route.template)]
 
     async def read_rows(self, connection: asyncpg.Connection) -> list[tuple[Row, Row]]:
@@ -115,8 +117,13 @@ class Trial:
             return True
         if any(attempt.names_row for attempt in self.write(deployments, {}, {})):
             return True
+        return self.route.method == "GET" and self.is_list(deployments)
+
+    def is_list(self, deployments: Deployments) -> bool:
+        """Return whether the route answers with a list, as far as is described."""
+        template = self.route.template
         writer = Writer(deployments.full.client, self.description, {}, {})
-        return self.route.method == "GET" and writer.is_list(template)
+        return template not in self.description["paths"] or writer.is_list(template)
 
     def uses_tables(self, tables: Iterable[str]) -> bool:
         """Return whether a statement of the route names one of some tables."""
@@ -165,7 +172,7 @@ async def test_no_route_shows_or_changes_what_belongs_to_another_account(
     async with copy_database(bare) as filled:
         await fill_tables(settings, filled, without={})
         description = await read_description(settings, filled)
-        trials = list_trials(description, made)
+        trials = [it for it in list_trials(description, made) if it.route.level is not PUBLIC]
         routes = {str(trial) for trial in trials}
         assert asks.keys() <= routes, "ownership_requests has other routes"
         for group in group_trials(trials):
@@ -197,6 +204,5 @@ def group_trials(trials: list[Trial]) -> list[list[Trial]]:
 def list_trials(description: Mapping[str, Any], made: list[query.Query]) -> list[Trial]:
     trials = []
     for part in app.SLICES:
-        routes = [route for route in part.routes if route.level is not PUBLIC]
-        trials += [Trial(part, route, description, made) for route in routes]
+        trials += [Trial(part, route, description, made) for route in part.routes]
     return trials

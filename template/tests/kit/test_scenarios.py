@@ -22,7 +22,7 @@ REQUESTS = 5
 @pytest.fixture
 def url(settings: Settings, tmp_path: Path):
     """The service with some rows, as a process of its own."""
-    asyncio.run(database.fill_all(settings, app.SLICES, ROWS))
+    asyncio.run(database.fill_all(settings.database, app.SLICES, ROWS))
     port = str(find_port())
     where = settings.database.url.get_secret_value()
     with start("serve", cwd=tmp_path, DATABASE_URL=where, SERVER_PORT=port) as process:

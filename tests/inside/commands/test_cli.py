@@ -86,6 +86,12 @@ def test_psql_opens_the_database_and_shows_no_password(database_url: str):
     assert run("psql", "-c", "select nonsense", DATABASE_URL=url).returncode == 1
 
 
+def test_psql_goes_past_a_pooler(database_url: str):
+    settings = {"DATABASE_URL": "postgresql://127.0.0.1:1/pooled", "DATABASE_DIRECT_URL": database_url}
+    shown = run("psql", "-At", "-c", "select current_database()", **settings)
+    assert shown.stdout.startswith("service_test_"), shown.stderr
+
+
 def test_where_there_is_no_psql_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(development, "find_spec", lambda _: None)

@@ -14,6 +14,7 @@ from service.kit.migrate import files
 from service.kit.migrate.apply import ADVISORY_LOCK
 from service.kit.migrate.files import MigrationError
 
+SET_BY_PG_DUMP = "select pg_catalog.set_config('search_path', '', false)"
 COMMAND = [sys.executable, "-m", "service", "migrate"]
 
 
@@ -244,3 +245,26 @@ async def test_the_time_limits_of_a_role_behind_a_pooler_do_not_end_it(empty_dat
     await ask(empty_database_url, f"alter database service_test_{name} set statement_timeout = '100ms'")
     (tmp_path / "0001_slow.sql").write_text("select pg_sleep(0.3)")
     assert await apply(empty_database_url, tmp_path) == ["0001_slow.sql"]
+
+
+@pytest.mark.parametrize("setting", ["set search_path = other", "set local search_path = other", SET_BY_PG_DUMP])
+async def test_a_search_path_of_a_file_is_not_that_of_the_next_or_of_the_runner(
+    empty_database_url: str, folder: Path, setting: str
+):
+    (folder / "0002_more.sql").write_text(f"create schema other;\n{setting};\ncreate table other.more (id int);\n")
+    (folder / "0003_last.sql").write_text("insert into notes values (3);\n")
+    assert len(await apply(empty_database_url, folder)) == 3
+    assert await apply(empty_database_url, folder) == []
+    assert await count_notes(empty_database_url) == 2
+
+
+async def test_a_role_of_a_file_is_not_that_of_the_next_or_of_the_runner(empty_database_url: str, folder: Path):
+    (folder / "0002_more.sql").write_text("create role somebody;\nset role somebody;\n")
+    (folder / "0003_last.sql").write_text("insert into notes values (3);\ndrop role somebody;\n")
+    assert len(await apply(empty_database_url, folder)) == 3
+
+
+async def test_a_setting_that_runs_outside_a_transaction_ends_with_its_file(empty_database_url: str, folder: Path):
+    (folder / "0002_more.sql").write_text(f"{files.STANDALONE}\nset search_path = other\n")
+    assert await apply(empty_database_url, folder) == ["0001_notes.sql", "0002_more.sql"]
+    assert await apply(empty_database_url, folder) == []

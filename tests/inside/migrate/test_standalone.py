@@ -8,9 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 from inside.schema import apply, ask
+from service.kit.migrate.apply import find_repairs
 from service.kit.migrate.files import STANDALONE, MigrationError
 
-from tests.kit.processes import start
+from tests.kit.processes import run, start
 
 BUILD = "create index concurrently if not exists notes_text_idx on notes (text);"
 UNIQUE = "create unique index concurrently if not exists notes_text_idx on notes (text);"
@@ -26,6 +27,12 @@ def folder(tmp_path: Path) -> Path:
 
 def write(folder: Path, statements: str) -> None:
     (folder / "0002_index.sql").write_text(f"{STANDALONE}\n-- why\n{statements}\n")
+
+
+def show(url: str, folder: Path, option: str) -> tuple[int, str]:
+    """Return the exit code and the output of `service migrate` with an option."""
+    result = run("migrate", option, DATABASE_URL=url, MIGRATIONS_FOLDER=str(folder))
+    return result.returncode, result.stdout
 
 
 async def is_valid(url: str) -> object:
@@ -140,3 +147,57 @@ async def test_a_statement_that_blocks_is_given_up_and_tried_again(empty_databas
         with pytest.raises(MigrationError, match=r"2 tries of 0.1 s"):
             await apply(empty_database_url, folder)
     assert await apply(empty_database_url, folder) == ["0002_index.sql"]
+
+
+async def test_an_index_that_a_failed_reindex_left_is_named_with_the_statement_that_repairs_it(
+    empty_database_url: str, folder: Path
+):
+    await apply(empty_database_url, folder)
+    await ask(empty_database_url, BUILD)
+    write(folder, "reindex index concurrently notes_text_idx;")
+    async with open_transaction(empty_database_url, "select from notes; insert into notes values ('b')"):
+        repair = r"`drop index concurrently public\.notes_text_idx_ccnew`"
+        with pytest.raises(
+            MigrationError, match=rf"a part of it was applied\. An invalid index is left: {repair}\. End the"
+        ):
+            await apply(empty_database_url, folder)
+
+    code, output = show(empty_database_url, folder, "--check")
+    assert code == 1
+    assert "An index is invalid; repair it: drop index concurrently public.notes_text_idx_ccnew\n" in output
+    await ask(empty_database_url, "drop index concurrently public.notes_text_idx_ccnew")
+    assert await apply(empty_database_url, folder) == ["0002_index.sql"]
+    assert show(empty_database_url, folder, "--check") == (0, "")
+
+
+async def test_an_index_that_a_failed_build_left_is_repaired_by_a_reindex(empty_database_url: str, folder: Path):
+    await apply(empty_database_url, folder)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await ask(empty_database_url, UNIQUE)
+    repair = "reindex index concurrently public.notes_text_idx"
+    assert f"An index is invalid; repair it: {repair}\n" in show(empty_database_url, folder, "--list")[1]
+    await ask(empty_database_url, "delete from notes where ctid = '(0,1)'")
+    await ask(empty_database_url, repair)
+    assert await is_valid(empty_database_url) is True
+    assert "invalid" not in show(empty_database_url, folder, "--list")[1]
+
+
+async def test_an_index_that_is_being_built_is_not_taken_for_an_invalid_one(empty_database_url: str, folder: Path):
+    await apply(empty_database_url, folder)
+    async with open_transaction(empty_database_url):
+        building = asyncio.create_task(ask(empty_database_url, BUILD))
+        await wait_for(empty_database_url, "select count(*) = 1 from pg_index where not indisvalid")
+        assert await asyncio.to_thread(show, empty_database_url, folder, "--check") == (0, "")
+        assert await find_repairs_as_another_role(empty_database_url) == []
+    await building
+
+
+async def find_repairs_as_another_role(url: str) -> list[str]:
+    """Return what a role is told that may not see what the others do."""
+    connection = await asyncpg.connect(url)
+    async with connection.transaction():
+        await connection.execute("create role watcher; set local role watcher")
+        repairs = await find_repairs(connection)
+        await connection.execute("reset role; drop role watcher")
+    await connection.close()
+    return repairs

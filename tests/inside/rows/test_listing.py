@@ -174,7 +174,7 @@ def test_its_statements_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_p
         f"notes.notes.{order}{by}" for order in ("newest", "oldest") for by in ("", "_by_colour", "_by_colour_and_done")
     }
     query = found["notes.notes.newest_by_colour_and_done"]
-    assert query.params == (str, str | None, bool | None, datetime, int, datetime, int)
+    assert query.params == (str, str, bool, datetime, int, datetime, int)
     assert "owner = $1 and colour = $2 and done = $3 and (created_at, number) < ($4, $5)" in query.sql
 
 

@@ -108,7 +108,7 @@ async def test_where_the_column_has_another_name_the_others_of_a_slice_tell(
 
 async def test_a_column_of_accounts_that_is_not_there_is_named(connection: asyncpg.Connection):
     budgets = Budgets(accounts={"sites": "owner_id", "transfers": ""})
-    with pytest.raises(CommandError, match=r"\[accounts\]: there is no sites.owner_id. Correct"):
+    with pytest.raises(CommandError, match=r"\[accounts\]: there is no sites.owner_id: write sites.owner, or"):
         await contract.check_statements(connection, [], budgets)
 
 

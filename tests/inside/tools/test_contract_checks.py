@@ -1,5 +1,7 @@
 from datetime import date, datetime
 from decimal import Decimal
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -7,8 +9,9 @@ import asyncpg
 import pytest
 from msgspec import Meta, Struct
 from service.kit.db.query import Query
+from service.kit.work.command_error import CommandError
 from service_tools.sql import constraints, contract, cost, samples, scratch, text, types
-from service_tools.sql.budgets import Budgets
+from service_tools.sql.budgets import Budgets, read_budgets
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,11 @@ create table other.things (id int constraint things_pkey primary key, name text 
 STATEMENTS: dict[str, tuple[str, Any, str | None]] = {
     "notes.commented": ("-- why\nselect body from notes where author = $1 limit 1", tuple[str], "scan"),
     "notes.in_parentheses": ("(select body from notes where author = $1 limit 1)", tuple[str], "scan twin"),
-    "notes.no_tree": ("select body from notes where author = $1::cstring::text limit 1", tuple[str], "nulls scan"),
+    "notes.no_tree": (
+        "select body from notes where author = $1::cstring::text limit 1",
+        tuple[str],
+        "params plan",
+    ),
     "notes.both": (
         "select body from notes where id = $1 union all select author from notes where id = $1",
         tuple[UUID],
@@ -130,7 +137,12 @@ async def test_every_statement_that_postgresql_plans_is_checked_and_none_stops_t
     checked = await contract.check_statements(connection, queries, Budgets())
     rules = {it.name: " ".join(sorted({found.rule for found in it.findings})) or None for it in checked}
     assert rules == {name: rule for name, (_, _, rule) in STATEMENTS.items()}
-    assert [it.name for it in checked if it.plan is None] == ["notes.no_plan", "notes.refused", "notes.two"]
+    assert [it.name for it in checked if it.plan is None] == [
+        "notes.no_plan",
+        "notes.no_tree",
+        "notes.refused",
+        "notes.two",
+    ]
     monkeypatch.setattr(cost, "check_plan", lambda *_: 1 / 0)
     unread = await contract.check_statements(connection, queries[-2:], Budgets())
     await connection.close()
@@ -156,15 +168,57 @@ async def test_a_null_is_excused_by_a_sample_that_finds_none(empty_database_url:
     }
     assert "nulls" in checked["notes.silent"]
     assert "nulls" not in checked["notes.right"] + checked["notes.wrong"]
-    said = ["author is null when it runs with its sample"]
-    assert [await samples.check_sample(connection, it) for _, it in queries] == [[], [], said, []]
-    twice = Query(
-        "insert into notes (id, body) values ($1, 'c')", int, tuple[UUID], sample="select id from notes limit 1"
-    )
-    assert await samples.check_sample(connection, twice) == []
-    broken = Query("select 1 where $1::bool", int, tuple[bool], sample="select nothing")
-    assert await samples.check_sample(connection, broken) == ['its sample fails: column "nothing" does not exist']
+    found = [[it.detail for it in await samples.check_sample(connection, query)] for _, query in queries]
+    assert found == [[], [], ["with its sample, author is null"], []]
     await connection.close()
+
+
+class One(Struct):
+    one: int
+
+
+TWICE = "insert into notes (id, body) values ($1, 'c')"
+PRESENT = "select id from notes limit 1"
+MEANT = "or say that this is meant: sample_violates='notes_pkey'"
+LIKED = "insert into likes (note, reader) values ($1, $1)"
+SAMPLES: dict[str, tuple[Query[Any, Any], str]] = {
+    "a key that is there": (Query(TWICE, int, tuple[UUID], sample=PRESENT), MEANT),
+    "a key that is to be there": (Query(TWICE, int, tuple[UUID], sample=PRESENT, sample_violates="notes_pkey"), ""),
+    "another constraint": (Query(TWICE, int, tuple[UUID], sample=PRESENT, sample_violates="notes_check"), MEANT),
+    "a check": (
+        Query("update notes set body = 'refunded' where id = $1", int, tuple[UUID], sample=PRESENT),
+        'violates check constraint "notes_body_check"',
+    ),
+    "a null": (Query("update notes set body = null where id = $1", int, tuple[UUID], sample=PRESENT), "null value in"),
+    "at the end": (Query(LIKED, int, tuple[UUID], sample="select uuidv7()"), "sample_violates='likes_later_fkey'"),
+    "its sample": (
+        Query("select 1 where $1::bool", int, tuple[bool], sample="select nothing"),
+        'column "nothing" does',
+    ),
+    "an argument": (Query("select $1::int", int, tuple[int], sample="select 'a'"), "invalid input for query argument"),
+    "a division": (Query("select 1 / $1::int", int, tuple[int], sample="select 0"), "division by zero"),
+    "more columns than fields": (Query("select 1, 2", One, sample="select"), "TypeError: Extra positional"),
+    "no row": (Query(TWICE, int, tuple[UUID], sample="select id from notes where false"), ""),
+}
+
+
+@pytest.mark.parametrize(("query", "said"), SAMPLES.values(), ids=SAMPLES)
+async def test_whatever_goes_wrong_with_a_sample_is_found(empty_database_url: str, query: Query[Any, Any], said: str):
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(SCHEMA)
+    await connection.execute(
+        """
+        insert into notes values (uuidv7(), 'a', 'a');
+        alter table notes add constraint notes_body_check check (body <> 'refunded');
+        alter table likes drop constraint likes_note_fkey,
+            add constraint likes_later_fkey foreign key (note) references notes deferrable initially deferred;
+        """
+    )
+    found = await samples.check_sample(connection, query)
+    assert await connection.fetchval("select body from notes") == "a"
+    await connection.close()
+    assert len(found) == bool(said), found
+    assert all(said in str(it) for it in found), found
 
 
 @pytest.mark.parametrize(
@@ -192,10 +246,65 @@ def test_a_type_is_shown_as_one_writes_it(annotation: object, written: str):
         ("uuid[]", list[UUID] | None, True),
         ("integer", int | None, True),
         ("integer", str, False),
+        ("jsonb", dict[str, int], True),
+        ("inet", IPv4Address, True),
+        ("inet", str, False),
+        ("citext", str, False),
+        ("citext[]", list, False),
     ],
 )
 def test_arguments_fit_their_types_and_so_do_the_items_of_lists(kind: str, annotation: object, fits: bool):
     assert types.fits_argument(kind, annotation) is fits
+
+
+KINDS = """
+create type mood as enum ('glad', 'sad');
+create domain title as text not null check (value <> '');
+create type home as (street text, city text);
+create table guests (id int constraint guests_pkey primary key, mood mood not null, titles title[] not null,
+    home home not null, code char(3) not null, place point not null, stay daterange not null);
+insert into guests values (1, 'glad', '{dr}', '("a",b)', 'x', '(1,2)', '[2026-01-01,)');
+"""
+
+
+async def test_a_type_that_is_not_known_is_refused_until_the_budgets_say_what_it_is(empty_database_url: str):
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(KINDS)
+    await scratch.restore_statistics(connection, Budgets())
+    columns: dict[str, Any] = {
+        "mood": Literal["glad", "sad"],
+        "titles": list[str],
+        "home": asyncpg.Record,
+        "stay": asyncpg.Range,
+        "code": str,
+        "place": asyncpg.Point,
+    }
+    sample = "select id from guests"
+    queries = {
+        f"guests.{name}": Query(f"select {name} from guests where id = $1", kind, tuple[int], sample=sample)
+        for name, kind in columns.items()
+    }
+    said = {
+        it.name: [str(finding) for finding in it.findings]
+        for it in await contract.check_statements(connection, queries.items(), Budgets())
+        if it.findings
+    }
+    fix = 'Cast it in SQL, or let it count as another in perf/budgets.toml: [types] "character" = "text"'
+    assert said == {"guests.code": [f"code is character, not str. {fix}"]}
+    checked = await contract.check_statements(connection, queries.items(), Budgets(types={"character": "text"}))
+    assert [finding for it in checked for finding in it.findings] == []
+    for query in queries.values():
+        assert await samples.check_sample(connection, query) == []
+    wrong = Query("select place from guests where id = $1", str, tuple[int], sample=sample)
+    assert "place is Point" in str(await samples.check_sample(connection, wrong))
+    await connection.close()
+
+
+def test_budgets_say_what_a_type_may_count_as(tmp_path: Path):
+    path = tmp_path / "budgets.toml"
+    path.write_text('[types]\ncitext = "str"\n')
+    with pytest.raises(CommandError, match=r"Invalid enum value 'str' - at `\$.types\[...\]`. Correct the file"):
+        read_budgets(path)
 
 
 def test_arguments_are_declared_as_a_tuple():

@@ -1,7 +1,6 @@
 """What the contract says of rows with rows in them: each misfit by its field, and each statement of a list planned."""
 
 from collections.abc import AsyncGenerator
-from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,7 @@ import asyncpg
 import pytest_asyncio
 from inside.rows import blog
 from msgspec import Struct
-from service.kit.db.query import Query
+from service.kit.db.query import Query, complete_query
 from service_tools.sql import contract, samples, scratch
 from service_tools.sql.budgets import Budgets
 
@@ -53,15 +52,22 @@ def aggregate(item: str, *, coalesced: bool = True) -> str:
 
 
 FITTING = "json_build_object('tag', t.tag, 'articleId', t.article_id)"
+UNREAD = {
+    "'{\"tag\": 1}'::json": "Expected `str`, got `int`",
+    "json_build_object('tag', t.tag, 'id', t.article_id)": "Object missing required field `articleId`",
+    FITTING.replace("t.tag", "nullif(t.tag, t.tag)"): "Expected `str`, got `null`",
+}
+"""JSON that does not fit its struct, and what its sample says of it."""
+
 FAULTS: dict[str, tuple[Query[Any, *tuple[Any, ...]], list[str]]] = {
     "join": (
         Query(LEFT_JOIN, ByJoin),
-        ["editor.username can be null: the outer join may find no row", "editor.bio can be null: the outer join"],
+        ["editor.username can be null: the outer join", "editor.bio can be null: the outer join"],
     ),
     "join_of_null": (Query(LEFT_JOIN, MaybeByJoin), ["editor.bio can be null: users.bio can be null"]),
     "join_told_by_null": (
         Query(LEFT_JOIN, MaybeByJoin, columns={"editor.username": "editor.bio"}),
-        ["editor.username can be null: users.bio can be null"],
+        ["editor.username can be null: users.bio can be null", "editor.bio can be null: users.bio can be null"],
     ),
     "join_of_another_type": (
         Query(LEFT_JOIN, MaybeByJoin, columns={"editor.username": "editor.id", "editor.bio": "'none'"}),
@@ -70,19 +76,7 @@ FAULTS: dict[str, tuple[Query[Any, *tuple[Any, ...]], list[str]]] = {
     "fitting": (Query(aggregate(FITTING), ByJson, tuple[str], sample=SAMPLE), []),
     "no_tags": (
         Query(aggregate(FITTING, coalesced=False), ByJson, tuple[str], sample=SAMPLE),
-        ["tags can be null: json_agg of no rows is null"],
-    ),
-    "keys": (
-        Query(aggregate("json_build_object('tag', t.tag, 'id', t.article_id)"), ByJson, tuple[str], sample=SAMPLE),
-        ["tags[] has the key id, and Line has no such field", "tags[] lacks the key articleId"],
-    ),
-    "types": (
-        Query(aggregate(FITTING.replace("t.tag", "1")), ByJson, tuple[str], sample=SAMPLE),
-        ["tags[].tag is integer, not str"],
-    ),
-    "nulls": (
-        Query(aggregate(FITTING.replace("t.tag", "a.published_at::text")), ByJson, tuple[str], sample=SAMPLE),
-        ["tags[].tag can be null: articles.published_at can be null"],
+        ["tags can be null: json_agg may return null"],
     ),
     "no_sample": (Query(aggregate(FITTING), ByJson, tuple[str]), ["nothing shows that tags decodes into the field"]),
     "no_json": (Query("select slug, array['x'] as tags from articles limit 1", ByJson, sample="select"), ["not list"]),
@@ -132,9 +126,9 @@ async def test_each_misfit_of_a_nested_row_is_named(connection: asyncpg.Connecti
 async def test_what_a_statement_returns_with_its_sample_decodes(connection: asyncpg.Connection):
     await connection.execute(blog.ROWS)
     for query in blog.QUERIES.values():
-        near = copy(query)
-        near.sample = query.sample.replace("offset 500", "offset 9")
-        assert await samples.check_sample(connection, near) == []
-    unread = Query(aggregate("'{\"tag\": 1}'::json"), ByJson, tuple[str], sample=SAMPLE)
-    (reason,) = await samples.check_sample(connection, unread)
-    assert "does not decode: Expected `str`, got `int`" in reason
+        complete_query(query, sample=query.sample.replace("offset 500", "offset 9"))
+        assert await samples.check_sample(connection, query) == []
+    for item, said in UNREAD.items():
+        unread = Query(aggregate(item), ByJson, tuple[str], sample=SAMPLE)
+        (finding,) = await samples.check_sample(connection, unread)
+        assert f"ValidationError: {said}" in finding.detail

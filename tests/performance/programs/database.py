@@ -38,7 +38,7 @@ async def prepare(rows: int, keys: int) -> dict[str, object]:
     """Migrate and fill the database; return some keys drawn from it, and the versions of what is measured."""
     settings = read_settings(Settings)
     await apply_migrations(settings)
-    await database.fill_all(settings, app.SLICES, rows)
+    await database.fill_all(settings.database, app.SLICES, rows)
     connection = await asyncpg.connect(settings.database.url.get_secret_value())
     try:
         await connection.execute("vacuum (analyze) orders")  # so that no vacuum runs while something is measured

@@ -7,11 +7,10 @@ from contextlib import suppress
 
 import httpx2
 import psutil
+from inside import blocked
 from inside.edge.test_hostile_clients import vanish
 from soak.load import Load
 from soak.site import Site
-
-from tests.kit import blocked
 
 AWAY = 3.0
 """Seconds for which PostgreSQL, or the line to it, is away: longer than whoever waits for a connection."""

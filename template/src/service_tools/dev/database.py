@@ -15,7 +15,7 @@ from service.kit.commands.definition import ServiceDefinition
 from service.kit.commands.migrate import apply_migrations, rebuild_database
 from service.kit.db.database import Database
 from service.kit.db.query import NEWEST_SAMPLE, SAMPLE_INTERVAL, Query, Seed
-from service.kit.db.sessions import connect, read_database_url
+from service.kit.db.sessions import DatabaseOptions, connect, read_database_url
 from service.kit.migrate.files import NewestEditedError
 from service.kit.server.settings import KitSettings, is_set, read_settings, read_variable
 from service.kit.web.routes import Slice
@@ -53,7 +53,7 @@ def prepare_database(
             os.environ["DATABASE_URL"] = url
         settings = read_settings(definition.settings)
         migrate_for_development(settings, can_rebuild=can_rebuild)
-        asyncio.run(fill_all(settings, definition.slices, rows))
+        asyncio.run(fill_all(settings.database, definition.slices, rows))
         yield settings
 
 
@@ -102,9 +102,9 @@ async def drop_database(server: str, name: str) -> None:
         await connection.execute(f"drop database if exists {name} with (force)")
 
 
-async def fill_all(settings: KitSettings, slices: Sequence[Slice], wanted: int) -> None:
+async def fill_all(options: DatabaseOptions, slices: Sequence[Slice], wanted: int) -> None:
     """Add sample rows to the table of each slice until it has as many as wanted."""
-    async with Database(settings.database.model_copy(update=TIMEOUTS)) as db:
+    async with Database(options.model_copy(update=TIMEOUTS)) as db:
         for part in slices:
             if part.seed:
                 await fill(db, part.seed, wanted)

@@ -62,10 +62,10 @@ def examine_project(
     """Check this project, and say how to fix what is wrong.
 
     Checks the template's release; which of its files were edited or deleted here, and which edits
-    the next update drops; packages, what is in git, settings, connections and migrations. The
-    database is that of `service dev`, or of DATABASE_URL. Exits with 1 if there is a finding. A
-    newer release of the template is not a finding, nor is what cannot be checked, as without a
-    network.
+    the next update drops; packages, what is in git, settings, connections, migrations, and what
+    differs from them in the database. That is the database of `service dev`, or of DATABASE_URL.
+    Exits with 1 if there is a finding. A newer release of the template is not a finding, nor is
+    what cannot be checked, as without a network.
     """
     checks = {"template": examine_template(changed_answers)}
     for check, good, find in FILE_CHECKS:

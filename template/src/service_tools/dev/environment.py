@@ -1,5 +1,5 @@
 # kit: updated by the template; extend it from app.py
-"""Check the settings of the service, and the database that they name."""
+"""Check the settings of the service, the database that they name, and its accepted findings."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -12,14 +12,19 @@ from service.kit.migrate.files import find_pending
 from service.kit.server.settings import KitSettings, SettingsError, is_set, read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, embedded
-from service_tools.dev.results import CheckResult
+from service_tools.dev.drift import find_drift
+from service_tools.dev.results import CheckResult, report_findings
+from service_tools.sql.accepted import list_accepted
 
 PLACEHOLDER_URL = "postgresql://localhost/postgres"
 """Stands for the development database until there is one."""
 
 
 def examine_environment(definition: ServiceDefinition) -> Iterator[CheckResult]:
-    """Check the settings, and the database that they name."""
+    """Check the settings, the database that they name, and which findings in SQL were accepted."""
+    good = "No accepted finding of the SQL contract is left."
+    yield from report_findings("contract", good, list_accepted())
+
     is_given = is_set("DATABASE_URL")
     is_missing = not is_given and not embedded.DATA_FOLDER.exists()
     with ExitStack() as stack:
@@ -57,7 +62,11 @@ def examine_database(settings: KitSettings) -> Iterator[CheckResult]:
 
     pending = find_pending(settings.database, settings.migrations)
     good = "All are applied, and none was edited since."
-    yield run_kit_check("migrations", good, pending)
+    applied = run_kit_check("migrations", good, pending)
+    yield applied
+    if applied.state == "ok":
+        good = "The database has what the migrations make, and nothing else."
+        yield from report_findings("schema", good, find_drift(settings))
 
 
 def run_kit_check(check: str, good: str, work: Coroutine[Any, Any, str | None]) -> CheckResult:

@@ -110,6 +110,17 @@ def check_release(origin: Origin) -> CheckResult:
     return CheckResult("template", "ok", f"{says} Its documents: {locate_documents(origin)}")
 
 
+def find_commit_before_update() -> str:
+    """Return the commit before the last update of the template came, or "" without a history."""
+    changed = ("-G", "^_commit:", "--", str(ANSWERS_FILE))
+    try:
+        if run_program("git", "diff", "--name-only", "HEAD", *changed):
+            return "HEAD"
+        return run_program("git", "log", "-1", "--format=%H^", *changed).strip()
+    except ProgramError:
+        return ""
+
+
 def locate_documents(origin: Origin) -> str:
     """Return where the documents of the project's release are: a link, if the forge is known."""
     found = FORGE.fullmatch(find_address(origin))

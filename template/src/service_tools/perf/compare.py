@@ -156,7 +156,7 @@ def prepare_trees(
             migrate_tree(tree, settings)
             own = read_settings(definition.settings, database={"url": url})
             wanted = DEFAULT_ROWS if rows is None else rows
-            asyncio.run(database.fill_all(own, definition.slices, wanted))
+            asyncio.run(database.fill_all(own.database, definition.slices, wanted))
             starts.append({"cwd": tree, **settings})
         yield starts
 

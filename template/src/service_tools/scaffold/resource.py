@@ -83,6 +83,17 @@ class Resource:
         tables = [*owned, self.table] if self.parent else owned
         return [it for it in self.fields if it.references in tables]
 
+    @property
+    def copied(self) -> Sequence[str]:
+        """The first unique columns of which a sample can only copy a row: they are references."""
+        made = {it.name for it in self.columns if it.distinct and it.type.unique_sql}
+        return next((names for names in self.unique if made.isdisjoint(names)), ())
+
+    def name_key(self, names: Sequence[str]) -> str:
+        """Return the name of the constraint that makes columns unique together."""
+        own = [name for name in names if name not in self.scope]
+        return f"{self.table}_{'_'.join(own)}_key"
+
     def first_reference(self, column: Column) -> Column:
         """Return the first column that refers to the same table: its statement is written once."""
         return next(it for it in self.columns if it.references == column.references)

@@ -2,6 +2,7 @@
 """`service plans`: how PostgreSQL will run each statement at the sizes of production."""
 
 import asyncio
+import re
 from html import escape
 from importlib import import_module
 
@@ -9,20 +10,29 @@ import asyncpg
 import click
 
 from service.kit import PACKAGE
+from service.kit.commands.definition import ServiceDefinition
+from service.kit.commands.printing import json_option
+from service.kit.commands.queries import locate_query
 from service.kit.db.query import find_queries
 from service.kit.db.sessions import connect, read_database_url
 from service.kit.server.settings import read_variable
 from service_tools.dev import database, embedded
 from service_tools.pages import Page
-from service_tools.sql.budgets import read_budgets
-from service_tools.sql.contract import check_statements
-from service_tools.sql.recorded_plans import compare_plans, record_plans
-from service_tools.sql.samples import analyze_sample
-from service_tools.sql.scratch import open_scratch
+from service_tools.sql import accepted, budgets, contract, recorded_plans, samples, scratch
 from service_tools.sql.statement import Statement, Statements
 from service_tools.tables import TEXT
 
 ADVICE = "If this is meant, record it: service plans --record"
+
+COLUMNS = {
+    "statement": "",
+    "rows": ",",
+    "cost": ",.2f",
+    "ms each": ",.3f",
+    "indexes": TEXT,
+    "findings": TEXT,
+}
+EXECUTION_TIME = re.compile(r"Execution Time: ([\d.]+)")
 
 
 @click.command(name="plans")
@@ -32,42 +42,56 @@ ADVICE = "If this is meant, record it: service plans --record"
 )
 @click.option("--check", is_flag=True, help="Exit with 1 if a plan differs from perf/plans/.")
 @click.option("--record", is_flag=True, help="Record the plans in perf/plans/.")
-def show_plans(name: str | None, analyze: bool, check: bool, record: bool) -> None:
+@click.option(
+    "--accept", is_flag=True, help="After an update, accept the findings of its new rules."
+)
+@json_option
+@click.pass_obj
+def show_plans(
+    definition: ServiceDefinition, /, name: str | None, as_json: bool, **chosen: bool
+) -> None:
     """Show the plan of every statement, or of NAME, like orders.read_order.
 
     Statements are planned for the table sizes in perf/budgets.toml, in an empty database that is
     dropped afterwards. Whatever breaks the SQL contract, and so fails the suite, is listed below
     the table. `--analyze` runs them on the rows of `service dev`, or of DATABASE_URL, and rolls
-    back what they change.
+    back what they change. `--accept` writes perf/accepted.json: findings in statements that were
+    there before the last update, except those of the rule `scope`, and without those that are gone.
     """
-    if name and (record or check):
-        raise click.UsageError("`--record` and `--check` are about all statements: leave NAME out.")
-    with embedded.run_postgresql() as server, database.temporary_database(server) as url:
-        planned = asyncio.run(plan_statements(url))
+    modes = [mode for mode in ("accept", "record", "check") if chosen[mode]]
+    if modes and (name or as_json or len(modes) > 1):
+        raise click.UsageError(f"`--{modes[0]}` is about all statements, and goes alone.")
+    with embedded.run_postgresql() as server:
+        with database.temporary_database(server) as url:
+            planned = asyncio.run(plan_statements(url))
+            if chosen["accept"]:
+                asyncio.run(samples.check_samples(url, definition.slices, planned))
         statements = select_statements(planned, name)
-        if analyze:
+        if chosen["analyze"]:
             target = read_variable("DATABASE_URL") or server
             asyncio.run(analyze_statements(target, statements))
-    if record:
-        for path in record_plans(statements):
+    if chosen["accept"]:
+        report_accepted(statements)
+    elif chosen["record"]:
+        for path in recorded_plans.record_plans(statements):
             click.echo(f"Recorded {path}")
-    elif check:
+    elif chosen["check"]:
         check_recorded(statements)
-    elif name:
+    elif name and not as_json:
         click.echo(describe_statement(statements[0]))
     else:
-        page = Page("plans", "Plans at the sizes in perf/budgets.toml")
+        page = Page("plans", "Plans at the sizes in perf/budgets.toml", as_json)
         report_statements(statements, page)
-        page.finish()
+        page.finish([make_result(statement) for statement in statements])
 
 
 async def plan_statements(url: str, prefix: str = "") -> list[Statement]:
     """Return the statements whose names begin with `prefix`, planned in a new database."""
-    budgets = read_budgets()
+    declared = budgets.read_budgets()
     queries = find_queries(import_module(PACKAGE))
     chosen = [(name, query) for name, query in queries if name.startswith(prefix)]
-    connection = await open_scratch(url, budgets)
-    statements = await check_statements(connection, chosen, budgets)
+    connection = await scratch.open_scratch(url, declared)
+    statements = await contract.check_statements(connection, chosen, declared)
     await connection.close()
     return statements
 
@@ -79,7 +103,9 @@ async def analyze_statements(server: str, statements: Statements) -> None:
             if statement.plan is None:
                 continue
             try:
-                statement.ran = await analyze_sample(connection, statement.query)
+                statement.ran = await samples.analyze_sample(connection, statement.query)
+            except asyncpg.IntegrityConstraintViolationError as error:
+                statement.ran = f"It fails with its sample: {error}"
             except asyncpg.PostgresError as error:
                 advice = "Start `service dev` once, or run `service migrate`."
                 raise click.ClickException(f"{error}. {advice}") from None
@@ -95,41 +121,59 @@ def select_statements(statements: list[Statement], name: str | None) -> list[Sta
 
 def check_recorded(statements: Statements) -> None:
     """Exit with 1 when a plan differs from the recorded one."""
-    difference = compare_plans(statements)
-    if not difference:
-        click.echo("Every plan is as recorded.")
-        return
-    for line in [*difference, ADVICE]:
-        click.echo(line)
-    raise SystemExit(1)
+    difference = recorded_plans.compare_plans(statements)
+    lines = [*difference, ADVICE] if difference else ["Every plan is as recorded."]
+    click.echo("\n".join(lines))
+    raise SystemExit(bool(difference))
+
+
+def report_accepted(statements: Statements) -> None:
+    """Accept what an update finds, and exit with 1 when findings are left."""
+    listed = accepted.accept_findings(statements) or ["nothing"]
+    click.echo(f"Accepted in {accepted.ACCEPTED_FILE}: {', '.join(listed)}")
+    broken, _ = accepted.list_broken(statements)
+    for line in broken:
+        click.echo(f"Not accepted: {line}")
+    raise SystemExit(bool(broken))
 
 
 def report_statements(statements: Statements, page: Page) -> None:
     """Show all statements in a table, what is wrong with them, and on the page, their plans."""
-    titles = dict.fromkeys(["statement", "cost", "rows"], "")
-    titles |= {"indexes": TEXT, "findings": TEXT}
-    rows = [list_cells(statement) for statement in statements]
-    if any(statement.ran for statement in statements):
-        titles["ran"] = ""
-        for row, statement in zip(rows, statements, strict=True):
-            _, _, time = statement.ran.rpartition("Execution Time: ")
-            row.append(time or "no sample")
-    page.tabulate(titles, rows)
-    for statement in statements:
-        for finding in statement.findings:
-            page.say(f"{statement.name}: {finding}")
+    page.tabulate(COLUMNS, [list_cells(statement) for statement in statements])
+    broken, new = accepted.list_broken(statements)
+    page.say(*broken, *new)
     for statement in statements:
         text = escape(describe_statement(statement))
         page.show(statement.name, f"<pre>{text}</pre>")
 
 
-def list_cells(statement: Statement) -> list[str]:
+def list_cells(statement: Statement) -> list[object]:
     plan = statement.plan
-    cost = f"{plan.total_cost:,.2f}" if plan else ""
-    rows = f"{plan.plan_rows:,}" if plan else ""
-    indexes = ", ".join(statement.indexes)
-    rules = ", ".join(finding.rule for finding in statement.findings)
-    return [statement.name, cost, rows, indexes, rules]
+    time = EXECUTION_TIME.search(statement.ran)
+    return [
+        statement.name,
+        plan and plan.plan_rows,
+        plan and plan.total_cost,
+        time and float(time[1]),
+        ", ".join(statement.indexes),
+        ", ".join(finding.rule for finding in statement.findings),
+    ]
+
+
+def make_result(statement: Statement) -> dict[str, object]:
+    """Return a statement for programs, with the keys of `service queries --json`."""
+    name, rows, cost, mean, *_ = list_cells(statement)
+    query = statement.query
+    return {
+        "name": name,
+        "place": locate_query(query),
+        "query": query.sql,
+        "rows": rows,
+        "cost": cost,
+        "mean": mean,
+        "indexes": statement.indexes,
+        "findings": statement.findings,
+    }
 
 
 def describe_statement(statement: Statement) -> str:

@@ -1,32 +1,9 @@
 # kit: updated by the template; extend it from app.py
-"""The conditions that rows have met, and which columns they prove not to be null.
-
-In a row that `note like $1` kept, `note` is not null.
-"""
+"""The conditions that the rows of a `from` have met."""
 
 from collections.abc import Iterator
-from itertools import chain
 
 from service_tools.sql.tree import INNER, LEFT, RIGHT, Node
-
-NULL_KEEPING = (
-    "RELABELTYPE",
-    "COLLATEEXPR",
-    "COERCEVIAIO",
-    "COERCETODOMAIN",
-    "ARRAYCOERCEEXPR",
-    "JSONISPREDICATE",
-    "NAMEDARGEXPR",
-)
-"""Nodes that are null if their argument is, and only then."""
-
-IS_NOT_NULL = 1
-
-
-def get_argument(node: Node) -> Node:
-    """Return the argument of one of these nodes."""
-    argument: Node = node.expr if node.tag == "JSONISPREDICATE" else node.arg
-    return argument
 
 
 def has_table(part: Node, number: int) -> bool:
@@ -64,48 +41,8 @@ def list_present_sides(join: Node, number: int) -> list[Node]:
     return sides
 
 
-def find_not_null(test: Node, outcome: bool = True) -> list[Node]:
-    """Return the columns that cannot be null where a condition is true, or false."""
-    if test.tag == "BOOLEXPR" and test.boolop == "not":
-        return find_not_null(test.args[0], not outcome)
-    if test.tag == "BOOLEXPR":
-        return combine(test, outcome)
-    if test.tag == "NULLTEST":
-        says_not_null = test.nulltesttype == IS_NOT_NULL
-        return find_strict(test.arg) if says_not_null == outcome else []
-    return find_strict(test)
-
-
-def combine(test: Node, outcome: bool) -> list[Node]:
-    """Return the columns that cannot be null where an `and` or an `or` has an outcome."""
-    first, *others = [find_not_null(part, outcome) for part in test.args]
-    has_all = (test.boolop == "and") == outcome
-    for other in others:
-        if has_all:
-            first += other
-        else:
-            first = [column for column in first if column in other]
-    return first
-
-
-def find_strict(expression: Node) -> list[Node]:
-    """Return the columns that make an expression null by being null."""
-    if expression.tag == "VAR":
-        return [] if expression.varlevelsup else [expression]
-    if expression.tag in NULL_KEEPING:
-        return find_strict(get_argument(expression))
-    if expression.tag == "SCALARARRAYOPEXPR":
-        return find_strict(expression.args[0])
-    is_call = expression.tag in ("OPEXPR", "FUNCEXPR")
-    if is_call and expression.function.is_strict:
-        return list(chain(*map(find_strict, expression.args)))
-    return []
-
-
-def find_not_null_otherwise(test: Node) -> list[Node]:
-    """Return the columns that cannot be null where a condition is false or null."""
-    if test.tag == "BOOLEXPR" and test.boolop == "or":
-        return list(chain(*map(find_not_null_otherwise, test.args)))
-    if test.tag == "NULLTEST":
-        return find_not_null(test, outcome=False)
-    return []
+def list_tests(part: Node) -> Iterator[Node]:
+    """Yield the conditions that every row of a `from` has met, those of each `and` one by one."""
+    for condition in list_conditions(part):
+        is_and = condition.tag == "BOOLEXPR" and condition.boolop == "and"
+        yield from condition.args if is_and else [condition]

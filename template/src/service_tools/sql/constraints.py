@@ -67,28 +67,37 @@ class Constraint(NamedTuple):
 
 async def read_constraints(connection: asyncpg.Connection) -> list[Constraint]:
     """Return the constraints of all tables."""
-    rows = await connection.fetch(CONSTRAINTS)
-    return [Constraint(*row) for row in rows]
+    return [Constraint(*row) for row in await connection.fetch(CONSTRAINTS)]
 
 
 def compare_struct(struct: type[Struct], constraints: Iterable[Constraint]) -> Iterator[str]:
     """Yield where a struct differs from the constraints of columns that are named as its fields."""
     info: Any = inspect.type_info(struct)
-    where = f"{struct.__module__}.{struct.__name__}"
     fields = {field.name: field.type for field in info.fields}
     for constraint in constraints:
         column = constraint.column
         kind = fields.get(column)
         for alternative in getattr(kind, "types", [kind]):
             for difference in compare_type(alternative, constraint):
-                yield f"{where}.{column} {difference}"
+                yield f"{struct.__module__}.{struct.__name__}.{column} {difference}"
 
 
 def compare_type(kind: Any, constraint: Constraint) -> Iterator[str]:
+    """Yield what differs: choices, or patterns and lengths of a text."""
     if isinstance(kind, inspect.LiteralType) and constraint.choices is not None:
         yield from compare_choices(kind, constraint.choices, constraint.name)
-    if isinstance(kind, inspect.StrType):
-        yield from compare_text(kind, constraint)
+    if not isinstance(kind, inspect.StrType):
+        return
+    _, _, name, _, pattern, shortest, longest = constraint
+    if kind.pattern and pattern and ANCHORS.sub("", kind.pattern) != ANCHORS.sub("", pattern):
+        yield f"has the pattern {kind.pattern}, and {name} has {pattern}"
+    if kind.max_length is None:
+        return
+    if longest is not None and kind.max_length > longest:
+        yield f"may have {kind.max_length} characters, and {name} lets in {longest}"
+    length = kind.min_length or 0
+    if length < (shortest or 0):
+        yield f"may have {length} characters, and {name} asks for {shortest}"
 
 
 def compare_choices(kind: inspect.LiteralType, choices: Iterable[str], name: str) -> Iterator[str]:
@@ -100,24 +109,3 @@ def compare_choices(kind: inspect.LiteralType, choices: Iterable[str], name: str
         yield f"lets {more} through, which {name} refuses"
     if fewer:
         yield f"does not know {fewer}, which {name} lets in"
-
-
-def compare_text(kind: inspect.StrType, constraint: Constraint) -> Iterator[str]:
-    name = constraint.name
-    pattern = constraint.pattern
-    if kind.pattern and pattern and not is_same_pattern(kind.pattern, pattern):
-        yield f"has the pattern {kind.pattern}, and {name} has {pattern}"
-    if kind.max_length is None:
-        return
-    longest = constraint.max_length
-    if longest is not None and kind.max_length > longest:
-        yield f"may have {kind.max_length} characters, and {name} lets in {longest}"
-    length = kind.min_length or 0
-    shortest = constraint.min_length or 0
-    if length < shortest:
-        yield f"may have {length} characters, and {name} asks for {shortest}"
-
-
-def is_same_pattern(one: str, other: str) -> bool:
-    """Return whether two patterns are the same, however they begin and end."""
-    return ANCHORS.sub("", one) == ANCHORS.sub("", other)

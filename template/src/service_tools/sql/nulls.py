@@ -1,289 +1,226 @@
 # kit: updated by the template; extend it from app.py
 """Whether a column of a result can be null, and why.
 
-PostgreSQL's tree of the statement and its catalogue tell. An empty reason is a proof that there is
-no null. Where nothing is known, as about a function of the team's, the reason says so.
+It cannot, where it is a `not null` column that no outer join empties, or one of the forms below.
+All else can, or its author says why not: `never_null` of a `Query`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import starmap
 
-from service_tools.sql import calls, conditions
-from service_tools.sql.calls import Deciding
-from service_tools.sql.catalog import Catalog, Column
+from service_tools.sql.conditions import list_tests
 from service_tools.sql.scope import Origin, Scope, list_origins, list_outputs
 from service_tools.sql.tree import (
-    ANY,
     ARRAY,
+    DELETE,
     EXISTS,
     EXPRESSION,
     FULL,
     FUNCTION,
+    INSERT,
+    JOIN,
     MERGE,
     TABLE,
+    UNKNOWN_FUNCTION,
     UPDATE,
+    WITH,
     Node,
 )
 
-NEVER_NULL = (
-    "NULLTEST",
-    "BOOLEANTEST",
-    "DISTINCTEXPR",
-    "ARRAYEXPR",
-    "ROWEXPR",
-    "GROUPINGFUNC",
-    "MERGESUPPORTFUNC",
-    "CASETESTEXPR",
-)
+NULLS = {
+    "ARRAYCOERCEEXPR": "any",
+    "ARRAYEXPR": "never",
+    "BOOLEANTEST": "never",
+    "BOOLEXPR": "any",
+    "COALESCEEXPR": "all",
+    "COERCETODOMAIN": "any",
+    "COERCEVIAIO": "any",
+    "COLLATEEXPR": "any",
+    "DISTINCTEXPR": "never",
+    "MERGESUPPORTFUNC": "never",
+    "MINMAXEXPR": "all",
+    "NULLIFEXPR": "",
+    "NULLTEST": "never",
+    "RELABELTYPE": "any",
+}
+"""When nodes are null, as `Function.nulls` says it of functions."""
+
 CURRENT_SCHEMA = 14
-JSON_OBJECT = 1
-JSON_ARRAY = 2
+"""The `op` of the only value like `current_date` that can be null."""
 
-IS_NULL = "it is null, or a `case` without `else`"
-UNKNOWN_SOURCE = "it is not known whether what it selects from has nulls"
+# The `nulltesttype` of a test.
+IS_NULL = 0
+IS_NOT_NULL = 1
 
-CUTS = ("groupClause", "groupingSets", "havingQual", "limitOffset", "limitCount", "setOperations")
+NO_OLD_ROW = (INSERT, 1)
+NO_NEW_ROW = (DELETE, 2)
+"""What a statement does, and the `varreturningtype` of a column that is then of no row."""
+
+CUTS = ("groupClause", "groupingSets", "havingQual", "limitOffset", "limitCount")
 """Clauses that may leave a query without its row."""
 
 
-def explain_output(scope: Scope, index: int) -> str:
-    """Return why a column of a result can be null, or nothing."""
-    return explain_origins(list_outputs(scope, index))
+def explain_output(scope: Scope, index: int, present: int | None = None) -> str:
+    """Return why a column of a result can be null, or nothing.
 
-
-def explain_present(scope: Scope, index: int, present: int) -> str:
-    """Return why a column can be null in a row that an outer join found, or nothing.
-
-    The row was found if the column `present` is not null; that one has no other reason for a null.
+    With the column `present`, only in the rows where that one is not null.
     """
     outputs = list_outputs(scope, index)
-    found = list_outputs(scope, present)
-    reasons = []
-    for (inner, node), (_, column) in zip(outputs, found, strict=True):
-        if node is column:
-            matched = Node(**vars(node) | {"varnullingrels": ()})
-            reasons.append(explain_expression(matched, inner))
-        else:
-            reasons.append(explain_expression(node, assume(inner, [column])))
-    return next(filter(None, reasons), "")
+    if present is not None:
+        others = list_outputs(scope, present)
+        pairs = zip(outputs, others, strict=True)
+        outputs = [(replace(inner, found=[it]), node) for (inner, node), (_, it) in pairs]
+    return explain_any(outputs)
 
 
-def explain_origins(origins: Iterable[Origin]) -> str:
-    reasons = (explain_expression(node, scope) for scope, node in origins)
-    return next(filter(None, reasons), "")
-
-
-def explain_any(nodes: Iterable[Node], scope: Scope) -> str:
+def explain_any(origins: Iterable[Origin]) -> str:
     """Return why one of several expressions can be null, or nothing."""
-    return explain_origins((scope, node) for node in nodes)
+    return next(filter(None, starmap(explain_expression, origins)), "")
 
 
-def explain_expression(node: Node, scope: Scope) -> str:
+def explain_parts(scope: Scope, nodes: Iterable[Node]) -> str:
+    return explain_any((scope, node) for node in nodes)
+
+
+def explain_expression(scope: Scope, node: Node) -> str:
     """Return why an expression can be null, or nothing."""
-    is_current = node.tag == "SQLVALUEFUNCTION" and node.op != CURRENT_SCHEMA
-    if is_current or node.tag in NEVER_NULL:
-        return ""
-    if node.tag in conditions.NULL_KEEPING:
-        return explain_expression(conditions.get_argument(node), scope)
-    explain = EXPLANATIONS.get(node.tag)
-    if explain is None:
-        return f"it is not known whether {node.tag.lower()} is null"
-    return explain(node, scope)
+    match node.tag:
+        case "CASEEXPR":
+            parts = [branch.result for branch in node.args]
+            tests = [it.expr for it in node.args if it.expr.tag == "NULLTEST"]
+            if node.defresult not in [it.arg for it in tests if it.nulltesttype == IS_NULL]:
+                parts.append(node.defresult)
+            return explain_parts(scope, parts)
+        case "CONST":
+            return "it is null, or a `case` without `else`" if node.constisnull else ""
+        case "PARAM":
+            return f"${node.paramid} may be None" if node.paramid in scope.nullable_params else ""
+        case "SQLVALUEFUNCTION" if node.op != CURRENT_SCHEMA:
+            return ""
+        case "SUBLINK":
+            return explain_subquery(scope, node)
+        case "VAR":
+            return explain_variable(scope, node)
+    return explain_call(scope, node)
 
 
-def explain_param(node: Node, scope: Scope) -> str:
-    is_nullable = node.paramkind == 0 and node.paramid in scope.nullable_params
-    return f"${node.paramid} may be None" if is_nullable else ""
+def explain_call(scope: Scope, node: Node) -> str:
+    """Explain a function, an operator, an aggregate, or what is like one."""
+    function = getattr(node, "function", UNKNOWN_FUNCTION)
+    match NULLS.get(node.tag, function.nulls):
+        case "never" if not getattr(node, "funcvariadic", False):
+            return ""
+        case "all":
+            reasons = [explain_expression(scope, part) for part in node.args]
+            return reasons[0] if all(reasons) else ""
+        case "any":
+            args = node.args if hasattr(node, "args") else [node.arg]
+            reason = explain_parts(scope, args)
+            is_member = node.tag == "SCALARARRAYOPEXPR" and not reason
+            return explain_items(scope, args[1]) if is_member else reason
+        case "items":
+            return explain_items(scope, node.args[0])
+    return f"{function.name} may return null"
 
 
-def explain_call(node: Node, scope: Scope) -> str:
-    return explain_deciding(calls.list_deciding(node), node, scope)
-
-
-def explain_deciding(parts: Deciding, call: Node, scope: Scope) -> str:
-    if parts is None:
-        return f"it is not known whether {call.function.name} returns null"
-    return explain_any(parts, scope)
-
-
-def explain_member(node: Node, scope: Scope) -> str:
-    """Explain `x = any(…)`: it is null if x is, or if only a null could have matched."""
-    value, array = node.args
-    if array.tag == "ARRAYEXPR":
-        return explain_any([value, *array.elements], scope)
-    reason = explain_any(node.args, scope)
-    if reason or array.tag == "PARAM":
-        return reason
-    return "a null may be in the array"
-
-
-def explain_alternatives(node: Node, scope: Scope) -> str:
-    """Explain `coalesce`, `greatest` and `least`: they are null only if all arguments are."""
-    reasons = [explain_expression(part, scope) for part in node.args]
-    return reasons[0] if all(reasons) else ""
-
-
-def explain_case(node: Node, scope: Scope) -> str:
-    results = [branch.result for branch in node.args]
-    if node.arg:  # it has values, and no conditions
-        return explain_any([*results, node.defresult], scope)
-    for branch in node.args:
-        met = assume(scope, conditions.find_not_null(branch.expr))
-        reason = explain_expression(branch.result, met)
-        if reason:
-            return reason
-        scope = assume(scope, conditions.find_not_null_otherwise(branch.expr))
-    return explain_expression(node.defresult, scope)
-
-
-def explain_subquery(node: Node, scope: Scope) -> str:
-    kind = node.subLinkType
-    if kind in (EXISTS, ARRAY):
+def explain_subquery(scope: Scope, node: Node) -> str:
+    if node.subLinkType in (EXISTS, ARRAY):
         return ""
     inner = scope.enter(node.subselect)
-    if kind == ANY:
-        return explain_expression(node.testexpr, scope) or explain_output(inner, 0)
-    if kind == EXPRESSION and has_one_row(inner.query):
+    is_cut = any(getattr(inner.query, cut) for cut in CUTS)
+    if node.subLinkType == EXPRESSION and inner.query.hasAggs and not is_cut:
         return explain_output(inner, 0)
-    if kind == EXPRESSION:
-        return "the subquery may find no row"
-    return "it is not known whether a comparison with a subquery is null"
+    return "the subquery may find no row"
 
 
-def has_one_row(query: Node) -> bool:
-    is_bare = not query.jointree.fromlist and not query.jointree.quals
-    is_cut = any(getattr(query, cut) for cut in CUTS)
-    return bool(query.hasAggs or is_bare) and not is_cut
-
-
-def explain_aggregate(node: Node, scope: Scope) -> str:
-    name = node.function.name
-    if name == "count":
-        return ""
-    has_rows = scope.query.groupClause and not scope.query.groupingSets
-    if node.agglevelsup or node.aggfilter or not has_rows:
-        return f"{name} of no rows is null"
-    return explain_deciding(calls.list_deciding_group(node), node, scope)
-
-
-def explain_window(node: Node, scope: Scope) -> str:
-    name = node.function.name
-    if name in calls.RANKS:
-        return ""
-    if name in ("lag", "lead"):
-        if len(node.args) < 3:
-            return f"{name} finds no row at the end"
-        value, _, default = node.args
-        return explain_any([value, default], scope)
-    window = scope.query.windowClause[node.winref - 1]
-    return explain_deciding(calls.list_deciding_frame(node, window.frameOptions), node, scope)
-
-
-def explain_json(node: Node, scope: Scope) -> str:
-    if node.type in (JSON_OBJECT, JSON_ARRAY):
-        return ""
-    parts = [node.func] if node.func else node.args
-    return explain_any(parts, scope)
-
-
-def assume(scope: Scope, columns: Sequence[Node]) -> Scope:
-    """Return a part of a query where some columns are not null."""
-    return replace(scope, not_null=[*scope.not_null, *columns])
-
-
-def list_not_null(scope: Scope) -> list[Node]:
-    """Return the columns that are not null in the rows that a query keeps, as it finds them."""
-    query = scope.query
-    columns: list[Node] = []
-    for condition in conditions.list_conditions(query.jointree):
-        columns += conditions.find_not_null(condition)
-    if query.commandType in (UPDATE, MERGE):
-        columns = [column for column in columns if column.varno != query.resultRelation]
-    return [*columns, *scope.not_null]
-
-
-def explain_variable(node: Node, scope: Scope) -> str:
+def explain_variable(scope: Scope, node: Node) -> str:
     """Explain a column of a table, or of anything else in a `from`."""
     scope = scope.up(node.varlevelsup)
     query = scope.query
-    number = node.varno
-    column = node.varattno
-    not_null = list_not_null(scope)
-    if any(it.varno == number and it.varattno == column for it in not_null):
-        return ""
-    is_merged = query.commandType == MERGE and number != query.resultRelation
-    if is_merged or node.varreturningtype:
+    is_target = node.varno == query.resultRelation
+    command = (query.commandType, node.varreturningtype)
+    is_merged = query.commandType == MERGE and (node.varreturningtype or not is_target)
+    if is_merged or command in (NO_OLD_ROW, NO_NEW_ROW):
         return "there may be no such row"
-    joins = set(node.varnullingrels[1:])
-    if joins - find_matched(not_null, scope):
-        return "the outer join may find no row"
-    if column <= 0:  # the row itself, or a column of PostgreSQL's own
+    tested = [] if node.varlevelsup else list_tested(list_tests(query.jointree))
+    is_changed = is_target and query.commandType in (UPDATE, MERGE)
+    if node in tested and not is_changed:
         return ""
-    return explain_column(scope, number, column)
+    found = [it for it in [*tested, *scope.found] if it.tag == "VAR"]
+    for number in node.varnullingrels[1:]:
+        source = scope.get_source(number)
+        if source.rtekind != JOIN:
+            return "the rows of totals have none"
+        if not any(is_matched(number, source, node, column) for column in found):
+            return "the outer join may find no row"
+    return explain_column(scope, node.varno, node.varattno)
 
 
-def find_matched(not_null: Iterable[Node], scope: Scope) -> set[int]:
-    """Return the numbers of the outer joins that found a row, if some columns are not null."""
-    matched: set[int] = set()
-    for column in not_null:
-        for number in column.varnullingrels[1:]:
-            # A full join may have found no row of the other side.
-            if scope.get_source(number).jointype != FULL:
-                matched.add(number)
-    return matched
+def list_tested(tests: Iterable[Node]) -> list[Node]:
+    """Return what is not null where tests are true."""
+    tested: list[Node] = []
+    for test in tests:
+        if test.tag == "NULLTEST" and test.nulltesttype == IS_NOT_NULL:
+            tested.append(test.arg)
+        elif test.tag == "OPEXPR" and test.function.nulls == "any":
+            tested += test.args
+    return tested
+
+
+def is_matched(number: int, join: Node, node: Node, column: Node) -> bool:
+    """Return whether an outer join found the row of a node if a column is not null."""
+    # A full join may have found no row of the other side.
+    is_same_side = join.jointype != FULL or column.varno == node.varno
+    return is_same_side and number in column.varnullingrels
 
 
 def explain_column(scope: Scope, number: int, column: int) -> str:
-    path = (*scope.path, number, column)
-    if path in scope.explained:
+    source = scope.get_source(number)
+    if column <= 0 or (source.rtekind == WITH and source.self_reference):
+        # A row, a column of PostgreSQL's own, or a row that is made of others of its union.
         return ""
     origins = list_origins(scope, number, column)
     if origins is not None:
-        explained = scope.explained | {path}
-        within = [(replace(inner, explained=explained), node) for inner, node in origins]
-        return explain_origins(within)
-    source = scope.get_source(number)
+        return explain_any(origins)
     if source.rtekind == TABLE:
-        return explain_table((source.relid, column), scope.catalog)
-    if source.rtekind == FUNCTION and len(source.functions) == 1:
-        return explain_row_function(source.functions[0], column, scope)
-    return UNKNOWN_SOURCE
+        key = (source.relid, column)
+        catalog = scope.catalog
+        return "" if key in catalog.not_null else f"{catalog.columns[key]} can be null"
+    if source.rtekind == FUNCTION and [it.funccolcount for it in source.functions] == [1]:
+        return explain_expression(scope, source.functions[0].funcexpr)
+    return "it is not known whether what it selects from has nulls"
 
 
-def explain_table(column: Column, catalog: Catalog) -> str:
-    if column in catalog.not_null:
-        return ""
-    name = catalog.columns.get(column, "its column")
-    return f"{name} can be null"
+def explain_items(scope: Scope, node: Node) -> str:
+    """Return why an item of an array can be null, or nothing.
 
-
-def explain_row_function(function: Node, column: int, scope: Scope) -> str:
-    call = function.funcexpr
-    if call.tag != "FUNCEXPR":
-        return UNKNOWN_SOURCE
-    if column > function.funccolcount:  # with ordinality
-        return ""
-    deciding = calls.list_deciding_rows(call)
-    if deciding is None:
-        return UNKNOWN_SOURCE
-    return explain_any(deciding, scope)
-
-
-EXPLANATIONS: Mapping[str, Callable[[Node, Scope], str]] = {
-    "AGGREF": explain_aggregate,
-    "BOOLEXPR": lambda node, scope: explain_any(node.args, scope),
-    "CASEEXPR": explain_case,
-    "COALESCEEXPR": explain_alternatives,
-    "CONST": lambda node, scope: IS_NULL if node.constisnull else "",
-    "FUNCEXPR": explain_call,
-    "JSONCONSTRUCTOREXPR": explain_json,
-    "MINMAXEXPR": explain_alternatives,
-    "NULLIFEXPR": lambda node, scope: "nullif makes nulls",
-    "OPEXPR": explain_call,
-    "PARAM": explain_param,
-    "SCALARARRAYOPEXPR": explain_member,
-    "SUBLINK": explain_subquery,
-    "SUBSCRIPTINGREF": lambda node, scope: "a subscript may be outside",
-    "VAR": explain_variable,
-    "WINDOWFUNC": explain_window,
-}
+    The items of a stored array are not known: they count as null if the array itself can be.
+    """
+    origins: list[Origin] | None = None
+    match node.tag:
+        case "CONST":
+            return ""
+        case "PARAM":
+            return "an item may be None" if node.paramid in scope.nullable_items else ""
+        case "ARRAYEXPR":
+            return explain_parts(scope, node.elements)
+        case "AGGREF" if node.function.name == "array_agg":
+            item = node.args[0].expr
+            is_there = node.aggfilter and item in list_tested([node.aggfilter])
+            return "" if is_there else explain_expression(scope, item)
+        case "SUBLINK":
+            inner = scope.enter(node.subselect)
+            if node.subLinkType == ARRAY:
+                return explain_output(inner, 0)
+            origins = list_outputs(inner, 0)
+        case "VAR":
+            home = scope.up(node.varlevelsup)
+            origins = list_origins(home, node.varno, node.varattno)
+            if origins is None:
+                return explain_variable(scope, node)
+        case "COALESCEEXPR" | "OPEXPR" if node.tag != "OPEXPR" or node.function.name == "array_cat":
+            origins = [(scope, part) for part in node.args]
+    if origins is None:
+        return "an item may be null"
+    return next(filter(None, starmap(explain_items, origins)), "")

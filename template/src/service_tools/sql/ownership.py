@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service_tools.sql.catalog import Catalog
 from service_tools.sql.conditions import has_table
-from service_tools.sql.plans import Step, walk_plan
 from service_tools.sql.proofs import WHOLE_ROW, ScopedColumn, is_given
 from service_tools.sql.scope import Scope, walk_scopes
 from service_tools.sql.statement import Finding, Findings
@@ -15,6 +13,7 @@ from service_tools.sql.tree import (
     DELETE,
     MERGE,
     TABLE,
+    UNKNOWN_FUNCTION,
     UPDATE,
     VALUES,
     Node,
@@ -22,8 +21,8 @@ from service_tools.sql.tree import (
 )
 
 DO_UPDATE = 2
-MATCHED = 0
 NOT_SENT = Node(tag="SETTODEFAULT")
+MATCHED = 0
 
 EXCUSE = "or say why not: excused={'scope': '…'}"
 
@@ -39,15 +38,14 @@ class Use:
 
     @property
     def table(self) -> int:
-        oid: int = self.scope.get_source(self.number).relid
-        return oid
+        return int(self.scope.get_source(self.number).relid)
 
-    def asks_for(self, column: int) -> bool:
-        return is_given(ScopedColumn(self.scope, self.number, column))
+    def get_column(self, column: int) -> ScopedColumn:
+        return ScopedColumn(self.scope, self.number, column)
 
     def is_unscoped(self) -> bool:
         has_account = self.table in self.scope.catalog.account_columns
-        return has_account and not self.asks_for(WHOLE_ROW)
+        return has_account and not is_given(self.get_column(WHOLE_ROW))
 
     def describe(self) -> Finding:
         table, column = self.scope.catalog.name_account(self.table)
@@ -67,69 +65,38 @@ def check_ownership(scope: Scope) -> Findings:
 def check_functions(tree: Node) -> Findings:
     """Yield a finding for each call that runs hidden statements."""
     for node in walk_nodes(tree):
-        function = getattr(node, "function", None)
-        if function and function.hidden:
-            fix = f"Write its statements out as queries, {EXCUSE}."
-            yield Finding("scope", function.hidden, fix)
-
-
-def check_unread(plan: Step, catalog: Catalog) -> Iterator[Finding]:
-    """Yield a finding for each table of accounts in the plan of a statement without a tree."""
-    accounts = {catalog.name_account(table)[0] for table in catalog.account_columns}
-    planned = {step.relation_name for step, _ in walk_plan(plan)}
-    for table in sorted(planned & accounts):
-        detail = f"it is not known whose rows of {table} it takes"
-        yield Finding("scope", detail, f"Write it in another way, {EXCUSE}.")
+        hidden = getattr(node, "function", UNKNOWN_FUNCTION).hidden
+        if hidden:
+            yield Finding("scope", hidden, f"Write its statements out as queries, {EXCUSE}.")
 
 
 def list_uses(scope: Scope) -> Iterator[Use]:
-    """Yield every table that a query and those within it read or change."""
+    """Yield every table that a query and those within it read or change, in place of views."""
     for inner in walk_scopes(scope):
-        query = inner.query
-        if query.commandType == MERGE:
-            yield from list_merged(inner)
-        else:
-            yield from list_plain(inner)
-        if query.onConflict and query.onConflict.action == DO_UPDATE:
-            yield from list_conflicting(inner)
+        for use in list_own(inner):
+            view = use.scope.get_view(use.number)
+            if view:
+                yield from list_uses(use.scope.enter(view, use.number))
+            else:
+                yield use
 
 
-def list_plain(scope: Scope) -> Iterator[Use]:
-    """Yield the tables in the `from` of a query, with its target."""
-    target = scope.query.resultRelation
-    for number in list_tables(scope.query):
-        verb = "changes" if number == target else "reads"
-        yield from resolve_view(Use(verb, scope, number))
-
-
-def list_tables(query: Node) -> Iterator[int]:
+def list_own(scope: Scope) -> Iterator[Use]:
+    """Yield the tables and views that a query itself reads or changes."""
+    query = scope.query
+    read = scope
+    if query.commandType == MERGE:
+        actions = query.mergeActionList
+        changing = [action for action in actions if action.commandType in (UPDATE, DELETE)]
+        yield from (read_action(scope, action) for action in changing)
+        is_joined = all(action.matchKind == MATCHED for action in actions)
+        read = add_conditions(scope, [query.mergeJoinCondition] if is_joined else [])
     for number, source in enumerate(query.rtable, 1):
         if source.rtekind == TABLE and has_table(query.jointree, number):
-            yield number
-
-
-def resolve_view(use: Use) -> Iterator[Use]:
-    """Yield what a view uses in place of the view."""
-    view = use.scope.get_view(use.number)
-    if view:
-        yield from list_uses(use.scope.enter(view, use.number))
-    else:
-        yield use
-
-
-def list_merged(scope: Scope) -> Iterator[Use]:
-    """Yield the target of a `merge` for each of its actions, and the tables that it merges."""
-    query = scope.query
-    conditions = [query.mergeJoinCondition]
-    for action in query.mergeActionList:
-        if action.commandType in (UPDATE, DELETE):
-            yield from resolve_view(read_action(scope, action))
-        if action.matchKind != MATCHED:
-            conditions = []
-    joined = add_conditions(scope, conditions)
-    for number in list_tables(query):
-        if number != query.resultRelation:
-            yield from resolve_view(Use("reads", joined, number))
+            verb = "changes" if number == query.resultRelation else "reads"
+            yield Use(verb, read, number)
+    if query.onConflict and query.onConflict.action == DO_UPDATE:
+        yield read_conflict(scope)
 
 
 def read_action(scope: Scope, action: Node) -> Use:
@@ -144,25 +111,23 @@ def read_action(scope: Scope, action: Node) -> Use:
     return Use("changes", joined, scope.query.resultRelation, fix)
 
 
-def list_conflicting(scope: Scope) -> Iterator[Use]:
-    """Yield the target of an `on conflict do update`: the row may be another account's.
+def read_conflict(scope: Scope) -> Use:
+    """Return the rows that an `on conflict do update` changes: they may be another account's.
 
-    It has the columns that conflict in common with the row that would be inserted.
+    They have the columns that conflict in common with the row that would be inserted.
     """
     query = scope.query
     conflict = query.onConflict
-    unique = scope.catalog.unique
-    columns = list(unique.get(conflict.constraint, ()))
     elements = [element.expr for element in conflict.arbiterElems]
-    columns += [expression.varattno for expression in elements if expression.tag == "VAR"]
+    columns = [expression.varattno for expression in elements if expression.tag == "VAR"]
+    columns += scope.catalog.unique.get(conflict.constraint, ())
     equal = [make_equal(scope, column) for column in columns]
     tables = list(query.rtable)
     tables[conflict.exclRelIndex - 1] = read_inserted(query)
-    amended = amend(query, rtable=tables)
-    inner = replace(scope, query=amended)
+    inner = replace(scope, query=amend(query, rtable=tables))
     joined = add_conditions(inner, [*equal, conflict.onConflictWhere])
     fix = "Add `where {table}.{column} = excluded.{column}` to its `do update`"
-    yield from resolve_view(Use("changes", joined, query.resultRelation, fix))
+    return Use("changes", joined, query.resultRelation, fix)
 
 
 def read_inserted(query: Node) -> Node:
@@ -186,15 +151,12 @@ def add_conditions(scope: Scope, conditions: list[Node]) -> Scope:
     """Return a query that has its target in its `from`, and more conditions."""
     query = scope.query
     target = Node(tag="RANGETBLREF", rtindex=query.resultRelation)
-    parts = [target, *query.jointree.fromlist]
-    tests = [query.jointree.quals, *conditions]
-    tests = [test for test in tests if test]
+    tests = [test for test in [query.jointree.quals, *conditions] if test]
     quals = Node(tag="BOOLEXPR", boolop="and", args=tests)
-    jointree = Node(tag="FROMEXPR", fromlist=parts, quals=quals)
-    amended = amend(query, jointree=jointree)
-    return replace(scope, query=amended)
+    fromlist = [target, *query.jointree.fromlist]
+    jointree = Node(tag="FROMEXPR", fromlist=fromlist, quals=quals)
+    return replace(scope, query=amend(query, jointree=jointree))
 
 
 def amend(node: Node, **fields: Any) -> Node:
-    fields = vars(node) | fields
-    return Node(**fields)
+    return Node(**vars(node) | fields)

@@ -1,7 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """Plans of statements, as PostgreSQL makes them once for all arguments."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import asyncpg
@@ -14,8 +15,8 @@ def write_key(name: str) -> str:
 
 
 SUBQUERIES = ("InitPlan", "SubPlan")
-CTE = "CTE "
-"""How the name of a subplan begins that is a `with` query."""
+ARRAY = re.compile(r"(?:ANY |unnest)\(+((?:Init|Sub)Plan \d+)\)")
+"""How PostgreSQL writes that the rows of a subquery are taken as an array."""
 
 
 class Step(msgspec.Struct, rename=write_key):
@@ -27,17 +28,46 @@ class Step(msgspec.Struct, rename=write_key):
     plans: list["Step"] = []
     relation_name: str = ""
     schema: str = ""
+    alias: str = ""
     index_name: str = ""
     index_cond: str = ""
+    recheck_cond: str = ""
+    tid_cond: str = msgspec.field(default="", name="TID Cond")
     filter: str = ""
-    operation: str = ""
-    strategy: str = ""
+    output: list[str] = []
     sort_key: list[str] = []
+    presorted_key: list[str] = []
+    group_key: list[str] = []
+    grouping_sets: list[Any] = []
+    window: str = ""
+    join_type: str = ""
     parent_relationship: str = ""
-    function_name: str = ""
+    function_call: str = ""
     subplan_name: str = ""
     cte_name: str = msgspec.field(default="", name="CTE Name")
     cte: "Step | None" = None
+    arrays: list["Step"] = []
+    """The subqueries whose rows it takes as an array, as in `= any(array(select …))`."""
+
+    @property
+    def table(self) -> str:
+        """The name of the table that it reads, with that of its schema."""
+        return f"{self.schema}.{self.relation_name}"
+
+    @property
+    def access(self) -> str:
+        """The conditions by which it finds rows, without those that it discards rows by."""
+        return join_conditions([self.index_cond, self.recheck_cond, self.tid_cond])
+
+    @property
+    def conditions(self) -> str:
+        return join_conditions([self.access, self.filter])
+
+    @property
+    def calls(self) -> str:
+        """The functions that make several rows of one, among others."""
+        is_target = self.node_type == "ProjectSet"
+        return ", ".join(self.output) if is_target else self.function_call
 
     @property
     def inputs(self) -> list["Step"]:
@@ -45,12 +75,6 @@ class Step(msgspec.Struct, rename=write_key):
         if self.cte:
             return [self.cte]
         return [step for step in self.plans if step.parent_relationship not in SUBQUERIES]
-
-
-class Explained(msgspec.Struct, rename=write_key):
-    """What `explain` returns: a plan, and more where PostgreSQL counts statements."""
-
-    plan: Step
 
 
 type Steps = tuple[Step, ...]
@@ -63,34 +87,57 @@ def walk_plan(step: Step, above: Steps = ()) -> Iterator[tuple[Step, Steps]]:
         yield from walk_plan(part, (*above, step))
 
 
-def link_ctes(plan: Step) -> None:
-    """Tell each scan of a `with` query where its rows come from."""
-    steps = [step for step, _ in walk_plan(plan)]
-    queries = {step.subplan_name: step for step in steps if step.subplan_name.startswith(CTE)}
-    for step in steps:
-        step.cte = queries.get(CTE + step.cte_name)
+def link_subqueries(plan: Step) -> None:
+    """Tell each step which of the subqueries it takes rows from, and bitmap scans their table."""
+    queries = {step.subplan_name: step for step, _ in walk_plan(plan)}
+    for step, above in walk_plan(plan):
+        if step.node_type == "CTE Scan":
+            step.cte = queries[f"CTE {step.cte_name}"]
+        arrays = ARRAY.findall(f"{step.conditions} {step.calls}")
+        step.arrays = [queries[name] for name in arrays]
+        if step.node_type == "Bitmap Index Scan":
+            heap = next(it for it in reversed(above) if it.relation_name)
+            step.schema = heap.schema
+            step.relation_name = heap.relation_name
+            step.alias = heap.alias
 
 
-async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[Step | None, str]:
-    """Return the plan of a statement that is not run, and the plan as PostgreSQL shows it.
+def join_conditions(conditions: Iterable[str]) -> str:
+    return " AND ".join(filter(None, conditions))
 
-    Return None and "" for one that has no plan, like `analyze`.
-    """
-    try:
-        await connection.execute(f"prepare explained as {sql}")
-    except asyncpg.PostgresSyntaxError:  # `prepare` takes what can be planned, and nothing else
-        return None, ""
-    try:
-        prepared = await connection.prepare(sql)
-        arguments = ["null"] * len(prepared.get_parameters())
-        run = "execute explained"
-        if arguments:
-            run = f"execute explained ({', '.join(arguments)})"
-        found: Any = await connection.fetchval(f"explain (verbose, format json) {run}")
-        lines = await connection.fetch(f"explain {run}")
-    finally:
-        await connection.execute("deallocate explained")
-    [explained] = msgspec.json.decode(found, type=list[Explained])
-    link_ctes(explained.plan)
-    text = "\n".join(line for (line,) in lines)
-    return explained.plan, text
+
+# The arguments of a statement may stay open, but not where it is prepared.
+EXPLAIN_FUNCTION = """
+create or replace function pg_temp.explain(statement text, options text) returns setof text
+language plpgsql as $$
+declare line text;
+begin
+    for line in execute format('explain (generic_plan, %s) %s', options, statement) loop
+        return next line;
+    end loop;
+end $$
+"""
+
+EXPLAIN = """
+select pg_temp.explain($1, 'verbose, format json')::json #>> '{0, Plan}',
+       (select string_agg(line, e'\\n') from pg_temp.explain($1, 'costs') as line)
+"""
+
+# What PostgreSQL avoids wherever an index offers a way, as it avoids scans of whole tables: sorts,
+# and if that costs more than it saves, joins of whole tables. Where it does it all the same, there
+# is no other way.
+ATTEMPTS = (
+    "set enable_sort = off; set enable_incremental_sort = off;"
+    "set enable_hashjoin = on; set enable_mergejoin = on",
+    "set enable_sort = on; set enable_incremental_sort = on;"
+    "set enable_hashjoin = off; set enable_mergejoin = off",
+)
+
+
+async def explain_statement(connection: asyncpg.Connection, sql: str) -> tuple[Step, str]:
+    """Return the plan of a statement that is not run, and the plan as PostgreSQL shows it."""
+    await connection.execute(EXPLAIN_FUNCTION)
+    row: Any = await connection.fetchrow(EXPLAIN, sql)
+    plan = msgspec.json.decode(row[0], type=Step)
+    link_subqueries(plan)
+    return plan, row[1]

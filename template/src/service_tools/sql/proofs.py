@@ -63,9 +63,8 @@ class ScopedColumn(NamedTuple):
     def matches(self, node: Node) -> bool:
         """Return whether an expression of the query is this column."""
         node = strip_casts(node)
-        if node.tag != "VAR" or node.varlevelsup:
-            return False
-        return bool(node.varno == self.number and node.varattno == self.column)
+        is_own = node.tag == "VAR" and not node.varlevelsup
+        return is_own and (node.varno, node.varattno) == (self.number, self.column)
 
 
 type Fact = tuple[Column | None, tuple[int, ...]]
@@ -78,11 +77,13 @@ class Proof:
 
     No proof rests on itself: what is being tried and not proven yet counts as unproven, until all
     is tried again. The rows that a recursive `with` takes from itself are assumed to be as the
-    others. `subselect` is what an `in` compares with.
+    others. `subselect` is what an `in` compares with. With `by_subquery`, whatever a subquery finds
+    counts as given.
     """
 
     key: Column | None = None
     subselect: Any = None
+    by_subquery: bool = False
     assumed: frozenset[Fact] = frozenset()
     proven: set[Fact] = field(default_factory=set)
     tried: set[Fact] = field(default_factory=set)
@@ -104,17 +105,17 @@ class Proof:
             home = scope.up(node.varlevelsup)
             return self.holds_column(ScopedColumn(home, node.varno, node.varattno))
         if node.tag == "SUBLINK":
+            if node.subLinkType == EXPRESSION and self.by_subquery:
+                return True
             is_value = node.subLinkType in (EXPRESSION, ARRAY)
             return is_value and self.holds_output(scope.enter(node.subselect), 0)
-        if node.tag == "ARRAYEXPR":
-            return all(self.holds(scope, part) for part in node.elements)
         if node.tag == "PARAM" and node.paramkind == OF_SUBQUERY:
             inner = scope.enter(self.subselect)
             return self.holds_output(inner, node.paramid - 1)
         return self.key is None and self.is_computed(scope, node)
 
-    def is_computed(self, scope: Scope, node: Node) -> bool:
-        """Return whether an expression depends on arguments, constants and given columns only."""
+    def is_computed(self, scope: Scope, node: Any) -> bool:
+        """Return whether what is there depends on arguments, constants and given columns only."""
         for part in walk_nodes(node, INNER_QUERIES):
             is_internal = part.tag == "PARAM" and part.paramkind != EXTERNAL
             if is_internal or part.tag in UNKNOWN:
@@ -125,10 +126,8 @@ class Proof:
 
     def holds_column(self, column: ScopedColumn) -> bool:
         fact = (self.key, column.path)
-        if fact in self.proven:
-            return True
         if fact in self.tried:
-            return False
+            return fact in self.proven
         self.tried.add(fact)
         is_row = column.column == WHOLE_ROW
         found = self.finds_row(column) if is_row else self.finds_column(column)
@@ -146,10 +145,8 @@ class Proof:
                 return True
         if self.comes_from_source(column):
             return True
-        for test in list_conditions(scope.query.jointree, column.number):
-            if self.follows(test, column):
-                return True
-        return self.is_asked_outside(column)
+        tests = list_conditions(scope.query.jointree, column.number)
+        return any(self.follows(test, column) for test in tests) or self.is_asked_outside(column)
 
     def finds_row(self, row: ScopedColumn) -> bool:
         """Return whether the rows of a table are those of a given account."""
@@ -173,9 +170,7 @@ class Proof:
         if index < 1:  # the whole row, or a column of PostgreSQL's own
             return False
         if source.rtekind == FUNCTION:
-            calls = [function.funcexpr for function in source.functions]
-            is_computed = all(self.is_computed(scope, call) for call in calls)
-            return is_computed and self.key is None
+            return self.key is None and self.is_computed(scope, source.functions)
         if source.rtekind == WITH:
             return self.comes_from_with(scope, source, index)
         origins = list_origins(scope, number, index)
@@ -187,7 +182,7 @@ class Proof:
         fact = (self.key, (id(inner.query), index))
         if fact in self.assumed:
             return bool(source.self_reference)
-        proof = Proof(self.key, assumed=self.assumed | {fact})
+        proof = Proof(self.key, self.subselect, self.by_subquery, self.assumed | {fact})
         return proof.repeat(lambda: proof.holds_output(inner, index - 1))
 
     def holds_output(self, scope: Scope, index: int) -> bool:
@@ -203,11 +198,12 @@ class Proof:
     def follows(self, test: Node, column: ScopedColumn) -> bool:
         """Return whether a condition that is true makes a column so."""
         equal = column.scope.catalog.equal
-        if test.tag == "BOOLEXPR" and test.boolop in ("and", "or"):
+        if test.tag == "BOOLEXPR" and test.boolop == "not":
+            [excluded] = test.args
+            return excluded.tag == "DISTINCTEXPR" and self.is_equal(excluded, column)
+        if test.tag == "BOOLEXPR":
             every = all if test.boolop == "or" else any
             return every(self.follows(part, column) for part in test.args)
-        if test.tag == "BOOLEXPR" and test.args[0].tag == "DISTINCTEXPR":
-            return self.is_equal(test.args[0], column)
         if test.tag == "OPEXPR":
             return self.is_equal(test, column)
         if test.tag == "SCALARARRAYOPEXPR" and test.useOr and test.opno in equal:
@@ -228,18 +224,12 @@ class Proof:
 
     def is_asked_outside(self, column: ScopedColumn) -> bool:
         """Return whether the query around one in a `from` has the condition."""
-        scope = column.scope
-        query = scope.query
-        if not scope.number or not is_transparent(query):
+        query = column.scope.query
+        if not is_transparent(query):
             return False
-        is_grouped = query.groupClause or query.hasAggs
         for index, target in enumerate(list_targets(query)):
-            shown = strip_casts(target.expr)
-            meant = resolve_group(query, shown)
-            is_lost = is_grouped and meant is shown
-            if is_lost or not column.matches(meant):
-                continue
-            if self.is_output_asked(scope, index):
+            shown = resolve_group(query, strip_casts(target.expr))
+            if column.matches(shown) and self.is_output_asked(column.scope, index):
                 return True
         return False
 
@@ -252,9 +242,9 @@ class Proof:
         return is_transparent(outer.query) and self.is_output_asked(outer, index)
 
 
-def is_given(column: ScopedColumn) -> bool:
+def is_given(column: ScopedColumn, *, by_subquery: bool = False) -> bool:
     """Return whether a column, or the row, is given in each row that a query takes."""
-    proof = Proof()
+    proof = Proof(by_subquery=by_subquery)
     return proof.repeat(lambda: proof.holds_column(column))
 
 

@@ -15,26 +15,22 @@ COSTS = re.compile(r"  \(cost=.*\)$", re.MULTILINE)
 
 
 def record_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[Path]:
-    """Write the plans of all slices, and return the files that changed.
+    """Write the plans of all slices, and return the files.
 
     The file of a slice that is gone is deleted.
     """
-    texts = render_plans(statements, folder)
     for path in folder.glob("*.txt"):
-        if path not in texts:
-            path.unlink()
+        path.unlink()
     return add_plans(statements, folder)
 
 
 def add_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[Path]:
-    """Write the plans of some slices, and return the files that changed."""
+    """Write the plans of some slices, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    changed = []
-    for path, text in render_plans(statements, folder).items():
-        if read_recorded(path) != text:
-            path.write_text(text, "utf-8")
-            changed.append(path)
-    return changed
+    texts = render_plans(statements, folder)
+    for path, text in texts.items():
+        path.write_text(text, "utf-8")
+    return [*texts]
 
 
 def compare_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[str]:
@@ -43,8 +39,9 @@ def compare_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[s
     paths = {*texts, *folder.glob("*.txt")}
     lines: list[str] = []
     for path in sorted(paths):
+        recorded = path.read_text("utf-8") if path.is_file() else ""
         lines += unified_diff(
-            read_recorded(path).splitlines(),
+            recorded.splitlines(),
             texts.get(path, "").splitlines(),
             fromfile=f"{path}, recorded",
             tofile=f"{path}, now",
@@ -52,12 +49,6 @@ def compare_plans(statements: Statements, folder: Path = PLANS_FOLDER) -> list[s
             lineterm="",
         )
     return lines
-
-
-def read_recorded(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    return path.read_text("utf-8")
 
 
 def render_plans(statements: Statements, folder: Path) -> dict[Path, str]:

@@ -2,6 +2,7 @@
 """Compare the arguments and the result of a statement with the types that its `Query` declares."""
 
 from collections.abc import Sequence
+from itertools import starmap
 from types import NoneType
 
 import asyncpg
@@ -9,11 +10,15 @@ import asyncpg
 from service.kit.db.nested import Column, is_json, list_alternatives
 from service.kit.db.query import AnyQuery
 from service_tools.sql import types
-from service_tools.sql.json_values import check_json, describe_null
-from service_tools.sql.nulls import explain_expression, explain_output, explain_present
+from service_tools.sql.catalog import Catalog
+from service_tools.sql.nulls import (
+    explain_expression,
+    explain_items,
+    explain_output,
+)
 from service_tools.sql.scope import Scope, list_outputs, list_targets, walk_scopes
 from service_tools.sql.statement import Finding, Findings
-from service_tools.sql.tree import MERGE, Node, walk_nodes
+from service_tools.sql.tree import Node, walk_nodes
 
 RECORD = 2249
 """The type of a row that is of no table."""
@@ -22,8 +27,9 @@ NOT_SHOWN = ("NULLTEST", "exclRelTlist", "joinaliasvars")
 """Parts of a tree that show no value: whether one is null is all that a test asks."""
 
 
-def check_params(query: AnyQuery, expected: Sequence[str]) -> Findings:
-    """Compare the declared arguments with those that PostgreSQL infers."""
+def check_params(query: AnyQuery, oids: Sequence[int], catalog: Catalog) -> Findings:
+    """Compare the declared arguments with those that PostgreSQL infers, whose types have oids."""
+    expected = [catalog.types[oid] for oid in oids]
     declared = query.params
     count = len(expected)
     if len(declared) != count:
@@ -36,54 +42,41 @@ def check_params(query: AnyQuery, expected: Sequence[str]) -> Findings:
         if not types.fits_argument(kind, annotation):
             written = types.format_annotation(annotation)
             detail = f"${index + 1} is {kind}, and declared {written}"
-            yield Finding("params", detail, "Correct `params`, or cast it in SQL.")
+            yield Finding("params", detail, types.describe_fix(kind))
 
 
-def list_nullable_params(query: AnyQuery) -> set[int]:
-    """Return the numbers of the arguments that may be None."""
-    nullable = set()
-    for number, annotation in enumerate(query.params, 1):
-        if NoneType in list_alternatives(annotation):
-            nullable.add(number)
-    return nullable
+def open_scope(tree: Node, catalog: Catalog, query: AnyQuery) -> Scope:
+    """Return a statement's tree with what its author says of nulls."""
+    params = list(enumerate(query.params, 1))
+    nullable = {number for number, it in params if NoneType in list_alternatives(it)}
+    with_null_items = {number for number, it in params if types.allows_null_items(it)}
+    vouched = {name for name, reason in query.never_null.items() if reason}
+    return Scope(tree, catalog, nullable, with_null_items, vouched)
 
 
 def check_nullable_params(scope: Scope) -> Findings:
     """Refuse an argument that may be None where the column may not be null."""
     for inner in walk_scopes(scope):
         query = inner.query
-        if query.resultRelation and query.commandType != MERGE:
-            yield from check_sent(inner)
-
-
-def check_sent(scope: Scope) -> Findings:
-    query = scope.query
-    table = scope.get_source(query.resultRelation).relid
-    targets = list(query.targetList)
-    if query.onConflict:
-        targets += query.onConflict.onConflictSet
-    for target in targets:
-        column = (table, target.resno)
-        if target.resjunk or column not in scope.catalog.not_null:
-            continue
-        reason = explain_expression(target.expr, scope)
-        if reason.startswith("$"):
-            name = scope.catalog.columns[column]
-            detail = f"{reason}, and {name} is never null"
-            yield Finding("params", detail, "Leave `| None` out of `params`, or coalesce it.")
+        targets = [*query.targetList] if query.resultRelation else []
+        if query.onConflict:
+            targets += query.onConflict.onConflictSet
+        for target in targets:
+            column = (inner.get_source(query.resultRelation).relid, target.resno)
+            reason = explain_expression(inner, target.expr)
+            if reason.startswith("$") and column in scope.catalog.not_null and not target.resjunk:
+                detail = f"{reason}, and {scope.catalog.columns[column]} is never null"
+                yield Finding("params", detail, "Leave `| None` out of `params`, or coalesce it.")
 
 
 def check_whole_rows(tree: Node) -> Findings:
     """Refuse `to_jsonb(t)`, `select t` and the like: they show all columns, also later ones."""
-    if any(is_whole_row(node) for node in walk_nodes(tree, NOT_SHOWN)):
-        advice = "List the columns, as in jsonb_build_object('id', t.id), or in a subquery."
-        yield Finding("star", "it takes whole rows of a table, as * does", advice)
-
-
-def is_whole_row(node: Node) -> bool:
-    """Return whether a node is a row of a table. A row of a subquery has its columns listed."""
-    is_row = node.tag == "VAR" and node.varattno == 0
-    return bool(is_row and node.vartype != RECORD)
+    for node in walk_nodes(tree, NOT_SHOWN):
+        is_row = node.tag == "VAR" and node.varattno == 0
+        if is_row and node.vartype != RECORD:  # the row of a subquery has its columns listed
+            advice = "List the columns, as in jsonb_build_object('id', t.id), or in a subquery."
+            yield Finding("star", "it takes whole rows of a table, as * does", advice)
+            return
 
 
 def check_columns(scope: Scope, query: AnyQuery, columns: Sequence[asyncpg.Attribute]) -> Findings:
@@ -94,6 +87,9 @@ def check_columns(scope: Scope, query: AnyQuery, columns: Sequence[asyncpg.Attri
         yield Finding("columns", detail, "Use a struct, or a plain type.")
     if not fields or not columns:
         return
+    if query.never_null and not query.sample:
+        detail = "nothing tries what `never_null` says"
+        yield Finding("nulls", detail, "Give it a sample, which the tests run.")
     if len(fields) != len(columns):
         detail = f"it returns {len(columns)} columns for {len(fields)} fields"
         names = ", ".join(column.name for column in columns)
@@ -110,37 +106,42 @@ def check_columns(scope: Scope, query: AnyQuery, columns: Sequence[asyncpg.Attri
             filling = source or column.name
             detail = f"column {filling} fills the field {field.path}"
             yield Finding("columns", detail, "Put the columns in the fields' order.")
-        else:
-            yield from check_column(scope, index, field, column)
-        if is_json(field.type):
-            yield from check_json(list_outputs(scope, index), field.type, column.name)
-            yield from check_has_sample(query, column.name)
+            return
+        yield from check_column(scope, index, field, column)
+        if is_json(field.type) and not query.sample:
+            detail = f"nothing shows that {column.name} decodes into the field"
+            yield Finding("types", detail, "Give it a sample, which the tests run and decode.")
 
 
 def check_column(scope: Scope, index: int, field: Column, column: asyncpg.Attribute) -> Findings:
     kind = scope.catalog.types[column.type.oid]
+    name = field.path or column.name
     if not types.fits_column(kind, field.type):
         written = types.format_annotation(field.type)
         detail = f"{column.name} is {kind}, not {written}"
-        yield Finding("types", detail, "Correct the field, or cast it in SQL.")
-    elif not types.allows_none(field.type):
-        reason = explain_output(scope, index)
-        if field.present is not None:
-            reason = explain_present(scope, index, field.present)
-        yield from describe_null(field.path, column.name, reason)
+        yield Finding("types", detail, types.describe_fix(kind))
+        return
+    if not types.allows_none(field.type):
+        reason = explain_output(scope, index, field.present)
+        yield from describe_null(scope, name, reason)
+    is_computed = not list_targets(scope.query)[index].resorigtbl
+    if kind.endswith("[]") and is_computed and not types.allows_null_items(field.type):
+        reasons = starmap(explain_items, list_outputs(scope, index))
+        reason = next(filter(None, reasons), "")
+        yield from describe_null(scope, name, reason, f"an item of {name}")
 
 
-def check_has_sample(query: AnyQuery, column: str) -> Findings:
-    if not query.sample:
-        detail = f"nothing shows that {column} decodes into the field"
-        yield Finding("types", detail, "Give it a sample: the tests run it and decode the rows.")
+def describe_null(scope: Scope, name: str, reason: str, subject: str = "") -> Findings:
+    """Yield a finding if something can be null, unless the author says that it never is."""
+    if reason and name not in scope.never_null:
+        advice = "Let its type allow None, coalesce it, or say why it is not and give a sample"
+        detail = f"{subject or name} can be null: {reason}"
+        yield Finding("nulls", detail, f"{advice}: never_null={{'{name}': '…'}}.")
 
 
 def list_sources(scope: Scope) -> list[str]:
     """Return the table's column behind each column of a result, or "" for a computed one."""
-    sources = []
-    for target in list_targets(scope.query):
-        column = (target.resorigtbl, target.resorigcol)
-        name = scope.catalog.columns.get(column, "")
-        sources.append(name.rpartition(".")[2])
-    return sources
+    columns = scope.catalog.columns
+    targets = list_targets(scope.query)
+    names = [columns.get((it.resorigtbl, it.resorigcol), "") for it in targets]
+    return [name.rpartition(".")[2] for name in names]

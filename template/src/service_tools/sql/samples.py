@@ -1,15 +1,21 @@
 # kit: updated by the template; extend it from app.py
 """Run statements with their samples, and roll back whatever they do."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from service.kit.db.query import AnyQuery
+from service.kit.db.sessions import connect, read_database_url
+from service.kit.web.routes import Slice
+from service_tools.dev import database
 from service_tools.sql import types
+from service_tools.sql.statement import Finding, Statements
+
+ROWS = 600
+"""Sample rows of each table: the samples of lists skip a few hundred."""
 
 
 @asynccontextmanager
@@ -40,6 +46,7 @@ async def run_sample(connection: asyncpg.Connection, query: AnyQuery, sql: str) 
         if arguments is None:
             return []
         rows: list[Any] = await connection.fetch(sql, *arguments)
+        await connection.execute("set constraints all immediate")
         return rows
 
 
@@ -50,35 +57,64 @@ async def analyze_sample(connection: asyncpg.Connection, query: AnyQuery) -> str
     return "\n".join(line for (line,) in lines)
 
 
-async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[str]:
-    """Run a statement with its sample, and return what is null in spite of the row type.
+async def check_samples(url: str, slices: Sequence[Slice], statements: Statements) -> None:
+    """Add sample rows to a migrated database, and what samples find to the statements.
 
-    Also return what went wrong. The sample may be a row that others need, or one that is there
-    already: that is not the statement's fault.
+    A sample runs when the tables that it reads have rows, before those of later slices need them.
     """
+    options = read_database_url(url)
+    async with connect(options, "service plans") as connection:
+        for number, part in enumerate(slices):
+            await database.fill_all(options, [part], ROWS)
+            for statement in statements:
+                if find_last(slices, statement.query.sample) == number:
+                    statement.findings += await check_sample(connection, statement.query)
+
+
+def find_last(slices: Sequence[Slice], sample: str) -> int:
+    """Return the number of the last slice whose table a sample reads, or of the last at all."""
+    tables = [part.seed.table if part.seed else None for part in slices]
+    numbers = [number for number, table in enumerate(tables) if table and table in sample]
+    return max(numbers, default=len(slices) - 1)
+
+
+async def check_sample(connection: asyncpg.Connection, query: AnyQuery) -> list[Finding]:
+    """Run a statement with its sample, and return what goes wrong.
+
+    That is a value that does not fit its field, or an error that the statement does not expect.
+    """
+    fix = "Correct the statement, its row type or its sample"
+    problems: set[str] = set()
     try:
         rows = await run_sample(connection, query, query.sql)
-    except asyncpg.IntegrityConstraintViolationError:
-        return []
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return [f"its sample fails: {error}"]
-    names: set[str] = set()
+        if query.never_null and query.sample and not rows:
+            problems.add("no row is returned, so nothing tries what `never_null` says")
+        for row in rows:
+            problems.update(find_misfits(query, row))
+            if not problems and not query.is_scalar:
+                query.make_row(*row)
+    except Exception as error:  # PostgreSQL's, asyncpg's, or that of what makes the rows
+        constraint = getattr(error, "constraint_name", None)
+        if constraint and constraint == query.sample_violates:
+            return []
+        reason = " ".join(str(error).split()).rstrip(".")
+        problems.add(f"{type(error).__name__}: {reason}")
+        if constraint:
+            fix += f"; or say that this is meant: sample_violates='{constraint}'"
+    return [Finding("sample", f"with its sample, {it}", f"{fix}.") for it in sorted(problems)]
+
+
+def find_misfits(query: AnyQuery, row: Any) -> Iterator[str]:
+    """Yield what does not fit into the fields: nulls, and values of another type."""
+    names = [*row.keys()]
     for index, field in enumerate(types.list_fields(query)):
-        if types.allows_none(field.type):
-            continue
-        for row in rows:
-            is_there = field.present is None or row[field.present] is not None
-            if row[index] is None and is_there:
-                names.add([*row.keys()][index])
-    if not names and not query.is_scalar:
-        return decode_rows(query, rows)
-    return [f"{name} is null when it runs with its sample" for name in sorted(names)]
-
-
-def decode_rows(query: AnyQuery, rows: Iterable[Any]) -> list[str]:
-    try:
-        for row in rows:
-            query.make_row(*row)
-    except msgspec.ValidationError as error:
-        return [f"what it returns with its sample does not decode: {error}"]
-    return []
+        name = field.path or names[index]
+        value = row[index]
+        is_missing = field.present is not None and row[field.present] is None
+        if value is None and not types.allows_none(field.type) and not is_missing:
+            yield f"{name} is null"
+        is_list = isinstance(value, list)
+        if is_list and None in value and not types.allows_null_items(field.type):
+            yield f"an item of {name} is null"
+        if value is not None and not types.allows_value(field.type, value):
+            yield f"{name} is {type(value).__name__}"

@@ -22,36 +22,33 @@ from service_tools.sql.tree import (
 UNION = 1
 """The `op` of a union; the others are `intersect` and `except`."""
 
-# The oids of types.
-UUID = 2950
-TEXT = 25
-VARCHAR = 1043
+SPELLINGS = (2950, 25, 1043)
+"""The oids of uuid, text and varchar."""
 
 VALUE_KEEPING = ("RELABELTYPE", "COLLATEEXPR", "COERCETODOMAIN")
 """Nodes that have the value of their argument."""
-
-type Path = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Scope:
     """A query, and the one that it stands in: in its `from` under a `number`, or elsewhere.
 
-    `nullable_params` are the numbers of the arguments that may be None. `not_null` are columns that
-    are known not to be null in a part of the query, and `explained` those whose nulls are being
-    explained.
+    `nullable_params` are the numbers of the arguments that may be None, `nullable_items` those with
+    such items. `never_null` has the columns that the author vouches for. `found` are columns that
+    are not null in the rows in question.
     """
 
     query: Node
     catalog: Catalog
+    nullable_params: Set[int] = frozenset()
+    nullable_items: Set[int] = frozenset()
+    never_null: Set[str] = frozenset()
     outer: "Scope | None" = None
     number: int = 0
-    nullable_params: Set[int] = frozenset()
-    not_null: Sequence[Node] = ()
-    explained: Set[Path] = frozenset()
+    found: Sequence[Node] = ()
 
     @property
-    def path(self) -> Path:
+    def path(self) -> tuple[int, ...]:
         """Tells this query from others, also where a view is used twice."""
         outer = self.outer.path if self.outer else ()
         return (id(self.query), self.number, *outer)
@@ -62,13 +59,7 @@ class Scope:
         return self.outer.up(levels - 1)
 
     def enter(self, query: Node, number: int = 0) -> "Scope":
-        return replace(
-            self,
-            query=query,
-            outer=self,
-            number=number,
-            not_null=(),
-        )
+        return replace(self, query=query, outer=self, number=number, found=())
 
     def get_source(self, number: int) -> Any:
         """Return what stands in the `from` under a number."""
@@ -100,13 +91,9 @@ type Origin = tuple[Scope, Node]
 
 def strip_casts(node: Node) -> Node:
     """Return an expression without what changes its type alone, like a UUID as text."""
-    while node.tag in VALUE_KEEPING or is_spelling(node):
+    while node.tag in VALUE_KEEPING or (node.tag == "COERCEVIAIO" and node.resulttype in SPELLINGS):
         node = node.arg
     return node
-
-
-def is_spelling(node: Node) -> bool:
-    return node.tag == "COERCEVIAIO" and node.resulttype in (UUID, TEXT, VARCHAR)
 
 
 def list_targets(query: Node) -> list[Node]:

@@ -9,70 +9,59 @@ from collections.abc import Iterator, Mapping
 
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.ownership import list_uses
+from service_tools.sql.proofs import is_given
 from service_tools.sql.scope import Scope
-from service_tools.sql.statement import Finding, Statements
+from service_tools.sql.statement import Finding, Statement, Statements
 from service_tools.sql.tree import DELETE, SELECT, UPDATE
 
-type Asked = dict[str, set[int]]
-"""The columns of a table that have to equal an argument, by the name of the statement."""
+
+def list_asked(scope: Scope) -> Mapping[int, set[int]]:
+    """Return the columns of each table that have to equal an argument, or what a subquery finds."""
+    asked: dict[int, set[int]] = defaultdict(set)
+    for use in list_uses(scope):
+        if use.scope.query.commandType in (SELECT, UPDATE, DELETE):
+            for index in scope.catalog.list_indexes(use.table):
+                columns = [use.get_column(number) for number in index.columns]
+                given = [column for column in columns if is_given(column, by_subquery=True)]
+                asked[use.table].update(it.column for it in given)
+    return asked
 
 
-def check_siblings(statements: Statements, catalog: Catalog) -> Iterator[tuple[str, Finding]]:
-    """Yield findings about the statements of a slice, each with the name of the statement."""
-    for name, twin in find_twins(statements):
-        yield name, Finding("twin", f"it is the same as {twin}", "Use that one.")
-    for table, asked in list_asked(statements, catalog).items():
-        for name, column in find_forgetful(asked, table, catalog):
-            others = f"the others of its slice ask for {catalog.columns[table, column]}"
-            detail = f"it finds a row of anybody's: {others}"
-            fix = "Add this condition, or say why not: excused={'scope': '…'}."
-            yield name, Finding("scope", detail, fix)
-
-
-def find_twins(statements: Statements) -> Iterator[tuple[str, str]]:
-    """Yield each statement that is there twice, with the first of its kind."""
-    first: dict[str, str] = {}
+def check_siblings(statements: Statements, catalog: Catalog) -> Iterator[tuple[Statement, Finding]]:
+    """Yield findings about the statements of a slice, each with its statement."""
+    first: dict[str, Statement] = {}
+    tables: dict[int, list[Statement]] = defaultdict(list)
     for statement in statements:
         query = statement.query
         meaning = statement.tree or query.sql
-        name = statement.name
-        twin = first.setdefault(f"{meaning} {query.row}", name)
-        if twin != name:
-            yield name, twin
+        twin = first.setdefault(f"{meaning} {query.row}", statement)
+        if twin.query is not query:  # the same statement may have two names
+            yield statement, Finding("twin", f"it is the same as {twin.name}", "Use that one.")
+        for table in statement.asked:
+            tables[table].append(statement)
+    for table, using in tables.items():
+        for statement, column in find_forgetful(using, table, catalog):
+            others = f"the others of its slice ask for {catalog.columns[table, column]}"
+            detail = f"it finds a row of anybody's: {others}"
+            fix = "Add this condition, or say why not: excused={'scope': '…'}."
+            yield statement, Finding("scope", detail, fix)
 
 
-def list_asked(statements: Statements, catalog: Catalog) -> Mapping[int, Asked]:
-    """Return what the statements of a slice ask of each table."""
-    found: dict[int, Asked] = defaultdict(lambda: defaultdict(set))
-    for statement in statements:
-        if statement.tree is None:
-            continue
-        for use in list_uses(Scope(statement.tree, catalog)):
-            if use.scope.query.commandType in (SELECT, UPDATE, DELETE):
-                columns = catalog.list_indexed(use.table)
-                asked = found[use.table][statement.name]
-                asked.update(filter(use.asks_for, columns))
-    return found
-
-
-def find_forgetful(asked: Asked, table: int, catalog: Catalog) -> Iterator[tuple[str, int]]:
+def find_forgetful(
+    statements: Statements, table: int, catalog: Catalog
+) -> Iterator[tuple[Statement, int]]:
     """Yield statements that find a row by its key alone, each with a column that it forgets.
 
     Most lists ask for that column, or most statements that find a row.
     """
     indexes = catalog.list_indexes(table)
-    leading = {index.columns[0] for index in indexes}
-    leading.difference_update(catalog.list_keys(table))
-    by_key = set()
-    for index in indexes:
-        for name, columns in asked.items():
-            if index.is_unique and columns.issuperset(index.columns):
-                by_key.add(name)
-    for group in (by_key, asked.keys() - by_key):
+    leading = {index.columns[0] for index in indexes} - catalog.list_keys(table)
+    keys = [index.columns for index in indexes if index.is_unique]
+    by_key = [it for it in statements if any(map(it.asked[table].issuperset, keys))]
+    lists = [it for it in statements if it not in by_key]
+    for group in (by_key, lists):
         for column in leading:
-            times = sum(column in asked[name] for name in group)
-            if 2 * times <= len(group):
-                continue
-            for name in by_key:
-                if column not in asked[name]:
-                    yield name, column
+            times = sum(column in it.asked[table] for it in group)
+            if 2 * times > len(group):
+                forgetful = [it for it in by_key if column not in it.asked[table]]
+                yield from ((statement, column) for statement in forgetful)

@@ -1,12 +1,12 @@
 # kit: updated by the template; extend it from app.py
 """A statement of a slice, and the rules of the contract that it breaks."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from service.kit.db.query import AnyQuery
 from service_tools.sql.plans import Step, walk_plan
-from service_tools.sql.tree import Node
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ type Findings = Iterator[Finding]
 class Statement:
     """One `Query` by its name, with its plan, if it has one, and what it does not excuse.
 
-    `plan_text` is the plan as PostgreSQL shows it, `ran` how it ran with its sample, if it did.
+    `plan_text` is the plan as PostgreSQL shows it, `asked` what it asks of each table, and `ran`
+    how it ran with its sample, if it did.
     """
 
     name: str
@@ -36,7 +37,8 @@ class Statement:
     plan: Step | None = None
     findings: list[Finding] = field(default_factory=list)
     plan_text: str = ""
-    tree: Node | None = field(default=None, repr=False)
+    tree: Any = field(default=None, repr=False)
+    asked: Mapping[int, set[int]] = field(default_factory=dict, repr=False)
     ran: str = ""
 
     @property

@@ -6,6 +6,9 @@ import re
 from service.kit.db.query import AnyQuery
 from service_tools.sql.statement import Finding, Findings
 
+EXISTS = re.compile(r"\bexists\s*\(\s*select\s+\*", re.IGNORECASE)
+"""Here a star returns nothing."""
+
 # A star that follows a word, a comma or a dot, or that no operand follows. `count(*)` and a product
 # are not meant.
 STAR = re.compile(
@@ -16,7 +19,7 @@ STAR = re.compile(
 LITERALS = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 
 SESSION = {
-    r"^set\s+(?!local\b)|^reset\b": "Use `set local` in a transaction.",
+    r"^set\s+(?!(?:local|transaction|constraints)\b)|^reset\b": "Use `set local` in a transaction.",
     r"\bset_config\s*\((?![^;]*,\s*true\s*\))": "Let its third argument be true, in a transaction.",
     r"^(?:un)?listen\b": "Listen on a connection of its own, outside the pool.",
     r"\bpg_(?:try_)?advisory_lock(?:_shared)?\s*\(": (
@@ -36,7 +39,7 @@ UNPLANNED = re.compile(r"(?:set\s+(?:local|transaction|constraints)|notify|show)
 def check_text(query: AnyQuery) -> Findings:
     """Refuse `select *`, and what stays on the connection for other requests."""
     text = strip_literals(query)
-    if STAR.search(text):
+    if STAR.search(EXISTS.sub("", text)):
         advice = "List the columns; {columns} stands for the fields of the row type."
         yield Finding("star", "it selects *", advice)
     for advice in list_session_advice(text):

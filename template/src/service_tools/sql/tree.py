@@ -19,6 +19,7 @@ from service_tools.sql.samples import rolled_back
 # The `commandType` of a query.
 SELECT = 1
 UPDATE = 2
+INSERT = 3
 DELETE = 4
 MERGE = 5
 
@@ -54,6 +55,7 @@ ESCAPED = re.compile(r"\\(.)")
 LOCATION = re.compile(r" :(?:location|stmt_location|stmt_len) -?\d+")
 WORDS = {"<>": (), "true": True, "false": False}
 
+TYPE_NAMES = "select array_to_string($1::oid[]::regtype[], ', ')"
 FUNCTION_BODY = "select prosqlbody::text from pg_proc where proname = 'statement'"
 
 
@@ -65,22 +67,20 @@ class Node(SimpleNamespace):
     """
 
     tag: str
-    args: list["Node"]
-    elements: list["Node"]
-    function: Function
 
 
 async def parse_statement(
-    connection: asyncpg.Connection, sql: str, param_types: Sequence[str], functions: Functions
-) -> Node:
-    """Return the tree of a statement. Raises `ValueError` for one that no function may have."""
-    head = f"create function pg_temp.statement({', '.join(param_types)}) returns void"
+    connection: asyncpg.Connection, sql: str, param_types: Sequence[int], functions: Functions
+) -> Node | None:
+    """Return the tree of a statement, or None for one like `truncate`, which has none."""
+    types = await connection.fetchval(TYPE_NAMES, param_types)
+    head = f"create function pg_temp.statement({types}) returns void"
     try:
         async with rolled_back(connection):
             await connection.execute(f"{head} begin atomic {sql}\n; end")
             body: Any = await connection.fetchval(FUNCTION_BODY)
-    except asyncpg.PostgresError as error:
-        raise ValueError(f"PostgreSQL keeps no tree of it: {error}") from error
+    except asyncpg.PostgresError:
+        return None
     tree: Node = read_tree(body, functions)[0][0]
     return tree
 
@@ -130,14 +130,14 @@ def read_until(tokens: Iterator[str], end: str) -> Iterator[str]:
 
 def walk_nodes(value: Any, skipped: Collection[str] = ()) -> Iterator[Node]:
     """Yield every node of a tree, but for those with a tag or in a field that is skipped."""
-    parts = value if isinstance(value, list) else ()
-    if isinstance(value, Node):
-        if value.tag in skipped:
-            return
+    if isinstance(value, list):
+        for part in value:
+            yield from walk_nodes(part, skipped)
+    if isinstance(value, Node) and value.tag not in skipped:
         yield value
-        parts = [part for name, part in vars(value).items() if name not in skipped]
-    for part in parts:
-        yield from walk_nodes(part, skipped)
+        for name, part in vars(value).items():
+            if name not in skipped:
+                yield from walk_nodes(part, skipped)
 
 
 def read_number(expression: Any) -> int | None:

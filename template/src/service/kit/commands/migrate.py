@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from service.kit.commands.definition import ServiceDefinition
+from service.kit.db.sessions import connect
 from service.kit.migrate import apply, files, rebuild
 from service.kit.migrate.files import MigrationError
 from service.kit.server.settings import KitSettings, is_set
@@ -17,7 +18,7 @@ from service.kit.server.settings import KitSettings, is_set
 @click.option(
     "--check",
     is_flag=True,
-    help="Change nothing; exit with 1 unless exactly these files are applied.",
+    help="Change nothing; exit with 1 unless exactly these files are applied, and indexes valid.",
 )
 @click.option(
     "--list",
@@ -40,7 +41,8 @@ def migrate_schema(context: click.Context, check: bool, show_all: bool) -> None:
             asyncio.run(apply_migrations(settings))
             return
         state = asyncio.run(files.read_state(settings.database, settings.migrations))
-    is_current = True
+        repairs = asyncio.run(find_repairs(settings))
+    is_current = not repairs
     for migration, applied_at in state:
         is_applied = applied_at is not None and not migration.missing
         is_current = is_current and is_applied
@@ -48,8 +50,15 @@ def migrate_schema(context: click.Context, check: bool, show_all: bool) -> None:
             when = f"{applied_at:%Y-%m-%d %H:%M:%S %Z}" if applied_at else "pending"
             note = ", but there is no such file" if migration.missing else ""
             click.echo(f"{migration.name:40} {when}{note}")
+    for statement in repairs:
+        click.echo(f"An index is invalid; repair it: {statement}")
     if check and not is_current:
         raise SystemExit(1)
+
+
+async def find_repairs(settings: KitSettings) -> list[str]:
+    async with connect(settings.database, "service migrate") as connection:
+        return await apply.find_repairs(connection)
 
 
 async def apply_migrations(settings: KitSettings) -> None:

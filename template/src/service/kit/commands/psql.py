@@ -10,6 +10,7 @@ import click
 
 from service.kit.commands import development
 from service.kit.commands.definition import ServiceDefinition
+from service.kit.db.sessions import bypass_pooler
 
 NO_PSQL = (
     "psql is not installed. Run `uv sync`, which brings one for development, "
@@ -23,11 +24,13 @@ NO_PSQL = (
 def run_psql(definition: ServiceDefinition, arguments: tuple[str, ...]) -> None:
     """Open psql on the database of `service dev`, or of DATABASE_URL.
 
-    Arguments are passed on: `service psql -c 'select count(*) from orders'`.
+    It goes past a pooler, by DATABASE_DIRECT_URL, so `set` and `listen` work. Arguments are passed
+    on: `service psql -c 'select count(*) from orders'`.
     """
     program = find_psql()
     with definition.open_settings() as settings:
-        url, password = split_password(settings.database.url.get_secret_value())
+        database = bypass_pooler(settings.database)
+        url, password = split_password(database.url.get_secret_value())
         environment = dict(os.environ)
         if password:
             environment["PGPASSWORD"] = password

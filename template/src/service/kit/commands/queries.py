@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ import click
 
 from service.kit import PACKAGE
 from service.kit.commands.definition import ServiceDefinition
-from service.kit.commands.printing import json_option, print_json, print_table
+from service.kit.commands.printing import MAX_COLUMN_WIDTH, json_option, print_json, print_table
 from service.kit.db import query
 from service.kit.db.sessions import DatabaseOptions, connect
 from service.kit.server.settings import is_set
@@ -23,8 +24,8 @@ from service.kit.server.settings import is_set
 type NamedQuery = tuple[str, query.AnyQuery]
 
 SLOWEST = """
-select queryid, query, calls, mean_exec_time as mean, rows::float / calls as rows,
-       100 * total_exec_time / sum(total_exec_time) over () as share
+select query, rows::float / calls as rows, calls, mean_exec_time as mean,
+       100 * total_exec_time / sum(total_exec_time) over () as share, queryid
   from pg_stat_statements
  where dbid = (select oid from pg_database where datname = current_database()) and calls > 0
    and query !~ 'generic_plan|pg_stat_statements'
@@ -32,14 +33,20 @@ select queryid, query, calls, mean_exec_time as mean, rows::float / calls as row
  limit $1
 """
 
-MAX_WIDTH = 80
-"""Characters to show of a statement without a name."""
-
-ADVICE = (
+PRELOAD = (
     "This database does not count its statements. Set "
-    "shared_preload_libraries = 'pg_stat_statements' in its configuration, restart it, and run as "
-    "a superuser: create extension pg_stat_statements."
+    "shared_preload_libraries = 'pg_stat_statements' in its configuration, and restart it."
 )
+PARAMETER = re.compile(
+    r"""(?:null|current_setting\('export\.p\d+'\))::"\w+"\."\w+"|\$\d+""", re.IGNORECASE
+)
+"""A parameter, as a statement or an export has it."""
+
+EXPORT = re.compile(r"^copy .*? from \( (.*) \) as result.*", re.IGNORECASE)
+"""A `copy` of the rows of a statement, as an export makes it."""
+
+IS_COUNTING = "select current_setting('pg_stat_statements.max', true)"
+CREATE = "Run as a superuser: `create extension pg_stat_statements`."
 
 
 @click.command(name="queries")
@@ -55,9 +62,9 @@ ADVICE = (
 def show_queries(definition: ServiceDefinition, limit: int, as_json: bool) -> None:
     """Show the statements that the database spends most time on, with their names.
 
-    Reads pg_stat_statements of `service dev`, or of DATABASE_URL: calls, milliseconds per call,
-    share of the total time, and rows per call. Statements of the service are shown by name, with
-    file and line, and others as text.
+    Reads pg_stat_statements of `service dev`, or of DATABASE_URL: rows per call, calls,
+    milliseconds per call, and share of the total time. Statements of the service, also as exports,
+    are shown by name, with file and line, and others as text.
     """
     is_development = not is_set("DATABASE_URL")
     with definition.open_settings() as settings:
@@ -67,24 +74,29 @@ def show_queries(definition: ServiceDefinition, limit: int, as_json: bool) -> No
     if as_json:
         print_json(slowest)
         return
-    numbers = ("CALLS", "MS EACH", "SHARE", "ROWS")
+    numbers = ("ROWS", "CALLS", "MS EACH", "SHARE")
     rows = [format_statement(found) for found in slowest]
-    print_table((*numbers, "STATEMENT"), rows, right=numbers)
+    print_table(("STATEMENT", *numbers, "PLACE"), rows, right=numbers)
 
 
 def format_statement(found: Mapping[str, Any]) -> list[str]:
-    text = normalize(found["query"])[:MAX_WIDTH]
     return [
+        found["name"] or normalize(found["query"])[:MAX_COLUMN_WIDTH],
+        f"{found['rows']:.1f}",
         f"{found['calls']:,}",
         f"{found['mean']:,.3f}",
         f"{found['share']:.1f}%",
-        f"{found['rows']:.1f}",
-        f"{found['name']}  {found['place']}" if found["name"] else text,
+        found["place"] or "",
     ]
 
 
 def normalize(sql: str) -> str:
     return " ".join(sql.split())
+
+
+def blank_params(sql: str) -> str:
+    """Return a statement without its line breaks, and without the numbers of its parameters."""
+    return PARAMETER.sub("$", normalize(sql))
 
 
 async def read_slowest_statements(
@@ -100,10 +112,12 @@ async def read_slowest_statements(
                 await connection.execute("create extension if not exists pg_stat_statements")
             statements = await connection.fetch(SLOWEST, limit)
         except asyncpg.PostgresError as error:
-            raise click.ClickException(f"{ADVICE} PostgreSQL says: {error}.") from None
+            counts = await connection.fetchval(IS_COUNTING)
+            advice = CREATE if counts else f"{PRELOAD} {CREATE}"
+            raise click.ClickException(f"{advice} PostgreSQL says: {error}.") from None
         queries: dict[int | str, NamedQuery] = {}
         for name, known in query.find_queries(import_module(PACKAGE)):
-            queries[normalize(known.sql)] = name, known
+            queries[blank_params(known.sql)] = name, known
             # It may have no plan, or no table yet, and then it was not run either.
             with suppress(asyncpg.PostgresError):
                 queries[await read_query_id(connection, known)] = name, known
@@ -123,8 +137,9 @@ def describe_statement(
     statement: asyncpg.Record, queries: Mapping[int | str, NamedQuery]
 ) -> dict[str, Any]:
     """Return a statement with its name and place in the service, or None for both."""
-    text = normalize(statement["query"])
-    name, known = queries.get(statement["queryid"]) or queries.get(text) or (None, None)
+    text = EXPORT.sub(r"\1", blank_params(statement["query"]))
+    found = queries.get(statement["queryid"]) or queries.get(text)
+    name, known = found or (None, None)
     place = locate_query(known) if known else None
     return {"name": name, "place": place, **statement}
 

@@ -34,9 +34,12 @@ class Query[Row, *Args]:
     column, like `author.following`; with it, parameters may have names, `$viewer`, and are numbered
     in the order of the text. `params` has the types of the arguments. JSON columns take any value,
     and return `msgspec.Raw` unless the field is a struct, a mapping or a list of them. For tools,
-    `sample` is SQL that returns one row of arguments, and `excused` has the reason for each rule of
-    the contract that the statement may break.
+    `sample` is SQL that returns one row of arguments, `sample_violates` names the constraint that
+    refuses it, `never_null` has the reason why a column is never null where the contract cannot
+    tell, as {"total": "a group has rows"}, and `excused` that for each rule of the contract that
+    the statement may break.
 
+    What the contract has checked is what runs, so a statement never changes once it is made.
     `module` and `line` say where it is assigned to its name, once `find_queries` has found it.
     `names` are those of the parameters, and `result` the columns that `make_row` takes.
     """
@@ -48,10 +51,12 @@ class Query[Row, *Args]:
         "make_row",
         "module",
         "names",
+        "never_null",
         "params",
         "result",
         "row",
         "sample",
+        "sample_violates",
         "sql",
     )
 
@@ -63,6 +68,8 @@ class Query[Row, *Args]:
         *,
         columns: Mapping[str, str] | None = None,
         sample: str = "",
+        sample_violates: str = "",
+        never_null: Mapping[str, str] = MappingProxyType({}),
         excused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         if get_origin(params) is not tuple:
@@ -75,9 +82,16 @@ class Query[Row, *Args]:
             self.sql, self.names = number_params(self.sql)
         self.params: tuple[Any, ...] = get_args(params)
         self.sample = cleandoc(sample)
-        self.excused = excused
+        self.sample_violates = sample_violates
+        self.never_null = MappingProxyType({**never_null})
         self.module = ""
         self.line = 0
+        self.excused = MappingProxyType({**excused})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, "excused"):  # which is set last
+            raise AttributeError(f"a Query never changes: make another one to set its {name}")
+        object.__setattr__(self, name, value)
 
     def set_result(self, computed: Mapping[str, str]) -> None:
         """Find out which columns it returns, write them, and choose what makes rows of them."""
@@ -103,17 +117,28 @@ type AnyQuery = Query[Any, *tuple[Any, ...]]
 """A statement of any type."""
 
 
+def complete_query(query: AnyQuery, **values: object) -> None:
+    """Set what only the kit knows of a statement that it made or found."""
+    for name, value in values.items():
+        object.__setattr__(query, name, value)
+
+
 def find_queries(package: ModuleType) -> Iterator[tuple[str, AnyQuery]]:
     """Yield every statement of a package's `queries.py` files by name, like `orders.read_order`.
 
     Only names that a file assigns count, not those that it imports. A mapping, a list, or an object
     with a mapping `queries` adds its own name to each of its statements: `orders.orders.newest`.
+    A statement under two names has the first.
     """
+    found: set[AnyQuery] = set()
     for folder in package.__path__:
         for path in sorted(Path(folder).glob("**/queries.py")):
             inner = path.relative_to(folder).with_suffix("")
             module = import_module(".".join([package.__name__, *inner.parts]))
-            yield from find_queries_of_module(module, path, package.__name__)
+            for name, query in find_queries_of_module(module, path, package.__name__):
+                if query not in found:
+                    found.add(query)
+                    yield name, query
 
 
 def find_queries_of_module(
@@ -124,10 +149,8 @@ def find_queries_of_module(
     for name, line in find_assignments(path).items():
         value = getattr(module, name, None)
         for known, query in list_queries(name, value):
-            if query.module not in ("", module.__name__):
-                continue  # another slice's, under a second name
-            query.module = module.__name__
-            query.line = line
+            if not query.module:
+                complete_query(query, module=module.__name__, line=line)
             yield f"{prefix}.{known}", query
 
 

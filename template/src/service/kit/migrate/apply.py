@@ -14,6 +14,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import asyncpg
 
@@ -60,6 +61,24 @@ select format('%I.%I', n.nspname, c.relname)
    and c.relname = (parse_ident($2))[1]::name
    and c.relkind = 'i'
    and not i.indisvalid
+"""
+
+# Partitioned indexes are left out, which are invalid until each partition has one, and builds under
+# way. Of those by other roles, only the process is known, and the locks that it holds.
+REPAIRS = r"""
+select format(
+           case when c.relname ~ '_cc(new|old)\d*$' then 'drop' else 'reindex' end
+           || ' index concurrently %I.%I', n.nspname, c.relname
+       )
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid
+  join pg_namespace n on n.oid = c.relnamespace
+ where not i.indisvalid and c.relkind = 'i' and n.nspname !~ '^pg_temp'
+   and not exists (
+       select from pg_stat_progress_create_index join pg_locks using (pid)
+        where datname = current_database() and relation = i.indrelid
+   )
+ order by 1
 """
 
 EXECUTE_FILE = (
@@ -167,7 +186,6 @@ async def apply_file(
     connection: asyncpg.Connection, migration: Migration, lock_timeout: float
 ) -> None:
     """Run one file and record it: both or neither, unless it runs outside a transaction."""
-    record = (INSERT_APPLIED, migration.number, migration.name, migration.checksum)
     await connection.execute(f"set lock_timeout = '{lock_timeout * 1000:.0f}ms'")
     if migration.is_standalone and not connection.is_in_transaction():
         await drop_invalid(connection, migration)
@@ -175,7 +193,7 @@ async def apply_file(
         if connection.is_in_transaction():
             reason = f"{migration.name} begins a transaction, which was rolled back"
             raise MigrationError(f"{reason}. Remove `begin`.")
-        await connection.execute(*record)
+        await record_applied(connection, migration)
         return
     sql = migration.sql
     if migration.is_standalone:  # rebuild.py has a transaction for all files
@@ -183,7 +201,13 @@ async def apply_file(
     async with connection.transaction():
         await connection.execute("select set_config('service.migration', $1, true)", sql)
         await connection.execute(EXECUTE_FILE.format(name=migration.name))
-        await connection.execute(*record)
+        await record_applied(connection, migration)
+
+
+async def record_applied(connection: asyncpg.Connection, migration: Migration) -> None:
+    """Remember a file, and forget its settings, such as a `search_path` without that table."""
+    await connection.execute("reset all; reset role")
+    await connection.execute(INSERT_APPLIED, migration.number, migration.name, migration.checksum)
 
 
 async def drop_invalid(connection: asyncpg.Connection, migration: Migration) -> str | None:
@@ -197,20 +221,29 @@ async def drop_invalid(connection: asyncpg.Connection, migration: Migration) -> 
     return invalid
 
 
+async def find_repairs(connection: asyncpg.Connection) -> list[str]:
+    """Return a statement for each index that is invalid: writes pay for it, and no read uses it."""
+    return [statement for (statement,) in await connection.fetch(REPAIRS)]
+
+
 async def clean_up(connection: asyncpg.Connection, migration: Migration) -> str:
     """Drop what a failed build left, and return a sentence about what is left."""
     if not migration.is_standalone:
         return "Nothing of this file was applied."
+    left = "It ran outside a transaction: check whether a part of it was applied."
     index = INDEX.match(migration.code)
-    if index is None:
-        return "It ran outside a transaction: check whether a part of it was applied."
-    try:
+    if index:
+        left = f"The invalid index {index['name']} may be left; the next run drops and rebuilds it."
+    # The same lock may block it, or the connection is lost.
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
         dropped = await drop_invalid(connection, migration)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError):
-        # The same lock blocks it, or the connection is lost.
-        name = index["name"]
-        return f"The invalid index {name} may be left; the next run drops and rebuilds it."
-    return f"The unfinished index {dropped} was dropped." if dropped else "Nothing of it is left."
+        if dropped:
+            return f"The unfinished index {dropped} was dropped."
+        if index:
+            return "Nothing of it is left."
+        if repairs := await find_repairs(connection):
+            return f"{left} An invalid index is left: `{'; '.join(repairs)}`."
+    return left
 
 
 def find_position(migration: Migration, details: dict[str, str]) -> int | None:

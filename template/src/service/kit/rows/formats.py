@@ -150,7 +150,7 @@ def get_qvalue(qvalues: Mapping[str, float], form: Format) -> float:
 def write_select(form: Format, sql: str, columns: Iterable[Attribute]) -> str:
     """Return what COPY reads, so that a statement with these columns comes out in a format."""
     selected = ", ".join(write_column(form, column) for column in columns)
-    rows = f"({sql}\n) as result"
+    rows = f"(\n{sql}\n) as result"
     return form.select.format(columns=selected, rows=rows)
 
 

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from service.kit.db.database import Connection, Database
 from service.kit.db.nested import NAMED_PARAM, list_alternatives
-from service.kit.db.query import AnyQuery, Query
+from service.kit.db.query import AnyQuery, Query, complete_query
 from service.kit.rows.cursor import CursorCodec
 from service.kit.rows.statements import (
     COUNT,
@@ -29,6 +29,7 @@ from service.kit.rows.statements import (
     get_field_types,
     name_statement,
 )
+from service.kit.work.arguments import unwrap_type
 from service.kit.work.problems import invalid
 
 DEFAULT_LIMIT = 20
@@ -114,7 +115,7 @@ class Listing[Row: Struct, Where: BaseFilter]:
 
     `max_offset` is how many rows `fetch_offset` may skip, `max_count` how many `count` counts.
     `queries` has the statements by name, as newest_by_status; an export runs the same ones without
-    a limit. `excused` is passed on to each of them.
+    a limit. `never_null` and `excused` are passed on to each of them.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Listing[Row: Struct, Where: BaseFilter]:
         samples: Mapping[str, str] = NOTHING,
         max_offset: int = 0,
         max_count: int = 0,
+        never_null: Mapping[str, str] = NOTHING,
         excused: Mapping[str, str] = NOTHING,
     ) -> None:
         self.table = table
@@ -141,6 +143,7 @@ class Listing[Row: Struct, Where: BaseFilter]:
         self.columns = columns
         self.max_offset = max_offset
         self.max_count = max_count
+        self.never_null = never_null
         self.excused = {"offset": "max_offset bounds it", **excused}
         self.joins = "".join(f"\n  {line}" for line in cleandoc(joins).splitlines())
         name = table.split()[-1]  # perhaps with its schema
@@ -160,6 +163,8 @@ class Listing[Row: Struct, Where: BaseFilter]:
         declared = chain(*chain(*allowed.values()))
         check_same(declared, fields, f"fields of {where.__name__} and filters of {table}")
 
+        for name in fields:  # a statement has only the filters that are given
+            types[name] = unwrap_type(types[name])
         self.params = {name: Param(types[name], samples.get(name, "null")) for name in types}
         self.conditions: dict[str, str] = {}
         self.flags: set[str] = set()
@@ -199,7 +204,13 @@ class Listing[Row: Struct, Where: BaseFilter]:
                 order=sort.order,
                 offset="\noffset $page_offset" if self.max_offset else "",
             )
-            query: AnyQuery = Query(page, self.row, columns=self.columns, excused=self.excused)
+            query: AnyQuery = Query(
+                page,
+                self.row,
+                columns=self.columns,
+                never_null=self.never_null,
+                excused=self.excused,
+            )
             self.add_query(sort, name_statement(sort.page_name, terms), query)
             if self.max_count:
                 text = " and ".join([*conditions, *sort.count]) or "true"
@@ -214,8 +225,9 @@ class Listing[Row: Struct, Where: BaseFilter]:
             raise TypeError(f"{self.table}: no filter, scope or parameter is called {unknown}")
         params = [known[name] for name in query.names]
         values = ", ".join(param.sample for param in params)
-        query.params = tuple(param.type for param in params)
-        query.sample = SAMPLE.format(values=values, table=self.table, joins=self.joins)
+        types = tuple(param.type for param in params)
+        sample = SAMPLE.format(values=values, table=self.table, joins=self.joins)
+        complete_query(query, params=types, sample=sample)
         self.queries[name] = query
 
     async def page(

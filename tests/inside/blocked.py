@@ -1,4 +1,3 @@
-# kit: updated by the template
 """The service's own application, and one request that blocks its event loop."""
 
 import time
@@ -28,7 +27,7 @@ def main() -> None:
     from service.settings import Settings
 
     settings = read_settings(Settings)
-    serve("tests.kit.blocked:create", settings.server, watchdog=settings.watchdog)
+    serve("inside.blocked:create", settings.server, watchdog=settings.watchdog)
 
 
 if __name__ == "__main__":
