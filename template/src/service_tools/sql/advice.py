@@ -10,8 +10,8 @@ QUALIFIER = re.compile(r"\b[a-z_]\w*\.|::\w+")
 """What PostgreSQL writes of a column, and an index has not."""
 
 SUBQUERY = (
-    "No index has these rows in this order. Take them in a subquery with a limit, and sort those: "
-    "from (select … limit 1000) as found order by …"
+    "No index has these rows in this order. Take at most 1,000 in a subquery, whichever come "
+    "first, and sort those: from (select … limit 1000) as found order by …"
 )
 
 # Below are patterns of conditions, or of what is sorted by, as PostgreSQL writes them.
@@ -26,6 +26,19 @@ UNSERVED = {
     r"\((?P<column>\S+) (?P<sign>[<>]=?) (?P<x>\S+)\) OR \(\((?P=column) = (?P=x)\) AND \("
     r"(?P<next>\S+) (?P<last>[<>]=?) (?P<y>[^\s)]+)": (
         "Compare rows: ({column}, {next}) {last} ({x}, {y})."
+    ),
+    r"\((?P<column>[\w.]+)\)::(?:date|time)\b": (
+        "Compare the column itself, which an index has: {column} >= … and {column} < …."
+    ),
+    r"\([\w.]+ [+-] '[^']*'::interval\) [<>=]": (
+        "Compare the column itself, which an index has: take the interval to the other side."
+    ),
+    r"\(?(?P<column>[\w.]+)\)?(?:::\w+)? <> (?P<value>'[^']*')": (
+        "Add an index with the other columns and those of the order, where {column} <> {value}."
+    ),
+    r"[%*/+-] \$\d": (
+        "No index has what an argument makes of a column: keep it in a column of its own, or leave "
+        "the condition out."
     ),
     r" OR ": "Split it by `union`: a part for each side of `or`, each with its index.",
     r"= ANY \((?:\w+\.)?(?P<column>[a-z_]\w*)\)": (
@@ -57,8 +70,10 @@ SORT_KEYS = {
     r"random\(\)": (
         "Do not sort randomly: start at a random key, `where id >= $1 order by id limit 1`."
     ),
+    r"SubPlan": "Keep it in a column of the table, with an index.",
+    r"CASE.*\$": "Write one statement for each order, each with its index.",
     r"(?P<column>\w+) <\S*> ": "Add an index: using gist ({column}).",
-    r"\$|(\w+)\..*, \(?(?!\1\.)\w+\.": SUBQUERY,
+    r"\$|\b(\w+)\..*, \(?(?!\1\.)\w+\.": SUBQUERY,
 }
 """What rows are not to be sorted by, and keys that no index has: of arguments or several tables."""
 
@@ -75,9 +90,11 @@ def find_advice(known: Mapping[str, str], text: str) -> str | None:
 
 def advise_scan(step: Step, above: Steps) -> str:
     """Return how to keep a statement from reading a whole table."""
-    if step.filter:
-        return find_advice(UNSERVED, step.filter) or f"Add an index for: {step.filter}."
-    if above and above[-1].node_type == "ModifyTable":
+    condition = step.filter or step.index_cond
+    if condition:
+        return find_advice(UNSERVED, condition) or f"Add an index for: {condition}."
+    changed = above[-1] if above else step
+    if changed.node_type == "ModifyTable" and changed.relation_name == step.relation_name:
         return "Give it a `where`, with an index; all rows are changed in batches, by a script."
     return "Add an index for: the join, or the order and the limit of the statement."
 

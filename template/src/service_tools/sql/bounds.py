@@ -9,7 +9,7 @@ import re
 from itertools import chain
 
 from service_tools.sql.catalog import Catalog, normalize
-from service_tools.sql.plans import Step
+from service_tools.sql.plans import Step, walk_plan
 from service_tools.sql.sizes import LARGE
 
 NESTED = re.compile(r"'(?:[^']|'')*'|\([^()']*\)")
@@ -27,6 +27,8 @@ def is_bound(step: Step, catalog: Catalog) -> bool:
     is_one = kind == "Aggregate" and not step.group_key and not step.grouping_sets
     if kind == "Limit" or is_one:
         return True
+    if groups_by_key(step, catalog):
+        return True
     inputs = step.inputs
     if step.join_type in SEMI_JOINS:
         inputs = inputs[:1]
@@ -35,6 +37,16 @@ def is_bound(step: Step, catalog: Catalog) -> bool:
     if is_few or is_small or is_lookup(step, catalog):
         return are_bound(step.arrays, catalog)
     return bool(inputs) and are_bound([*inputs, *step.arrays], catalog)
+
+
+def groups_by_key(step: Step, catalog: Catalog) -> bool:
+    """Return whether a step makes one row for each of few that are looked up by their key."""
+    for part, _ in walk_plan(step) if step.group_key else ():
+        own = f"{part.alias}."
+        columns = {key.removeprefix(own) for key in step.group_key if key.startswith(own)}
+        if is_lookup(part, catalog) and catalog.has_key(part, columns):
+            return are_bound(part.arrays, catalog)
+    return False
 
 
 def are_bound(steps: list[Step], catalog: Catalog) -> bool:
@@ -79,7 +91,9 @@ def find_equal(step: Step, text: str) -> set[str]:
 
 
 def split_conditions(text: str) -> list[str]:
-    """Return the conditions that have to be true together."""
+    """Return the conditions that have to be true together: none of an empty text."""
+    if not text:
+        return []
     parts = split_text(text, " AND ")
     if len(parts) == 1:
         return parts

@@ -162,6 +162,16 @@ class Catalog:
         size = self.sizes.get(step.table)
         return size is not None and not columns.isdisjoint(size.references)
 
+    def has_accounts(self, step: Step) -> bool:
+        """Return whether a step reads a table whose rows belong to accounts."""
+        size = self.sizes.get(step.table)
+        return size is not None and size.oid in self.account_columns
+
+    def has_times(self, step: Step, columns: Set[str]) -> bool:
+        """Return whether one of the columns of the table that a step reads is a time."""
+        size = self.sizes.get(step.table)
+        return size is not None and not columns.isdisjoint(size.times)
+
     def list_indexes(self, table: int) -> list[Index]:
         return [index for index in self.indexes.values() if index.table == table]
 
@@ -209,12 +219,13 @@ async def read_catalog(connection: asyncpg.Connection, budgets: Budgets) -> Cata
 def check_budgets(columns: Sequence[Any], indexes: Collection[str], budgets: Budgets) -> None:
     """Raise `CommandError` where the budgets name tables, columns or indexes that are not there."""
     tables = {table for *_, table, _, _ in columns}
+    of_accounts = {table for *_, table, _, is_account in columns if is_account}
     names = {name for *_, name, _ in columns}
     accounts = [f"{name}.{column}".strip(".") for name, column in budgets.accounts.items()]
     problems = [
         *find_unknown("rows", budgets.rows, tables),
         *find_unknown("accounts", accounts, tables | names),
-        *find_unknown("largest_account", budgets.largest_account, tables),
+        *find_unknown("largest_account", budgets.largest_account, of_accounts),
         *find_unknown("unused_indexes", budgets.unused_indexes, indexes),
     ]
     if problems:

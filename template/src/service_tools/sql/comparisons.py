@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from service_tools.sql.nulls import explain_output
 from service_tools.sql.scope import Scope, strip_casts, walk_scopes
 from service_tools.sql.statement import Finding, Findings
-from service_tools.sql.tree import ANY, INNER_QUERIES, Node, walk_nodes
+from service_tools.sql.tree import ANY, INNER_QUERIES, UNKNOWN_FUNCTION, Node, walk_nodes
 
 BOOLEAN = 16
 """The oid of the type."""
@@ -16,7 +16,7 @@ NOT_CONDITIONS = ("subselect", "targetList", "returningList")
 
 
 def check_comparisons(scope: Scope) -> Findings:
-    """Refuse `= null`, `not in (…, null)`, and `= $1` where the argument may be None.
+    """Refuse `= null`, `not in (…, null)`, and `= $1` or the like where the argument may be None.
 
     An argument that the statement also tests for null may be None.
     """
@@ -24,17 +24,15 @@ def check_comparisons(scope: Scope) -> Findings:
     tests = [node for node in nodes if node.tag == "NULLTEST"]
     tested = {node.paramid for node in walk_nodes(tests) if node.tag == "PARAM"}
     if any(part.tag == "CONST" and part.constisnull for part in list_compared(nodes)):
-        fix = "Write `is null`, `is not null` or `is distinct from`."
+        fix = "Write `is null`, `is not null` or `is distinct from`, or take it out of the list."
         yield Finding("nulls", "it compares with null, which is never true", fix)
     for inner in walk_scopes(scope):
         for node in walk_nodes(inner.query, INNER_QUERIES):
             yield from check_excluded(node, inner)
-    conditions = walk_nodes(scope.query, NOT_CONDITIONS)
-    equal = [node for node in conditions if getattr(node, "opno", 0) in scope.catalog.equal]
-    for part in list_compared(equal):
+    for part in list_compared(walk_nodes(scope.query, NOT_CONDITIONS)):
         if part.tag == "PARAM" and part.paramid in scope.nullable_params - tested:
-            detail = f"it compares with ${part.paramid}, which may be None: no row is equal then"
-            fix = "Leave `| None` out of `params`, or write another statement with `is null`."
+            detail = f"it compares with ${part.paramid}, which may be None: it finds no row then"
+            fix = "Leave `| None` out of `params`, or write another statement for None."
             yield Finding("params", detail, fix)
 
 
@@ -55,5 +53,16 @@ def list_compared(nodes: Iterable[Node]) -> Iterator[Node]:
     for node in nodes:
         is_operator = node.tag == "OPEXPR" and node.opresulttype == BOOLEAN
         if is_operator or node.tag == "SCALARARRAYOPEXPR":
-            for argument in map(strip_casts, node.args):
-                yield from map(strip_casts, getattr(argument, "elements", [argument]))
+            yield from list_parts(node.args)
+        if node.tag == "ROWCOMPAREEXPR":
+            yield from list_parts([*node.largs, *node.rargs])
+
+
+def list_parts(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield expressions, the items of arrays, and all that makes an expression null."""
+    for node in map(strip_casts, nodes):
+        yield node
+        if node.tag == "ARRAYEXPR":
+            yield from list_parts(node.elements)
+        if getattr(node, "function", UNKNOWN_FUNCTION).nulls == "any":
+            yield from list_parts(node.args)

@@ -4,6 +4,9 @@
 It may read, sort, count, change, lock or return them.
 """
 
+import re
+from collections.abc import Iterator
+
 from service_tools.sql.advice import QUALIFIER, advise_filter, advise_scan, advise_sort
 from service_tools.sql.bounds import (
     are_bound,
@@ -12,6 +15,7 @@ from service_tools.sql.bounds import (
     is_lookup,
     skips_first,
     split_conditions,
+    split_text,
 )
 from service_tools.sql.catalog import Catalog, normalize
 from service_tools.sql.plans import Step, Steps, walk_plan
@@ -20,6 +24,9 @@ from service_tools.sql.statement import Finding, Findings
 
 MAX_SORTED = 1_000
 """Rows that may be sorted for one request: ten of the largest pages."""
+
+TABLE = re.compile(r"\b([a-z_]\w*)\.[a-z_]")
+"""The table of a column, in a condition."""
 
 GROUPING = ("Aggregate", "Group", "Unique", "WindowAgg")
 CHANGING = ("ModifyTable", "LockRows")
@@ -41,11 +48,14 @@ STREAMING = (
 """Steps that take the rows of the first step below them one by one, so that a limit ends both."""
 
 COUNT_ADVICE = (
-    "Keep the figure in a table of its own. A count may end early: of a subquery with a limit. If "
-    "no account has so many rows, say how many in perf/budgets.toml, under [largest_account]."
+    "Keep the figure in a table of its own. A count may end early: of a subquery with a limit."
 )
+ACCOUNT_ADVICE = (
+    " If no account has so many rows, say how many in perf/budgets.toml, under [largest_account]."
+)
+PAGE_ADVICE = "Page by a key, not by a number. "
 FIRST_ADVICE = (
-    "Page by a key, not by a number. Take the first of each group by itself: "
+    "Take the first of each group by itself: "
     "from the groups cross join lateral (select … order by … limit 1) as r."
 )
 
@@ -53,6 +63,7 @@ FIRST_ADVICE = (
 def check_plan(plan: Step, returns: bool, catalog: Catalog) -> Findings:
     for step, above in walk_plan(plan):
         yield from check_scan(step, above, catalog)
+        yield from check_join(step, catalog)
         yield from check_sort(step, above, catalog)
         yield from check_group(step, above, catalog)
     yield from check_bound(plan, returns, catalog)
@@ -71,6 +82,47 @@ def check_scan(step: Step, above: Steps, catalog: Catalog) -> Findings:
     elif discarded and not is_lookup(step, catalog):
         detail = f"it reads rows of {table} and discards those that are not {step.filter}"
         yield Finding("filter", detail, advise_filter(discarded))
+
+
+def expect_rows(step: Step, catalog: Catalog) -> int:
+    """Return how many rows a step has. One that is looked up by arguments is one.
+
+    PostgreSQL's statistics do not say so of a key of several columns.
+    """
+    rows = step.plan_rows
+    for part, _ in walk_plan(step):
+        is_given = not {*TABLE.findall(part.conditions)} - {part.alias}
+        if is_given and is_lookup(part, catalog) and "ANY" not in part.access:
+            rows //= max(1, part.plan_rows)
+    return rows
+
+
+def check_join(step: Step, catalog: Catalog) -> Findings:
+    """Refuse to join many rows, and then to discard those that a condition on both tables leaves.
+
+    Sides that have to be equal are how tables are joined, and no condition that discards rows.
+    """
+    if not step.join_type or is_bound(step, catalog):
+        return
+    conditions = [*list_join_conditions(step)]
+    found = [it for it in conditions if len(split_text(it, " = ")) == 1]
+    if found:
+        rows = max(part.plan_rows for part in step.inputs)
+        if rows >= LARGE:
+            discarded = " AND ".join(found)
+            detail = f"it joins about {rows:,} rows and discards those that are not {discarded}"
+            yield Finding("filter", detail, advise_filter(discarded))
+
+
+def list_join_conditions(step: Step) -> Iterator[str]:
+    """Yield the conditions by which a join discards rows of its first side."""
+    yield from split_conditions(step.filter)
+    if step.join_type == "Inner":
+        yield from split_conditions(step.join_filter)
+        for side in step.inputs[1:]:
+            for condition in split_conditions(side.filter):
+                if {*TABLE.findall(condition)} - {side.alias}:
+                    yield condition
 
 
 def find_discarded(step: Step, catalog: Catalog) -> str:
@@ -117,7 +169,7 @@ def check_sort(step: Step, above: Steps, catalog: Catalog) -> Findings:
 
     Rows that are sorted to be grouped are counted there.
     """
-    rows = step.plan_rows
+    rows = expect_rows(step, catalog)
     is_sort = step.node_type in ("Sort", "Incremental Sort")
     is_grouped = above and above[-1].node_type in GROUPING
     if not is_sort or is_grouped or rows <= MAX_SORTED:
@@ -128,9 +180,10 @@ def check_sort(step: Step, above: Steps, catalog: Catalog) -> Findings:
 
 
 def sorts_few(step: Step, catalog: Catalog) -> bool:
-    """Return whether a step sorts only the rows that come with one row of an ordered table."""
+    """Return whether a step sorts only rows of one time, or those that come with one row."""
     columns = {key.rpartition(".")[2] for key in step.presorted_key}
-    return any(catalog.has_key(part, columns) for part, _ in walk_plan(step))
+    parts = [part for part, _ in walk_plan(step)]
+    return any(catalog.has_key(part, columns) or catalog.has_times(part, columns) for part in parts)
 
 
 def check_group(step: Step, above: Steps, catalog: Catalog) -> Findings:
@@ -139,12 +192,25 @@ def check_group(step: Step, above: Steps, catalog: Catalog) -> Findings:
     is_page = is_ordered and above and above[-1].node_type == "Limit"
     if step.node_type not in GROUPING or is_page or are_bound(step.inputs, catalog):
         return
-    rows = max(part.plan_rows for part in step.inputs)
+    rows = max(expect_rows(part, catalog) for part in step.inputs)
     if rows >= LARGE:
-        detail = f"it reads about {rows:,} rows to make one of many"
         is_count = "Agg" in step.node_type and not is_ordered
-        fix = COUNT_ADVICE if is_count else FIRST_ADVICE
-        yield Finding("aggregate", detail, fix)
+        purpose = "count or add them up" if is_count else "keep few of them"
+        detail = f"it reads about {rows:,} rows to {purpose}"
+        yield Finding("aggregate", detail, advise_group(step, is_count, catalog))
+
+
+def advise_group(step: Step, is_count: bool, catalog: Catalog) -> str:
+    """Return how to have the same without reading so many rows."""
+    if not is_count:
+        return (PAGE_ADVICE if step.node_type == "WindowAgg" else "") + FIRST_ADVICE
+    return COUNT_ADVICE + advise_account(step, catalog)
+
+
+def advise_account(step: Step, catalog: Catalog) -> str:
+    """Return what to declare where the rows belong to accounts."""
+    is_own = any(catalog.has_accounts(part) for part, _ in walk_plan(step))
+    return ACCOUNT_ADVICE if is_own else ""
 
 
 def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Findings:
@@ -163,4 +229,4 @@ def check_bound(plan: Step, returns: bool, catalog: Catalog) -> Findings:
             "Add a limit, or look rows up by a unique key; "
             "an export says excused={'unbounded': 'it streams'}."
         )
-        yield Finding("unbounded", detail, fix)
+        yield Finding("unbounded", detail, fix + advise_account(plan, catalog))

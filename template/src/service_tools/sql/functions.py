@@ -18,7 +18,8 @@ select p.oid::int8, p.proname,
            when p.proname = 'array_cat' then 'all'
            when p.proname = 'unnest' then 'items'
            when p.proisstrict and (
-               p.proargtypes::oid[] <@ string_to_array($3, ' ')::regtype[]::oid[]
+               p.proname = any(regexp_split_to_array(btrim($5), '\s+'))
+               or p.proargtypes::oid[] <@ string_to_array($3, ' ')::regtype[]::oid[]
                and (
                    p.proname = any(regexp_split_to_array(btrim($2), '\s+'))
                    or (p.proname = 'substring' and p.proargtypes[1] = 'int4'::regtype)
@@ -60,11 +61,21 @@ jsonb_build_array jsonb_build_object num_nonnulls num_nulls percent_rank rank ro
 """
 
 NULL_FOR_NULL = """
-abs btrim cardinality ceil ceiling char_length clock_timestamp date_bin date_trunc decode encode
-floor gen_random_uuid generate_series initcap left length lower lpad ltrim make_date make_interval
-md5 mod nextval now octet_length power random repeat replace reverse right round rpad rtrim sha256
-sign split_part sqrt starts_with statement_timestamp strpos substr timezone to_json to_jsonb
-to_timestamp transaction_timestamp translate trunc upper uuidv4 uuidv7
+abs age ascii bit_length btrim cardinality cbrt ceil ceiling char_length chr clock_timestamp
+date_add date_bin date_subtract date_trunc decode degrees div encode exp factorial floor gcd
+gen_random_uuid generate_series initcap isfinite justify_days justify_hours justify_interval lcm
+left length ln log lower lpad ltrim make_date make_interval make_time make_timestamp
+make_timestamptz md5 mod nextval now octet_length overlay position power quote_ident quote_literal
+radians random regexp_count regexp_instr regexp_like regexp_replace repeat replace reverse right
+round rpad rtrim scale sha224 sha256 sha384 sha512 sign split_part sqrt starts_with
+statement_timestamp strpos substr timezone to_hex to_json to_jsonb to_timestamp
+transaction_timestamp translate trim_scale trunc upper uuidv4 uuidv7 width_bucket
+"""
+
+NULL_FOR_NULL_OF_ANY_TYPE = """
+abbrev broadcast family host isempty jsonb_concat jsonb_delete jsonb_delete_path jsonb_insert
+jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof lower_inc lower_inf masklen netmask network
+upper_inc upper_inf
 """
 
 PLAIN_TYPES = (
@@ -90,5 +101,12 @@ type Functions = Mapping[int, Function]
 
 async def read_functions(connection: asyncpg.Connection, accounts: Sequence[int]) -> Functions:
     """Return all functions. Those that name one of the tables of accounts run hidden statements."""
-    rows = await connection.fetch(FUNCTIONS, NEVER_NULL, NULL_FOR_NULL, PLAIN_TYPES, accounts)
+    rows = await connection.fetch(
+        FUNCTIONS,
+        NEVER_NULL,
+        NULL_FOR_NULL,
+        PLAIN_TYPES,
+        accounts,
+        NULL_FOR_NULL_OF_ANY_TYPE,
+    )
     return {oid: Function(*columns) for oid, *columns in rows}

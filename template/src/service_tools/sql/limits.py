@@ -1,6 +1,8 @@
 # kit: updated by the template; extend it from app.py
 """Limits, offsets and locks of a statement, as PostgreSQL's tree has them."""
 
+from collections.abc import Iterator
+
 from service_tools.sql.bounds import are_bound, is_lookup
 from service_tools.sql.catalog import Catalog
 from service_tools.sql.cost import MAX_SORTED
@@ -8,7 +10,16 @@ from service_tools.sql.plans import Step, walk_plan
 from service_tools.sql.scope import Scope
 from service_tools.sql.sizes import LARGE
 from service_tools.sql.statement import Finding, Findings
-from service_tools.sql.tree import Node, read_number, walk_nodes
+from service_tools.sql.tree import (
+    ANY,
+    ARRAY,
+    EXPRESSION,
+    SELECT,
+    SUBQUERY,
+    Node,
+    read_number,
+    walk_nodes,
+)
 
 LEAST = 1
 WITH_TIES = 1
@@ -64,10 +75,48 @@ def check_order(scope: Scope, plan: Step) -> Findings:
     if is_page and not is_ordered and not are_bound(plan.inputs, scope.catalog):
         detail = "its rows come in no order, so a page may repeat or leave out those of another"
         yield Finding("order", detail, "Add an `order by` that ends in a unique column.")
+    if is_cut_short(plan, scope.catalog) and any(map(is_any_of_many, list_subqueries(query))):
+        detail = "a subquery takes some of its rows in no order, so chance decides which ones"
+        fix = "Add an `order by` that ends in a unique column, before its limit."
+        yield Finding("order", detail, fix)
     is_several = any(locks_several(step, scope.catalog) for step, _ in walk_plan(plan))
     if is_several and any(map(is_unordered_lock, walk_nodes(query))):
         detail = "it locks rows in no order, so two requests may each wait for the other"
         yield Finding("order", detail, "Add `order by` the key, or `skip locked`.")
+
+
+def is_cut_short(plan: Step, catalog: Catalog) -> bool:
+    """Return whether a limit of a subquery leaves out rows of many."""
+    limits = [step for step, above in walk_plan(plan) if above and step.node_type == "Limit"]
+    return any(not are_bound(step.inputs, catalog) for step in limits)
+
+
+def list_subqueries(query: Node) -> Iterator[Node]:
+    """Yield the subqueries of a query that only reads whose rows are shown, or aggregated.
+
+    Others may take any rows: those that are changed in batches, counted up to a limit, or sorted
+    where no index has them in order.
+    """
+    if query.commandType != SELECT or query.hasModifyingCTE:
+        return
+    for node in walk_nodes(query):
+        if node.tag == "SUBLINK" and node.subLinkType in (ANY, ARRAY, EXPRESSION):
+            yield node.subselect
+        if node.tag == "QUERY":
+            tables = [source for source in node.rtable if source.rtekind == SUBQUERY]
+            is_shown = aggregates(node)
+            yield from (it.subquery for it in tables if it.lateral or is_shown)
+
+
+def aggregates(query: Node) -> bool:
+    """Return whether a query makes more of its rows than their number."""
+    calls = [node for node in walk_nodes(query.targetList) if node.tag == "AGGREF"]
+    return any(call.function.name != "count" for call in calls)
+
+
+def is_any_of_many(query: Node) -> bool:
+    """Return whether a limit leaves to chance which rows a query returns."""
+    return bool(query.limitCount) and not query.sortClause and not query.rowMarks
 
 
 def is_unordered_lock(node: Node) -> bool:

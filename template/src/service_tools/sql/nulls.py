@@ -121,7 +121,8 @@ def explain_call(scope: Scope, node: Node) -> str:
             return explain_items(scope, args[1]) if is_member else reason
         case "items":
             return explain_items(scope, node.args[0])
-    return f"{function.name} may return null"
+    name = "nullif" if node.tag == "NULLIFEXPR" else function.name
+    return f"{name} may return null"
 
 
 def explain_subquery(scope: Scope, node: Node) -> str:
@@ -165,6 +166,8 @@ def list_tested(tests: Iterable[Node]) -> list[Node]:
             tested.append(test.arg)
         elif test.tag == "OPEXPR" and test.function.nulls == "any":
             tested += test.args
+        elif test.tag == "ROWCOMPAREEXPR":
+            tested += [test.largs[0], test.rargs[0]]
     return tested
 
 

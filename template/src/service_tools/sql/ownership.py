@@ -49,7 +49,8 @@ class Use:
 
     def describe(self) -> Finding:
         table, column = self.scope.catalog.name_account(self.table)
-        fix = self.fix.format(column=column, table=table)
+        source = self.scope.get_source(self.number)
+        fix = self.fix.format(column=column, table=source.eref.aliasname)
         detail = f"it {self.verb} {table} without asking for the {column}"
         return Finding("scope", detail, f"{fix}, {EXCUSE}.")
 

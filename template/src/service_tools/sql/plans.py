@@ -34,6 +34,7 @@ class Step(msgspec.Struct, rename=write_key):
     recheck_cond: str = ""
     tid_cond: str = msgspec.field(default="", name="TID Cond")
     filter: str = ""
+    join_filter: str = ""
     output: list[str] = []
     sort_key: list[str] = []
     presorted_key: list[str] = []

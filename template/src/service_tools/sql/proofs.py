@@ -38,7 +38,7 @@ from service_tools.sql.tree import (
 UNKNOWN = ("AGGREF", "WINDOWFUNC", "SUBLINK", "SETTODEFAULT", "CASETESTEXPR", "COERCETODOMAINVALUE")
 """Nodes whose value is not computed from the columns and arguments below them alone."""
 
-CUTS = ("limitCount", "limitOffset", "hasDistinctOn", "hasWindowFuncs", "groupingSets", "rowMarks")
+CUTS = ("limitCount", "limitOffset", "groupingSets", "rowMarks")
 """Clauses by which rows depend on others, so a condition outside is not as good as one inside."""
 
 # The `paramkind` of an argument of the statement, and of a column that a subquery returns.
@@ -229,6 +229,8 @@ class Proof:
             return False
         for index, target in enumerate(list_targets(query)):
             shown = resolve_group(query, strip_casts(target.expr))
+            if depends_on_others(query, target):
+                continue
             if column.matches(shown) and self.is_output_asked(column.scope, index):
                 return True
         return False
@@ -264,6 +266,18 @@ def is_transparent(query: Node) -> bool:
     """Return whether a condition on what a query returns is as good as one within it."""
     is_cut = any(getattr(query, cut) for cut in CUTS)
     return query.commandType == SELECT and not is_cut
+
+
+def depends_on_others(query: Node, target: Node) -> bool:
+    """Return whether rows depend on others that have another value in a column.
+
+    A window depends on all rows of its partition, and `distinct on` on those that are equal.
+    """
+    groups = [window.partitionClause for window in query.windowClause]
+    if query.hasDistinctOn:
+        groups.append(query.distinctClause)
+    references = [{clause.tleSortGroupRef for clause in group} for group in groups]
+    return any(target.ressortgroupref not in found for found in references)
 
 
 def resolve_group(query: Node, node: Node) -> Node:

@@ -61,6 +61,8 @@ def check_nullable_params(scope: Scope) -> Findings:
         targets = [*query.targetList] if query.resultRelation else []
         if query.onConflict:
             targets += query.onConflict.onConflictSet
+        for action in query.mergeActionList:
+            targets += action.targetList
         for target in targets:
             column = (inner.get_source(query.resultRelation).relid, target.resno)
             reason = explain_expression(inner, target.expr)

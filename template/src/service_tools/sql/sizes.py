@@ -61,6 +61,11 @@ READ = f"""
 select name, oid::int8, whole, case when largest < {LARGE} then account end,
        array(
            select attname from children where children.oid = sizes.oid and most < {LARGE}
+       ),
+       array(
+           select attname from pg_attribute
+            where attrelid = sizes.oid
+              and atttypid in ('timestamp'::regtype, 'timestamptz'::regtype)
        )
   from sizes
 """  # noqa: S608
@@ -113,13 +118,15 @@ class Size(NamedTuple):
     """A table, or a partition of one, with the rows of all partitions together.
 
     `account` is the column that says whose a row is, if no account has many rows, and `references`
-    are the columns by which few rows refer to the same one.
+    are the columns by which few rows refer to the same one. `times` are those of which few rows
+    have the same.
     """
 
     oid: int
     rows: int
     account: str | None
     references: Collection[str]
+    times: Collection[str]
 
 
 type Sizes = Mapping[str, Size]

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from inside.tools.corpus.case import AnyCase
 from inside.tools.corpus.statements import (
+    blind,
     bounds,
     comparisons,
     elsewhere,
     facts,
+    final,
+    fresh,
     holes,
     joins,
     later,
@@ -18,8 +21,10 @@ from inside.tools.corpus.statements import (
     sessions,
     settings,
     sources,
+    subqueries,
     tables,
     types,
+    unseen,
     unusual,
 )
 
@@ -27,6 +32,10 @@ AREAS: Mapping[str, Sequence[AnyCase]] = {
     "nulls": nulls.CASES,
     "bounds": bounds.CASES,
     "facts": facts.CASES,
+    "final": final.CASES,
+    "fresh": fresh.CASES,
+    "blind": blind.CASES,
+    "unseen": unseen.CASES,
     "scope": scope.CASES,
     "types": types.CASES,
     "comparisons": comparisons.CASES,
@@ -40,5 +49,6 @@ AREAS: Mapping[str, Sequence[AnyCase]] = {
     "unusual": unusual.CASES,
     "sources": sources.CASES,
     "settings": settings.CASES,
+    "subqueries": subqueries.CASES,
     "tables": tables.CASES,
 }

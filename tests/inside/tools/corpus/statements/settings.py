@@ -17,6 +17,7 @@ CASES = [
     Setting("unknown_part", "[sizes]\norders = 5_000_000\n", BUDGETS),
     Setting("rows_as_text", '[rows]\norders = "many"\n', BUDGETS),
     Setting("no_toml", "[rows]\norders = 5 million\n", BUDGETS),
+    Setting("largest_account_of_what_has_none", "[largest_account]\nproduct_categories = 50\n", BUDGETS),
     Setting("empty", ""),
     Setting("table", "[rows]\norders = 5_000_000\n"),
     Setting("small_table", "[rows]\ncategories = 10\n"),
@@ -27,5 +28,6 @@ CASES = [
     Setting("quoted_table", '[rows]\n"Wish Lists" = 20_000_000\n'),
     Setting("account_column", '[accounts]\nsites = "owner"\nrooms = "tenant"\n'),
     Setting("table_that_belongs_to_nobody", '[accounts]\ntransfers = ""\n'),
+    Setting("largest_account", "[largest_account]\norders = 5_000\n"),
     Setting("unused_index", '[unused_indexes]\norders_open_idx = "an export uses it"\n'),
 ]
