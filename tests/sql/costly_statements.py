@@ -27,7 +27,7 @@ STATEMENTS = {
     ),
     "counted": (
         '"select count(*) from orders where account = $1", int, tuple[str]',
-        r"\[aggregate\] it reads about [\d,]+ rows to make one of many. Keep the figure",
+        r"\[aggregate\] it reads about [\d,]+ rows to count or add them up. Keep the figure",
     ),
     "grouped": (
         '"select count(*) from orders where account = $1 group by status limit 9", int, tuple[str]',

@@ -104,14 +104,13 @@ def check_join(step: Step, catalog: Catalog) -> Findings:
     """
     if not step.join_type or is_bound(step, catalog):
         return
-    conditions = [*list_join_conditions(step)]
+    conditions = list_join_conditions(step)
     found = [it for it in conditions if len(split_text(it, " = ")) == 1]
-    if found:
-        rows = max(part.plan_rows for part in step.inputs)
-        if rows >= LARGE:
-            discarded = " AND ".join(found)
-            detail = f"it joins about {rows:,} rows and discards those that are not {discarded}"
-            yield Finding("filter", detail, advise_filter(discarded))
+    rows = max(part.plan_rows for part in step.inputs)
+    if found and rows >= LARGE:
+        discarded = " AND ".join(found)
+        detail = f"it joins about {rows:,} rows and discards those that are not {discarded}"
+        yield Finding("filter", detail, advise_filter(discarded))
 
 
 def list_join_conditions(step: Step) -> Iterator[str]:

@@ -276,8 +276,11 @@ def depends_on_others(query: Node, target: Node) -> bool:
     groups = [window.partitionClause for window in query.windowClause]
     if query.hasDistinctOn:
         groups.append(query.distinctClause)
-    references = [{clause.tleSortGroupRef for clause in group} for group in groups]
-    return any(target.ressortgroupref not in found for found in references)
+    for group in groups:
+        references = {clause.tleSortGroupRef for clause in group}
+        if target.ressortgroupref not in references:
+            return True
+    return False
 
 
 def resolve_group(query: Node, node: Node) -> Node:
