@@ -18,7 +18,6 @@ SLOW = {
     "log_level",
     "migrate",
     "poison",
-    "profiles",
     "secrets",
     "server",
     "tools",

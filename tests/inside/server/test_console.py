@@ -1,23 +1,15 @@
 import asyncio
-import hashlib
 import json
-import linecache
 import os
-import signal
 import socket
 import stat
 import tempfile
 import threading
 import time
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
-from service.kit.db.database import Connection
-from service.kit.db.pool import Pool
-from service.kit.db.sessions import DatabaseOptions
 from service.kit.server.console import Console
 from service.kit.server.watchdog import WatchdogOptions
 from service.kit.work import context
@@ -99,99 +91,3 @@ async def test_what_is_held_is_told_at_each_mark(path: Path):
     grown = [place for place in held if place["objects"][1] - place["objects"][0] >= 50]
     assert any("test_console.py" in frame for place in grown for frame in place["stack"])
     assert max(place["bytes"][1] for place in grown) >= 50_000
-
-
-async def sort_forever() -> None:
-    while True:
-        sorted(range(20_000))
-        await asyncio.sleep(0)
-
-
-async def test_a_sample_tells_how_long_tasks_ran_were_ready_and_waited(path: Path):
-    waiting = asyncio.create_task(wait_forever())
-    running = asyncio.create_task(sort_forever())
-    with open_console(path):
-        places = await asyncio.to_thread(ask_console, path, "sample")
-    waiting.cancel()
-    running.cancel()
-    spent: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for state, coroutine, _, _, milliseconds in places:
-        spent[state, coroutine] += milliseconds
-    assert spent["waiting", "wait_forever"] >= 900
-    assert spent["running", "sort_forever"] + spent["ready", "sort_forever"] >= 900
-    assert spent["running", "sort_forever"] > 0
-    assert spent["running", "wait_forever"] == 0
-
-
-async def test_the_cpu_time_of_the_loop_is_told_by_stack_also_without_the_gil(path: Path):
-    answers: list[list[tuple[list[str], int]]] = []
-    with open_console(path):
-        asking = threading.Thread(target=lambda: answers.append(ask_console(path, "cpu")))
-        asking.start()
-        while asking.is_alive():
-            hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", 10_000)
-    hashed, total = 0, 0
-    for stack, count in answers[0]:
-        total += count
-        if "hashlib.pbkdf2_hmac" in find_source(stack[-1]):
-            hashed += count
-    assert hashed > 0.7 * total > 0
-    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
-
-
-def find_source(frame: str) -> str:
-    file, line = frame.partition(" ")[0].rsplit(":", 1)
-    return linecache.getline(file, int(line))
-
-
-async def read_rows() -> AsyncGenerator[int]:
-    await asyncio.Event().wait()
-    yield 1
-
-
-async def read_first_row() -> int:
-    return await anext(read_rows())
-
-
-async def test_a_task_within_a_generator_is_told_with_the_line_in_it(path: Path):
-    waiting = asyncio.create_task(read_first_row(), name="reader")
-    await asyncio.sleep(0)  # it comes to wait
-    with open_console(path):
-        tasks = await asyncio.to_thread(ask_console, path, "tasks")
-    waiting.cancel()
-    (told,) = (task for task in tasks if task["name"] == "reader")
-    assert [frame.partition(" ")[2] for frame in told["stack"]] == ["read_first_row", "read_rows", "Event.wait"]
-
-
-async def test_a_task_that_waits_for_a_statement_is_told_with_its_name(path: Path):
-    async def answer_late() -> None:
-        await asyncio.Event().wait()
-
-    connection = Connection.__new__(Connection)
-    connection.pool = Pool(DatabaseOptions(url=SecretStr("postgresql://me@127.0.0.1:1/nothing")))
-    connection.timeout = 60
-    connection.durations = []
-    waiting = asyncio.create_task(connection.run(answer_late(), "insert into kit.guesses values (1)"))
-    await asyncio.sleep(0)  # it comes to wait
-    with open_console(path):
-        tasks = await asyncio.to_thread(ask_console, path, "tasks")
-    waiting.cancel()
-    assert any(frame.endswith("Connection.run INSERT kit.guesses") for task in tasks for frame in task["stack"])
-
-
-async def test_a_stack_that_was_cut_says_so(path: Path):
-    kept: list[bytes] = []
-
-    def descend(depth: int) -> None:
-        if depth:
-            descend(depth - 1)
-        else:
-            kept.append(bytes(100_000))
-
-    with open_console(path):
-        await asyncio.to_thread(ask_console, path, "memory start")
-        descend(40)
-        await asyncio.to_thread(ask_console, path, "memory mark")
-        held = await asyncio.to_thread(ask_console, path, "memory stop")
-    assert held[0]["bytes"] >= [100_000]
-    assert held[0]["stack"][0] == "further callers"

@@ -5,8 +5,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from inside import reports
 from inside.tools.test_perf_faults import run_perf
+from service.kit.work.command_error import CommandError
+from service_tools.pages import Page
+from service_tools.perf import cpu
 
 from tests.kit.processes import find_port, start, wait_until_live
 
@@ -25,7 +27,7 @@ def test_a_running_service_is_looked_at_and_sent_nothing(tmp_path: Path, databas
     assert tasks.returncode == 0, tasks.stderr
     assert "WorkerApplication.forward_messages" in tasks.stdout
     assert blocking.returncode == 0, blocking.stderr
-    assert "s, under whatever load it has" in blocking.stdout
+    assert "times, under whatever load it has" in blocking.stdout
     assert memory.returncode == 0, memory.stderr
     assert "what the instrument cost is not known" in memory.stdout
     assert "GET" not in (tmp_path / "output").read_text()
@@ -46,14 +48,14 @@ def test_a_service_without_a_console_and_a_process_that_is_none_are_said_with_wh
     assert "is not a service" in strange.stderr or "belongs to another user" in strange.stderr
 
 
-def test_the_cpu_of_a_running_service_is_sampled(tmp_path: Path, database_url: str):
+def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, database_url: str):
     port, over = str(find_port()), threading.Event()
 
     def send() -> None:
         while not over.is_set():
             urllib.request.urlopen(f"http://127.0.0.1:{port}/livez").read()
 
-    with start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port, WATCHDOG_CONSOLE="true") as process:
+    with start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process:
         wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
         sender = threading.Thread(target=send)
         sender.start()
@@ -67,4 +69,9 @@ def test_the_cpu_of_a_running_service_is_sampled(tmp_path: Path, database_url: s
     assert "under whatever load it has" in done.stdout
     assert "what the instrument cost is not known" in done.stdout
     assert "src/service/kit/edge/" in done.stdout
-    assert "src/service/kit/edge/" in reports.read_page(tmp_path, "cpu").partition("Flame graph")[2]
+    assert "src/service/kit/edge/" in (tmp_path / "perf/reports/cpu.html").read_text().partition("Flame graph")[2]
+
+
+def test_what_py_spy_may_not_or_cannot_trace_is_said_with_the_command_that_lets_it(tmp_path: Path):
+    with pytest.raises(CommandError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
+        cpu.record_stacks([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))

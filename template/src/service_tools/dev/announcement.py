@@ -29,8 +29,7 @@ def announce(definition: ServiceDefinition, settings: KitSettings) -> None:
         "Database": "uv run service psql",
         "Stop": "Ctrl-C",
     }
-    written = [f"  {name:10}{value}" for name, value in lines.items()]
-    text = "\n".join(written)
+    text = "\n".join(f"  {name:10}{value}" for name, value in lines.items())
     click.echo(f"\n{text}\n")
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import click
 
 from service.kit.commands import cli
-from service.kit.commands.printing import json_option
 
 MODULES = {
     "bench": "service_tools.perf.bench",
@@ -19,7 +18,6 @@ MODULES = {
     "load": "service_tools.perf.load",
     "memory": "service_tools.perf.memory",
     "tasks": "service_tools.perf.tasks",
-    "waiting": "service_tools.perf.waiting",
 }
 
 
@@ -51,6 +49,16 @@ def add_options(*options: Decorator) -> Decorator:
     return add
 
 
+def add_seconds(default: float) -> Decorator:
+    return click.option(
+        "--seconds",
+        default=default,
+        show_default=True,
+        type=click.FloatRange(0.1, 3600),
+        help="Measure for this many seconds.",
+    )
+
+
 SCENARIOS = click.argument("names", nargs=-1, metavar="[SCENARIO]…")
 ROWS = click.option(
     "--rows",
@@ -58,13 +66,18 @@ ROWS = click.option(
     help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
 )
 
-URL = add_options(
+TARGET = add_options(
+    SCENARIOS,
     click.option("--url", help="Measure a running service, without its CPU and memory."),
     click.option(
         "--token", help="The token to send with `--url`, as a bearer unless it has a scheme."
     ),
+    ROWS,
 )
-PID = add_options(
+"""Which service to measure: one that is started here, or one at a URL."""
+
+WORKERS = add_options(
+    SCENARIOS,
     click.option(
         "--pid", type=int, help="Observe the running service of this process, and send it nothing."
     ),
@@ -75,20 +88,6 @@ PID = add_options(
         type=click.FloatRange(0.1),
         help="Send this many requests a second.",
     ),
+    ROWS,
 )
-
-
-def measure_options(which: Decorator, seconds: float) -> Decorator:
-    """Return the options of a command that measures a service for some seconds.
-
-    `which` is URL for a service that is started here, or one at a URL; or PID for the workers of
-    one that is started here and put under load, or of a running one.
-    """
-    span = click.option(
-        "--seconds",
-        default=seconds,
-        show_default=True,
-        type=click.FloatRange(0.1, 3600),
-        help="Measure for this many seconds.",
-    )
-    return add_options(SCENARIOS, which, ROWS, span, json_option)
+"""Which workers to observe: of a service started here and put under load, or of a running one."""

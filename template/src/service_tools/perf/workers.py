@@ -2,17 +2,14 @@
 """The workers that a command observes, and the load on them."""
 
 import json
-import re
 import socket
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,27 +32,22 @@ CONSOLE_TIMEOUT = 120
 
 DAY = 86_400
 
-MAX_QUEUE_SECONDS = 60
-"""Seconds to wait for requests whose client has gone: an overloaded service still has them."""
-
-OBSERVED = {"WATCHDOG_CONSOLE": "true", "EDGE_TIMING": "false"}
-"""Settings of a service that is observed. Nobody reads `Server-Timing`, which takes CPU time."""
-
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """A worker, and the socket of its console, if it has one."""
+    """A worker, and the folder of its heartbeat and its console."""
 
     process: psutil.Process
-    console: Path
+    folder: Path
 
     def ask(self, question: str) -> Any:
         """Return the answer of its console. Raises `CommandError`."""
         name = f"Worker {self.process.pid}"
+        path = self.folder / CONSOLE_SOCKET.format(pid=self.process.pid)
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(CONSOLE_TIMEOUT)
-                client.connect(str(self.console))
+                client.connect(str(path))
                 client.sendall(f"{question}\n".encode())
                 answer = json.loads(client.makefile("rb").read())
         except (FileNotFoundError, ConnectionRefusedError):
@@ -95,19 +87,10 @@ def find_workers(pid: int) -> list[WorkerProcess]:
 
 
 def identify_worker(process: psutil.Process) -> WorkerProcess | None:
-    """Return a process as a worker, if it has the heartbeat of one.
-
-    In a container, it has another root, and may have another number.
-    """
+    """Return a process as a worker, if it has the heartbeat of one."""
     folder = Path(process.environ().get(RUNTIME_FOLDER_VARIABLE, "/nowhere"))
-    pid = str(process.pid)
-    if sys.platform == "linux":
-        folder = Path(f"/proc/{pid}/root{folder}")
-        status = Path(f"/proc/{pid}/status").read_text()
-        pid = re.findall(r"^NSpid:.*\b(\d+)$", status, re.MULTILINE)[0]
-    if not (folder / HEARTBEAT_FILE.format(pid=pid)).exists():
-        return None
-    return WorkerProcess(process, folder / CONSOLE_SOCKET.format(pid=pid))
+    heartbeat = folder / HEARTBEAT_FILE.format(pid=process.pid)
+    return WorkerProcess(process, folder) if heartbeat.exists() else None
 
 
 @dataclass
@@ -120,28 +103,6 @@ class Observed:
     samples: list[Sample] = field(default_factory=list)
     notes: list[tuple[int, float]] = field(default_factory=list)
     """How many samples there were, and the seconds of CPU that the workers had used."""
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def end_load(self) -> None:
-        """Send no more, and wait until no request is under way, if the load is ours."""
-        self.over.set()
-        if self.sending:
-            self.sending.result()
-        deadline = time.monotonic() + MAX_QUEUE_SECONDS
-        while self.sending and time.monotonic() < deadline:
-            if not any("/" in task["request"] for task in self.ask_all("tasks")):
-                return
-            time.sleep(0.1)
-
-    def describe_workers(self) -> str:
-        numbers = ", ".join(str(worker.process.pid) for worker in self.workers)
-        return f"worker{'s' if len(self.workers) > 1 else ''} {numbers}"
-
-    def ask_all(self, question: str) -> Iterator[Any]:
-        """Yield all that the workers answer, which are asked at the same time."""
-        with ThreadPoolExecutor(len(self.workers)) as threads:
-            answers = threads.map(lambda worker: worker.ask(question), self.workers)
-            yield from chain.from_iterable(answers)
 
     def note(self, seconds: float = 0) -> None:
         """Note the cost until now, after `seconds` of a load of our own."""
@@ -164,13 +125,11 @@ class Observed:
         return f"Overhead: with the instrument a request took {observed}; before it, {plain}."
 
     def describe_cost(self, begin: tuple[int, float], end: tuple[int, float]) -> str:
-        first, cpu_before = begin
-        last, cpu_after = end
-        samples = self.samples[first:last]
+        samples = self.samples[begin[0] : end[0]]
         if not samples:
             return "nothing, as there was none"
         p50 = statistics.median(sample.seconds for sample in samples) * 1000
-        cpu_us = (cpu_after - cpu_before) / len(samples) * 1e6
+        cpu_us = (end[1] - begin[1]) / len(samples) * 1e6
         return f"{p50:.1f} ms (p50) and {cpu_us:,.0f} µs of CPU"
 
 
@@ -189,21 +148,22 @@ def observe_workers(
         yield Observed(find_workers(pid))
         return
     scenarios = find_scenarios(names)
+    over = threading.Event()
     with (
-        provide_target(definition, rows=rows, **OBSERVED, **settings) as target,
+        provide_target(definition, rows=rows, WATCHDOG_CONSOLE="true", **settings) as target,
         ThreadPoolExecutor(1) as thread,
     ):
         load = f"{rate:g} requests a second of {', '.join(scenarios)}"
         observed = Observed(find_workers(target.processes[0].pid), load)
         mixes = [prepare_calls(scenario, target) for scenario in scenarios.values()]
-        calls = alternate_calls(mixes, observed.over)
+        calls = alternate_calls(mixes, over)
         work = send_at_rate(target.url, calls, rate, DAY, observed.samples.append)
         observed.sending = thread.submit(run_load, work)
         try:
             time.sleep(WARM_UP)
             yield observed
         finally:
-            observed.over.set()
+            over.set()
 
 
 def alternate_calls(mixes: Sequence[Iterator[Call]], over: threading.Event) -> Iterator[Call]:

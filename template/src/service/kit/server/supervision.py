@@ -25,7 +25,7 @@ from service.kit.server.runtime_folder import (
     STACK_FILE,
     open_runtime_folder,
 )
-from service.kit.server.watchdog import EXCUSE_SECONDS, WatchdogOptions
+from service.kit.server.watchdog import WatchdogOptions
 from service.kit.work import metrics
 
 log = structlog.get_logger()
@@ -160,9 +160,7 @@ class Supervision:
             heartbeat = self.get_file(HEARTBEAT_FILE, process).stat().st_mtime_ns
         except FileNotFoundError:
             return  # it is starting, or stopping
-        # Not if it is far ahead: then the clock was set back.
-        is_excused = 0 < heartbeat / 1e9 - time.time() <= EXCUSE_SECONDS
-        if heartbeat == worker.heartbeat and not is_excused:
+        if heartbeat == worker.heartbeat:
             worker.silent_for += passed
         else:
             worker.heartbeat = heartbeat
