@@ -9,12 +9,15 @@ import re
 from itertools import chain
 
 from service_tools.sql.catalog import Catalog, normalize
-from service_tools.sql.plans import Step, walk_plan
+from service_tools.sql.plans import Step, walk_inputs
 from service_tools.sql.sizes import LARGE
 
 NESTED = re.compile(r"'(?:[^']|'')*'|\([^()']*\)")
 GIVEN = re.compile(r"(?:unnest|jsonb?_\w+|string_to_table|regexp_\w+|generate_series)\(")
 """What makes rows of an argument: the limit of the body bounds its size."""
+TABLE = re.compile(r"\b([a-z_]\w*)\.[a-z_]")
+"""The table of a column, in a condition."""
+
 ONE_ROW = ("Result", "Values Scan", "Table Function Scan", "WorkTable Scan")
 SEMI_JOINS = ("Semi", "Anti")
 
@@ -41,10 +44,10 @@ def is_bound(step: Step, catalog: Catalog) -> bool:
 
 def groups_by_key(step: Step, catalog: Catalog) -> bool:
     """Return whether a step makes one row for each of few that are looked up by their key."""
-    for part, _ in walk_plan(step) if step.group_key else ():
+    for part in walk_inputs(step) if step.group_key else ():
         own = f"{part.alias}."
         columns = {key.removeprefix(own) for key in step.group_key if key.startswith(own)}
-        if is_lookup(part, catalog) and catalog.has_key(part, columns):
+        if is_given(part, catalog) and catalog.has_key(part, columns):
             return are_bound(part.arrays, catalog)
     return False
 
@@ -76,6 +79,12 @@ def is_lookup(step: Step, catalog: Catalog) -> bool:
     """Return whether a step finds rows by a whole unique key, or by their place in the table."""
     is_tid = step.node_type == "Tid Scan"
     return is_tid or catalog.has_key(step, find_equal(step, step.conditions))
+
+
+def is_given(step: Step, catalog: Catalog) -> bool:
+    """Return whether a step looks rows up by arguments alone, and not for each row of another."""
+    others = {*TABLE.findall(step.conditions)} - {step.alias}
+    return not others and is_lookup(step, catalog)
 
 
 def find_equal(step: Step, text: str) -> set[str]:

@@ -4,29 +4,27 @@
 It may read, sort, count, change, lock or return them.
 """
 
-import re
 from collections.abc import Iterator
 
 from service_tools.sql.advice import QUALIFIER, advise_filter, advise_scan, advise_sort
 from service_tools.sql.bounds import (
+    TABLE,
     are_bound,
     find_equal,
     is_bound,
+    is_given,
     is_lookup,
     skips_first,
     split_conditions,
     split_text,
 )
 from service_tools.sql.catalog import Catalog, normalize
-from service_tools.sql.plans import Step, Steps, walk_plan
+from service_tools.sql.plans import Step, Steps, walk_inputs, walk_plan
 from service_tools.sql.sizes import LARGE
 from service_tools.sql.statement import Finding, Findings
 
 MAX_SORTED = 1_000
 """Rows that may be sorted for one request: ten of the largest pages."""
-
-TABLE = re.compile(r"\b([a-z_]\w*)\.[a-z_]")
-"""The table of a column, in a condition."""
 
 GROUPING = ("Aggregate", "Group", "Unique", "WindowAgg")
 CHANGING = ("ModifyTable", "LockRows")
@@ -90,9 +88,8 @@ def expect_rows(step: Step, catalog: Catalog) -> int:
     PostgreSQL's statistics do not say so of a key of several columns.
     """
     rows = step.plan_rows
-    for part, _ in walk_plan(step):
-        is_given = not {*TABLE.findall(part.conditions)} - {part.alias}
-        if is_given and is_lookup(part, catalog) and "ANY" not in part.access:
+    for part in walk_inputs(step):
+        if is_given(part, catalog) and "ANY" not in part.access:
             rows //= max(1, part.plan_rows)
     return rows
 

@@ -88,6 +88,13 @@ def walk_plan(step: Step, above: Steps = ()) -> Iterator[tuple[Step, Steps]]:
         yield from walk_plan(part, (*above, step))
 
 
+def walk_inputs(step: Step) -> Iterator[Step]:
+    """Yield a step and those whose rows it is made of, without subqueries."""
+    yield step
+    for part in step.inputs:
+        yield from walk_inputs(part)
+
+
 def link_subqueries(plan: Step) -> None:
     """Tell each step which of the subqueries it takes rows from, and bitmap scans their table."""
     queries = {step.subplan_name: step for step, _ in walk_plan(plan)}

@@ -65,6 +65,20 @@ FAULTS = [
     params_fault("none_is_like_nothing", "currency like $3", str | None),
     params_fault("none_is_no_list", "currency <> all($3)", list[str] | None),
     Case(
+        "groups_of_joined_rows",
+        Query(
+            """
+            select c.id from orders as o
+              join customers as c on c.id = o.customer_id and c.account = o.account
+             where o.account = $1 and o.state = 'open' and o.placed_at >= $2 and o.placed_at < $3
+             group by c.id order by c.id
+            """,
+            UUID,
+            tuple[str, datetime, datetime],
+        ),
+        {"unbounded"},
+    ),
+    Case(
         "sorted_by_a_state",
         Query("select id from orders where account = $1 order by state, id limit 20", UUID, tuple[str]),
         {"sort"},
