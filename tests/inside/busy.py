@@ -1,7 +1,6 @@
 """A small application on the kit's server that blocks its event loop, or works beside it, as it is told."""
 
 import asyncio
-import json
 import os
 import re
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from inside import offloaded
+from inside.logged import parse_log
 from pydantic import SecretStr
 from service.kit.db.database import Database
 from service.kit.db.query import Query
@@ -85,8 +85,7 @@ class Output:
 
     def find(self, event: str) -> list[dict]:
         """Return the lines of the log for what begins like this."""
-        lines = [json.loads(line) for line in self.read().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"].startswith(event)]
+        return [line for line in parse_log(self.read()) if line["event"].startswith(event)]
 
 
 if __name__ == "__main__":

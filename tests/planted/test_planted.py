@@ -47,7 +47,7 @@ def outcomes(request, template, workshop):
 def test_a_planted_fault_is_noticed(fault, outcomes):
     outcome = outcomes[fault.label].result()
     assert outcome.code == 1, f"{fault.breaks}: {fault.test} did not fail, but ended with\n{outcome.output}"
-    assert fault.says in outcome.told, f"{fault.breaks}: {fault.test} failed without {fault.says!r}\n{outcome.output}"
+    assert fault.says in outcome.told, f"{fault.breaks}: {fault.test} failed without {fault.says!r}\n{outcome.told}"
 
 
 def test_a_fault_is_planted_where_its_text_stands(render, tmp_path):

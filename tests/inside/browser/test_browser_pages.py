@@ -5,10 +5,10 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from inside.browser.chromium import Page, open_page
+from inside.logged import read_log
 from pydantic import SecretStr
 from service.kit.auth import IssuerOptions, keys
 
@@ -106,7 +106,7 @@ def test_a_page_in_the_list_calls_and_reads_all_and_one_of_another_origin_reads_
     with serve(tmp_path, page) as ask, open_page() as foreign:
         report = page.run(ask + CALLS, tmp_path)
         refused = foreign.run(ask + FOREIGN_CALLS, tmp_path)
-    lines = read_log(tmp_path)
+    lines = [line for line in read_log(tmp_path) if line["event"] == "request"]
     assert "failed" not in report, report["failed"]
 
     created = report["created"]
@@ -135,9 +135,3 @@ def test_a_page_in_the_list_calls_and_reads_all_and_one_of_another_origin_reads_
     preflights = [(line["path"], line["status"]) for line in lines if line["route"] == "preflight"]
     assert preflights.count(("/v1/notes", 204)) == 1, "the browser asked again"
     assert preflights[-1] == ("/v1/kept", 403)
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of requests."""
-    lines = [json.loads(line) for line in (folder / "output").read_text().splitlines()]
-    return [line for line in lines if line["event"] == "request"]

@@ -15,6 +15,7 @@ import psutil
 from inside import schema
 from inside.jobs import working
 from inside.jobs.working import Task
+from inside.logged import read_log
 from pydantic import SecretStr
 from service.kit.db.database import Database
 from service.kit.db.sessions import DatabaseOptions
@@ -83,11 +84,6 @@ def find_child(process: subprocess.Popen[bytes]) -> psutil.Process:
     """Return the process that runs the jobs of a supervisor."""
     children = psutil.Process(process.pid).children()
     return next(child for child in children if "spawn_main" in " ".join(child.cmdline()))
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Return what a worker has logged."""
-    return [json.loads(line) for line in (folder / "output").read_text().splitlines() if line.startswith("{")]
 
 
 async def list_jobs(url: str, *arguments: str) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from inside.jobs.queue import ask, check_effects, count_held, execute, list_jobs, put, read_log, wait_until, work
+from inside.jobs.queue import ask, check_effects, count_held, execute, list_jobs, put, wait_until, work
 from inside.jobs.working import BAD, FAILURES, WRITE, Task
+from inside.logged import read_log
 from pgqueuer.domain.models import Job, TracebackRecord, utc_now
 from service.kit.jobs.statements import MAX_TRACEBACK, Statements, make_statements
 from service.kit.server.logs import MAX_LINE

@@ -21,11 +21,11 @@ from inside.jobs.queue import (
     is_logged,
     list_jobs,
     put,
-    read_log,
     wait_until,
     work,
 )
 from inside.jobs.working import BLOCK, DIE, DOOMED, EXIT, WRITE, Task
+from inside.logged import read_log
 from inside.postgres_server import Server
 from service.kit.db.database import Database
 from service.kit.jobs.queue import enqueue

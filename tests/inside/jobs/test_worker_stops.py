@@ -17,11 +17,11 @@ from inside.jobs.queue import (
     is_empty,
     is_logged,
     put,
-    read_log,
     wait_until,
     work,
 )
 from inside.jobs.working import BLOCK, WRITE, Task
+from inside.logged import read_log
 
 from tests.kit.processes import ROOT, find_port
 

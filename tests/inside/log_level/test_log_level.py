@@ -12,6 +12,7 @@ import psutil
 import pytest
 import structlog
 from click.testing import CliRunner
+from inside.logged import read_log
 from service.kit.commands.log_level import change_log_level
 from service.kit.server import log_level, runtime_folder
 from service.kit.server.log_level import read_level, set_level, write_level
@@ -34,16 +35,14 @@ def memory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read_log(folder: Path, event: str) -> list[dict[str, Any]]:
-    lines = (folder / "output").read_text().splitlines()
-    written = [json.loads(line) for line in lines if line.startswith("{")]
-    return [line for line in written if line["event"] == event]
+def find_lines(folder: Path, event: str) -> list[dict[str, Any]]:
+    return [line for line in read_log(folder) if line["event"] == event]
 
 
 def wait_for_lines(folder: Path, event: str, count: int) -> list[dict[str, Any]]:
     """Return the lines of an event once there are so many."""
     deadline = time.monotonic() + 60
-    while len(found := read_log(folder, event)) < count:
+    while len(found := find_lines(folder, event)) < count:
         assert time.monotonic() < deadline, f"{folder.name} has no {event!r}: {(folder / 'output').read_text()}"
         time.sleep(0.05)
     return found
@@ -68,7 +67,7 @@ def test_all_workers_follow_and_so_do_those_that_start_meanwhile(database_url: s
         assert told.stdout == "Log level: debug for 5 min (2 processes notified).\n", told.stderr
         assert [line["now"] for line in wait_for_lines(web, "log level changed", 2)] == ["debug"] * 2
         wait_for_lines(jobs, "log level changed", 1)
-        assert not read_log(web, "request"), "those before were not logged"
+        assert not find_lines(web, "request"), "those before were not logged"
         assert client.post("/v1/orders", json=NEW).status_code == 201
         wait_for_lines(web, "request", 1)
         (mail,) = wait_for_lines(jobs, "mail sent", 1)

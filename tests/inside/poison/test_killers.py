@@ -13,11 +13,11 @@ from inside.jobs.queue import (
     is_empty,
     list_jobs,
     put,
-    read_log,
     wait_until,
     work,
 )
 from inside.jobs.working import CRASH, WRITE, Task
+from inside.logged import read_log
 from service.kit.jobs.job import JobOptions
 
 pytestmark = pytest.mark.faults

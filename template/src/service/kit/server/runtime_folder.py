@@ -42,22 +42,38 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
 
     It is removed afterwards. Those that killed main processes left behind are removed as well.
     """
-    parent = parent or find_memory()
-    with tempfile.TemporaryDirectory(prefix="service-", dir=parent) as name:
-        lock = lock_file(Path(name, "lock"))
-        assert lock is not None  # noqa: S101 - the folder is new
-        os.write(lock, find_distribution().name.encode())
-        # Those whose main process has ended, and its lock with it. Process ids would not tell:
-        # containers that share /dev/shm may have the same ones.
-        for folder, service in find_folders(parent):
-            if service is None:
-                shutil.rmtree(folder, ignore_errors=True)
-        os.environ[RUNTIME_FOLDER_VARIABLE] = name
-        try:
-            yield Path(name)
-        finally:
-            del os.environ[RUNTIME_FOLDER_VARIABLE]
-            os.close(lock)
+    folder = Path(tempfile.mkdtemp(prefix="service-", dir=parent or find_memory()))
+    lock = create_lock(folder)
+    try:
+        remove_abandoned_folders(folder.parent)
+        os.environ[RUNTIME_FOLDER_VARIABLE] = str(folder)
+        yield folder
+    finally:
+        os.environ.pop(RUNTIME_FOLDER_VARIABLE, None)
+        # Locked until it is gone: a process that starts now would remove it as well.
+        shutil.rmtree(folder)
+        os.close(lock)
+
+
+def create_lock(folder: Path) -> int:
+    """Create the lock of a folder, with the name of this service. Others see it once it is held."""
+    unseen = folder / "lock.new"
+    lock = lock_file(unseen)
+    assert lock is not None  # noqa: S101 - nobody else knows this file
+    os.write(lock, find_distribution().name.encode())
+    unseen.rename(folder / "lock")
+    return lock
+
+
+def remove_abandoned_folders(parent: Path) -> None:
+    """Remove the folders of main processes that were killed.
+
+    Their locks tell, which ended with them. Process ids would not: containers that share /dev/shm
+    may have the same ones.
+    """
+    for folder, service in find_folders(parent):
+        if service is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_memory() -> Path:
@@ -83,15 +99,15 @@ def find_folders(parent: Path) -> Iterator[tuple[Path, str | None]]:
         with suppress(OSError):  # just gone
             if path.parent.lstat().st_uid != os.geteuid():
                 continue
-            lock = lock_file(path)
+            lock = lock_file(path, create=False)
             yield path.parent, path.read_text() if lock is None else None
             if lock is not None:
                 os.close(lock)
 
 
-def lock_file(path: Path) -> int | None:
+def lock_file(path: Path, *, create: bool = True) -> int | None:
     """Lock a file, until the returned descriptor is closed. None if another process holds it."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
