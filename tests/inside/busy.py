@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 from inside import offloaded
-from inside.logged import parse_log
+from inside.logged import parse_log, split_lines
 from pydantic import SecretStr
 from service.kit.db.database import Database
 from service.kit.db.query import Query
@@ -85,7 +85,7 @@ class Output:
 
     def find(self, event: str) -> list[dict]:
         """Return the lines of the log for what begins like this."""
-        return [line for line in parse_log(self.read()) if line["event"].startswith(event)]
+        return [line for line in parse_log(split_lines(self.read())) if line["event"].startswith(event)]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from inside.browser.chromium import Page, open_page
-from inside.logged import read_log
+from inside.logged import read_lines
 from pydantic import SecretStr
 from service.kit.auth import IssuerOptions, keys
 
@@ -106,7 +106,7 @@ def test_a_page_in_the_list_calls_and_reads_all_and_one_of_another_origin_reads_
     with serve(tmp_path, page) as ask, open_page() as foreign:
         report = page.run(ask + CALLS, tmp_path)
         refused = foreign.run(ask + FOREIGN_CALLS, tmp_path)
-    lines = [line for line in read_log(tmp_path) if line["event"] == "request"]
+    lines = [line for line in map(json.loads, read_lines(tmp_path)) if line["event"] == "request"]
     assert "failed" not in report, report["failed"]
 
     created = report["created"]

@@ -15,7 +15,7 @@ import psutil
 from inside import schema
 from inside.jobs import working
 from inside.jobs.working import Task
-from inside.logged import read_log
+from inside.logged import find_lines
 from pydantic import SecretStr
 from service.kit.db.database import Database
 from service.kit.db.sessions import DatabaseOptions
@@ -134,4 +134,4 @@ async def check_effects(url: str, count: int) -> int:
 
 def is_logged(folder: Path, event: str) -> bool:
     """Return whether a worker has logged an event."""
-    return any(line["event"] == event for line in read_log(folder))
+    return bool(find_lines(folder, event))

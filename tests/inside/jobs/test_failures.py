@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from inside.jobs.queue import ask, check_effects, count_held, execute, list_jobs, put, wait_until, work
 from inside.jobs.working import BAD, FAILURES, WRITE, Task
-from inside.logged import read_log
+from inside.logged import find_lines
 from pgqueuer.domain.models import Job, TracebackRecord, utc_now
 from service.kit.jobs.statements import MAX_TRACEBACK, Statements, make_statements
 from service.kit.server.logs import MAX_LINE
@@ -49,7 +49,7 @@ async def test_what_is_hard_to_record_is_held_like_any_other_failure(url: str, f
     assert max(len(line) for line in lines) < 2 * MAX_LINE
     assert not [line for line in lines if "Flush failed" in line or "worker process ended" in line]
     if form == "json":
-        assert len([line for line in read_log(tmp_path) if line["event"] == "job failed"]) == FAILURES
+        assert len(find_lines(tmp_path, "job failed")) == FAILURES
 
 
 async def is_settled(url: str) -> bool:

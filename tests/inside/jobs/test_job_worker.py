@@ -22,7 +22,7 @@ from inside.jobs.working import (
     Task,
     write,
 )
-from inside.logged import read_log
+from inside.logged import find_lines, read_log
 from inside.shown import read_metrics
 from service.kit.jobs.job import Job
 from service.kit.jobs.queue import enqueue
@@ -37,7 +37,7 @@ async def test_jobs_run_and_the_log_names_them_and_their_request(url: str, tmp_p
     with work(url, tmp_path):
         await wait_until(lambda: is_empty(url))
     assert await ask(url, "select array_agg(number order by number) from effects") == list(range(50))
-    lines = [line for line in read_log(tmp_path) if line["event"] == "job run"]
+    lines = find_lines(tmp_path, "job run")
     assert sorted(line["job_id"] for line in lines) == ids
     assert {(line["job"], line["outcome"]) for line in lines} == {("tests.write", "succeeded")}
 
@@ -72,7 +72,7 @@ async def test_the_pause_before_a_retry_is_doubled_up_to_its_bound(url: str, tmp
     await put(url, FAIL, Task(3))
     with work(url, tmp_path, JOBS_BACKOFF="0.1", JOBS_MAX_BACKOFF="0.15"):
         await wait_until(lambda: count_held_is(url, 1))
-    pauses = [line["again_in"] for line in read_log(tmp_path) if line["event"] == "job failed"]
+    pauses = [line["again_in"] for line in find_lines(tmp_path, "job failed")]
     assert pauses == [0.1, 0.15]
 
 
@@ -130,7 +130,7 @@ async def test_jobs_that_nobody_declares_stay_and_are_named(url: str, tmp_path: 
 
 
 def is_warned(folder: Path) -> bool:
-    return any(line["event"] == "unknown jobs" and line["names"] == ["tests.gone"] for line in read_log(folder))
+    return any(line["names"] == ["tests.gone"] for line in find_lines(folder, "unknown jobs"))
 
 
 async def test_a_schedule_fires_once_for_two_workers_and_catches_up_by_one_run(url: str, tmp_path: Path):

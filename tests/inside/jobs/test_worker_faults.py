@@ -25,7 +25,7 @@ from inside.jobs.queue import (
     work,
 )
 from inside.jobs.working import BLOCK, DIE, DOOMED, EXIT, WRITE, Task
-from inside.logged import read_log
+from inside.logged import find_lines
 from inside.postgres_server import Server
 from service.kit.db.database import Database
 from service.kit.jobs.queue import enqueue
@@ -42,7 +42,7 @@ async def test_all_jobs_of_a_killed_process_run_again_at_once_and_take_effect_on
         find_child(process).kill()
         await wait_until(lambda: is_empty(url))
     assert await check_effects(url, 80) > 0, "nothing was killed in its run"
-    (ended,) = [line for line in read_log(tmp_path) if line["event"] == "worker process ended"]
+    (ended,) = find_lines(tmp_path, "worker process ended")
     assert ended["exit_code"] == -signal.SIGKILL
 
 
@@ -115,7 +115,7 @@ async def test_a_job_that_blocks_the_event_loop_is_named_and_its_worker_replaced
     await put(url, BLOCK, Task(0, seconds=60))
     with work(url, tmp_path, WATCHDOG_LAG="0.2", WATCHDOG_STUCK="1"):
         await wait_until(lambda: count_held_is_one(url))
-    blocked = [line for line in read_log(tmp_path) if line["event"] == "event loop blocked"]
+    blocked = find_lines(tmp_path, "event loop blocked")
     assert blocked[0]["task"].startswith("tests.block ")
     assert "time.sleep(task.seconds)" in blocked[0]["stack"]
 

@@ -21,7 +21,7 @@ from inside.jobs.queue import (
     work,
 )
 from inside.jobs.working import BLOCK, WRITE, Task
-from inside.logged import read_log
+from inside.logged import find_lines, read_log
 
 from tests.kit.processes import ROOT, find_port
 
@@ -78,7 +78,7 @@ async def test_what_does_not_finish_in_time_goes_back_to_the_queue_as_if_it_had_
         assert await asyncio.to_thread(process.wait, 20) == 0
     rows = await execute(url, "select status::text, attempts, queue_manager_id from kit.pgqueuer")
     assert [tuple(row) for row in rows] == [("queued", 0, None)] * 2
-    (left,) = [line for line in read_log(tmp_path) if line["event"] == "jobs went back to the queue"]
+    (left,) = find_lines(tmp_path, "jobs went back to the queue")
     assert left["ids"] == sorted(ids)
     assert not [line for line in read_log(tmp_path) if "Unhandled exception" in line["event"]]
 

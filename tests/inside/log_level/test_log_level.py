@@ -12,7 +12,7 @@ import psutil
 import pytest
 import structlog
 from click.testing import CliRunner
-from inside.logged import read_log
+from inside.logged import find_lines
 from service.kit.commands.log_level import change_log_level
 from service.kit.server import log_level, runtime_folder
 from service.kit.server.log_level import read_level, set_level, write_level
@@ -33,10 +33,6 @@ def memory(tmp_path: Path) -> Path:
     ]
     (tmp_path / "sitecustomize.py").write_text("\n".join(lines))
     return tmp_path
-
-
-def find_lines(folder: Path, event: str) -> list[dict[str, Any]]:
-    return [line for line in read_log(folder) if line["event"] == event]
 
 
 def wait_for_lines(folder: Path, event: str, count: int) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import httpx2
 import psutil
 import pytest
 from inside.edge.test_event_streams import fall_silent
-from inside.logged import read_log
+from inside.logged import read_lines
 from inside.stand_in import wait_for
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
@@ -77,7 +77,8 @@ class Service:
     @property
     def lines(self) -> list[dict[str, Any]]:
         """The log lines of WebSockets."""
-        return [line for line in read_log(self.folder) if line["event"] == "request" and line["method"] == "WEBSOCKET"]
+        lines = map(json.loads, read_lines(self.folder))
+        return [line for line in lines if line["event"] == "request" and line["method"] == "WEBSOCKET"]
 
 
 @contextmanager

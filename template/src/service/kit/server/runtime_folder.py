@@ -42,17 +42,16 @@ def open_runtime_folder(parent: Path | None = None) -> Generator[Path]:
 
     It is removed afterwards. Those that killed main processes left behind are removed as well.
     """
-    folder = Path(tempfile.mkdtemp(prefix="service-", dir=parent or find_memory()))
-    lock = create_lock(folder)
-    try:
-        remove_abandoned_folders(folder.parent)
-        os.environ[RUNTIME_FOLDER_VARIABLE] = str(folder)
-        yield folder
-    finally:
-        os.environ.pop(RUNTIME_FOLDER_VARIABLE, None)
-        # Locked until it is gone: a process that starts now would remove it as well.
-        shutil.rmtree(folder)
-        os.close(lock)
+    parent = parent or find_memory()
+    with tempfile.TemporaryDirectory(prefix="service-", dir=parent) as name:
+        lock = create_lock(Path(name))
+        remove_abandoned_folders(parent)
+        os.environ[RUNTIME_FOLDER_VARIABLE] = name
+        try:
+            yield Path(name)
+        finally:
+            del os.environ[RUNTIME_FOLDER_VARIABLE]
+            os.close(lock)
 
 
 def create_lock(folder: Path) -> int:
