@@ -4,14 +4,13 @@ import random
 import socket
 from itertools import islice
 
-PORTS = range(20000, 32000)
-"""Below 32768, where Linux takes the ports of outgoing connections from: one of those may hold any port for a while."""
+PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
+"""Each once, shuffled. Linux takes the ports of outgoing connections from 32,768 on, which may hold any of those."""
 
 
 def find_ports(number: int) -> list[int]:
     """Return ports that nothing listened on a moment ago, neither on 127.0.0.1 nor on all addresses."""
-    shuffled = random.sample(PORTS, len(PORTS))
-    return list(islice(filter(is_free, shuffled), number))
+    return list(islice(filter(is_free, PORTS), number))
 
 
 def is_free(port: int) -> bool:

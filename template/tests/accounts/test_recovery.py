@@ -1,5 +1,6 @@
 """Mails with links: what they hold, who gets them, and that nobody learns who has an account."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -144,11 +145,26 @@ async def test_a_mail_goes_to_the_stored_address_and_not_to_one_that_is_spelled_
     assert {to for to, _ in await mailbox.receive("reset")} <= {"iris@example.com"}
 
 
-async def test_an_account_gets_no_more_links_than_it_may_have(client: httpx2.AsyncClient, mailbox: Mailbox):
+async def wait_for_waiting(connection: asyncpg.Connection, count: int) -> None:
+    """Return when so many sessions of this test's database wait for a lock."""
+    waiting = "from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    while await connection.fetchval(f"select count(*) {waiting}") < count:
+        await asyncio.sleep(0.01)
+        await connection.execute("select pg_stat_clear_snapshot()")  # a transaction sees the same state again otherwise
+
+
+async def test_an_account_gets_no_more_links_than_it_may_have(
+    client: httpx2.AsyncClient, mailbox: Mailbox, connection: asyncpg.Connection
+):
     await sign_up(client)
+    await mailbox.receive("verification")
     for _ in range(5):
         assert (await ask(client)).status_code == 202
-    sent = await mailbox.receive("reset")
+    async with asyncio.timeout(20), connection.transaction():
+        await connection.execute("select from accounts for update")  # until all five jobs add a token, or wait for that
+        receiving = asyncio.ensure_future(mailbox.receive("reset"))
+        await wait_for_waiting(connection, 5)
+    sent = await receiving
     assert len(sent) == 3
     assert (await reset(client, sent[0][1])).status_code == 204
     assert (await reset(client, sent[1][1])).status_code == 422, "a reset ends the others"

@@ -2,13 +2,14 @@
 """The `service` command as a process of its own, as an operator starts it."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -24,13 +25,16 @@ COMMAND = [sys.executable, "-m", "service"]
 # CI images set, with which each start compiles every module again.
 FOREIGN = {name for name in list_names(Settings) if not name.startswith("AUTH_")}
 FOREIGN |= {"PYTHONDONTWRITEBYTECODE", metrics.MULTIPROC_DIR}
+# Linux takes the ports of outgoing connections from 32,768 on, which may hold any of those.
+PORTS = random.sample(range(20_000, 32_000), 12_000)
 
 
 def find_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that was free a moment ago, and another one each time."""
+    while True:
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port := PORTS.pop()))
+            return port
 
 
 def make_environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -64,6 +68,16 @@ def start(
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(60)
+
+
+@contextmanager
+def serve(folder: Path, **settings: str) -> Generator[tuple[subprocess.Popen[bytes], str]]:
+    """Run the service; yield its process and its address."""
+    port = str(find_port())
+    with start("serve", cwd=folder, SERVER_PORT=port, **settings) as process:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_live(process, url)
+        yield process, url
 
 
 def wait_until_live(process: subprocess.Popen[bytes] | None, url: str, seconds: float = 60) -> None:

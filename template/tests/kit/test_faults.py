@@ -6,17 +6,14 @@ The template's own tests cover each fault in detail.
 
 import asyncio
 import signal
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.kit.fixtures import make_headers
-from tests.kit.processes import find_port, start, wait_until_live
+from tests.kit.processes import serve
 
 pytestmark = pytest.mark.faults
 
@@ -24,16 +21,6 @@ NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 
 REQUESTS = 40
 """Sent at once: many times what the overload test allows."""
-
-
-@contextmanager
-def serve(folder: Path, **settings: str) -> Generator[tuple[Popen[bytes], str]]:
-    """Run the service; yield its process and its address."""
-    port = str(find_port())
-    with start("serve", cwd=folder, SERVER_PORT=port, **settings) as process:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_live(process, url)
-        yield process, url
 
 
 def list_reads(url: str) -> list[str]:

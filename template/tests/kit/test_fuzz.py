@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.fixtures import make_headers
 from tests.kit.fuzz import Fuzz
-from tests.kit.processes import ROOT, find_port, start, wait_until_live
+from tests.kit.processes import ROOT, serve
 
 pytestmark = pytest.mark.faults
 
@@ -20,23 +20,19 @@ EXCLUDED = "positive_data_acceptance,ensure_resource_availability"
 
 
 def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database_url: str, tmp_path: Path, fuzz: Fuzz):
-    port = find_port()
-    url = f"http://127.0.0.1:{port}"
-    settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "SERVER_DOCS": "true"}
+    settings = {"DATABASE_URL": database_url, "SERVER_DOCS": "true"}
     settings["EDGE_STREAM_LIFETIME"] = "0.05"  # or each event stream would be read until the run is over
     config = tmp_path / "schemathesis.toml"
-    command = [sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run", f"{url}/openapi.json"]
-    options = ["--no-color", "--max-examples=25", "--checks=all", f"--exclude-checks={EXCLUDED}"]
-    options += ["--generation-allow-x00=true", "--generation-deterministic"]
-    with start("serve", cwd=tmp_path, **settings, **fuzz.make_environment()) as process:
-        wait_until_live(process, url)
+    command = [sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run"]
+    command += ["--no-color", "--max-examples=25", "--checks=all", f"--exclude-checks={EXCLUDED}"]
+    command += ["--generation-allow-x00=true", "--generation-deterministic"]
+    with serve(tmp_path, **settings, **fuzz.make_environment()) as (_, url):
         with httpx2.Client(base_url=url) as client:
             headers = fuzz.sign_up(client) if fuzz.sign_up else make_headers()
             config.write_text(fuzz.configure(client.get("/openapi.json").json()))
-        options += [f"--header={name}: {value}" for name, value in headers.items()]
-        result = subprocess.run(
-            [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600
-        )
+        command += [f"--header={name}: {value}" for name, value in headers.items()]
+        command += [f"{url}/openapi.json"]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     has_routes = "The schema defines no API operations" not in result.stdout
     assert result.returncode == 0 or not has_routes, (
         f"{result.stdout}\n{(tmp_path / 'output').read_text('utf-8')[-3000:]}"

@@ -12,7 +12,7 @@ from service_tools.dev import credentials, database
 from service_tools.perf import generator, requests, scenario
 from service_tools.perf.generator import Sample
 from service_tools.perf.target import Target
-from tests.kit.processes import ROOT, find_port, start, wait_until_live
+from tests.kit.processes import ROOT, serve
 
 SCENARIOS = sorted((ROOT / scenario.FOLDER).glob("*.toml"))
 ROWS = 300
@@ -23,11 +23,8 @@ REQUESTS = 5
 def url(settings: Settings, tmp_path: Path):
     """The service with some rows, as a process of its own."""
     asyncio.run(database.fill_all(settings.database, app.SLICES, ROWS))
-    port = str(find_port())
-    where = settings.database.url.get_secret_value()
-    with start("serve", cwd=tmp_path, DATABASE_URL=where, SERVER_PORT=port) as process:
-        wait_until_live(process, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
+    with serve(tmp_path, DATABASE_URL=settings.database.url.get_secret_value()) as (_, url):
+        yield url
 
 
 def test_every_step_of_every_scenario_gets_the_answer_that_it_expects(url: str):

@@ -6,17 +6,15 @@ from pathlib import Path
 import httpx2
 
 from tests.kit.fixtures import make_headers
-from tests.kit.processes import find_port, start, wait_until_live
+from tests.kit.processes import serve
 from tests.orders.test_orders import NEW
 
 
 def test_an_order_is_created_read_listed_and_changed_over_http(database_url: str, tmp_path: Path):
-    port = str(find_port())
     with (
-        start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process,
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=make_headers()) as client,
+        serve(tmp_path, DATABASE_URL=database_url) as (_, url),
+        httpx2.Client(base_url=url, headers=make_headers()) as client,
     ):
-        wait_until_live(process, str(client.base_url))
         created = client.post("/v1/orders", json=NEW, headers={"x-request-id": "served-1"})
         assert (created.status_code, created.headers["x-request-id"]) == (201, "served-1")
         order = client.get(created.headers["location"]).json()

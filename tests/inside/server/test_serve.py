@@ -10,6 +10,10 @@ import pytest
 from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
 
 
+def test_two_servers_of_one_test_never_get_one_port():
+    assert len({find_port() for _ in range(1000)}) == 1000
+
+
 def test_it_serves_with_several_workers_until_it_is_told_to_stop(database_url: str, tmp_path: Path):
     port, metrics_port = find_port(), find_port()
     settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "SERVER_WORKERS": "2"}
