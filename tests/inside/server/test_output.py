@@ -121,8 +121,11 @@ output.END_SECONDS = 60.0
 
 def run_program(program: str, before: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a program that logs, with its output where the options say."""
-    command = [sys.executable, "-c", before + CONFIGURED + program]
-    return subprocess.run(command, cwd=ROOT, env=make_environment({}), check=False, timeout=30, **options)
+    return subprocess.run(make_command(program, before), env=make_environment({}), check=False, timeout=30, **options)
+
+
+def make_command(program: str, before: str = "") -> list[str]:
+    return [sys.executable, "-c", before + CONFIGURED + program]
 
 
 def test_what_a_program_says_of_its_streams_is_taken():
@@ -232,8 +235,12 @@ def test_the_end_says_how_many_lines_are_missing():
 print("x" * 1_000_000)
 for number in range(1000):
     log.error("line", number=number)
+os.write(2, b"logged")
 """
-    output = run_program(program, before=SLOW_READER, stdout=subprocess.PIPE).stdout
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(make_command(program, before=SLOW_READER), env=make_environment({}), **streams) as process:
+        assert process.stderr.read(6) == b"logged"  # nobody reads the log until then
+        output, _ = process.communicate(timeout=30)
     (told,) = [json.loads(line) for line in output.splitlines() if b"log lines dropped" in line]
     assert told["lines"] > 0
     assert output.count(b'"event":"line"') == 1000 - told["lines"]
