@@ -64,6 +64,14 @@ async def verify(client: httpx2.AsyncClient, token: str) -> httpx2.Response:
     return await client.post("/v1/verifications/confirm", json={"token": token})
 
 
+async def wait_for_lock_waiters(connection: asyncpg.Connection, count: int) -> None:
+    """Return when so many sessions of this test's database wait for a lock."""
+    waiting = "from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    while await connection.fetchval(f"select count(*) {waiting}") < count:
+        await asyncio.sleep(0.01)
+        await connection.execute("select pg_stat_clear_snapshot()")  # a transaction sees the same state again otherwise
+
+
 async def test_who_signs_up_verifies_the_address_by_a_link_once(client: httpx2.AsyncClient, mailbox: Mailbox):
     created = (await sign_up(client)).json()
     assert created["verified_at"] is None
@@ -145,14 +153,6 @@ async def test_a_mail_goes_to_the_stored_address_and_not_to_one_that_is_spelled_
     assert {to for to, _ in await mailbox.receive("reset")} <= {"iris@example.com"}
 
 
-async def wait_for_waiting(connection: asyncpg.Connection, count: int) -> None:
-    """Return when so many sessions of this test's database wait for a lock."""
-    waiting = "from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-    while await connection.fetchval(f"select count(*) {waiting}") < count:
-        await asyncio.sleep(0.01)
-        await connection.execute("select pg_stat_clear_snapshot()")  # a transaction sees the same state again otherwise
-
-
 async def test_an_account_gets_no_more_links_than_it_may_have(
     client: httpx2.AsyncClient, mailbox: Mailbox, connection: asyncpg.Connection
 ):
@@ -163,7 +163,7 @@ async def test_an_account_gets_no_more_links_than_it_may_have(
     async with asyncio.timeout(20), connection.transaction():
         await connection.execute("select from accounts for update")  # until all five jobs add a token, or wait for that
         receiving = asyncio.ensure_future(mailbox.receive("reset"))
-        await wait_for_waiting(connection, 5)
+        await wait_for_lock_waiters(connection, 5)
     sent = await receiving
     assert len(sent) == 3
     assert (await reset(client, sent[0][1])).status_code == 204

@@ -31,7 +31,7 @@ def test_no_request_finds_a_5xx_or_an_answer_outside_of_the_description(database
             headers = fuzz.sign_up(client) if fuzz.sign_up else make_headers()
             config.write_text(fuzz.configure(client.get("/openapi.json").json()))
         command += [f"--header={name}: {value}" for name, value in headers.items()]
-        command += [f"{url}/openapi.json"]
+        command.append(f"{url}/openapi.json")
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     has_routes = "The schema defines no API operations" not in result.stdout
     assert result.returncode == 0 or not has_routes, (

@@ -17,7 +17,7 @@ from service.kit.work import asgi
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
-from tests.kit.processes import find_port, run, start, wait_until_live
+from tests.kit.processes import run, serve
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
@@ -33,11 +33,7 @@ select $1, 'SO-' || number, 'ada@example.com', 'EUR', 1999, 3 from generate_seri
 @pytest.fixture
 def url(database_url: str, tmp_path: Path) -> Generator[str]:
     """Two workers."""
-    port = str(find_port())
-    settings = {"DATABASE_URL": database_url, "SERVER_PORT": port, "SERVER_WORKERS": "2"}
-    with start("serve", cwd=tmp_path, **settings) as process:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_live(process, url)
+    with serve(tmp_path, DATABASE_URL=database_url, SERVER_WORKERS="2") as (_, url):
         yield url
 
 

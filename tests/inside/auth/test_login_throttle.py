@@ -10,7 +10,7 @@ from inside.login_attempts import CAFE, HOME, OPTIONS, log_in
 from inside.schema import ask
 from service.kit.auth.login_throttle import LoginThrottle
 
-from tests.kit.processes import find_port, start, wait_until_live
+from tests.kit.processes import serve
 
 
 async def test_so_many_are_taken_and_then_none_until_the_window_ends(throttle: LoginThrottle, database_url: str):
@@ -81,17 +81,15 @@ async def test_a_client_without_an_address_is_counted_too(throttle: LoginThrottl
 
 @pytest.mark.faults
 async def test_two_replicas_count_together(database_url: str, tmp_path: Path):
-    ports = [find_port(), find_port()]
+    urls = []
     with ExitStack() as stack:
-        for port in ports:
-            (folder := tmp_path / str(port)).mkdir()
-            settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "GUESSES_ALLOWED": "5"}
-            process = stack.enter_context(start("serve", cwd=folder, **settings))
-            wait_until_live(process, f"http://127.0.0.1:{port}")
+        for name in ("first", "second"):
+            (folder := tmp_path / name).mkdir()
+            _, url = stack.enter_context(serve(folder, DATABASE_URL=database_url, GUESSES_ALLOWED="5"))
+            urls.append(f"{url}/v1/sessions")
         body = {"email": "ada@example.com", "password": "wrong horse battery staple"}
-        urls = [f"http://127.0.0.1:{port}/v1/sessions" for port in ports] * 4
         async with httpx2.AsyncClient(timeout=30) as client:
-            answers = await asyncio.gather(*(client.post(url, json=body) for url in urls))
+            answers = await asyncio.gather(*(client.post(url, json=body) for url in urls * 4))
     codes = [answer.status_code for answer in answers]
     assert codes.count(429) == 3, codes
     assert set(codes) <= {401, 429, 503}, "a busy machine may have no room to check a password that was counted"

@@ -121,7 +121,8 @@ output.END_SECONDS = 60.0
 
 def run_program(program: str, before: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a program that logs, with its output where the options say."""
-    return subprocess.run(make_command(program, before), env=make_environment({}), check=False, timeout=30, **options)
+    command = make_command(program, before)
+    return subprocess.run(command, cwd=ROOT, env=make_environment({}), check=False, timeout=30, **options)
 
 
 def make_command(program: str, before: str = "") -> list[str]:
@@ -237,8 +238,8 @@ for number in range(1000):
     log.error("line", number=number)
 os.write(2, b"logged")
 """
-    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(make_command(program, before=SLOW_READER), env=make_environment({}), **streams) as process:
+    options: dict[str, Any] = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(make_command(program, before=SLOW_READER), env=make_environment({}), **options) as process:
         assert process.stderr.read(6) == b"logged"  # nobody reads the log until then
         output, _ = process.communicate(timeout=30)
     (told,) = [json.loads(line) for line in output.splitlines() if b"log lines dropped" in line]

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.kit.processes import ROOT, find_port, run, start, wait_until_live
+from tests.kit.processes import ROOT, find_port, run, serve
 
 
 def test_two_servers_of_one_test_never_get_one_port():
@@ -15,12 +15,9 @@ def test_two_servers_of_one_test_never_get_one_port():
 
 
 def test_it_serves_with_several_workers_until_it_is_told_to_stop(database_url: str, tmp_path: Path):
-    port, metrics_port = find_port(), find_port()
-    settings = {"DATABASE_URL": database_url, "SERVER_PORT": str(port), "SERVER_WORKERS": "2"}
-    settings["METRICS_PORT"] = str(metrics_port)
-    with start("serve", cwd=tmp_path, **settings) as process:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_live(process, url)
+    metrics_port = find_port()
+    settings = {"DATABASE_URL": database_url, "SERVER_WORKERS": "2", "METRICS_PORT": str(metrics_port)}
+    with serve(tmp_path, **settings) as (process, url):
         assert httpx2.get(f"{url}/readyz").status_code == 200
         assert httpx2.get(f"{url}/docs").status_code == 404
         assert httpx2.get(f"{url}/metrics").status_code == 404
@@ -33,11 +30,7 @@ def test_it_serves_with_several_workers_until_it_is_told_to_stop(database_url: s
 
 
 def test_it_starts_while_the_database_is_away_and_says_so(tmp_path: Path):
-    port = find_port()
-    settings = {"DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/nothing", "SERVER_PORT": str(port)}
-    with start("serve", cwd=tmp_path, **settings) as process:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_live(process, url)
+    with serve(tmp_path, DATABASE_URL="postgresql://me:hidden@127.0.0.1:1/nothing") as (_, url):
         assert httpx2.get(f"{url}/readyz").status_code == 503
         output = (tmp_path / "output").read_text()
     assert "Cannot reach PostgreSQL at 127.0.0.1:1/nothing" in output
