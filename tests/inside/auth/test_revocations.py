@@ -27,6 +27,7 @@ from tests.kit.processes import run
 
 KEY = Ed25519PrivateKey.generate()
 NOW = Query("select clock_timestamp()", datetime)
+OLDER_HAVE_ENDED = Query("select max(changed_by) < pg_snapshot_xmin(pg_current_snapshot()) from kit.revocations", bool)
 SLOW = RevocationOptions(interval=3600)
 """Revocations are read when a test says so."""
 
@@ -41,6 +42,13 @@ async def revoke(revocations: Revocations, *subjects: str) -> None:
     for subject in subjects:
         async with revocations.db.transaction() as connection:
             await revocations.revoke(connection, subject)
+
+
+async def wait_for_older_transactions(db: Database) -> None:
+    """Wait until all have ended that began before the last revocation, in other databases as well."""
+    async with asyncio.timeout(120):
+        while not await db.fetch_one(OLDER_HAVE_ENDED):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def is_accepted(revocations: Revocations, subject: str = "ada", issued_at: object = None) -> bool:
@@ -113,6 +121,7 @@ async def test_one_that_commits_after_later_ones_were_read_is_not_missed(make: M
 
 async def test_only_what_has_changed_is_read_again(revocations: Revocations):
     await revoke(revocations, "ada", "grace")
+    await wait_for_older_transactions(revocations.db)
     await revocations.refresh()
     revocations.not_before.clear()
     await revoke(revocations, "alan")
@@ -124,6 +133,7 @@ async def test_what_was_revoked_right_after_another_server_took_over_is_not_miss
     """Its transactions have lower ids than the last one that was read from the server before it."""
     revocations.horizon = str(2**40)
     await revoke(revocations, "ada")
+    await wait_for_older_transactions(revocations.db)
     for _ in range(2):
         await revocations.refresh()
     assert revocations.not_before.keys() == {"ada"}
