@@ -14,10 +14,12 @@ from uuid import uuid4
 import plumbum
 import pytest
 
-from tests.harness import quick_copier, service, sharing, shell, snapshot
+from tests.harness import quick_copier, service, sharing, shell, snapshot, temporary
 from tests.harness.ports import find_ports
 
 type Render = Callable[..., Path]
+
+temporary.choose_folder()  # before pytest makes its own
 
 SERVER = """
 import sys
