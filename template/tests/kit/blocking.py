@@ -93,6 +93,8 @@ class Watch:
     began: float | None = None
     """The time on `clock`, or None between two steps."""
     spent: float | None = None
+    noted: float | None = None
+    """When a step began that was found to take too long."""
     is_debugged: bool = False
     """Whether a debugger was at work in the current step."""
 
@@ -126,19 +128,22 @@ class Watch:
             self.began, self.spent = self.clock() - self.spent, None
 
     def sample(self, over: threading.Event) -> None:
-        """Watch the loop's thread from another one, and note each step that takes too long, once."""
-        noted = None
+        """Look at the loop's thread from another one, until it is over."""
         while not over.wait(0.01):
-            began = self.began
-            if began is None or began == noted or self.is_debugged:
-                continue
-            frame = sys._current_frames().get(self.thread)
-            self.is_debugged = is_debugged(frame)
-            if self.is_debugged or self.clock() - began < BUDGET:
-                continue
-            if self.began == began and counts(frame):
-                noted = began
-                self.note(f"computes for more than {BUDGET * 1000:.0f} ms at a stretch", traceback.extract_stack(frame))
+            self.look()
+
+    def look(self) -> None:
+        """Note the current step if it takes too long, once. Its stack is not kept: that would keep values."""
+        began = self.began
+        if began is None or began == self.noted or self.is_debugged:
+            return
+        frame = sys._current_frames().get(self.thread)
+        self.is_debugged = is_debugged(frame)
+        if self.is_debugged or self.clock() - began < BUDGET:
+            return
+        if self.began == began and counts(frame):
+            self.noted = began
+            self.note(f"computes for more than {BUDGET * 1000:.0f} ms at a stretch", traceback.extract_stack(frame))
 
 
 def counts(frame: FrameType | None) -> bool:

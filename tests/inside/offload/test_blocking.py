@@ -4,7 +4,7 @@ import pytest
 from inside.suites import run_suite
 
 SUITE = """
-import asyncio, gc, hashlib, io, pathlib, pdb, socket, time, urllib.request
+import asyncio, gc, hashlib, io, pathlib, pdb, socket, time, urllib.request, weakref
 
 import httpx2
 import pytest
@@ -100,6 +100,27 @@ async def test_computing_outside_of_requests_is_let_pass():
     ends_at = time.thread_time() + 0.3
     while time.thread_time() < ends_at:
         pass
+
+
+class Value:
+    pass
+
+
+async def test_with_a_value():
+    global value
+    held = Value()
+    value = weakref.ref(held)
+    ends_at = time.thread_time() + 0.3
+    while time.thread_time() < ends_at:
+        pass
+
+
+def test_that_the_value_is_gone():
+    ends_at = time.monotonic() + 10
+    while value() and time.monotonic() < ends_at:
+        time.sleep(0.01)
+        gc.collect()
+    assert value() is None, "is held"
 """
 
 CAUGHT = {
@@ -140,3 +161,7 @@ def test_a_handler_that_lets_others_run_passes(output: str):
 
 def test_what_is_done_at_the_prompt_of_a_debugger_is_let_pass(output: str):
     assert "[stop_at_a_prompt]" not in output
+
+
+def test_what_a_test_held_is_let_go_of(output: str):
+    assert "is held" not in output
