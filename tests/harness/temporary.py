@@ -12,8 +12,8 @@ from pathlib import Path
 
 FOLDER = Path("/dev/shm")
 
-NEEDED_BYTES = 14 * 2**30
-"""What has to be free: for the files at most 6 GB at once, the rest for what runs."""
+NEEDED_BYTES = 18 * 2**30
+"""What has to be free: the files have up to 12 GB at once, since each venv is a copy, and the rest is for what runs."""
 
 
 def choose_folder() -> None:
