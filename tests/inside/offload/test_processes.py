@@ -10,9 +10,9 @@ from pickle import PicklingError
 import psutil
 import pytest
 import pytest_asyncio
-from inside import offloaded
+from inside import imported_niceness, offloaded
 from service.kit.offload.offload import Offload, OffloadOptions
-from service.kit.offload.processes import ProcessError
+from service.kit.offload.processes import NICENESS, ProcessError
 from service.kit.work.problems import Problem
 
 DIED = "computing process died"
@@ -30,6 +30,13 @@ async def test_a_process_computes_and_is_kept_for_the_next_call(offload: Offload
     assert (first, parent) == (second, os.getpid())
     assert await offload.in_process(offloaded.square, number=12) == 144
     assert len(offload.computing.idle) == 1
+
+
+async def test_a_process_imports_as_fast_as_the_worker_and_yields_to_it_when_it_computes(offload: Offload):
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    expected = min(own + NICENESS, 19)
+    assert await offload.in_process(imported_niceness.list_niceness) == (own, {expected})
+    assert await offload.in_process(imported_niceness.list_niceness) == (own, {expected})
 
 
 async def test_a_process_has_none_of_the_files_of_the_worker(offload: Offload, tmp_path: Path):
