@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from service.kit.server.runtime_folder import open_runtime_folder
 
 from tests.kit.processes import ROOT
@@ -27,6 +28,53 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_run
     assert left.exists()
     with open_runtime_folder(tmp_path) as ours:
         assert list(tmp_path.iterdir()) == [ours]
+    assert list(tmp_path.iterdir()) == []
+
+
+START_AMID = """
+import subprocess, sys
+from pathlib import Path
+from service.kit.server.runtime_folder import open_runtime_folder
+program = "from inside.server.test_runtime_folder import open_once; open_once({!r})".format(sys.argv[1])
+others = [program]
+def start_another(event, _):
+    if event == "fcntl.flock" and others:
+        subprocess.run([sys.executable, "-c", others.pop()], check=True)
+sys.addaudithook(start_another)
+with open_runtime_folder(Path(sys.argv[1])) as folder:
+    assert (folder / "lock").exists()
+"""
+"""Another main process starts and ends just before this one holds the lock of its folder."""
+
+END_AMID = """
+import sys
+from pathlib import Path
+from service.kit.server.runtime_folder import open_runtime_folder
+lock = Path(sys.argv[1], "service-that-ends/lock")
+lock.parent.mkdir()
+lock.touch()
+def end(event, args):
+    if event == "open" and str(args[0]) == str(lock):
+        lock.unlink()
+sys.addaudithook(end)
+with open_runtime_folder(Path(sys.argv[1])):
+    assert lock.parent.is_dir(), "the folder is removed by two"
+lock.parent.rmdir()
+"""
+"""Another main process has removed the lock of its folder, and not the folder yet, just before this one opens it."""
+
+
+def open_once(parent: str) -> None:
+    with open_runtime_folder(Path(parent)):
+        pass
+
+
+@pytest.mark.parametrize("program", [START_AMID, END_AMID], ids=["starts", "ends"])
+def test_another_that_starts_or_ends_amid_a_step_is_left_alone(tmp_path: Path, program: str):
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"it was not left alone: {done.stderr.splitlines()[-1]}"
     assert list(tmp_path.iterdir()) == []
 
 
