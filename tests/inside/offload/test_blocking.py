@@ -164,4 +164,4 @@ def test_what_is_done_at_the_prompt_of_a_debugger_is_let_pass(output: str):
 
 
 def test_what_a_test_held_is_let_go_of(output: str):
-    assert "is held" not in output
+    assert "test_that_the_value_is_gone" not in output
