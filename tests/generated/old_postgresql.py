@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness import shell
+from tests.harness import shell, temporary
 
 FOLDERS = Path("/usr/lib/postgresql")
 SETTINGS = """
@@ -19,7 +19,6 @@ listen_addresses = ''
 shared_preload_libraries = 'pg_stat_statements'
 """
 USER = "postgres"
-MEMORY = Path("/dev/shm")  # on Linux
 
 
 def find(version: int) -> Path | None:
@@ -31,7 +30,8 @@ def find(version: int) -> Path | None:
 @contextmanager
 def run(programs: Path) -> Generator[str]:
     """Run a server of one test's own, on a Unix socket, and yield its URL."""
-    place = Path(tempfile.mkdtemp(prefix="old-postgresql-", dir=MEMORY if MEMORY.is_dir() else None))
+    memory = temporary.FOLDER if temporary.FOLDER.is_dir() else None
+    place = Path(tempfile.mkdtemp(prefix="old-postgresql-", dir=memory))
     if os.geteuid() == 0:  # it refuses to be root
         shutil.chown(place, USER)
     place.chmod(0o755)

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-FOLDER = Path("/dev/shm")
+FOLDER = Path("/dev/shm")  # on Linux
 
 NEEDED_BYTES = 18 * 2**30
 """What has to be free: the files have up to 12 GB at once, since each venv is a copy, and the rest is for what runs."""

@@ -10,6 +10,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from inside import pools
 from inside.issuer import ask, issue, make_options
+from inside.jobs import queue
 from inside.pools import Make
 from inside.schema import ask as ask_database
 from prometheus_client import REGISTRY
@@ -46,9 +47,7 @@ async def revoke(revocations: Revocations, *subjects: str) -> None:
 
 async def wait_for_older_transactions(db: Database) -> None:
     """Wait until all have ended that began before the last revocation, in other databases as well."""
-    async with asyncio.timeout(120):
-        while not await db.fetch_one(OLDER_HAVE_ENDED):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await queue.wait_until(lambda: db.fetch_one(OLDER_HAVE_ENDED))
 
 
 async def is_accepted(revocations: Revocations, subject: str = "ada", issued_at: object = None) -> bool:

@@ -31,19 +31,22 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_run
     assert list(tmp_path.iterdir()) == []
 
 
-START_AMID = """
-import subprocess, sys
+OPEN = """
+import sys
 from pathlib import Path
 from service.kit.server.runtime_folder import open_runtime_folder
-program = "from inside.server.test_runtime_folder import open_once; open_once({!r})".format(sys.argv[1])
-others = [program]
-def start_another(event, _):
-    if event == "fcntl.flock" and others:
-        subprocess.run([sys.executable, "-c", others.pop()], check=True)
-sys.addaudithook(start_another)
 with open_runtime_folder(Path(sys.argv[1])) as folder:
     assert (folder / "lock").exists()
 """
+
+START_AMID = f"""
+import subprocess, sys
+others = [[sys.executable, "-c", {OPEN!r}, sys.argv[1]]]
+def start_another(event, _):
+    if event == "fcntl.flock" and others:
+        subprocess.run(others.pop(), check=True)
+sys.addaudithook(start_another)
+{OPEN}"""
 """Another main process starts and ends just before this one holds the lock of its folder."""
 
 END_AMID = """
@@ -62,11 +65,6 @@ with open_runtime_folder(Path(sys.argv[1])):
 lock.parent.rmdir()
 """
 """Another main process has removed the lock of its folder, and not the folder yet, just before this one opens it."""
-
-
-def open_once(parent: str) -> None:
-    with open_runtime_folder(Path(parent)):
-        pass
 
 
 @pytest.mark.parametrize("program", [START_AMID, END_AMID], ids=["starts", "ends"])

@@ -14,6 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, cast
@@ -156,24 +157,9 @@ def serve_calls() -> None:
         import_module(module)
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=receive_calls, args=(sys.stdin.buffer, calls), daemon=True).start()
-    call = calls.get()
-    with suppress(Exception):
-        pickle.loads(call)  # noqa: S301 - imports what the call needs, while a request waits
-    yield_to_requests()
     while True:
-        pickle.dump(run_call(call), outcomes, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(run_call(calls.get()), outcomes, pickle.HIGHEST_PROTOCOL)
         outcomes.flush()
-        call = calls.get()
-
-
-def yield_to_requests() -> None:
-    """Raise the niceness of each thread by now: Linux counts it for each, and numpy starts some."""
-    if not THREADS.exists():
-        os.nice(NICENESS)
-        return
-    for thread in THREADS.iterdir():
-        niceness = os.getpriority(os.PRIO_PROCESS, int(thread.name))
-        os.setpriority(os.PRIO_PROCESS, int(thread.name), niceness + NICENESS)
 
 
 def receive_calls(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
@@ -185,10 +171,23 @@ def receive_calls(source: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
         os._exit(0)
 
 
+@cache
+def yield_to_requests() -> None:
+    """Raise the niceness of all threads, once. Linux counts it for each, and numpy starts some."""
+    if not THREADS.exists():
+        os.nice(NICENESS)
+        return
+    for thread in THREADS.iterdir():
+        with suppress(ProcessLookupError):  # it has just ended
+            niceness = os.getpriority(os.PRIO_PROCESS, int(thread.name))
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), niceness + NICENESS)
+
+
 def run_call(call: bytes) -> bytes:
     """Return the outcome of a call, pickled: (succeeded, result or exception, traceback)."""
     try:
-        function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker
+        function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the worker; this imports
+        yield_to_requests()
         return pickle.dumps((True, function(*args, **kwargs), ""), pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         trace = traceback.format_exc()
