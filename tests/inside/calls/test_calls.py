@@ -58,7 +58,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
 
 @pytest_asyncio.fixture
 async def client() -> AsyncGenerator[httpx2.AsyncClient]:
-    async with make_client(QUICK) as client:
+    async with make_client(ClientOptions(timeout=PATIENT)) as client:
         yield client
 
 
@@ -130,7 +130,7 @@ async def test_no_call_outlasts_the_request_or_job_that_it_is_for(behaviour: Beh
 
 
 async def test_a_call_by_a_proxy_is_bounded_too_and_a_proxy_that_refuses_is_a_problem():
-    async with peers.run(peers.answer(407)) as proxy, make_client(QUICK, proxy=proxy.url) as client:
+    async with peers.run(peers.answer(407)) as proxy, make_client(proxy=proxy.url) as client:
         assert await ask(client, "https://service.test/") == 502
         assert proxy.requests[0].startswith(b"CONNECT service.test:443 ")
     async with peers.run(peers.trickle) as proxy, make_client(QUICK, proxy=proxy.url) as client:
@@ -201,7 +201,7 @@ async def test_only_what_may_be_repeated_is_and_only_so_often(
     client: httpx2.AsyncClient, method: str, options: dict[str, Any], attempts: int, fault: Behaviour
 ):
     async with peers.run(fault) as peer:
-        assert await ask(client, peer.url, method, timeout=PATIENT, **options) == 502
+        assert await ask(client, peer.url, method, **options) == 502
     assert len(peer.requests) == attempts
 
 
@@ -234,7 +234,7 @@ async def test_a_repeated_call_succeeds_and_the_retries_are_counted(
     client: httpx2.AsyncClient, registry: CollectorRegistry
 ):
     async with peers.run(peers.reset, peers.answer(503, b"", "retry-after: 0"), peers.answer()) as peer:
-        assert (await client.put(peer.url, json={"whole": "body"}, timeout=PATIENT)).text == "hello"
+        assert (await client.put(peer.url, json={"whole": "body"})).text == "hello"
     assert len(peer.requests) == 3
     host = {"host": peer.url.partition("//")[2]}
     assert registry.get_sample_value("client_call_retries_total", host) == 2
@@ -255,7 +255,7 @@ async def test_nothing_is_repeated_after_the_deadline_or_where_it_cannot_help(
     client: httpx2.AsyncClient, behaviour: Behaviour
 ):
     async with peers.run(behaviour) as peer, asyncio.timeout(PATIENT / 2):
-        assert await ask(client, peer.url, timeout=PATIENT) == 502
+        assert await ask(client, peer.url) == 502
     assert len(peer.requests) == 1
 
 
@@ -280,7 +280,7 @@ async def test_what_was_never_sent_may_be_repeated_whatever_it_is(
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     async with peers.run(peers.answer()) as peer:
-        assert await ask(client, peer.url, "POST", json=[1], timeout=PATIENT) == 200
+        assert await ask(client, peer.url, "POST", json=[1]) == 200
     assert len(peer.requests) == 1
 
 
@@ -364,7 +364,7 @@ async def test_a_name_that_nobody_answers_for_keeps_neither_the_loop_nor_other_n
         return find(host, *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    options = ClientOptions(timeout=0.3, connect_timeout=0.2, connections=30)
+    options = ClientOptions(timeout=PATIENT, connections=30)
     try:
         async with make_client(options) as client, peers.run(peers.answer()) as peer, asyncio.timeout(PATIENT / 2):
             dead = [asyncio.create_task(ask(client, "http://dead.test/")) for _ in range(20)]

@@ -257,7 +257,7 @@ async def test_a_response_that_begins_before_the_end_of_its_form_keeps_its_slot_
 
     async def watch() -> AsyncGenerator[Event[int]]:
         has_begun.set()
-        await asyncio.sleep(0.3)  # longer than a request may take
+        await asyncio.sleep(1.5)  # longer than a request may take
         yield Event(1)
 
     async def stream(parts: Parts) -> EventStream[int]:
@@ -273,7 +273,7 @@ async def test_a_response_that_begins_before_the_end_of_its_form_keeps_its_slot_
 
     routes = Routes("/", access=PUBLIC)
     routes.post("/parts")(stream)
-    edge = Edge(web.build([Slice(routes)]), EdgeOptions(request_timeout=0.1))
+    edge = Edge(web.build([Slice(routes)]), EdgeOptions(request_timeout=1))
     async with open_client(edge) as client:
         response = await client.post("/parts", content=send_slowly(), headers=MULTIPART)
     assert "data: 1" in response.text
