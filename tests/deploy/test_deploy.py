@@ -24,8 +24,9 @@ def validate(*arguments, **environment):
     shell.run(Path(sys.executable).with_name(arguments[0]), *arguments[1:], cwd=Path.cwd(), **environment)
 
 
-def test_the_dockerfile_is_clean(deploy):
-    validate("hadolint", deploy / "Dockerfile")
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.tools"])
+def test_the_dockerfile_is_clean(deploy, name):
+    validate("hadolint", deploy / name)
 
 
 def test_a_role_behind_the_pooler_has_the_limits_of_the_settings(deploy):

@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "jobs": ["--rounds", "1", "--seconds", "0.2", "--jobs", "200", "--held", "20"],
     "streams": ["--streams", "10", "--seconds", "0.2"],
     "capacity": ["--rows", "900", "--rounds", "1", "--seconds", "0.2"],
+    "pieces": [],
     "offload": ["--rows", "900", "--rounds", "1", "--seconds", "0.5"],
 }
 """The modules of tests/performance that are run, with what makes it short."""

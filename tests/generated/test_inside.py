@@ -18,6 +18,7 @@ SLOW = {
     "log_level",
     "migrate",
     "poison",
+    "profiles",
     "secrets",
     "server",
     "tools",

@@ -8,7 +8,8 @@ from tests.harness import service
 from tests.render.traces import JOBS, OF_ALL_SERVICES, OF_ANY_HOST, OTHER_HOSTS, OTHER_PLACES, SLICES, SPOKEN_OF
 
 PARTS = {
-    *("Dockerfile", "Dockerfile.dockerignore", "compose.yaml", "delivery.sh", "runbook.md"),
+    *("Dockerfile", "Dockerfile.dockerignore", "Dockerfile.tools", "Dockerfile.tools.dockerignore"),
+    *("compose.yaml", "delivery.sh", "runbook.md"),
     *("grafana", "pgbouncer", "postgres", "prometheus"),
 }
 """What is in deploy/ wherever it is there."""

@@ -54,11 +54,11 @@ def measure(folder: Path) -> list[Part]:
     (library,) = folder.glob(".venv/lib/python3.*/site-packages/starlette")
     starlette = density.measure(library)
     return [
-        Part("the kit, tokens of code", kit.tokens, 91_000),
+        Part("the kit, tokens of code", kit.tokens, 92_700),
         Part("the kit, tokens in a line", kit.tokens_per_line, 8.5, starlette.tokens_per_line),
         Part("the kit, lines over 100 columns", kit.wide_lines, 0, starlette.wide_lines),
         Part("the kit, width of a line, 90th percentile", kit.width, 80, starlette.width),
-        Part("the tools for development, tokens of code", tools.tokens, 59_500),
+        Part("the tools for development, tokens of code", tools.tokens, 68_200),
         Part("the tools, tokens in a line", tools.tokens_per_line, 8.5, starlette.tokens_per_line),
         Part("the tools, lines over 100 columns", tools.wide_lines, 0, starlette.wide_lines),
         Part("the tools, width of a line, 90th percentile", tools.width, 80, starlette.width),

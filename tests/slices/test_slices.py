@@ -72,6 +72,7 @@ EXAMPLES = (
         "migrations/0001_orders.sql",
         "perf/plans/orders.txt",
         "perf/scenarios/orders.toml",
+        "perf/benchmarks/orders.py",
     ),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from service.kit.commands.printing import align_columns
 
 TEXT = "<"
+NOT_MEASURED = "\N{EN DASH}"
 
 type Columns = Mapping[str, str]
 """Titles, each with the format of its cells.
@@ -23,7 +24,7 @@ def format_rows(columns: Columns, rows: Sequence[Sequence[object]]) -> list[list
 
 def format_cell(cell: object, spec: str) -> str:
     """Return a cell as text, or a dash for None."""
-    return "-" if cell is None else format(cell, spec)
+    return NOT_MEASURED if cell is None else format(cell, spec)
 
 
 def align_rows(columns: Columns, rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`service perf compare` and `bench`: a tree against itself shows no difference, and a slower one is found."""
+"""`service perf compare`: a tree against itself shows no difference, and a slower one is found."""
 
 import os
 import random
@@ -13,9 +13,10 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
+from inside import reports
 from inside.tools.test_perf_faults import SCENARIO, plant, run_perf
-from service_tools.perf import bench, compare, ratios
-from service_tools.perf.bench import Time
+from service_tools.pages import Page
+from service_tools.perf import compare, ratios
 from service_tools.perf.compare import RunRound
 from service_tools.perf.ratios import Costs
 from service_tools.perf.scenario import Scenario
@@ -132,11 +133,32 @@ def test_few_rounds_tell_nothing_and_more_may_have_an_exception():
     assert ratios.judge_rounds("orders", [DOWN, *[UP] * 11]).verdict == "slower"
 
 
-def test_a_saved_time_is_exceeded_only_beyond_the_noise():
-    saved = Time(100, 98, 102)
-    assert bench.compare_times(Time(110, 108, 112), saved) == "no difference (1.10)"
-    assert bench.compare_times(Time(130, 125, 135), saved) == "slower: 1.30 times the saved time"
-    assert bench.compare_times(Time(130, 125, 135), None) == "new"
+def test_no_difference_says_what_it_does_not_exclude():
+    rounds = [Costs(ratio, 100 * ratio, 100) for ratio in (0.92, 0.95, 0.98, 1.0, 1.01, 1.02, 1.06, 1.13)]
+    said = ratios.judge_rounds("orders", rounds).explain()
+    assert said == (
+        "orders: no difference was found, but a slowdown of up to 13.0% is not excluded, nor a gain of up to 8.0%."
+    )
+    assert ratios.judge_rounds("orders", [UP] * 8).explain().startswith("orders: slower by 10.0%; the ratio is ")
+    assert ratios.judge_rounds("orders", [UP] * 7).explain() == "orders: not known: fewer than 8 rounds."
+
+
+def test_the_rounds_are_plotted_and_in_the_json_and_the_next_comparison_shows_the_earlier_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        page = Page("compare", "Compared with main")
+        found = [ratios.judge_rounds("orders", [Costs(1.1 * number, 330.0, 300.0)] * 8)]
+        compare.show_ratios(found, "main", page)
+        compare.show_history(page)
+        page.finish(found)
+    said = capsys.readouterr().out
+    assert said.count("Compared with main") == 1
+    assert "1.100" in said.rpartition("Compared with main")[2]
+    assert reports.read_page(tmp_path, "compare").count('class="dot"') == 8
+    (result,) = reports.read_document(tmp_path, "compare")["results"]
+    assert result["costs"] == [[2.2, 330.0, 300.0]] * 8
 
 
 @pytest.fixture
@@ -164,7 +186,8 @@ def test_another_commit_is_checked_out_and_a_slower_tree_fails_a_check(repositor
     done = run_perf(repository, "compare", *options, **make_variables(repository, database_url))
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[1].split()[:2] == ["orders", "slower"], done.stderr
-    report = (repository / "perf/reports/compare.html").read_text()
+    assert len(reports.read_document(repository, "compare")["results"][0]["costs"]) >= 8
+    report = reports.read_page(repository, "compare")
     assert "slower" in report
     assert "Bearer" not in report
 

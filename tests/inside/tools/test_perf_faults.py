@@ -1,4 +1,4 @@
-"""Five faults, planted in a copy of the service one at a time: the command made for it points at its line."""
+"""Six faults, planted in a copy of the service one at a time: the command made for it points at its line."""
 
 import os
 import re
@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from inside import reports
 from service_tools.dev import embedded
 
 from tests.kit import processes
@@ -55,11 +56,11 @@ def measure(copy: Path, url: str, *command: str) -> tuple[str, str]:
     """Return what a command of `service perf` prints, and its report."""
     path = os.pathsep.join([str(copy / "src"), str(ROOT / "src")])
     options = ["--rows", "200", "--rate", "40"]
-    done = run_perf(copy, *command, *options, PYTHONPATH=path, DATABASE_URL=url)
+    done = run_perf(copy, command[0], *options, *command[1:], PYTHONPATH=path, DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
-    report = copy / f"perf/reports/{command[0]}.html"
-    assert not report.exists() or "eyJ" not in report.read_text(), "the report holds a token"
-    return done.stdout, report.read_text() if report.exists() else ""
+    report = reports.read_page(copy, command[0]) if reports.find_pages(copy, command[0]) else ""
+    assert "eyJ" not in report, "the report holds a token"
+    return done.stdout, report
 
 
 def test_cpu_names_the_line_of_a_quadratic_loop(copy: Path, database_url: str):
@@ -71,13 +72,23 @@ def test_cpu_names_the_line_of_a_quadratic_loop(copy: Path, database_url: str):
     assert "for b in numbers" in report
 
 
-def test_memory_names_the_line_that_keeps_an_object_of_each_request(copy: Path, database_url: str):
-    plant(copy, "    KEPT.append(f'{order_id} was read')", "KEPT: list[str] = []")
+def test_memory_names_what_is_kept_of_each_request_and_what_is_freed_at_once(copy: Path, database_url: str):
+    plant(
+        copy,
+        "    KEPT.append(f'{order_id} was read')\n    len(bytearray(20_000_000))",
+        "KEPT: list[str] = []",
+    )
     said, report = measure(copy, database_url, "memory", "--seconds", "6")
-    first = said.splitlines()[1]
-    assert "KEPT.append" in first
-    assert "for each request" in first
+    lines = said.splitlines()
+    assert "KEPT.append" in lines[2], said
+    largest = next(number for number, line in enumerate(lines) if "MB at once" in line)
+    assert "len(bytearray(20_000_000))" in lines[largest + 1], said
     assert "KEPT.append" in report
+
+
+def test_memory_blames_no_line_of_an_unchanged_service(copy: Path, database_url: str):
+    said, _ = measure(copy, database_url, "memory", "--seconds", "6")
+    assert "Nothing grew with the requests." in said
 
 
 def test_blocking_names_the_line_that_sleeps(copy: Path, database_url: str):
@@ -95,10 +106,11 @@ def test_tasks_shows_where_tasks_wait_that_never_end(copy: Path, database_url: s
         "    waiting = asyncio.create_task(wait_forever())\n    TASKS.append(waiting)",
         "import asyncio\nTASKS = []\n\nasync def wait_forever():\n    await asyncio.Event().wait()\n",
     )
-    said, _ = measure(copy, database_url, "tasks", "--seconds", "2")
-    crowded = said.splitlines()[2:4]
-    assert "wait_forever, of an answered request" in crowded[0]
-    assert "await asyncio.Event().wait()" in crowded[1]
+    said, report = measure(copy, database_url, "tasks", "--seconds", "2")
+    crowded = said.splitlines()[2]
+    assert "wait_forever, of an answered request" in crowded
+    assert "await asyncio.Event().wait()" in crowded
+    assert "await asyncio.Event().wait()" in report
 
 
 def test_plans_names_the_statement_whose_index_is_missing():

@@ -5,13 +5,15 @@ import signal
 import subprocess
 import time
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
+from inside import reports
 from service_tools.pages import CUT_SHORT, Page
-from service_tools.perf import scenario
+from service_tools.perf import load, scenario
 
 from tests.kit.processes import start
 
@@ -56,8 +58,9 @@ def interrupt(process: subprocess.Popen[bytes], output: Path, text: str, times: 
 @pytest.mark.parametrize(
     ("command", "text", "result"),
     [
-        ("load --seconds 2", "requests a second, p99", "ping: it carried "),
-        ("memory --seconds 20", "2 of 6 snapshots", "Its memory went from"),
+        ("load --seconds 2", "requests a second: all but 1 %", "ping: it carried "),
+        ("cpu --seconds 20", " samples are taken", " samples of worker "),
+        ("memory --seconds 20", "2 of 6 parts", "Its memory went from"),
     ],
 )
 def test_what_was_measured_is_reported_and_the_page_says_that_it_was_cut_short(
@@ -67,7 +70,7 @@ def test_what_was_measured_is_reported_and_the_page_says_that_it_was_cut_short(
         said = interrupt(process, folder / "output", text)
     assert result in said
     assert CUT_SHORT in said
-    assert CUT_SHORT in (folder / f"perf/reports/{command.split()[0]}.html").read_text()
+    assert CUT_SHORT in reports.read_page(folder, command.split()[0])
 
 
 def test_a_budget_reports_the_scenarios_that_were_finished(folder: Path, database_url: str):
@@ -76,33 +79,7 @@ def test_a_budget_reports_the_scenarios_that_were_finished(folder: Path, databas
         said = interrupt(process, folder / "output", "ping: 50 requests a second")
     assert "pong: 50 requests a second" not in said
     assert CUT_SHORT in said
-    assert CUT_SHORT in (folder / "perf/reports/budget.html").read_text()
-
-
-def test_a_flame_graph_shows_what_was_sampled(folder: Path, database_url: str):
-    with start(
-        "perf", "cpu", "--seconds=16", "--rate=400", "--rows=10", cwd=folder, DATABASE_URL=database_url
-    ) as process:
-        wait_for_py_spy(psutil.Process(process.pid))
-        time.sleep(3)  # in which it samples
-        os.killpg(process.pid, signal.SIGINT)  # py-spy gets it too, and writes what it has
-        assert process.wait(60) == 0
-    said = (folder / "output").read_text()
-    assert " samples of worker " in said
-    assert CUT_SHORT in said
-    assert CUT_SHORT in (folder / "perf/reports/cpu.html").read_text()
-
-
-def wait_for_py_spy(command: psutil.Process) -> None:
-    """Return when py-spy says that it samples, into a file without a name."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        with suppress(psutil.NoSuchProcess, OSError):
-            for child in command.children(recursive=True):
-                if child.name() == "py-spy" and "Sampling" in Path(f"/proc/{child.pid}/fd/1").read_text():
-                    return
-        time.sleep(0.05)
-    raise AssertionError("nothing was recorded")
+    assert CUT_SHORT in reports.read_page(folder, "budget")
 
 
 def test_a_live_table_of_tasks_is_drawn_anew_until_then(folder: Path, database_url: str):
@@ -110,6 +87,17 @@ def test_a_live_table_of_tasks_is_drawn_anew_until_then(folder: Path, database_u
         said = interrupt(process, folder / "output", " tasks, ", times=2)
     assert "Traceback" not in said
     assert "await self.stop_requested.wait()" in said
+
+
+def test_a_search_that_ends_before_its_first_rate_reports_nothing(monkeypatch: pytest.MonkeyPatch):
+    def interrupt_probe(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load, "provide_target", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(load, "find_full_speed", interrupt_probe)
+    done = CliRunner().invoke(load.show_load, [], obj=())
+    assert done.exit_code == 1
+    assert "Aborted!" in done.output
 
 
 def test_where_nothing_was_measured_nothing_is_reported():

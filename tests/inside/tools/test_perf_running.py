@@ -1,14 +1,16 @@
 """The commands that look at a running service, by its process, and what they say where they cannot."""
 
+import subprocess
 import threading
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
+from inside import reports
 from inside.tools.test_perf_faults import run_perf
 from service.kit.work.command_error import CommandError
-from service_tools.pages import Page
-from service_tools.perf import cpu
+from service_tools.perf.workers import WorkerProcess, identify_worker
 
 from tests.kit.processes import find_port, start, wait_until_live
 
@@ -27,7 +29,7 @@ def test_a_running_service_is_looked_at_and_sent_nothing(tmp_path: Path, databas
     assert tasks.returncode == 0, tasks.stderr
     assert "WorkerApplication.forward_messages" in tasks.stdout
     assert blocking.returncode == 0, blocking.stderr
-    assert "times, under whatever load it has" in blocking.stdout
+    assert "s, under whatever load it has" in blocking.stdout
     assert memory.returncode == 0, memory.stderr
     assert "what the instrument cost is not known" in memory.stdout
     assert "GET" not in (tmp_path / "output").read_text()
@@ -46,16 +48,29 @@ def test_a_service_without_a_console_and_a_process_that_is_none_are_said_with_wh
     assert "There is no process" in gone.stderr
     strange = run_perf(tmp_path, "tasks", "--pid", "1")
     assert "is not a service" in strange.stderr or "belongs to another user" in strange.stderr
+    none = run_perf(tmp_path, "tasks", "--pid", "0")
+    assert "0 is not in the range x>=1" in none.stderr
 
 
-def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, database_url: str):
+def test_a_worker_that_has_ended_is_said_to_have(tmp_path: Path):
+    process = subprocess.Popen(["sleep", "60"])
+    worker = WorkerProcess(psutil.Process(process.pid), tmp_path / "console")
+    process.kill()
+    process.wait()
+    for ask in (worker.read_cpu, lambda: worker.ask("tasks")):
+        with pytest.raises(CommandError, match=f"Worker {process.pid} has ended, or was replaced: its log says why"):
+            ask()
+    assert identify_worker(worker.process) is None
+
+
+def test_the_cpu_of_a_running_service_is_sampled(tmp_path: Path, database_url: str):
     port, over = str(find_port()), threading.Event()
 
     def send() -> None:
         while not over.is_set():
             urllib.request.urlopen(f"http://127.0.0.1:{port}/livez").read()
 
-    with start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port) as process:
+    with start("serve", cwd=tmp_path, DATABASE_URL=database_url, SERVER_PORT=port, WATCHDOG_CONSOLE="true") as process:
         wait_until_live(process, f"http://127.0.0.1:{port}", seconds=120)
         sender = threading.Thread(target=send)
         sender.start()
@@ -69,9 +84,4 @@ def test_the_cpu_of_a_running_service_is_sampled_from_outside(tmp_path: Path, da
     assert "under whatever load it has" in done.stdout
     assert "what the instrument cost is not known" in done.stdout
     assert "src/service/kit/edge/" in done.stdout
-    assert "src/service/kit/edge/" in (tmp_path / "perf/reports/cpu.html").read_text().partition("Flame graph")[2]
-
-
-def test_what_py_spy_may_not_or_cannot_trace_is_said_with_the_command_that_lets_it(tmp_path: Path):
-    with pytest.raises(CommandError, match=r"(?s)py-spy failed: .+sudo sysctl kernel.yama.ptrace_scope=0"):
-        cpu.record_stacks([*cpu.find_spy(), "record", "-p", "999999999", "-o", str(tmp_path / "s")], Page("cpu", "CPU"))
+    assert "src/service/kit/edge/" in reports.read_page(tmp_path, "cpu").partition("Flame graph")[2]

@@ -24,6 +24,7 @@ from service.kit.commands.definition import ServiceDefinition
 from service.settings import Settings
 from service_tools.dev import credentials, database, embedded
 from service_tools.perf import load, runs, scenario, target
+from service_tools.perf.report import Report
 
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
 """Where the service runs, and where the database and the load do."""
@@ -88,7 +89,10 @@ async def vacuum(url: str) -> None:
 def measure(name: str, described: scenario.Scenario, service: Observed, seconds: float) -> dict[str, object]:
     """Return the knee of some requests, and what happens at it and at twice the rate."""
     send = partial(runs.run_scenario, name, described, service, seconds)
-    found = load.conclude_ramp(name, list(load.send_rising_rates(send, load.find_full_speed(described, service))))
+    start = load.START_SHARE * load.find_full_speed(described, service)
+    stages: list[Report] = []
+    load.search_knee(send, start, stages)
+    found = load.conclude_ramp(name, stages)
     knee = found.knee or found.stages[0].rate or 1
     sent = {"knee": knee, "beyond": 2 * knee}
     return {"rate": found.knee, **{place: observe(name, described, service, seconds, sent[place]) for place in sent}}
@@ -109,8 +113,8 @@ def observe(
         "answered": all_of_them.answered,
         "errors": all_of_them.errors,
         "refused": refused,
-        "p50": all_of_them.p50,
-        "p99": all_of_them.p99,
+        "p50": all_of_them.p50 or all_of_them.most,
+        "p99": all_of_them.p99 or all_of_them.most,  # of few requests
         "worker": report.cores,
         "database": of_database,
         "load": of_load,

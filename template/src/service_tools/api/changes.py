@@ -34,19 +34,28 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         operation, path, text, limit = self.fact
-        words = [operation, *path, text, "" if limit is None else f"{limit:g}"]
-        return " ".join([*filter(None, words), "is new" if self.is_new else "is gone"])
+        words = [operation, *path]
+        if text:
+            words.append(text)
+        if limit is not None:
+            words.append(f"{limit:g}")
+        words.append("is new" if self.is_new else "is gone")
+        return " ".join(words)
 
 
 def compare_descriptions(old: Schema, new: Schema) -> Iterator[Change]:
     """Yield what has changed. Of what is new or gone as a whole, no parts are named."""
     before = {*list_facts(old)}
     after = {*list_facts(new)}
+    in_both = before & after
     for fact in sorted(before ^ after, key=str):
-        path = fact.path[:-1] if fact.text in (THERE, REQUIRED) else fact.path
-        if not fact.path or Fact(fact.operation, path) in before & after:
+        path = fact.path
+        if fact.text in (THERE, REQUIRED):
+            path = path[:-1]
+        if not fact.path or Fact(fact.operation, path) in in_both:
             is_new = fact in after
-            yield Change(fact, is_new, is_breaking(fact, is_new, before, after))
+            breaks = is_breaking(fact, is_new, before, after)
+            yield Change(fact, is_new, breaks)
 
 
 def is_breaking(fact: Fact, is_new: bool, before: Set[Fact], after: Set[Fact]) -> bool:
@@ -60,7 +69,8 @@ def is_breaking(fact: Fact, is_new: bool, before: Set[Fact], after: Set[Fact]) -
         alike = [other for other in before if other[:3] == fact[:3]]
         known = [other.limit for other in alike if other.limit is not None]
         ordered = sorted([fact.limit, *known], reverse=fact.text in MINIMA)
-        return is_new and (not known or ordered[0] == fact.limit)
+        is_strictest = ordered[0] == fact.limit
+        return is_new and (not known or is_strictest)
     kind, _, _ = fact.text.partition(" ")
     readers = after if is_request else before
     return is_new is not is_request and fact._replace(text=kind) not in readers
@@ -86,8 +96,10 @@ def inline(part: Any, schemas: Schema, within: tuple[str, ...] = ()) -> Any:
     if not isinstance(part, dict):
         return part
     _, _, name = part.get("$ref", "").rpartition("/")
+    if name in within:
+        return {}
     if name:
-        return {} if name in within else inline(schemas[name], schemas, (*within, name))
+        return inline(schemas[name], schemas, (*within, name))
     return {key: inline(value, schemas, within) for key, value in part.items()}
 
 
@@ -105,9 +117,11 @@ def list_request_facts(name: str, template: str, operation: Schema) -> Iterator[
         yield from list_schema_facts(name, path, parameter["schema"])
         if parameter["required"]:
             yield Fact(name, path, REQUIRED)
-    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-        yield from list_schema_facts(name, ("request", media_type), content.get("schema", {}))
-        yield Fact(name, ("request", media_type), REQUIRED)
+    body = operation.get("requestBody", {})
+    for media_type, content in body.get("content", {}).items():
+        path = "request", media_type
+        yield from list_schema_facts(name, path, content.get("schema", {}))
+        yield Fact(name, path, REQUIRED)
 
 
 def list_response_facts(name: str, operation: Schema) -> Iterator[Fact]:
@@ -124,25 +138,42 @@ def list_schema_facts(name: str, path: tuple[str, ...], schema: Schema) -> Itera
     yield Fact(name, path)
     for part in schema.get("anyOf", ()):
         yield from list_schema_facts(name, path, part)
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if path[0] == "response" and schema.get("format") == "decimal":
-        kinds = ["string"]  # a number is read, and never sent
-    for kind in [*kinds, *["integer"] * ("number" in kinds)]:
-        for value in schema.get("enum", [schema.get("format", "")]):
-            yield Fact(name, path, f"{kind} {value}".strip())
-    if path[0] == "request":
+    is_request = path[0] == "request"
+    for text in list_kinds(schema, is_request):
+        yield Fact(name, path, text)
+    if is_request:
         for limit in (*MINIMA, *MAXIMA):
             if limit in schema:
                 yield Fact(name, path, limit, schema[limit])
         if "pattern" in schema:
             yield Fact(name, path, f"pattern {schema['pattern']}")
-    for field, part in schema.get("properties", {}).items():
-        yield from list_schema_facts(name, (*path, field), part)
+    for label, part in list_parts(schema):
+        yield from list_schema_facts(name, (*path, label), part)
+    for field in schema.get("properties", ()):
         if field in schema.get("required", ()):
             yield Fact(name, (*path, field), REQUIRED)
+
+
+def list_kinds(schema: Schema, is_request: bool) -> Iterator[str]:
+    """Yield the types that a schema takes, each with its format or with one of its values."""
+    kinds = schema.get("type", [])
+    if isinstance(kinds, str):
+        kinds = [kinds]
+    if not is_request and schema.get("format") == "decimal":
+        kinds = ["string"]  # a number is read, and never sent
+    if "number" in kinds:
+        kinds = [*kinds, "integer"]
+    for kind in kinds:
+        for value in schema.get("enum", [schema.get("format", "")]):
+            yield f"{kind} {value}".strip()
+
+
+def list_parts(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """Yield the schemas within a schema, each with its name there."""
+    yield from schema.get("properties", {}).items()
     for number, part in enumerate(schema.get("prefixItems", ()), 1):
-        yield from list_schema_facts(name, (*path, f"item {number}"), part)
+        yield f"item {number}", part
     for inner in ("items", "additionalProperties"):
-        if isinstance(schema.get(inner), dict):
-            yield from list_schema_facts(name, (*path, inner), schema[inner])
+        part = schema.get(inner)
+        if isinstance(part, dict):
+            yield inner, part

@@ -29,7 +29,8 @@ def announce(definition: ServiceDefinition, settings: KitSettings) -> None:
         "Database": "uv run service psql",
         "Stop": "Ctrl-C",
     }
-    text = "\n".join(f"  {name:10}{value}" for name, value in lines.items())
+    written = [f"  {name:10}{value}" for name, value in lines.items()]
+    text = "\n".join(written)
     click.echo(f"\n{text}\n")
 
 

@@ -137,7 +137,10 @@ async def migrate_and_read(
 
 def compare_catalogs(found: Catalog, wanted: Catalog) -> Findings:
     """Yield what differs. Of a table that only one side has, the parts are not named."""
-    one_sided = {table for table, _, name in found.keys() ^ wanted.keys() if name == table}
+    one_sided = set()
+    for table, _, name in found.keys() ^ wanted.keys():
+        if name == table:
+            one_sided.add(table)
     for key in sorted(found | wanted):
         table, kind, name = key
         here = found.get(key)

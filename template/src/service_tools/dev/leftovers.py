@@ -24,8 +24,11 @@ def explain_missing_package(error: ImportError) -> str | None:
     )
     lines = [f"{package} is not part of this service. {advice}"]
     project = source.parent
-    for path in sorted([*(source / PACKAGE).rglob("*.py"), *(project / "tests").rglob("*.py")]):
+    code = (source / PACKAGE).rglob("*.py")
+    tests = (project / "tests").rglob("*.py")
+    for path in sorted([*code, *tests]):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             if imported.match(line):
-                lines.append(f"  {path.relative_to(project)}:{number}: {line.strip()}")
+                place = f"{path.relative_to(project)}:{number}"
+                lines.append(f"  {place}: {line.strip()}")
     return "\n".join(lines)

@@ -10,17 +10,17 @@ import click
 
 from service.kit.commands.definition import ServiceDefinition
 from service_tools.pages import Page
-from service_tools.perf.commands import WORKERS, add_options, add_seconds
-from service_tools.perf.stacks import find_line, read_source, shorten
+from service_tools.perf.commands import PID, measure_options
+from service_tools.perf.stacks import LINE, describe_line, find_line, shorten
 from service_tools.perf.workers import observe_workers
 from service_tools.tables import TEXT
 
 COLUMNS = {
     "times": "",
-    "seconds, at least": ".2f",
+    "seconds": ".2f",
+    "CPU seconds": ".2f",
     "route": TEXT,
-    "line": TEXT,
-    "source": TEXT,
+    **LINE,
 }
 MAX_STACKS = 5
 
@@ -29,7 +29,7 @@ type Stall = dict[str, Any]
 
 
 @click.command(name="blocking")
-@add_options(WORKERS, add_seconds(10.0))
+@measure_options(PID, 10.0)
 @click.option(
     "--lag",
     default=0.05,
@@ -39,54 +39,77 @@ type Stall = dict[str, Any]
 )
 @click.pass_obj
 def show_blocking(
-    definition: ServiceDefinition, /, seconds: float, lag: float, **subject: Any
+    definition: ServiceDefinition,
+    /,
+    seconds: float,
+    lag: float,
+    as_json: bool,
+    **subject: Any,
 ) -> None:
     """Show what blocks the event loop: the lines that blocked it for `--lag` seconds or longer.
 
-    With `--pid`, shows what the watchdog has reported since the start, with its own WATCHDOG_LAG,
-    and sends nothing: that is safe in production. The service needs WATCHDOG_CONSOLE=true.
+    Each time counts in full, from the tick that the loop missed to the next. Many short calls are
+    for `service perf cpu`.
+
+    With `--pid`, shows the last 500 reports of the watchdog, by its own WATCHDOG_LAG, and sends
+    nothing: that is safe in production. The service needs WATCHDOG_CONSOLE=true.
     """
-    page = Page("blocking", "What blocks the event loop")
+    page = Page("blocking", "What blocks the event loop", as_json)
     stalls: list[Stall] = []
     with observe_workers(definition, **subject, WATCHDOG_LAG=str(lag)) as observed:
         with page.until_interrupted():
             observed.note(seconds)
-        for worker in observed.workers:
-            stalls += worker.ask("blocked")
-    page.say(f"The event loop was blocked {len(stalls)} times, under {observed.load}.")
-    lines = group_by_line(stalls)
+        stalls += observed.ask_all("blocked")
+    total = add_up(stalls, "seconds")
+    page.say(
+        f"The event loop was blocked {len(stalls)} times, for {total:.2f} s, under {observed.load}."
+    )
+    missed = [stall for stall in stalls if "stack" not in stall]
+    if missed:
+        page.say(
+            f"{len(missed)} of these times, {add_up(missed, 'seconds'):.2f} s, have no line: the "
+            "loop came late, but by then it did something else."
+        )
+    lines = group_by_line([stall for stall in stalls if "stack" in stall])
     rows = []
     for line, found in lines:
-        lost = sum(float(stall["seconds"]) for stall in found)
+        blocked = add_up(found, "seconds")
+        cpu = add_up(found, "cpu_seconds")
         routes = sorted(set(map(name_work, found)))
-        row = [
-            len(found),
-            lost,
-            ", ".join(routes),
-            shorten(line),
-            read_source(line),
-        ]
-        rows.append(row)
+        place = describe_line(line)
+        rows.append([len(found), blocked, cpu, ", ".join(routes), *place])
     page.tabulate(COLUMNS, rows)
     page.remark(
         "A line that was found once or twice may only have run while the machine was busy: leave "
-        "it alone. The watchdog runs in every worker. It costs two wake-ups for each quarter of "
-        "the lag, too little to measure."
+        "it alone. So may one with little CPU, unless it sleeps or waits. The watchdog runs in "
+        "every worker. It costs two wake-ups for each quarter of the lag, too little to measure."
     )
+    page.suggest("service perf cpu", "calls shorter than the lag add up as CPU time")
     for line, found in lines[:MAX_STACKS]:
-        page.show(shorten(line), f"<pre>{escape(found[0]['stack'])}</pre>")
+        stack = escape(found[0]["stack"])
+        page.show(shorten(line), f"<pre>{stack}</pre>")
     page.finish()
 
 
+def add_up(stalls: Sequence[Stall], what: str) -> float:
+    return sum(float(stall[what]) for stall in stalls)
+
+
 def group_by_line(stalls: Sequence[Stall]) -> list[tuple[str, list[Stall]]]:
-    """Return the lines of the service that blocked the loop, the most frequent first."""
+    """Return the lines of the service that blocked the loop, the longest in total first."""
     lines: defaultdict[str, list[Stall]] = defaultdict(list)
     for stall in stalls:
-        frames = [frame.partition(": ")[0] for frame in stall["stack"].splitlines()]
+        frames = []
+        for frame in stall["stack"].splitlines():
+            place, _, _ = frame.partition(": ")
+            frames.append(place)
         lines[find_line(frames)].append(stall)
-    return sorted(lines.items(), key=lambda item: -len(item[1]))
+    return sorted(lines.items(), key=lambda item: -add_up(item[1], "seconds"))
 
 
 def name_work(stall: Stall) -> str:
     """Return what the loop was busy with: a route, or a task."""
-    return f"{stall['method']} {stall['route']}" if "route" in stall else stall["task"]
+    if "route" in stall:
+        return f"{stall['method']} {stall['route']}"
+    task: str = stall["task"]
+    return task

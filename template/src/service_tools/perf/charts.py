@@ -1,100 +1,138 @@
 # kit: updated by the template; extend it from app.py
-"""Line plots as SVG, and flame graphs as nested lists. The page's CSS has their colours."""
+"""Plots as SVG, and bars. The page's CSS has their colours."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import chain
 from math import ceil, floor, log10
 
-LEFT, RIGHT, TOP, BOTTOM = 44, 340, 10, 176
+LEFT, RIGHT, TOP, BOTTOM = 44, 334, 10, 176
 """The edges of a plot's axes, in units of its SVG."""
 
-MIN_SHARE = 0.002
-"""A share of a flame graph's width: narrower frames are left out."""
+type Series = Mapping[str, Sequence[float | None]]
+"""Values by the name of their line. None is a value that was not measured."""
+
+type Spans = Sequence[tuple[float, float]]
+"""Parts of the x axis, from and to. One of no length is a line."""
 
 
-def choose_ticks(highest: float) -> list[float]:
-    """Return round values from 0 to at least the highest."""
-    if highest <= 0:
-        return [0, 1]
-    rough = highest / 4
+def choose_ticks(lowest: float, highest: float) -> list[float]:
+    """Return round values from at most the lowest to at least the highest."""
+    if highest <= lowest:
+        highest = lowest + 1
+    rough = (highest - lowest) / 4
     unit = 10 ** floor(log10(rough))
-    step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= rough)
-    return [number * step for number in range(ceil(highest / step) + 1)]
+    steps = [factor * unit for factor in (1, 2, 2.5, 5, 10)]
+    step = next(step for step in steps if step >= rough)
+    first = floor(lowest / step)
+    last = ceil(highest / step)
+    return [number * step for number in range(first, last + 1)]
 
 
 def plot_lines(
-    title: str, rates: Sequence[float], series: Mapping[str, Sequence[float]], mark: float
+    title: str,
+    xs: Sequence[float],
+    series: Series,
+    x_title: str,
+    spans: Spans = (),
+    is_joined: bool = False,
 ) -> str:
-    """Return a plot of series over rates, with a vertical line at a mark."""
-    x_ticks = choose_ticks(max(rates))
-    y_ticks = choose_ticks(max(chain.from_iterable(series.values()), default=0))
-    x_scale = (RIGHT - LEFT) / x_ticks[-1]
-    y_scale = (BOTTOM - TOP) / y_ticks[-1]
+    """Return a plot of series, as dots or as lines, with parts of the x axis shaded.
 
-    labels = f'<text x="{RIGHT}" y="{BOTTOM + 31}">requests a second</text>'
+    The y axis begins at 0. A plot of nothing is left out.
+    """
+    drawn_values = chain.from_iterable(series.values())
+    known = [value for value in drawn_values if value is not None]
+    if not known:
+        return ""
+    x_bounds = [*xs, *chain.from_iterable(spans)]
+    x_ticks = choose_ticks(min(x_bounds), max(x_bounds))
+    y_ticks = choose_ticks(0, max(known))
+    first, last = x_ticks[0], x_ticks[-1]
+    top = y_ticks[-1]
+    x_scale = (RIGHT - LEFT) / (last - first)
+    y_scale = (BOTTOM - TOP) / top
+
+    labels = [draw_label(x_title, RIGHT, BOTTOM + 31)]
+    lines = ""
     for tick in x_ticks:
-        x = LEFT + tick * x_scale
-        labels += f'<text class="x" x="{x}" y="{BOTTOM + 16}">{tick:,g}</text>'
-    lines = f'<path class="mark" d="M{mark} 0V{y_ticks[-1]}"/>'
+        x = LEFT + (tick - first) * x_scale
+        labels.append(draw_label(f"{tick:,g}", x, BOTTOM + 16, "x"))
+    for low, high in spans:
+        lines += f'<path class="span" d="M{low} 0H{high}V{top}H{low}z"/>'
     for tick in y_ticks:
         y = BOTTOM + 4 - tick * y_scale
-        labels += f'<text x="{LEFT - 6}" y="{y}">{tick:,g}</text>'
-        lines += f'<path class="grid" d="M0 {tick}H{x_ticks[-1]}"/>'
-    legend = ""
-    for number, (name, values) in enumerate(series.items()):
-        colour = f'style="color: var(--c{number})"'
-        legend += f"<span {colour}>{name}</span>"
-        lines += f"<g {colour}>{draw_series(rates, values)}</g>"
+        labels.append(draw_label(f"{tick:,g}", LEFT - 6, y))
+        lines += f'<path class="grid" d="M{first} {tick}H{last}"/>'
+    for number, values in enumerate(series.values()):
+        drawn = draw_series(xs, values, is_joined)
+        lines += f'<g style="color: {name_colour(number)}">{drawn}</g>'
 
+    to_axes = f"translate({LEFT} {BOTTOM})"
+    scale = f"scale({x_scale} {-y_scale})"
+    to_first = f"translate({-first} 0)"
     parts = [
         "<figure>",
-        f"<figcaption>{title}</figcaption>",
-        '<svg viewBox="0 0 360 210">',
-        labels,
-        f'<g transform="translate({LEFT} {BOTTOM}) scale({x_scale} {-y_scale})">',
-        lines,
-        "</g>",
+        f"<figcaption>{escape(title)}</figcaption>",
+        f'<svg viewBox="0 0 360 210" role="img" aria-label="{escape(title)}">',
+        *labels,
+        f'<g transform="{to_axes} {scale} {to_first}">{lines}</g>',
         "</svg>",
-        f"<p>{legend}</p>",
+        draw_legend(series),
         "</figure>",
     ]
     return "".join(parts)
 
 
-def draw_series(rates: Sequence[float], values: Sequence[float]) -> str:
-    """Return a line through values, with a dot at each that shows it, without a scale."""
+def draw_label(text: str, x: float, y: float, kind: str = "") -> str:
+    mark = f' class="{kind}"' if kind else ""
+    return f'<text{mark} x="{x}" y="{y}">{escape(text)}</text>'
+
+
+def plot_runs(title: str, values: Sequence[float], run: str, x_title: str, spans: Spans) -> str:
+    """Return a plot of the value of each run as a dot, the first one at the bottom."""
+    numbers = range(1, len(values) + 1)
+    return plot_lines(title, values, {run: numbers}, x_title, spans)
+
+
+def name_colour(number: int) -> str:
+    """Return the colour of a line or part. There are thirteen."""
+    return f"var(--c{number % 13})"
+
+
+def draw_legend(names: Iterable[str]) -> str:
+    entries = ""
+    for number, name in enumerate(names):
+        entries += f'<span style="color: {name_colour(number)}">{escape(name)}</span>'
+    return f"<p>{entries}</p>"
+
+
+def draw_series(xs: Sequence[float], values: Sequence[float | None], is_joined: bool) -> str:
+    """Return a line through values, or a dot at each that shows it, without a scale."""
     points, dots = "", ""
-    for rate, value in zip(rates, values, strict=True):
-        points += f" {rate},{value}"
-        dots += f'<path class="dot" d="M{rate} {value}h0"><title>{value:,.3g}</title></path>'
-    return f'<polyline points="{points}"/>{dots}'
+    for x, value in zip(xs, values, strict=True):
+        if value is not None:
+            points += f" {x},{value}"
+            said = f"<title>{x:,.4g}: {value:,.4g}</title>"
+            dots += f'<path class="dot" d="M{x} {value}h0">{said}</path>'
+    return f'<polyline points="{points}"/>' if is_joined else dots
 
 
-type Stacks = Mapping[tuple[str, ...], float]
-"""The weight of each stack. Its frames are listed from the outermost."""
-
-
-def draw_flame_graph(stacks: Stacks, unit: str) -> str:
-    """Return a flame graph: each frame as wide as its share, above the frame that called it."""
-    total = sum(stacks.values())
-
-    def draw_callees(stacks: Stacks, caller: float) -> str:
-        callees: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
-        for stack, weight in stacks.items():
-            if stack:
-                callees[stack[0]][stack[1:]] = weight
-        boxes = ""
-        for name, above in sorted(callees.items()):
-            weight = sum(above.values())
-            if weight >= MIN_SHARE * total:
-                text = escape(name)
-                title = f"{text}: {weight:,.0f} {unit}, {weight / total:.1%}"
-                boxes += f'<li style="width: {weight / caller:.3%}">'
-                boxes += draw_callees(above, weight)
-                boxes += f'<p title="{title}">{text}</p>'
-                boxes += "</li>"
-        return boxes and f"<ul>{boxes}</ul>"
-
-    return f'<div class="scroll"><div class="flame">{draw_callees(stacks, total)}</div></div>'
+def stack_bars(title: str, rows: Mapping[str, Mapping[str, float]], unit: str) -> str:
+    """Return a bar for each row, as long as the sum of its parts, each part in its colour."""
+    names = [*dict.fromkeys(chain.from_iterable(rows.values()))]
+    colours = {name: name_colour(number) for number, name in enumerate(names)}
+    totals = {row: sum(parts.values()) for row, parts in rows.items()}
+    longest = max(totals.values(), default=0) or 1
+    lines = ""
+    for row, parts in rows.items():
+        bar = ""
+        for name, value in parts.items():
+            said = f"{escape(name)}: {value:,.3g} {unit}"
+            width = 70 * value / longest
+            style = f"width: {width:.2f}%; background: {colours[name]}"
+            bar += f'<i style="{style}" title="{said}"></i>'
+        bar += f"&nbsp;{totals[row]:,.3g} {unit}"
+        lines += f"<div><b>{escape(row)}</b><span>{bar}</span></div>"
+    head = f'<figure class="bars"><figcaption>{escape(title)}</figcaption>'
+    return f"{head}{lines}{draw_legend(colours)}</figure>"

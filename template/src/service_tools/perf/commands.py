@@ -8,6 +8,7 @@ from collections.abc import Callable
 import click
 
 from service.kit.commands import cli
+from service.kit.commands.printing import json_option
 
 MODULES = {
     "bench": "service_tools.perf.bench",
@@ -18,6 +19,7 @@ MODULES = {
     "load": "service_tools.perf.load",
     "memory": "service_tools.perf.memory",
     "tasks": "service_tools.perf.tasks",
+    "waiting": "service_tools.perf.waiting",
 }
 
 
@@ -29,8 +31,10 @@ def perf() -> None:
     `service dev`, and sends it the requests in perf/scenarios/. With DATABASE_URL set, it uses that
     database, and adds rows only if you pass `--rows`. Reports are written to perf/reports/.
     """
-    # Each block ends what it started, so SIGTERM must not end this process by itself.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Each block ends what it started, so no signal must end this process by itself: SIGHUP comes
+    # when a terminal or a connection is gone.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 DEFAULT_ROWS = 10_000
@@ -49,16 +53,6 @@ def add_options(*options: Decorator) -> Decorator:
     return add
 
 
-def add_seconds(default: float) -> Decorator:
-    return click.option(
-        "--seconds",
-        default=default,
-        show_default=True,
-        type=click.FloatRange(0.1, 3600),
-        help="Measure for this many seconds.",
-    )
-
-
 SCENARIOS = click.argument("names", nargs=-1, metavar="[SCENARIO]…")
 ROWS = click.option(
     "--rows",
@@ -66,20 +60,17 @@ ROWS = click.option(
     help=f"Minimum sample rows per slice. [default: {DEFAULT_ROWS}]",
 )
 
-TARGET = add_options(
-    SCENARIOS,
+URL = add_options(
     click.option("--url", help="Measure a running service, without its CPU and memory."),
     click.option(
         "--token", help="The token to send with `--url`, as a bearer unless it has a scheme."
     ),
-    ROWS,
 )
-"""Which service to measure: one that is started here, or one at a URL."""
-
-WORKERS = add_options(
-    SCENARIOS,
+PID = add_options(
     click.option(
-        "--pid", type=int, help="Observe the running service of this process, and send it nothing."
+        "--pid",
+        type=click.IntRange(1),
+        help="Observe the running service of this process, and send it nothing.",
     ),
     click.option(
         "--rate",
@@ -88,6 +79,20 @@ WORKERS = add_options(
         type=click.FloatRange(0.1),
         help="Send this many requests a second.",
     ),
-    ROWS,
 )
-"""Which workers to observe: of a service started here and put under load, or of a running one."""
+
+
+def measure_options(which: Decorator, seconds: float) -> Decorator:
+    """Return the options of a command that measures a service for some seconds.
+
+    `which` is URL for a service that is started here, or one at a URL; or PID for the workers of
+    one that is started here and put under load, or of a running one.
+    """
+    span = click.option(
+        "--seconds",
+        default=seconds,
+        show_default=True,
+        type=click.FloatRange(0.1, 3600),
+        help="Measure for this many seconds.",
+    )
+    return add_options(SCENARIOS, which, ROWS, span, json_option)

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from service.kit import PACKAGE
 from service.kit.commands.definition import ServiceDefinition
@@ -22,13 +23,16 @@ from service.kit.server.settings import read_settings
 from service.kit.work.command_error import CommandError
 from service_tools.dev import credentials, database
 from service_tools.dev.revisions import check_out
-from service_tools.pages import Page
+from service_tools.pages import Page, read_reports
+from service_tools.perf.charts import plot_runs
 from service_tools.perf.commands import DEFAULT_ROWS, ROWS, SCENARIOS, add_options
 from service_tools.perf.generator import Sample, run_load, send_at_full_speed
 from service_tools.perf.ratios import (
+    MAX_ROUNDS,
     MIN_ROUNDS,
     SAME,
     Costs,
+    Ratio,
     is_decided,
     judge_rounds,
     take_medians,
@@ -36,6 +40,7 @@ from service_tools.perf.ratios import (
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import Scenario, find_scenarios
 from service_tools.perf.target import Target, start_service
+from service_tools.tables import TEXT
 
 CONNECTIONS = 8
 TURN_TIMEOUT = 120
@@ -43,6 +48,11 @@ TURN_TIMEOUT = 120
 
 REPEATS = 8
 """How often a round measures A, B, B, A, where B is this tree: drift affects both alike."""
+
+MAX_EARLIER = 20
+
+WIDE = 0.05
+"""An interval beyond which more rounds are worth their time."""
 
 COLUMNS = {
     "scenario": "",
@@ -64,24 +74,29 @@ read_cells = attrgetter(
 )
 """Returns the cells of a ratio's row."""
 
+HISTORY = {"time": "", "commit": TEXT, "report": TEXT, **COLUMNS, "µs there": ",.0f"}
+
 type Start = dict[str, Any]
 """How a tree's service is started."""
 
 
-type RunRound = Callable[[Mapping[str, Scenario]], Mapping[str, Costs]]
+type RunRound[Work] = Callable[[Mapping[str, Work]], Mapping[str, Costs]]
+
+
+ROUNDS = click.option(
+    "--rounds",
+    "max_rounds",
+    default=16,
+    show_default=True,
+    type=click.IntRange(MIN_ROUNDS, MAX_ROUNDS),
+    help="Take at most this many rounds.",
+)
 
 
 @click.command(name="compare")
 @click.argument("ref")
 @add_options(SCENARIOS, ROWS, json_option)
-@click.option(
-    "--rounds",
-    "max_rounds",
-    default=16,
-    show_default=True,
-    type=click.IntRange(MIN_ROUNDS, 50),
-    help="Start each tree at most this often.",
-)
+@ROUNDS
 @click.option(
     "--requests",
     "size",
@@ -107,7 +122,10 @@ def show_comparison(
     Each runs on a database of its own, with its own migrations. They get load in turn, at full
     speed, and start anew each round: two processes of the same program differ by a few percent. If
     the first 8 rounds agree, that is the verdict; otherwise more follow until no further round
-    could change it. Both use the packages that are installed here.
+    could change it. Both use the packages that are installed here. Says what is not excluded, too.
+
+    To see which lines make it slower, use `service perf cpu`; for one function, `service perf bench
+    --against REF`; for the database, `service plans --check`.
     """
     scenarios = find_scenarios(names)
     done: defaultdict[str, list[Costs]] = defaultdict(list)
@@ -121,20 +139,62 @@ def show_comparison(
         run_rounds(lambda left: run_round(token, starts, left, size), scenarios, max_rounds, done)
 
     ratios = [judge_rounds(name, rounds) for name, rounds in done.items()]
-    columns = {**COLUMNS, f"µs in {ref}": ",.0f"}
-    page.tabulate(columns, [*map(read_cells, ratios)])
-    page.remark(
-        f"CPU for each request, over {max_rounds} rounds at most: a ratio of 1.2 is a fifth more "
-        f"here. Leave alone what says “{SAME}”; more rounds show smaller ones."
-    )
+    show_ratios(ratios, ref, page)
+    page.remark(f"CPU for each request, over {max_rounds} rounds at most.")
+    for ratio in ratios:
+        if ratio.verdict == "slower":
+            page.suggest(
+                f"service perf cpu {ratio.scenario}", "shows its lines: run it in both trees"
+            )
+        elif ratio.high - ratio.low > WIDE and max_rounds < MAX_ROUNDS:
+            more = f"service perf compare {ref} {ratio.scenario} --rounds {MAX_ROUNDS}"
+            page.suggest(more, "excludes smaller differences")
+    show_history(page)
     page.finish(ratios)
-    if check and any(it.verdict == "slower" for it in ratios):
+    fail_if_slower(ratios, check)
+
+
+def fail_if_slower(ratios: Sequence[Ratio], check: bool) -> None:
+    """End with 1 if a check was asked for, and this tree is slower."""
+    if check and any(ratio.verdict == "slower" for ratio in ratios):
         raise SystemExit(1)
+
+
+def show_ratios(ratios: Sequence[Ratio], ref: str, page: Page) -> None:
+    """Show how trees compare, round by round."""
+    columns = {**COLUMNS, f"µs in {ref}": ",.0f"}
+    rows = [read_cells(ratio) for ratio in ratios]
+    page.tabulate(columns, rows)
+    for ratio in ratios:
+        page.say(ratio.explain())
+    page.remark("A ratio of 1.2 is a fifth more here. The interval is shaded, equality is a line.")
+    page.show_charts(*map(plot_rounds, ratios))
+
+
+def plot_rounds(ratio: Ratio) -> str:
+    rounds = [costs.ratio for costs in ratio.costs]
+    spans = [(1.0, 1.0), (ratio.low, ratio.high)]
+    return plot_runs(ratio.scenario, rounds, "round", "CPU here / there", spans)
+
+
+def show_history(page: Page) -> None:
+    """Show earlier comparisons whose reports are still there, on whatever machine."""
+    rows = []
+    for document in read_reports(page.name)[:MAX_EARLIER]:
+        origin = [document[name] for name in ("time", "commit", "title")]
+        with suppress(msgspec.ValidationError):  # of another release
+            ratios = msgspec.convert(document["results"], list[Ratio])
+            rows += [[*origin, *read_cells(ratio)] for ratio in ratios]
+    if rows:
+        page.show("Earlier")
+        page.tabulate(HISTORY, rows)
 
 
 @contextmanager
 def prepare_trees(
-    definition: ServiceDefinition, trees: Sequence[Path], rows: int | None
+    definition: ServiceDefinition,
+    trees: Sequence[Path],
+    rows: int | None,
 ) -> Generator[list[Start]]:
     """Yield how each tree's service is started, on a new database with its own migrations.
 
@@ -175,27 +235,32 @@ def migrate_tree(tree: Path, settings: dict[str, str]) -> None:
         raise CommandError(f"`service migrate` failed in {tree}: {said}")
 
 
-def run_rounds(
-    run: RunRound,
-    scenarios: Mapping[str, Scenario],
+def run_rounds[Work](
+    run: RunRound[Work],
+    works: Mapping[str, Work],
     max_rounds: int,
     done: dict[str, list[Costs]],
 ) -> None:
-    """Add rounds to each scenario until it is decided. From then on it takes no turns."""
-    left = {**scenarios}
+    """Add rounds to each scenario or benchmark until it is decided. Then it takes no more turns."""
+    left = {**works}
     while left:
         for name, costs in run(left).items():
             done[name].append(costs)
-            said = f"{name}: {len(done[name])} of at most {max_rounds} rounds are done."
-            if is_decided(done[name], max_rounds):
+            rounds = done[name]
+            said = f"{name}: {len(rounds)} of at most {max_rounds} rounds are done."
+            if is_decided(rounds, max_rounds):
                 del left[name]
-                agree = "too few" if judge_rounds(name, done[name]).verdict == SAME else "enough"
+                verdict = judge_rounds(name, rounds).verdict
+                agree = "too few" if verdict == SAME else "enough"
                 said += f" That decides it: {agree} agree."
             click.echo(said, err=True)
 
 
 def run_round(
-    token: str | None, starts: Sequence[Start], scenarios: Mapping[str, Scenario], size: int
+    token: str | None,
+    starts: Sequence[Start],
+    scenarios: Mapping[str, Scenario],
+    size: int,
 ) -> dict[str, Costs]:
     """Start both services, and return the median costs of turns, by scenario."""
     with ExitStack() as stack:

@@ -37,8 +37,8 @@ class Call(NamedTuple):
 class Sample(NamedTuple):
     """What became of a request.
 
-    Its seconds count from when it was due. It was sent `late` seconds after that. `timing` is the
-    value of its `Server-Timing` header.
+    Its seconds count from when it was `due`, on `perf_counter`. It was sent `late` seconds after
+    that. `timing` is the value of its `Server-Timing` header.
     """
 
     step: str
@@ -47,6 +47,7 @@ class Sample(NamedTuple):
     late: float
     timing: bytes
     is_expected: bool
+    due: float = 0.0
 
 
 type Record = Callable[[Sample], object]
@@ -129,7 +130,7 @@ class LoadClient:
         finally:  # also if it was cancelled
             seconds = perf_counter() - due
             is_expected = status == call.expect
-            self.record(Sample(call.step, status, seconds, late, timing, is_expected))
+            self.record(Sample(call.step, status, seconds, late, timing, is_expected, due))
 
     async def connect(self) -> LoadConnection:
         """Return an idle connection, or a new one."""

@@ -1,123 +1,164 @@
 # kit: updated by the template; extend it from app.py
-"""`service perf memory`: the memory that a worker still holds, traced by tracemalloc."""
+"""`service perf memory`: what a worker keeps of its requests, and the most it needs at once."""
 
+import os
+import sys
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import click
 
 from service.kit.commands.definition import ServiceDefinition
-from service_tools.pages import Page
+from service.kit.work.command_error import CommandError
+from service_tools.dev.programs import ProgramError, run_program
+from service_tools.pages import Page, Record
 from service_tools.perf import stacks
-from service_tools.perf.commands import WORKERS, add_options, add_seconds
-from service_tools.perf.workers import Observed, observe_workers
+from service_tools.perf.allocations import MIN_PARTS, PARTS, Uses, read_notes, read_recording
+from service_tools.perf.commands import PID, measure_options
+from service_tools.perf.flame import Stack
+from service_tools.perf.workers import Observed, WorkerProcess, observe_workers
 
-# Objects that a line must keep to be named: fewer are a cache that still fills.
-MIN_OBJECTS = 20
-MIN_PER_REQUEST = 0.1
+MEMRAY = "memray>=1.20,<2"
+LOCATE = "import memray, pathlib; print(pathlib.Path(memray.__file__).parents[1])"
+MAX_LINES = 10
 
-MARKS = 6
-"""How many snapshots of what is held are compared."""
-
-type Allocation = dict[str, Any]
-"""A stack, and the objects and bytes that it held at each mark."""
-
-
-class Growth(NamedTuple):
-    """A line of the service, and by how many objects and bytes it grew."""
-
-    line: str
-    objects: int
-    size: int
+GROWN = {
+    "kB": ",.0f",
+    "bytes for each request": ",.0f",
+    "objects for each request": ".2f",
+    **stacks.LINE,
+}
+LARGEST = {"MB at once": ",.2f", "MB in all": ",.1f", "kB for each request": ",.1f", **stacks.LINE}
 
 
 @click.command(name="memory")
-@add_options(WORKERS, add_seconds(20.0))
+@measure_options(PID, 10.0)
 @click.pass_obj
-def show_memory(definition: ServiceDefinition, /, seconds: float, **subject: Any) -> None:
-    """Show which lines allocated what a worker still holds, and which keep growing.
+def show_memory(
+    definition: ServiceDefinition,
+    /,
+    seconds: float,
+    pid: int | None,
+    as_json: bool,
+    **subject: Any,
+) -> None:
+    """Show which lines keep memory with each request, and which need the most at once.
 
-    Six snapshots are taken: what grew each time may be a leak. Tracing makes the worker several
-    times slower, and each snapshot stops it for a moment: on a service in production, take a few
-    seconds. With `--pid`, the service needs WATCHDOG_CONSOLE=true.
+    memray records each allocation, at half the speed or less. What is still there when the load is
+    over, from all parts of the time, may be a leak. With `--pid`, the service needs
+    WATCHDOG_CONSOLE=true; without memray in its packages, only what it keeps is known, and requests
+    wait while a note is taken: take a few seconds.
+
+    If it is tasks that pile up, take `service perf tasks`; what uses the CPU, `service perf cpu`.
     """
-    page = Page("memory", "What a worker holds")
-    with observe_workers(definition, **subject) as observed:
+    if not pid:
+        provide_memray()
+    page = Page("memory", "What a worker keeps, and the most at once", as_json)
+    with observe_workers(definition, pid=pid, SERVER_WORKERS="1", **subject) as observed:
         worker = observed.workers[0]
         observed.note()
         observed.note(seconds / 4)
         before = worker.process.memory_info().rss
-        worker.ask("memory start")
+        recording = worker.ask("memory start")
         try:
-            answered = take_marks(observed, seconds, page)
+            answered = wait_and_mark(observed, seconds, page)
             cost = observed.compare_costs()
+            observed.end_load()
         finally:
             held = worker.ask("memory stop")
         after = worker.process.memory_info().rss
+        uses, found = read_uses(worker, recording, held)
     page.say(
         f"Worker {worker.process.pid} under {observed.load}. Its memory went from "
         f"{before / 1e6:.0f} to {after / 1e6:.0f} MB, tracing included. {cost}"
     )
-    page.show("What grew from each snapshot to the next")
-    grown = find_growth(held, max(MIN_OBJECTS, MIN_PER_REQUEST * answered))
-    for growth in grown:
-        page.say(describe_growth(growth, answered))
-    if not grown:
-        page.say("Nothing grew with the requests.")
-    total = {}
-    for allocation in held:
-        stack = tuple(allocation["stack"])
-        total[stack] = allocation["bytes"][-1]
-    stacks.show_flame_graph(page, "All that was allocated and is still held", total, "bytes")
-    stacks.show_lines(page, "bytes", total)
+    results = {"grew": show_growth(uses, answered, page)}
+    if recording:
+        results["largest"] = show_largest(uses, answered, page)
+    what = "was allocated" if recording else "is held"
+    stacks.show_flame_graph(page, f"All that {what}", found, "bytes")
     page.remark("Leave alone what does not grow: a worker holds its modules and caches once.")
-    page.finish()
+    page.suggest("service perf tasks", "whether tasks pile up, with what they keep")
+    page.finish(results)
 
 
-def take_marks(observed: Observed, seconds: float, page: Page) -> int:
-    """Take snapshots of what is held, and return how many requests came meanwhile."""
+def provide_memray() -> None:
+    """Let uv fetch memray for this command and what it starts, unless their packages have it."""
+    if find_spec("memray"):
+        return
+    options = ["--quiet", "--no-project", "--python", sys.executable, "--with", MEMRAY]
+    try:
+        found = run_program("uv", "run", *options, "python", "-c", LOCATE).strip()
+    except ProgramError as error:
+        raise CommandError(
+            f"memray is needed: install uv, which fetches it, or `pip install memray`. {error}"
+        ) from None
+    sys.path.append(found)
+    paths = filter(None, [os.environ.get("PYTHONPATH"), found])
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+
+
+def read_uses(
+    worker: WorkerProcess, recording: str | None, held: Sequence[dict[str, Any]]
+) -> tuple[Uses, Counter[Stack]]:
+    """Return the use of each line, and bytes by stack. Deletes the recording, which is large."""
+    if not recording:
+        return read_notes(held)
+    path = worker.console.with_name(Path(recording).name)  # a container has another root
+    try:
+        provide_memray()
+        return read_recording(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def wait_and_mark(observed: Observed, seconds: float, page: Page) -> int | None:
+    """Take notes of what is held. Returns how many requests came meanwhile, if that is known."""
     worker = observed.workers[0]
     worker.ask("memory mark")
     first = len(observed.samples)
     with page.until_interrupted():
-        for number in range(2, MARKS + 1):
-            time.sleep(seconds / MARKS)
+        for number in range(1, PARTS + 1):
+            time.sleep(seconds / PARTS)
             worker.ask("memory mark")
-            click.echo(f"{number} of {MARKS} snapshots are taken.", err=True)
-    return len(observed.samples) - first
+            click.echo(f"{number} of {PARTS} parts of the time are over.", err=True)
+    return (len(observed.samples) - first) or None
 
 
-def find_growth(held: Sequence[Allocation], min_objects: float) -> list[Growth]:
-    """Return the lines that held more objects at each mark than before, the largest first."""
-    lines: defaultdict[str, list[Allocation]] = defaultdict(list)
-    for allocation in held:
-        lines[stacks.find_line(allocation["stack"])].append(allocation)
-    # What the server holds of requests that wait, below no frame of Python, has no line.
-    lines.pop(stacks.UNKNOWN, None)
-
-    grown = []
-    for line, allocations in lines.items():
-        objects = add_up(allocations, "objects")
-        sizes = add_up(allocations, "bytes")
-        # A cache gains less and less, a leak does not: its smallest gain, at every mark.
-        gains = [after - before for before, after in pairwise(objects)]
-        steady = min(gains, default=0) * len(gains)
-        if steady > min_objects:
-            grown.append(Growth(line, steady, sizes[-1] - sizes[0]))
-    return sorted(grown, key=lambda growth: -growth.objects)
-
-
-def add_up(allocations: Sequence[Allocation], what: str) -> list[int]:
-    """Return the sum at each mark."""
-    series = [allocation[what] for allocation in allocations]
-    return [sum(values) for values in zip(*series, strict=True)]
+def show_growth(uses: Uses, requests: int | None, page: Page) -> list[Record]:
+    """Show the lines that kept memory in each part of the time, and return them."""
+    page.show("What grew with the requests")
+    rows = []
+    by_kept = sorted(uses.items(), key=lambda item: -sum(item[1].kept))
+    for line, use in by_kept:
+        if use.is_growing():
+            kept = sum(use.kept)
+            place = stacks.describe_line(line)
+            each = divide(kept, requests)
+            objects = divide(sum(use.objects), requests)
+            rows.append([kept / 1e3, each, objects, *place])
+    if any(len(use.objects) < MIN_PARTS for use in uses.values()):
+        page.say("The time was too short to tell what grows.")
+    elif not rows:
+        page.say("Nothing grew with the requests.")
+    return page.tabulate(GROWN, rows)
 
 
-def describe_growth(growth: Growth, answered: int) -> str:
-    held = f"{growth.objects:,} objects more at least, {growth.size / 1e3:,.0f} kB"
-    if answered:
-        held += f", {growth.objects / answered:.2f} for each request"
-    return f"{held}: {stacks.quote(growth.line)}"
+def show_largest(uses: Uses, requests: int | None, page: Page) -> list[Record]:
+    """Show the lines that held the most at once, and return them."""
+    page.show("The most at once")
+    rows = []
+    by_peak = sorted(uses.items(), key=lambda item: -item[1].peak)
+    for line, use in by_peak[:MAX_LINES]:
+        total = use.total / 1e6
+        each = divide(use.total / 1e3, requests)
+        rows.append([use.peak / 1e6, total, each, *stacks.describe_line(line)])
+    return page.tabulate(LARGEST, rows)
+
+
+def divide(amount: float, requests: int | None) -> float | None:
+    return amount / requests if requests else None

@@ -12,6 +12,7 @@ import msgspec
 TOLERANCE = 1.01
 """Ratios up to this, or down to its inverse, are no difference."""
 
+MAX_ROUNDS = 50
 MIN_ROUNDS = 8
 """Fewer rounds could all agree by chance."""
 
@@ -30,9 +31,10 @@ class Costs(NamedTuple):
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """How the CPU of a request of this tree compares with the other's: 1.2 is a fifth more.
+    """How the CPU of this tree compares with the other's: 1.2 is a fifth more here.
 
-    The true ratio is between `low` and `high`, except with a probability of RISK.
+    The true ratio is between `low` and `high`, except with a probability of RISK. `costs` has the
+    rounds.
     """
 
     scenario: str
@@ -43,10 +45,24 @@ class Ratio(msgspec.Struct, frozen=True):
     high: float
     this_us: float
     other_us: float
+    costs: Sequence[Costs]
 
     @property
     def interval(self) -> str:
         return f"{self.low:.3f} to {self.high:.3f}"
+
+    def explain(self) -> str:
+        """Return a sentence that also says what is not excluded."""
+        if self.rounds < MIN_ROUNDS:
+            return f"{self.scenario}: {self.verdict}."
+        if self.verdict == SAME:
+            return (
+                f"{self.scenario}: no difference was found, but a slowdown of up to "
+                f"{max(0, self.high - 1):.1%} is not excluded, nor a gain of up to "
+                f"{max(0, 1 - self.low):.1%}."
+            )
+        change = abs(self.ratio - 1)
+        return f"{self.scenario}: {self.verdict} by {change:.1%}; the ratio is {self.interval}."
 
 
 def take_medians(costs: Sequence[Costs]) -> Costs:
@@ -90,6 +106,7 @@ def judge_rounds(name: str, rounds: Sequence[Costs]) -> Ratio:
         high=high,
         this_us=medians.this_us,
         other_us=medians.other_us,
+        costs=rounds,
     )
 
 

@@ -106,7 +106,7 @@ def make_writer(scenario: Scenario, target: Target) -> RequestWriter:
         for name, source in scenario.values.items():
             writer = RequestWriter(scenario, values, target.token)
             found: dict[object, None] = {}
-            for page in read_pages(client, writer, source):
+            for page in read_pages(client, writer, source, target):
                 found |= dict.fromkeys(pick_values(page, source.take))
             if not found:
                 raise CommandError(
@@ -117,13 +117,20 @@ def make_writer(scenario: Scenario, target: Target) -> RequestWriter:
     return RequestWriter(scenario, values, target.token)
 
 
-def read_pages(client: httpx2.Client, writer: RequestWriter, source: Source) -> Iterator[Any]:
+def read_pages(
+    client: httpx2.Client, writer: RequestWriter, source: Source, target: Target
+) -> Iterator[Any]:
     """Yield the JSON of an answer, and of the pages that follow."""
     method, path, headers, body = writer.write(source)
     headers["accept-encoding"] = "identity"  # httpx2 may read fewer encodings than clients do
     try:
         for _ in range(source.pages):
             response = client.request(method, path, headers=headers, content=body)
+            if response.is_server_error:
+                lines = [
+                    f"{source.request} was answered {response.status_code}: the service failed."
+                ]
+                raise CommandError("\n".join([*lines, *target.find_traceback()]))
             if not response.is_success:
                 raise CommandError(
                     f"{source.request} was answered {response.status_code}: "

@@ -1,7 +1,6 @@
 # kit: updated by the template; extend it from app.py
 """One run of a scenario: a warm-up, the load, the report."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -11,11 +10,22 @@ from typing import NamedTuple
 import click
 
 from service_tools.perf.generator import Record, Sample, run_load, send_at_rate
-from service_tools.perf.report import ALL_STEPS, Report, find_exceeded, find_rank, summarise
+from service_tools.perf.limits import find_limit
+from service_tools.perf.report import (
+    ALL_STEPS,
+    Report,
+    combine_rows,
+    count_statuses,
+    find_exceeded,
+    find_pool_share,
+    find_rank,
+    find_tail,
+    summarise,
+)
 from service_tools.perf.requests import prepare_calls
 from service_tools.perf.scenario import Scenario
 from service_tools.perf.target import WARM_UP, Target
-from service_tools.perf.usage import Metrics, Usage, read_metrics, summarise_usage, watch_metrics
+from service_tools.perf.usage import Metrics, Usage, summarise_usage, watch_usage
 
 type Send = Callable[[float, Record], Awaitable[None]]
 """Sends requests for some seconds, and records a sample of each."""
@@ -47,12 +57,18 @@ def run_scenario(
 
     samples = measured.samples
     rows = []
+    exceeded: list[str] = []
     for step in scenario.steps:
         own = [sample for sample in samples if sample.step == step.name]
         # The CPU of a request is known only of all steps together.
-        rows.append(summarise(step.name, own, measured.seconds, None))
-    total = summarise(ALL_STEPS, samples, measured.seconds, measured.cpu)
+        row = summarise(step.name, own, measured.seconds, None)
+        rows.append(row)
+        exceeded += find_exceeded(step, row, own)
+    together = summarise(ALL_STEPS, samples, measured.seconds, measured.cpu)
+    total = combine_rows(rows, together)
     late = sorted(sample.late * 1000 for sample in samples)
+    tail_ms = find_tail(samples)
+    limit, reason = find_limit(measured.usage, find_pool_share(samples), tail_ms)
     return Report(
         scenario=name,
         load=f"{rate:,g} requests a second for {seconds:g} s, evenly spaced",
@@ -60,7 +76,11 @@ def run_scenario(
         rows=[*rows, total],
         late_ms=find_rank(late, 0.99),
         usage=measured.usage,
-        exceeded=[*find_exceeded(scenario.steps, rows)],
+        exceeded=exceeded,
+        tail_ms=tail_ms,
+        limit=limit,
+        reason=reason,
+        statuses=count_statuses(samples),
     )
 
 
@@ -69,17 +89,16 @@ async def measure(send: Send, target: Target, seconds: float) -> Measured:
     await send(min(WARM_UP, seconds), lambda _: None)
     samples: list[Sample] = []
     seen: list[Metrics] = []
-    watching = asyncio.ensure_future(watch_metrics(target.metrics, seen))
-    began = perf_counter()
-    cpu_before = target.read_cpu()
-    await send(seconds, samples.append)
-    cpu = target.read_cpu() - cpu_before
-    elapsed = perf_counter() - began
-    watching.cancel()
-    seen.append(read_metrics(target.metrics))
+    round_trips: list[float] = []
+    async with watch_usage(target, seen, round_trips):
+        began = perf_counter()
+        cpu_before = target.read_cpu()
+        await send(seconds, samples.append)
+        cpu = target.read_cpu() - cpu_before
+        elapsed = perf_counter() - began
     return Measured(
         samples=samples,
         seconds=elapsed,
         cpu=cpu if target.processes else None,
-        usage=summarise_usage(seen, target.read_memory()),
+        usage=summarise_usage(seen, target.read_memory(), elapsed, round_trips),
     )

@@ -2,14 +2,17 @@
 """The workers that a command observes, and the load on them."""
 
 import json
+import re
 import socket
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +35,32 @@ CONSOLE_TIMEOUT = 120
 
 DAY = 86_400
 
+MAX_QUEUE_SECONDS = 60
+"""Seconds to wait for requests whose client has gone: an overloaded service still has them."""
+
+OBSERVED = {"WATCHDOG_CONSOLE": "true", "EDGE_TIMING": "false"}
+"""Settings of a service that is observed. Nobody reads `Server-Timing`, which takes CPU time."""
+
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """A worker, and the folder of its heartbeat and its console."""
+    """A worker, and the socket of its console, if it has one."""
 
     process: psutil.Process
-    folder: Path
+    console: Path
 
     def ask(self, question: str) -> Any:
         """Return the answer of its console. Raises `CommandError`."""
         name = f"Worker {self.process.pid}"
-        path = self.folder / CONSOLE_SOCKET.format(pid=self.process.pid)
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(CONSOLE_TIMEOUT)
-                client.connect(str(path))
+                client.connect(str(self.console))
                 client.sendall(f"{question}\n".encode())
                 answer = json.loads(client.makefile("rb").read())
         except (FileNotFoundError, ConnectionRefusedError):
+            if not self.process.is_running():
+                raise self.explain_end() from None
             raise CommandError(
                 f"{name} has no console: start it with WATCHDOG_CONSOLE=true; `service dev` does."
             ) from None
@@ -59,6 +69,19 @@ class WorkerProcess:
         if isinstance(answer, dict) and "error" in answer:
             raise CommandError(f"{name} answered: {answer['error']}.")
         return answer
+
+    def read_cpu(self) -> float:
+        """Return the seconds of CPU that it has used. Raises `CommandError`."""
+        try:
+            return read_cpu(self.process)
+        except (OSError, psutil.NoSuchProcess):
+            raise self.explain_end() from None
+
+    def explain_end(self) -> CommandError:
+        return CommandError(
+            f"Worker {self.process.pid} has ended, or was replaced: its log says why. "
+            "Run this command again."
+        )
 
 
 def find_workers(pid: int) -> list[WorkerProcess]:
@@ -87,10 +110,22 @@ def find_workers(pid: int) -> list[WorkerProcess]:
 
 
 def identify_worker(process: psutil.Process) -> WorkerProcess | None:
-    """Return a process as a worker, if it has the heartbeat of one."""
-    folder = Path(process.environ().get(RUNTIME_FOLDER_VARIABLE, "/nowhere"))
-    heartbeat = folder / HEARTBEAT_FILE.format(pid=process.pid)
-    return WorkerProcess(process, folder) if heartbeat.exists() else None
+    """Return a process as a worker, if it has the heartbeat of one.
+
+    In a container, it has another root, and may have another number.
+    """
+    pid = str(process.pid)
+    try:
+        folder = Path(process.environ().get(RUNTIME_FOLDER_VARIABLE, "/nowhere"))
+        if sys.platform == "linux":
+            folder = Path(f"/proc/{pid}/root{folder}")
+            status = Path(f"/proc/{pid}/status").read_text()
+            pid = re.findall(r"^NSpid:.*\b(\d+)$", status, re.MULTILINE)[0]
+    except (psutil.NoSuchProcess, FileNotFoundError):  # it has just ended
+        return None
+    if not (folder / HEARTBEAT_FILE.format(pid=pid)).exists():
+        return None
+    return WorkerProcess(process, folder / CONSOLE_SOCKET.format(pid=pid))
 
 
 @dataclass
@@ -103,6 +138,28 @@ class Observed:
     samples: list[Sample] = field(default_factory=list)
     notes: list[tuple[int, float]] = field(default_factory=list)
     """How many samples there were, and the seconds of CPU that the workers had used."""
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def end_load(self) -> None:
+        """Send no more, and wait until no request is under way, if the load is ours."""
+        self.over.set()
+        if self.sending:
+            self.sending.result()
+        deadline = time.monotonic() + MAX_QUEUE_SECONDS
+        while self.sending and time.monotonic() < deadline:
+            if not any("/" in task["request"] for task in self.ask_all("tasks")):
+                return
+            time.sleep(0.1)
+
+    def describe_workers(self) -> str:
+        numbers = ", ".join(str(worker.process.pid) for worker in self.workers)
+        return f"worker{'s' if len(self.workers) > 1 else ''} {numbers}"
+
+    def ask_all(self, question: str) -> Iterator[Any]:
+        """Yield all that the workers answer, which are asked at the same time."""
+        with ThreadPoolExecutor(len(self.workers)) as threads:
+            answers = threads.map(lambda worker: worker.ask(question), self.workers)
+            yield from chain.from_iterable(answers)
 
     def note(self, seconds: float = 0) -> None:
         """Note the cost until now, after `seconds` of a load of our own."""
@@ -110,26 +167,30 @@ class Observed:
             time.sleep(seconds)
             if self.sending.done():
                 raise CommandError(f"The load has ended: {self.sending.exception()}.")
-        used = sum(read_cpu(worker.process) for worker in self.workers)
+        used = sum(worker.read_cpu() for worker in self.workers)
         self.notes.append((len(self.samples), used))
 
     def compare_costs(self) -> str:
         """Return a sentence that compares requests before the instrument with those since."""
         if not self.sending:
             return (
-                "The load was not ours, so what the instrument cost is not known; docs/measure.md "
-                "has its figures."
+                "The load was not ours, so what the instrument cost is not known; the template's "
+                "docs/measure.md has its figures."
             )
         self.note()
         plain, observed = map(self.describe_cost, self.notes, self.notes[1:])
+        if not (plain and observed):
+            return "Overhead: not known, as no request came meanwhile."
         return f"Overhead: with the instrument a request took {observed}; before it, {plain}."
 
     def describe_cost(self, begin: tuple[int, float], end: tuple[int, float]) -> str:
-        samples = self.samples[begin[0] : end[0]]
+        first, cpu_before = begin
+        last, cpu_after = end
+        samples = self.samples[first:last]
         if not samples:
-            return "nothing, as there was none"
+            return ""
         p50 = statistics.median(sample.seconds for sample in samples) * 1000
-        cpu_us = (end[1] - begin[1]) / len(samples) * 1e6
+        cpu_us = (cpu_after - cpu_before) / len(samples) * 1e6
         return f"{p50:.1f} ms (p50) and {cpu_us:,.0f} µs of CPU"
 
 
@@ -148,22 +209,21 @@ def observe_workers(
         yield Observed(find_workers(pid))
         return
     scenarios = find_scenarios(names)
-    over = threading.Event()
     with (
-        provide_target(definition, rows=rows, WATCHDOG_CONSOLE="true", **settings) as target,
+        provide_target(definition, rows=rows, **OBSERVED, **settings) as target,
         ThreadPoolExecutor(1) as thread,
     ):
         load = f"{rate:g} requests a second of {', '.join(scenarios)}"
         observed = Observed(find_workers(target.processes[0].pid), load)
         mixes = [prepare_calls(scenario, target) for scenario in scenarios.values()]
-        calls = alternate_calls(mixes, over)
+        calls = alternate_calls(mixes, observed.over)
         work = send_at_rate(target.url, calls, rate, DAY, observed.samples.append)
         observed.sending = thread.submit(run_load, work)
         try:
             time.sleep(WARM_UP)
             yield observed
         finally:
-            over.set()
+            observed.over.set()
 
 
 def alternate_calls(mixes: Sequence[Iterator[Call]], over: threading.Event) -> Iterator[Call]:

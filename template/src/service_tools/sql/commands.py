@@ -57,6 +57,9 @@ def show_plans(
     the table. `--analyze` runs them on the rows of `service dev`, or of DATABASE_URL, and rolls
     back what they change. `--accept` writes perf/accepted.json: findings in statements that were
     there before the last update, except those of the rule `scope`, and without those that are gone.
+
+    Which statements take the time, and how often a request runs each, is shown by `service perf
+    budget`, and in production by `service queries`.
     """
     modes = [mode for mode in ("accept", "record", "check") if chosen[mode]]
     if modes and (name or as_json or len(modes) > 1):

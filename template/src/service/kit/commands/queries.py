@@ -10,9 +10,11 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import click
+from pydantic import SecretStr
 
 from service.kit import PACKAGE
 from service.kit.commands.definition import ServiceDefinition
@@ -32,6 +34,9 @@ select query, rows::float / calls as rows, calls, mean_exec_time as mean,
  order by total_exec_time desc
  limit $1
 """
+
+MEASURED = "perf"
+"""The database of `service perf`, in the PostgreSQL of `service dev`."""
 
 PRELOAD = (
     "This database does not count its statements. Set "
@@ -57,18 +62,32 @@ CREATE = "Run as a superuser: `create extension pg_stat_statements`."
     type=click.IntRange(1, 1000),
     help="Show at most this many.",
 )
+@click.option(
+    "--perf",
+    "is_measured",
+    is_flag=True,
+    help="Read the database of `service perf` in place of that of `service dev`.",
+)
 @json_option
 @click.pass_obj
-def show_queries(definition: ServiceDefinition, limit: int, as_json: bool) -> None:
+def show_queries(
+    definition: ServiceDefinition, limit: int, is_measured: bool, as_json: bool
+) -> None:
     """Show the statements that the database spends most time on, with their names.
 
     Reads pg_stat_statements of `service dev`, or of DATABASE_URL: rows per call, calls,
     milliseconds per call, and share of the total time. Statements of the service, also as exports,
     are shown by name, with file and line, and others as text.
+
+    Why one is slow is shown by `service plans NAME`, and how many of them a request runs, by
+    `service perf budget`. Statements that wait for a lock are in pg_stat_activity.
     """
     is_development = not is_set("DATABASE_URL")
     with definition.open_settings() as settings:
-        read = read_slowest_statements(settings.database, limit, create=is_development)
+        database = settings.database
+        if is_measured and is_development:
+            database = name_database(database, MEASURED)
+        read = read_slowest_statements(database, limit, create=is_development)
         statements, queries = asyncio.run(read)
     slowest = [describe_statement(statement, queries) for statement in statements]
     if as_json:
@@ -77,6 +96,12 @@ def show_queries(definition: ServiceDefinition, limit: int, as_json: bool) -> No
     numbers = ("ROWS", "CALLS", "MS EACH", "SHARE")
     rows = [format_statement(found) for found in slowest]
     print_table(("STATEMENT", *numbers, "PLACE"), rows, right=numbers)
+
+
+def name_database(options: DatabaseOptions, name: str) -> DatabaseOptions:
+    """Return the options for another database of the same server."""
+    url = urlsplit(options.url.get_secret_value())._replace(path=f"/{name}").geturl()
+    return options.model_copy(update={"url": SecretStr(url)})
 
 
 def format_statement(found: Mapping[str, Any]) -> list[str]:

@@ -23,11 +23,12 @@ from service.kit.edge.response import (
 )
 from service.kit.edge.slow_clients import explain_cut_off
 from service.kit.edge.sockets import METHOD, Socket, check_origin, take_token
+from service.kit.edge.stopwatch import RECEIVING, Stopwatch
 from service.kit.edge.uploads import Uploads
 from service.kit.work import addresses, headers, metrics, tracing
 from service.kit.work.asgi import App, Fields, Headers, Receive, Scope, Send
 from service.kit.work.batch import Batch
-from service.kit.work.limits import DeadlineError, Deadlines, Limiter
+from service.kit.work.limits import DeadlineError, Deadlines, Limiter, charge
 from service.kit.work.problems import EncodeProblem, Problem, busy, encode_problem
 
 log = structlog.get_logger()
@@ -202,7 +203,12 @@ class Edge:
                 exchange.expires_at = exchange.ends_at
                 if exchange.method == "HEAD":
                     scope["method"] = "GET"  # whose body is left out
-                await self.app(scope, receive, exchange)
+                work = self.app(scope, receive, exchange)
+                if self.options.timing:
+                    if expects_body:
+                        charge(RECEIVING, exchange.began_at)
+                    work = exchange.watch = Stopwatch(work)
+                await work
         except DeadlineError:
             raise explain_cut_off(exchange) from None
         finally:

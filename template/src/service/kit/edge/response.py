@@ -15,6 +15,7 @@ from xxhash import xxh3_128_hexdigest
 from service.kit.edge.compression import Coder, Compression, make_coder
 from service.kit.edge.cors import Cors
 from service.kit.edge.options import EdgeOptions
+from service.kit.edge.stopwatch import CountedSpans, Stopwatch, describe_timing
 from service.kit.work import headers
 from service.kit.work.asgi import Fields, Message, Receive, Scope, Send
 from service.kit.work.context import Work, current
@@ -96,6 +97,8 @@ class Exchange(Work, TimeLimit):
     """The limiter in which it holds a slot."""
     unread: Receive | None = None
     """Returns what the client still sends of its body, if it may not have arrived whole."""
+    watch: Stopwatch | None = None
+    """Measures the application, for `Server-Timing`."""
     opened_at = 0.0
     """When it became an event stream or a WebSocket, if it is one."""
     close_code = 0
@@ -116,6 +119,8 @@ class Exchange(Work, TimeLimit):
         self.send = send
         self.compression = compression
         self.options = options
+        if options.timing:
+            self.spans = CountedSpans()
         current.set(self)
 
     async def __call__(self, message: Message) -> None:
@@ -203,21 +208,15 @@ class Exchange(Work, TimeLimit):
         """Return the start of the response, with the headers that every response has."""
         self.status = status
         fields = {**PROTECTIVE_HEADERS, **fields, b"x-request-id": self.id.encode()}
-        if self.options.timing:
-            fields[b"server-timing"] = self.describe_timing()
+        if isinstance(self.spans, CountedSpans):
+            total = time.perf_counter() - self.began_at
+            fields[b"server-timing"] = describe_timing(self.spans, total, self.watch)
         if self.cors:
             self.cors.add_headers(self.request, fields)
         if self.cookies:
             fields.pop(b"set-cookie")
         pairs = [*fields.items(), *self.cookies]
         return {"type": "http.response.start", "status": status, "headers": pairs}
-
-    def describe_timing(self) -> bytes:
-        """Return the time spent so far by layer, for the network panel of a browser."""
-        total = time.perf_counter() - self.began_at
-        layers = {**self.spans, "handler": total - sum(self.spans.values()), "total": total}
-        metrics = [f"{name};dur={seconds * 1000:.3f}" for name, seconds in layers.items()]
-        return ", ".join(metrics).encode()
 
     async def send_piece(self, body: bytes, more: bool) -> None:
         """Send a part of the body, compressed so that the client can decode all of it at once.

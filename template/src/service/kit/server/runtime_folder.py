@@ -28,6 +28,9 @@ HEARTBEAT_FILE = "heartbeat-{pid}"
 CONSOLE_SOCKET = "console-{pid}"
 """The socket on which a worker answers questions about itself (console.py)."""
 
+RECORDING_FILE = "allocations-{pid}"
+"""Gets the allocations of a worker whose memory is traced (memory_profile.py)."""
+
 STACK_FILE = "stack-{pid}"
 """Gets the stack of a worker that is asked for it. A worker that logs its stack touches it."""
 

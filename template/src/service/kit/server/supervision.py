@@ -22,10 +22,11 @@ from service.kit.server.runtime_folder import (
     CONSOLE_SOCKET,
     FAULT_FILE,
     HEARTBEAT_FILE,
+    RECORDING_FILE,
     STACK_FILE,
     open_runtime_folder,
 )
-from service.kit.server.watchdog import WatchdogOptions
+from service.kit.server.watchdog import EXCUSE_SECONDS, WatchdogOptions
 from service.kit.work import metrics
 
 log = structlog.get_logger()
@@ -143,7 +144,7 @@ class Supervision:
         if was_healthy or worker.is_stuck:  # it ran long enough to get stuck
             worker.pause = MIN_PAUSE
         worker.replace_at = now + worker.pause
-        for name in (HEARTBEAT_FILE, STACK_FILE, CONSOLE_SOCKET):
+        for name in (HEARTBEAT_FILE, STACK_FILE, CONSOLE_SOCKET, RECORDING_FILE):
             self.get_file(name, process).unlink(missing_ok=True)
         if process.exitcode != EXIT_IN_ORDER:
             self.deaths.labels("stuck" if worker.is_stuck else "ended").inc()
@@ -160,7 +161,9 @@ class Supervision:
             heartbeat = self.get_file(HEARTBEAT_FILE, process).stat().st_mtime_ns
         except FileNotFoundError:
             return  # it is starting, or stopping
-        if heartbeat == worker.heartbeat:
+        # Not if it is far ahead: then the clock was set back.
+        is_excused = 0 < heartbeat / 1e9 - time.time() <= EXCUSE_SECONDS
+        if heartbeat == worker.heartbeat and not is_excused:
             worker.silent_for += passed
         else:
             worker.heartbeat = heartbeat
