@@ -31,8 +31,8 @@ with get_server(sys.argv[1]) as server:
 """A PostgreSQL for as long as standard input is open."""
 
 
-LONGEST = ("test_inside.py", "test_old_postgresql.py")
-"""They run the kit's own tests, which takes ten minutes and more."""
+LONGEST = ("test_inside.py", "test_old_postgresql.py", "test_soak.py")
+"""They run the kit's own tests, which takes ten minutes and more, or serve for minutes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
