@@ -116,7 +116,7 @@ async def test_a_thousand_clients_that_vanish_leave_nothing_behind(port: int):
     state, files, memory = await get_state(port), worker.num_fds(), worker.memory_info().rss
     await vanish(port, 1_000)
     await wait_for_state(port, lambda now: now["tasks"] <= state["tasks"] and now["streams"] == 0)
-    assert worker.num_fds() <= files + 5
+    await wait_for_state(port, lambda _: worker.num_fds() <= files + 5)  # the server closes sockets in its own time
     assert worker.memory_info().rss - memory < 20_000_000
 
 
