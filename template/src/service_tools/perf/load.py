@@ -181,14 +181,20 @@ def show_load(
             page.say(f"Fullest: {ramp.reason}")
         page.show_charts(plot_statuses(ramp.stages))
         report.show_steps(ramp.stages[0], page)
-        if ramp.limit in limits.COMMANDS:
-            command = limits.COMMANDS[ramp.limit]
-            if command.startswith("service perf"):
-                command += f" {ramp.scenario}"
-            page.suggest(command, f"{ramp.scenario}: {ramp.reason}")
+        suggest_next(ramp, page)
     page.finish(first if rate else ramps)
     if check and any(stage.exceeded for stage in first):
         raise SystemExit(1)
+
+
+def suggest_next(ramp: Ramp, page: Page) -> None:
+    """Name the command that looks into what was full, if there is one."""
+    command = limits.COMMANDS.get(ramp.limit)
+    if command is None:
+        return
+    if command.startswith("service perf"):
+        command += f" {ramp.scenario}"
+    page.suggest(command, f"{ramp.scenario}: {ramp.reason}")
 
 
 def find_full_speed(scenario: Scenario, target: Target) -> float:

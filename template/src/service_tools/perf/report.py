@@ -122,10 +122,24 @@ class Report(msgspec.Struct, frozen=True):
 
 def summarise(step: str, samples: Sequence[Sample], seconds: float, cpu: float | None) -> Row:
     """Return the results of a step. `cpu` is the seconds of CPU that the service used."""
+    right = [sample for sample in samples if sample.is_expected]
+    mean = average_middle([sample.seconds * 1000 for sample in right])
+    layers = average_layers([read_timing(sample) for sample in right if sample.timing])
+    return make_row(step, samples, seconds, cpu, mean, layers)
+
+
+def make_row(
+    step: str,
+    samples: Sequence[Sample],
+    seconds: float,
+    cpu: float | None,
+    mean: float,
+    layers: Mapping[str, float],
+) -> Row:
+    """Return the results of some samples, with these averages."""
     count = len(samples)
     times = sorted(sample.seconds * 1000 for sample in samples)
     wrong = [sample.status for sample in samples if not sample.is_expected]
-    right = [sample for sample in samples if sample.is_expected]
     return Row(
         step=step,
         requests=count,
@@ -135,9 +149,9 @@ def summarise(step: str, samples: Sequence[Sample], seconds: float, cpu: float |
         p95=find_percentile(times, 0.95),
         p99=find_percentile(times, 0.99),
         most=find_rank(times, 1),
-        mean=average_middle([sample.seconds * 1000 for sample in right]),
+        mean=mean,
         cpu_us=None if cpu is None or not count else cpu / count * 1e6,
-        layers=average_layers([read_timing(sample) for sample in right if sample.timing]),
+        layers=layers,
     )
 
 
@@ -200,22 +214,21 @@ def average_layers(told: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return averages
 
 
-def combine_rows(rows: Sequence[Row], total: Row) -> Row:
+def combine_rows(
+    rows: Sequence[Row], samples: Sequence[Sample], seconds: float, cpu: float | None
+) -> Row:
     """Return the row of all steps with the averages of each, by its number of requests."""
 
     def weigh(values: Iterable[float]) -> float:
         pairs = zip(rows, values, strict=True)
         weighted = [row.requests * value for row, value in pairs]
-        return sum(weighted) / max(1, total.requests)
+        return sum(weighted) / max(1, len(samples))
 
     layers = {}
     for layer in list_layers(row.layers for row in rows):
         layers[layer] = weigh(row.layers.get(layer, 0.0) for row in rows)
-    return msgspec.structs.replace(
-        total,
-        mean=weigh(row.mean for row in rows),
-        layers=layers,
-    )
+    mean = weigh(row.mean for row in rows)
+    return make_row(ALL_STEPS, samples, seconds, cpu, mean, layers)
 
 
 def list_layers(tables: Iterable[Mapping[str, float]]) -> list[str]:

@@ -12,7 +12,6 @@ import click
 from service_tools.perf.generator import Record, Sample, run_load, send_at_rate
 from service_tools.perf.limits import find_limit
 from service_tools.perf.report import (
-    ALL_STEPS,
     Report,
     combine_rows,
     count_statuses,
@@ -64,8 +63,7 @@ def run_scenario(
         row = summarise(step.name, own, measured.seconds, None)
         rows.append(row)
         exceeded += find_exceeded(step, row, own)
-    together = summarise(ALL_STEPS, samples, measured.seconds, measured.cpu)
-    total = combine_rows(rows, together)
+    total = combine_rows(rows, samples, measured.seconds, measured.cpu)
     late = sorted(sample.late * 1000 for sample in samples)
     tail_ms = find_tail(samples)
     limit, reason = find_limit(measured.usage, find_pool_share(samples), tail_ms)
