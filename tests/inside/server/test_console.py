@@ -11,8 +11,9 @@ import threading
 import time
 import tracemalloc
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -53,18 +54,25 @@ async def wait_until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
+async def look_at(path: Path, work: Coroutine[Any, Any, object]) -> dict[str, Any]:
+    """Return what the console tells of a task that waits."""
+    waiting = asyncio.create_task(work, name="patient")
+    await asyncio.sleep(0)  # it comes to wait
+    with open_console(path):
+        tasks = await asyncio.to_thread(ask_console, path, "tasks")
+    waiting.cancel()
+    (told,) = (task for task in tasks if task["name"] == "patient")
+    return told
+
+
 async def wait_forever() -> None:
     context.begin_work("r-1")
     await asyncio.Event().wait()
 
 
 async def test_a_task_is_told_with_its_name_its_state_and_the_lines_that_it_waits_on(path: Path):
-    waiting = asyncio.create_task(wait_forever(), name="patient")
-    await asyncio.sleep(0)  # it comes to wait
-    with open_console(path):
-        tasks = await asyncio.to_thread(ask_console, path, "tasks")
-    waiting.cancel()
-    (told,) = (task for task in tasks if task["name"] == "patient")
+    told = await look_at(path, wait_forever())
+    assert told["name"] == "patient"
     assert told["state"] == "waiting"
     assert told["coroutine"] == "wait_forever"
     assert told["request"] == "work without a request"
@@ -235,12 +243,7 @@ async def read_first_row() -> int:
 
 
 async def test_a_task_within_a_generator_is_told_with_the_line_in_it(path: Path):
-    waiting = asyncio.create_task(read_first_row(), name="reader")
-    await asyncio.sleep(0)  # it comes to wait
-    with open_console(path):
-        tasks = await asyncio.to_thread(ask_console, path, "tasks")
-    waiting.cancel()
-    (told,) = (task for task in tasks if task["name"] == "reader")
+    told = await look_at(path, read_first_row())
     assert [frame.partition(" ")[2] for frame in told["stack"]] == ["read_first_row", "read_rows", "Event.wait"]
 
 
@@ -252,12 +255,8 @@ async def test_a_task_that_waits_for_a_statement_is_told_with_its_name(path: Pat
     connection.pool = Pool(DatabaseOptions(url=SecretStr("postgresql://me@127.0.0.1:1/nothing")))
     connection.timeout = 60
     connection.durations = []
-    waiting = asyncio.create_task(connection.run(answer_late(), "insert into kit.guesses values (1)"))
-    await asyncio.sleep(0)  # it comes to wait
-    with open_console(path):
-        tasks = await asyncio.to_thread(ask_console, path, "tasks")
-    waiting.cancel()
-    assert any(frame.endswith("Connection.run INSERT kit.guesses") for task in tasks for frame in task["stack"])
+    told = await look_at(path, connection.run(answer_late(), "insert into kit.guesses values (1)"))
+    assert any(frame.endswith("Connection.run INSERT kit.guesses") for frame in told["stack"])
 
 
 async def test_a_stack_that_was_cut_says_so(path: Path):
