@@ -11,10 +11,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.harness import shell
 from tests.performance import rendered
-
-INSIDE = Path(__file__).with_name("inside") / "compression.py"
 
 
 def main() -> None:
@@ -27,8 +24,7 @@ def main() -> None:
     with rendered.start(options.rows, options.port) as folder, tempfile.TemporaryDirectory() as name:
         bodies = Path(name)
         fetch_bodies(f"http://127.0.0.1:{options.port}/v1/orders", rendered.sign_in(folder), options.rows, bodies)
-        command = ["uv", "run", "python", str(INSIDE), name, "--rounds", str(options.rounds)]
-        print(shell.run(*command, cwd=folder), end="")
+        rendered.run_inside(folder, "compression.py", name, "--rounds", options.rounds)
 
 
 def fetch_bodies(url: str, headers: dict[str, str], rows: int, folder: Path) -> None:

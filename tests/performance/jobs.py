@@ -6,13 +6,9 @@ what it acknowledges; lets one worker run jobs that do nothing; and kills a work
 
 import argparse
 import shutil
-import subprocess
 from pathlib import Path
 
-from tests.harness import shell
 from tests.performance import rendered
-
-INSIDE = Path(__file__).with_name("inside") / "jobs.py"
 
 
 def main() -> None:
@@ -26,9 +22,7 @@ def main() -> None:
     with rendered.make() as folder:
         shutil.copytree(Path(__file__).parents[1] / "inside", folder / "inside")
         arguments = [folder.parent / "data", options.rounds, options.seconds, options.jobs, options.held]
-        command = ["uv", "run", "python", str(INSIDE), *map(str, arguments)]
-        environment = {**shell.environment(), "PYTHONPATH": str(folder)}
-        subprocess.run(command, cwd=folder, env=environment, check=True)
+        rendered.run_inside(folder, "jobs.py", *arguments, PYTHONPATH=str(folder))
 
 
 if __name__ == "__main__":

@@ -4,18 +4,13 @@ Measures in a service that it renders, in CPU time and without I/O: building the
 encoding them, and one request through routing, binder and encoder.
 """
 
-from pathlib import Path
-
-from tests.harness import shell
 from tests.performance import rendered
-
-INSIDE = Path(__file__).parent / "inside" / "pieces.py"
 
 
 def main() -> None:
     """Measure and print."""
     with rendered.make() as folder:
-        print(shell.run("uv", "run", "python", str(INSIDE), cwd=folder), end="")
+        rendered.run_inside(folder, "pieces.py")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,8 @@ over a bare connection, in turn and in one process. The cost is that process's p
 """
 
 import argparse
-import subprocess
-from pathlib import Path
 
-from tests.harness import shell
 from tests.performance import rendered
-
-INSIDE = Path(__file__).with_name("inside") / "pool.py"
 
 
 def main() -> None:
@@ -21,13 +16,7 @@ def main() -> None:
     parser.add_argument("--statements", type=int, default=3000, help="statements for each way in a round")
     options = parser.parse_args()
     with rendered.make() as folder:
-        command = ["uv", "run", "python", str(INSIDE), str(folder.parent / "data")]
-        subprocess.run(
-            [*command, str(options.rounds), str(options.statements)],
-            cwd=folder,
-            env=shell.environment(),
-            check=True,
-        )
+        rendered.run_inside(folder, "pool.py", folder.parent / "data", options.rounds, options.statements)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.harness import quick_copier, service, shell, snapshot
 
+INSIDE = Path(__file__).with_name("inside")
+
 
 @contextmanager
 def make() -> Generator[Path]:
@@ -41,6 +43,12 @@ def start(rows: int, port: int) -> Generator[Path]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
+
+
+def run_inside(folder: Path, name: str, *arguments: object, **variables: str) -> None:
+    """Run a program of tests/performance/inside in the environment of a rendered service."""
+    command = ["uv", "run", "python", str(INSIDE / name), *map(str, arguments)]
+    subprocess.run(command, cwd=folder, env=shell.environment(**variables), check=True)
 
 
 @cache
