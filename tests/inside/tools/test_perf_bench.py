@@ -90,13 +90,13 @@ def test_a_slower_function_fails_a_check_and_an_equal_one_and_one_that_is_new_do
     assert done.returncode == 1
     assert "perf/benchmarks/broken.py: " in done.stderr, "what fails here too is no new function"
     (folder / bench.FOLDER / "broken.py").unlink()
-    (package / "__init__.py").write_text(WORK.format(150_000) + "\ndef newer():\n    pass\n")
+    (package / "__init__.py").write_text(WORK.format(300_000) + "\ndef newer():\n    pass\n")
     done = run_perf(folder, "bench", "--against", "HEAD", "--check", PYTHONPATH=os.fspath(ROOT / "src"))
     assert done.returncode == 1, done.stderr
     assert "Left out, as it does not run in HEAD: perf/benchmarks/newer.py:" in done.stdout
     verdicts = {ratio["scenario"]: ratio for ratio in reports.read_document(folder, "bench")["results"]}
     assert verdicts["work.work"]["verdict"] == "slower"
-    assert 1.2 < verdicts["work.work"]["ratio"] < 1.8
+    assert 2.4 < verdicts["work.work"]["ratio"] < 3.6
     assert verdicts["work.same"]["verdict"] == "no difference"
     assert len(verdicts["work.same"]["costs"]) >= 8
     assert "work.work" in reports.read_page(folder, "bench")
