@@ -6,7 +6,6 @@ there `instead`, the `test` that has to fail, and what that test `says`. Without
 `instead`, the text is.
 """
 
-import os
 import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -58,12 +57,9 @@ def spoil(fault: Fault, folder: Path) -> str:
 
 @contextmanager
 def plant(fault: Fault, folder: Path) -> Generator[None]:
-    """Put a fault into the service or the template in `folder` while the block runs.
-
-    Afterwards the file has the time that it had, by which Python knows the module that it has compiled.
-    """
+    """Put a fault into the service or the template in `folder` while the block runs."""
     path, spoilt = folder / fault.file, spoil(fault, folder)
-    content, times = path.read_bytes(), path.stat()
+    content = path.read_bytes()
     if fault.text:
         path.write_text(spoilt)
     else:
@@ -72,7 +68,6 @@ def plant(fault: Fault, folder: Path) -> Generator[None]:
         yield
     finally:
         path.write_bytes(content)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def draw(faults: list[Fault]) -> str:

@@ -1,1 +1,0 @@
-"""What is measured at several sizes, each in a module of its own."""
