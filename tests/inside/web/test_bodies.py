@@ -180,4 +180,4 @@ def test_all_work_for_a_body_is_some_times_that_of_decoding_it(body: bytes):
         with suppress(Problem):
             taker.decode(body, "application/json")
         ratios.append((time.thread_time() - decoded_at) / (decoded_at - began_at))
-    assert min(ratios) < 8
+    assert min(ratios) < 6
