@@ -1,12 +1,10 @@
 """One template repository and one copy of each render for the whole run, apart from the settings of whoever runs it."""
 
-import json
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +12,7 @@ from uuid import uuid4
 import plumbum
 import pytest
 
-from tests.harness import quick_copier, service, sharing, shell, snapshot, temporary
+from tests.harness import packages, quick_copier, service, sharing, shell, snapshot, temporary
 from tests.harness.ports import find_ports
 
 type Render = Callable[..., Path]
@@ -31,8 +29,8 @@ with get_server(sys.argv[1]) as server:
 """A PostgreSQL for as long as standard input is open."""
 
 
-LONGEST = ("test_inside.py", "test_old_postgresql.py", "test_soak.py")
-"""They run the kit's own tests, which takes ten minutes and more, or serve for minutes."""
+LONGEST = ("test_documents.py", "test_inside.py", "test_old_postgresql.py", "test_planted.py", "test_soak.py")
+"""They run the kit's own tests, measurements or planted faults for ten minutes and more, or serve for minutes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,8 +45,12 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("copier")
     (folder / "settings.yml").write_text("{}")
     copier = {"COPIER_SETTINGS_PATH": str(folder / "settings.yml"), "COPIER_CACHE_DIR": str(folder / "cache")}
+    run = sharing.find_folder(tmp_path_factory)
+    shared = {sharing.RUN: str(run), packages.LOCKS: str(run / "locks")}
+    if packages.LOCKS in os.environ:  # of the run that tries this one with a planted fault
+        del shared[packages.LOCKS]
     with pytest.MonkeyPatch.context() as patch, plumbum.local.env(**shell.GIT, **copier), quick_copier.hasten():
-        for name, value in (shell.GIT | copier).items():
+        for name, value in (shell.GIT | copier | shared).items():
             patch.setitem(os.environ, name, value)
         yield
 
@@ -62,12 +64,10 @@ def template(_own_settings: None, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Return a function that renders a version with some answers, once. The renders are not to be changed."""
-    renders = sharing.find_folder(tmp_path_factory) / "renders"
+    shared = sharing.find_folder(tmp_path_factory)
 
     def render(version: str = snapshot.CURRENT, **answers: Any) -> Path:
-        key = json.dumps([version, answers], sort_keys=True)
-        folder = renders / sha256(key.encode()).hexdigest()
-        return sharing.make_once(folder, lambda place: service.render(template, place, answers, version))
+        return service.render_once(shared, template, answers, version)
 
     return render
 
@@ -88,7 +88,7 @@ def synced(render: Render, workshop: Path) -> Path:
     """Return the default service with its packages. Whoever changes its files puts them back."""
     folder = workshop / "synced"
     shutil.copytree(render(), folder)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     return folder
 
 

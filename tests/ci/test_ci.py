@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.ci import scripts, test_release
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.programs import find_program
 from tests.harness.snapshot import ROOT
 
@@ -116,7 +116,7 @@ PYTEST_OPTIONS = {"uv run pytest": "--ignore=tests/kit --ignore=tests/orders --i
 def checked(render, workshop):
     """A service with its lock, whose branch is at its base."""
     folder = service.adopt(render(), workshop / "checked")
-    shell.run("uv", "lock", "--quiet", cwd=folder)
+    packages.lock(folder)
     service.save(folder)
     shell.run("git", "tag", "base", cwd=folder)
     return folder

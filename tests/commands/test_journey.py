@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.harness import shell
+from tests.harness import packages, shell
 from tests.harness.client import SIGN, wait_for_answer
 from tests.harness.snapshot import CURRENT, OLDER
 
@@ -54,7 +54,7 @@ def service(render, workshop):
     """A service as it is deployed: without the development group."""
     folder = workshop / "service"
     shutil.copytree(render(), folder)
-    shell.run("uv", "sync", "--no-dev", "--no-editable", cwd=folder)
+    packages.install(folder, "--no-dev", "--no-editable")
     return folder
 
 
@@ -77,7 +77,7 @@ def test_an_operator_migrates_and_serves_without_the_development_group(service, 
 def test_an_operator_names_who_issues_the_tokens_of_a_service_without_an_example(render, workshop, database_url, port):
     folder = workshop / "empty"
     shutil.copytree(render(example="none"), folder)
-    shell.run("uv", "sync", "--quiet", "--no-dev", "--no-editable", cwd=folder)
+    packages.install(folder, "--no-dev", "--no-editable")
     url = "https://id.example.com"
     issuer = {"AUTH_ISSUER": url, "AUTH_AUDIENCE": "my-service", "AUTH_JWKS_URL": f"{url}/keys"}
     shell.run(".venv/bin/service", "migrate", cwd=folder, DATABASE_URL=database_url)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import conduit
-from tests.harness import shell
+from tests.harness import packages, shell
 from tests.harness.service import PASSED
 from tests.harness.snapshot import ROOT
 
@@ -12,7 +12,7 @@ from tests.harness.snapshot import ROOT
 def folder(template, workshop):
     """The application with its packages."""
     folder = conduit.make(template, workshop / "conduit")
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     return folder
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.deploy.built import Images, list_files
 from tests.generated import old_postgresql
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.programs import fail_without
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ TOOLS = {
 def context(render, workshop):
     """What is built, where the repository also holds what must not get in."""
     folder = service.adopt(render(), workshop / "built-context")
-    shell.run("uv", "lock", "--quiet", cwd=folder)
+    packages.lock(folder)
     (folder / ".env").write_text("DATABASE_URL=secret")
     return folder
 

@@ -19,6 +19,7 @@ import pytest
 from tests.deploy.dockerfile import Build
 from tests.harness import service, shell
 from tests.harness.client import SIGN, wait_for_answer
+from tests.harness.packages import lock
 
 SITE_PACKAGES_MEGABYTES = 130
 OTHER = re.compile(
@@ -41,7 +42,7 @@ EXPRESSION = re.compile(r'"expr": "((?:[^"\\]|\\.)*)"|^        expr: ((?:.|\n {1
 def image(render, workshop):
     """What the Dockerfile makes, where the repository also holds what must not get in."""
     context = service.adopt(render(), workshop / "context")
-    shell.run("uv", "lock", "--quiet", cwd=context)
+    lock(context)
     for name in (".env", ".signing-key", "src/service/__pycache__/secret.pyc", "migrations/__pycache__/x"):
         (context / name).parent.mkdir(exist_ok=True)
         (context / name).write_text("secret")

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from tests.deploy.dockerfile import Build
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.client import wait_for_answer
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ COMMANDS = ("tasks --plain", "blocking --seconds 1", "memory --seconds 1", "cpu 
 def image(render, workshop):
     """What deploy/Dockerfile.tools makes."""
     context = service.adopt(render(), workshop / "tools-context")
-    shell.run("uv", "lock", "--quiet", cwd=context)
+    packages.lock(context)
     (context / ".env").write_text("DATABASE_URL=secret")
     return Build(context, workshop / "tools", "deploy/Dockerfile.tools").run()
 

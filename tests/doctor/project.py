@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 
 
 class Said(NamedTuple):
@@ -20,7 +20,7 @@ class Said(NamedTuple):
 def keep(rendered: Path, folder: Path) -> Path:
     """Copy a render to a folder, with its lock and its packages, in git."""
     service.adopt(rendered, folder)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     service.save(folder)
     shell.run("git", "tag", "good", cwd=folder)
     return folder
@@ -30,7 +30,7 @@ def restore(folder: Path) -> None:
     """Take out whatever was planted."""
     shell.run("git", "reset", "--quiet", "--hard", "good", cwd=folder)
     shell.run("git", "clean", "--quiet", "-d", "--force", cwd=folder)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
 
 
 def examine(folder: Path, *options: str) -> tuple[int, list[Said]]:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests import conduit
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.snapshot import ROOT
 
 BLOCK = re.compile(r"```python\n# ([^\n]+)\n(.*?)```", re.DOTALL)
@@ -21,6 +21,7 @@ from fastapi import BackgroundTasks
 from sqlalchemy import insert
 from uuid import uuid4
 
+app = FastAPI()  # that of the program has a create of its own, without a job
 exec(sys.argv[1])
 created = app.openapi()["paths"]["/v1/orders"]["post"]
 print(created["responses"]["201"]["content"]["application/json"]["schema"]["$ref"])
@@ -132,7 +133,7 @@ def test_the_public_route_the_streamed_answer_and_the_provider_work_in_a_service
         text = (folder / "src/service/orders/http.py").read_text()
         (folder / "src/service/orders/http.py").write_text(f"{imports}\n{text}\n\n{routes}")
     (folder / "tests/orders/test_examples.py").write_text(ASKED)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     shell.run("uv", "run", "--quiet", "ty", "check", cwd=folder)
     shell.run("uv", "run", "--quiet", "pytest", "-q", "-n0", "tests/orders/test_examples.py", cwd=folder)
 

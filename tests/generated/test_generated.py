@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.service import ANSWERS, PASSED
 from tests.harness.snapshot import ROOT
 
@@ -15,7 +15,7 @@ OPTION = re.compile(r"(?<= )--[a-z-]+")
 @pytest.fixture(scope="module", params=["default", "odd"])
 def folder(request, render, workshop):
     folder = service.adopt(render(**ANSWERS[request.param]), workshop / request.param)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     return folder
 
 

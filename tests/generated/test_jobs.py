@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.service import PASSED
 from tests.harness.snapshot import CURRENT
 
@@ -42,7 +42,7 @@ FOLLOWING = ("src/service/accounts/model.py", "migrations/0002_accounts.sql", "p
 def folder(render, workshop):
     """A service with its packages."""
     folder = service.adopt(render(), workshop / "with-jobs")
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     return folder
 
 
@@ -84,7 +84,7 @@ def list_commands():
 def test_a_service_that_takes_jobs_up_later_is_told_which_lines_it_needs(render, workshop):
     folder = service.adopt(render(jobs=False), workshop / "later")
     service.update(folder, CURRENT, {"jobs": True})
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     url = "postgresql://localhost:1/nowhere"
     code, output = shell.attempt("uv", "run", "--quiet", "service", "worker", cwd=folder, DATABASE_URL=url)
     assert code == 1
@@ -98,7 +98,7 @@ def given_up(render, workshop):
     folder = service.adopt(render(), workshop / "given-up")
     service.update(folder, CURRENT, {"jobs": False})
     (folder / "src/service/kit/jobs/__pycache__").mkdir(parents=True)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     return folder
 
 

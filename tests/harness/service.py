@@ -1,15 +1,17 @@
 """Services as the template renders them, and as a team keeps them in git."""
 
+import json
 import os
 import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import copier
 import yaml
 
-from tests.harness import shell
+from tests.harness import sharing, shell
 from tests.harness.snapshot import CURRENT, ROOT
 
 type Answers = dict[str, Any]
@@ -39,6 +41,13 @@ def render(template: Path, folder: Path, answers: Answers, version: str = CURREN
     """Render without trust, as `copier copy --defaults` does, and return the folder."""
     copier.run_copy(str(template), folder, answers, vcs_ref=version, defaults=True, unsafe=False, quiet=True)
     return folder
+
+
+def render_once(shared: Path, template: Path, answers: Answers, version: str = CURRENT) -> Path:
+    """Render in a folder that processes share, unless one of them has. The render is not to be changed."""
+    key = json.dumps([version, answers], sort_keys=True)
+    folder = shared / "renders" / sha256(key.encode()).hexdigest()
+    return sharing.make_once(folder, lambda place: render(template, place, answers, version))
 
 
 def adopt(rendered: Path, folder: Path) -> Path:

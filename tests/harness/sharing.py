@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+RUN = "TEMPLATE_TEST_RUN"
+"""Names the folder of a test run, for the commands that it starts. They share what it has made."""
+
 
 def find_folder(factory: pytest.TempPathFactory) -> Path:
     """Return the temporary folder of the whole run. A process of pytest-xdist has its own in there."""

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
 from urllib.parse import parse_qs, urlsplit
@@ -30,7 +32,33 @@ auth_type = {authentication}
 auth_file = {users}
 pool_mode = transaction
 default_pool_size = {size}
+server_login_retry = 1
+query_wait_timeout = 5
 """
+"""The last two are those of deploy/pgbouncer/."""
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """A PgBouncer that is reached at `url`."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    file: Path
+    values: dict[str, str]
+
+    def lead_to(self, url: str) -> None:
+        """Lead to another server from now on, as an operator does after a failover."""
+        self.file.write_text(CONFIGURATION.format(target=name_server(url), **self.values))
+        self.process.send_signal(signal.SIGHUP)
+
+
+def name_server(url: str) -> str:
+    """Return where the server of a URL is, in the words of libpq."""
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query)["host"][0]
+    password = f" password={parts.password}" if parts.password else ""
+    return f"host={host} port={parts.port or 5432}{password}"
 
 
 @contextmanager
@@ -39,11 +67,16 @@ def run(url: str, password: str = "") -> Generator[str]:
 
     It asks for a password, by SCRAM, if there is one.
     """
+    with hold(url, password) as pooler:
+        yield pooler.url
+
+
+@contextmanager
+def hold(url: str, password: str = "") -> Generator[Pooler]:
+    """Run a PgBouncer like `run`, and yield it."""
     if PROGRAM is None:
         pytest.fail("pgbouncer is not installed. On Debian: apt-get install pgbouncer", pytrace=False)
     parts = urlsplit(url)
-    host = parts.hostname or parse_qs(parts.query)["host"][0]
-    target = f"host={host} port={parts.port or 5432}" + (f" password={parts.password}" if parts.password else "")
     port = find_port()
     account = "embedded_postgres" if os.geteuid() == 0 else None  # PgBouncer refuses to be root
     with tempfile.TemporaryDirectory() as name:
@@ -51,20 +84,20 @@ def run(url: str, password: str = "") -> Generator[str]:
         folder.chmod(0o755)
         users = folder / "users"
         users.write_text(f'"{parts.username}" "{password}"')
-        text = CONFIGURATION.format(
-            target=target,
-            user=parts.username,
-            port=port,
-            size=SERVER_CONNECTIONS,
-            authentication="scram-sha-256" if password else "any",
-            users=users,
-        )
-        (folder / "pgbouncer.ini").write_text(text)
+        values = {
+            "user": parts.username or "",
+            "port": str(port),
+            "size": str(SERVER_CONNECTIONS),
+            "authentication": "scram-sha-256" if password else "any",
+            "users": str(users),
+        }
+        file = folder / "pgbouncer.ini"
+        file.write_text(CONFIGURATION.format(target=name_server(url), **values))
         with (folder / "output").open("w") as output:
-            process = subprocess.Popen([PROGRAM, folder / "pgbouncer.ini"], user=account, stdout=output, stderr=output)
+            process = subprocess.Popen([PROGRAM, file], user=account, stdout=output, stderr=output)
         try:
             wait_until_listening(process, port, folder / "output")
-            yield f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}"
+            yield Pooler(f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}", process, file, values)
         finally:
             process.terminate()
             process.wait(10)

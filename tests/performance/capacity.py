@@ -38,11 +38,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000, help="orders in the table")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5, help="the length of each rate")
+    parser.add_argument("--around", type=int, default=12, help="rates that are sent around the one that is carried")
     parser.add_argument("--write", action="store_true", help="renew the tables in docs/capacity.md")
     options = parser.parse_args()
     with rendered.make() as folder:
         command = [str(folder / ".venv/bin/python"), str(INSIDE)]
-        command += map(str, (options.rows, options.rounds, options.seconds))
+        command += map(str, (options.rows, options.rounds, options.seconds, options.around))
         done = subprocess.run(command, cwd=folder, env=shell.environment(), stdout=subprocess.PIPE, check=True)
     figures = json.loads(done.stdout)
     how = f"{options.rows:,} orders; {options.rounds} rounds of {options.seconds:g} s for each rate"

@@ -4,8 +4,16 @@ import statistics
 from typing import Any
 from xml.sax.saxutils import escape
 
-COLOURS = {"floor": "#9aa5b1", "bare": "#7cb5d8", "service": "#1f6fb2", "conventional": "#d98032"}
-NAME_WIDTH, BAR_WIDTH, LABEL_WIDTH = 110, 480, 130
+COLOURS = {
+    "floor": "#9aa5b1",
+    "bare": "#7cb5d8",
+    "service": "#1f6fb2",
+    "conventional": "#d98032",
+    "axum": "#a65a4a",
+    "axum with duties": "#7d3c2f",
+    "fastify": "#6f9e56",
+}
+NAME_WIDTH, BAR_WIDTH, LABEL_WIDTH = 130, 480, 130
 BAR, GAP, HEAD = 18, 6, 34
 
 STYLE = "text{font:13px system-ui,sans-serif;fill:#24292f} .work{font-weight:600} rect.ground{fill:#fff}"

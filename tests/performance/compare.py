@@ -1,38 +1,39 @@
-"""What a request costs, beside two other programs: `uv run python -m tests.performance.compare`.
+"""What a request costs, beside other programs: `uv run python -m tests.performance.compare`.
 
-Serves 200,000 orders by four programs on one core: the generated service, `bare` (the same without its edge), `floor`
-(the least that Python needs) and `conventional` (FastAPI and SQLAlchemy's ORM). Short slices of load go to each in
-turn, in the other order every second round. Then the service gets twice the load it can carry.
+Serves 200,000 orders by several programs on one core: the generated service, `bare` (the same without its edge),
+`floor` (the least that Python needs), `conventional` (FastAPI and SQLAlchemy's ORM), and where they can be built `axum`
+(plain, and with the duties of the service) and `fastify`. Short slices of load go to each in turn, in the other order
+every second round. Then the service gets twice the load it can carry, and what it answers is compared with the most
+that the cost of refusing the rest leaves.
 """
 
 import argparse
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.harness import snapshot
-from tests.performance import rendered, report, servers
+from tests.performance import builds, rendered, report, servers, slices
 from tests.performance.servers import Server
 
 PROGRAMS = ("floor", "bare", "service", "conventional")
 KEY, PAGE = "/v1/orders/{}", "/v1/orders?limit=50"
 ZSTD = "Accept-Encoding: zstd\r\n"
 WORKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "one order by key": (KEY, "", PROGRAMS),
-    "page of 50": (PAGE, "", ("floor", "service", "conventional")),
-    "page of 50, zstd": (PAGE, ZSTD, ("service",)),
+    "one order by key": (KEY, "", (*PROGRAMS, *builds.OPTIONAL)),
+    "page of 50": (PAGE, "", ("floor", "service", "conventional", *builds.OPTIONAL)),
+    "page of 50, zstd": (PAGE, ZSTD, ("service", "axum", builds.WITH_DUTIES)),
 }
-"""The path, the headers, and the programs that do it."""
-
-WARM_UP = 1.0
-"""Seconds of load on everything before the first round."""
+"""The path, the headers, and the programs that do it, if they are there."""
 
 OVERLOAD_CLIENTS = 1000
+REFUSING = "refusing"
+"""The service with no place for a request: it answers each one with a 503."""
 
 
 def main() -> None:
@@ -57,21 +58,31 @@ def main() -> None:
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Start everything in the folder of a service, and return the figures."""
+    optional = builds.select_available()
     with ExitStack() as stack:
         database = stack.enter_context(servers.provide_database(folder, options.rows, 1000))
-        started = {name: stack.enter_context(servers.start(name, folder, database["url"])) for name in PROGRAMS}
+        names = [*PROGRAMS, *optional]
+        started = {name: stack.enter_context(servers.start(name, folder, database["url"])) for name in names}
         verify(started, database["keys"])
+        if options.overload:
+            alone = servers.start(REFUSING, folder, database["url"], "without", path="/livez", PART="admission")
+            started[REFUSING] = stack.enter_context(alone)
         measured = Measurement(folder, started, database["keys"], options)
-        slices = list(measured.run_rounds([(work, name) for work, (_, _, names) in WORKS.items() for name in names]))
+        taken = list(measured.run_rounds(list_slices(started)))
         overload = {work: measured.overload(work) for work in list(WORKS)[:2]} if options.overload else {}
     return {
         "taken": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{find_processor()}, {os.cpu_count()} cores",
-        "versions": database["versions"],
+        "versions": database["versions"] | builds.read_versions(optional),
         "options": {name: getattr(options, name) for name in ("rounds", "seconds", "clients", "rows", "overload")},
-        "slices": slices,
+        "slices": taken,
         "overload": overload,
     }
+
+
+def list_slices(started: Collection[str]) -> list[tuple[str, str]]:
+    """Return each work with each program that does it and has been started."""
+    return [(work, name) for work in WORKS for name in WORKS[work][2] if name in started]
 
 
 def verify(started: dict[str, Server], keys: list[str]) -> None:
@@ -86,46 +97,31 @@ def verify(started: dict[str, Server], keys: list[str]) -> None:
                 raise SystemExit(f"{server.name} answers {path} with {answer}, and the service with {wanted}")
 
 
-class Measurement:
-    """The started programs, and what to ask them."""
+class Measurement(slices.Measurement):
+    """The started programs, and what to read from them."""
 
     def __init__(self, folder: Path, started: dict[str, Server], keys: list[str], options: argparse.Namespace) -> None:
-        self.folder, self.started, self.keys, self.options = folder, started, keys, options
+        super().__init__(folder, started, options)
+        self.keys = keys
 
-    def run_rounds(self, slices: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-        """Warm everything up, then yield a slice of each work on its program in turn, in each round."""
-        for work, name in slices:
-            self.drive(work, name, min(WARM_UP, self.options.seconds))
-        for number in range(self.options.rounds):
-            for work, name in slices if number % 2 == 0 else reversed(slices):
-                yield {"round": number, "work": work, "program": name, **self.measure_slice(work, name)}
-            print(f"round {number + 1} of {self.options.rounds} done", flush=True)
-
-    def measure_slice(self, work: str, name: str) -> dict[str, Any]:
-        """Return what one slice of load cost."""
-        before = self.started[name].read_cpu_seconds()
-        done = self.drive(work, name, self.options.seconds)
-        used = self.started[name].read_cpu_seconds() - before
-        if done["answers"].keys() != {"200"}:
-            raise SystemExit(f"{name} did not answer every request for {work} with 200: {done}")
-        answers = done["answers"]["200"]
-        rate = {"cpu": used / done["count"] * 1e6, "rate": done["count"] / done["seconds"]}
-        return {**rate, "p50": answers["p50"], "p99": answers["p99"], "bytes": answers["bytes"]}
+    def specify(self, work: str) -> dict[str, Any]:
+        path, headers, _ = WORKS[work]
+        return {"paths": [path.format(key) for key in self.keys] if path == KEY else [path], "headers": headers}
 
     def overload(self, work: str) -> dict[str, Any]:
-        """Return what becomes of twice the load that the service can carry, and what it can carry."""
-        full = self.drive(work, "service", max(self.options.overload / 6, 1))
-        capacity = full["count"] / full["seconds"]
-        seconds, clients = self.options.overload, OVERLOAD_CLIENTS
-        return {"capacity": capacity, **self.drive(work, "service", seconds, rate=2 * capacity, clients=clients)}
+        """Return what becomes of twice the load that the service can carry, and what that is.
 
-    def drive(self, work: str, name: str, seconds: float, **more: object) -> dict[str, Any]:
-        """Put load on a program."""
-        path, headers, _ = WORKS[work]
-        paths = [path.format(key) for key in self.keys] if path == KEY else [path]
-        usual = {"clients": self.options.clients, "rate": 0}
-        target = {"port": self.started[name].port, "paths": paths, "headers": headers, "seconds": seconds}
-        return servers.drive(self.folder, **(target | usual | more))
+        `cost` and `refusal` are the microseconds of processor time of an answer, when as many come as it can carry,
+        and of a refusal, when there is nothing else.
+        """
+        seconds = self.options.overload
+        cost, full = self.measure_cost(work, "service", max(seconds / 6, 1))
+        refusal, refused = self.measure_cost(work, REFUSING, max(seconds / 6, 1), clients=OVERLOAD_CLIENTS)
+        if refused["answers"].keys() != {"503"}:
+            raise SystemExit(f"{REFUSING} did not refuse every request for {work}: {refused}")
+        capacity = full["count"] / full["seconds"]
+        done = self.drive(work, "service", seconds, rate=2 * capacity, clients=OVERLOAD_CLIENTS)
+        return {"capacity": capacity, "cost": cost, "refusal": refusal, **done}
 
 
 def find_processor() -> str:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests import conduit
-from tests.harness import shell, snapshot
+from tests.harness import packages, snapshot
 from tests.performance import compare, servers
 from tests.performance.servers import Server
 
@@ -35,7 +35,7 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
         made = conduit.make(snapshot.take(folder / "template"), folder / "service")
-        shell.run("uv", "sync", "--quiet", cwd=made)
+        packages.install(made)
         url = stack.enter_context(servers.provide_database(made, ARTICLES, program="articles"))["url"]
         programs = [
             stack.enter_context(servers.start(name, made, url, path=PATH, headers={}))

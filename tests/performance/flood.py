@@ -41,7 +41,7 @@ def start(folder: Path, url: str) -> Generator[int]:
     command = [servers.python(folder), "-m", "inside.busy", str(port)]
     shutil.copytree(Path(__file__).parents[1] / "inside", folder / "inside")
     variables = {"PYTHONPATH": str(folder), "DATABASE": url, "TIMEOUT": "10"}
-    process = servers.spawn(command, folder, servers.SERVER_CORE, folder.parent / "busy.log", **variables)
+    process = servers.spawn(command, folder, servers.SERVER_CORE, log=folder.parent / "busy.log", **variables)
     try:
         yield port
     finally:

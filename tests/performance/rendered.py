@@ -1,6 +1,8 @@
 """The default service, rendered from the working tree, and started as `service dev` starts it."""
 
+import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.harness import quick_copier, service, shell, snapshot
+from tests.harness import packages, quick_copier, service, sharing, shell, snapshot
 
 INSIDE = Path(__file__).with_name("inside")
 
@@ -21,9 +23,14 @@ def make() -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="measure-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user when this one is root
+        made = folder / "service"
         with quick_copier.hasten():
-            made = service.render(snapshot.take(folder / "template"), folder / "service", {})
-        shell.run("uv", "sync", "--quiet", cwd=made)
+            if shared := os.environ.get(sharing.RUN):
+                template = sharing.make_once(Path(shared, "template"), snapshot.take)
+                shutil.copytree(service.render_once(Path(shared), template, {}), made)
+            else:
+                service.render(snapshot.take(folder / "template"), made, {})
+        packages.install(made)
         yield made
 
 

@@ -12,12 +12,25 @@ import statistics
 import subprocess
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.harness import shell
 from tests.harness.ports import find_ports
 from tests.performance import rendered
 
 PAGE = "/v1/orders"
+
+
+class Start(NamedTuple):
+    """What a start took, in seconds, and what the processes hold then, in megabytes."""
+
+    answered: float
+    spent: float
+    """Processor time."""
+    first: float
+    """From the first request that was answered to its answer."""
+    main_process: float
+    worker: float
 
 
 def main() -> None:
@@ -29,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     with rendered.start(rows=100, port=find_ports(1)[0]) as folder:
         rounds = [measure(folder, options.workers, options.requests) for _ in range(options.rounds)]
-    answered, spent, main_process, workers = zip(*rounds, strict=True)
+    answered, spent, _, main_process, workers = zip(*rounds, strict=True)
     print(f"{options.rounds} starts with {options.workers} worker(s), {options.requests} requests in each")
     print(f"first answer: {statistics.median(answered):.2f} s, from {min(answered):.2f} to {max(answered):.2f}")
     print(f"processor time until then: {statistics.median(spent):.2f} s, over all processes")
@@ -37,8 +50,8 @@ def main() -> None:
     print(f"                 {statistics.median(main_process):.1f} MB for the main process")
 
 
-def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, float, float]:
-    """Return the seconds to the first answer, those of the processors, and the megabytes of main process and worker."""
+def measure(folder: Path, workers: int, requests: int) -> Start:
+    """Start the service, ask until it answers, send requests, and stop it."""
     port, metrics = find_ports(2)
     settings = {"SERVER_PORT": str(port), "SERVER_WORKERS": str(workers), "METRICS_PORT": str(metrics)}
     url = f"postgresql://postgres@/postgres?host={folder / '.postgres'}"
@@ -49,15 +62,18 @@ def measure(folder: Path, workers: int, requests: int) -> tuple[float, float, fl
     silence = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=silence, stderr=silence)
     try:
+        asked = began
         while (status := ask(port, rendered.sign_in(folder))) != 200:
             if process.poll() is not None or time.monotonic() - began > 30:
                 raise SystemExit(f"no answer from {command}: {status or process.poll()}")
             time.sleep(0.005)
-        answered = time.monotonic() - began
+            asked = time.monotonic()
+        answered = time.monotonic()
         spent = rendered.read_cpu_seconds([process.pid, *find_workers(process.pid)])
         for _ in range(requests):
             ask(port, rendered.sign_in(folder))
-        return answered, spent, read_resident(process.pid), max(map(read_resident, find_workers(process.pid)))
+        worker = max(map(read_resident, find_workers(process.pid)))
+        return Start(answered - began, spent, answered - asked, read_resident(process.pid), worker)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -6,6 +6,7 @@ there `instead`, the `test` that has to fail, and what that test `says`. Without
 `instead`, the text is.
 """
 
+import os
 import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -57,9 +58,12 @@ def spoil(fault: Fault, folder: Path) -> str:
 
 @contextmanager
 def plant(fault: Fault, folder: Path) -> Generator[None]:
-    """Put a fault into the service or the template in `folder` while the block runs."""
+    """Put a fault into the service or the template in `folder` while the block runs.
+
+    Afterwards the file has the time that it had, by which Python knows the module that it has compiled.
+    """
     path, spoilt = folder / fault.file, spoil(fault, folder)
-    content = path.read_bytes()
+    content, times = path.read_bytes(), path.stat()
     if fault.text:
         path.write_text(spoilt)
     else:
@@ -68,6 +72,7 @@ def plant(fault: Fault, folder: Path) -> Generator[None]:
         yield
     finally:
         path.write_bytes(content)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def draw(faults: list[Fault]) -> str:

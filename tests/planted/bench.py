@@ -4,13 +4,13 @@ import re
 import shutil
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from tests import planted, size
-from tests.harness import shell, snapshot
-from tests.planted import Fault
+from tests.harness import packages, shell, snapshot
+from tests.planted import Fault, warm
 
 SECONDS = 300
 """The longest that a test may take. One that hangs does not say what is broken."""
@@ -46,27 +46,30 @@ class Bench(NamedTuple):
     """A folder for one fault at a time, and how pytest is run in there."""
 
     folder: Path
-    pytest: tuple[str | Path, ...]
-    settings: dict[str, str]
+    run: warm.Run
 
     def attempt(self, fault: Fault) -> Outcome:
         """Run the test of a fault while the fault is planted."""
-        command = (*self.pytest, "-n0", "-m", "", "-q", "-x", "-p", "no:cacheprovider", "--tb=short", fault.test)
+        options = ("-n0", "-m", "", "-q", "-x", "-p", "no:cacheprovider", "--tb=short")
         with planted.plant(fault, self.folder):
-            return Outcome(*shell.attempt("timeout", str(SECONDS), *command, cwd=self.folder, **self.settings))
+            return Outcome(*self.run(*options, fault.test))
 
 
 @contextmanager
 def open_services(template: Path, folder: Path, count: int) -> Generator[list[Bench]]:
     """Yield services with the kit's tests in them, and one PostgreSQL for all."""
-    made = [size.prepare(template, folder / "1")]
-    for number in range(1, count):
-        copy = shutil.copytree(made[0], folder / f"{number + 1}", ignore=shutil.ignore_patterns(".venv"))
-        shell.run("uv", "sync", "--quiet", cwd=copy)
-        shell.run("uv", "pip", "install", "--quiet", *size.NEEDED, cwd=copy)
-        made.append(copy)
-    with shell.hold(made[0] / ".venv/bin/python", "-c", POSTGRESQL, folder / "data", cwd=made[0]) as url:
-        yield [Bench(each, (each / ".venv/bin/pytest",), {"TEST_DATABASE_URL": url}) for each in made]
+    first = size.prepare(template, folder / "1")
+    with ExitStack() as stack:
+        command = (first / ".venv/bin/python", "-c", POSTGRESQL, folder / "data")
+        settings = {"TEST_DATABASE_URL": stack.enter_context(shell.hold(*command, cwd=first))}
+        warm.compile_service(first, **settings)
+        made = [first]
+        for number in range(1, count):
+            copy = shutil.copytree(first, folder / f"{number + 1}", ignore=shutil.ignore_patterns(".venv"))
+            packages.install(copy)
+            shell.run("uv", "pip", "install", "--quiet", *size.NEEDED, cwd=copy)
+            made.append(copy)
+        yield [Bench(each, stack.enter_context(warm.open_pytest(each, SECONDS, **settings))) for each in made]
 
 
 def copy_template(folder: Path) -> Bench:
@@ -79,4 +82,5 @@ def copy_template(folder: Path) -> Bench:
     shell.run("git", "add", "--all", cwd=folder)
     subject = f"Release {release[1]}" if release else "Work on the next release"
     shell.run("git", "commit", "--quiet", "--allow-empty", "--message", subject, cwd=folder)
-    return Bench(folder, (sys.executable, "-m", "pytest"), {})
+    command = ("timeout", str(SECONDS), sys.executable, "-m", "pytest")
+    return Bench(folder, lambda *arguments: shell.attempt(*command, *arguments, cwd=folder))

@@ -36,7 +36,7 @@ def test_a_render_that_nobody_edited_changes_nothing(root, scratch):
 def test_edits_new_files_and_deletions_come_back(root, scratch):
     pool = scratch / "src/service/kit/db/pool.py"
     pool.write_text(pool.read_text() + "# edited\n")
-    service.replace(scratch / "pyproject.toml", ('    "asyncpg>=0.31",\n', '    "asyncpg>=0.32",\n'))
+    service.replace(scratch / "pyproject.toml", ('    "asyncpg>=0.31,<0.33",\n', '    "asyncpg>=0.32,<0.33",\n'))
     (scratch / "src/service/kit/db/new.py").write_text("# new\n")
     (scratch / "src/service/kit/edge/health.py").unlink()
     changed = dict(port.port(scratch, root))
@@ -49,7 +49,7 @@ def test_edits_new_files_and_deletions_come_back(root, scratch):
     assert (root / "template/src/service/kit/db/pool.py").read_bytes() == pool.read_bytes()
     project = (root / "template/pyproject.toml.jinja").read_text()
     assert 'name = "{{ project_name }}"' in project
-    assert '"asyncpg>=0.32"' in project
+    assert '"asyncpg>=0.32,<0.33"' in project
     assert '"pgqueuer' in project  # which this render does not have
     assert len(service.changes(root).splitlines()) == 4
 

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.programs import fail_without
 from tests.harness.service import PASSED
 from tests.render.combinations import (
@@ -44,7 +44,7 @@ CODE_PAIRS = [pytest.param(row, id=name(row)) for row in CODE_CHOSEN]
 def installed(render, workshop):
     """A default service with its packages, which are all that any service has."""
     folder = service.adopt(render(), workshop / "installed")
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     return folder
 
 
@@ -101,7 +101,7 @@ def test_the_suite_of_a_combination_passes_on_its_lowest_python(answers, render,
     if not (python := service.find_python(version)):
         fail_without(f"Python {version}", f"uv python install {version}")
     folder = service.adopt(render(**answers), workshop / name(answers))
-    shell.run("uv", "sync", "--quiet", "--python", python, cwd=folder)
+    packages.install(folder, "--python", python)
     output = shell.run("uv", "run", "--quiet", "--no-sync", "pytest", "-q", cwd=folder)
     shutil.rmtree(folder)
     assert PASSED.search(output), output

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.service import ANSWERS, PASSED
 
 FIELDS = ["number:text!", "customer:uuid@", "total:money", "status:enum(open,paid)@", "due:date?"]
@@ -20,7 +20,7 @@ TESTS = [
 def folder(render, workshop):
     """A service with the slice of the README."""
     folder = service.adopt(render(), workshop / "scaffold")
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     began = time.monotonic()
     output = shell.run("uv", "run", "--quiet", "service", "new", "invoices", *FIELDS, cwd=folder)
     assert time.monotonic() - began < 60, "a newcomer waits for it"
@@ -59,7 +59,7 @@ def test_a_slice_that_is_there_is_refused_and_git_takes_it_away(folder):
 @pytest.mark.slow
 def test_a_service_without_an_example_passes_its_suite_before_and_after_its_first_slice(render, workshop):
     folder = service.adopt(render(**ANSWERS["minimal"]), workshop / "empty")
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
     output = shell.run("uv", "run", "--quiet", "service", "new", "invoices", *FIELDS, cwd=folder)
     assert "belong to the account that creates them" in output

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from tests import slow
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.slow import Case
 
 FIELDS = ("carrier:text(80)", "weight:int", "status:enum(packed,sent)@=packed", "note:text?")
@@ -121,7 +121,7 @@ def read_report(folder: Path) -> Any:
 def open_bench(rendered: Path, folder: Path) -> Generator[Bench]:
     """Prepare a copy of a render, and run PostgreSQL and the partner."""
     shutil.copytree(rendered, folder)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     shell.run(COMMAND, "new", "shipments", *FIELDS, "--no-plans", cwd=folder)
     shell.run("git", "init", "--quiet", cwd=folder)
     service.save(folder)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.sql import leaky_statements
 
 SLICE = "src/service/branches"
@@ -15,7 +15,7 @@ SUITE = ("tests/kit/test_contract.py", "tests/kit/test_ownership.py")
 def branches(render, workshop):
     """A service with a slice to plant leaks in."""
     folder = service.adopt(render(), workshop / "leaks")
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     command = ("service", "new", "branches", "name:text", "--singular", "branch", "--no-plans")
     shell.run("uv", "run", "--quiet", *command, cwd=folder)
     return folder

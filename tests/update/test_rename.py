@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.harness import service, shell
+from tests.harness import packages, service, shell
 from tests.harness.client import wait_for_answer
 from tests.harness.snapshot import CURRENT
 
@@ -16,7 +16,7 @@ from tests.harness.snapshot import CURRENT
 def test_a_service_that_is_renamed_runs_under_its_new_name(version, render, workshop, database_url, ports):
     folder = service.adopt(render(version), workshop / f"renamed-{version}")
     service.update(folder, CURRENT, {"project_name": "new-name"})
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     command = folder / ".venv/bin/service"
     key = shell.run(command, "key", cwd=folder).split()[0].partition("=")[2]
     port, metrics_port, *_ = ports

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 import yaml
 
-from tests.harness import releases, service, shell
+from tests.harness import packages, releases, service, shell
 from tests.harness.owners import owner
 from tests.harness.service import ANSWERS, PASSED
 from tests.harness.snapshot import CURRENT, OLDER, ROOT
@@ -47,7 +47,7 @@ def test_a_service_of_the_last_release_passes_its_suite_after_an_update(render, 
     *_, last = VERSIONS[:-1] or VERSIONS
     folder = service.adopt(render(last), workshop / "updated")
     service.update(folder)
-    shell.run("uv", "sync", "--quiet", cwd=folder)
+    packages.install(folder)
     assert PASSED.search(shell.run("uv", "run", "--quiet", "pytest", "-q", cwd=folder))
     shell.run("uv", "run", "--quiet", "python", "-m", "service_tools.dev.renames", cwd=folder)
     shell.run("uv", "run", "--quiet", "ruff", "check", "--fix", cwd=folder)

@@ -75,6 +75,17 @@ def test_routes_that_share_a_rate_are_listed_as_such():
     assert [row["limit"] for row in listed] == ["100/60s together", "100/60s together", "100/60s"]
 
 
+def test_a_rate_over_all_workers_is_listed_as_shared():
+    routes = Routes("/notes", access=PUBLIC, limit=Rate(100, per=60, shared=True))
+
+    @routes.get("")
+    async def read() -> None: ...
+
+    definition = SimpleNamespace(slices=[Slice(routes)])
+    (row,) = json.loads(CliRunner().invoke(list_routes, ["--json"], obj=definition).output)
+    assert row["limit"] == "100/60s shared"
+
+
 def test_psql_opens_the_database_and_shows_no_password(database_url: str):
     url = database_url.replace("//postgres@", "//postgres:s%3Fcret@").replace("//postgres:@", "//postgres:s%3Fcret@")
     shown = run(

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
-from service.kit.db.database import Connection, Database
+from service.kit.db.database import READ_PAUSE, SMALL_CHUNK, Connection, Database
 from service.kit.db.errors import to_problem
 from service.kit.db.query import Query
 from service.kit.work.problems import Problem, conflict
@@ -194,3 +194,18 @@ async def test_json_is_copied_as_well(db: Database):
         await connection.run(connection.raw.copy_records_to_table("extras", records=[({"a": 1},), (None,)]))
     extras = await db.fetch(Query("select extra from extras", msgspec.Raw))
     assert msgspec.json.encode(extras) == b'[{"a": 1},null]'
+
+
+async def test_rows_are_read_many_at_a_time(db: Database):
+    loop = asyncio.get_running_loop()
+    sizes: list[int] = []
+    paused: set[int] = set()
+
+    async def write(chunk: bytes) -> None:
+        loop.call_later(READ_PAUSE / 2, paused.add, len(sizes))
+        assert not sizes or sizes[-1] >= SMALL_CHUNK or len(sizes) - 1 in paused, "read at once after a small chunk"
+        sizes.append(len(chunk))
+
+    async with db.transaction() as connection:
+        await connection.copy_to("select repeat('a', 999) from generate_series(1, 10000)", write, 60)
+    assert sum(sizes) == 10_000_000

@@ -128,6 +128,28 @@ async def test_a_connection_that_ends_at_the_commit_is_not_tried_again_and_leave
     assert "check whether it took effect" in caught.value.detail
 
 
+async def test_what_goes_with_begin_and_commit_is_part_of_the_transaction(db: Database):
+    async with db.transaction(after_begin="insert into balances values (3, 30)") as connection:
+        assert connection.raw.status == "INSERT 0 1"
+        connection.before_commit = "insert into balances values (4, 4);"
+    assert await db.fetch_one(TOTAL) == 34
+    with pytest.raises(asyncpg.UniqueViolationError):
+        async with db.transaction(after_begin="insert into balances values (5, 500)") as connection:
+            connection.before_commit = "insert into balances values (1, 0);"
+    assert await db.fetch_one(TOTAL) == 34
+
+
+async def test_what_went_with_a_begin_and_a_commit_is_not_sent_again_on_that_connection(
+    settings: Settings, db: Database
+):
+    async with pools.make(settings.database, pool_size=1) as one:
+        async with one.transaction(after_begin="insert into balances values (3, 30)") as connection:
+            connection.before_commit = "insert into balances values (4, 4);"
+        async with one.connection() as connection, connection.raw.transaction():
+            await connection.raw.execute("delete from balances")
+    assert await db.fetch(TOTAL) == [None]
+
+
 @pytest.mark.parametrize("error", [asyncpg.SerializationError("x"), asyncpg.DeadlockDetectedError("x")])
 def test_a_conflict_outside_of_such_work_is_a_503(error: Exception):
     problem = errors.to_problem(error, {})

@@ -6,8 +6,11 @@ import httpx2
 import pytest
 from inside import notes
 from inside.keyed import KEY, client, count, post, raw, tell, wait_for_lock
+from service.kit.db import errors
+from service.kit.db.database import Connection, Database
 from service.kit.web import idempotency
-from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
+from service.kit.web.binder import Reply, created
+from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions, once
 from service.settings import Settings
 
 from tests.kit.fixtures import open_client
@@ -134,8 +137,28 @@ async def test_no_statement_reads_the_whole_table(raw: asyncpg.Connection):
     await raw.execute(f"insert into kit.idempotency_keys {fresh}")
     await raw.execute("analyze kit.idempotency_keys")
     await raw.execute("set plan_cache_mode = force_generic_plan")
-    for query, arguments in ((idempotency.read_reply, 1), (idempotency.store_reply, 6)):
-        await raw.execute(f"prepare it as {query.sql}")
-        plan = await raw.fetch(f"explain execute it ({', '.join(['null'] * arguments)})")
-        assert "Seq Scan" not in str(plan)
-        await raw.execute("deallocate it")
+    digest, scans = "sha256('new')", "select seq_scan from pg_stat_xact_user_tables where relname = 'idempotency_keys'"
+    async with raw.transaction():
+        assert await raw.fetchval(f"select kit.claim_key({digest})")
+        await raw.execute(f"select kit.store_reply({digest}, '', 201::smallint, '{{}}', '', interval '1 h')")
+        await raw.fetch(idempotency.read_reply.sql, bytes(32))
+        assert await raw.fetchval(scans) == 0
+    assert await count(raw, "kit.idempotency_keys") == 20_001
+
+
+async def test_a_reply_that_appears_during_the_work_undoes_it(settings: Settings, raw: asyncpg.Connection):
+    key = IdempotencyKey("k", "ada", "POST /notes", "/notes?", timedelta(hours=1))
+    digest, _ = key.identify("a")
+
+    async def work(connection: Connection) -> Reply[notes.Note]:
+        note = await connection.fetch_one(notes.insert_note, "a", 1)
+        await raw.execute(f"select kit.store_reply('\\x{digest.hex()}', '', 201::smallint, '{{}}', '', interval '1 h')")
+        return created(note, f"/notes/{note.id}")
+
+    async with Database(settings.database) as db:
+        with pytest.raises(asyncpg.UniqueViolationError) as caught:
+            await once(db, key, "a", work)
+    problem = errors.to_problem(caught.value, idempotency.CONSTRAINTS)
+    assert problem
+    assert (problem.status, problem.kind) == (409, "in-flight")
+    assert await count(raw) == 0

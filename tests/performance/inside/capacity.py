@@ -1,4 +1,6 @@
-"""What one worker on one core carries, and what gives way beyond: prints JSON. Arguments: rows, rounds, seconds.
+"""What one worker on one core carries, and what gives way beyond: prints JSON.
+
+Arguments: rows, rounds, seconds of each rate, and the number of rates around the knee.
 
 It runs in a rendered service, by the load and the scenario of `service perf load`.
 """
@@ -54,8 +56,10 @@ class Observed(target.Target):
         return Counter({value: int(float(number)) for value, number in found})
 
 
-def main(rows: int, rounds: int, seconds: float) -> None:
+def main(rows: int, rounds: int, seconds: float, around: int) -> None:
     """Start everything, put load on it, and print the figures."""
+    load.RATES_AROUND = around
+    load.PROBE_SECONDS = min(load.PROBE_SECONDS, seconds)
     os.sched_setaffinity(0, {OTHER_CORE})
     definition = ServiceDefinition(Settings, app.SLICES, "service.app:create")
     credentials.accept_development_tokens(Settings)
@@ -126,4 +130,4 @@ def observe(
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

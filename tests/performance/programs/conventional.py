@@ -25,10 +25,11 @@ from uuid import UUID
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Query
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ARRAY, DateTime, String, select, tuple_
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import ARRAY, DateTime, FetchedValue, String, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm.exc import StaleDataError
 
 
 class Base(DeclarativeBase):
@@ -42,20 +43,46 @@ class Order(Base):
 
     __tablename__ = "orders"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=FetchedValue())
     account: Mapped[str]
     reference: Mapped[str]
     customer_email: Mapped[str]
-    status: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=FetchedValue())
     currency: Mapped[str]
     total_minor: Mapped[int]
     item_count: Mapped[int]
     tags: Mapped[list[str]]
     gift: Mapped[bool]
     note: Mapped[str | None]
-    version: Mapped[int]
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    updated_at: Mapped[datetime] = mapped_column(server_default=FetchedValue(), onupdate=func.now())
+
+    __mapper_args__ = {"version_id_col": version, "eager_defaults": True}  # noqa: RUF012
+
+
+class NewOrder(BaseModel):
+    """An order to be created."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reference: Annotated[str, Field(min_length=1, max_length=40)]
+    customer_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    total_minor: Annotated[int, Field(ge=0, le=2**53 - 1)]
+    item_count: Annotated[int, Field(ge=1, le=10_000)]
+    tags: Annotated[list[Annotated[str, Field(min_length=1, max_length=40)]], Field(max_length=20)] = []
+    gift: bool = False
+    note: Annotated[str, Field(max_length=500)] | None = None
+
+
+class OrderChange(BaseModel):
+    """A change of an order: the version that was read, and the new note."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    note: Annotated[str, Field(max_length=500)] | None
 
 
 class OrderOut(BaseModel):
@@ -112,6 +139,31 @@ async def read_order(order_id: UUID, session: Session) -> OrderOut:
     if order is None:
         raise HTTPException(404)
     return order  # type: ignore[return-value] # FastAPI makes the model of it
+
+
+@app.post("/v1/orders", status_code=201)
+async def create_order(session: Session, data: NewOrder) -> OrderOut:
+    """Store a new order: one row, without a key and without a job."""
+    order = Order(account=OWNER, **data.model_dump())
+    session.add(order)
+    await session.commit()
+    return order  # type: ignore[return-value]
+
+
+@app.patch("/v1/orders/{order_id}")
+async def change_order(order_id: UUID, session: Session, data: OrderChange) -> OrderOut:
+    """Change the note, unless the order was changed since the version that the client read."""
+    order = await session.scalar(select(Order).where(Order.id == order_id, Order.account == OWNER))
+    if order is None:
+        raise HTTPException(404)
+    if order.version != data.version:
+        raise HTTPException(409)
+    order.note = data.note
+    try:
+        await session.commit()
+    except StaleDataError:
+        raise HTTPException(409) from None
+    return order  # type: ignore[return-value]
 
 
 @app.get("/v1/orders")

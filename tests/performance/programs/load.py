@@ -1,8 +1,15 @@
-"""The load on a server, closed loop or open loop, from one process: `python load.py SPECIFICATION`.
+"""The load on a server, closed loop or open loop, from one process: its input begins with a line of JSON.
 
 A closed loop has `clients` connections, each of which asks again once it is answered: that finds what a server can
 carry. An open loop sends `rate` requests a second whatever the server does, and counts latency from the moment that a
 request was due: that shows what users see. It runs in the environment of a generated service, for its uvloop.
+
+It connects, prints a line, and begins with the next line of its input; it prints the figures, and ends with its input.
+So whoever measures knows when all connections are open, and looks once more before they are closed.
+
+With `first`, requests are numbered from there on, and `%(number)010d` in their paths, headers and body is the number.
+`%(turn)6d` is 1 for the first request to each path, 2 for the next one, and so on: the version of what each request
+changes. Both have a width, so that all bodies are as long.
 """
 
 import asyncio
@@ -11,11 +18,13 @@ import json
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import cycle
+from itertools import count, cycle
 from typing import cast
 
 import uvloop
+from response_length import measure_body
 
 GRACE = 5.0  # seconds to wait at the end for answers that are under way
 
@@ -24,12 +33,26 @@ class Load:
     """One run, and what came of it."""
 
     def __init__(
-        self, port: int, paths: list[str], clients: int, seconds: float, rate: float, headers: str = "", body: str = ""
+        self,
+        port: int,
+        paths: list[str],
+        clients: int,
+        seconds: float,
+        rate: float,
+        headers: str = "",
+        body: str = "",
+        asking: int | None = None,
+        method: str = "",
+        first: int | None = None,
     ) -> None:
-        headers += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        method = method or ("POST" if body else "GET")
+        length = len(body if first is None else body % {"number": 0, "turn": 0})
+        headers += f"Content-Type: application/json\r\nContent-Length: {length}\r\n" if body else ""
         rest = f" HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n{body}"
-        self.requests = cycle([f"{'POST' if body else 'GET'} {path}{rest}".encode() for path in paths])
+        requests = [f"{method} {path}{rest}".encode() for path in paths]
+        self.requests = cycle(requests) if first is None else number_requests(requests, first)
         self.port, self.clients, self.seconds, self.rate = port, clients, seconds, rate
+        self.asking = asking  # of the clients of a closed loop; the others only have their connection
         self.latencies: dict[int, list[float]] = {}
         self.bytes = Counter[int]()
         self.idle: list[Client] = []
@@ -39,9 +62,7 @@ class Load:
         self.finished = asyncio.Event()
 
     async def run(self) -> dict[str, object]:
-        """Connect, ask until the time is over, and return the figures."""
-        for _ in range(self.clients):
-            await self.connect()
+        """Ask until the time is over, and return the figures."""
         began, used = time.perf_counter(), time.process_time()
         self.ends = began + self.seconds
         await (self.ask_steadily(began) if self.rate else self.ask_again())
@@ -56,10 +77,11 @@ class Load:
         await asyncio.get_running_loop().create_connection(lambda: Client(self), "127.0.0.1", self.port)
 
     async def ask_again(self) -> None:
-        """Start every client; they go on by themselves."""
-        for client in list(self.idle):
+        """Start the clients that ask; they go on by themselves."""
+        asking = self.idle[: self.asking]
+        del self.idle[: self.asking]
+        for client in asking:
             client.ask(time.perf_counter())
-        self.idle.clear()
         await asyncio.sleep(self.seconds)
 
     async def ask_steadily(self, began: float) -> None:
@@ -117,7 +139,8 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         data = self.received + data if self.received else data
         head = data.find(b"\r\n\r\n")
-        if head < 0 or len(data) < head + 4 + (length := find_length(data[:head])):
+        length = None if head < 0 else measure_body(data[:head], data[head + 4 :])
+        if length is None:
             self.received = data
             return
         self.received = b""
@@ -140,11 +163,23 @@ class Client(asyncio.Protocol):
         self.asked_at = 0.0
 
 
-def find_length(head: bytes) -> int:
-    """Return the length of the body, which has to be announced."""
-    return int(head.lower().partition(b"content-length:")[2].partition(b"\r")[0])
+def number_requests(requests: list[bytes], first: int) -> Iterator[bytes]:
+    """Yield the requests in turn without end, each with its number and its turn."""
+    for number in count(first):
+        turn, place = divmod(number, len(requests))
+        yield requests[place] % {b"number": number, b"turn": turn + 1}
+
+
+async def main(load: Load) -> None:
+    """Connect, wait for the word to begin, print the figures, and wait for that to end."""
+    for _ in range(load.clients):
+        await load.connect()
+    print("connected", flush=True)
+    sys.stdin.readline()
+    print(json.dumps(await load.run()), flush=True)
+    sys.stdin.read()
 
 
 if __name__ == "__main__":
     gc.disable()
-    print(json.dumps(uvloop.run(Load(**json.loads(sys.argv[1])).run())))
+    uvloop.run(main(Load(**json.loads(sys.stdin.readline()))))

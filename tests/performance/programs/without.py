@@ -1,4 +1,4 @@
-"""The generated service without one of its parts: `PART=etag python without.py PORT`. The difference is what it costs.
+"""The generated service without one of its parts: `PART=ETag python without.py PORT`. The difference is what it costs.
 
 It runs in the environment of a generated service.
 """
@@ -17,6 +17,7 @@ from service.kit.edge.compression import Compression
 from service.kit.server.http_server import ServerOptions, serve
 from service.kit.web import binder
 from service.kit.work import asgi, limits
+from service.orders import http
 
 BATCH_THREADS = "batch threads"
 OWNER = Caller("development", {}, time.time() + 86_400)
@@ -25,6 +26,10 @@ OWNER = Caller("development", {}, time.time() + 86_400)
 async def trust(*_: object) -> Caller:
     """Take everybody for the owner of the orders."""
     return OWNER
+
+
+async def enqueue_nothing(*_: object) -> None:
+    """Enqueue no job."""
 
 
 def forget_time() -> None:
@@ -44,6 +49,8 @@ PARTS: dict[str, Callable[[], object]] = {
     "host": lambda: setattr(edge.Edge, "check_host", lambda *_: None),
     "deadlines": lambda: setattr(limits.Deadlines, "add", lambda *_: None),
     "account of time": forget_time,
+    "admission": lambda: setattr(edge, "Limiter", lambda *_, **__: limits.Limiter(0)),  # all requests are refused
+    "job": lambda: setattr(http, "enqueue", enqueue_nothing),
     "token": lambda: setattr(Auth, "identify", trust),
     BATCH_THREADS: lambda: None,
 }

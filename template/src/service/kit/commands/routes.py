@@ -21,8 +21,8 @@ def list_routes(definition: ServiceDefinition, as_json: bool) -> None:
 
     `token` stands for the bearer of a valid token; the function decides what that caller may see.
     `token with admin` needs that scope or role, and `token, if …` is decided by a function.
-    `100/60s` stands for 100 requests in 60 seconds by each of them, in each worker; `together`, for
-    all routes of one `Routes` that have no limit of their own.
+    `100/60s` stands for 100 requests in 60 seconds by each of them, in each worker or, if it is
+    `shared`, over all; `together`, for all routes of one `Routes` that have no limit of their own.
     """
     routes = list(chain.from_iterable(part.routes for part in definition.slices))
     sharing = Counter(id(route.limit) for route in routes)
@@ -49,4 +49,6 @@ def describe_limit(route: Route, *, is_shared: bool) -> str:
     if not route.limit:
         return "-"
     rate = f"{route.limit.requests}/{route.limit.per:g}s"
+    if route.limit.shared:
+        rate += " shared"
     return f"{rate} together" if is_shared else rate

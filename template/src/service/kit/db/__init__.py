@@ -3,10 +3,10 @@
 
 A slice's `queries.py` needs `Query`, its handlers `Database` and `Connection`. `nested.py` makes
 rows with structs in them; `database.py` runs statements, each within its time; `pool.py` bounds how
-many connections are open and who waits for one (503 when the pool is full); `capacity.py` checks at
-start that PostgreSQL admits them all. `sessions.py` opens them, and has the settings DATABASE_*;
-`errors.py` turns PostgreSQL's errors into problems (a unique violation into the 409 that its slice
-names). Imports work.
+many connections are open and who waits for one (503 when the pool is full); `replica.py` measures
+how far the replica lags; `capacity.py` checks at start that PostgreSQL admits them all.
+`sessions.py` opens them, and has the settings DATABASE_*; `errors.py` turns PostgreSQL's errors
+into problems (a unique violation into the 409 that its slice names). Imports work.
 """
 
 from service.kit.db.database import Connection, Database

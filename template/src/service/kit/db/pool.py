@@ -22,7 +22,7 @@ import asyncpg
 from service.kit.db.capacity import choose_pool_size
 from service.kit.db.durations import Duration, count_durations
 from service.kit.db.errors import ERRORS
-from service.kit.db.sessions import DatabaseOptions, describe_server, open_session
+from service.kit.db.sessions import DatabaseOptions, Session, describe_server, open_session
 from service.kit.work import metrics
 from service.kit.work.batch import Batch
 from service.kit.work.limits import Deadlines, Limiter, time_left
@@ -76,8 +76,8 @@ class Pool:
         self.deadlines = Deadlines()  # of statements
         self.durations = Batch[list[Duration]](count_durations, COUNT_INTERVAL, MAX_UNCOUNTED)
         self.is_open = False
-        self.connections: dict[asyncpg.Connection, float] = {}
-        self.free: deque[tuple[asyncpg.Connection, float]] = deque()
+        self.connections: dict[Session, float] = {}
+        self.free: deque[tuple[Session, float]] = deque()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.refused_url = ""
         self.retry_at = 0.0
@@ -93,7 +93,7 @@ class Pool:
         waiting = meters.pool_waiting.labels(name)
         metrics.watch_gauge(waiting, lambda: self.slots.waiting)
 
-    async def acquire(self) -> asyncpg.Connection:
+    async def acquire(self) -> Session:
         """Take a connection.
 
         Raises a 503 problem when the pool is full: no slot is free in time, or too many requests
@@ -120,7 +120,7 @@ class Pool:
             raise busy(STOPPING)
         return time.monotonic() - started
 
-    async def open_connection(self, seconds: float) -> asyncpg.Connection:
+    async def open_connection(self, seconds: float) -> Session:
         """Open a connection for a request, which waits for it up to `seconds`.
 
         If the request leaves first, the connection becomes free once it is open, then its slot.
@@ -137,11 +137,11 @@ class Pool:
             raise busy(POOL_FULL)
         return opening.result()
 
-    def keep_opened(self, opening: asyncio.Task[asyncpg.Connection]) -> None:
+    def keep_opened(self, opening: asyncio.Task[Session]) -> None:
         if not opening.exception():
             self.release(opening.result())
 
-    async def open_in_slot(self, seconds: float) -> asyncpg.Connection:
+    async def open_in_slot(self, seconds: float) -> Session:
         """Open a connection. If that fails, give back the slot that was taken for it."""
         try:
             connection = await self.open_or_share(seconds)
@@ -156,7 +156,7 @@ class Pool:
         self.connections.setdefault(connection, time.monotonic() + lifetime)
         return connection
 
-    async def open_or_share(self, seconds: float) -> asyncpg.Connection:
+    async def open_or_share(self, seconds: float) -> Session:
         """Open a connection. While the URL is refused, wait for a free one, or for another URL.
 
         A password changes in PostgreSQL and in its file one after the other, and sessions that are
@@ -177,7 +177,7 @@ class Pool:
                 else:
                     return connection
 
-    async def open_unless_refused(self) -> asyncpg.Connection:
+    async def open_unless_refused(self) -> Session:
         """Open a connection, but try a URL that was just refused only once a second."""
         url = self.options.url.get_secret_value()
         if url == self.refused_url and time.monotonic() < self.retry_at:
@@ -191,7 +191,7 @@ class Pool:
         self.refused_url = ""
         return connection
 
-    def release(self, connection: asyncpg.Connection, cleanup: Cleanup | None = None) -> None:
+    def release(self, connection: Session, cleanup: Cleanup | None = None) -> None:
         """Take a connection back at once, and clean it before the next request gets it."""
         now = time.monotonic()
         if connection.is_closed():
@@ -207,7 +207,7 @@ class Pool:
             self.keep(connection, now)
         self.slots.leave()
 
-    async def replace(self, old: asyncpg.Connection) -> None:
+    async def replace(self, old: Session) -> None:
         """Open a connection in the slot of an old one, which stays in use if that fails."""
         try:
             connection = await self.open_in_slot(0)
@@ -218,7 +218,7 @@ class Pool:
             self.release(connection)
         self.replace_at = time.monotonic() + REPLACE_INTERVAL
 
-    def keep(self, connection: asyncpg.Connection, now: float) -> None:
+    def keep(self, connection: Session, now: float) -> None:
         """Make a connection free, and close one that was free for too long."""
         if not self.is_open:
             self.close_connection(connection)
@@ -229,7 +229,7 @@ class Pool:
             self.free.popleft()
             self.close_connection(oldest)
 
-    async def clean(self, connection: asyncpg.Connection, cleanup: Cleanup) -> None:
+    async def clean(self, connection: Session, cleanup: Cleanup) -> None:
         """Clean a connection, or end it when that fails or takes too long.
 
         PostgreSQL then undoes what was open.
@@ -241,7 +241,7 @@ class Pool:
             connection.terminate()
         self.release(connection)
 
-    def close_connection(self, connection: asyncpg.Connection) -> None:
+    def close_connection(self, connection: Session) -> None:
         del self.connections[connection]
         self.start_task(connection.close(timeout=self.options.acquire_timeout))
 

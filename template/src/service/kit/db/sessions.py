@@ -57,6 +57,31 @@ def check_authority(path: str) -> None:
 Url = Annotated[SecretStr, AfterValidator(check_url)]
 
 
+class Session(asyncpg.Connection):
+    """A session that sends more SQL together with `begin` or `commit`, in the same round trip.
+
+    asyncpg sends both by `execute`, for which pyproject.toml bounds its version. `status` is
+    PostgreSQL's word on the last statement that `execute` sent: `SELECT 1` for one row.
+    """
+
+    after_begin = ""
+    before_commit = ""
+    status = ""
+
+    async def execute(
+        self,
+        query: str,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in asyncpg
+    ) -> str:
+        if query.startswith("BEGIN"):
+            query += self.after_begin
+        elif query == "COMMIT;":
+            query = self.before_commit + query
+        self.status = await super().execute(query, *args, timeout=timeout)
+        return self.status
+
+
 class DatabaseOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """DATABASE_*: where PostgreSQL is, and how long anything may wait for it."""
 
@@ -65,6 +90,8 @@ class DatabaseOptions(BaseModel, frozen=True, use_attribute_docstrings=True):
     """past a PgBouncer at DATABASE_URL, for migrations"""
     replica_url: Url | None = None
     """a replica, for reads that may be slightly stale"""
+    replica_max_lag: Annotated[float | None, Field(ge=1, le=60)] = None
+    """seconds it may lag before the primary is read; by default any"""
     pool_size: Annotated[int | None, Field(ge=1, le=500)] = None
     """maximum connections per worker; by default 4 per core, shared"""
     pool_waiters: Annotated[int, Field(ge=0, le=10_000)] = 100
@@ -143,7 +170,7 @@ def get_session_limits(options: DatabaseOptions) -> dict[str, str]:
 
 async def open_connection(
     options: DatabaseOptions, settings: Mapping[str, str], command_timeout: float | None = None
-) -> asyncpg.Connection:
+) -> Session:
     """Open a connection. `settings` are those of its session."""
     try:
         return await asyncpg.connect(
@@ -152,6 +179,7 @@ async def open_connection(
             timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]
             command_timeout=command_timeout,
             server_settings=dict(settings),
+            connection_class=Session,
         )
     except asyncpg.ProtocolViolationError as error:
         if str(error) == REFUSED_BY_PGBOUNCER:
@@ -180,11 +208,13 @@ async def connect(
                 f"{where} is version {version}; PostgreSQL {MIN_SERVER_VERSION} or newer is needed."
             )
         yield connection
+    except asyncpg.PostgresConnectionError as error:  # lost, perhaps behind a pooler that is there
+        raise diagnose(error, where) from error
     finally:
         await connection.close(timeout=options.connect_timeout)
 
 
-async def open_session(options: DatabaseOptions) -> asyncpg.Connection:
+async def open_session(options: DatabaseOptions) -> Session:
     """Open a session for the pool: PostgreSQL enforces its limits, and JSON is encoded here."""
     connection = await open_connection(options, session_settings(options))
     for name, prefix in JSON_PREFIXES.items():  # this sends nothing: asyncpg knows these types

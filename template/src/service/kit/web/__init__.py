@@ -2,9 +2,9 @@
 """Routes: who may call them, what their functions are given, and how results and errors are sent.
 
 To add a route, decorate a function in a slice's `http.py`, as in `@routes.get("")` (`routes.py`).
-`app.py` finds the route of a request, checks its token and its `access.py`, limits its rate, and
-turns errors into problems (`problem_format.py`). `binder.py` calls the function with its
-`inputs.py`, and what `query_string.py`, `body.py`, and `forms.py` with `uploads.py` read;
+`app.py` finds the route of a request, checks its token and its `access.py`, limits its rate
+(`rates.py`), and turns errors into problems (`problem_format.py`). `binder.py` calls the function
+with its `inputs.py`, and what `query_string.py`, `body.py`, and `forms.py` with `uploads.py` read;
 `mismatches.py` names what does not fit, `unbound.py` what to write instead. `request.py` has bodies
 that functions read themselves, `socket.py` WebSockets, `idempotency.py` has `once`; `openapi.py`
 and `schemas.py` describe routes, for `pages.py`. Imports work, edge, db, rows, offload and auth.

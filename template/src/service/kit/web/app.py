@@ -1,11 +1,9 @@
 # kit: updated by the template; extend it from app.py
 """Builds an ASGI application of the slices: finds routes, checks access, and limits rates."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
-from math import ceil
 from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -15,6 +13,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.websockets import WebSocketDisconnect
 
 from service.kit.auth.bearer import Auth
+from service.kit.db.database import Database
 from service.kit.db.errors import to_problem
 from service.kit.edge.edge import Edge
 from service.kit.web import idempotency as keys
@@ -23,8 +22,8 @@ from service.kit.web.access import NEEDS_TOKEN, OPTIONAL_TOKEN, PUBLIC, Access
 from service.kit.web.binder import Binding, bind_check
 from service.kit.web.idempotency import IdempotencyKey, IdempotencyOptions
 from service.kit.web.problem_format import ProblemFormat, ShowProblem
+from service.kit.web.rates import RateLimit
 from service.kit.web.routes import MOUNT, WEBSOCKET, Rate, Route, Slice, check_access
-from service.kit.work import addresses, metrics
 from service.kit.work.arguments import Call, Provided
 from service.kit.work.asgi import App, Receive, Scope, Send
 from service.kit.work.problems import EncodeProblem, Problem, make_details
@@ -37,40 +36,7 @@ type EndpointKey = tuple[RouteClass, str]
 MAX_PATH_LENGTH = 2000
 """Maximum characters of a path: a number of over 4,300 digits would be an error in `int`."""
 
-MAX_CALLERS = 10_000
-"""Callers that a worker remembers for one rate, in about 2 MB. The one that was silent longest is
-forgotten first."""
-
 ROUTE_CLASSES: Mapping[str, RouteClass] = {MOUNT: Mount, WEBSOCKET: WebSocketRoute}
-
-
-class RateLimit:
-    """Limits each caller to a rate. `whole_at` is when a caller has all of its requests back."""
-
-    def __init__(self, rate: Rate) -> None:
-        self.rate = rate
-        self.whole_at: dict[str, float] = {}
-
-    def take(self, scope: Scope) -> None:
-        """Count a request. Raises a 429 problem when it is one too many."""
-        caller = scope["auth"].id if "auth" in scope else addresses.identify_client(scope)
-        now = time.monotonic()
-        whole_at = max(now, self.whole_at.pop(caller, now))
-        share = self.rate.per / self.rate.requests
-        used = whole_at + share - now
-        wait = round(used - self.rate.per, 6)
-        self.whole_at[caller] = whole_at if wait > 0 else whole_at + share
-        if len(self.whole_at) > MAX_CALLERS:
-            del self.whole_at[next(iter(self.whole_at))]
-        if wait > 0:
-            metrics.get_metrics().rate_limited.labels(scope["path_template"]).inc()
-            raise self.refuse(ceil(wait))
-
-    def refuse(self, seconds: int) -> Problem:
-        rate = f"{self.rate.requests:,} requests in {self.rate.per:g} seconds"
-        detail = f"{rate} are allowed here. Try again in {seconds} seconds."
-        headers = {"retry-after": str(seconds)}
-        return Problem(429, "too-many-requests", detail, headers=headers)
 
 
 class Operation(NamedTuple):
@@ -113,7 +79,7 @@ class Endpoint:
         elif access is not PUBLIC:
             raise Problem(403, "forbidden", "Nobody decided who may call this.")
         if limit:
-            limit.take(scope)
+            await limit.take(scope)
         if check and await check.run(scope, receive, send) is not True:
             raise Problem(403, "forbidden", "The bearer of this token may not do this.")
         await app(scope, receive, send)
@@ -142,7 +108,7 @@ class Application:
         encode_problem: EncodeProblem,
     ) -> None:
         self.encode_problem = encode_problem
-        self.constraints: dict[str, Callable[[], Problem]] = {}
+        self.constraints = {**keys.CONSTRAINTS}
         for part in slices:
             self.constraints.update(part.constraints)
         self.takes_uploads = False
@@ -296,9 +262,21 @@ def make_endpoints(
             raise TypeError(f"{route} has two functions")
         limit = None
         if route.limit:
-            limit = limits.setdefault(id(route.limit), RateLimit(route.limit))
+            if id(route.limit) not in limits:
+                limits[id(route.limit)] = make_limit(route, route.limit, provided)
+            limit = limits[id(route.limit)]
         check = bind_check(route, provided)
         max_bytes = app.max_bytes if isinstance(app, Binding) else None
         operation = Operation(route.level, limit, app, check, max_bytes)
         endpoint.operations[route.method] = operation
     return endpoints
+
+
+def make_limit(route: Route, rate: Rate, provided: Provided) -> RateLimit:
+    """Return the count of a rate, in this worker or over all of them. `route` is its first one."""
+    if not rate.shared:
+        return RateLimit(rate)
+    for db in provided.find(Database):
+        if isinstance(db, Database):
+            return RateLimit(rate, db, str(route))
+    raise TypeError(f"{route} has a shared rate: give `web.build` a `Database` in `provide`")

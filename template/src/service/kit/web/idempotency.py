@@ -18,6 +18,7 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from service.kit.db.database import Connection, Database
+from service.kit.db.errors import Constraints
 from service.kit.db.query import Query
 from service.kit.web.binder import Reply, encode
 from service.kit.work import asgi
@@ -82,12 +83,17 @@ class StoredReply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-# A second request gets no lock and does not wait for it, so its connection is free again at once.
-# The lock ends with the transaction, also behind a pooler in transaction mode.
-take_lock = Query("select pg_try_advisory_xact_lock($1)", bool, tuple[int])
+# Sent together with the begin and with the commit, and so without arguments: what is filled in is
+# hexadecimal or a number. migrate/tables/0006_idempotency_functions.sql has the functions.
+CLAIM_KEY = "select where kit.claim_key(decode('{digest}', 'hex'))"
+STORE_REPLY = """select kit.store_reply(
+    decode('{digest}', 'hex'), decode('{fingerprint}', 'hex'), {status}::smallint,
+    decode('{headers}', 'hex'), decode('{body}', 'hex'), {keep} * interval '1 s'
+);"""
 
-# A statement of its own, after the lock: one that began before would not see what the holder of the
-# lock has committed.
+CLAIMED = "SELECT 1"
+"""PostgreSQL's status of CLAIM_KEY for the transaction that alone may do the work."""
+
 read_reply = Query(
     """
     select {columns}
@@ -96,36 +102,6 @@ read_reply = Query(
     """,
     StoredReply,
     tuple[bytes],
-)
-
-# Every new row deletes up to ten expired ones, so the table shrinks to the keys of the last hours
-# by itself.
-store_reply = Query(
-    """
-    with expired as (
-        delete from kit.idempotency_keys
-         where digest = any(array(
-               select digest
-                 from kit.idempotency_keys
-                where expires_at <= now() and digest <> $1
-                order by expires_at
-                limit 10
-                  for update skip locked
-         ))
-    )
-    insert into kit.idempotency_keys as kept (
-        digest, fingerprint, status, headers, body, expires_at
-    )
-    values ($1, $2, $3, $4::text::jsonb, $5, now() + $6::interval)
-    on conflict (digest) do update
-       set (fingerprint, status, headers, body, expires_at)
-         = (excluded.fingerprint, excluded.status, excluded.headers, excluded.body,
-            excluded.expires_at)
-     where kept.expires_at <= now()
-    returning true
-    """,
-    bool,
-    tuple[bytes, bytes, int | None, str, bytes, timedelta],
 )
 
 
@@ -174,43 +150,45 @@ async def once[Body](
     `data` is the body: another one under the same key is refused. Without a key, `work` just
     runs. After a deadlock, all of it runs again.
     """
+    if key.value is None:
+        return await db.in_transaction(work)
+    digest, fingerprint = key.identify(data)
 
     async def attempt(connection: Connection) -> Reply[Body]:
-        digest, fingerprint = key.identify(data)
-        stored = await find_stored_reply(connection, digest, fingerprint)
-        if stored:
+        if connection.raw.status != CLAIMED:
+            stored = await read_stored_reply(connection, digest, fingerprint)
             return cast("Reply[Body]", stored)
         reply = await work(connection)
         if reply.status and not 200 <= reply.status < 300:
             advice = "raise a Problem, which undoes what was done"
             raise ValueError(f"{reply.status} is not a success: {advice}")
         body = encode(reply.body)
-        status = reply.status
-        headers = msgspec.json.encode(dict(reply.headers)).decode()
-        row = (digest, fingerprint, status, headers, body, key.keep)
-        if not await connection.find(store_reply, *row):
-            raise in_flight()  # the lock should rule this out; the primary key decides
-        encoded = Reply(msgspec.Raw(body), status, reply.headers)
+        connection.before_commit = STORE_REPLY.format(
+            digest=digest.hex(),
+            fingerprint=fingerprint.hex(),
+            status=reply.status or "null",
+            headers=msgspec.json.encode(dict(reply.headers)).hex(),
+            body=body.hex(),
+            keep=key.keep.total_seconds(),
+        )
+        encoded = Reply(msgspec.Raw(body), reply.status, reply.headers)
         return cast("Reply[Body]", encoded)
 
-    return await db.in_transaction(work if key.value is None else attempt)
+    claim = CLAIM_KEY.format(digest=digest.hex())
+    return await db.in_transaction(attempt, after_begin=claim)
 
 
-async def find_stored_reply(
+async def read_stored_reply(
     connection: Connection, digest: bytes, fingerprint: bytes
-) -> Reply[msgspec.Raw] | None:
-    """Return the stored reply, or None when this transaction alone may do the work.
+) -> Reply[msgspec.Raw]:
+    """Return the stored reply to a key that could not be claimed.
 
     Raises a 409 problem while another has the key, and a 422 problem when the key was used for
     another request.
     """
-    lock = int.from_bytes(digest[:8], signed=True)
-    has_lock = await connection.fetch_one(take_lock, lock)
     stored = await connection.find(read_reply, digest)
     if stored is None:
-        if not has_lock:
-            raise in_flight()
-        return None
+        raise in_flight()
     if stored.fingerprint != fingerprint:
         advice = "it was used for another request; send a new key with a new request"
         raise refuse_key(422, "key-reused", advice)
@@ -233,3 +211,7 @@ def in_flight() -> Problem:
         f"{state}. Send it again shortly to get its reply.",
         headers={"retry-after": str(RETRY_AFTER)},
     )
+
+
+CONSTRAINTS: Constraints = {"idempotency_keys_pkey": in_flight}
+"""The lock should rule this out; the primary key decides."""

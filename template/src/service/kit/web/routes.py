@@ -28,10 +28,14 @@ class Rate:
     They may come all at once; the caller then gets them back one by one. An IPv6 address counts as
     its /64 network. `Routes(…, limit=…)` is one rate for all its routes together; one that is given
     to several routes counts for each of them on its own.
+
+    Each worker counts by itself, unless the rate is `shared`: then PostgreSQL counts over all
+    workers and replicas, by one statement for each request.
     """
 
     requests: int
     per: float
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if self.requests < 1 or self.per <= 0:

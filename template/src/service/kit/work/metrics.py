@@ -70,6 +70,9 @@ class Metrics:
         self.rate_limited = counter(
             "http_requests_limited_total", "Requests beyond the rate of their route.", ["route"]
         )
+        self.rates_unshared = counter(
+            "http_rates_unshared_total", "Requests of a shared rate counted in a worker alone."
+        )
         self.failed_responses = counter(
             "http_responses_failed_total", "Responses that failed half-way.", ["route"]
         )
@@ -120,6 +123,11 @@ class Metrics:
         self.pool_in_use = gauge("db_pool_connections_in_use", "Connections in use.", ["pool"])
         self.pool_waiting = gauge(
             "db_pool_waiting_requests", "Requests that wait for a connection.", ["pool"]
+        )
+        self.replica_lag = gauge(
+            "db_replica_lag_seconds",
+            "Time since the replica was as new as the primary.",
+            multiprocess_mode="livemax",
         )
         self.statement_seconds = histogram(
             "db_statement_duration_seconds", "Duration of statements.", ["statement"]

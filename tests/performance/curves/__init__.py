@@ -1,0 +1,1 @@
+"""What is measured at several sizes, each in a module of its own."""
