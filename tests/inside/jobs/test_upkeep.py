@@ -1,9 +1,11 @@
 """Old records go, and those that are still needed stay."""
 
+import asyncio
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from inside.jobs.queue import ask, wait_until
 from inside.jobs.working import WRITE, Settings
 from service.kit.db.database import Database
 from service.kit.jobs import upkeep
@@ -99,6 +101,21 @@ async def test_records_of_jobs_that_are_gone_are_forgotten_after_their_days(data
     await make_upkeep(connection, database_url).delete_old_records()
     assert await connection.fetchval("select array_agg(job_id order by job_id) from kit.pgqueuer_log") == [2, 3]
     assert await connection.fetchval("select array_agg(job_id order by job_id) from kit.jobs_done") == [2, 3]
+    await connection.close()
+
+
+async def test_they_are_forgotten_also_while_the_queue_cannot_be_counted(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    async def is_forgotten() -> bool:
+        return await ask(database_url, "select count(*) from kit.pgqueuer_log where job_id = 1") == 0
+
+    monkeypatch.setattr(upkeep, "COUNT_JOBS", "select 1 / 0")
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(RECORDS)
+    running = asyncio.create_task(make_upkeep(connection, database_url).run())
+    await wait_until(is_forgotten, 30)
+    running.cancel()
     await connection.close()
 
 

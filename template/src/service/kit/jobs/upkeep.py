@@ -8,7 +8,7 @@ when the process crashed while it ran alone: so a bystander is never held.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -154,15 +154,19 @@ class Upkeep:
         """Keep the queue in order until cancelled. A statement that fails is logged and retried."""
         checked_at = float("-inf")
         while True:
-            try:
-                await self.recover()
-                if time.monotonic() - checked_at >= CHECK_INTERVAL:
-                    checked_at = time.monotonic()
-                    await self.count_jobs()
-                    await self.delete_old_records()
-            except ERRORS as error:
-                log.warning("upkeep of the queue failed", error=repr(error))
+            await self.attempt(self.recover)
+            if time.monotonic() - checked_at >= CHECK_INTERVAL:
+                checked_at = time.monotonic()
+                await self.attempt(self.count_jobs)
+                await self.attempt(self.delete_old_records)
             await asyncio.sleep(min(CHECK_INTERVAL, self.options.heartbeat / 8))
+
+    async def attempt(self, duty: Callable[[], Awaitable[None]]) -> None:
+        """Do one thing. If it fails, the others go on: a long queue may be too slow to count."""
+        try:
+            await duty()
+        except ERRORS as error:
+            log.warning("upkeep of the queue failed", duty=duty.__name__, error=repr(error))
 
     async def requeue_own(self, *, excluded: Iterable[int] = ()) -> None:
         """Return this worker's unfinished jobs to the queue, as if they had never been taken."""
