@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.harness import packages, service, shell, snapshot
+from tests.harness import service, shell, snapshot
 from tests.performance import rendered, servers
 from tests.performance.compare import Measurement, find_processor
 from tests.performance.report import KEY, PAGE, show, sum_up
@@ -51,7 +51,7 @@ def render(folder: Path) -> Iterator[tuple[str, Path]]:
     for version in VERSIONS:
         if python := service.find_python(version):
             made = service.render(template, folder / version, {"python_version": version})
-            packages.install(made, "--python", python)
+            shell.run("uv", "sync", "--quiet", "--python", python, cwd=made)
             yield shell.run(servers.python(made), "--version", cwd=made).split()[1], made
 
 

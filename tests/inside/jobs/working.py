@@ -119,7 +119,7 @@ def make_failure(number: int) -> BaseException:
     return (
         ValueError("a\x00b"),
         ValueError("a\ud800b"),
-        ValueError("x" * 5_000_000),
+        ValueError("x" * 50_000_000),
         BaseExceptionGroup("several", [SystemExit(3), ValueError("a\x00b")]),
         Unreadable(),
         SystemExit("over"),

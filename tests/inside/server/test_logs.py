@@ -114,8 +114,9 @@ asyncio.run(main())
     assert json.loads(result.stdout)["event"] == "last"
 
 
-def test_a_traceback_tells_where_and_no_variables(capsys: pytest.CaptureFixture[str]):
-    configure_logs(LogOptions())
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_tells_where_and_no_variables(form: Literal["json", "console"], capsys: pytest.CaptureFixture[str]):
+    configure_logs(LogOptions(format=form))
     password = "hun" + "ter2"
     try:
         raise ValueError(f"a password of {len(password)} letters")

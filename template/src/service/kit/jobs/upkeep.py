@@ -166,7 +166,7 @@ class Upkeep:
         try:
             await duty()
         except ERRORS as error:
-            log.warning("upkeep of the queue failed", duty=duty.__name__, error=repr(error))
+            log.warning("upkeep of the queue failed", error=repr(error))
 
     async def requeue_own(self, *, excluded: Iterable[int] = ()) -> None:
         """Return this worker's unfinished jobs to the queue, as if they had never been taken."""

@@ -74,8 +74,11 @@ def configure_logs(options: LogOptions) -> None:
 def make_renderers(options: LogOptions) -> list[Processor]:
     """Return the processors that turn a line's fields into text, for machines or for people."""
     if options.format == "console":
-        console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
-        return [shorten_request, shorten_error, console, shorten_line]
+        # Not by rich, where that is installed: it writes local variables, and may take minutes.
+        plain = structlog.dev.plain_traceback
+        colors = sys.stdout.isatty()
+        console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)
+        return [shorten_request, console, shorten_line]
 
     # Not structlog's own `dict_tracebacks`: it writes local variables, and secrets with them.
     transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -156,15 +159,6 @@ def shorten_request(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     shown = f"{line['method']} {line['path']} {line['status']} in {line['total_ms']:.1f} ms"
     kept = ("timestamp", "level", "detail", "cause")
     return {"event": shown, **{name: line[name] for name in kept if line.get(name)}}
-
-
-def shorten_error(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:
-    """Render a long error, or a group, without colors, which could take minutes."""
-    plain = structlog.processors.format_exc_info(logger, name, {**line})
-    text = plain.get("exception", "")
-    if len(text) <= MAX_TEXT and "Exception Group Traceback" not in text:
-        return line
-    return {**plain, "exception": shorten_text(text, MAX_LINE)}
 
 
 def shorten_line(_: WrappedLogger, __: str, line: Any) -> str:

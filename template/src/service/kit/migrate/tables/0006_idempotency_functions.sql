@@ -1,6 +1,6 @@
 -- kit: updated by the template; applied files are never edited
 -- What an Idempotency-Key takes besides the work itself, as functions, so that it is sent together with `begin` and
--- with `commit`: kit/idempotency.py.
+-- with `commit`: kit/web/idempotency.py.
 
 -- Returns whether this transaction alone may do the work of a key: nobody else has it, and no reply is stored. Nobody
 -- waits: a second request gets no lock. The lock ends with the transaction, also behind a pooler in transaction mode.
