@@ -52,6 +52,7 @@ def compile_packages(folder: Path, place: Path) -> None:
     archive = temporary.PACKAGES / "archive-v0"
     with tempfile.TemporaryDirectory(prefix="compiled-", dir=temporary.FOLDER) as name:
         python = (folder / ".venv/bin/python", "-X", f"pycache_prefix={name}")
+        # It fails for files that are no Python of this version, as some packages have: they stay as they are.
         shell.attempt(*python, "-m", "compileall", "-q", archive, cwd=folder)
         for compiled in Path(name, *archive.parts[1:]).rglob("*.pyc"):
             source = Path("/", compiled.relative_to(name)).parent

@@ -1,7 +1,6 @@
 """What a request costs each part behind it, as the other measurements found it."""
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from tests.harness.snapshot import ROOT
@@ -11,8 +10,8 @@ DOCS = ROOT / "docs"
 MEASURED_CREATES = 0.05
 """The share of creates in the mix of docs/capacity.md: perf/scenarios/orders.toml."""
 
-KNEE = r" (\S+) \(.*?\) \| [\d.]+ ms \| [\d.]+ ms \| \d+ % \| (\d+) %"
-"""Of a row there: the rate that one worker carries, and how much of its core PostgreSQL uses."""
+KNEE = r" (\S+) \(.*?\) \| [\d.]+ ms \| [\d.]+ ms \| (\d+) % \| (\d+) %"
+"""Of a row there: the rate that one worker carries, and how much of a core it and PostgreSQL use."""
 
 
 class Cost(NamedTuple):
@@ -40,15 +39,10 @@ class Costs(NamedTuple):
     """jobs, by one worker with default settings"""
 
     def mix(self, creates: float) -> Cost:
-        """Return the mean cost of a request, if so many of all are creates."""
-        return mix(self.read, self.create, creates)
-
-
-def mix(read: Cost, create: Cost, creates: float) -> Cost:
-    """Return the mean cost of requests, `creates` of which, a share of 1, are creates."""
-    worker = read.worker + (create.worker - read.worker) * creates
-    database = read.database + (create.database - read.database) * creates
-    return Cost(worker, database)
+        """Return the mean cost of a request, if `creates` of all, a share of 1, are creates."""
+        worker = self.read.worker + (self.create.worker - self.read.worker) * creates
+        database = self.read.database + (self.create.database - self.read.database) * creates
+        return Cost(worker, database)
 
 
 def unmix(mixed: Cost, create: Cost, creates: float) -> Cost:
@@ -58,10 +52,10 @@ def unmix(mixed: Cost, create: Cost, creates: float) -> Cost:
     return Cost(worker, database)
 
 
-def read_costs(docs: Path = DOCS) -> Costs:
+def read_costs() -> Costs:
     """Return what the documents have. Raises ValueError if a measurement no longer prints it."""
-    replica, jobs = ((docs / "figures" / f"{name}.txt").read_text() for name in ("replica", "jobs"))
-    capacity = (docs / "capacity.md").read_text()
+    replica, jobs = ((DOCS / "figures" / f"{name}.txt").read_text() for name in ("replica", "jobs"))
+    capacity = (DOCS / "capacity.md").read_text()
     create = read_cost("a create", capacity)
     return Costs(
         read=unmix(read_cost("a mix", capacity), create, MEASURED_CREATES),
@@ -76,8 +70,8 @@ def read_costs(docs: Path = DOCS) -> Costs:
 
 def read_cost(name: str, text: str) -> Cost:
     """Return what a request costs, from its row in docs/capacity.md."""
-    rate, percent = find_numbers(rf"\| {name} \|{KNEE}", text)
-    return Cost(1 / rate, percent / 100 / rate)
+    rate, worker, database = find_numbers(rf"\| {name} \|{KNEE}", text)
+    return Cost(worker / 100 / rate, database / 100 / rate)
 
 
 def find_numbers(pattern: str, text: str) -> list[float]:

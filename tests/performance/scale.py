@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
 
-from tests.performance.capacity import tabulate
+from tests.performance.capacity import show_share, tabulate
 from tests.performance.costs import MEASURED_CREATES, Costs, read_costs
 from tests.performance.queueing import find_mean_wait, simulate
 
@@ -45,11 +45,12 @@ WAL_BYTES = 125_000_000
 ROWS_A_DAY = 10_000_000
 """Assumed: rows that can be deleted in a day, one by one and while autovacuum follows, when they are too old."""
 
-ROOM = 100
-"""What a worker admits: `EDGE_CONCURRENCY`."""
+ROOM = 99
+"""Requests that may wait in a worker beside the one that has its core: `EDGE_CONCURRENCY` admits 100."""
 
-BACKGROUND = 2.5
-"""Statements a second of an idle worker: its readiness, the lag of the replica at both servers, and revoked tokens."""
+BACKGROUND = 2 / 1 + 1 / 2 + 1 / 2
+"""Statements a second of an idle worker, with DATABASE_REPLICA_MAX_LAG: the lag at both servers each second, and, every
+two seconds, its readiness and revoked tokens."""
 
 RATE, KEPT = 10, 10
 """Of the examples: requests that a route lets in, and the seconds for which a value is cached."""
@@ -69,9 +70,9 @@ def count_pods(rate: float, creates: float, costs: Costs) -> int:
     return ceil(round(rate * costs.mix(creates).worker / PLANNED, 6))
 
 
-def count_connections(pods: int, workers: int = 1) -> int:
-    """Return what all of them may open without a pooler, during a rollout."""
-    return (pods + 1) * (POOL_SIZE + 1) + (workers + 1) * WORKER_CONNECTIONS + SPARE_CONNECTIONS
+def count_connections(pods: int) -> int:
+    """Return what all of them and a job worker may open without a pooler, during a rollout."""
+    return (pods + 1) * (POOL_SIZE + 1) + 2 * WORKER_CONNECTIONS + SPARE_CONNECTIONS
 
 
 def count_workers(rate: float, creates: float, costs: Costs) -> int:
@@ -142,10 +143,6 @@ def describe_wait(utilisation: float) -> list[str]:
     pool = simulate(POOL_SIZE, utilisation)
     waits = [find_mean_wait(1, utilisation), core.mean, core.p99, find_mean_wait(POOL_SIZE, utilisation), pool.mean]
     return [show_share(utilisation), *(f"{it:.1f}" for it in waits), f"{core.refused * 100:.2f} %"]
-
-
-def show_share(share: float) -> str:
-    return f"{share * 100:.0f} %"
 
 
 def draw(costs: Costs) -> Iterator[str]:

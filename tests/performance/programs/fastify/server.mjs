@@ -37,8 +37,8 @@ pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, readTime);
 
 /** Return the time in PostgreSQL's text, which is UTC, as the service writes it: "2026-01-31T09:30:00.012340Z". */
 function readTime(text) {
-  const time = `${text.slice(0, 10)}T${text.slice(11, -3)}`;
-  return `${time.length > 19 ? time.padEnd(26, "0") : time}Z`;
+  const [seconds, fraction = ""] = text.slice(11, -3).split(".");
+  return `${text.slice(0, 10)}T${seconds}.${fraction.padEnd(6, "0")}Z`;
 }
 
 const order = {

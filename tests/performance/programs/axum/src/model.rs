@@ -45,11 +45,7 @@ pub struct NewOrder {
     pub note: Option<String>,
 }
 
-/// Write a time as the service does: with microseconds unless there are none.
+/// Write a time as the service does: with microseconds.
 fn write_time<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    let precision = match time.timestamp_subsec_micros() {
-        0 => SecondsFormat::Secs,
-        _ => SecondsFormat::Micros,
-    };
-    serializer.serialize_str(&time.to_rfc3339_opts(precision, true))
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
