@@ -82,9 +82,11 @@ class Instances:
     async def wait_until_read(self, number: int, *, of_replica: bool) -> None:
         """Return when all instances read a number from this one of the servers."""
         wanted = [{"number": number, "is_of_replica": of_replica}] * len(self.urls)
-        async with asyncio.timeout(20):
-            while await self.read_all(number) != wanted:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+
+        async def is_read() -> bool:
+            return await self.read_all(number) == wanted
+
+        await wait_until(is_read, 20)
 
 
 @asynccontextmanager
