@@ -40,11 +40,11 @@ async def hold_connection(db: Database, milliseconds: int) -> int:
     return await db.fetch_one(hold, milliseconds / 1000)
 
 
-def create() -> asgi.App:
-    """Return the application."""
+def create(*slices: Slice) -> asgi.App:
+    """Return the application, with the slices of a service that does more."""
     settings = read_settings(KitSettings)
     db = Database(settings.database)
-    app = web.build([Slice(routes)], provide=[db], resources=[db])
+    app = web.build([Slice(routes), *slices], provide=[db], resources=[db])
     return Edge(app, settings.edge)
 
 

@@ -1,13 +1,12 @@
 """A service that writes to the primary and reads from the replica: `python -m inside.replicated serve`."""
 
+from inside import ledger
 from inside.jobs.working import WRITE, Settings, Task
 from msgspec import Struct
-from service.kit import web
 from service.kit.commands import cli
 from service.kit.commands.definition import ServiceDefinition
 from service.kit.db.database import Database
 from service.kit.db.query import Query
-from service.kit.edge.edge import Edge
 from service.kit.jobs.queue import enqueue
 from service.kit.server.logs import configure_logs
 from service.kit.server.settings import KitSettings, read_settings
@@ -22,16 +21,9 @@ class Entry(Struct, frozen=True):
     is_of_replica: bool
 
 
-write = Query("insert into entries (number) values ($1) returning number", int, tuple[int])
 read = Query("select max(number), pg_is_in_recovery() from entries where number = $1", Entry, tuple[int])
 
 routes = Routes("/", access=PUBLIC)
-
-
-@routes.post("/entries/{number:int}")
-async def write_entry(db: Database, number: int) -> int:
-    """Write a number down."""
-    return await db.fetch_one(write, number)
 
 
 @routes.post("/jobs/{number:int}")
@@ -39,7 +31,7 @@ async def enqueue_job(db: Database, number: int) -> int:
     """Write a number down, with a job that will take effect."""
     async with db.transaction() as connection:
         await enqueue(connection, WRITE, Task(number, seconds=1))
-        return await connection.fetch_one(write, number)
+        return await connection.fetch_one(ledger.write, number)
 
 
 @routes.get("/entries/{number:int}")
@@ -50,11 +42,8 @@ async def read_entry(db: Database, number: int) -> Entry:
 
 def create() -> asgi.App:
     """Return the application."""
-    settings = read_settings(KitSettings)
-    configure_logs(settings.log)
-    db = Database(settings.database)
-    app = web.build([Slice(routes)], provide=[db], resources=[db])
-    return Edge(app, settings.edge)
+    configure_logs(read_settings(KitSettings).log)
+    return ledger.create(Slice(routes))
 
 
 if __name__ == "__main__":

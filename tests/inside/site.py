@@ -141,6 +141,8 @@ class Load:
     async def wait_for(self, count: int) -> None:
         """Return when so many more requests were answered."""
         wanted = self.answers.total() + count
-        async with asyncio.timeout(60):
-            while self.answers.total() < wanted:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+
+        async def is_answered() -> bool:
+            return self.answers.total() >= wanted
+
+        await queue.wait_until(is_answered, 60)

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,21 @@ class Instances:
     async def wait_until_read(self, number: int, *, of_replica: bool) -> None:
         """Return when all instances read a number from this one of the servers."""
         wanted = [{"number": number, "is_of_replica": of_replica}] * len(self.urls)
-        async with asyncio.timeout(20):
-            while await self.read_all(number) != wanted:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+
+        async def is_read() -> bool:
+            return await self.read_all(number) == wanted
+
+        await wait_until(is_read, 20)
+
+
+@asynccontextmanager
+async def paused(place: Site) -> AsyncGenerator[None]:
+    """Let the replica replay nothing until the block ends."""
+    await queue.execute(place.replica.url, PAUSE)
+    try:
+        yield
+    finally:
+        await queue.execute(place.replica.url, RESUME)
 
 
 @pytest.fixture
@@ -94,31 +106,29 @@ def instances(place: Site, client: httpx2.AsyncClient) -> Instances:
 
 async def test_a_read_is_never_older_than_the_setting_says(place: Site, instances: Instances):
     await instances.wait_until_read(await instances.write_one(), of_replica=True)
-    await queue.execute(place.replica.url, PAUSE)
-    number = await instances.write_one()
-    written_at = time.monotonic()
-    stale = 0
-    for url in instances.urls:
-        asked_at = time.monotonic()
-        while (answer := await instances.read(url, number)) == {"number": None, "is_of_replica": True}:
-            assert asked_at < written_at + MAX_LAG, "a read is older than DATABASE_REPLICA_MAX_LAG"
-            stale += 1
+    async with paused(place):
+        number = await instances.write_one()
+        written_at = time.monotonic()
+        stale = 0
+        for url in instances.urls:
             asked_at = time.monotonic()
-        assert answer == {"number": number, "is_of_replica": False}
-    assert stale, "the replica is not read at all"
-    await queue.execute(place.replica.url, RESUME)
+            while (answer := await instances.read(url, number)) == {"number": None, "is_of_replica": True}:
+                assert asked_at < written_at + MAX_LAG, "a read is older than DATABASE_REPLICA_MAX_LAG"
+                stale += 1
+                asked_at = time.monotonic()
+            assert answer == {"number": number, "is_of_replica": False}
+        assert stale, "the replica is not read at all"
     await instances.wait_until_read(number, of_replica=True)
 
 
 async def test_without_the_setting_a_read_may_be_of_any_age(place: Site):
     url, replica_url = SecretStr(place.primary.url), SecretStr(place.replica.url)
     number = next(numbers)
-    await queue.execute(place.replica.url, PAUSE)
-    await queue.execute(place.primary.url, f"insert into entries (number) values ({number})")
     async with Database(DatabaseOptions(url=url, replica_url=replica_url)) as db:
-        await asyncio.sleep(MAX_LAG)
-        assert await db.replica.fetch_one(COUNT, number) == 0
-        await queue.execute(place.replica.url, RESUME)
+        async with paused(place):
+            await queue.execute(place.primary.url, f"insert into entries (number) values ({number})")
+            await asyncio.sleep(MAX_LAG)
+            assert await db.replica.fetch_one(COUNT, number) == 0
         await place.catch_up()
         assert await db.replica.fetch_one(COUNT, number) == 1
 
@@ -132,11 +142,10 @@ async def test_a_full_pool_hides_no_lag(place: Site):
             return db.replica.connection().pool is pool
 
         await wait_until(lambda: is_read(db.replica.pool), 20)
-        await queue.execute(place.replica.url, PAUSE)
-        await queue.execute(place.primary.url, f"insert into entries (number) values ({next(numbers)})")
-        async with db.connection():
-            await wait_until(lambda: is_read(db.pool), 10)
-        await queue.execute(place.replica.url, RESUME)
+        async with paused(place):
+            await queue.execute(place.primary.url, f"insert into entries (number) values ({next(numbers)})")
+            async with db.connection():
+                await wait_until(lambda: is_read(db.pool), 10)
         await wait_until(lambda: is_read(db.replica.pool), 20)
 
 

@@ -114,9 +114,12 @@ async def test_they_are_forgotten_also_while_the_queue_cannot_be_counted(
     connection = await asyncpg.connect(database_url)
     await connection.execute(RECORDS)
     running = asyncio.create_task(make_upkeep(connection, database_url).run())
-    await wait_until(is_forgotten, 30)
-    running.cancel()
-    await connection.close()
+    try:
+        await wait_until(is_forgotten, 30)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await connection.close()
 
 
 async def test_however_many_there_are(database_url: str):
