@@ -131,8 +131,9 @@ async def measure_failover(place: Site, client: httpx2.AsyncClient, rate: int) -
         await asyncio.to_thread(place.replica.promote)
         place.pooler.lead_to(place.replica.url)
         promoted_at = time.monotonic()
-        while max(acknowledged.values()) < promoted_at:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while max(acknowledged.values()) < promoted_at:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         healed_at = max(acknowledged.values())
         await load.wait_for(rate)
     stored = await queue.execute(place.replica.url, "select number from entries")
