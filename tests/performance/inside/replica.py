@@ -131,13 +131,14 @@ async def measure_failover(place: Site, client: httpx2.AsyncClient, rate: int) -
         await asyncio.to_thread(place.replica.promote)
         place.pooler.lead_to(place.replica.url)
         promoted_at = time.monotonic()
-        while max(acknowledged.values()) < promoted_at:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while max(acknowledged.values()) < promoted_at:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         healed_at = max(acknowledged.values())
         await load.wait_for(rate)
     stored = await queue.execute(place.replica.url, "select number from entries")
-    lost = acknowledged.keys() - {record["number"] for record in stored}
     before = {number for number, answered_at in acknowledged.items() if answered_at < began_at}
+    lost = before - {record["number"] for record in stored}
     print(f"promoted in {promoted_at - began_at:.1f} s, and written to {healed_at - promoted_at:.1f} s after that")
     print(
         f"no write for {healed_at - killed_at:.1f} s in all, and {len(lost)} lost of {len(before)} acknowledged before"
