@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +24,8 @@ SCRIPTS = "conventional", "conduit"
 """Programs that name their own packages."""
 
 ROWS = "/v1/orders?limit=1"
+LONGEST = 300  # seconds after which a load that has printed nothing is killed
+
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
 """Where the server under test runs, and where the database and the load do."""
 
@@ -142,10 +145,10 @@ def run_load(folder: Path, specification: dict[str, Any], look: Callable[[], obj
     process = spawn([python(folder), str(PROGRAMS / "load.py")], folder, OTHER_CORE)
     try:
         write_line(process, json.dumps(specification))
-        read_line(process, "the load did not connect")
+        read_line(process, "the load did not connect", LONGEST)
         look()
         write_line(process, "begin")
-        figures = read_line(process, "the load ended early")
+        figures = read_line(process, "the load ended early", LONGEST + specification["seconds"])
         look()
         return json.loads(figures)
     finally:
@@ -159,10 +162,13 @@ def write_line(process: subprocess.Popen[str], line: str) -> None:
     process.stdin.flush()
 
 
-def read_line(process: subprocess.Popen[str], failure: str) -> str:
-    """Return the next line that a process prints, or end with a message."""
+def read_line(process: subprocess.Popen[str], failure: str, longest: float = threading.TIMEOUT_MAX) -> str:
+    """Return the next line that a process prints, or end with a message. One that takes longer is killed."""
     assert process.stdout
+    timer = threading.Timer(longest, process.kill)
+    timer.start()
     line = process.stdout.readline()
+    timer.cancel()
     if not line:
         raise SystemExit(f"{failure}; its error is above")
     return line

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.performance import servers
+from tests.performance import rendered, servers
 from tests.performance.servers import Server
 from tests.performance.start import find_workers, read_resident
 
@@ -86,7 +86,7 @@ def measure_load(folder: Path, server: Server, seconds: float, **specification: 
 
 def read_family(pid: int) -> dict[int, float]:
     """Return the processor time of a process, and of each that descends from it, in seconds."""
-    return {member: servers.rendered.read_cpu_seconds([member]) for member in servers.list_family(pid)}
+    return {member: rendered.read_cpu_seconds([member]) for member in servers.list_family(pid)}
 
 
 def subtract(after: dict[int, float], before: dict[int, float]) -> float:
