@@ -20,11 +20,10 @@ from tests.performance import builds, rendered
 
 PROGRAMS = Path(__file__).parent / "programs"
 POOL_SIZE = 10
-SCRIPTS = "conventional", "conduit"
-"""Programs that name their own packages."""
-
 ROWS = "/v1/orders?limit=1"
 LONGEST = 300  # seconds after which a load that has printed nothing is killed
+SCRIPTS = "conventional", "conduit"
+"""Programs that name their own packages."""
 
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
 """Where the server under test runs, and where the database and the load do."""
