@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +22,9 @@ PROGRAMS = Path(__file__).parent / "programs"
 POOL_SIZE = 10
 SCRIPTS = "conventional", "conduit"
 """Programs that name their own packages."""
+
+PATIENCE = 300
+"""Seconds that a load may take beside the time that it asks for; then it hangs, and is killed."""
 
 ROWS = "/v1/orders?limit=1"
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
@@ -140,6 +144,8 @@ def run_load(folder: Path, specification: dict[str, Any], look: Callable[[], obj
     `look` is called when all connections are open, and when the load is over, before they are closed.
     """
     process = spawn([python(folder), str(PROGRAMS / "load.py")], folder, OTHER_CORE)
+    timer = threading.Timer(specification["seconds"] + PATIENCE, process.kill)
+    timer.start()
     try:
         write_line(process, json.dumps(specification))
         read_line(process, "the load did not connect")
@@ -149,6 +155,7 @@ def run_load(folder: Path, specification: dict[str, Any], look: Callable[[], obj
         look()
         return json.loads(figures)
     finally:
+        timer.cancel()
         process.communicate(timeout=60)
 
 
