@@ -65,7 +65,7 @@ def compile_service(folder: Path, **settings: str) -> None:
 def open_pytest(folder: Path, seconds: int, **settings: str) -> Generator[Run]:
     """Yield how to run pytest in a service, for so many seconds at the longest.
 
-    No run compiles a module for the next ones: two faults in one second could be of one length.
+    Pytest's own process compiles no module for the next runs: two faults in one second could be of one length.
     """
     output = folder.with_suffix(".output")
     environment = shell.environment(PYTHONDONTWRITEBYTECODE="1", **settings)
@@ -80,8 +80,8 @@ def open_pytest(folder: Path, seconds: int, **settings: str) -> Generator[Run]:
             output.unlink(missing_ok=True)
             process.stdin.write(json.dumps([seconds, str(output), [*OPTIONS, *arguments]]) + "\n")
             process.stdin.flush()
-            code = int(process.stdout.readline())
-            return code, output.read_text()
+            line = process.stdout.readline()
+            assert line, "pytest's process has ended"
+            return int(line), output.read_text()
 
         yield run
-        process.communicate()
