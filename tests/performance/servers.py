@@ -23,9 +23,6 @@ POOL_SIZE = 10
 SCRIPTS = "conventional", "conduit"
 """Programs that name their own packages."""
 
-PATIENCE = 300
-"""Seconds that a load may take beside the time that it asks for; then it hangs, and is killed."""
-
 ROWS = "/v1/orders?limit=1"
 SERVER_CORE, OTHER_CORE = 0, (os.cpu_count() or 1) - 1
 """Where the server under test runs, and where the database and the load do."""
@@ -144,7 +141,7 @@ def run_load(folder: Path, specification: dict[str, Any], look: Callable[[], obj
     `look` is called when all connections are open, and when the load is over, before they are closed.
     """
     process = spawn([python(folder), str(PROGRAMS / "load.py")], folder, OTHER_CORE)
-    timer = threading.Timer(specification["seconds"] + PATIENCE, process.kill)
+    timer = threading.Timer(specification["seconds"] + 300, process.kill)  # for one that hangs
     timer.start()
     try:
         write_line(process, json.dumps(specification))
