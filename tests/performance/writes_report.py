@@ -34,7 +34,7 @@ def list_targets(figures: Figures) -> Iterator[Target]:
 
 def compare(figures: Figures, work: str, other: tuple[str, str], name: str, most: float) -> Target:
     """Return what the service needs for a work, against the work of another program."""
-    ratio = report.combine(figures, (work, "service"), other, lambda cost, base: cost / base)
+    ratio = report.combine(figures, (work, "service"), other, report.divide)
     measured = report.show(ratio, 2, " times")
     return Target(f"{work}, against {name}", f"≤ {most:g} times", measured, ratio.median <= most)
 
