@@ -46,6 +46,8 @@ def main() -> None:
     unknown = sorted(set(options.names) - CURVES.keys())
     if unknown:
         parser.error(f"no curve is called {', '.join(unknown)}; choose from {', '.join(CURVES)}")
+    if options.sizes and len(set(options.sizes)) < 2:
+        parser.error("a curve needs two sizes")
     options.choose = partial(choose, options)
     docs = snapshot.ROOT / "docs"
     for name in options.names or CURVES:

@@ -142,6 +142,8 @@ def run_load(folder: Path, specification: dict[str, Any], look: Callable[[], obj
     `look` is called when all connections are open, and when the load is over, before they are closed.
     """
     process = spawn([python(folder), str(PROGRAMS / "load.py")], folder, OTHER_CORE)
+    timer = threading.Timer(specification["seconds"] + 300, process.kill)  # for one that hangs
+    timer.start()
     try:
         write_line(process, json.dumps(specification))
         read_line(process, "the load did not connect", LONGEST)
@@ -151,6 +153,7 @@ def run_load(folder: Path, specification: dict[str, Any], look: Callable[[], obj
         look()
         return json.loads(figures)
     finally:
+        timer.cancel()
         process.communicate(timeout=60)
 
 

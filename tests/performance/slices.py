@@ -60,7 +60,7 @@ class Measurement:
 
 def find_answers(work: str, name: str, done: dict[str, Any]) -> dict[str, Any]:
     """Return what a load found of its answers. Stop unless all of them are a success."""
-    status, *others = done["answers"]
+    status, *others = done["answers"] or ("none",)
     if others or status not in SUCCESS:
         raise SystemExit(f"{name} did not answer every request for {work} with success: {done}")
     return done["answers"][status]

@@ -80,8 +80,8 @@ def open_pytest(folder: Path, seconds: int, **settings: str) -> Generator[Run]:
             output.unlink(missing_ok=True)
             process.stdin.write(json.dumps([seconds, str(output), [*OPTIONS, *arguments]]) + "\n")
             process.stdin.flush()
-            code = process.stdout.readline()
-            assert code, f"pytest's process has ended: {output.read_text() if output.exists() else 'no output'}"
-            return int(code), output.read_text()
+            line = process.stdout.readline()
+            assert line, "pytest's process has ended"
+            return int(line), output.read_text()
 
         yield run

@@ -14,6 +14,7 @@ from inside import site
 from inside.jobs import queue
 from inside.postgres_server import Server
 from inside.site import Load, Site, is_ready, serve
+from processor import read_cpu
 from pydantic import SecretStr
 from service.kit.auth import keys
 from service.kit.db.database import Database
@@ -36,12 +37,6 @@ numbers = count(1_000)
 def find_replayer(server: Server) -> psutil.Process:
     """Return the process of a replica that replays what the primary has written."""
     return next(each for each in server.list_processes() if "startup" in " ".join(each.cmdline()))
-
-
-def read_cpu(process: psutil.Process) -> float:
-    """Return the processor seconds that a process has used so far, from the scheduler, to the nanosecond."""
-    threads = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
-    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 async def watch_lag(url: str, found: list[float]) -> None:
@@ -80,14 +75,14 @@ async def measure_replay(place: Site, client: httpx2.AsyncClient, urls: list[str
     await place.catch_up()
     await queue.execute(place.replica.url, "select pg_wal_replay_pause()")
     replayer = find_replayer(place.replica)
-    begun, used = await queue.ask(place.primary.url, POSITION), read_cpu(replayer)
+    begun, used = await queue.ask(place.primary.url, POSITION), read_cpu(replayer.pid)
     done = await create_orders(client, urls, seconds, rate)
     await queue.wait_until(lambda: queue.is_empty(place.primary.url))
     written = await queue.ask(place.primary.url, POSITION) - begun
     await queue.execute(place.replica.url, "select pg_wal_replay_resume()")
     await place.catch_up()
     print(f"{written / done:,.1f} bytes of WAL for each create with its job")
-    print(f"{(read_cpu(replayer) - used) / done * 1e6:.1f} µs of the replica's processor time to replay it")
+    print(f"{(read_cpu(replayer.pid) - used) / done * 1e6:.1f} µs of the replica's processor time to replay it")
 
 
 async def measure_pooler(place: Site, seconds: float) -> None:
@@ -101,12 +96,11 @@ async def measure_pooler(place: Site, seconds: float) -> None:
             await db.find(READ, done)
             done += 1
 
-    process = psutil.Process(place.pooler.process.pid)
     urls = {"url": SecretStr(place.pooler.url), "direct_url": SecretStr(place.primary.url)}
     async with Database(DatabaseOptions(pool_size=CLIENTS, **urls)) as db:
-        used = read_cpu(process)
+        used = read_cpu(place.pooler.process.pid)
         await asyncio.gather(*(read(db) for _ in range(CLIENTS)))
-        used = read_cpu(process) - used
+        used = read_cpu(place.pooler.process.pid) - used
     each = f"{used / done * 1e6:.1f} µs of PgBouncer's processor time for each statement"
     print(f"{each}, at {done / seconds:,.1f} a second")
 

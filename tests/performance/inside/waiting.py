@@ -18,6 +18,7 @@ import msgspec
 import uvloop
 from pgqueuer.domain.types import QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
+from processor import read_cpu
 from pydantic import SecretStr
 from service.kit.commands.migrate import apply_migrations
 from service.kit.db.database import Database
@@ -71,8 +72,7 @@ class Queue:
 
     def read_cpu(self) -> float:
         """Return the processor time of this process and of its connections, in seconds."""
-        backends = (int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in self.pids)
-        return time.process_time() + sum(backends) / 1e9
+        return time.process_time() + sum(map(read_cpu, self.pids))
 
 
 async def open_queue(stack: AsyncExitStack, settings: Settings, waiting: int) -> Queue:
