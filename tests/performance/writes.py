@@ -174,10 +174,7 @@ class Writes(slices.Measurement):
         return json.loads(shell.run(servers.python(self.folder), program, self.url, cwd=self.folder))
 
     def verify_answers(self) -> None:
-        """Stop unless all programs answer with the same JSON, but for what differs with each request.
-
-        Of a change, which is of another order each time, the names of its fields are compared.
-        """
+        """Stop unless all answer with the same JSON, to a change with the same fields, but for what always differs."""
         for work in WORKS:
             answers = {name: self.ask(work, name) for asked, name in self.slices if asked == work}
             for name, answer in answers.items():
