@@ -101,7 +101,7 @@ def test_the_suite_of_a_combination_passes_on_its_lowest_python(answers, render,
     if not (python := service.find_python(version)):
         fail_without(f"Python {version}", f"uv python install {version}")
     folder = service.adopt(render(**answers), workshop / name(answers))
-    packages.install(folder, "--python", python)
+    shell.run("uv", "sync", "--quiet", "--python", python, cwd=folder)
     output = shell.run("uv", "run", "--quiet", "--no-sync", "pytest", "-q", cwd=folder)
     shutil.rmtree(folder)
     assert PASSED.search(output), output

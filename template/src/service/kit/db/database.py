@@ -235,7 +235,8 @@ class Database:
                 return await connection.fetch_one(read_position)
         except FullError:  # a busy pool must not hide that
             async with connect(self.options, "service lag") as raw:
-                return await raw.fetchval(read_position.sql)
+                (record,) = await raw.fetch(read_position.sql)
+                return int(record[0])
 
     @asynccontextmanager
     async def transaction(

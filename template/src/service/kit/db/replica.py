@@ -23,7 +23,7 @@ MAX_INTERVAL = 1.0
 MAX_POSITIONS = 1000
 """Positions of the primary that are remembered, until the replica has reached them."""
 
-read_position = Query(
+read_position: Query[int] = Query(
     """
     select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
                  else pg_current_wal_lsn()

@@ -57,7 +57,7 @@ def check_authority(path: str) -> None:
 Url = Annotated[SecretStr, AfterValidator(check_url)]
 
 
-class Session(asyncpg.Connection):
+class Session(asyncpg.Connection):  # type: ignore[misc]  # it has no types
     """A session that sends more SQL together with `begin` or `commit`, in the same round trip.
 
     asyncpg sends both by `execute`, for which pyproject.toml bounds its version. `status` is
@@ -173,7 +173,7 @@ async def open_connection(
 ) -> Session:
     """Open a connection. `settings` are those of its session."""
     try:
-        return await asyncpg.connect(
+        session: Session = await asyncpg.connect(
             options.url.get_secret_value(),
             # asyncpg accepts fractions, whatever its type says.
             timeout=options.connect_timeout,  # pyright: ignore[reportArgumentType]
@@ -181,6 +181,7 @@ async def open_connection(
             server_settings=dict(settings),
             connection_class=Session,
         )
+        return session
     except asyncpg.ProtocolViolationError as error:
         if str(error) == REFUSED_BY_PGBOUNCER:
             raise asyncpg.InvalidPasswordError(REFUSED_BY_PGBOUNCER) from error
