@@ -10,8 +10,8 @@ from tests.harness import shell
 from tests.performance import rendered, servers, start
 from tests.performance.curves.curve import Column, Curve, Points, take_turns
 
-SIZES = 3, 10
-"""The first is what the example has. More by `--sizes`."""
+SIZES = 3, 10, 50
+"""The first is what the example has."""
 
 FIELDS = "number:text!", "customer:uuid@", "total:money", "status:enum(open,paid)@", "due:date?"
 REQUESTS = 200
