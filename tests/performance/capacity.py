@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.harness import shell, snapshot
 from tests.performance import rendered, report
-from tests.performance.compare import find_processor
+from tests.performance.machine import find_processor
 
 INSIDE = Path(__file__).with_name("inside") / "capacity.py"
 BLOCK = re.compile(r"(?<=<!-- capacity -->\n).*(?=<!-- end of capacity -->)", re.DOTALL)

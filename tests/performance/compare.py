@@ -9,16 +9,13 @@ that the cost of refusing the rest leaves.
 
 import argparse
 import json
-import os
-import re
 from collections.abc import Collection
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.harness import snapshot
-from tests.performance import builds, rendered, report, servers, slices
+from tests.performance import builds, machine, rendered, report, servers, slices
 from tests.performance.servers import Server
 
 PROGRAMS = ("floor", "bare", "service", "conventional")
@@ -71,8 +68,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         taken = list(measured.run_rounds(list_slices(started)))
         overload = {work: measured.overload(work) for work in list(WORKS)[:2]} if options.overload else {}
     return {
-        "taken": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{find_processor()}, {os.cpu_count()} cores",
+        **machine.describe(),
         "versions": database["versions"] | builds.read_versions(optional),
         "options": {name: getattr(options, name) for name in ("rounds", "seconds", "clients", "rows", "overload")},
         "slices": taken,
@@ -122,12 +118,6 @@ class Measurement(slices.Measurement):
         capacity = full["count"] / full["seconds"]
         done = self.drive(work, "service", seconds, rate=2 * capacity, clients=OVERLOAD_CLIENTS)
         return {"capacity": capacity, "cost": cost, "refusal": refusal, **done}
-
-
-def find_processor() -> str:
-    """Return the name of the processor."""
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else "unknown processor"
 
 
 if __name__ == "__main__":

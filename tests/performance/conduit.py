@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tests import conduit
 from tests.harness import packages, snapshot
-from tests.performance import compare, servers
+from tests.performance import servers
+from tests.performance.machine import find_processor
 from tests.performance.servers import Server
 
 PATH = "/api/articles?limit=20"
@@ -70,7 +71,7 @@ It works against the template in these places, each marked in the code:
 {against}
 
 `GET {PATH}` uses {result} the processor time of the same route in FastAPI with SQLAlchemy's ORM
-(`tests/performance/programs/conduit.py`), on {compare.find_processor()}.
+(`tests/performance/programs/conduit.py`), on {find_processor()}.
 """
     DOCUMENT.write_text(SECTION.sub(lambda _: text, DOCUMENT.read_text()))
 

@@ -7,15 +7,12 @@ the figures in docs/figures/growth.json and renews docs/growth.md with its pictu
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from tests.harness import snapshot
-from tests.performance import rendered
-from tests.performance.compare import find_processor
+from tests.performance import machine, rendered
 from tests.performance.curves import bodies, connections, jobs, pages, rows, slices, tables, workers
 from tests.performance.curves.curve import Curve
 
@@ -63,8 +60,7 @@ def measure(curve: Curve, options: argparse.Namespace) -> dict[str, Any]:
     with rendered.make() as folder:
         points = curve.measure(folder, options)
     return {
-        "taken": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{find_processor()}, {os.cpu_count()} cores",
+        **machine.describe(),
         "rounds": options.rounds,
         "points": {str(size): values for size, values in points.items()},
     }

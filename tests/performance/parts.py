@@ -17,7 +17,8 @@ from typing import Any
 
 from tests.harness import snapshot
 from tests.performance import rendered, report, servers
-from tests.performance.compare import Measurement, find_processor
+from tests.performance.compare import Measurement
+from tests.performance.machine import find_processor
 from tests.performance.report import KEY, PAGE
 
 WHOLE = "nothing"

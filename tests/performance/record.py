@@ -6,15 +6,13 @@ the measurement. A paragraph or a table with `<!-- figures of streams -->` in it
 """
 
 import argparse
-import os
 import platform
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.harness import shell, snapshot
-from tests.performance import compare
+from tests.performance import machine
 
 FIGURES = snapshot.ROOT / "docs/figures"
 
@@ -41,8 +39,8 @@ def main() -> None:
 def describe(name: str, options: list[str]) -> list[str]:
     """Return the lines before those of the measurement."""
     command = " ".join(["uv run python -m", f"tests.performance.{name}", *options])
-    machine = f"{compare.find_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    return [f"$ {command}", f"{datetime.now(UTC):%Y-%m-%d}, {machine}", ""]
+    taken = ", ".join(machine.describe().values())
+    return [f"$ {command}", f"{taken}, Python {platform.python_version()}", ""]
 
 
 if __name__ == "__main__":

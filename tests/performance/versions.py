@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tests.harness import service, shell, snapshot
 from tests.performance import rendered, servers
-from tests.performance.compare import Measurement, find_processor
+from tests.performance.compare import Measurement
+from tests.performance.machine import find_processor
 from tests.performance.report import KEY, PAGE, show, sum_up
 
 VERSIONS = "3.12", "3.13", "3.14"

@@ -8,16 +8,13 @@ in turn, in the other order every second round. `--write` renews the tables in d
 
 import argparse
 import json
-import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.harness import shell, snapshot
-from tests.performance import builds, rendered, round_trips, servers, slices, writes_report
-from tests.performance.compare import find_processor
+from tests.performance import builds, machine, rendered, round_trips, servers, slices, writes_report
 from tests.performance.servers import Server
 from tests.performance.writes_report import CHANGE, JOB, KEY, KEY_AND_JOB, PLAIN
 
@@ -98,8 +95,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             writes.verify_answers()
             taken = list(writes.run_rounds(chosen))
     return {
-        "taken": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{find_processor()}, {os.cpu_count()} cores",
+        **machine.describe(),
         "versions": database["versions"] | builds.read_versions(set(OPTIONAL) & writes.started.keys()),
         "options": {name: getattr(options, name) for name in ("rounds", "seconds", "clients", "rows")},
         "trips": trips,

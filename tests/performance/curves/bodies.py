@@ -7,19 +7,12 @@ from pathlib import Path
 from tests.performance import servers
 from tests.performance.curves.curve import Column, Curve, Points, take_turns
 from tests.performance.curves.loads import PATIENT, measure_load
+from tests.performance.writes import NEW_ORDER
 
 SIZES = 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000
 """The last is what EDGE_BODY_BYTES admits."""
 
-ORDER = {
-    "reference": "SO-2026-0001",
-    "customer_email": "ada@example.com",
-    "currency": "EUR",
-    "total_minor": 1999,
-    "item_count": 3,
-    "tags": ["priority"],
-    "note": "Leave it with the neighbours",
-}
+ORDER = NEW_ORDER | {"reference": "SO-2026-0001"}
 
 
 def measure(folder: Path, options: Namespace) -> Points:

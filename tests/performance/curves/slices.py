@@ -18,15 +18,16 @@ REQUESTS = 200
 """Requests before the memory is read."""
 
 
-def measure(_: Path, options: Namespace) -> Points:
+def measure(folder: Path, options: Namespace) -> Points:
     """Start services of so many slices in turn, then run the suite of each."""
     with ExitStack() as stack:
-        folders = {size: stack.enter_context(rendered.make()) for size in options.choose(SIZES)}
-        for size, folder in folders.items():
-            add_slices(folder, size - SIZES[0])
+        first, *others = options.choose(SIZES)
+        folders = {first: folder} | {size: stack.enter_context(rendered.make()) for size in others}
+        for size, place in folders.items():
+            add_slices(place, size - SIZES[0])
         points = take_starts(folders, options.rounds)
-        for size, folder in folders.items():
-            points[size]["suite"] = [time_suite(folder, options.suite)]
+        for size, place in folders.items():
+            points[size]["suite"] = [time_suite(place, options.suite)]
     return points
 
 
